@@ -1,0 +1,1 @@
+"""Any table -> validated rows, at the door, once."""

@@ -1,0 +1,84 @@
+"""The door: what is refused before any fitting, each with one clear message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.records import AnyArray, Array
+
+# Beyond this float64 cannot tell neighbouring integers apart.
+EXACT_INTEGER = 2**53
+# Squares of anything outside this range leave float64: a variance would be 0 or infinite.
+LARGEST, SMALLEST = 1e150, 1e-150
+
+
+def refuse_inexact_integers(X: Any) -> None:
+    """ValueError if integers in `X` (array or frame) are too large to be exact in float64."""
+    for name, values in _integer_columns(X):
+        if values.size and max(abs(int(values.min())), abs(int(values.max()))) > EXACT_INTEGER:
+            raise ValueError(
+                f"X: {name} holds integers beyond 2**53, which float64 cannot tell apart: "
+                "subtract an offset from them first"
+            )
+
+
+def _integer_columns(X: Any) -> list[tuple[str, AnyArray]]:
+    if isinstance(X, np.ndarray):
+        return [("the array", X)] if X.dtype.kind in "iu" else []
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return []
+    return [
+        (f"column {column.name!r}", column.to_numpy())
+        for column in frame.iter_columns()
+        if column.dtype.is_integer() and not column.is_null().any()
+    ]
+
+
+def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
+    """ValueError if the variance of a column would overflow or underflow float64."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    largest = np.maximum(np.abs(low), np.abs(high))
+    with np.errstate(over="ignore"):
+        width = high - low
+    for j in np.flatnonzero((largest > LARGEST) | ((width > 0) & (width < SMALLEST))):
+        power = int(np.floor(np.log10(width[j] if width[j] < SMALLEST else largest[j])))
+        raise ValueError(
+            f"X: {names[j]} has values of size 1e{power}, whose squares leave float64: "
+            "divide the column by its typical size first"
+        )
+
+
+def refuse_few_distinct(rows: Rows, K: int) -> None:
+    """ValueError if the table has fewer distinct rows than components."""
+    X = rows.X if rows.sample_weight is None else rows.X[rows.sample_weight > 0]
+    if len(np.unique(X[: 10 * K + 1000], axis=0)) >= K:
+        return
+    distinct = len(np.unique(X, axis=0))
+    if distinct < K:
+        raise ValueError(
+            f"n_components={K}, but X has only {distinct} distinct row{'s' * (distinct != 1)}: "
+            f"use at most {distinct} components, or set reg_covar > 0 to let some stay empty"
+        )
+
+
+def check_weights(sample_weight: Array, K: int) -> None:
+    """ValueError unless enough rows carry weight."""
+    if not sample_weight.sum() > 0:
+        raise ValueError("sample_weight is zero for every row: nothing is left to fit")
+    if not np.isfinite(sample_weight.sum()):
+        raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
+    rows = int(np.count_nonzero(sample_weight))
+    if rows < K:
+        raise ValueError(
+            f"n_components={K}, but only {rows} rows have a positive sample_weight"
+        )
+
+
+def column_names(names: AnyArray | None, d: int) -> list[str]:
+    """What to call the columns in messages and reports."""
+    return [f"x{j + 1}" for j in range(d)] if names is None else [str(name) for name in names]

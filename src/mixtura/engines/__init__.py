@@ -1,0 +1,1 @@
+"""Where the sum over rows runs: one file per engine."""

@@ -1,0 +1,79 @@
+"""What every engine offers: a sweep over the rows, and answers row by row."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from mixtura.data.rows import Rows
+from mixtura.models.base import Model
+from mixtura.records import AnyArray, Params, Summary
+
+
+# A table of at most this many numbers is climbed several steps at a time: convergence is then
+# judged less often, and an engine may run the steps without coming back to the interpreter.
+_SMALL_TABLE = 1 << 15
+_STRIDE = 8
+
+
+class Sweep(ABC):
+    """A pass over bound data: parameters in, summary out. Deterministic for an engine and data."""
+
+    engine: str
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        # EM steps between two judgements of convergence; the same for every engine, so that all
+        # of them stop at the same step.
+        self.stride = _STRIDE if rows.X.size <= _SMALL_TABLE else 1
+
+    @abstractmethod
+    def __call__(self, params: Any) -> Summary:
+        """The summary of all rows at `params`."""
+
+    def advance(
+        self, model: Model, params: Any, summary: Summary, steps: int
+    ) -> tuple[Params, list[float]]:
+        """`steps` EM steps from `params`, whose summary is known.
+
+        Returns the new parameters and the log-likelihoods met strictly in between.
+        """
+        between = []
+        for _ in range(steps - 1):
+            params = model.m_step(summary, params)
+            summary = self(params)
+            between.append(summary.loglik)
+        return model.m_step(summary, params), between
+
+
+@dataclass(frozen=True)
+class RowOutputs:
+    """Preallocated answers, one row each; None where not wanted.
+
+    log_density (n,), responsibilities (n, K), labels (n,) int64, component_log_density (n, K)
+    """
+
+    log_density: AnyArray | None = None
+    responsibilities: AnyArray | None = None
+    labels: AnyArray | None = None
+    component_log_density: AnyArray | None = None
+
+    def part(self, rows: slice) -> RowOutputs:
+        """Views of the same rows of every output."""
+        return RowOutputs(
+            *(
+                None if out is None else out[rows]
+                for out in (
+                    self.log_density,
+                    self.responsibilities,
+                    self.labels,
+                    self.component_log_density,
+                )
+            )
+        )
+
+
+def chunk_slices(n: int, rows: int) -> list[slice]:
+    """Fixed cuts: they depend on the data's shape alone, so the sum never depends on threads."""
+    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]

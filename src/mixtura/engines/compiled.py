@@ -1,0 +1,123 @@
+"""The fused kernels: E-step and statistics in one sweep of C, several chunks at a time.
+
+Known models have a kernel; the table at the end says which. Small tables are climbed by whole EM
+steps inside the kernel, because there the interpreter costs more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines import native
+from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
+from mixtura.engines.threads import ordered_map
+from mixtura.families.gaussian import Gaussian, GaussianStatistics
+from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.records import AnyArray, Summary
+
+# Rows a thread takes at a time: enough to hide the call, few enough to share out evenly.
+_CHUNK_ROWS = 8192
+
+
+def supports(model: Model) -> bool:
+    """Whether there is a fused kernel for this model."""
+    return isinstance(model, Mixture) and isinstance(model.family, Gaussian)
+
+
+class CompiledSweep(Sweep):
+    """The pass of a Gaussian mixture, fused."""
+
+    engine = "compiled"
+
+    def __init__(self, model: Mixture, rows: Rows) -> None:
+        assert isinstance(model.family, Gaussian)
+        super().__init__(rows)
+        self.form = model.family.form
+        self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
+        self.total_weight = rows.weight
+
+    def part(self, rows: slice, params: MixtureParams) -> Summary:
+        """The summary of one chunk; its weight is left to the whole."""
+        w = self.rows.sample_weight
+        c = params.components
+        loglik, counts, first, second = native.gaussian_pass(
+            self.rows.X[rows],
+            None if w is None else w[rows],
+            params.log_weights,
+            c.means,
+            c.whiten,
+            c.log_norm,
+            self.form.name,
+        )
+        return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
+
+    def __call__(self, params: Any) -> Summary:
+        if len(self.slices) == 1:
+            total = self.part(self.slices[0], params)
+        else:
+            parts = ordered_map(lambda rows: self.part(rows, params), self.slices)
+            total = next(parts)
+            for part in parts:
+                total = total + part
+        return Summary(total.loglik, self.total_weight, total.components)
+
+    def advance(
+        self, model: Model, params: Any, summary: Summary, steps: int
+    ) -> tuple[Any, list[float]]:
+        if steps == 1 or not isinstance(model, Mixture):
+            return super().advance(model, params, summary, steps)
+        c, prior = params.components, model.prior
+        weights, means, covariances, logliks, failed = native.gaussian_em(
+            self.rows.X,
+            self.rows.sample_weight,
+            params.weights,
+            c.means,
+            c.covariances,
+            self.form.name,
+            passes=steps,
+            strength=prior.strength,
+            target=prior.target,
+            held=prior.held,
+            absolute=float(np.max(prior.absolute)),
+        )
+        if failed >= 0:
+            # The plain steps fail at the same place, with the error that says what happened.
+            return super().advance(model, params, summary, steps)
+        new = model.with_arrays(
+            params, {"weights": weights, "means": means, "covariances": covariances}
+        )
+        model.family.refuse_collapse(new.components, weights * summary.weight, prior)
+        return new, [float(value) for value in logliks[1:]]
+
+
+def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) -> None:
+    """Fill the wanted outputs for the rows of X."""
+    c = params.components
+    assert isinstance(model.family, Gaussian)
+    form = model.family.form.name
+
+    def run(rows: slice) -> None:
+        part = out.part(rows)
+        native.gaussian_rows(
+            X[rows],
+            params.log_weights,
+            c.means,
+            c.whiten,
+            c.log_norm,
+            form,
+            log_density=part.log_density,
+            responsibilities=part.responsibilities,
+            labels=part.labels,
+            component_log_density=part.component_log_density,
+        )
+
+    slices = chunk_slices(len(X), _CHUNK_ROWS)
+    if len(slices) == 1:
+        run(slices[0])
+    else:
+        deque(ordered_map(run, slices), maxlen=0)

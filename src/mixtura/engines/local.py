@@ -1,0 +1,66 @@
+"""The plain engine: NumPy, chunk by chunk, in the calling thread. The others must equal it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
+from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture, normalise
+from mixtura.records import AnyArray, Summary
+
+# Residuals of one chunk stay in the second-level cache: 64 Ki numbers are half a megabyte.
+_CHUNK_NUMBERS = 1 << 16
+
+
+def chunk_rows(d: int) -> int:
+    """Rows per chunk for a table of d columns."""
+    return int(np.clip(_CHUNK_NUMBERS // max(d, 1), 256, 8192))
+
+
+class LocalSweep(Sweep):
+    """Sum of `model.e_step` over chunks."""
+
+    engine = "local"
+
+    def __init__(self, model: Model, rows: Rows) -> None:
+        super().__init__(rows)
+        self.model = model
+        self.slices = chunk_slices(len(rows.X), chunk_rows(rows.X.shape[1]))
+
+    def part(self, rows: slice, params: Any) -> Summary:
+        """The summary of one chunk."""
+        x = np.asarray(self.rows.X[rows], dtype=np.float64)
+        w = None if self.rows.sample_weight is None else self.rows.sample_weight[rows]
+        return self.model.e_step(x, w, params)
+
+    def __call__(self, params: Any) -> Summary:
+        total = self.part(self.slices[0], params)
+        for rows in self.slices[1:]:
+            total = total + self.part(rows, params)
+        return total
+
+
+def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
+    """Fill the wanted outputs for the rows of X."""
+    for rows in chunk_slices(len(X), chunk_rows(X.shape[1])):
+        fill_chunk(model, np.asarray(X[rows], dtype=np.float64), params, out.part(rows))
+
+
+def fill_chunk(model: Mixture, x: AnyArray, params: Any, out: RowOutputs) -> None:
+    """The same for one chunk."""
+    log_density = model.family.log_density(x, params.components)
+    joint = log_density + params.log_weights
+    if out.component_log_density is not None:
+        out.component_log_density[:] = log_density
+    if out.labels is not None:
+        out.labels[:] = joint.argmax(axis=1)
+    if out.log_density is not None or out.responsibilities is not None:
+        log_p, resp = normalise(joint)
+        if out.log_density is not None:
+            out.log_density[:] = log_p
+        if out.responsibilities is not None:
+            out.responsibilities[:] = resp

@@ -1,0 +1,56 @@
+"""The ways a fit can end badly, each with what was found and what to do."""
+
+from __future__ import annotations
+
+
+class FitError(ValueError):
+    """No start led to a usable mixture; the message says why."""
+
+
+class IllDefined(FitError):
+    """A component's covariance is not positive definite (scikit-learn's wording).
+
+    `component` is its index.
+    """
+
+    def __init__(self, component: int) -> None:
+        self.component = component
+        super().__init__(
+            "Fitting the mixture model failed because some components have ill-defined empirical "
+            "covariance (for instance caused by singleton or collapsed samples). Try to decrease "
+            "the number of components, increase reg_covar, or scale the input data. "
+            f"[component {component}]"
+        )
+
+    def __reduce__(self) -> tuple[type[IllDefined], tuple[int]]:
+        return (type(self), (self.component,))
+
+
+class Collapse(FitError):
+    """A component is shrinking onto a point or a plane, where the likelihood has no bound."""
+
+    def __init__(self, component: int, count: float, spread: float) -> None:
+        self.component, self.count, self.spread = component, count, spread
+        super().__init__(
+            f"component {component} holds {count:.3g} rows and its smallest variance is "
+            f"{spread:.2g} of the table's: it is collapsing onto a point or a plane, where the "
+            "likelihood has no bound. Use fewer components, or leave reg_covar=None."
+        )
+
+    def __reduce__(self) -> tuple[type[Collapse], tuple[int, float, float]]:
+        return (type(self), (self.component, self.count, self.spread))
+
+
+class LikelihoodFell(ArithmeticError):
+    """An EM step lowered the objective by more than rounding can: a defect, never ignored."""
+
+    def __init__(self, before: float, after: float) -> None:
+        self.before, self.after = before, after
+        super().__init__(
+            f"the log-likelihood fell from {before!r} to {after!r} in an EM step, which EM cannot "
+            "do: the model's e_step and m_step do not belong together, or the data are so badly "
+            "scaled that rounding dominates. Please report it with the data if you can."
+        )
+
+    def __reduce__(self) -> tuple[type[LikelihoodFell], tuple[float, float]]:
+        return (type(self), (self.before, self.after))

@@ -1,0 +1,1 @@
+"""The scikit-learn face: thin named shortcuts over models, engines and fits."""

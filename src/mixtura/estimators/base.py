@@ -1,0 +1,215 @@
+"""What every fitted mixture can do, whatever was fitted and however."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from mixtura.data.door import column_names
+from mixtura.engines.base import RowOutputs
+from mixtura.engines.choose import fill, resolve
+from mixtura.estimators.document import to_document
+from mixtura.families.covariance import structure
+from mixtura.fit.result import Fit
+from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.records import AnyArray, Array
+from mixtura.report.text import to_text
+from mixtura.report.view import MixtureView
+from mixtura.store import write_document
+
+
+class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
+
+    engine: str
+    random_state: Any
+    covariance_type: str
+    n_features_in_: int
+    fit_result_: Fit | None
+
+    @abstractmethod
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to X."""
+
+    @abstractmethod
+    def _fitted(self) -> tuple[Mixture, MixtureParams]:
+        """The model and its parameters, from the fitted attributes, in float64."""
+
+    def component_log_density(self, X: Any) -> AnyArray:
+        """log P(x | k): the log-density of each row under each component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components)
+        """
+        X, out = self._prepare(X, "component_log_density", wide=True)
+        return out
+
+    def predict_proba(self, X: Any) -> AnyArray:
+        """P(k | x): the responsibility of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components), rows summing to one
+        """
+        X, out = self._prepare(X, "responsibilities", wide=True)
+        return out
+
+    def score_samples(self, X: Any) -> AnyArray:
+        """log P(x): the log-density of each row under the whole mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,), natural logarithm, in the inverse units of X
+        """
+        X, out = self._prepare(X, "log_density")
+        return out
+
+    def predict(self, X: Any) -> AnyArray:
+        """The component with the largest responsibility for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        integer array of shape (n_samples,)
+        """
+        X, out = self._prepare(X, "labels", dtype=np.dtype(np.int64))
+        return out
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The mean log-likelihood per row (per unit of weight).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        log_p = self.score_samples(X)
+        if sample_weight is None:
+            return float(log_p.mean())
+        w = self._weights_for(sample_weight, log_p)
+        return float(w @ log_p / w.sum())
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
+
+        n is the sum of the weights, so a weight of 2 counts as two rows.
+        """
+        total, n = self._total(X, sample_weight)
+        return -2.0 * total + self._n_parameters() * math.log(n)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike information criterion, -2 log-likelihood + 2 p; lower is better."""
+        total, _ = self._total(X, sample_weight)
+        return -2.0 * total + 2.0 * self._n_parameters()
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+        """Draw rows from the mixture, in random order.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+        random_state : int, RandomState or None
+            None uses the estimator's own `random_state`: an int there gives the same rows at
+            every call, as in scikit-learn.
+
+        Returns
+        -------
+        X : float64 array of shape (n_samples, n_features)
+        y : integer array of shape (n_samples,), the component of each row
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . "
+                "The sampling requires at least one sample."
+            )
+        model, params = self._fitted()
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        return model.sample(int(n_samples), params, rng)
+
+    def view(self) -> MixtureView:
+        """The fitted mixture as reports and figures see it, covariances dense."""
+        check_is_fitted(self)
+        model, params = self._fitted()
+        K, d = params.components.means.shape
+        form = structure(self.covariance_type).form
+        return MixtureView(
+            weights=params.weights,
+            means=params.components.means,
+            covariances=form.dense(params.components.covariances, K, d),
+            covariance_type=self.covariance_type,
+            names=tuple(self._names()),
+            fit=self.fit_result_,
+        )
+
+    def summary(self) -> str:
+        """What was found and how sure the fit is, as text."""
+        return to_text(self.view())
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted mixture to a JSON file, atomically; `mixtura.load` reads it.
+
+        Numbers survive bit for bit. The format is described in `docs/model-file.md`.
+        """
+        check_is_fitted(self)
+        write_document(to_document(self), path)
+
+    def _n_parameters(self) -> int:
+        model, params = self._fitted()
+        return model.n_parameters(params)
+
+    def _names(self) -> list[str]:
+        return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
+
+    def _prepare(
+        self, X: Any, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
+    ) -> tuple[AnyArray, AnyArray]:
+        """Validated rows and the wanted answer for each, in the rows' precision."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
+        return X, self._answer(X, what, wide=wide, dtype=dtype)
+
+    def _answer(
+        self, X: AnyArray, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
+    ) -> AnyArray:
+        model, params = self._fitted()
+        shape = (len(X), len(params.weights)) if wide else (len(X),)
+        out = np.empty(shape, dtype=dtype or X.dtype)
+        fill(resolve(self.engine, model), model, X, params, RowOutputs(**{what: out}))
+        return out
+
+    def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
+        return np.asarray(
+            _check_sample_weight(
+                sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True
+            )
+        )
+
+    def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
+        log_p = self.score_samples(X).astype(np.float64)
+        w = np.ones(len(log_p)) if sample_weight is None else self._weights_for(sample_weight, log_p)
+        return float(w @ log_p), float(w.sum())

@@ -1,0 +1,151 @@
+"""From settings and rows to a Fit: model, prior, engine and search put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from mixtura.data import door
+from mixtura.data.moments import TableMoments, table_moments
+from mixtura.data.rows import Rows
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.families.covariance import Structure
+from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.fit.result import Fit
+from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.fit.starts import StartMaker
+from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.records import Array
+
+
+class DegenerateWarning(UserWarning):
+    """The best mixture found leans on a component that only the penalty keeps from collapsing."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of a fit: the estimator's settings, checked.
+
+    given are the parameters fixed at the start, by name; begin is the mixture a warm start
+    continues and last its Fit.
+    """
+
+    structure: Structure
+    n_components: int
+    reg_covar: float | None
+    tol: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    engine: str
+    given: dict[str, Array]
+    begin: MixtureParams | None
+    last: Fit | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best mixture met, and the account of how."""
+
+    params: MixtureParams
+    fit: Fit
+
+
+def find(
+    rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None
+) -> Found:
+    """The best mixture of all initialisations; raises FitError if every one of them failed."""
+    form, d = task.structure.form, rows.X.shape[1]
+    moments = table_moments(rows.X, rows.sample_weight)
+    relative = table_prior(form, moments)
+    assert relative.reference is not None
+    if task.reg_covar is None:
+        door.refuse_few_distinct(rows, task.n_components)
+        prior = relative
+    else:
+        prior = absolute_prior(form, d, task.reg_covar)
+    model = Mixture(Gaussian(task.structure), prior)
+    engine = resolve(task.engine, model)
+    search = Search(
+        model,
+        rows,
+        lambda model, rows: open_sweep(engine, model, rows),
+        task.tol,
+        task.max_iter,
+        rng,
+        listener,
+    )
+    sample = sample_rows(rows, task.n_components, rng)
+    maker = _maker(model, task, sample, moments, relative.reference)
+    outcome = _outcome(search, maker, task)
+    return Found(outcome.climb.params, _account(outcome, search, engine, len(sample.X), prior))
+
+
+def _maker(
+    model: Mixture, task: Task, sample: Rows, moments: TableMoments, reference: Array
+) -> StartMaker:
+    form, K = task.structure.form, task.n_components
+    table = gaussian_params(
+        np.tile(moments.mean, (K, 1)), form.repeat(form.restrict(reference), K), form
+    )
+    base = MixtureParams(np.full(K, 1.0 / K), table)
+    frames = tuple(form.frames(reference))
+    return StartMaker(model, sample, base, frames, moments.mean, task.given)
+
+
+def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
+    if task.begin is not None:
+        last = task.last
+        return search.climb(task.begin, () if last is None or last.penalised else last.trace)
+    if len(task.given) == len(maker.base.arrays()):
+        return search.from_given(maker.replaced(maker.base))
+    return search.from_starts(maker, task.init_params, task.n_init)
+
+
+def _account(
+    outcome: Outcome, search: Search, engine: str, sampled: int, prior: CovariancePrior
+) -> Fit:
+    climb = outcome.climb
+    return Fit(
+        loglik=climb.summary.loglik,
+        weight=climb.summary.weight,
+        trace=(*climb.earlier, *climb.logliks),
+        penalised=outcome.penalised,
+        passes=search.passes,
+        sample_passes=search.sample_passes,
+        iterations=climb.iterations,
+        converged=climb.converged,
+        reason=climb.reason,
+        gradient_norm=climb.gradient_norm,
+        gap=climb.gap,
+        n_parameters=search.model.n_parameters(climb.params),
+        solver="em",
+        engine=engine,
+        starts=tuple(search.reports),
+        sample_rows=sampled,
+        floored=outcome.floored,
+        held=prior.held_columns,
+    )
+
+
+def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
+    """(message, category) of each warning the fit deserves."""
+    if not fit.converged and len(fit.trace) > 1:
+        yield (
+            "Best performing initialization did not converge. Try different init parameters, "
+            "or increase max_iter, tol, or check for degenerate data.",
+            ConvergenceWarning,
+        )
+    if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
+        yield fit.reason, ConvergenceWarning
+    for part in fit.floored:
+        yield (
+            f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
+            f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's): "
+            "use fewer components, or another seed",
+            DegenerateWarning,
+        )

@@ -1,0 +1,352 @@
+"""`GaussianMixture`: scikit-learn's estimator of that name, by our fits."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+
+from mixtura.data import door
+from mixtura.data.rows import Rows
+from mixtura.engines.choose import ENGINES
+from mixtura.estimators import initial
+from mixtura.estimators.base import MixtureEstimator
+from mixtura.estimators.finding import Found, Task, complaints, find
+from mixtura.estimators.listening import Verbose
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.forms import Form
+from mixtura.families.gaussian import Gaussian, gaussian_params, gaussian_params_from_whiten
+from mixtura.families.prior import absolute_prior
+from mixtura.fit.search import Listener
+from mixtura.fit.starts import STARTS
+from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.records import AnyArray, Array
+
+if TYPE_CHECKING:
+    from mixtura.data.tables import Table
+
+SOLVERS = ("auto", "em")
+
+
+class GaussianMixture(MixtureEstimator):
+    """Gaussian mixture, fitted by EM from many short starts, with what was found in `fit_result_`.
+
+    A drop-in for ``sklearn.mixture.GaussianMixture``: every parameter, method and attribute there
+    means the same here. Where a default differs, it says so below and in `docs/migrating.md`.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    tol : float, default 1e-6
+        EM stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
+        (scikit-learn: when the last step gained less than 1e-3, however far the top.)
+    reg_covar : float or None, default None
+        None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
+        singularity is repeated with a penalty relative to the table's own covariance (see
+        `mixtura.families.prior`). A number is added to every variance, as in scikit-learn (1e-6).
+    max_iter : int, default 1000
+        EM steps of one climb (scikit-learn: 100).
+    n_init : int, default 1
+        Initialisations; the best optimum is kept, failed ones are reported, not fatal.
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, default "auto"
+        "auto" races short runs from eight starts and carries the best on (scikit-learn: "kmeans").
+        All starts are made in standardised columns, on a sample of at most 20,000 rows.
+    weights_init : array-like of shape (n_components,), optional
+    means_init : array-like of shape (n_components, n_features), optional
+    precisions_init : array-like, optional
+        Inverse covariances, in the shape of `precisions_`.
+    random_state : int, RandomState instance or None
+    warm_start : bool, default False
+        Start from the last fit's parameters.
+    verbose : int, default 0
+    verbose_interval : int, default 10
+    solver : {"auto", "em"}, default "auto"
+        "auto" is "em", the only solver so far.
+    engine : {"auto", "local", "threads", "compiled"}, default "auto"
+        What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
+        "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for all four
+        covariance types.
+
+    Attributes
+    ----------
+    weights_ : array of shape (n_components,)
+        P(k).
+    means_ : array of shape (n_components, n_features)
+    covariances_, precisions_, precisions_cholesky_ : arrays
+        (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
+    converged_ : bool
+    n_iter_ : int
+        EM steps of the climb that gave the result.
+    lower_bound_ : float
+        Mean log-likelihood per row of the parameters above, never penalised.
+    lower_bounds_ : list of float, length n_iter_
+        The same after each step.
+    n_features_in_ : int
+    feature_names_in_ : array of str, when X has column names
+    fit_result_ : mixtura.Fit
+        Passes, trace, why it stopped, gradient norm, estimated gap, all starts, what was floored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [2, 1], [10, 2], [11, 4], [10, 0]])
+    >>> gm = GaussianMixture(n_components=2, covariance_type="diag", random_state=0).fit(X)
+    >>> gm.means_[gm.predict([[0, 0], [12, 3]])].round(2)
+    array([[ 1.33,  2.33],
+           [10.33,  2.  ]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({"auto", *STARTS})],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions(set(SOLVERS))],
+        "engine": [StrOptions({"auto", *ENGINES})],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float | None = None,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "auto",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        solver: str = "auto",
+        engine: str = "auto",
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.solver = solver
+        self.engine = engine
+
+    @classmethod
+    def from_parameters(
+        cls,
+        weights: Any,
+        means: Any,
+        covariances: Any = None,
+        *,
+        precisions: Any = None,
+        covariance_type: str = "full",
+        feature_names: Any = None,
+        **settings: Any,
+    ) -> Self:
+        """A usable mixture from known parameters, without a fit.
+
+        Parameters
+        ----------
+        weights : array-like of shape (K,), on the simplex
+        means : array-like of shape (K, d)
+        covariances, precisions : array-like, exactly one of them
+            In the shape of `covariances_` for the covariance type.
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        feature_names : sequence of d strings, optional
+        **settings : further constructor parameters
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape, weights off the simplex, or a matrix that is not positive definite.
+        """
+        form = structure(covariance_type).form
+        means = np.atleast_2d(np.asarray(means))
+        K, d = means.shape
+        means = initial.check_means(means, K, d).astype(np.float64)
+        weights = initial.check_weights(weights, K).astype(np.float64)
+        if (covariances is None) == (precisions is None):
+            raise ValueError("from_parameters: give exactly one of covariances and precisions")
+        if covariances is None:
+            value = initial.check_matrices(precisions, form, K, d, "precision")
+            cov = initial.invert(value, form)
+        else:
+            value = initial.check_matrices(covariances, form, K, d, "covariance")
+            cov = value.astype(np.float64)
+        mixture = cls(K, covariance_type=covariance_type, **settings)
+        mixture._validate_params()
+        mixture.n_features_in_ = d
+        if feature_names is not None:
+            initial.check_shape(np.asarray(feature_names), (d,), "feature_names")
+            mixture.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
+        params = MixtureParams(weights, gaussian_params(means, cov, form))
+        mixture._set_parameters(params, np.dtype(np.float64))
+        mixture.converged_, mixture.n_iter_ = False, 0
+        mixture.lower_bound_, mixture.lower_bounds_ = -np.inf, []
+        mixture.fit_result_ = None
+        return mixture
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture to the rows of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            float32 stays float32 in the fitted attributes; sums are always in float64.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative; a weight of 2 is the row twice, 0 the row absent.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming what was found; the estimator is left as it was.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
+        """`fit`, then the most probable component of each row."""
+        return self._answer(self._fit(X, sample_weight), "labels", dtype=np.dtype(np.int64))
+
+    def fit_table(self, table: Table, listener: Listener | None = None) -> Self:
+        """`fit` to a table read by `mixtura.data.tables`, with its column names and weights.
+
+        `listener` is told of progress (see `mixtura.fit.search.Listener`).
+        """
+        self._fit(table.X, table.sample_weight, listener)
+        self.feature_names_in_ = np.array(table.names, dtype=object)
+        return self
+
+    def _fit(
+        self, X: Any, sample_weight: Any, listener: Listener | None = None
+    ) -> AnyArray:
+        """Fit and return the validated rows. Nothing is set unless all went well."""
+        self._validate_params()
+        door.refuse_inexact_integers(X)
+        before = dict(self.__dict__)
+        try:
+            X = validate_data(
+                self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2
+            )
+            if len(X) < self.n_components:
+                raise ValueError(
+                    "Expected n_samples >= n_components but got n_components = "
+                    f"{self.n_components}, n_samples = {len(X)}"
+                )
+            door.refuse_extreme_scales(X, self._names())
+            weights = None
+            if sample_weight is not None:
+                weights = self._weights_for(sample_weight, X)
+                door.check_weights(weights, self.n_components)
+            self._keep(self._find(Rows(X, weights), listener), X.dtype)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return X
+
+    def _find(self, rows: Rows, listener: Listener | None) -> Found:
+        form = structure(self.covariance_type).form
+        if listener is None and self.verbose:
+            listener = Verbose(int(self.verbose), self.verbose_interval)
+        begin = None
+        if self.warm_start and hasattr(self, "converged_"):
+            begin = self._fitted()[1]
+        return find(
+            rows,
+            Task(
+                structure=structure(self.covariance_type),
+                n_components=self.n_components,
+                reg_covar=self.reg_covar,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                n_init=self.n_init,
+                init_params=self.init_params,
+                engine=self.engine,
+                given=self._given(form, rows.X.shape[1]),
+                begin=begin,
+                last=getattr(self, "fit_result_", None),
+            ),
+            check_random_state(self.random_state),
+            listener,
+        )
+
+    def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
+        self._set_parameters(found.params, dtype)
+        fit = found.fit
+        self.converged_, self.n_iter_ = fit.converged, fit.iterations
+        self.lower_bound_ = fit.mean_loglik
+        self.lower_bounds_ = [
+            value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
+        ]
+        self.fit_result_ = fit
+        for message, category in complaints(fit):
+            warnings.warn(message, category, stacklevel=4)
+
+    def _given(self, form: Form, d: int) -> dict[str, Array]:
+        """The parameters the caller fixed at the start, by name, in float64."""
+        given, K = {}, self.n_components
+        if self.weights_init is not None:
+            given["weights"] = initial.check_weights(self.weights_init, K).astype(np.float64)
+        if self.means_init is not None:
+            given["means"] = initial.check_means(self.means_init, K, d).astype(np.float64)
+        if self.precisions_init is not None:
+            value = initial.check_matrices(self.precisions_init, form, K, d, "precision")
+            given["covariances"] = initial.invert(value, form)
+        return given
+
+    def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+        form, parts = structure(self.covariance_type).form, params.components
+        self.weights_ = params.weights.astype(dtype)
+        self.means_ = parts.means.astype(dtype)
+        self.covariances_ = parts.covariances.astype(dtype)
+        factor = initial.precision_cholesky(parts.whiten, form)
+        self.precisions_cholesky_ = factor.astype(dtype)
+        self.precisions_ = initial.precisions(factor, form).astype(dtype)
+
+    def _fitted(self) -> tuple[Mixture, MixtureParams]:
+        form = structure(self.covariance_type).form
+        factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        parts = gaussian_params_from_whiten(
+            np.asarray(self.means_, dtype=np.float64),
+            initial.precision_cholesky(factor, form),
+            form,
+        )
+        model = Mixture(
+            Gaussian(structure(self.covariance_type)),
+            absolute_prior(form, parts.means.shape[1], 0.0),
+        )
+        return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)

@@ -1,0 +1,66 @@
+"""The mixtures a caller gives: `weights_init`, `means_init`, `precisions_init`, with its checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from mixtura.families.forms import Form
+from mixtura.records import Array
+from mixtura.supports import Real, Simplex
+
+
+def check_shape(value: Array, shape: tuple[int, ...], name: str) -> None:
+    """ValueError, in scikit-learn's words, unless `value` has that shape."""
+    if value.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {value.shape}"
+        )
+
+
+def check_weights(weights: Any, K: int) -> Array:
+    """Mixture weights as an array (K,) on the simplex."""
+    value = _as_array(weights)
+    check_shape(value, (K,), "weights")
+    Simplex().check(value, "weights")
+    return value
+
+
+def check_means(means: Any, K: int, d: int) -> Array:
+    """Means as an array (K, d)."""
+    value = _as_array(means)
+    check_shape(value, (K, d), "means")
+    Real().check(value, "means")
+    return value
+
+
+def check_matrices(value: Any, form: Form, K: int, d: int, what: str) -> Array:
+    """Covariances or precisions in the form's shape, positive definite."""
+    array = _as_array(value)
+    check_shape(array, form.shape(K, d), f"{form.name} {what}")
+    form.support.check(array, f"{form.name} {what}")
+    return array
+
+
+def invert(matrices: Array, form: Form) -> Array:
+    """Covariances from precisions or back, in the form's shape."""
+    matrices = np.asarray(matrices, dtype=np.float64)
+    return np.linalg.inv(matrices) if form.correlates else 1.0 / matrices
+
+
+def precision_cholesky(whiten: Array, form: Form) -> Array:
+    """scikit-learn's upper factor U with precision = U U'."""
+    return np.swapaxes(whiten, -1, -2).copy() if form.correlates else whiten
+
+
+def precisions(factor: Array, form: Form) -> Array:
+    """U U' from `precision_cholesky`."""
+    return factor @ np.swapaxes(factor, -1, -2) if form.correlates else factor**2
+
+
+def _as_array(value: Any) -> Array:
+    return np.asarray(
+        check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True)
+    )

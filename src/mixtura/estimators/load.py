@@ -1,0 +1,27 @@
+"""Reading saved estimators: the one place that knows every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mixtura.estimators.document import restore
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.store import StoreError, read_document
+
+KINDS: dict[str, type[Any]] = {"GaussianMixture": GaussianMixture}
+
+
+def load(path: str | Path) -> Any:
+    """The estimator that was written to `path` by `save`.
+
+    Raises StoreError for a file that is missing, truncated, foreign or of a newer version.
+    """
+    document = read_document(path)
+    kind = KINDS.get(document["kind"])
+    if kind is None:
+        raise StoreError(
+            f"{path}: holds a {document['kind']!r}, and this version of mixtura knows only "
+            f"{sorted(KINDS)}: upgrade mixtura"
+        )
+    return restore(document, kind)

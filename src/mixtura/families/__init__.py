@@ -1,0 +1,1 @@
+"""What a component is: one file per family, K densities at once."""

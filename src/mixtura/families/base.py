@@ -1,0 +1,59 @@
+"""What every family of component densities offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mixtura.records import AnyArray, Array, Params, Statistics
+
+
+class Family(ABC):
+    """K densities of one kind. Only `log_density` and `statistics` touch rows.
+
+    A new family is a file with a `Params` record, a `Statistics` record and these methods; list
+    it in `tests/contract` and it inherits the whole suite.
+    """
+
+    @abstractmethod
+    def params(self, arrays: Mapping[str, Array]) -> Params:
+        """The parameters from their named arrays; raises if they are not admissible."""
+
+    @abstractmethod
+    def log_density(self, X: AnyArray, params: Any) -> Array:
+        """log p(x_i | k), shape (n, K)."""
+
+    @abstractmethod
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> Statistics:
+        """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights."""
+
+    @abstractmethod
+    def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
+        """The M-step: the parameters that maximise the expected complete log-likelihood."""
+
+    @abstractmethod
+    def score(self, stats: Any, params: Any, prior: Any) -> dict[str, Array]:
+        """The gradient of the observed log-likelihood plus log-prior, by parameter name.
+
+        Fisher's identity: at the parameters where the responsibilities were computed it equals
+        the gradient of the expected complete log-likelihood.
+        """
+
+    @abstractmethod
+    def log_prior(self, params: Any, prior: Any) -> float:
+        """What the prior adds to the log-likelihood, up to a constant; 0 without a prior."""
+
+    @abstractmethod
+    def counts(self, stats: Any) -> Array:
+        """sum_i r_ik, shape (K,)."""
+
+    @abstractmethod
+    def n_parameters(self, params: Any) -> int:
+        """The number of free parameters of the K densities."""
+
+    @abstractmethod
+    def sample(self, labels: AnyArray, params: Any, rng: np.random.RandomState) -> Array:
+        """One row drawn from each labelled component, shape (len(labels), d)."""

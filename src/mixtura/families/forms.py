@@ -1,0 +1,111 @@
+"""The shapes a covariance may be stored in, and the linear algebra each one needs.
+
+Everything that depends on the shape lives here: how it is whitened, how scatter is accumulated,
+how it is made dense. `root` is the lower Cholesky factor L of the covariance (a standard deviation
+for diagonal shapes) and `whiten` its inverse, so that y = whiten (x - mean) has unit covariance.
+Statistics are sums of r y and r y y' about the *current* means: exact to rounding where raw
+moments lose twice the digits of the offset.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from mixtura.records import Array
+from mixtura.supports import Support
+
+
+class Form(ABC):
+    """One shape of covariance storage; K components, d columns."""
+
+    name: str
+    support: Support
+    correlates: bool  # whether covariances between columns are modelled
+    shared: bool = False  # whether one matrix serves all components
+
+    @abstractmethod
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        """The shape of the covariances of K components."""
+
+    @abstractmethod
+    def factorise(self, cov: Array) -> tuple[Array, Array]:
+        """(root, whiten); raises IllDefined with the component that is not positive definite."""
+
+    @abstractmethod
+    def invert_root(self, root: Array) -> Array:
+        """The inverse of a root, and so also the root of a `whiten`."""
+
+    @abstractmethod
+    def half_log_det(self, whiten: Array, d: int) -> Array:
+        """-1/2 log det of each covariance, shape (K,) or (1,)."""
+
+    @abstractmethod
+    def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
+        """Whitened residuals y of all rows under component k, shape (n, d)."""
+
+    @abstractmethod
+    def second(self, residuals: Array, resp: Array) -> Array:
+        """sum_i r_i y_i y_i' in this form, for one component."""
+
+    @abstractmethod
+    def gather(self, seconds: list[Array]) -> Array:
+        """The K components' second moments as one array (summed where they are shared)."""
+
+    @abstractmethod
+    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+        """Scatter about the *new* means in the table's units, from whitened moments.
+
+        `first` is sum r y / sum r: how far each mean moves, in whitened units.
+        """
+
+    @abstractmethod
+    def move(self, root: Array, first: Array) -> Array:
+        """Whitened shifts (K, d) back in the table's units."""
+
+    @abstractmethod
+    def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
+        """Gradient of the expected log-likelihood with respect to the covariances."""
+
+    @abstractmethod
+    def restrict(self, matrix: Array) -> Array:
+        """A dense (d, d) matrix in this form, for one component."""
+
+    @abstractmethod
+    def dense(self, cov: Array, K: int, d: int) -> Array:
+        """The covariances as (K, d, d)."""
+
+    @abstractmethod
+    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
+        """The second moments that a component with scatter `target` would have."""
+
+    def trace(self, second: Array) -> float:
+        """The sum of the traces of whitened second moments over all distinct matrices."""
+        return float(second.sum())
+
+    @abstractmethod
+    def pivots(self, root: Array) -> Array:
+        """The Cholesky pivots (standard deviations given the columns before), (K or 1, d or 1)."""
+
+    @abstractmethod
+    def identity(self, d: int) -> Array:
+        """What adding a unit variance to every column adds to one component."""
+
+    def repeat(self, single: Array, K: int) -> Array:
+        """K components with the same covariance, given in this form for one component."""
+        d = len(single) if single.ndim else 1
+        return np.broadcast_to(single, self.shape(K, d)).copy()
+
+    def frames(self, covariance: Array) -> list[Array]:
+        """(d, d) matrices B for which B x is free of units, where the table has `covariance`.
+
+        Standard deviations become one; where correlations are modelled also the whole covariance
+        becomes the identity. A spherical covariance ties the columns' units together, so there
+        all columns share one scale.
+        """
+        return [np.diag(1.0 / np.sqrt(np.diagonal(covariance)))]
+
+    def pulled(self, whiten: Array, first: Array) -> Array:
+        """whiten' first: the means' gradient from the whitened first moments, (K, d)."""
+        return self.move(np.swapaxes(whiten, -1, -2) if whiten.ndim > 1 else whiten, first)

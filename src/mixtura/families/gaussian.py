@@ -1,0 +1,212 @@
+"""The Gaussian family: K normal densities under one covariance structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mixtura.errors import Collapse
+from mixtura.families.base import Family
+from mixtura.families.covariance import Structure
+from mixtura.families.forms import Form
+from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
+from mixtura.records import AnyArray, Array, Params, Statistics
+from mixtura.supports import Real
+
+LOG_2PI = float(np.log(2 * np.pi))
+# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
+PENALTY_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class GaussianStatistics(Statistics):
+    """Sums about the current means, in whitened units y = L_k^-1 (x - m_k).
+
+    counts (K,)    sum_i r_ik
+    first  (K, d)  sum_i r_ik y_ik
+    second         sum_i r_ik y_ik y_ik' in the form's shape
+    """
+
+    counts: Array
+    first: Array
+    second: Array
+
+
+@dataclass(frozen=True)
+class GaussianParams(Params):
+    """means (K, d) and covariances in the form's shape; positive definite by construction.
+
+    root is the lower Cholesky factor (or standard deviation), whiten its inverse, log_norm (K,)
+    the logarithm of each density at its mean. They are derived: build with `gaussian_params`.
+    """
+
+    means: Array
+    covariances: Array
+    root: Array = field(repr=False)
+    whiten: Array = field(repr=False)
+    log_norm: Array = field(repr=False)
+
+    def arrays(self) -> dict[str, Array]:
+        return {"means": self.means, "covariances": self.covariances}
+
+
+def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:
+    """Factorise once; raises IllDefined naming a component without a positive definite matrix."""
+    K, d = means.shape
+    root, whiten = form.factorise(covariances)
+    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
+    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
+
+
+def gaussian_params_from_whiten(means: Array, whiten: Array, form: Form) -> GaussianParams:
+    """The same from the inverse roots, as scikit-learn's `precisions_cholesky_` stores them."""
+    K, d = means.shape
+    root = form.invert_root(whiten)
+    cov = root @ np.swapaxes(root, -1, -2) if form.correlates else root**2
+    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
+    return GaussianParams(means, cov, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
+
+
+@dataclass(frozen=True)
+class Gaussian(Family):
+    """log p(x | k) = -1/2 [d log 2 pi + log det Sigma_k + (x - m_k)' Sigma_k^-1 (x - m_k)]
+
+    means       (K, d)        real
+    covariances form's shape  positive definite; which ones are equal is the structure's business
+    statistics  counts, first and second moments about the current means (GaussianStatistics)
+    M-step      m_k = sum r x / n_k;  Sigma_k from the scatter about it by `structure.estimate`
+    Reference: McLachlan & Peel (2000), Finite Mixture Models, sections 3.2 and 3.9.
+    """
+
+    structure: Structure
+
+    @property
+    def form(self) -> Form:
+        return self.structure.form
+
+    def params(self, arrays: Mapping[str, Array]) -> GaussianParams:
+        return gaussian_params(arrays["means"], arrays["covariances"], self.form)
+
+    def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
+        out = np.empty((len(X), len(params.means)))
+        for k in range(len(params.means)):
+            y = self.form.residuals(X, params.means, params.whiten, k)
+            out[:, k] = params.log_norm[k] - 0.5 * np.einsum("ij,ij->i", y, y)
+        return out
+
+    def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
+        first, seconds = np.empty_like(params.means), []
+        for k in range(len(params.means)):
+            y = self.form.residuals(X, params.means, params.whiten, k)
+            first[k] = resp[:, k] @ y
+            seconds.append(self.form.second(y, resp[:, k]))
+        return GaussianStatistics(resp.sum(axis=0), first, self.form.gather(seconds))
+
+    def maximize(
+        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
+    ) -> GaussianParams:
+        """The M-step. A component with no rows keeps its mean and its covariance."""
+        counts, form = stats.counts, self.form
+        shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
+        means = params.means + form.move(params.root, shift)
+        scatter = form.scatter(params.root, counts, shift, stats.second)
+        cov = self.structure.estimate(scatter, counts, prior)
+        empty = counts + 2 * prior.strength <= 0
+        if empty.any() and not form.shared:
+            cov[empty] = params.covariances[empty]
+        new = gaussian_params(means, cov, form)
+        self.refuse_collapse(new, counts, prior)
+        return new
+
+    def refuse_collapse(
+        self, params: GaussianParams, counts: Array, prior: CovariancePrior
+    ) -> None:
+        """At maximum likelihood, stop before a component reaches a singularity.
+
+        Cholesky pivots bound the smallest eigenvalue of S^-1 Sigma_k from above and cost nothing.
+        """
+        if prior.pivots is None or prior.strength > 0:
+            return
+        spread = np.min((self.form.pivots(params.root) / prior.pivots) ** 2, axis=1)
+        rows = counts.sum(keepdims=True) if self.form.shared else counts
+        bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise Collapse(k, float(rows[k]), float(spread[k]))
+
+    def score(
+        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
+    ) -> dict[str, Array]:
+        d = params.means.shape[1]
+        means = self.form.pulled(params.whiten, stats.first)
+        covariances = self.form.excess(params.whiten, stats.counts, stats.second, d)
+        if prior.strength > 0:
+            covariances = covariances + self._prior_score(params, prior)
+        return {"means": means, "covariances": covariances}
+
+    def _prior_score(self, params: GaussianParams, prior: CovariancePrior) -> Array:
+        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
+        d, rows = params.means.shape[1], np.full(len(params.means), 2 * prior.strength)
+        if self.form.shared:
+            rows = rows[:1]
+        second = 2 * prior.strength * self.form.whitened(params.whiten, prior.target, d)
+        return self.form.excess(params.whiten, rows, second, d)
+
+    def log_prior(self, params: GaussianParams, prior: CovariancePrior) -> float:
+        if prior.strength == 0:
+            return 0.0
+        d = params.means.shape[1]
+        half_log_det = self.form.half_log_det(params.whiten, d).sum()
+        trace = self.form.trace(self.form.whitened(params.whiten, prior.target, d))
+        return float(-prior.strength * (trace - 2 * half_log_det))
+
+    def counts(self, stats: GaussianStatistics) -> Array:
+        return stats.counts
+
+    def n_parameters(self, params: GaussianParams) -> int:
+        K, d = params.means.shape
+        return Real().size((K, d)) + self.structure.n_parameters(K, d)
+
+    def sample(
+        self, labels: AnyArray, params: GaussianParams, rng: np.random.RandomState
+    ) -> Array:
+        noise = rng.standard_normal((len(labels), params.means.shape[1]))
+        out = params.means[labels]
+        for k in np.unique(labels):
+            rows = labels == k
+            root = params.root if self.form.shared else params.root[k]
+            out[rows] += noise[rows] @ root.T if self.form.correlates else noise[rows] * root
+        return out
+
+    def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:
+        """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
+        K, d = params.means.shape
+        if prior.reference is None:
+            return np.full(K, np.nan)
+        if not self.form.correlates:
+            own = self.form.restrict(prior.reference)
+            return np.asarray((params.covariances / own).reshape(K, -1).min(axis=1))
+        inverse = np.linalg.inv(np.linalg.cholesky(prior.reference))
+        dense = self.form.dense(params.covariances, K, d)
+        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
+
+
+    def narrow(
+        self, params: GaussianParams, counts: Array, prior: CovariancePrior
+    ) -> list[tuple[int, float]]:
+        """(component, spread) of those that only the penalty keeps from collapsing."""
+        spread = self.spread(params, prior)
+        rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
+        a = prior.strength
+        share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
+        bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
+        bad |= (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
+        return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
+
+
+def too_narrow(spread: Array, rows: Array, d: int) -> Array:
+    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
+    few = rows < max(2 * (d + 1), 5)
+    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)

@@ -1,0 +1,149 @@
+"""Covariances stored as matrices: one per component, or one for all."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from mixtura.errors import IllDefined
+from mixtura.families.forms import Form
+from mixtura.records import Array
+from mixtura.supports import Covariance
+
+
+class Full(Form):
+    """One matrix per component, (K, d, d)."""
+
+    name = "full"
+    support = Covariance()
+    correlates = True
+
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        return (K, d, d)
+
+    def factorise(self, cov: Array) -> tuple[Array, Array]:
+        root = np.stack([_cholesky(c, k) for k, c in enumerate(cov)])
+        return root, self.invert_root(root)
+
+    def invert_root(self, root: Array) -> Array:
+        return np.stack([_inverse_lower(r) for r in root])
+
+    def half_log_det(self, whiten: Array, d: int) -> Array:
+        return np.asarray(np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1))
+
+    def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
+        return np.asarray((X - mean[k]) @ whiten[k].T)
+
+    def second(self, residuals: Array, resp: Array) -> Array:
+        return np.asarray((residuals * resp[:, None]).T @ residuals)
+
+    def gather(self, seconds: list[Array]) -> Array:
+        return np.stack(seconds)
+
+    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+        about = second - counts[:, None, None] * (first[:, :, None] * first[:, None, :])
+        return np.asarray(root @ about @ np.swapaxes(root, 1, 2))
+
+    def move(self, root: Array, first: Array) -> Array:
+        return np.asarray((root @ first[:, :, None])[:, :, 0])
+
+    def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
+        eye = np.eye(d)
+        return np.asarray(
+            0.5 * np.swapaxes(whiten, 1, 2) @ (second - counts[:, None, None] * eye) @ whiten
+        )
+
+    def restrict(self, matrix: Array) -> Array:
+        return matrix
+
+    def dense(self, cov: Array, K: int, d: int) -> Array:
+        return cov
+
+    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
+        return np.asarray(whiten @ target @ np.swapaxes(whiten, -1, -2))
+
+    def trace(self, second: Array) -> float:
+        return float(np.trace(second, axis1=-2, axis2=-1).sum())
+
+    def pivots(self, root: Array) -> Array:
+        return np.diagonal(root, axis1=1, axis2=2)
+
+    def identity(self, d: int) -> Array:
+        return np.eye(d)
+
+
+class Tied(Form):
+    """One matrix for all components, (d, d)."""
+
+    name = "tied"
+    support = Covariance()
+    correlates = True
+    shared = True
+
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        return (d, d)
+
+    def factorise(self, cov: Array) -> tuple[Array, Array]:
+        root = _cholesky(cov, 0)
+        return root, self.invert_root(root)
+
+    def invert_root(self, root: Array) -> Array:
+        return _inverse_lower(root)
+
+    def half_log_det(self, whiten: Array, d: int) -> Array:
+        return np.log(np.diagonal(whiten)).sum(keepdims=True)
+
+    def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
+        return np.asarray((X - mean[k]) @ whiten.T)
+
+    def second(self, residuals: Array, resp: Array) -> Array:
+        return np.asarray((residuals * resp[:, None]).T @ residuals)
+
+    def gather(self, seconds: list[Array]) -> Array:
+        return np.sum(seconds, axis=0)
+
+    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+        return np.asarray(root @ (second - (first.T * counts) @ first) @ root.T)
+
+    def move(self, root: Array, first: Array) -> Array:
+        return np.asarray(first @ root.T)
+
+    def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
+        return np.asarray(
+            0.5 * whiten.T @ (second - counts.sum() * np.eye(d)) @ whiten
+        )
+
+    def restrict(self, matrix: Array) -> Array:
+        return matrix
+
+    def dense(self, cov: Array, K: int, d: int) -> Array:
+        return np.broadcast_to(cov, (K, d, d))
+
+    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
+        return np.asarray(whiten @ target @ whiten.T)
+
+    def trace(self, second: Array) -> float:
+        return float(np.trace(second, axis1=-2, axis2=-1).sum())
+
+    def pivots(self, root: Array) -> Array:
+        return np.diagonal(root)[None, :]
+
+    def identity(self, d: int) -> Array:
+        return np.eye(d)
+
+
+def _inverse_lower(root: Array) -> Array:
+    inverse, info = lapack.dtrtri(root, lower=1)
+    if info != 0:
+        raise IllDefined(0)
+    return np.asarray(np.tril(inverse))
+
+
+def _cholesky(cov: Array, component: int) -> Array:
+    try:
+        root = np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:
+        raise IllDefined(component) from None
+    if not np.all(np.isfinite(root)):
+        raise IllDefined(component)
+    return np.asarray(root)

@@ -1,0 +1,134 @@
+"""Covariances stored as variances: one per column and component, or one per component."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.errors import IllDefined
+from mixtura.families.forms import Form
+from mixtura.records import Array
+from mixtura.supports import Positive
+
+
+class Diagonal(Form):
+    """The diagonal of each component's matrix, (K, d)."""
+
+    name = "diag"
+    support = Positive()
+    correlates = False
+
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        return (K, d)
+
+    def factorise(self, cov: Array) -> tuple[Array, Array]:
+        _positive(cov)
+        root = np.sqrt(cov)
+        return root, self.invert_root(root)
+
+    def invert_root(self, root: Array) -> Array:
+        return 1.0 / root
+
+    def half_log_det(self, whiten: Array, d: int) -> Array:
+        return np.asarray(np.log(whiten).sum(axis=1))
+
+    def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
+        return np.asarray((X - mean[k]) * whiten[k])
+
+    def second(self, residuals: Array, resp: Array) -> Array:
+        return np.asarray(resp @ residuals**2)
+
+    def gather(self, seconds: list[Array]) -> Array:
+        return np.stack(seconds)
+
+    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+        return np.asarray(root**2 * (second - counts[:, None] * first**2))
+
+    def move(self, root: Array, first: Array) -> Array:
+        return root * first
+
+    def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
+        return np.asarray(0.5 * whiten**2 * (second - counts[:, None]))
+
+    def restrict(self, matrix: Array) -> Array:
+        return np.diagonal(matrix).copy()
+
+    def dense(self, cov: Array, K: int, d: int) -> Array:
+        return cov[:, :, None] * np.eye(d)
+
+    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
+        return target * whiten**2
+
+    def pivots(self, root: Array) -> Array:
+        return root
+
+    def identity(self, d: int) -> Array:
+        return np.ones(d)
+
+    def pulled(self, whiten: Array, first: Array) -> Array:
+        return whiten * first
+
+
+class Spherical(Form):
+    """One variance per component, (K,)."""
+
+    name = "spherical"
+    support = Positive()
+    correlates = False
+
+    def shape(self, K: int, d: int) -> tuple[int, ...]:
+        return (K,)
+
+    def factorise(self, cov: Array) -> tuple[Array, Array]:
+        _positive(cov)
+        root = np.sqrt(cov)
+        return root, self.invert_root(root)
+
+    def invert_root(self, root: Array) -> Array:
+        return 1.0 / root
+
+    def half_log_det(self, whiten: Array, d: int) -> Array:
+        return np.asarray(d * np.log(whiten))
+
+    def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
+        return np.asarray((X - mean[k]) * whiten[k])
+
+    def second(self, residuals: Array, resp: Array) -> Array:
+        return np.asarray(resp @ np.sum(residuals**2, axis=1))
+
+    def gather(self, seconds: list[Array]) -> Array:
+        return np.stack(seconds)
+
+    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+        # The trace over d, so that a variance is scatter / count as in the other forms.
+        squares = np.sum(first**2, axis=1)
+        return np.asarray(root**2 * (second - counts * squares) / first.shape[1])
+
+    def move(self, root: Array, first: Array) -> Array:
+        return root[:, None] * first
+
+    def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
+        return np.asarray(0.5 * whiten**2 * (second - d * counts))
+
+    def restrict(self, matrix: Array) -> Array:
+        return np.asarray(np.trace(matrix) / len(matrix))
+
+    def dense(self, cov: Array, K: int, d: int) -> Array:
+        return cov[:, None, None] * np.eye(d)
+
+    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
+        return d * target * whiten**2
+
+    def pivots(self, root: Array) -> Array:
+        return root[:, None]
+
+    def identity(self, d: int) -> Array:
+        return np.asarray(1.0)
+
+    def frames(self, covariance: Array) -> list[Array]:
+        return [np.eye(len(covariance)) / np.sqrt(np.trace(covariance) / len(covariance))]
+
+
+def _positive(cov: Array) -> None:
+    bad = ~((cov > 0) & np.isfinite(cov))
+    if bad.any():
+        raise IllDefined(int(np.argwhere(bad)[0][0]))

@@ -1,0 +1,70 @@
+"""When has a climb reached its top? Judged by what is left to gain, not by the last step.
+
+A slow climb takes small steps far from the top, so a small step means nothing. Near an optimum
+the gains of EM shrink geometrically; Aitken's extrapolation of the last ratio estimates all the
+gain that is still to come (Boehning et al. 1994, The distribution of the likelihood ratio for
+mixtures of densities from the one-parameter exponential family, Ann. Inst. Statist. Math. 46).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+from mixtura.errors import FitError, LikelihoodFell
+
+# Rounding of a mean log-likelihood, relative: sums of many terms with errors of a few units.
+ROUNDING = 1e-13
+# A fall by more than this, relative, is no rounding.
+FALL = 1e-9
+
+
+class Ascent:
+    """The objective after each EM step, and what it says about the top.
+
+    Values are totals over `weight` rows; gaps are per row, as `tol` is.
+    """
+
+    def __init__(self, weight: float, monotone: bool, history: Iterable[float] = ()) -> None:
+        self.weight, self.monotone = weight, monotone
+        self.values: list[float] = list(history)
+
+    def add(self, value: float) -> None:
+        """Record the next value; raises LikelihoodFell on a fall beyond rounding."""
+        if not math.isfinite(value):
+            raise FitError(f"the log-likelihood became {value}: rescale the columns of X")
+        if self.values and self.monotone:
+            before = self.values[-1]
+            if value < before - FALL * (self.weight + abs(before)):
+                raise LikelihoodFell(before, value)
+        self.values.append(value)
+
+    @property
+    def rounding(self) -> float:
+        """The size of a mean log-likelihood's rounding error."""
+        return ROUNDING * (1.0 + abs(self.values[-1]) / self.weight)
+
+    @property
+    def gain(self) -> float:
+        """The last step's gain per row; infinite before the first step."""
+        if len(self.values) < 2:
+            return math.inf
+        return (self.values[-1] - self.values[-2]) / self.weight
+
+    @property
+    def gap(self) -> float:
+        """Estimated gain per row still to come; infinite while it cannot be told.
+
+        The larger of the last two ratios is used: early in a climb the ratio still grows.
+        """
+        if abs(self.gain) <= self.rounding:
+            return 0.0
+        tail = self.values[-4:]
+        gains = [after - before for before, after in pairwise(tail)]
+        if len(gains) < 3:
+            return math.inf
+        if min(gains) <= 0:
+            return math.inf if self.monotone else abs(self.gain)
+        ratio = max(after / before for before, after in pairwise(gains))
+        return math.inf if ratio >= 1 else self.gain * ratio / (1 - ratio)

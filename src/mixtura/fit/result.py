@@ -1,0 +1,94 @@
+"""What a fit found and how sure it is: the record behind `fit_result_`, reports and files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StartReport:
+    """One start: how it was made and where it led.
+
+    loglik is the (unpenalised) mean log-likelihood per row where it ended, on the rows it was run
+    on; None when it failed. outcome is "kept", "dropped", "collapsed" or "failed".
+    """
+
+    name: str
+    iterations: int
+    loglik: float | None
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Floored:
+    """A component that only the penalty keeps from collapsing.
+
+    count is its expected number of rows, spread its smallest variance as a share of the table's.
+    """
+
+    component: int
+    count: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The outcome of a fit; frozen, and JSON in and out by `to_dict` and `from_dict`.
+
+    loglik        total log-likelihood of the returned parameters, never penalised (nats)
+    weight        sum of the row weights (rows without weights)
+    trace         total log-likelihood from the start of the last climb to the returned parameters,
+                  after the last values of the climb that a warm start continued
+    penalised     whether that climb carried the penalty against collapse (then trace may dip)
+    passes        sweeps over all rows; sample_passes those over the sample used for the starts
+    iterations    EM steps of the last climb
+    converged, reason   whether and why the climb stopped
+    gradient_norm square root of the objective's slope along EM's step, per row: unit-free
+    gap           estimated gain per row still to come
+    n_parameters  free parameters, for BIC and AIC
+    solver, engine  what ran
+    starts        every start tried
+    sample_rows   rows the starts were found on
+    floored       components that only the penalty keeps from collapsing
+    held          columns, or dependent groups of columns, without variance of their own
+    """
+
+    loglik: float
+    weight: float
+    trace: tuple[float, ...]
+    penalised: bool
+    passes: int
+    sample_passes: int
+    iterations: int
+    converged: bool
+    reason: str
+    gradient_norm: float
+    gap: float
+    n_parameters: int
+    solver: str
+    engine: str
+    starts: tuple[StartReport, ...] = ()
+    sample_rows: int = 0
+    floored: tuple[Floored, ...] = ()
+    held: tuple[int, ...] = ()
+
+    @property
+    def mean_loglik(self) -> float:
+        """Log-likelihood per unit of weight."""
+        return self.loglik / self.weight
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dictionaries."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Fit:
+        """The inverse of `to_dict`, also after a trip through JSON."""
+        parts = dict(document)
+        parts["trace"] = tuple(parts["trace"])
+        parts["held"] = tuple(parts["held"])
+        parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
+        parts["floored"] = tuple(Floored(**f) for f in parts["floored"])
+        return cls(**parts)

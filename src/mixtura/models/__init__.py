@@ -1,0 +1,1 @@
+"""How hidden labels are related: one file per model."""

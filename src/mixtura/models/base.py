@@ -1,0 +1,37 @@
+"""What every latent-variable model offers to the fitting algorithms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from mixtura.records import AnyArray, Array, Params, Summary
+
+
+class Model(ABC):
+    """A model turns rows and parameters into a summary, and a summary into parameters.
+
+    A user's own latent-variable model is a class with these methods; every algorithm, engine and
+    report then works on it. The M-step never sees data.
+    """
+
+    @abstractmethod
+    def e_step(self, X: AnyArray, sample_weight: Array | None, params: Any) -> Summary:
+        """The summary of these rows at these parameters."""
+
+    @abstractmethod
+    def m_step(self, summary: Summary, params: Any) -> Params:
+        """The parameters that maximise the expected complete log-likelihood plus log-prior."""
+
+    @abstractmethod
+    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
+        """The gradient of the objective at `params`, by parameter name (Fisher's identity)."""
+
+    @abstractmethod
+    def log_prior(self, params: Any) -> float:
+        """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
+
+    @property
+    @abstractmethod
+    def monotone(self) -> bool:
+        """Whether an M-step is guaranteed never to lower the objective."""

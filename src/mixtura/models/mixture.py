@@ -1,0 +1,119 @@
+"""The finite mixture: every row has its own hidden label, drawn independently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.families.base import Family
+from mixtura.models.base import Model
+from mixtura.records import AnyArray, Array, Params, Summary
+
+
+@dataclass(frozen=True)
+class MixtureParams(Params):
+    """weights (K,) on the simplex, components the family's parameters."""
+
+    weights: Array
+    components: Any
+
+    def arrays(self) -> dict[str, Array]:
+        return {"weights": self.weights, **self.components.arrays()}
+
+    @property
+    def log_weights(self) -> Array:
+        """log P(k), -inf for a component without weight."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.weights)
+
+
+@dataclass(frozen=True)
+class Mixture(Model):
+    """p(x) = sum_k pi_k p(x | k).
+
+    E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms
+    M-step  pi_k = n_k / sum n_k; the components by the family
+    Reference: Dempster, Laird & Rubin (1977), J. Royal Statistical Society B 39.
+    """
+
+    family: Family
+    prior: Any
+
+    @property
+    def monotone(self) -> bool:
+        return bool(self.prior.monotone)
+
+    def unpenalised(self) -> Mixture:
+        """The same mixture at maximum likelihood."""
+        return replace(self, prior=self.prior.without_penalty())
+
+    def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
+        """log pi_k + log p(x_i | k), shape (n, K)."""
+        return self.family.log_density(X, params.components) + params.log_weights
+
+    def e_step(
+        self, X: AnyArray, sample_weight: Array | None, params: MixtureParams
+    ) -> Summary:
+        log_p, resp = normalise(self.log_joint(X, params))
+        if sample_weight is None:
+            loglik, weight = float(log_p.sum()), float(len(X))
+        else:
+            loglik, weight = float(sample_weight @ log_p), float(sample_weight.sum())
+            resp *= sample_weight[:, None]
+        return Summary(loglik, weight, self.family.statistics(X, resp, params.components))
+
+    def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
+        counts = self.family.counts(summary.components)
+        components = self.family.maximize(summary.components, params.components, self.prior)
+        return MixtureParams(counts / counts.sum(), components)
+
+    def start(
+        self, X: AnyArray, sample_weight: Array | None, resp: Array, params: MixtureParams
+    ) -> MixtureParams:
+        """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
+        weighted = resp if sample_weight is None else resp * sample_weight[:, None]
+        stats = self.family.statistics(X, weighted, params.components)
+        return self.m_step(Summary(np.nan, float(weighted.sum()), stats), params)
+
+    def with_arrays(self, params: MixtureParams, given: Mapping[str, Array]) -> MixtureParams:
+        """`params` with the named arrays replaced."""
+        arrays = {**params.arrays(), **given}
+        return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
+
+    def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
+        counts = self.family.counts(summary.components)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights = np.where(counts > 0, counts / params.weights, 0.0)
+        return {
+            "weights": weights,
+            **self.family.score(summary.components, params.components, self.prior),
+        }
+
+    def log_prior(self, params: MixtureParams) -> float:
+        return self.family.log_prior(params.components, self.prior)
+
+    def n_parameters(self, params: MixtureParams) -> int:
+        """Free parameters: K - 1 weights and the family's."""
+        return len(params.weights) - 1 + self.family.n_parameters(params.components)
+
+    def sample(
+        self, n: int, params: MixtureParams, rng: np.random.RandomState
+    ) -> tuple[Array, AnyArray]:
+        """n independent rows and their labels, in random order."""
+        labels = np.repeat(np.arange(len(params.weights)), rng.multinomial(n, params.weights))
+        labels = rng.permutation(labels)
+        return self.family.sample(labels, params.components, rng), labels
+
+
+def normalise(log_joint: Array) -> tuple[Array, Array]:
+    """(log p(x_i) (n,), responsibilities (n, K)) from log pi_k + log p(x_i | k)."""
+    top = log_joint.max(axis=1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    resp = np.exp(log_joint - top)
+    total = resp.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        resp /= total
+        return (np.log(total) + top)[:, 0], resp

@@ -1,0 +1,80 @@
+"""The list that a new family, model or engine joins to inherit the whole contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.moments import table_moments
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.prior import absolute_prior, table_prior
+from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.records import Array
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with data it suits and parameters that are not its optimum."""
+
+    name: str
+    model: Mixture
+    X: Array
+    params: MixtureParams
+    # log p(x | k) by something independent of the library, or None
+    twin: Callable[[Array, MixtureParams], Array] | None = None
+
+
+def dense_covariances(case: Case) -> Array:
+    form: Any = case.model.family.form
+    K, d = case.params.components.means.shape
+    return np.asarray(form.dense(case.params.components.covariances, K, d))
+
+
+def gaussian_case(name: str, K: int = 3, d: int = 4, penalised: bool = False) -> Case:
+    rng = np.random.default_rng(7)
+    form = structure(name).form
+    centres = 2.0 * rng.normal(size=(K, d))
+    mix = rng.normal(size=(d, d)) / 2 + np.eye(d)
+    X = centres[rng.integers(K, size=150)] + rng.normal(size=(150, d)) @ mix
+    covariances = {
+        "full": np.stack([np.cov(rng.normal(size=(d, 30))) for _ in range(K)]),
+        "tied": np.cov(rng.normal(size=(d, 30))),
+        "diag": rng.uniform(0.5, 2.0, size=(K, d)),
+        "spherical": rng.uniform(0.5, 2.0, size=K),
+    }[name]
+    if d == 1 and name in ("full", "tied"):
+        covariances = np.asarray(covariances).reshape(form.shape(K, d))
+    weights = rng.dirichlet(np.full(K, 5.0))
+    params = MixtureParams(weights, gaussian_params(centres + 0.3, covariances, form))
+    prior = table_prior(form, table_moments(X, None)) if penalised else absolute_prior(form, d, 0.0)
+    label = f"gaussian-{name}-K{K}-d{d}" + ("-penalised" if penalised else "")
+    return Case(label, Mixture(Gaussian(structure(name)), prior), X, params, scipy_log_density)
+
+
+def scipy_log_density(X: Array, params: MixtureParams) -> Array:
+    from scipy.stats import multivariate_normal
+
+    means, cov = params.components.means, params.components.covariances
+    K, d = means.shape
+    columns = []
+    for k in range(K):
+        if cov.shape == (K, d, d):
+            dense = cov[k]
+        elif cov.shape == (d, d):
+            dense = cov
+        else:
+            dense = np.diag(np.broadcast_to(cov[k], d))
+        columns.append(multivariate_normal(means[k], dense).logpdf(X).reshape(len(X)))
+    return np.stack(columns, axis=1)
+
+
+CASES = [
+    *(gaussian_case(name) for name in STRUCTURES),
+    *(gaussian_case(name, penalised=True) for name in STRUCTURES),
+    *(gaussian_case(name, K=2, d=1) for name in STRUCTURES),
+    *(gaussian_case(name, K=1, d=4) for name in STRUCTURES),
+]
