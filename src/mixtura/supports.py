@@ -92,7 +92,7 @@ class Simplex(Support):
         return shape[0] - 1
 
     def pack(self, value: Array) -> Array:
-        return np.log(value[:-1]) - np.log(value[-1])
+        return np.asarray(np.log(value[:-1]) - np.log(value[-1]))
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
         logits = np.append(free, 0.0)

@@ -74,9 +74,7 @@ def check_weights(sample_weight: Array, K: int) -> None:
         raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
     rows = int(np.count_nonzero(sample_weight))
     if rows < K:
-        raise ValueError(
-            f"n_components={K}, but only {rows} rows have a positive sample_weight"
-        )
+        raise ValueError(f"n_components={K}, but only {rows} rows have a positive sample_weight")
 
 
 def column_names(names: AnyArray | None, d: int) -> list[str]:

@@ -31,7 +31,9 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
     weight = float(n) if sample_weight is None else float(sample_weight.sum())
     rows = n if sample_weight is None else int(np.count_nonzero(sample_weight))
     shift = X[0].astype(np.float64)
-    mean = shift + sum((w @ (x - shift) for x, w in _chunks(X, sample_weight)), np.zeros(d)) / weight
+    mean = (
+        shift + sum((w @ (x - shift) for x, w in _chunks(X, sample_weight)), np.zeros(d)) / weight
+    )
     scatter = np.zeros((d, d))
     for x, w in _chunks(X, sample_weight):
         residual = x - mean

@@ -10,7 +10,6 @@ from mixtura.data.rows import Rows
 from mixtura.models.base import Model
 from mixtura.records import AnyArray, Params, Summary
 
-
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
 # judged less often, and an engine may run the steps without coming back to the interpreter.
 _SMALL_TABLE = 1 << 15

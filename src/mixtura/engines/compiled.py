@@ -37,6 +37,7 @@ class CompiledSweep(Sweep):
     def __init__(self, model: Mixture, rows: Rows) -> None:
         assert isinstance(model.family, Gaussian)
         super().__init__(rows)
+        self.family = model.family
         self.form = model.family.form
         self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
         self.total_weight = rows.weight
@@ -91,7 +92,7 @@ class CompiledSweep(Sweep):
         new = model.with_arrays(
             params, {"weights": weights, "means": means, "covariances": covariances}
         )
-        model.family.refuse_collapse(new.components, weights * summary.weight, prior)
+        self.family.refuse_collapse(new.components, weights * summary.weight, prior)
         return new, [float(value) for value in logliks[1:]]
 
 

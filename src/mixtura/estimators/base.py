@@ -154,7 +154,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it, covariances dense."""
         check_is_fitted(self)
-        model, params = self._fitted()
+        _, params = self._fitted()
         K, d = params.components.means.shape
         form = structure(self.covariance_type).form
         return MixtureView(
@@ -211,5 +211,9 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         log_p = self.score_samples(X).astype(np.float64)
-        w = np.ones(len(log_p)) if sample_weight is None else self._weights_for(sample_weight, log_p)
+        w = (
+            np.ones(len(log_p))
+            if sample_weight is None
+            else self._weights_for(sample_weight, log_p)
+        )
         return float(w @ log_p), float(w.sum())

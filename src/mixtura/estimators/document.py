@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.fit.result import Fit
-from mixtura.store import StoreError, decode_array, encode_array
+from mixtura.store import StoreError
 
 # Fitted attributes, beside `fit_result_`, that make an estimator usable.
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
@@ -15,12 +15,12 @@ SCALARS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
-    """Constructor parameters, fitted attributes and the Fit, as JSON-ready data.
+    """Constructor parameters, fitted attributes and the Fit, as plain data and arrays.
 
     A `random_state` that is a generator rather than a number is not kept.
     """
     settings = {
-        name: encode_array(np.asarray(value)) if isinstance(value, (np.ndarray, list)) else value
+        name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
     if not isinstance(settings["random_state"], (int, np.integer)):
@@ -30,7 +30,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
     return {
         "kind": type(estimator).__name__,
         "settings": {name: _plain(value) for name, value in settings.items()},
-        "arrays": {name: encode_array(getattr(estimator, name)) for name in ARRAYS},
+        "arrays": {name: getattr(estimator, name) for name in ARRAYS},
         "scalars": {name: _plain(getattr(estimator, name)) for name in SCALARS},
         "feature_names": None if names is None else [str(name) for name in names],
         "fit": None if fit is None else fit.to_dict(),
@@ -40,13 +40,9 @@ def to_document(estimator: Any) -> dict[str, Any]:
 def restore(document: dict[str, Any], kind: type[Any]) -> Any:
     """The estimator of class `kind` that `to_document` described."""
     try:
-        settings = {
-            name: decode_array(value) if isinstance(value, dict) else value
-            for name, value in document["settings"].items()
-        }
-        estimator = kind(**settings)
+        estimator = kind(**document["settings"])
         for name in ARRAYS:
-            setattr(estimator, name, decode_array(document["arrays"][name]))
+            setattr(estimator, name, document["arrays"][name])
         for name in SCALARS:
             setattr(estimator, name, document["scalars"][name])
         if document["feature_names"] is not None:

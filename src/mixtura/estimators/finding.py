@@ -55,9 +55,7 @@ class Found:
     fit: Fit
 
 
-def find(
-    rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None
-) -> Found:
+def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
     """The best mixture of all initialisations; raises FitError if every one of them failed."""
     form, d = task.structure.form, rows.X.shape[1]
     moments = table_moments(rows.X, rows.sample_weight)

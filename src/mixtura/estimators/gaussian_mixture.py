@@ -206,7 +206,9 @@ class GaussianMixture(MixtureEstimator):
         mixture.n_features_in_ = d
         if feature_names is not None:
             initial.check_shape(np.asarray(feature_names), (d,), "feature_names")
-            mixture.feature_names_in_ = np.array([str(name) for name in feature_names], dtype=object)
+            mixture.feature_names_in_ = np.array(
+                [str(name) for name in feature_names], dtype=object
+            )
         params = MixtureParams(weights, gaussian_params(means, cov, form))
         mixture._set_parameters(params, np.dtype(np.float64))
         mixture.converged_, mixture.n_iter_ = False, 0
@@ -250,9 +252,7 @@ class GaussianMixture(MixtureEstimator):
         self.feature_names_in_ = np.array(table.names, dtype=object)
         return self
 
-    def _fit(
-        self, X: Any, sample_weight: Any, listener: Listener | None = None
-    ) -> AnyArray:
+    def _fit(self, X: Any, sample_weight: Any, listener: Listener | None = None) -> AnyArray:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
         door.refuse_inexact_integers(X)
@@ -276,7 +276,7 @@ class GaussianMixture(MixtureEstimator):
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        return X
+        return np.asarray(X)
 
     def _find(self, rows: Rows, listener: Listener | None) -> Found:
         form = structure(self.covariance_type).form

@@ -47,7 +47,7 @@ def check_matrices(value: Any, form: Form, K: int, d: int, what: str) -> Array:
 def invert(matrices: Array, form: Form) -> Array:
     """Covariances from precisions or back, in the form's shape."""
     matrices = np.asarray(matrices, dtype=np.float64)
-    return np.linalg.inv(matrices) if form.correlates else 1.0 / matrices
+    return np.asarray(np.linalg.inv(matrices) if form.correlates else 1.0 / matrices)
 
 
 def precision_cholesky(whiten: Array, form: Form) -> Array:

@@ -37,6 +37,4 @@ class Verbose:
             print(f"Initialization {how}.")
         else:
             lapse = perf_counter() - self.began
-            print(
-                f"Initialization {how}. time lapse {lapse:.5f}s\t lower bound {mean_loglik:.5f}."
-            )
+            print(f"Initialization {how}. time lapse {lapse:.5f}s\t lower bound {mean_loglik:.5f}.")

@@ -10,17 +10,20 @@ moments lose twice the digits of the offset.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import numpy as np
 
 from mixtura.records import Array
 from mixtura.supports import Support
 
+Name = Literal["full", "tied", "diag", "spherical"]
+
 
 class Form(ABC):
     """One shape of covariance storage; K components, d columns."""
 
-    name: str
+    name: Name
     support: Support
     correlates: bool  # whether covariances between columns are modelled
     shared: bool = False  # whether one matrix serves all components

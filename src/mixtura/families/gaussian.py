@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.errors import Collapse
 from mixtura.families.base import Family
@@ -169,9 +170,7 @@ class Gaussian(Family):
         K, d = params.means.shape
         return Real().size((K, d)) + self.structure.n_parameters(K, d)
 
-    def sample(
-        self, labels: AnyArray, params: GaussianParams, rng: np.random.RandomState
-    ) -> Array:
+    def sample(self, labels: AnyArray, params: GaussianParams, rng: np.random.RandomState) -> Array:
         noise = rng.standard_normal((len(labels), params.means.shape[1]))
         out = params.means[labels]
         for k in np.unique(labels):
@@ -192,7 +191,6 @@ class Gaussian(Family):
         dense = self.form.dense(params.covariances, K, d)
         return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
 
-
     def narrow(
         self, params: GaussianParams, counts: Array, prior: CovariancePrior
     ) -> list[tuple[int, float]]:
@@ -202,11 +200,11 @@ class Gaussian(Family):
         a = prior.strength
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
         bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
-        bad |= (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
+        bad = bad | (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
 
 
-def too_narrow(spread: Array, rows: Array, d: int) -> Array:
+def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
     """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
     few = rows < max(2 * (d + 1), 5)
     return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from mixtura.errors import IllDefined
-from mixtura.families.forms import Form
+from mixtura.families.forms import Form, Name
 from mixtura.records import Array
 from mixtura.supports import Covariance
 
@@ -14,7 +14,7 @@ from mixtura.supports import Covariance
 class Full(Form):
     """One matrix per component, (K, d, d)."""
 
-    name = "full"
+    name: Name = "full"
     support = Covariance()
     correlates = True
 
@@ -75,7 +75,7 @@ class Full(Form):
 class Tied(Form):
     """One matrix for all components, (d, d)."""
 
-    name = "tied"
+    name: Name = "tied"
     support = Covariance()
     correlates = True
     shared = True
@@ -91,7 +91,7 @@ class Tied(Form):
         return _inverse_lower(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
-        return np.log(np.diagonal(whiten)).sum(keepdims=True)
+        return np.asarray(np.log(np.diagonal(whiten)).sum(keepdims=True))
 
     def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
         return np.asarray((X - mean[k]) @ whiten.T)
@@ -100,7 +100,7 @@ class Tied(Form):
         return np.asarray((residuals * resp[:, None]).T @ residuals)
 
     def gather(self, seconds: list[Array]) -> Array:
-        return np.sum(seconds, axis=0)
+        return np.asarray(np.sum(seconds, axis=0))
 
     def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
         return np.asarray(root @ (second - (first.T * counts) @ first) @ root.T)
@@ -109,9 +109,7 @@ class Tied(Form):
         return np.asarray(first @ root.T)
 
     def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
-        return np.asarray(
-            0.5 * whiten.T @ (second - counts.sum() * np.eye(d)) @ whiten
-        )
+        return np.asarray(0.5 * whiten.T @ (second - counts.sum() * np.eye(d)) @ whiten)
 
     def restrict(self, matrix: Array) -> Array:
         return matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura.errors import IllDefined
-from mixtura.families.forms import Form
+from mixtura.families.forms import Form, Name
 from mixtura.records import Array
 from mixtura.supports import Positive
 
@@ -13,7 +13,7 @@ from mixtura.supports import Positive
 class Diagonal(Form):
     """The diagonal of each component's matrix, (K, d)."""
 
-    name = "diag"
+    name: Name = "diag"
     support = Positive()
     correlates = False
 
@@ -71,7 +71,7 @@ class Diagonal(Form):
 class Spherical(Form):
     """One variance per component, (K,)."""
 
-    name = "spherical"
+    name: Name = "spherical"
     support = Positive()
     correlates = False
 

@@ -70,7 +70,8 @@ def em(
 
     Stops when the estimated gain still to come, per row, is at most `tol` and the gradient agrees
     (see `directional`); `tol=0` never stops early. `history` are objectives of an earlier climb,
-    used if it ended at `params`. Raises LikelihoodFell if a step lowers the objective beyond rounding.
+    used if it ended at `params`. Raises LikelihoodFell if a step lowers the objective by more
+    than rounding.
     """
     summary = sweep(params)
     objective = summary.loglik + model.log_prior(params)
@@ -78,7 +79,8 @@ def em(
     ascent = Ascent(summary.weight, model.monotone, earlier)
     ascent.add(objective)
     logliks = [summary.loglik]
-    while len(logliks) <= max_iter:
+    reason = None
+    while reason is None and len(logliks) <= max_iter:
         steps = min(sweep.stride, max_iter + 1 - len(logliks))
         params, between = sweep.advance(model, params, summary, steps)
         summary = sweep(params)
@@ -88,13 +90,21 @@ def em(
             ascent.add(value)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
-        if 0 < tol and ascent.gap <= tol:
+        if tol > 0 and ascent.gap <= tol:
             slope = directional(model, summary, params)
             if slope <= max(2 * tol, ascent.rounding):
                 reason = _reason(ascent, tol)
-                return _ended(ascent, params, summary, logliks, earlier, slope, reason)
-    slope = directional(model, summary, params)
-    return _ended(ascent, params, summary, logliks, earlier, slope, None)
+    return Climb(
+        params=params,
+        summary=summary,
+        logliks=tuple(logliks),
+        earlier=earlier,
+        objective=ascent.values[-1],
+        converged=reason is not None,
+        reason=reason or f"stopped: max_iter={max_iter} steps were taken",
+        gradient_norm=math.sqrt(directional(model, summary, params)),
+        gap=ascent.gap,
+    )
 
 
 def _joined(history: Iterable[float], first: float, weight: float) -> tuple[float, ...]:
@@ -123,26 +133,6 @@ def directional(model: Model, summary: Summary, params: Any) -> float:
 def _reason(ascent: Ascent, tol: float) -> str:
     if abs(ascent.gain) <= ascent.rounding:
         return "converged: the last step changed the log-likelihood by no more than rounding"
-    return f"converged: the estimated remaining gain, {ascent.gap:.2g} per row, is below tol={tol:g}"
-
-
-def _ended(
-    ascent: Ascent,
-    params: Any,
-    summary: Summary,
-    logliks: list[float],
-    earlier: tuple[float, ...],
-    slope: float,
-    reason: str | None,
-) -> Climb:
-    return Climb(
-        params=params,
-        summary=summary,
-        logliks=tuple(logliks),
-        earlier=earlier,
-        objective=ascent.values[-1],
-        converged=reason is not None,
-        reason=reason or f"stopped: max_iter={len(logliks) - 1} steps were taken",
-        gradient_norm=slope**0.5,
-        gap=ascent.gap,
+    return (
+        f"converged: the estimated gain still to come, {ascent.gap:.2g} per row, is below {tol:g}"
     )

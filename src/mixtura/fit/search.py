@@ -204,6 +204,8 @@ class Search:
             reserves = dropped
             field = [self._short(maker, runner, steps) for runner in field]
         field = sorted(field, key=self._rank)
+        for runner in field[1:]:
+            self._report(runner, "dropped")
         return [*field, *reserves]
 
     def _short(self, maker: StartMaker, runner: Runner, steps: int) -> Runner:

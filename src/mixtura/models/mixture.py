@@ -54,9 +54,7 @@ class Mixture(Model):
         """log pi_k + log p(x_i | k), shape (n, K)."""
         return self.family.log_density(X, params.components) + params.log_weights
 
-    def e_step(
-        self, X: AnyArray, sample_weight: Array | None, params: MixtureParams
-    ) -> Summary:
+    def e_step(self, X: AnyArray, sample_weight: Array | None, params: MixtureParams) -> Summary:
         log_p, resp = normalise(self.log_joint(X, params))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))

@@ -1,0 +1,1 @@
+"""A mixture for human eyes: text and figures. Matplotlib is loaded by `figures` only."""

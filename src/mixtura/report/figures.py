@@ -1,0 +1,265 @@
+"""A mixture over its data as a figure. Importing this module loads Matplotlib; nothing else does.
+
+Figures are made with the object-oriented interface: no display, no global state.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from mixtura.records import Array
+from mixtura.report import panels
+from mixtura.report.digits import percent
+from mixtura.report.palette import colours, rgb
+from mixtura.report.panels import COVERAGES, INK, QUIET, Points
+from mixtura.report.view import MixtureView, groups, shorten, telling_columns, wrapped
+
+Place = Literal["outside right upper", "upper right"]
+
+MOST_POINTS = 4000
+MOST_COLUMNS = 6
+MOST_LEGEND = 24
+# Rows are drawn as strokes below a histogram up to this many.
+MOST_STROKES = 1000
+DPI = 200
+FIGURE_SPACE = "\u2007"
+# A "$" in a column's name is a dollar, not the start of a formula.
+LABEL: dict[str, Any] = {"color": INK, "fontsize": 10, "labelpad": 6, "parse_math": False}
+# File formats by suffix, with the metadata that would make two equal figures differ.
+FORMATS: dict[str, dict[str, None]] = {
+    ".png": {},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+
+
+def draw(
+    view: MixtureView,
+    X: ArrayLike,
+    *,
+    responsibilities: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    title: str | None = None,
+) -> Figure:
+    """The mixture drawn over the rows it describes.
+
+    X is (n, d) in the table's units, responsibilities (n, K), sample_weight (n,) or None for equal
+    weights; title defaults to the number of groups and the columns' names. One column gives a
+    histogram with the densities, two a scatter with ellipses, more a matrix of pairs of the at
+    most six columns in which the components differ most. Points have the colours of the
+    components mixed by responsibility; of many rows only 4000 are drawn as points.
+
+    Raises ValueError if the arrays do not fit the mixture, values are missing or infinite, or no
+    row has weight.
+    """
+    rows, resp, w = _checked(view, X, responsibilities, sample_weight)
+    points = _points(rows, resp, w)
+    heading = title or f"{groups(view)} in {_names(view)}"
+    if len(view.names) == 1:
+        return _one(view, points, heading)
+    if len(view.names) == 2:
+        return _two(view, points, heading)
+    return _pairs(view, points, heading)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write `figure` to `path` as PNG, SVG or PDF, by the suffix; all of the file or none of it.
+
+    Raises ValueError for any other suffix and FileNotFoundError if the folder does not exist.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise ValueError(f"cannot tell a figure's format from {target.name!r}: use {known}")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"no folder {str(target.parent)!r} to put {target.name!r} in")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _checked(
+    view: MixtureView, X: ArrayLike, responsibilities: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    """(rows, responsibilities, weights) of the rows that count."""
+    rows, resp = np.asarray(X, float), np.asarray(responsibilities, float)
+    K, d = view.means.shape
+    if rows.ndim != 2 or rows.shape[1] != d:
+        raise ValueError(f"X has shape {rows.shape}, but the mixture has {d} columns")
+    if resp.shape != (len(rows), K):
+        raise ValueError(f"responsibilities have shape {resp.shape}, not {(len(rows), K)}")
+    w = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
+    if w.shape != (len(rows),):
+        raise ValueError(f"sample_weight has shape {w.shape}, not {(len(rows),)}")
+    counted = w > 0
+    if not np.isfinite(rows[counted]).all():
+        raise ValueError("X has missing or infinite values: a figure needs numbers only")
+    if not counted.any():
+        raise ValueError("there is no row to draw: X is empty or every weight is zero")
+    return rows[counted], resp[counted], w[counted]
+
+
+def _points(rows: Array, resp: Array, w: Array) -> Points:
+    """A fixed sample of the rows (all of a small table) in the components' mixed colours."""
+    shown = np.arange(len(rows))
+    if len(rows) > MOST_POINTS:
+        # A seeded draw: every so-manyth row would follow a rhythm in the table's order.
+        shown = np.sort(np.random.default_rng(0).choice(len(rows), MOST_POINTS, replace=False))
+    paint = np.clip(resp[shown] @ rgb(resp.shape[1]), 0.0, 1.0)
+    return Points(rows, w, shown, paint)
+
+
+def _one(view: MixtureView, points: Points, heading: str) -> Figure:
+    figure = _figure(8.0, 4.6)
+    ax = figure.add_subplot()
+    panels.quiet(ax, 9, 6)
+    panels.histogram(ax, view, points, 0)
+    ax.grid(False, axis="x")
+    stroked = len(points.X) <= MOST_STROKES
+    if stroked:
+        panels.rug(ax, points, 0)
+    ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
+    ax.set_ylabel("density", **LABEL)
+    notes = ["Bars and strokes: the rows." if stroked else "Bars: the rows."]
+    if len(view.weights) > 1:
+        notes.append("Dashed line: the whole mixture.")
+    _head(figure, heading, notes)
+    _legend(figure, view, "outside right upper")
+    return figure
+
+
+def _two(view: MixtureView, points: Points, heading: str) -> Figure:
+    figure = _figure(8.0, 5.6)
+    ax = figure.add_subplot()
+    panels.quiet(ax, 9, 6)
+    panels.scatter(ax, view, points, (0, 1), marks=True)
+    ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
+    ax.set_ylabel(shorten(view.names[1], 50), **LABEL)
+    _head(figure, heading, _notes(view, points))
+    _legend(figure, view, "outside right upper")
+    return figure
+
+
+def _pairs(view: MixtureView, points: Points, heading: str) -> Figure:
+    """Lower triangle of pairs, histograms on the diagonal, the legend in the empty corner."""
+    columns = telling_columns(view, MOST_COLUMNS)
+    m, d = len(columns), len(view.names)
+    notes = _notes(view, points)
+    if m < d:
+        heading += f" (the {m} of {d} in which groups differ most)"
+    side, ticks = (2.1, 4) if m > 4 else (2.5, 5)
+    figure = _figure(side * m + 0.4, side * m + 0.6)
+    grid = figure.add_gridspec(m, m)
+    for row in range(m):
+        ax = figure.add_subplot(grid[row, row])
+        panels.quiet(ax, 7, ticks)
+        panels.histogram(ax, view, points, columns[row])
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
+        _edge_labels(ax, view, columns, row, row)
+    for left, row in combinations(range(m), 2):
+        ax = figure.add_subplot(grid[row, left])
+        panels.quiet(ax, 7, ticks)
+        panels.scatter(ax, view, points, (columns[left], columns[row]), marks=False)
+        _edge_labels(ax, view, columns, row, left)
+    figure.align_labels()
+    _head(figure, heading, notes)
+    _legend(figure, view, "upper right")
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
+    figure = Figure(figsize=(width, height), dpi=100, facecolor="white", layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _head(figure: Figure, heading: str, notes: list[str]) -> None:
+    """The title above, at the left, and what the marks mean in small print below."""
+    inches = float(figure.get_figwidth())
+    edge = 0.1 / inches
+    text = textwrap.fill(" ".join(heading.split()), int(9.5 * inches))
+    figure.suptitle(
+        text, x=edge, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False
+    )
+    small = textwrap.fill(" ".join(notes), int(17 * inches))
+    figure.supxlabel(small, x=edge, ha="left", fontsize=8, color=QUIET)
+
+
+def _legend(figure: Figure, view: MixtureView, place: Place) -> None:
+    """Each component's colour, number and weight, beside the axes, never over the data."""
+    shades = colours(len(view.weights))
+    labels = _columned([percent(float(w)) for w in view.weights])
+    handles = [Line2D([], [], ls="", marker="o", ms=7, mec="none", color=c) for c in shades]
+    if len(labels) > MOST_LEGEND:
+        handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
+        labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
+    legend = figure.legend(
+        handles, labels, loc=place, title="group, weight", fontsize=9, title_fontsize=9,
+        frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",
+        ncols=1 if place.startswith("outside") else 1 + (len(labels) - 1) // 8,
+    )  # fmt: skip
+    legend.get_title().set_color(QUIET)
+
+
+def _columned(shares: list[str]) -> list[str]:
+    """Legend labels "k  share", aligned at the right with spaces as wide as a figure."""
+    digits, widest = len(str(len(shares) - 1)), max(map(len, shares))
+    return [
+        f"{str(k).rjust(digits, FIGURE_SPACE)}   {share.rjust(widest, FIGURE_SPACE)}"
+        for k, share in enumerate(shares)
+    ]
+
+
+def _edge_labels(ax: Axes, view: MixtureView, columns: list[int], row: int, left: int) -> None:
+    """Names and numbers on the outer panels of the matrix only."""
+    style = {**LABEL, "fontsize": 8.5, "labelpad": 4}
+    if row == len(columns) - 1:
+        ax.set_xlabel(wrapped(view.names[columns[left]], 22, 3), **style)
+    else:
+        ax.tick_params(labelbottom=False)
+        ax.xaxis.get_offset_text().set_visible(False)
+    if left == 0:
+        ax.set_ylabel(wrapped(view.names[columns[row]], 22, 3), **style)
+    else:
+        ax.tick_params(labelleft=False)
+        ax.yaxis.get_offset_text().set_visible(False)
+
+
+def _notes(view: MixtureView, points: Points) -> list[str]:
+    """What ellipses and colours mean, and how many rows are left out."""
+    inner, outer = (f"{100 * c:g}%" for c in COVERAGES)
+    if len(view.weights) == 1:
+        notes = [f"Ellipses: the regions that hold {inner} and {outer} of the group."]
+    else:
+        notes = [
+            f"Ellipses: the regions that hold {inner} and {outer} of each group.",
+            "Points between groups have mixed colours.",
+        ]
+    shown, n = len(points.shown), len(points.X)
+    return notes if shown == n else [*notes, f"{shown:,} of {n:,} rows drawn, chosen at random."]
+
+
+def _names(view: MixtureView) -> str:
+    names = [shorten(name, 24) for name in view.names]
+    if len(names) > 4:
+        return f"{len(names)} columns"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,198 @@
+"""What is drawn inside one pair of axes: histograms with densities, points with ellipses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Ellipse
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from mixtura.records import AnyArray, Array
+from mixtura.report.palette import colours
+from mixtura.report.view import MixtureView
+
+INK, QUIET, HAIR, BARS = "#222222", "#6B6B6B", "#E4E4E4", "#D9DCE1"
+COVERAGES = (0.5, 0.95)
+FEWEST_BINS, MOST_BINS = 8, 80
+# A spike of the density is cut off at this many times the tallest bar.
+TALLEST_CURVE = 1.6
+# The axes reach beyond the data for an ellipse by at most this share of the data's range.
+REACH = 0.25
+
+
+@dataclass(frozen=True)
+class Points:
+    """The rows of a figure.
+
+    X       all rows, (n, d), and their weights w (n,)
+    shown   indices of the rows drawn as points
+    paint   their colours, (len(shown), 3)
+    """
+
+    X: Array
+    w: Array
+    shown: AnyArray
+    paint: Array
+
+
+def histogram(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
+    """Column j: weighted histogram of density one, the component curves and their sum."""
+    low, high = reach(view, points.X, j)
+    x = points.X[:, j]
+    edges = bin_edges(x, points.w, float(view.sds[:, j].min()), low, high)
+    heights, _ = np.histogram(x, edges, weights=points.w)
+    heights = heights / (points.w.sum() * np.diff(edges))
+    ax.stairs(heights, edges, fill=True, color=BARS, lw=0, zorder=1)
+    grid = curve_grid(view, j, low, high)
+    curves = component_curves(view, j, grid)
+    for k, colour in enumerate(colours(len(view.weights))):
+        # Without its tails, or the last colour would underline the whole axis.
+        curve = np.where(curves[k] > 1e-3 * curves[k].max(), curves[k], np.nan)
+        ax.fill_between(grid, curve, color=colour, alpha=0.13, lw=0, zorder=2)
+        ax.plot(grid, curve, color=colour, lw=1.7, zorder=3)
+    if len(curves) > 1:
+        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=(0, (3, 2)), zorder=4)
+    tallest = float(heights.max())
+    top = min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest) if tallest > 0 else None
+    ax.set_ylim(0, None if top is None else 1.08 * max(tallest, top))
+    ax.set_xlim(low, high)
+
+
+def scatter(
+    ax: Axes, view: MixtureView, points: Points, columns: tuple[int, int], marks: bool
+) -> None:
+    """Two columns: points in mixed colours, ellipses of COVERAGES, numbered centres if `marks`."""
+    i, j = columns
+    n = len(points.shown)
+    weight = points.w[points.shown]
+    size = float(np.clip(1800 / max(n, 1), 5, 20)) * (1.0 if marks else 0.55)
+    # Area tells weight, within what can still be seen and does not cover the rest.
+    area = size * np.clip(weight / weight.mean(), 0.2, 6.0) if n else size
+    ax.scatter(
+        points.X[points.shown, i],
+        points.X[points.shown, j],
+        s=area,
+        c=points.paint if n else None,
+        alpha=0.8 if n < 1000 else 0.55,
+        linewidths=0,
+        zorder=2,
+        rasterized=n > 1000,
+    )
+    for k, colour in enumerate(colours(len(view.weights))):
+        for coverage in COVERAGES:
+            ax.add_patch(ellipse(view, k, i, j, coverage, colour))
+        number(ax, k, colour, (float(view.means[k, i]), float(view.means[k, j])), boxed=marks)
+    ax.set_xlim(*reach(view, points.X, i))
+    ax.set_ylim(*reach(view, points.X, j))
+
+
+def ellipse(view: MixtureView, k: int, i: int, j: int, coverage: float, colour: str) -> Ellipse:
+    """The ellipse that holds `coverage` of component k's mass in columns i and j."""
+    cov = view.covariances[k][np.ix_([i, j], [i, j])]
+    values, vectors = np.linalg.eigh(cov)
+    radius = np.sqrt(-2 * np.log1p(-coverage))
+    width, height = 2 * radius * np.sqrt(np.maximum(values, 0.0))
+    inner = coverage == COVERAGES[0]
+    return Ellipse(
+        (float(view.means[k, i]), float(view.means[k, j])),
+        float(width),
+        float(height),
+        angle=float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))),
+        facecolor=to_rgba(colour, 0.10) if inner else "none",
+        edgecolor=colour,
+        linewidth=1.5 if inner else 0.9,
+        zorder=3,
+    )
+
+
+def number(ax: Axes, k: int, colour: str, at: tuple[float, float], boxed: bool) -> None:
+    """The component's number at its centre: in a disc, or bare where panels are small."""
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold", "zorder": 5}
+    if boxed:
+        box = {"boxstyle": "circle,pad=0.22", "fc": "white", "ec": colour, "lw": 1.4}
+        ax.text(*at, str(k), color=INK, fontsize=8.5, bbox=box, clip_on=True, **style)
+    else:
+        halo = [withStroke(linewidth=2, foreground="white")]
+        ax.text(*at, str(k), color=INK, fontsize=7, path_effects=halo, clip_on=True, **style)
+
+
+def rug(ax: Axes, points: Points, j: int) -> None:
+    """The rows of column j as short strokes in mixed colours along the axis."""
+    paint = [(r, g, b) for r, g, b in points.paint.tolist()]
+    along = ax.get_xaxis_transform()  # data across, share of the panel's height upwards
+    x = points.X[points.shown, j]
+    ax.vlines(x, 0, 0.03, colors=paint, lw=0.8, alpha=0.8, zorder=5, transform=along)
+
+
+def quiet(ax: Axes, size: float, ticks: int) -> None:
+    """House style: hairline grid behind the data, two spines, about `ticks` small grey labels."""
+    ax.set_facecolor("white")
+    ax.set_axisbelow(True)
+    ax.grid(True, color=HAIR, lw=0.6)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set(color="#9A9A9A", lw=0.8)
+    ax.tick_params(colors=QUIET, labelsize=size, length=3, width=0.8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+        formatter = ScalarFormatter(useMathText=True)
+        formatter.set_powerlimits((-3, 4))
+        axis.set_major_formatter(formatter)
+        axis.get_offset_text().set(size=size, color=QUIET)
+
+
+def reach(view: MixtureView, X: Array, j: int) -> tuple[float, float]:
+    """The limits of column j: all data, and the outer ellipses where they do not dominate."""
+    low, high = float(X[:, j].min()), float(X[:, j].max())
+    radius = np.sqrt(-2 * np.log1p(-COVERAGES[-1]))
+    below = float((view.means[:, j] - radius * view.sds[:, j]).min())
+    above = float((view.means[:, j] + radius * view.sds[:, j]).max())
+    span = high - low
+    if span <= 1e-12 * max(abs(low), abs(high)):  # one value: the components give the scale
+        half = max(3 * float(view.sds[:, j].max()), 1e-9 * abs(low)) or 0.5
+        return low - half, high + half
+    low, high = max(min(low, below), low - REACH * span), min(max(high, above), high + REACH * span)
+    return low - 0.03 * span, high + 0.03 * span
+
+
+def bin_edges(x: Array, w: Array, narrowest: float, low: float, high: float) -> Array:
+    """Edges of equal bins over the data: Freedman-Diaconis, finer for narrow components.
+
+    Rounded data get bins of a whole number of rounding steps, or bars would alternate.
+    """
+    first, last = float(x.min()), float(x.max())
+    span = last - first
+    if span <= 1e-12 * max(abs(first), abs(last)):
+        middle, half = (low + high) / 2, (high - low) / 40
+        return np.array([middle - half, middle + half])
+    size = w.sum() ** 2 / max(float(w @ w), np.finfo(float).tiny)
+    quarter, three = np.quantile(x, [0.25, 0.75])
+    width = 2 * (three - quarter) * size ** (-1 / 3) or span / 20
+    most = float(np.clip(2 * size**0.5, FEWEST_BINS, MOST_BINS))
+    width = float(np.clip(min(width, 0.6 * narrowest), span / most, span / FEWEST_BINS))
+    steps = np.diff(np.unique(x[:: max(1, len(x) // 20_000)]))
+    step = float(steps.min()) if len(steps) else span
+    if step >= width / 6:
+        width = step * max(1, round(width / step))
+        first, last = first - step / 2, last + step / 2
+    count = max(1, int(np.ceil((last - first) / width - 1e-6)))
+    return np.asarray(first + width * np.arange(count + 1))
+
+
+def curve_grid(view: MixtureView, j: int, low: float, high: float) -> Array:
+    """Where curves are evaluated: evenly, and closely about every mean."""
+    near = view.means[:, j, None] + view.sds[:, j, None] * np.linspace(-4, 4, 81)
+    grid = np.concatenate([np.linspace(low, high, 400), near.ravel()])
+    return np.unique(grid[(grid >= low) & (grid <= high)])
+
+
+def component_curves(view: MixtureView, j: int, grid: Array) -> Array:
+    """Each component's weighted density in column j, (K, len(grid))."""
+    sds = np.maximum(view.sds[:, j, None], np.finfo(float).tiny)
+    z = (grid - view.means[:, j, None]) / sds
+    return np.asarray(view.weights[:, None] * np.exp(-0.5 * z**2) / (sds * np.sqrt(2 * np.pi)))

@@ -1,0 +1,235 @@
+"""The mixture in words and one table: what `summary()` and the command line print."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from mixtura.fit.result import Fit, Floored
+from mixtura.report.digits import percent, spread_cells, total
+from mixtura.report.palette import colours
+from mixtura.report.view import MixtureView, groups, shorten, telling_columns, wrapped
+
+WIDTH = 100
+# At most this many columns of the table are shown, and fewer where they do not fit.
+MOST_COLUMNS = 6
+HEADER_WIDTH = 18
+LONGEST_NAME = 24
+# The headline names this many columns.
+NAMED = 4
+# Lists longer than this end in "and 5 more".
+MOST_LISTED = 6
+# Starts that end this close, in log-likelihood per row, have found the same optimum.
+SAME_OPTIMUM = 1e-6
+
+SHAPES = {
+    "full": "each group has its own covariance",
+    "tied": "all groups share one covariance",
+    "diag": "no correlation between columns within a group",
+    "spherical": "one variance per group, the same in all columns",
+}
+
+
+def to_text(view: MixtureView, width: int = WIDTH) -> str:
+    """The report as plain text of at most `width` characters a line, without colour codes."""
+    page = io.StringIO()
+    console = Console(
+        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
+    )
+    for part in renderables(view, width):
+        console.print(part)
+    lines = [line.rstrip() for line in page.getvalue().splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
+    """The report as Rich renderables, in order: headline, warnings, components, the fit.
+
+    `width` is the width of the page they will be printed on; it decides how many columns fit.
+    """
+    parts: list[RenderableType] = [Text(headline(view), style="bold")]
+    found = warnings(view)
+    if found:
+        parts += ["", *(_warning(text) for text in found)]
+    shown, cells = _fitting(view, width)
+    parts += [_components(view, shown, cells), _caption(view, shown)]
+    rows = [("covariance", _shape(view))]
+    if view.fit is not None:
+        rows = [*_criteria(view.fit), *rows, *_climb(view.fit)]
+    return [*parts, "", _block(rows)]
+
+
+def headline(view: MixtureView) -> str:
+    """One plain sentence: "2 groups in 272 rows of 2 columns (eruptions, waiting)"."""
+    d = len(view.names)
+    names = [shorten(name, LONGEST_NAME) for name in view.names[:NAMED]] + ["…"] * (d > NAMED)
+    columns = f"{d} column{'s' if d > 1 else ''} ({', '.join(names)})"
+    if view.fit is None:
+        return f"{groups(view)} over {columns}; the parameters were given, not fitted"
+    return f"{groups(view)} in {total(view.fit.weight)} rows of {columns}"
+
+
+def warnings(view: MixtureView) -> list[str]:
+    """What to know before believing the numbers, worst first; empty for a sound fit."""
+    fit = view.fit
+    if fit is None:
+        return []
+    found = []
+    if not fit.converged:
+        reason = fit.reason.removeprefix("stopped: ")
+        found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
+    if fit.floored:
+        found.append(_floored(fit.floored))
+    if fit.held:
+        found.append(_held([view.names[j] for j in fit.held]))
+    return found
+
+
+def _floored(floored: tuple[Floored, ...]) -> str:
+    one = len(floored) == 1
+    each = [
+        f"group {f.component} has about {f.count:.3g} rows and a smallest variance "
+        f"{f.spread:.1g} of the table's"
+        for f in floored
+    ]
+    return (
+        f"Only the penalty keeps {'a group' if one else f'{len(floored)} groups'} from collapsing "
+        f"onto a point or a plane: {_joined(each, '; ')}. Do not read {'it' if one else 'them'} as "
+        "real; try fewer groups, a simpler covariance, or look for repeated rows."
+    )
+
+
+def _held(names: list[str]) -> str:
+    text = _joined([shorten(name, LONGEST_NAME) for name in names])
+    if len(names) == 1:
+        said = f"Column {text} has no variance of its own (constant, or a sum of other columns): it"
+    else:
+        said = f"Columns {text} have no variance of their own (constant, or sums of others): they"
+    return said + " cannot tell groups apart; consider leaving out what adds nothing."
+
+
+def _warning(text: str) -> RenderableType:
+    row = Table.grid(padding=(0, 1))
+    row.add_row(Text("!", style="bold red"), Text(text))
+    return row
+
+
+def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, list[str]]]]:
+    """(columns to show, their headers and cells): the most telling ones that fit the page."""
+    cells = {}
+    for j in telling_columns(view, MOST_COLUMNS):
+        factor, column = spread_cells(view.means[:, j].tolist(), view.sds[:, j].tolist())
+        header = "\n".join([wrapped(view.names[j], HEADER_WIDTH), *([factor] if factor else [])])
+        cells[j] = (header, column)
+    room = width - len("  group   weight      ")
+    for count in range(len(cells), 0, -1):
+        shown = telling_columns(view, count)
+        used = sum(3 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
+        if used <= room or count == 1:
+            return shown, [cells[j] for j in shown]
+    return [], []
+
+
+def _components(
+    view: MixtureView, shown: list[int], cells: list[tuple[str, list[str]]]
+) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    table.add_column("group", justify="right", no_wrap=True)
+    table.add_column("weight", justify="right", no_wrap=True)
+    for header, _ in cells:
+        # As Text, so that brackets in a column's name are not read as markup.
+        table.add_column(Text(header, justify="right"), justify="right", no_wrap=True)
+    for k, colour in enumerate(colours(len(view.weights))):
+        label = Text(str(k), style=f"bold {colour}")
+        values = [Text(column[k]) for _, column in cells]
+        table.add_row(label, percent(float(view.weights[k])), *values)
+    return table
+
+
+def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
+    text = "Mean ± standard deviation within each group."
+    hidden = [name for j, name in enumerate(view.names) if j not in shown]
+    if hidden:
+        text += (
+            f" Shown are the {len(shown)} columns in which the groups differ most; "
+            f"{len(hidden)} not shown: "
+            f"{_joined([shorten(name, LONGEST_NAME) for name in hidden])}."
+        )
+    return Padding(Text(text, style="dim"), (0, 0, 0, 2))
+
+
+def _shape(view: MixtureView) -> str:
+    words = SHAPES.get(view.covariance_type)
+    return f"{view.covariance_type}: {words}" if words else view.covariance_type
+
+
+def _criteria(fit: Fit) -> list[tuple[str, str]]:
+    p, loglik = fit.n_parameters, f"{fit.loglik:.2f}"
+    minus_two = f"-2 × ({loglik})" if fit.loglik < 0 else f"-2 × {loglik}"
+    bic = -2 * fit.loglik + p * math.log(fit.weight)
+    aic = -2 * fit.loglik + 2 * p
+    return [
+        ("log-likelihood", f"{loglik} in total, {fit.mean_loglik:.5g} per row"),
+        ("BIC", f"{bic:.2f} = {minus_two} + {p} parameters × ln {total(fit.weight)}"),
+        ("AIC", f"{aic:.2f} = {minus_two} + {p} parameters × 2; lower is better for both"),
+    ]
+
+
+def _climb(fit: Fit) -> list[tuple[str, str]]:
+    """How the fit ended, what it cost, and what the starts met."""
+    gap = f"about {fit.gap:.1e} per row" if math.isfinite(fit.gap) else "not known"
+    gap = gap if fit.gap != 0 else "no more than rounding"
+    passes = f"{fit.passes:,} over all rows"
+    if fit.sample_passes:
+        passes += f", {fit.sample_passes:,} more over {fit.sample_rows:,} rows for the starts"
+    penalty = "; with the penalty against collapse" if fit.penalised else ""
+    rows = [
+        ("ended", fit.reason + penalty),
+        ("still to gain", f"{gap}; gradient norm {fit.gradient_norm:.1e} (0 at an optimum)"),
+        ("passes", passes),
+        ("solver, engine", f"{fit.solver}, {fit.engine}"),
+    ]
+    return [*rows, ("starts", _starts(fit))] if fit.starts else rows
+
+
+def _starts(fit: Fit) -> str:
+    """ "8 tried: 6 dropped early, 1 failed, 1 finished", and whether those finished agree."""
+    count = Counter(start.outcome for start in fit.starts)
+    said = [
+        ("dropped", "dropped early"),
+        ("failed", "failed"),
+        ("collapsed", "collapsed"),
+        ("kept", "finished"),
+    ]
+    met = ", ".join(f"{count[outcome]} {words}" for outcome, words in said if count[outcome])
+    text = f"{len(fit.starts)} tried: {met}"
+    if count["kept"] < 2:
+        return text
+    margin = SAME_OPTIMUM + (fit.gap if math.isfinite(fit.gap) else 0.0)
+    ends = [s.loglik for s in fit.starts if s.outcome == "kept" and s.loglik is not None]
+    same = sum(abs(end - fit.mean_loglik) <= margin for end in ends)
+    text += f"; {same} of {len(ends)} finished reached this same optimum"
+    return text + (", so more starts may find a better one" if 2 * same < len(ends) else "")
+
+
+def _block(rows: list[tuple[str, str]]) -> RenderableType:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    for key, value in rows:
+        grid.add_row(key, Text(value))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _joined(items: list[str], separator: str = ", ") -> str:
+    """The first items, and how many more there are."""
+    text = separator.join(items[:MOST_LISTED])
+    left = len(items) - MOST_LISTED
+    return text if left <= 0 else f"{text} and {left} more"
