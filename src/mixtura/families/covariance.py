@@ -27,8 +27,8 @@ Estimate = Callable[[Array, Array, CovariancePrior], Array]
 class Structure:
     """One row of the table.
 
-    estimate(scatter, counts, prior) -> covariances in the form's shape, where scatter is about
-    the new means and in the form's shape, counts is (K,).
+    estimate(scatter, counts, prior) -> covariances, all in the form's shape and in the whitened
+    units of the current parameters; scatter is about the new means, counts is (K,).
     """
 
     name: str

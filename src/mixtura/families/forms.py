@@ -57,11 +57,19 @@ class Form(ABC):
         """The K components' second moments as one array (summed where they are shared)."""
 
     @abstractmethod
-    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
-        """Scatter about the *new* means in the table's units, from whitened moments.
+    def about(self, counts: Array, shift: Array, second: Array) -> Array:
+        """Scatter about the *new* means in whitened units, such that scatter / count is a variance.
 
-        `first` is sum r y / sum r: how far each mean moves, in whitened units.
+        `shift` (K, d) is sum r y / sum r: how far each mean moves.
         """
+
+    @abstractmethod
+    def compose(self, root: Array, inner: Array) -> Array:
+        """The root of the covariance whose root in whitened units is `inner`."""
+
+    @abstractmethod
+    def square(self, root: Array) -> Array:
+        """The covariances with these roots."""
 
     @abstractmethod
     def move(self, root: Array, first: Array) -> Array:
@@ -80,12 +88,16 @@ class Form(ABC):
         """The covariances as (K, d, d)."""
 
     @abstractmethod
-    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
-        """The second moments that a component with scatter `target` would have."""
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        """`matrix`, in this form for one component, in each component's whitened units."""
 
-    def trace(self, second: Array) -> float:
-        """The sum of the traces of whitened second moments over all distinct matrices."""
-        return float(second.sum())
+    @abstractmethod
+    def trace(self, matrices: Array, d: int) -> float:
+        """The sum of the traces of all distinct (d, d) matrices, given in this form."""
+
+    def as_second(self, matrices: Array, d: int) -> Array:
+        """The second moments of one row with these whitened covariances."""
+        return matrices
 
     @abstractmethod
     def pivots(self, root: Array) -> Array:

@@ -55,19 +55,27 @@ class GaussianParams(Params):
 
 def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:
     """Factorise once; raises IllDefined naming a component without a positive definite matrix."""
-    K, d = means.shape
     root, whiten = form.factorise(covariances)
-    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
-    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
+    return _assembled(means, covariances, root, whiten, form)
+
+
+def gaussian_params_from_root(means: Array, root: Array, form: Form) -> GaussianParams:
+    """The same from the lower Cholesky factors (or standard deviations)."""
+    return _assembled(means, form.square(root), root, form.invert_root(root), form)
 
 
 def gaussian_params_from_whiten(means: Array, whiten: Array, form: Form) -> GaussianParams:
     """The same from the inverse roots, as scikit-learn's `precisions_cholesky_` stores them."""
-    K, d = means.shape
     root = form.invert_root(whiten)
-    cov = root @ np.swapaxes(root, -1, -2) if form.correlates else root**2
+    return _assembled(means, form.square(root), root, whiten, form)
+
+
+def _assembled(
+    means: Array, covariances: Array, root: Array, whiten: Array, form: Form
+) -> GaussianParams:
+    K, d = means.shape
     log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
-    return GaussianParams(means, cov, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
+    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
 
 
 @dataclass(frozen=True)
@@ -108,16 +116,23 @@ class Gaussian(Family):
     def maximize(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
     ) -> GaussianParams:
-        """The M-step. A component with no rows keeps its mean and its covariance."""
+        """The M-step. A component with no rows keeps its mean and its covariance.
+
+        Covariances are estimated and factorised in the whitened units of the current parameters,
+        where they are near the identity, so that no digits are lost however ill-conditioned the
+        table's own units are.
+        """
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
         means = params.means + form.move(params.root, shift)
-        scatter = form.scatter(params.root, counts, shift, stats.second)
-        cov = self.structure.estimate(scatter, counts, prior)
+        inner = self.structure.estimate(
+            form.about(counts, shift, stats.second), counts, prior.whitened(form, params.whiten)
+        )
         empty = counts + 2 * prior.strength <= 0
         if empty.any() and not form.shared:
-            cov[empty] = params.covariances[empty]
-        new = gaussian_params(means, cov, form)
+            inner[empty] = form.identity(means.shape[1])
+        root = form.compose(params.root, form.factorise(inner)[0])
+        new = gaussian_params_from_root(means, root, form)
         self.refuse_collapse(new, counts, prior)
         return new
 
@@ -152,15 +167,15 @@ class Gaussian(Family):
         d, rows = params.means.shape[1], np.full(len(params.means), 2 * prior.strength)
         if self.form.shared:
             rows = rows[:1]
-        second = 2 * prior.strength * self.form.whitened(params.whiten, prior.target, d)
-        return self.form.excess(params.whiten, rows, second, d)
+        second = self.form.as_second(self.form.whitened(params.whiten, prior.target), d)
+        return self.form.excess(params.whiten, rows, 2 * prior.strength * second, d)
 
     def log_prior(self, params: GaussianParams, prior: CovariancePrior) -> float:
         if prior.strength == 0:
             return 0.0
         d = params.means.shape[1]
         half_log_det = self.form.half_log_det(params.whiten, d).sum()
-        trace = self.form.trace(self.form.whitened(params.whiten, prior.target, d))
+        trace = self.form.trace(self.form.whitened(params.whiten, prior.target), d)
         return float(-prior.strength * (trace - 2 * half_log_det))
 
     def counts(self, stats: GaussianStatistics) -> Array:

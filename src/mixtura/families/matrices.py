@@ -40,9 +40,14 @@ class Full(Form):
     def gather(self, seconds: list[Array]) -> Array:
         return np.stack(seconds)
 
-    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
-        about = second - counts[:, None, None] * (first[:, :, None] * first[:, None, :])
-        return np.asarray(root @ about @ np.swapaxes(root, 1, 2))
+    def about(self, counts: Array, shift: Array, second: Array) -> Array:
+        return second - counts[:, None, None] * (shift[:, :, None] * shift[:, None, :])
+
+    def compose(self, root: Array, inner: Array) -> Array:
+        return np.asarray(root @ inner)
+
+    def square(self, root: Array) -> Array:
+        return np.asarray(root @ np.swapaxes(root, -1, -2))
 
     def move(self, root: Array, first: Array) -> Array:
         return np.asarray((root @ first[:, :, None])[:, :, 0])
@@ -59,11 +64,11 @@ class Full(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov
 
-    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
-        return np.asarray(whiten @ target @ np.swapaxes(whiten, -1, -2))
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return np.asarray(whiten @ matrix @ np.swapaxes(whiten, -1, -2))
 
-    def trace(self, second: Array) -> float:
-        return float(np.trace(second, axis1=-2, axis2=-1).sum())
+    def trace(self, matrices: Array, d: int) -> float:
+        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root, axis1=1, axis2=2)
@@ -102,8 +107,14 @@ class Tied(Form):
     def gather(self, seconds: list[Array]) -> Array:
         return np.asarray(np.sum(seconds, axis=0))
 
-    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
-        return np.asarray(root @ (second - (first.T * counts) @ first) @ root.T)
+    def about(self, counts: Array, shift: Array, second: Array) -> Array:
+        return np.asarray(second - (shift.T * counts) @ shift)
+
+    def compose(self, root: Array, inner: Array) -> Array:
+        return np.asarray(root @ inner)
+
+    def square(self, root: Array) -> Array:
+        return np.asarray(root @ root.T)
 
     def move(self, root: Array, first: Array) -> Array:
         return np.asarray(first @ root.T)
@@ -117,11 +128,11 @@ class Tied(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return np.broadcast_to(cov, (K, d, d))
 
-    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
-        return np.asarray(whiten @ target @ whiten.T)
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return np.asarray(whiten @ matrix @ whiten.T)
 
-    def trace(self, second: Array) -> float:
-        return float(np.trace(second, axis1=-2, axis2=-1).sum())
+    def trace(self, matrices: Array, d: int) -> float:
+        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root)[None, :]

@@ -18,9 +18,9 @@ from mixtura.data.moments import TableMoments
 from mixtura.families.forms import Form
 from mixtura.records import Array
 
-# A direction whose share of the correlation matrix is below this is without variance: rounding of
-# float64 data with an offset of a million standard deviations stays two digits under it.
-NO_VARIANCE = 1e-12
+# A direction whose share of the correlation matrix is below this, times the number of columns, is
+# without variance: what is there is the rounding of the matrix itself.
+NO_VARIANCE = 4e-15
 # The variance given to such a direction, as a share of its columns' variances. Every component
 # gets the same, so it says nothing about the groups and cancels from the responsibilities.
 HELD_SHARE = 1e-6
@@ -62,6 +62,19 @@ class CovariancePrior:
         """Columns with a direction that has no variance of its own."""
         diagonal = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
         return tuple(int(j) for j in np.flatnonzero(diagonal))
+
+    def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
+        """The same with target, held and absolute in each component's whitened units."""
+
+        def move(matrix: Array) -> Array:
+            return form.whitened(whiten, matrix) if np.any(matrix) else matrix
+
+        return replace(
+            self,
+            target=move(self.target) if self.strength > 0 else self.target,
+            held=move(self.held),
+            absolute=move(self.absolute),
+        )
 
     def without_penalty(self) -> CovariancePrior:
         """The same, at maximum likelihood."""

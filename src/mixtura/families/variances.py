@@ -40,8 +40,14 @@ class Diagonal(Form):
     def gather(self, seconds: list[Array]) -> Array:
         return np.stack(seconds)
 
-    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
-        return np.asarray(root**2 * (second - counts[:, None] * first**2))
+    def about(self, counts: Array, shift: Array, second: Array) -> Array:
+        return second - counts[:, None] * shift**2
+
+    def compose(self, root: Array, inner: Array) -> Array:
+        return root * inner
+
+    def square(self, root: Array) -> Array:
+        return root**2
 
     def move(self, root: Array, first: Array) -> Array:
         return root * first
@@ -55,8 +61,11 @@ class Diagonal(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, :, None] * np.eye(d)
 
-    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
-        return target * whiten**2
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return matrix * whiten**2
+
+    def trace(self, matrices: Array, d: int) -> float:
+        return float(matrices.sum())
 
     def pivots(self, root: Array) -> Array:
         return root
@@ -98,10 +107,15 @@ class Spherical(Form):
     def gather(self, seconds: list[Array]) -> Array:
         return np.stack(seconds)
 
-    def scatter(self, root: Array, counts: Array, first: Array, second: Array) -> Array:
+    def about(self, counts: Array, shift: Array, second: Array) -> Array:
         # The trace over d, so that a variance is scatter / count as in the other forms.
-        squares = np.sum(first**2, axis=1)
-        return np.asarray(root**2 * (second - counts * squares) / first.shape[1])
+        return np.asarray((second - counts * np.sum(shift**2, axis=1)) / shift.shape[1])
+
+    def compose(self, root: Array, inner: Array) -> Array:
+        return root * inner
+
+    def square(self, root: Array) -> Array:
+        return root**2
 
     def move(self, root: Array, first: Array) -> Array:
         return root[:, None] * first
@@ -115,8 +129,14 @@ class Spherical(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, None, None] * np.eye(d)
 
-    def whitened(self, whiten: Array, target: Array, d: int) -> Array:
-        return d * target * whiten**2
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return matrix * whiten**2
+
+    def trace(self, matrices: Array, d: int) -> float:
+        return float(d * matrices.sum())
+
+    def as_second(self, matrices: Array, d: int) -> Array:
+        return d * matrices
 
     def pivots(self, root: Array) -> Array:
         return root[:, None]

@@ -17,7 +17,7 @@ from mixtura.errors import FitError, LikelihoodFell
 # Rounding of a mean log-likelihood, relative: sums of many terms with errors of a few units.
 ROUNDING = 1e-13
 # A fall by more than this, relative, is no rounding.
-FALL = 1e-9
+FALL = 1e-8
 
 
 class Ascent:
