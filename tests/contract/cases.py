@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.data.moments import table_moments
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.gaussian import Gaussian, gaussian_params
-from mixtura.families.prior import absolute_prior, table_prior
+from mixtura.families.prior import no_prior, table_prior
 from mixtura.models.mixture import Mixture, MixtureParams
 from mixtura.records import Array
 
@@ -50,7 +50,7 @@ def gaussian_case(name: str, K: int = 3, d: int = 4, penalised: bool = False) ->
         covariances = np.asarray(covariances).reshape(form.shape(K, d))
     weights = rng.dirichlet(np.full(K, 5.0))
     params = MixtureParams(weights, gaussian_params(centres + 0.3, covariances, form))
-    prior = table_prior(form, table_moments(X, None)) if penalised else absolute_prior(form, d, 0.0)
+    prior = table_prior(form, table_moments(X, None)) if penalised else no_prior(form, d)
     label = f"gaussian-{name}-K{K}-d{d}" + ("-penalised" if penalised else "")
     return Case(label, Mixture(Gaussian(structure(name)), prior), X, params, scipy_log_density)
 

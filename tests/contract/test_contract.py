@@ -54,9 +54,7 @@ def test_a_weight_is_copies_of_the_row(case: Case, engine: str, seed: int) -> No
     weights[0] = 2
     weighted = open_sweep(engine, case.model, Rows(case.X, weights.astype(float)))(case.params)
     copies = np.repeat(case.X, weights, axis=0)
-    assert_summaries_close(
-        weighted, open_sweep(engine, case.model, Rows(copies))(case.params)
-    )
+    assert_summaries_close(weighted, open_sweep(engine, case.model, Rows(copies))(case.params))
 
 
 @every_case

@@ -13,7 +13,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian, gaussian_params
-from mixtura.families.prior import absolute_prior
+from mixtura.families.prior import no_prior
 from mixtura.fit.em import em
 from mixtura.models.mixture import Mixture, MixtureParams
 
@@ -25,7 +25,7 @@ NAMES = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
 def first_step(name: str, iris: np.ndarray) -> tuple[Mixture, MixtureParams]:
     resp = np.loadtxt(DATA / "fixed_iris_z0.csv", delimiter=",", skiprows=1)
     form = structure(name).form
-    model = Mixture(Gaussian(structure(name)), absolute_prior(form, 4, 0.0))
+    model = Mixture(Gaussian(structure(name)), no_prior(form, 4))
     table = gaussian_params(
         np.tile(iris.mean(axis=0), (3, 1)), form.repeat(form.restrict(np.eye(4)), 3), form
     )

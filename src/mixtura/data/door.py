@@ -12,8 +12,6 @@ from mixtura.records import AnyArray, Array
 
 # Beyond this float64 cannot tell neighbouring integers apart.
 EXACT_INTEGER = 2**53
-# Squares of anything outside this range leave float64: a variance would be 0 or infinite.
-LARGEST, SMALLEST = 1e150, 1e-150
 
 
 def refuse_inexact_integers(X: Any) -> None:
@@ -40,15 +38,16 @@ def _integer_columns(X: Any) -> list[tuple[str, AnyArray]]:
 
 
 def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
-    """ValueError if the variance of a column would overflow or underflow float64."""
+    """ValueError if the variance of a column would overflow or underflow in the type of `X`."""
+    limit = 10.0 ** (int(np.log10(np.finfo(X.dtype).max) / 2) - 4)
     low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
     largest = np.maximum(np.abs(low), np.abs(high))
     with np.errstate(over="ignore"):
         width = high - low
-    for j in np.flatnonzero((largest > LARGEST) | ((width > 0) & (width < SMALLEST))):
-        power = int(np.floor(np.log10(width[j] if width[j] < SMALLEST else largest[j])))
+    for j in np.flatnonzero((largest > limit) | ((width > 0) & (width < 1 / limit))):
+        power = int(np.floor(np.log10(largest[j] if largest[j] > limit else width[j])))
         raise ValueError(
-            f"X: {names[j]} has values of size 1e{power}, whose squares leave float64: "
+            f"X: {names[j]} has values of size 1e{power}, whose squares leave {X.dtype}: "
             "divide the column by its typical size first"
         )
 

@@ -15,7 +15,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import native
 from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
 from mixtura.engines.threads import ordered_map
-from mixtura.families.gaussian import Gaussian, GaussianStatistics
+from mixtura.families.gaussian import Gaussian, GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture, MixtureParams
 from mixtura.records import AnyArray, Summary
@@ -73,12 +73,12 @@ class CompiledSweep(Sweep):
         if steps == 1 or not isinstance(model, Mixture):
             return super().advance(model, params, summary, steps)
         c, prior = params.components, model.prior
-        weights, means, covariances, logliks, failed = native.gaussian_em(
+        weights, means, roots, logliks, failed = native.gaussian_em(
             self.rows.X,
             self.rows.sample_weight,
             params.weights,
             c.means,
-            c.covariances,
+            c.root,
             self.form.name,
             passes=steps,
             strength=prior.strength,
@@ -89,10 +89,9 @@ class CompiledSweep(Sweep):
         if failed >= 0:
             # The plain steps fail at the same place, with the error that says what happened.
             return super().advance(model, params, summary, steps)
-        new = model.with_arrays(
-            params, {"weights": weights, "means": means, "covariances": covariances}
-        )
-        self.family.refuse_collapse(new.components, weights * summary.weight, prior)
+        components = gaussian_params_from_root(means, roots, self.form)
+        self.family.refuse_collapse(components, weights * summary.weight, prior)
+        new = MixtureParams(weights, components)
         return new, [float(value) for value in logliks[1:]]
 
 

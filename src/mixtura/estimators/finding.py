@@ -15,6 +15,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian, gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.fit.em import Climb
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
 from mixtura.fit.starts import StartMaker
@@ -23,7 +24,7 @@ from mixtura.records import Array
 
 
 class DegenerateWarning(UserWarning):
-    """The best mixture found leans on a component that only the penalty keeps from collapsing."""
+    """A component of the best mixture found is empty, or only the penalty keeps it from collapse."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Found:
 
 def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
     """The best mixture of all initialisations; raises FitError if every one of them failed."""
-    form, d = task.structure.form, rows.X.shape[1]
+    form = task.structure.form
     moments = table_moments(rows.X, rows.sample_weight)
     relative = table_prior(form, moments)
     assert relative.reference is not None
@@ -65,7 +66,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         door.refuse_few_distinct(rows, task.n_components)
         prior = relative
     else:
-        prior = absolute_prior(form, d, task.reg_covar)
+        prior = absolute_prior(form, moments, task.reg_covar)
     model = Mixture(Gaussian(task.structure), prior)
     engine = resolve(task.engine, model)
     search = Search(
@@ -126,8 +127,16 @@ def _account(
         starts=tuple(search.reports),
         sample_rows=sampled,
         floored=outcome.floored,
+        empty=tuple(
+            int(k) for k in np.flatnonzero(climb.params.weights * _rows(climb, prior) < 0.5)
+        ),
         held=prior.held_columns,
     )
+
+
+def _rows(climb: Climb, prior: CovariancePrior) -> float:
+    """The rows behind a climb, also where weights are not counts."""
+    return climb.summary.weight * prior.count_scale
 
 
 def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
@@ -140,6 +149,11 @@ def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
         yield fit.reason, ConvergenceWarning
+    for k in fit.empty:
+        yield (
+            f"component {k} is empty: it holds less than half a row. Use fewer components",
+            DegenerateWarning,
+        )
     for part in fit.floored:
         yield (
             f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "

@@ -21,7 +21,7 @@ from mixtura.estimators.listening import Verbose
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian, gaussian_params, gaussian_params_from_whiten
-from mixtura.families.prior import absolute_prior
+from mixtura.families.prior import no_prior
 from mixtura.fit.search import Listener
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture, MixtureParams
@@ -347,6 +347,6 @@ class GaussianMixture(MixtureEstimator):
         )
         model = Mixture(
             Gaussian(structure(self.covariance_type)),
-            absolute_prior(form, parts.means.shape[1], 0.0),
+            no_prior(form, parts.means.shape[1]),
         )
         return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)

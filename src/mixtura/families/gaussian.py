@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.errors import Collapse
+from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
@@ -147,6 +147,10 @@ class Gaussian(Family):
             return
         spread = np.min((self.form.pivots(params.root) / prior.pivots) ** 2, axis=1)
         rows = counts.sum(keepdims=True) if self.form.shared else counts
+        if prior.reference is None:
+            if spread.min() < NUMERIC_SPREAD:
+                raise IllDefined(int(spread.argmin()))
+            return
         bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
         if bad.any():
             k = int(np.argmax(bad))

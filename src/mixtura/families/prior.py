@@ -39,8 +39,10 @@ class CovariancePrior:
     target     S
     held       variance added in directions where the table has none
     absolute   reg_covar of scikit-learn, added to every variance (in squared units); 0 by default
-    reference  S with the held directions, dense (d, d); None when spreads are not to be judged
-    pivots     its Cholesky pivots in the form
+    pivots     Cholesky pivots, in the form, of the table's covariance with the held directions;
+               None when no variance is refused but what is not positive
+    reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
+               refused and narrow components are the caller's business
     count_scale  rows per unit of weight, at least 1 when weights are not counts
     """
 
@@ -48,8 +50,8 @@ class CovariancePrior:
     target: Array
     held: Array
     absolute: Array
-    reference: Array | None = None
     pivots: Array | None = None
+    reference: Array | None = None
     count_scale: float = 1.0
 
     @property
@@ -81,15 +83,29 @@ class CovariancePrior:
         return replace(self, strength=0.0)
 
 
-def absolute_prior(form: Form, d: int, reg_covar: float) -> CovariancePrior:
-    """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
+def no_prior(form: Form, d: int) -> CovariancePrior:
+    """Maximum likelihood, come what may."""
     zero = np.zeros_like(form.identity(d))
-    return CovariancePrior(0.0, zero, zero, reg_covar * form.identity(d))
+    return CovariancePrior(0.0, zero, zero, zero)
+
+
+def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> CovariancePrior:
+    """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
+    d = len(moments.mean)
+    zero = np.zeros_like(form.identity(d))
+    pivots = table_prior(form, moments).pivots
+    return CovariancePrior(0.0, zero, zero, reg_covar * form.identity(d), pivots)
 
 
 def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
-    """The scale-aware default: S from the table, a = 1/n, directions without variance held."""
+    """The scale-aware default: S from the table, a = 1/n, directions without variance held.
+
+    A table with no more rows than columns spans fewer directions than it has columns, and in its
+    own whitened units all its rows are equally far apart: there S is the diagonal alone.
+    """
     S = moments.covariance
+    if moments.rows <= len(S):
+        S = np.diag(np.diagonal(S))
     held = held_directions(S, form.correlates)
     reference = S + held
     if form.correlates:
@@ -102,8 +118,8 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
         target=form.restrict(S),
         held=form.restrict(held),
         absolute=np.zeros_like(form.identity(len(S))),
-        reference=reference,
         pivots=pivots,
+        reference=reference,
         count_scale=scale,
     )
 

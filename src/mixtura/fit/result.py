@@ -52,6 +52,7 @@ class Fit:
     starts        every start tried
     sample_rows   rows the starts were found on
     floored       components that only the penalty keeps from collapsing
+    empty         components with less than half a row
     held          columns, or dependent groups of columns, without variance of their own
     """
 
@@ -72,6 +73,7 @@ class Fit:
     starts: tuple[StartReport, ...] = ()
     sample_rows: int = 0
     floored: tuple[Floored, ...] = ()
+    empty: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
 
     @property
@@ -88,7 +90,7 @@ class Fit:
         """The inverse of `to_dict`, also after a trip through JSON."""
         parts = dict(document)
         parts["trace"] = tuple(parts["trace"])
-        parts["held"] = tuple(parts["held"])
+        parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
         parts["floored"] = tuple(Floored(**f) for f in parts["floored"])
         return cls(**parts)

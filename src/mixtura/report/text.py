@@ -87,6 +87,9 @@ def warnings(view: MixtureView) -> list[str]:
         found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
     if fit.floored:
         found.append(_floored(fit.floored))
+    if fit.empty:
+        which = ", ".join(str(k) for k in fit.empty)
+        found.append(f"No rows are left in group {which}: fewer groups describe the table as well.")
     if fit.held:
         found.append(_held([view.names[j] for j in fit.held]))
     return found

@@ -1,0 +1,227 @@
+"""A table file -> numbers: which columns, which weights, and what is refused with one message."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixtura.data.columns import as_option, description, floats, is_number, kind_of, listed, plain
+from mixtura.data.door import EXACT_INTEGER
+from mixtura.data.files import read_frame, refuse_unwritable, write_csv, write_table
+from mixtura.data.refusal import TableError
+from mixtura.records import AnyArray, Array
+
+__all__ = [
+    "Table",
+    "TableError",
+    "append_columns",
+    "numeric_columns",
+    "read_frame",
+    "read_table",
+    "refuse_unwritable",
+    "select",
+    "write_csv",
+    "write_table",
+]
+
+# How many columns one message describes before it only counts.
+_DESCRIBED = 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows ready for fitting, and the file's own columns.
+
+    X (n, d) C-contiguous float64, names (d), sample_weight (n,) float64 or None; frame holds all
+    columns as read, in the same row order.
+    """
+
+    X: Array
+    names: tuple[str, ...]
+    sample_weight: Array | None
+    frame: pa.Table
+
+
+def read_table(
+    path: str | Path,
+    *,
+    columns: list[str] | None = None,
+    weights: str | None = None,
+    exclude: list[str] | None = None,
+) -> Table:
+    """Read the columns of a CSV, TSV or Parquet file as numbers.
+
+    Parameters
+    ----------
+    path : the file; its suffix (.csv, .tsv, .txt, also .gz; .parquet, .pq) says how it is read
+    columns : the columns to use, in this order; default all
+    weights : the column of row weights, which is then not used as data
+    exclude : columns to leave out
+
+    Raises
+    ------
+    TableError : anything that keeps the table from being used
+    """
+    return select(read_frame(path), path, columns=columns, weights=weights, exclude=exclude)
+
+
+def select(
+    frame: pa.Table,
+    path: str | Path,
+    *,
+    columns: list[str] | None = None,
+    weights: str | None = None,
+    exclude: list[str] | None = None,
+) -> Table:
+    """`read_table` of what `read_frame` has read from `path`."""
+    chosen = _chosen(frame, path, columns, weights, exclude)
+    _refuse_not_numbers(frame, path, chosen, chosen_by_name=columns is not None)
+    _refuse_inexact(frame, path, chosen)
+    X = np.empty((frame.num_rows, len(chosen)))
+    for j, name in enumerate(chosen):
+        X[:, j] = floats(frame, name)
+    _refuse_gaps(path, X, chosen, chosen_by_name=columns is not None)
+    w = None if weights is None else _weights(frame, path, weights)
+    return Table(X, tuple(chosen), w, frame)
+
+
+def numeric_columns(frame: pa.Table) -> list[str]:
+    """The names of the columns that hold numbers."""
+    return [name for name in frame.column_names if is_number(kind_of(frame, name))]
+
+
+def append_columns(frame: pa.Table, new: Mapping[str, AnyArray], path: str | Path) -> pa.Table:
+    """`frame`, read from `path`, with more columns at its end; TableError if a name is taken."""
+    taken = [name for name in new if name in frame.column_names]
+    if taken:
+        raise TableError(
+            f"{path}: the table already has {listed(taken)}: put something before the new names "
+            "with --prefix"
+        )
+    for name, values in new.items():
+        frame = frame.append_column(name, pa.array(values))
+    return frame
+
+
+def _chosen(
+    frame: pa.Table,
+    path: str | Path,
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+) -> list[str]:
+    """The names of the data columns, in order."""
+    asked = [*(columns or []), *(exclude or []), *([] if weights is None else [weights])]
+    _refuse_unknown(frame, path, asked)
+    left_out = set(exclude or [])
+    both = [name for name in columns or [] if name in left_out]
+    if both:
+        raise TableError(f"{path}: {listed(both)} is both chosen and excluded: do one of them")
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise TableError(f"{path}: {listed(twice)} is chosen twice: name each column once")
+    wanted = frame.column_names if columns is None else columns
+    chosen = [name for name in wanted if name not in left_out and name != weights]
+    if not chosen:
+        raise TableError(f"{path}: no column is left to use (of {listed(frame.column_names)})")
+    if columns is None:
+        _refuse_row_numbers(path, chosen)
+    return chosen
+
+
+def _refuse_unknown(frame: pa.Table, path: str | Path, asked: list[str]) -> None:
+    known = frame.column_names
+    unknown = sorted(set(asked) - set(known), key=asked.index)
+    if not unknown:
+        return
+    close = [get_close_matches(name, known, n=1, cutoff=0.5) for name in unknown]
+    meant = [match[0] for match in close if match]
+    hint = f" (did you mean {', '.join(map(repr, meant))}?)" if meant else ""
+    raise TableError(f"{path}: there is no {listed(unknown)}{hint}; the table has {listed(known)}")
+
+
+def _refuse_row_numbers(path: str | Path, chosen: list[str]) -> None:
+    """An unnamed column is an index written by pandas or R: numbers that mean nothing."""
+    for name in chosen:
+        if name == "" or name.startswith("__index_level_"):
+            what = f"column {name!r}" if name else "a column without a name"
+            raise TableError(
+                f"{path}: {what} looks like the row numbers that pandas or R write: leave it out "
+                f"with --exclude {as_option([name])}, or choose columns with --columns"
+            )
+
+
+def _refuse_not_numbers(
+    frame: pa.Table, path: str | Path, chosen: list[str], chosen_by_name: bool
+) -> None:
+    bad = [name for name in chosen if not is_number(kind_of(frame, name))]
+    if not bad:
+        return
+    found = [f"column {name!r} {description(frame, name)}" for name in bad[:_DESCRIBED]]
+    if len(bad) > _DESCRIBED:
+        found.append(f"{len(bad) - _DESCRIBED} more columns hold no numbers")
+    remedy = "a mixture needs numbers"
+    if not chosen_by_name:
+        it = "it" if len(bad) == 1 else "them"
+        remedy = f"leave {it} out with --exclude {as_option(bad)}, or choose columns with --columns"
+    raise TableError(f"{path}: {', '.join(found)}: {remedy}")
+
+
+def _refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None:
+    for name in chosen:
+        if not pa.types.is_integer(kind_of(frame, name)):
+            continue
+        ends = pc.min_max(plain(frame, name)).as_py()
+        largest = max((abs(end) for end in ends.values() if end is not None), default=0)
+        if largest > EXACT_INTEGER:
+            raise TableError(
+                f"{path}: column {name!r} holds integers beyond 2**53 ({largest}), which float64 "
+                "cannot tell apart: subtract an offset from them first"
+            )
+
+
+def _refuse_gaps(path: str | Path, X: Array, names: list[str], chosen_by_name: bool) -> None:
+    """TableError for values that are missing or infinite."""
+    # One sum per column finds both without a mask of the whole table.
+    with np.errstate(all="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(X.sum(axis=0)))
+    for test, what in ((np.isnan, "no value"), (np.isinf, "an infinite value")):
+        masks = {names[j]: test(X[:, j]) for j in suspects}
+        found = {name: _rows(mask) for name, mask in masks.items() if mask.any()}
+        if not found:
+            continue
+        places = ", ".join(f"column {name!r}, {rows}" for name, rows in found.items())
+        remedy = "remove such rows or fill them in"
+        if not chosen_by_name:
+            remedy += f", or leave the column out with --exclude {as_option(list(found))}"
+        raise TableError(f"{path}: {what} in {places}: {remedy}")
+
+
+def _rows(mask: AnyArray) -> str:
+    """ "row 3 and 2 more", counting from 1 below the header."""
+    rows = np.flatnonzero(mask) + 1
+    return f"row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")
+
+
+def _weights(frame: pa.Table, path: str | Path, name: str) -> Array:
+    place = f"{path}: the weights column {name!r}"
+    if not is_number(kind_of(frame, name)):
+        raise TableError(f"{place} {description(frame, name)}: weights are numbers")
+    w = floats(frame, name)
+    for bad, what in (
+        (np.isnan(w), "no value"),
+        (np.isinf(w), "an infinite value"),
+        (w < 0, "a negative value"),
+    ):
+        if bad.any():
+            raise TableError(f"{place} has {what} in {_rows(bad)}: weights are finite and >= 0")
+    if not w.any():
+        raise TableError(f"{place} is zero in every row: nothing is left to use")
+    return w

@@ -1,0 +1,162 @@
+/* The E-step of one block: log densities of every component, then their softmax. */
+#ifndef MIXTURA_BLOCK_H
+#define MIXTURA_BLOCK_H
+
+#include "work.h"
+
+/* What depends on the parameters but not on rows. Also clears the accumulators.
+ * Without weights (rows that report component densities) log weights count as 0. */
+static void prepare(struct work *w, const struct mixtura_model *model, int weighted)
+{
+    int64_t K = w->K, d = w->d, ld = w->ld;
+    w->model = model;
+    for (int64_t k = 0; k < K; k++)
+        w->shift[k] = model->log_norm[k] + (weighted ? model->log_weights[k] : 0.0);
+    for (double *p = w->sums; p < w->sums_end; p++)
+        *p = 0.0;
+    for (int64_t k = 0; k < K; k++)
+        w->cut[k] = EXP_LEAST;
+    w->loglik = (vec){0};
+    if (w->form == FORM_DIAG || w->form == FORM_SPHERICAL) {
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t j = 0; j < d; j++)
+                w->scale[k * d + j] = model->whiten[w->form == FORM_DIAG ? k * d + j : k];
+    } else if (w->form == FORM_TIED) {
+        for (int64_t j = 0; j < ld; j++) {
+            double sum = 0.0;
+            for (int64_t k = 0; k < K && j < d; k++)
+                sum += (model->means[k * d + j] - model->means[j]) / (double)K;
+            w->centre[j] = j < d ? model->means[j] + sum : 0.0;
+        }
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t j = 0; j < d; j++) {
+                double sum = 0.0;
+                for (int64_t l = 0; l <= j; l++)
+                    sum += model->whiten[j * d + l] *
+                           (model->means[k * d + l] - w->centre[l]);
+                w->means[k * d + j] = sum;
+            }
+        if (w->wide)
+            wide_pack(d, ld, model->whiten, w->packed);
+    } else if (w->wide) {
+        for (int64_t k = 0; k < K; k++) {
+            wide_pack(d, ld, model->whiten + k * d * d,
+                      w->packed + k * wide_packed_size(ld));
+            for (int64_t j = 0; j < ld; j++)
+                w->means[k * ld + j] = j < d ? model->means[k * d + j] : 0.0;
+        }
+    }
+}
+
+/* Move a block from rows to columns: VL rows at a time, so that stores are whole. */
+static void rows_to_columns(const double *restrict y, int64_t ld, int64_t d, int64_t n,
+                            double *restrict z, int64_t block)
+{
+    for (int64_t i = 0; i < n; i += VL)
+        for (int64_t j = 0; j < d; j++) {
+            vec t;
+            for (int l = 0; l < VL; l++)
+                t[l] = y[(i + l) * ld + j];
+            store(z + j * block + i, t);
+        }
+}
+
+static void columns_to_rows(const double *restrict z, int64_t block, int64_t d, int64_t n,
+                            double *restrict y, int64_t ld)
+{
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < d; j++)
+            y[i * ld + j] = z[j * block + i];
+        for (int64_t j = d; j < ld; j++)
+            y[i * ld + j] = 0.0;
+    }
+}
+
+/* log_p and best, for nv vectors of rows. */
+static void block_density(struct work *w, int64_t nv)
+{
+    const struct mixtura_model *m = w->model;
+    int64_t K = w->K, d = w->d, ld = w->ld, B = w->stride;
+    for (int64_t v = 0; v < nv; v++)
+        store(w->best + v * VL, splat(-__builtin_inf()));
+    if (w->form == FORM_TIED) {
+        if (w->wide) {
+            wide_product(w->x, 0, nv * VL, ld, ld, w->centre, w->packed, w->y, w->square);
+            rows_to_columns(w->y, ld, d, nv * VL, w->z, B);
+        } else {
+            narrow_table[d].product(w->x, B, w->centre, m->whiten, nv, w->z);
+        }
+        for (int64_t k = 0; k < K; k++)
+            axis_density(w->z, B, d, w->means + k * d, 0, nv, w->shift[k],
+                         w->log_p + k * B, w->best);
+    } else if (w->form != FORM_FULL) {
+        for (int64_t k = 0; k < K; k++)
+            axis_density(w->x, B, d, m->means + k * d, w->scale + k * d, nv, w->shift[k],
+                         w->log_p + k * B, w->best);
+    } else if (w->wide) {
+        for (int64_t k = 0; k < K; k++) {
+            double *log_p = w->log_p + k * B;
+            wide_product(w->x, 0, nv * VL, ld, ld, w->means + k * ld,
+                         w->packed + k * wide_packed_size(ld),
+                         w->y + (w->stored ? k * B * ld : 0), w->square);
+            for (int64_t v = 0; v < nv; v++) {
+                vec p = w->shift[k] - 0.5 * sum_each(w->square + v * VL * VL);
+                store(log_p + v * VL, p);
+                store(w->best + v * VL, vmax(load(w->best + v * VL), p));
+            }
+        }
+    } else {
+        const struct narrow *f = &narrow_table[d];
+        for (int64_t k = 0; k < K; k++) {
+            const double *mean = m->means + k * d, *whiten = m->whiten + k * d * d;
+            if (w->stored)
+                f->density(w->x, B, mean, whiten, nv, w->y + k * B * d, w->shift[k],
+                           w->log_p + k * B, w->best);
+            else
+                f->density_only(w->x, B, mean, whiten, nv, w->shift[k], w->log_p + k * B,
+                                w->best);
+        }
+    }
+}
+
+/* log_p becomes exp(log_p - best), or 0 where that is not above cut[k]; live[k] says
+ * whether any is left. log_density and share are filled. share carries the sample weight,
+ * except in the tied form, which needs both kinds of responsibility. */
+static void block_softmax(struct work *w, int64_t nv)
+{
+    const vec none = splat(-__builtin_inf()), zero = splat(0.0);
+    double *total = w->log_density;
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec b = load(w->best + v);
+        /* A row of no density at all: keep -inf - best from being NaN. */
+        store(w->best + v, pick((ivec)(b == none), zero, b));
+        store(total + v, zero);
+    }
+    for (int64_t k = 0; k < w->K; k++) {
+        double *e = w->log_p + k * w->stride;
+        vec cut = splat(w->cut[k]);
+        int live = 0;
+        for (int64_t v = 0; v < nv * VL; v += VL) {
+            vec x = load(e + v) - load(w->best + v);
+            if (!not_below(x, cut)) {
+                store(e + v, zero);
+                continue;
+            }
+            vec t = exp_above(x, cut);
+            live = 1;
+            store(e + v, t);
+            store(total + v, load(total + v) + t);
+        }
+        w->live[k] = live;
+    }
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec t = load(total + v), weight = load(w->weight + v);
+        vec log_density = load(w->best + v) + log_pos(t);
+        vec share = (w->form == FORM_TIED ? splat(1.0) : weight) / t;
+        store(w->log_density + v, log_density);
+        store(w->share + v, pick((ivec)(t == zero), zero, share));
+        w->loglik += pick((ivec)(weight == zero), zero, weight * log_density);
+    }
+}
+
+#endif

@@ -1,0 +1,227 @@
+/* Whole EM iterations for small data, with no return to the caller in between. */
+#ifndef MIXTURA_EM_H
+#define MIXTURA_EM_H
+
+#include "dense.h"
+#include "pass.h"
+
+/* Parameters in one piece of memory, so that a step can be undone by keeping two. */
+struct state {
+    double *weights, *means;
+    double *root;   /* lower Cholesky roots, or standard deviations; shape of the form */
+    double *whiten; /* their inverses */
+    double *log_weights, *log_norm;
+};
+
+static int64_t covariance_size(int64_t form, int64_t K, int64_t d)
+{
+    return form == FORM_FULL   ? K * d * d
+           : form == FORM_TIED ? d * d
+           : form == FORM_DIAG ? K * d
+                               : K;
+}
+
+/* Inverses and log norms of s->root. Returns -1, or the component whose root is not
+ * positive and finite. */
+static int64_t invert(struct state *s, int64_t form, int64_t K, int64_t d)
+{
+    const double half_log_2pi = 0.91893853320467274178;
+    int64_t matrices = form == FORM_FULL ? K : form == FORM_TIED ? 1 : 0;
+    int64_t axes = form == FORM_DIAG ? d : 1;
+    for (int64_t k = 0; k < matrices; k++)
+        invert_lower(d, s->root + k * d * d, s->whiten + k * d * d);
+    for (int64_t k = 0; k < K; k++) {
+        double sum = -half_log_2pi * (double)d;
+        const double *whiten = s->whiten + (form == FORM_FULL ? k * d * d : 0);
+        if (matrices) {
+            for (int64_t j = 0; j < d; j++)
+                sum += log(whiten[j * d + j]);
+        } else {
+            for (int64_t j = k * axes; j < (k + 1) * axes; j++) {
+                s->whiten[j] = 1.0 / s->root[j];
+                sum += log(s->whiten[j]) * (form == FORM_DIAG ? 1.0 : (double)d);
+            }
+        }
+        if (!isfinite(sum))
+            return k;
+        s->log_norm[k] = sum;
+        s->log_weights[k] = log(s->weights[k]);
+    }
+    return -1;
+}
+
+/* Remove the shift of the mean from the second moment, and leave the whitened mean
+ * shift in first. Components without rows do not move. */
+static void centre_moments(struct mixtura_moments *m, int64_t form, int64_t K, int64_t d)
+{
+    for (int64_t k = 0; k < K; k++) {
+        double n = m->count[k], *s = m->first + k * d;
+        for (int64_t j = 0; j < d; j++)
+            s[j] = n == 0.0 ? 0.0 : s[j] / n;
+        if (form == FORM_DIAG) {
+            for (int64_t j = 0; j < d; j++)
+                m->second[k * d + j] -= n * s[j] * s[j];
+        } else if (form == FORM_SPHERICAL) {
+            for (int64_t j = 0; j < d; j++)
+                m->second[k] -= n * s[j] * s[j];
+        } else {
+            double *second = m->second + (form == FORM_FULL ? k * d * d : 0);
+            for (int64_t j = 0; j < d; j++)
+                for (int64_t l = 0; l < d; l++)
+                    second[j * d + l] -= n * (s[j] * s[l]);
+        }
+    }
+}
+
+/* The root of one matrix after a step, from its centred second moment in whitened units.
+ *
+ * The covariance is estimated and factorised in the units of the old root, where it is
+ * near the identity: in the table's own units an ill-conditioned covariance would lose
+ * digits at every step. Returns 1 when it is not positive definite. tmp holds 4 d^2. */
+static int step_matrix(const struct mixtura_em *e, int64_t d, double mass, const double *whiten,
+                       const double *root, const double *second, double *out, double *tmp)
+{
+    double prior = 2.0 * e->strength, *added = tmp, *inner = tmp + d * d;
+    double *factor = tmp + 2 * d * d, *spare = tmp + 3 * d * d;
+    double any = e->absolute;
+    for (int64_t i = 0; i < d * d; i++) {
+        added[i] = prior * e->target[i] / mass + e->held[i] + (i % (d + 1) ? 0.0 : e->absolute);
+        any += fabs(e->held[i]);
+    }
+    if (prior > 0.0 || any > 0.0) {
+        congruence(d, whiten, added, spare, inner);
+        for (int64_t i = 0; i < d * d; i++)
+            inner[i] += second[i] / mass;
+    } else {
+        for (int64_t i = 0; i < d * d; i++)
+            inner[i] = second[i] / mass;
+    }
+    if (cholesky(d, inner, factor))
+        return 1;
+    for (int64_t j = 0; j < d; j++)
+        for (int64_t l = 0; l < d; l++) {
+            double sum = 0.0;
+            for (int64_t c = l; c <= j; c++)
+                sum += root[j * d + c] * factor[c * d + l];
+            out[j * d + l] = sum;
+        }
+    return 0;
+}
+
+/* The same for one variance. */
+static int step_variance(const struct mixtura_em *e, int64_t j, double mass, double whiten,
+                         double root, double second, double *out)
+{
+    double added = 2.0 * e->strength * e->target[j] / mass + e->held[j] + e->absolute;
+    double inner = second / mass + added * whiten * whiten;
+    *out = root * sqrt(inner);
+    return !(inner > 0.0) || !isfinite(*out);
+}
+
+/* From the moments at `old` to the parameters of `new`. tmp holds 4 d^2 + d. Returns -1, or
+ * the component whose covariance is not positive. */
+static int64_t maximise(const struct mixtura_em *e, int64_t d, const struct state *old,
+                        struct mixtura_moments *m, struct state *new, double *tmp)
+{
+    int64_t K = e->K, form = e->form;
+    double total = 0.0;
+    centre_moments(m, form, K, d);
+    for (int64_t k = 0; k < K; k++)
+        total += m->count[k];
+    for (int64_t k = 0; k < K; k++) {
+        double n = m->count[k];
+        double mass = (form == FORM_TIED ? total : n) + 2.0 * e->strength;
+        int matrix = form == FORM_FULL || form == FORM_TIED, bad = 0;
+        const double *mean = old->means + k * d, *s = m->first + k * d;
+        double *shift = tmp + 4 * d * d;
+        new->weights[k] = total > 0.0 ? n / total : old->weights[k];
+        if (matrix)
+            times_lower(d, old->root + (form == FORM_FULL ? k * d * d : 0), s, shift);
+        for (int64_t j = 0; j < d; j++) {
+            double sd = matrix ? 0.0 : old->root[form == FORM_DIAG ? k * d + j : k];
+            new->means[k * d + j] = mean[j] + (matrix ? shift[j] : sd * s[j]);
+        }
+        if (matrix && (form == FORM_FULL || k == 0)) {
+            int64_t at = k * d * d;
+            if (mass == 0.0)
+                memcpy(new->root + at, old->root + at, (size_t)(d * d) * 8);
+            else
+                bad = step_matrix(e, d, mass, old->whiten + at, old->root + at, m->second + at,
+                                  new->root + at, tmp);
+        }
+        int64_t axes = matrix ? 0 : form == FORM_DIAG ? d : 1;
+        for (int64_t j = 0; j < axes; j++) {
+            int64_t at = k * axes + j;
+            double second = form == FORM_DIAG ? m->second[at] : m->second[at] / (double)d;
+            if (mass == 0.0)
+                new->root[at] = old->root[at];
+            else
+                bad |= step_variance(e, j, mass, old->whiten[at], old->root[at], second,
+                                     new->root + at);
+        }
+        if (bad)
+            return k;
+    }
+    return -1;
+}
+
+static double *take(double **at, int64_t n)
+{
+    double *p = *at;
+    *at += n;
+    return p;
+}
+
+static int em(const struct mixtura_data *data, struct mixtura_em *e)
+{
+    int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
+    int64_t one = 3 * K + K * d + 2 * C;
+    struct work w;
+    void *scratch = work_open(&w, K, d, form);
+    double *memory = malloc((size_t)(2 * one + K + K * d + C + 4 * d * d + d) * 8);
+    if (!scratch || !memory) {
+        free(scratch);
+        free(memory);
+        return 1;
+    }
+    double *at = memory;
+    struct state states[2];
+    for (int i = 0; i < 2; i++) {
+        struct state *s = &states[i];
+        s->weights = take(&at, K);
+        s->means = take(&at, K * d);
+        s->root = take(&at, C);
+        s->whiten = take(&at, C);
+        s->log_weights = take(&at, K);
+        s->log_norm = take(&at, K);
+    }
+    struct mixtura_moments m = {0.0, take(&at, K), take(&at, K * d), take(&at, C)};
+    struct state *now = &states[0], *next = &states[1];
+    memcpy(now->weights, e->weights, (size_t)K * 8);
+    memcpy(now->means, e->means, (size_t)(K * d) * 8);
+    memcpy(now->root, e->roots, (size_t)C * 8);
+    e->done = 0;
+    e->failed = invert(now, form, K, d);
+    while (e->failed < 0 && e->done < e->passes) {
+        struct mixtura_model model = {now->log_weights, now->means, now->whiten,
+                                      now->log_norm,    K,          form};
+        pass_with(&w, data, &model, &m);
+        e->logliks[e->done++] = m.loglik;
+        e->failed = maximise(e, d, now, &m, next, at);
+        if (e->failed < 0)
+            e->failed = invert(next, form, K, d);
+        if (e->failed < 0) {
+            struct state *swap = now;
+            now = next;
+            next = swap;
+        }
+    }
+    memcpy(e->weights, now->weights, (size_t)K * 8);
+    memcpy(e->means, now->means, (size_t)(K * d) * 8);
+    memcpy(e->roots, now->root, (size_t)C * 8);
+    free(scratch);
+    free(memory);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* The three entry points of the library and the table that each CPU variant fills.
+ *
+ * Every variant (x86-64-v2, -v3, -v4, or one plain build elsewhere) compiles the
+ * same sources into its own table; dispatch.c picks a table once, by CPU features.
+ */
+#ifndef MIXTURA_KERNELS_H
+#define MIXTURA_KERNELS_H
+
+#include <stdint.h>
+
+enum { FORM_FULL = 0, FORM_TIED = 1, FORM_DIAG = 2, FORM_SPHERICAL = 3 };
+
+/* Rows to read. x is n x d, row major, float32 or float64; weight may be NULL. */
+struct mixtura_data {
+    const void *x;
+    const double *weight;
+    int64_t n;
+    int64_t d;
+    int64_t single; /* non-zero: x holds float32 */
+};
+
+/* A mixture in whitened form. The shape of `whiten` follows `form`. */
+struct mixtura_model {
+    const double *log_weights; /* K, -inf allowed */
+    const double *means;       /* K x d */
+    const double *whiten;
+    const double *log_norm; /* K */
+    int64_t K;
+    int64_t form;
+};
+
+/* Sums of one pass: moments about the current means, in whitened coordinates. */
+struct mixtura_moments {
+    double loglik;
+    double *count;  /* K */
+    double *first;  /* K x d */
+    double *second; /* full K x d x d, tied d x d, diag K x d, spherical K */
+};
+
+/* Per-row outputs; any may be NULL. `*_single` says that the output is float32. */
+struct mixtura_rows {
+    void *log_density;           /* n */
+    void *responsibilities;      /* n x K */
+    int64_t *labels;             /* n */
+    void *component_log_density; /* n x K, without the log weight */
+    int64_t log_density_single;
+    int64_t responsibilities_single;
+    int64_t component_single;
+};
+
+/* Whole EM iterations: parameters are read and then overwritten in place. */
+struct mixtura_em {
+    double *weights;     /* K */
+    double *means;       /* K x d */
+    double *roots; /* lower Cholesky roots or standard deviations, shape of the form */
+    const double *target;
+    const double *held;
+    double strength;
+    double absolute;
+    double *logliks; /* passes */
+    int64_t K;
+    int64_t form;
+    int64_t passes;
+    int64_t done;   /* out: E-steps done */
+    int64_t failed; /* out: component whose covariance was not positive, or -1 */
+};
+
+/* All return 0, or 1 when memory ran out. */
+struct mixtura_kernels {
+    const char *name;
+    int (*pass)(const struct mixtura_data *, const struct mixtura_model *,
+                struct mixtura_moments *);
+    int (*rows)(const struct mixtura_data *, const struct mixtura_model *,
+                const struct mixtura_rows *);
+    int (*em)(const struct mixtura_data *, struct mixtura_em *);
+};
+
+#endif

@@ -1,0 +1,128 @@
+/* One EM pass over rows, and the per-row outputs. */
+#ifndef MIXTURA_PASS_H
+#define MIXTURA_PASS_H
+
+#include "moments.h"
+
+static void pass_with(struct work *w, const struct mixtura_data *data,
+                      const struct mixtura_model *model, struct mixtura_moments *out)
+{
+    prepare(w, model, 1);
+    double heaviest = data->weight ? 0.0 : 1.0;
+    for (int64_t i = 0; data->weight && i < data->n; i++)
+        heaviest = data->weight[i] > heaviest ? data->weight[i] : heaviest;
+    int pays = 0;
+    int64_t blocks = 0, asked = 1, n;
+    for (int64_t i = 0; i < data->n; i += n) {
+        /* Counts only grow, so what was negligible stays so: ask again now and then. */
+        int ask = blocks++ == asked;
+        if (ask) {
+            asked *= 4;
+            for (int64_t k = 0; k < w->K; k++)
+                w->cut[k] = negligible(w, k, heaviest);
+        }
+        n = LEAST(w->screen && !pays ? WIDE_BLOCK : w->block, data->n - i);
+        int64_t nv = read_rows(w, data, i, n);
+        w->screened = w->screen && (pays || ask) && screen_density(w, nv, &pays);
+        if (!w->screened)
+            block_density(w, nv);
+        block_softmax(w, nv);
+        block_moments(w, nv);
+    }
+    finish(w, out);
+}
+
+static int pass(const struct mixtura_data *data, const struct mixtura_model *model,
+                struct mixtura_moments *out)
+{
+    struct work w;
+    void *memory = work_open(&w, model->K, data->d, model->form);
+    if (!memory)
+        return 1;
+    pass_with(&w, data, model, out);
+    free(memory);
+    return 0;
+}
+
+INLINE void put(void *out, int64_t single, int64_t at, double value)
+{
+    if (single)
+        ((float *)out)[at] = (float)value;
+    else
+        ((double *)out)[at] = value;
+}
+
+/* Columns of the block, each divided by nothing or times scale, into rows of out. */
+static void put_block(const struct work *w, void *out, int64_t single, int64_t start,
+                      int64_t n, const double *scale)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < w->K; k++)
+            put(out, single, (start + i) * w->K + k,
+                w->log_p[k * w->stride + i] * (scale ? scale[i] : 1.0));
+}
+
+static void put_labels(const struct work *w, int64_t *labels, int64_t n, int64_t nv)
+{
+    for (int64_t v = 0; v < nv; v++) {
+        vec best = load(w->log_p + v * VL);
+        ivec label = {0};
+        for (int64_t k = 1; k < w->K; k++) {
+            vec p = load(w->log_p + k * w->stride + v * VL);
+            ivec more = (ivec)(p > best);
+            best = pick(more, p, best);
+            label = (label & ~more) | (k & more);
+        }
+        for (int64_t t = 0; t < VL && v * VL + t < n; t++)
+            labels[v * VL + t] = label[t];
+    }
+}
+
+/* Log weights enter after the component densities have been written. */
+static void add_log_weights(struct work *w, int64_t nv)
+{
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec best = splat(-__builtin_inf());
+        for (int64_t k = 0; k < w->K; k++) {
+            vec p = load(w->log_p + k * w->stride + v) + w->model->log_weights[k];
+            store(w->log_p + k * w->stride + v, p);
+            best = vmax(best, p);
+        }
+        store(w->best + v, best);
+    }
+}
+
+static int rows(const struct mixtura_data *data, const struct mixtura_model *model,
+                const struct mixtura_rows *out)
+{
+    struct work w;
+    void *memory = work_open(&w, model->K, data->d, model->form);
+    if (!memory)
+        return 1;
+    w.stored = 0;
+    int weighted = !out->component_log_density;
+    prepare(&w, model, weighted);
+    for (int64_t i = 0; i < data->n; i += w.block) {
+        int64_t n = LEAST(w.block, data->n - i);
+        int64_t nv = read_rows(&w, data, i, n);
+        block_density(&w, nv);
+        if (!weighted) {
+            put_block(&w, out->component_log_density, out->component_single, i, n, 0);
+            add_log_weights(&w, nv);
+        }
+        if (out->labels)
+            put_labels(&w, out->labels + i, n, nv);
+        if (!out->log_density && !out->responsibilities)
+            continue;
+        block_softmax(&w, nv);
+        for (int64_t t = 0; out->log_density && t < n; t++)
+            put(out->log_density, out->log_density_single, i + t, w.log_density[t]);
+        if (out->responsibilities)
+            put_block(&w, out->responsibilities, out->responsibilities_single, i, n,
+                      w.share);
+    }
+    free(memory);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* Scratch of one call, and the reading of rows into it.
+ *
+ * Rows are taken in blocks that fit in cache; nothing here grows with the number of
+ * rows. Narrow models (d <= NARROW_MAX) and axis-aligned ones hold a block column by
+ * column, wide ones row by row.
+ */
+#ifndef MIXTURA_WORK_H
+#define MIXTURA_WORK_H
+
+#include <stdlib.h>
+
+#include "axis.h"
+#include "kernels.h"
+#include "narrow.h"
+#include "wide.h"
+
+/* Rows of the block that one component must look at. */
+struct segment {
+    int32_t start, n; /* in listed, and rows of y */
+};
+
+struct work {
+    const struct mixtura_model *model;
+    int64_t K, d, form;
+    int64_t block;  /* rows in a block */
+    int64_t stride; /* between columns; not a power of two, so that they share no cache set */
+    int64_t ld;    /* row stride of wide blocks: d rounded up to VL */
+    int wide;      /* triangular forms with many columns */
+    int screen;    /* wide: whether screening may pay; see screen.h */
+    int screened;  /* whether this block was */
+    int stored;    /* whitened rows of every component are kept between the two halves */
+    int pairs;     /* tied: scatter from pairs of components, not one by one */
+
+    double *x;      /* the block */
+    double *z;      /* tied: whitened block, by columns */
+    double *bar;    /* tied: mean deviation of each row, by columns */
+    double *y;      /* whitened rows, of every component if stored */
+    double *tmp;    /* rows of one component, gathered or scaled */
+    double *tmp2;   /* the same, before whitening */
+    double *square; /* wide: squared lengths, lane by lane */
+    double *log_p;  /* K columns of weighted log densities, then of exp(.. - best) */
+    double *best;   /* largest log_p of each row */
+    double *log_density;
+    double *share;    /* 1 / sum over components of exp(.. - best) */
+    double *weight;   /* sample weights of the block; 0 for rows past the end */
+    double *r;        /* responsibilities of one component */
+    double *r_active; /* the same for the listed rows only */
+    int32_t *active;
+    double *cut;   /* K: log densities this far below the best do not matter */
+    int32_t *live; /* K: whether any in this block does */
+
+    int64_t lead;   /* columns that screening looks at */
+    int64_t y_rows; /* that y has room for */
+    ivec *guess;    /* likeliest component of each row */
+    int32_t *listed;
+    struct segment *segments; /* 2 K: rows with this guess, then other rows */
+
+    double *shift;  /* K: log weight + log norm */
+    double *packed; /* wide: packed whitening matrices */
+    double *means;  /* wide: padded means. tied: whitened means about the centre */
+    double *centre; /* tied */
+    double *scale;  /* diag, spherical: K x d */
+
+    double *sums; /* accumulators, from here to sums_end */
+    double *count;
+    double *first;
+    double *second;
+    double *pair;
+    double *sums_end;
+    double *spare; /* sums nobody reads */
+    int64_t pair_ld;
+    vec loglik;
+};
+
+/* Hand out the next n doubles, aligned to a cache line; p == NULL only measures. */
+static double *carve(char *base, int64_t *used, int64_t n)
+{
+    double *p = base ? (double *)(void *)(base + *used) : 0;
+    *used += ROUND_UP(n, 8) * 8;
+    return p;
+}
+
+static int64_t at_least(int64_t a, int64_t b) { return a > b ? a : b; }
+
+static void work_carve(struct work *w, char *base, int64_t *used)
+{
+    int64_t K = w->K, d = w->d, ld = w->ld, B = w->stride;
+    int tied = w->form == FORM_TIED, full = w->form == FORM_FULL;
+    int axis = !full && !tied;
+    int64_t cells = at_least(at_least(d, w->wide ? ld : 0), w->wide ? w->pair_ld : 0) * B;
+    w->x = carve(base, used, cells);
+    w->z = carve(base, used, tied ? d * B : 0);
+    w->bar = carve(base, used, tied ? d * B : 0);
+    w->y = carve(base, used, w->wide ? w->y_rows * ld : (w->stored ? K : 1) * cells);
+    w->tmp = carve(base, used, cells);
+    w->tmp2 = carve(base, used, cells);
+    w->square = carve(base, used, w->wide ? B * VL : 0);
+    w->guess = (ivec *)(void *)carve(base, used, w->screen ? B : 0);
+    w->listed = (int32_t *)(void *)carve(base, used, w->screen ? w->y_rows : 0);
+    w->segments = (struct segment *)(void *)carve(base, used, w->screen ? 2 * K : 0);
+    w->log_p = carve(base, used, K * B);
+    w->best = carve(base, used, B);
+    w->log_density = carve(base, used, B);
+    w->share = carve(base, used, B);
+    w->weight = carve(base, used, B);
+    w->r = carve(base, used, B);
+    w->r_active = carve(base, used, B);
+    w->active = (int32_t *)(void *)carve(base, used, B);
+    w->cut = carve(base, used, K);
+    w->live = (int32_t *)(void *)carve(base, used, K);
+    w->shift = carve(base, used, K);
+    w->packed = carve(base, used, w->wide ? (full ? K : 1) * wide_packed_size(ld) : 0);
+    w->means = carve(base, used, axis ? 0 : K * ld);
+    w->centre = carve(base, used, ld);
+    w->scale = carve(base, used, axis ? K * d : 0);
+    w->sums = carve(base, used, 0);
+    w->count = carve(base, used, K * VL);
+    w->first = carve(base, used, K * ld * VL);
+    if (axis)
+        w->second = carve(base, used, K * d * VL);
+    else if (w->wide)
+        w->second = carve(base, used, (full ? K : 1) * ld * ld);
+    else
+        w->second = carve(base, used, (full ? K : 1) * TRIANGLE(d) * VL);
+    int64_t P = w->pair_ld;
+    w->pair = carve(base, used, w->pairs ? (K <= NARROW_MAX ? TRIANGLE(K) * VL : P * P) : 0);
+    w->spare = carve(base, used, NARROW_MAX * VL);
+    w->sums_end = carve(base, used, 0);
+}
+
+/* Returns the memory to free, or NULL. */
+static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form)
+{
+    memset(w, 0, sizeof *w);
+    w->K = K;
+    w->d = d;
+    w->form = form;
+    w->wide = d > NARROW_MAX && (form == FORM_FULL || form == FORM_TIED);
+    w->ld = w->wide ? ROUND_UP(d, VL) : d;
+    if (w->wide) {
+        w->block = WIDE_BLOCK;
+        w->screen = form == FORM_FULL && K >= 3 && w->ld >= 32;
+        w->lead = ROUND_UP(at_least(w->ld / 4, 1), 2 * VL);
+    } else {
+        w->block = 256;
+        while (w->block > 32 && (d * w->block > 16384 || K * w->block > 32768))
+            w->block /= 2;
+    }
+    /* Whitened rows are worth keeping while they stay in cache. */
+    int64_t kept = K * w->ld * w->block;
+    w->stored = form == FORM_FULL && kept <= (w->wide ? 1 << 19 : 1 << 15);
+    if (w->screen)
+        w->block = SCREEN_BLOCK;
+    w->stride = w->block + 24;
+    /* Memory that a block does not need is never touched. */
+    if (w->wide)
+        w->y_rows = at_least(w->stored ? K * w->stride : w->stride,
+                             w->screen ? 4 * w->stride + 2 * TILE_ROWS * K : 0);
+    w->pairs = form == FORM_TIED && (w->wide || (K <= NARROW_MAX && K <= TRIANGLE(d)));
+    w->pair_ld = w->pairs && K > NARROW_MAX ? ROUND_UP(K, VL) : 0;
+    int64_t used = 0;
+    work_carve(w, 0, &used);
+    char *memory = malloc((size_t)used + 64);
+    if (memory) {
+        used = 0;
+        work_carve(w, memory + (64 - (uintptr_t)memory % 64) % 64, &used);
+    }
+    return memory;
+}
+
+/* Rows start..start+n into the block, as doubles. Rows of zero weight, and the padding
+ * to whole vectors, become the first component's mean: finite, and of no weight. */
+INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const int single,
+                         int64_t start, int64_t n, int64_t padded)
+{
+    int64_t d = w->d, B = w->stride, row = w->wide ? w->ld : 1, col = w->wide ? 1 : B;
+    const double *xd = (const double *)data->x + (single ? 0 : start * d);
+    const float *xs = (const float *)data->x + (single ? start * d : 0);
+    const double *fill = w->model->means;
+    if (w->wide) {
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < d; j++)
+                w->x[i * row + j] = single ? (double)xs[i * d + j] : xd[i * d + j];
+        for (int64_t i = 0; i < padded; i++)
+            for (int64_t j = d; j < row; j++)
+                w->x[i * row + j] = 0.0;
+    } else if (d == 2) { /* the compiler turns this stride into shuffles */
+        for (int64_t i = 0; i < n; i++) {
+            w->x[i] = single ? (double)xs[2 * i] : xd[2 * i];
+            w->x[B + i] = single ? (double)xs[2 * i + 1] : xd[2 * i + 1];
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < d; j++)
+                w->x[i + j * B] = single ? (double)xs[i * d + j] : xd[i * d + j];
+    }
+    for (int64_t i = n; i < padded; i++)
+        for (int64_t j = 0; j < d; j++)
+            w->x[i * row + j * col] = fill[j];
+    for (int64_t i = 0; i < padded; i++)
+        w->weight[i] = i < n ? (data->weight ? data->weight[start + i] : 1.0) : 0.0;
+    if (data->weight)
+        for (int64_t i = 0; i < n; i++)
+            if (w->weight[i] == 0.0)
+                for (int64_t j = 0; j < d; j++)
+                    w->x[i * row + j * col] = fill[j];
+}
+
+/* Returns the number of vectors of rows that the block holds. */
+static int64_t read_rows(struct work *w, const struct mixtura_data *data, int64_t start,
+                         int64_t n)
+{
+    /* 24 rows: whole tiles and whole vectors, for every VL and TILE_ROWS. */
+    int64_t padded = ROUND_UP(n, w->wide ? 24 : VL);
+    if (data->single)
+        read_rows_as(w, data, 1, start, n, padded);
+    else
+        read_rows_as(w, data, 0, start, n, padded);
+    return padded / VL;
+}
+
+#endif

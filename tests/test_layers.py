@@ -1,0 +1,141 @@
+"""The house rules of `docs/architecture.md`: who may import whom, and what an import costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "mixtura"
+LONGEST_FILE = 400
+
+# Lowest first. A file may import lower layers and its own part; parts of one layer are strangers,
+# but for the small files at the bottom.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("records", "supports", "errors"),
+    ("data",),
+    ("families",),
+    ("models",),
+    ("engines", "fit"),
+    ("inference",),
+    ("report", "store"),
+    ("estimators",),
+    ("cli",),
+)
+RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
+# Beyond the order: (part, what it must not import, why).
+STRANGERS = (
+    ("fit", "engines", "algorithms are given a sweep"),
+    ("fit", "families", "algorithms see a model"),
+    ("families", "models", "a family knows nothing of labels"),
+)
+# `mixtura/__init__.py` and `__main__.py` only name what the layers hold.
+FACES = ("mixtura", "mixtura.__main__")
+
+
+def module_name(path: Path) -> str:
+    parts = ("mixtura", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below, except what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if is_type_checking(child):
+            continue
+        yield child
+        yield from statements(child)
+
+
+def imports(module: str) -> set[str]:
+    """The mixtura modules that a module imports, at its top or inside a function."""
+    found: set[str] = set()
+    for node in statements(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import; write the whole name"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                # The version is a constant of the package, not of a layer.
+                if whole != "mixtura.__version__":
+                    found.add(whole if whole in FILES else str(node.module))
+    return {name for name in found if name.split(".")[0] == "mixtura"}
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+LAYERED = [module for module in FILES if module not in FACES]
+
+
+def test_every_part_of_the_package_has_a_layer():
+    assert {part_of(module) for module in LAYERED} <= set(RANK)
+
+
+@pytest.mark.parametrize("module", LAYERED)
+def test_a_module_imports_only_lower_layers(module):
+    mine = part_of(module)
+    for other in sorted(imports(module)):
+        assert other not in FACES or mine == "cli", f"{module} imports the package's face, {other}"
+        if other in FACES or part_of(other) == mine or RANK[mine] == RANK[part_of(other)] == 0:
+            continue
+        assert RANK[part_of(other)] < RANK[mine], f"{module} imports {other}, which lies above it"
+
+
+@pytest.mark.parametrize(("part", "stranger", "why"), STRANGERS)
+def test_strangers_by_rule(part, stranger, why):
+    for module in LAYERED:
+        if part_of(module) == part:
+            met = [other for other in imports(module) if other.startswith(f"mixtura.{stranger}")]
+            assert not met, f"{module} imports {met}: {why}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {module: imports(module) - {module} for module in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level packages in memory after a statement in a fresh process."""
+    code = f"import sys\n{statement}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_mixtura_is_light():
+    # Rich is not in this list: `report.text` needs it, and scikit-learn may load it anyway.
+    heavy = {"matplotlib", "pyarrow", "pandas", "polars", "torch", "dask", "typer", "numba"}
+    loaded = loaded_by("import mixtura")
+    assert not heavy & loaded - loaded_by("import sklearn.mixture")
+    assert not {"matplotlib", "typer", "numba"} & loaded
+
+
+@pytest.mark.parametrize("pattern", ["*.py", "*.c", "*.h"])
+def test_no_file_is_too_long_to_read(pattern):
+    too_long = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in PACKAGE.rglob(pattern)
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+    }
+    assert not too_long
