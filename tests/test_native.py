@@ -233,7 +233,7 @@ def test_offset_keeps_its_digits(form, d):
     model = (whiten, log_norm, form)
     near = native.gaussian_pass(X, None, np.log(weights), means, *model)
     far = native.gaussian_pass(X + 1e7, None, np.log(weights), means + 1e7, *model)
-    assert_sums(far, near, rtol=1e-9 if form == "tied" else 1e-13)
+    assert_sums(far, near, rtol=1e-12)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.records import AnyArray, Array
 
-_CHUNK = 16384
+_CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
     weight = float(n) if sample_weight is None else float(sample_weight.sum())
     rows = n if sample_weight is None else int(np.count_nonzero(sample_weight))
     shift = X[0].astype(np.float64)
-    mean = (
-        shift + sum((w @ (x - shift) for x, w in _chunks(X, sample_weight)), np.zeros(d)) / weight
-    )
-    scatter = np.zeros((d, d))
+    total, scatter = np.zeros(d), np.zeros((d, d))
+    for x, w in _chunks(X, sample_weight):
+        total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
+    mean = shift + total / weight
     for x, w in _chunks(X, sample_weight):
         residual = x - mean
-        scatter += (residual.T * w) @ residual
+        scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(weight, rows, mean, scatter / weight)
 
 
-def _chunks(X: AnyArray, sample_weight: Array | None) -> Iterator[tuple[Array, Array]]:
+def _chunks(X: AnyArray, sample_weight: Array | None) -> Iterator[tuple[Array, Array | None]]:
     for start in range(0, len(X), _CHUNK):
-        x = np.asarray(X[start : start + _CHUNK], dtype=np.float64)
-        w = np.ones(len(x)) if sample_weight is None else sample_weight[start : start + _CHUNK]
-        yield x, w
+        rows = slice(start, start + _CHUNK)
+        w = None if sample_weight is None else sample_weight[rows]
+        yield np.asarray(X[rows], dtype=np.float64), w

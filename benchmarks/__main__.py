@@ -1,0 +1,29 @@
+"""Every speed claim, measured: `uv run python -m benchmarks [pass starts memory startup]`."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from benchmarks import em_pass, memory, starts, startup
+
+BENCHMARKS = {
+    "pass": em_pass.run,
+    "starts": starts.run,
+    "memory": memory.run,
+    "startup": startup.run,
+}
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in chosen if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHMARKS)}")
+    for name in chosen:
+        BENCHMARKS[name](Console(width=100))
+
+
+if __name__ == "__main__":
+    main()
