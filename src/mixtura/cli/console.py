@@ -1,0 +1,221 @@
+"""What the commands share: errors as one line with an exit code, notes, progress, output."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import math
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mixtura.fit.em import Climb
+
+OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+# Work shorter than this shows no progress.
+PATIENCE = 1.0
+# Reports are at most this wide, and exactly this wide where there is no terminal.
+WIDEST = 100
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+P = ParamSpec("P")
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by mixtura fit.")]
+TableFile = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="A .csv, .tsv, .txt (also .gz) or .parquet file.")
+]
+TableOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Write there (.csv, .tsv, .parquet), not to stdout."
+    ),
+]
+Columns = Annotated[
+    str | None, typer.Option(metavar="A,B", help="The columns to use; default all.")
+]
+Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """A command whose failures are one line on stderr and an exit code, never a traceback."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with _warnings_as_notes():
+            try:
+                function(*args, **kwargs)
+            except KeyboardInterrupt:
+                _fail("interrupted: nothing was written", INTERRUPTED)
+            except (ArithmeticError, ValueError, OSError, MemoryError) as error:
+                _fail(f"error: {_one_line(error)}", _exit_code(error))
+
+    return run
+
+
+def _exit_code(error: Exception) -> int:
+    from numpy.linalg import LinAlgError
+
+    from mixtura.errors import FitError
+
+    # Both are ValueErrors too, but the input was fine.
+    failed = (FitError, LinAlgError, ArithmeticError, MemoryError)
+    return FIT_FAILED if isinstance(error, failed) else BAD_INPUT
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"out of memory: use fewer rows or columns ({error})".replace(" ()", "")
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _fail(message: str, code: int) -> None:
+    note(message, style="red")
+    raise typer.Exit(code)
+
+
+def note(message: str, style: str = "yellow") -> None:
+    """One line on stderr, its first word in colour."""
+    head, _, rest = message.partition(":")
+    stderr.print(Text.assemble((f"{head}:", f"bold {style}"), rest), soft_wrap=True)
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        note(f"warning: {' '.join(str(message).split())}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        for developers_only in (DeprecationWarning, PendingDeprecationWarning, ImportWarning):
+            warnings.simplefilter("ignore", developers_only)
+        # Columns are matched by name before the estimator sees a bare array.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        warnings.showwarning = show
+        yield
+
+
+def load_model(path: Path) -> Any:
+    """The estimator in a model file; StoreError, naming the file, if there is none."""
+    from mixtura import load
+    from mixtura.store import StoreError
+
+    try:
+        return load(path)
+    except StoreError as error:
+        named = str(error).startswith(str(path))
+        raise error if named else StoreError(f"{path}: {error}") from None
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """The names in "a,b" or, where names hold commas, in '"a, b",c'; None for None."""
+    if text is None:
+        return None
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) or [""]]
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout; what JSON lacks (inf, nan) is null."""
+    typer.echo(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _jsonable(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _jsonable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def put_table(frame: pa.Table, out: Path | None) -> None:
+    """Write a table to a file, or as CSV to stdout."""
+    from mixtura.data.tables import write_csv, write_table
+
+    if out is not None:
+        write_table(frame, out)
+        return
+    sys.stdout.flush()
+    write_csv(frame, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+class Working:
+    """A progress line on stderr, in a terminal only, once the work has taken PATIENCE seconds.
+
+    A `Listener` of fits: what it is told is only noted; drawing happens in another thread.
+    """
+
+    def __init__(self, doing: str, starts: int = 1) -> None:
+        self.starts, self.index, self.doing = starts, 0, doing
+        self._bar = Progress(
+            SpinnerColumn(),
+            _Doing(self),
+            BarColumn(20),
+            TimeElapsedColumn(),
+            console=stderr,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=starts if starts > 1 else None)
+        self._timer = threading.Timer(PATIENCE, self._bar.start)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Working:
+        if sys.stderr.isatty():
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._timer.ident is not None:
+            # It may be in the middle of starting the bar.
+            self._timer.join()
+        if self._bar.live.is_started:
+            self._bar.stop()
+
+    def started(self, index: int) -> None:
+        """A start begins."""
+        self.index = index
+        self.doing = "short runs from many starts"
+        self._bar.update(self._task, completed=index)
+
+    def stepped(self, iterations: int, gain: float) -> None:
+        """One more EM step was taken."""
+        which = f"start {self.index + 1} of {self.starts}, " if self.starts > 1 else ""
+        self.doing = f"{which}EM step {iterations}, last gain {gain:.1e} per row"
+
+    def ended(self, climb: Climb, mean_loglik: float) -> None:
+        """A climb is over."""
+        self.doing = f"{mean_loglik:.4f} log-likelihood per row after {climb.iterations} EM steps"
+
+
+class _Doing(ProgressColumn):
+    def __init__(self, working: Working) -> None:
+        super().__init__()
+        self._working = working
+
+    def render(self, task: Task) -> Text:
+        return Text(self._working.doing)

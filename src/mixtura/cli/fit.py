@@ -1,0 +1,195 @@
+"""mixtura fit: a mixture from a table, its report, its file and its figure."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    AsJson,
+    Columns,
+    TableFile,
+    Working,
+    command,
+    note,
+    print_json,
+    split_names,
+    stdout,
+)
+from mixtura.cli.show import as_document, print_report
+
+if TYPE_CHECKING:
+    from mixtura.data.tables import Table
+
+# The choices are written out because looking them up would import the whole library.
+Covariance = StrEnum("Covariance", ["full", "tied", "diag", "spherical"])
+Solver = StrEnum("Solver", ["auto", "em"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled"])
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files a fit will write; figure is None when none is wanted."""
+
+    model: Path
+    figure: Path | None
+
+
+@command
+def fit(
+    table: TableFile,
+    components: Annotated[
+        int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
+    ] = 2,
+    covariance: Annotated[
+        Covariance, typer.Option(help="What shapes the groups may have.")
+    ] = Covariance.full,
+    columns: Columns = None,
+    exclude: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
+    ] = 0,
+    starts: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="INT", help="Repeat the whole search; the best result is kept."
+        ),
+    ] = 1,
+    solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
+    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = Engine.auto,
+    max_iter: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
+    ] = None,
+    tol: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="FLOAT",
+            help="Stop at this remaining gain per row; default 1e-6.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FIG.png", help="The figure; default TABLE.png."),
+    ] = None,
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
+    outputs = _outputs(table, out, figure, no_figure)
+    settings: dict[str, Any] = {
+        "n_components": components,
+        "covariance_type": str(covariance),
+        "random_state": seed,
+        "n_init": starts,
+        "solver": str(solver),
+        "engine": str(engine),
+    }
+    # Left out when not given, so that the defaults are the estimator's.
+    settings |= {} if max_iter is None else {"max_iter": max_iter}
+    settings |= {} if tol is None else {"tol": tol}
+    silent = quiet or as_json
+    with Working("reading", starts) as working:
+        from mixtura.data.tables import read_table
+
+        data = read_table(
+            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
+        )
+        if components > len(data.X):
+            raise ValueError(
+                f"--components {components}: {table} has only {len(data.X)} rows: use fewer"
+            )
+        mixture = _fitted(data, settings, working, said_on_screen=not silent)
+        working.doing = "writing" if outputs.figure is None else "drawing"
+        outputs = _write(mixture, data, outputs)
+    if as_json:
+        print_json(as_document(mixture) | {"files": _named(outputs)})
+    elif not quiet:
+        print_report(mixture)
+        written = [f"{path} ({what})" for what, path in _named(outputs).items() if path]
+        typer.echo(f"\n  wrote {' and '.join(written)}")
+
+
+def _fitted(data: Table, settings: dict[str, Any], working: Working, said_on_screen: bool) -> Any:
+    """The fitted estimator."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    from mixtura import DegenerateWarning, GaussianMixture
+
+    with warnings.catch_warnings():
+        if said_on_screen and stdout.is_terminal:
+            # The report says the same, better, on the same screen.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", DegenerateWarning)
+        return GaussianMixture(**settings).fit_table(data, listener=working)
+
+
+def _outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
+    """Where the files will go; ValueError, before any work, if they cannot be written."""
+    from mixtura.data.atomic import why_not_writable
+
+    if figure is not None and no_figure:
+        raise ValueError("--figure and --no-figure contradict each other: leave one out")
+    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
+    model = out or Path(f"{stem}.model.json")
+    drawn = None if no_figure else figure or Path(f"{stem}.png")
+    if model.suffix.lower() != ".json":
+        raise ValueError(f"--out {model}: a model's name ends in .json")
+    if drawn is not None and drawn.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--figure {drawn}: a figure's name ends in .png, .svg or .pdf")
+    for option, path in (("--out", model), ("--figure", drawn)):
+        reason = None if path is None else why_not_writable(path)
+        if reason is not None:
+            raise ValueError(f"{option} {path}: cannot be written: {reason}")
+    return Outputs(model, drawn)
+
+
+def _named(outputs: Outputs) -> dict[str, str | None]:
+    return {
+        "model": str(outputs.model),
+        "figure": None if outputs.figure is None else str(outputs.figure),
+    }
+
+
+def _write(mixture: Any, data: Table, outputs: Outputs) -> Outputs:
+    """Write both files, or neither when interrupted; what was written."""
+    from mixtura.data.atomic import atomic
+
+    # The model stays under a temporary name until the figure is done.
+    with atomic(outputs.model) as model:
+        mixture.save(model)
+        if outputs.figure is None:
+            return outputs
+        from mixtura.report.figures import draw, save_figure
+
+        try:
+            picture = draw(
+                mixture.view(),
+                data.X,
+                responsibilities=mixture.predict_proba(data.X),
+                sample_weight=data.sample_weight,
+            )
+            with atomic(outputs.figure) as figure:
+                save_figure(picture, figure)
+        except (ValueError, ArithmeticError, OSError) as error:
+            # A fit may have taken hours: it is not thrown away for a picture.
+            note(f"warning: the figure was not drawn: {error}")
+            return Outputs(outputs.model, None)
+    return outputs

@@ -1,0 +1,55 @@
+"""mixtura show: what a model file says, as fit printed it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import typer
+
+from mixtura.cli.console import WIDEST, AsJson, ModelFile, command, load_model, print_json, stdout
+
+
+@command
+def show(model: ModelFile, as_json: AsJson = False) -> None:
+    """Print the report of a fitted model."""
+    mixture = load_model(model)
+    if as_json:
+        print_json(as_document(mixture))
+    else:
+        print_report(mixture)
+
+
+def print_report(mixture: Any) -> None:
+    """The report on stdout: in colour and as wide as the terminal, or plain where it is none."""
+    from mixtura.report.text import renderables, to_text
+
+    if not stdout.is_terminal:
+        typer.echo(to_text(mixture.view(), width=WIDEST), nl=False)
+        return
+    width = min(stdout.width, WIDEST)
+    for part in renderables(mixture.view(), width):
+        stdout.print(part, width=width)
+
+
+def as_document(mixture: Any) -> dict[str, Any]:
+    """A fitted mixture for machines: parameters, fit quality, how the fit went."""
+    view = mixture.view()
+    fit = mixture.fit_result_
+    document = {
+        "columns": list(view.names),
+        "covariance_type": view.covariance_type,
+        "weights": view.weights,
+        "means": view.means,
+        "covariances": view.covariances,
+    }
+    if fit is not None:
+        document |= {
+            "log_likelihood": fit.loglik,
+            "mean_log_likelihood": fit.mean_loglik,
+            "bic": -2 * fit.loglik + fit.n_parameters * math.log(fit.weight),
+            "aic": -2 * fit.loglik + 2 * fit.n_parameters,
+            "converged": fit.converged,
+            "fit": fit.to_dict(),
+        }
+    return document

@@ -1,0 +1,195 @@
+"""The command line: what it prints and writes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from commands import ESCAPE, FAITHFUL, names, run, spawn
+
+import mixtura
+from mixtura.cli.console import split_names
+from mixtura.cli.fit import Covariance, Engine, Solver
+from mixtura.engines.choose import ENGINES
+from mixtura.estimators.gaussian_mixture import SOLVERS
+from mixtura.families.covariance import STRUCTURES
+
+
+def test_the_choices_are_the_librarys() -> None:
+    assert set(Covariance) == set(STRUCTURES)
+    assert set(Solver) == set(SOLVERS)
+    assert set(Engine) == {"auto", *ENGINES}
+
+
+def test_fit_without_options(folder: Path) -> None:
+    done = spawn("fit", FAITHFUL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(folder) == ["faithful.model.json", "faithful.png"]
+    assert done.stdout.startswith("2 groups in 272 rows of 2 columns (eruptions, waiting)\n")
+    assert "-1130.26" in done.stdout
+    assert done.stdout.endswith("wrote faithful.model.json (model) and faithful.png (figure)\n")
+    assert not ESCAPE.search(done.stdout)
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert (folder / "faithful.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(mixtura.load("faithful.model.json").weights_.round(4)) == [0.3559, 0.6441]
+
+
+def test_fit_json_is_all_there_is(folder: Path) -> None:
+    done = run("fit", FAITHFUL, "-k", 3, "--covariance", "tied", "--json", "--no-figure")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["columns"] == ["eruptions", "waiting"]
+    assert np.shape(found["means"]) == (3, 2)
+    assert found["covariance_type"] == "tied"
+    assert found["bic"] == pytest.approx(2314.30, abs=0.05)
+    assert found["fit"]["converged"] is True
+    assert found["files"] == {"model": "faithful.model.json", "figure": None}
+    assert names(folder) == ["faithful.model.json"]
+
+
+def test_fit_quiet_and_where_files_go(folder: Path) -> None:
+    (folder / "out").mkdir()
+    done = run("fit", FAITHFUL, "-q", "--out", "out/m.json", "--figure", "out/f.svg")
+    assert (done.exit_code, done.output) == (0, "")
+    assert names(folder / "out") == ["f.svg", "m.json"]
+
+
+def test_fit_options_reach_the_estimator(folder: Path) -> None:
+    (folder / "t.csv").write_text("a,b,w,c\n" + "".join(
+        f"{i % 7},{i % 5},{1 + i % 2},u\n" for i in range(60)
+    ))  # fmt: skip
+    done = run(
+        "fit", "t.csv", "-k", 1, "--exclude", "c", "--weights", "w", "--seed", 7, "--starts", 2,
+        "--engine", "local", "--solver", "em", "--max-iter", 50, "--tol", 1e-4, "--no-figure",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    mixture = mixtura.load("t.model.json")
+    settings = {"random_state": 7, "n_init": 2, "engine": "local", "max_iter": 50, "tol": 1e-4}
+    assert settings.items() <= mixture.get_params().items()
+    assert list(mixture.feature_names_in_) == ["a", "b"]
+    assert mixture.fit_result_.weight == 90
+
+
+def test_the_same_seed_gives_the_same_file(folder: Path) -> None:
+    for name in ("a.json", "b.json"):
+        run("fit", FAITHFUL, "-k", 3, "--out", name, "--no-figure", "-q")
+    assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
+
+
+def test_warnings_are_notes_on_stderr(folder: Path) -> None:
+    done = run("fit", FAITHFUL, "-k", 3, "--max-iter", 2, "--no-figure")
+    assert done.exit_code == 0
+    assert re.fullmatch(r"warning: .*did not converge.*\n", done.stderr)
+    assert "Not converged" in done.stdout
+
+
+def test_a_figure_that_fails_does_not_cost_the_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no ink")
+
+    monkeypatch.setattr("mixtura.report.figures.draw", fail)
+    done = run("fit", FAITHFUL)
+    assert done.exit_code == 0
+    assert "warning: the figure was not drawn: no ink" in done.stderr
+    assert names(folder) == ["faithful.model.json"]
+
+
+def test_predict_appends_to_the_columns(folder: Path, model: Path) -> None:
+    done = spawn("predict", model, FAITHFUL)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert list(rows[0]) == ["eruptions", "waiting", "label", "p_0", "p_1"]
+    p = np.array([[float(row["p_0"]), float(row["p_1"])] for row in rows])
+    assert p.shape == (272, 2)
+    assert p.sum(axis=1) == pytest.approx(1)
+    assert [int(row["label"]) for row in rows] == p.argmax(axis=1).tolist()
+
+
+def test_predict_matches_columns_by_name(folder: Path, model: Path) -> None:
+    (folder / "t.csv").write_text("who,waiting,eruptions\nx,79,3.6\ny,54,1.8\n")
+    assert run("predict", model, "t.csv", "--out", "out.parquet").exit_code == 0
+    frame = pq.read_table("out.parquet")
+    assert frame.column_names == ["who", "waiting", "eruptions", "label", "p_0", "p_1"]
+    mixture = mixtura.load(model)
+    mixture.feature_names_in_ = None
+    expected = mixture.predict(np.array([[3.6, 79.0], [1.8, 54.0]]))
+    assert frame["label"].to_pylist() == expected.tolist()
+    renamed = run("predict", model, "t.csv", "--columns", "waiting,eruptions")
+    assert renamed.exit_code == 0
+
+
+def test_a_model_without_names_goes_by_position(folder: Path) -> None:
+    X = np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
+    mixtura.GaussianMixture(2, random_state=0).fit(X).save("m.json")
+    assert run("predict", "m.json", FAITHFUL).exit_code == 0
+    (folder / "three.csv").write_text("a,b,c,d\n1,2,u,3\n")
+    done = run("predict", "m.json", "three.csv")
+    assert done.exit_code == 2
+    assert "the model has 2 columns, and here are 3 ('a', 'b', 'd')" in done.stderr
+    assert run("predict", "m.json", "three.csv", "--columns", "a,d").exit_code == 0
+
+
+def test_score(folder: Path, model: Path) -> None:
+    done = run("score", model, FAITHFUL, "--json")
+    found = json.loads(done.stdout)
+    assert found["log_likelihood"] == pytest.approx(-1130.264, abs=1e-3)
+    assert found["mean_log_likelihood"] == pytest.approx(-1130.264 / 272, abs=1e-5)
+    assert found["bic"] == pytest.approx(2322.192, abs=1e-2)
+    assert "-1130.26 in total" in run("score", model, FAITHFUL).stdout
+    per_row = run("score", model, FAITHFUL, "--per-row").stdout
+    total = sum(float(row["log_density"]) for row in csv.DictReader(io.StringIO(per_row)))
+    assert total == pytest.approx(found["log_likelihood"])
+
+
+def test_score_weights_count_rows(folder: Path, model: Path) -> None:
+    (folder / "w.csv").write_text("eruptions,waiting,w\n3.6,79,2\n1.8,54,0\n")
+    (folder / "twice.csv").write_text("eruptions,waiting\n3.6,79\n3.6,79\n")
+    weighted = json.loads(run("score", model, "w.csv", "--weights", "w", "--json").stdout)
+    twice = json.loads(run("score", model, "twice.csv", "--json").stdout)
+    for key in ("log_likelihood", "bic", "aic", "weight"):
+        assert weighted[key] == pytest.approx(twice[key])
+
+
+def test_sample_then_predict(folder: Path, model: Path) -> None:
+    done = run("sample", model, "-n", 5, "--seed", 3)
+    assert done.stdout == run("sample", model, "-n", 5, "--seed", 3).stdout
+    assert done.stdout != run("sample", model, "-n", 5, "--seed", 4).stdout
+    assert done.stdout.splitlines()[0] == "eruptions,waiting,label"
+    assert len(done.stdout.splitlines()) == 6
+    run("sample", model, "--out", "s.csv")
+    clash = run("predict", model, "s.csv")
+    assert clash.exit_code == 2
+    assert "the table already has column 'label'" in clash.stderr
+    assert run("predict", model, "s.csv", "--prefix", "m_").stdout.startswith(
+        "eruptions,waiting,label,m_label,m_p_0"
+    )
+
+
+def test_show_is_what_fit_printed(folder: Path) -> None:
+    fitted = run("fit", FAITHFUL, "--no-figure").stdout
+    shown = run("show", "faithful.model.json").stdout
+    assert fitted.startswith(shown)
+    found = json.loads(run("show", "faithful.model.json", "--json").stdout)
+    assert found["bic"] == pytest.approx(2322.192, abs=1e-2)
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"mixtura {mixtura.__version__}\n"
+    for name in ("fit", "predict", "score", "sample", "show"):
+        assert run(name, "--help").exit_code == 0
+        assert name in run("--help").stdout
+
+
+def test_lists_of_names() -> None:
+    assert split_names("a, b") == ["a", "b"]
+    assert split_names('"a, b",c') == ["a, b", "c"]
+    assert split_names("") == [""]
+    assert split_names(None) is None
