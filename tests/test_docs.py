@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -24,7 +23,10 @@ TEST_COMMAND = "pip install uv && uv run pytest"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE_NAME = re.compile(r"`([\w./-]+\.(?:py|c|h|md|toml|csv))`")
-MODULES = sorted(module.name for module in pkgutil.walk_packages(mixtura.__path__, "mixtura."))
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted(PACKAGE.rglob("*.py"))
+]
 
 
 def page_id(path: Path) -> str:
@@ -60,7 +62,7 @@ def test_examples_on_the_page(path, monkeypatch):
     assert (run_examples(test) > 0) == (">>>" in text)
 
 
-@pytest.mark.parametrize("name", ["mixtura", *MODULES])
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     for test in doctest.DocTestFinder().find(importlib.import_module(name), name):

@@ -1,10 +1,21 @@
-"""mixtura: Gaussian mixtures, fitted fast and reported honestly."""
+"""mixtura: Gaussian mixtures, fitted fast and reported honestly.
 
-from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
-from mixtura.estimators.finding import DegenerateWarning
-from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.load import load
-from mixtura.fit.result import Fit
+Public names are found on first use, so that the command line can answer before scikit-learn,
+which takes seconds to import, is loaded.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.finding import DegenerateWarning
+    from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.load import load
+    from mixtura.fit.result import Fit
+    from mixtura.store import StoreError
 
 __version__ = "0.1.0"
 
@@ -16,5 +27,29 @@ __all__ = [
     "GaussianMixture",
     "IllDefined",
     "LikelihoodFell",
+    "StoreError",
     "load",
 ]
+
+_HOMES = {
+    "Collapse": "mixtura.errors",
+    "DegenerateWarning": "mixtura.estimators.finding",
+    "Fit": "mixtura.fit.result",
+    "FitError": "mixtura.errors",
+    "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "IllDefined": "mixtura.errors",
+    "LikelihoodFell": "mixtura.errors",
+    "StoreError": "mixtura.store",
+    "load": "mixtura.estimators.load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mixtura' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -24,7 +24,7 @@ from mixtura.records import Array
 
 
 class DegenerateWarning(UserWarning):
-    """A component of the best mixture found is empty, or only the penalty keeps it from collapse."""
+    """A component of the best mixture is empty, or only the penalty keeps it from collapse."""
 
 
 @dataclass(frozen=True)
@@ -149,15 +149,11 @@ def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
         yield fit.reason, ConvergenceWarning
-    for k in fit.empty:
-        yield (
-            f"component {k} is empty: it holds less than half a row. Use fewer components",
-            DegenerateWarning,
-        )
-    for part in fit.floored:
-        yield (
-            f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
-            f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's): "
-            "use fewer components, or another seed",
-            DegenerateWarning,
-        )
+    troubles = [f"component {k} is empty: it holds less than half a row" for k in fit.empty]
+    troubles += [
+        f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps it from "
+        f"collapsing (its smallest variance is {part.spread:.2g} of the table's)"
+        for part in fit.floored
+    ]
+    if troubles:
+        yield "; ".join(troubles) + ". Use fewer components, or another seed", DegenerateWarning

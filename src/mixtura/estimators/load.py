@@ -24,4 +24,7 @@ def load(path: str | Path) -> Any:
             f"{path}: holds a {document['kind']!r}, and this version of mixtura knows only "
             f"{sorted(KINDS)}: upgrade mixtura"
         )
-    return restore(document, kind)
+    try:
+        return restore(document, kind)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}") from None
