@@ -17,7 +17,7 @@ LONGEST_FILE = 400
 # Lowest first. A file may import lower layers and its own part; parts of one layer are strangers,
 # but for the small files at the bottom.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("records", "supports", "errors"),
+    ("records", "supports", "errors", "version"),
     ("data",),
     ("families",),
     ("models",),
@@ -73,9 +73,7 @@ def imports(module: str) -> set[str]:
             assert node.level == 0, f"{module}: relative import; write the whole name"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                # The version is a constant of the package, not of a layer.
-                if whole != "mixtura.__version__":
-                    found.add(whole if whole in FILES else str(node.module))
+                found.add(whole if whole in FILES else str(node.module))
     return {name for name in found if name.split(".")[0] == "mixtura"}
 
 

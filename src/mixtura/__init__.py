@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mixtura.version import __version__
+
 if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.finding import DegenerateWarning
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from mixtura.estimators.load import load
     from mixtura.fit.result import Fit
     from mixtura.store import StoreError
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Collapse",
@@ -28,6 +28,7 @@ __all__ = [
     "IllDefined",
     "LikelihoodFell",
     "StoreError",
+    "__version__",
     "load",
 ]
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from mixtura.data.atomic import atomic, why_not_writable
 from mixtura.records import AnyArray
+from mixtura.version import __version__
 
 FORMAT = "mixtura-model"
 VERSION = 1
@@ -40,7 +41,7 @@ def write_document(document: Mapping[str, Any], path: str | Path) -> None:
     """
     if not isinstance(document.get("kind"), str):
         raise StoreError('a document needs a "kind": the name of what it describes')
-    head = {"format": FORMAT, "version": VERSION, "mixtura": _library_version()}
+    head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
     text = _layout(_encode({**head, **document})) + "\n"
     reason = why_not_writable(path)
     if reason is not None:
@@ -214,10 +215,3 @@ def _layout(value: Any, indent: str = "") -> str:
         inside = [deeper + _layout(part, deeper) for part in value]
         return "[\n" + ",\n".join(inside) + "\n" + indent + "]"
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
-
-
-def _library_version() -> str:
-    # Imported late: the package imports the estimators, which import this module.
-    from mixtura import __version__
-
-    return __version__

@@ -17,13 +17,13 @@ import mixtura
 from mixtura.cli.console import split_names
 from mixtura.cli.fit import Covariance, Engine, Solver
 from mixtura.engines.choose import ENGINES
-from mixtura.estimators.gaussian_mixture import SOLVERS
 from mixtura.families.covariance import STRUCTURES
+from mixtura.fit.solvers import SOLVERS
 
 
 def test_the_choices_are_the_librarys() -> None:
     assert set(Covariance) == set(STRUCTURES)
-    assert set(Solver) == set(SOLVERS)
+    assert set(Solver) == {"auto", *SOLVERS}
     assert set(Engine) == {"auto", *ENGINES}
 
 

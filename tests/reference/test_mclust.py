@@ -63,7 +63,7 @@ def test_convergence(name: str, engine: str, iris: np.ndarray) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_estimator_from_that_start(name: str, iris: np.ndarray) -> None:
-    model, start = first_step(name, iris)
+    _, start = first_step(name, iris)
     factor = start.components.whiten
     inverse = (
         np.swapaxes(factor, -1, -2) @ factor

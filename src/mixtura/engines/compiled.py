@@ -15,6 +15,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import native
 from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
 from mixtura.engines.threads import ordered_map
+from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian, GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture, MixtureParams
@@ -39,6 +40,8 @@ class CompiledSweep(Sweep):
         super().__init__(rows)
         self.family = model.family
         self.form = model.family.form
+        # The kernel's own M-step is that of the table's structures, whoever shares their forms.
+        self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
         self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
         self.total_weight = rows.weight
 
@@ -70,7 +73,7 @@ class CompiledSweep(Sweep):
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
     ) -> tuple[Any, list[float]]:
-        if steps == 1 or not isinstance(model, Mixture):
+        if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
         c, prior = params.components, model.prior
         weights, means, roots, logliks, failed = native.gaussian_em(

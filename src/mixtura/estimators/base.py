@@ -79,7 +79,8 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        array of shape (n_samples,), natural logarithm, in the inverse units of X
+        array of shape (n_samples,), natural logarithm of a density in the inverse
+            units of X
         """
         X, out = self._prepare(X, "log_density")
         return out
@@ -168,7 +169,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""
-        return to_text(self.view())
+        return to_text(self.view()).rstrip("\n")
 
     def save(self, path: str | Path) -> None:
         """Write the fitted mixture to a JSON file, atomically; `mixtura.load` reads it.

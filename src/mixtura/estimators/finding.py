@@ -18,6 +18,7 @@ from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.fit.em import Climb
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.fit.solvers import SOLVERS, resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture, MixtureParams
 from mixtura.records import Array
@@ -43,6 +44,7 @@ class Task:
     n_init: int
     init_params: str
     engine: str
+    solver: str
     given: dict[str, Array]
     begin: MixtureParams | None
     last: Fit | None
@@ -69,6 +71,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         prior = absolute_prior(form, moments, task.reg_covar)
     model = Mixture(Gaussian(task.structure), prior)
     engine = resolve(task.engine, model)
+    solver = resolve_solver(task.solver)
     search = Search(
         model,
         rows,
@@ -76,12 +79,15 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         task.tol,
         task.max_iter,
         rng,
+        SOLVERS[solver],
         listener,
     )
     sample = sample_rows(rows, task.n_components, rng)
     maker = _maker(model, task, sample, moments, relative.reference)
     outcome = _outcome(search, maker, task)
-    return Found(outcome.climb.params, _account(outcome, search, engine, len(sample.X), prior))
+    return Found(
+        outcome.climb.params, _account(outcome, search, (solver, engine), len(sample.X), prior)
+    )
 
 
 def _maker(
@@ -106,7 +112,11 @@ def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
 
 
 def _account(
-    outcome: Outcome, search: Search, engine: str, sampled: int, prior: CovariancePrior
+    outcome: Outcome,
+    search: Search,
+    ran: tuple[str, str],
+    sampled: int,
+    prior: CovariancePrior,
 ) -> Fit:
     climb = outcome.climb
     return Fit(
@@ -122,8 +132,8 @@ def _account(
         gradient_norm=climb.gradient_norm,
         gap=climb.gap,
         n_parameters=search.model.n_parameters(climb.params),
-        solver="em",
-        engine=engine,
+        solver=ran[0],
+        engine=ran[1],
         starts=tuple(search.reports),
         sample_rows=sampled,
         floored=outcome.floored,
@@ -151,8 +161,8 @@ def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
         yield fit.reason, ConvergenceWarning
     troubles = [f"component {k} is empty: it holds less than half a row" for k in fit.empty]
     troubles += [
-        f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps it from "
-        f"collapsing (its smallest variance is {part.spread:.2g} of the table's)"
+        f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
+        f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's)"
         for part in fit.floored
     ]
     if troubles:

@@ -23,14 +23,13 @@ from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian, gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
 from mixtura.fit.search import Listener
+from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture, MixtureParams
 from mixtura.records import AnyArray, Array
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
-
-SOLVERS = ("auto", "em")
 
 
 class GaussianMixture(MixtureEstimator):
@@ -118,7 +117,7 @@ class GaussianMixture(MixtureEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions(set(SOLVERS))],
+        "solver": [StrOptions({"auto", *SOLVERS})],
         "engine": [StrOptions({"auto", *ENGINES})],
     }
 
@@ -296,6 +295,7 @@ class GaussianMixture(MixtureEstimator):
                 n_init=self.n_init,
                 init_params=self.init_params,
                 engine=self.engine,
+                solver=self.solver,
                 given=self._given(form, rows.X.shape[1]),
                 begin=begin,
                 last=getattr(self, "fit_result_", None),

@@ -51,6 +51,10 @@ class Family(ABC):
         """sum_i r_ik, shape (K,)."""
 
     @abstractmethod
+    def narrow(self, params: Any, counts: Array, prior: Any) -> list[tuple[int, float]]:
+        """(component, spread) of those that only the prior keeps from collapsing."""
+
+    @abstractmethod
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
 

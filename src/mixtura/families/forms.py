@@ -119,7 +119,10 @@ class Form(ABC):
         becomes the identity. A spherical covariance ties the columns' units together, so there
         all columns share one scale.
         """
-        return [np.diag(1.0 / np.sqrt(np.diagonal(covariance)))]
+        frames = [np.diag(1.0 / np.sqrt(np.diagonal(covariance)))]
+        if self.correlates:
+            frames.append(np.linalg.inv(np.linalg.cholesky(covariance)))
+        return frames
 
     def pulled(self, whiten: Array, first: Array) -> Array:
         """whiten' first: the means' gradient from the whitened first moments, (K, d)."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from mixtura.data.rows import Rows
 from mixtura.errors import Collapse, FitError, IllDefined
 from mixtura.fit.em import Climb, SweepLike, em
 from mixtura.fit.result import Floored, StartReport
+from mixtura.fit.solvers import Solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture, MixtureParams
 
@@ -35,7 +36,7 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 0),
     ("random_from_data", 1),
 )
-ROUNDS = (4, 8, 16)
+ROUNDS = (8, 16, 32)
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
 # Starts are found on at most this many rows (more for very many components).
@@ -88,6 +89,7 @@ class Search:
     tol: float
     max_iter: int
     rng: np.random.RandomState
+    solver: Solver = em
     listener: Listener | None = None
     passes: int = 0
     sample_passes: int = 0
@@ -149,16 +151,17 @@ class Search:
             climb = self._em(self.model.unpenalised(), start, history)
             penalised = False
         except (Collapse, IllDefined):
-            if self.model.prior.strength == 0:
+            if not self.model.penalised:
                 raise
             climb, penalised = self._em(self.model, start, ()), True
-        floored = find_floored(self.model, climb) if penalised else ()
+        found = self.model.narrow(climb.summary, climb.params) if penalised else []
+        floored = tuple(Floored(*part) for part in found)
         return Outcome(climb, floored, penalised)
 
     def _em(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Climb:
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
-        climb = em(
+        climb = self.solver(
             model,
             sweep,
             start,
@@ -189,24 +192,34 @@ class Search:
         """Short runs in rounds, the worse half leaving each; the best first."""
         field: list[Runner] = []
         for name, frame in RACE:
-            runner = Runner(name, maker.base)
             try:
-                runner = replace(runner, params=maker.make(name, frame, self.rng))
-                field.append(self._short(maker, runner, ROUNDS[0]))
+                field.append(Runner(name, maker.make(name, frame, self.rng)))
             except (Collapse, IllDefined) as error:
-                failure = error
-                self._report(runner, "failed", str(error))
-        if not field:
-            raise failure
+                self._report(Runner(name, maker.base), "failed", str(error))
+                if not field and (name, frame) == RACE[-1]:
+                    raise
+        field = self._round(maker, field, ROUNDS[0])
         reserves: list[Runner] = []
         for steps in ROUNDS[1:]:
             field, dropped = self._halved(field)
             reserves = dropped
-            field = [self._short(maker, runner, steps) for runner in field]
+            field = self._round(maker, field, steps)
         field = sorted(field, key=self._rank)
         for runner in field[1:]:
             self._report(runner, "dropped")
         return [*field, *reserves]
+
+    def _round(self, maker: StartMaker, field: list[Runner], steps: int) -> list[Runner]:
+        """Every runner `steps` further; those that collapse leave, but not the last one."""
+        further: list[Runner] = []
+        for runner in field:
+            try:
+                further.append(self._short(maker, runner, steps))
+            except (Collapse, IllDefined) as error:
+                self._report(runner, "failed", str(error))
+                if not further and runner is field[-1]:
+                    raise
+        return further
 
     def _short(self, maker: StartMaker, runner: Runner, steps: int) -> Runner:
         sweep = self.open_sweep(maker.model, maker.rows)
@@ -220,7 +233,7 @@ class Search:
         if climb is None:
             return (True, np.inf)
         mean = climb.objective / climb.summary.weight
-        return (bool(find_floored(self.model, climb)), -round(mean, 6))
+        return (bool(self.model.narrow(climb.summary, climb.params)), -round(mean, 6))
 
     def _halved(self, field: list[Runner]) -> tuple[list[Runner], list[Runner]]:
         """(the better half, the rest); among equals the earlier."""
@@ -237,16 +250,6 @@ class Search:
         mean = climb.summary.loglik / climb.summary.weight if climb else None
         spent = runner.spent + (climb.iterations if outcome and climb else 0)
         self.reports.append(StartReport(runner.name, spent, mean, outcome_name, detail))
-
-
-def find_floored(model: Mixture, climb: Climb) -> tuple[Floored, ...]:
-    """Components that would be spikes of the likelihood were it not for the penalty."""
-    family: Any = model.family
-    counts = np.asarray(family.counts(climb.summary.components))
-    return tuple(
-        Floored(int(k), float(counts[k]), float(spread))
-        for k, spread in family.narrow(climb.params.components, counts, model.prior)
-    )
 
 
 def sample_rows(rows: Rows, K: int, rng: np.random.RandomState) -> Rows:

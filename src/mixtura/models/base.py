@@ -33,5 +33,18 @@ class Model(ABC):
 
     @property
     @abstractmethod
+    def penalised(self) -> bool:
+        """Whether the prior is a penalty against collapse, which `unpenalised` takes away."""
+
+    @abstractmethod
+    def unpenalised(self) -> Model:
+        """The same model at maximum likelihood."""
+
+    @abstractmethod
+    def narrow(self, summary: Summary, params: Any) -> list[tuple[int, float, float]]:
+        """(component, rows, spread) of those that only the penalty keeps from collapsing."""
+
+    @property
+    @abstractmethod
     def monotone(self) -> bool:
         """Whether an M-step is guaranteed never to lower the objective."""

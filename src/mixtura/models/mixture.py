@@ -46,9 +46,17 @@ class Mixture(Model):
     def monotone(self) -> bool:
         return bool(self.prior.monotone)
 
+    @property
+    def penalised(self) -> bool:
+        return bool(self.prior.strength > 0)
+
     def unpenalised(self) -> Mixture:
-        """The same mixture at maximum likelihood."""
         return replace(self, prior=self.prior.without_penalty())
+
+    def narrow(self, summary: Summary, params: MixtureParams) -> list[tuple[int, float, float]]:
+        counts = self.family.counts(summary.components)
+        found = self.family.narrow(params.components, counts, self.prior)
+        return [(k, float(counts[k]), spread) for k, spread in found]
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
