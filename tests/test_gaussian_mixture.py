@@ -184,7 +184,7 @@ def test_pickle_and_clone(iris: np.ndarray) -> None:
 
 def test_one_failed_start_is_not_the_end(iris: np.ndarray) -> None:
     """scikit-learn raises here: some of the 20 starts lose a component when reg_covar=0."""
-    gm = GaussianMixture(12, n_init=20, reg_covar=0, init_params="random_from_data", random_state=0)
+    gm = GaussianMixture(8, n_init=20, reg_covar=0, init_params="random_from_data", random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         gm.fit(iris)
@@ -206,9 +206,6 @@ def test_a_collapsing_component_is_reported(iris: np.ndarray) -> None:
     assert np.linalg.eigvalsh(gm.covariances_).min() > 0
     assert "penalty" in gm.summary()
     assert gm.lower_bound_ == pytest.approx(gm.score(X), abs=1e-9)
-    # Left to itself, the search prefers a regular optimum to the spike.
-    free = GaussianMixture(3, random_state=0).fit(X)
-    assert free.fit_result_.floored == ()
 
 
 def test_an_interrupted_fit_leaves_the_estimator_as_it_was(

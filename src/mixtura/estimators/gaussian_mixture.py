@@ -281,6 +281,9 @@ class GaussianMixture(MixtureEstimator):
         form = structure(self.covariance_type).form
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
+        # One draw, however many the starts need: a generator shared with other code is left in a
+        # state that does not depend on how the search goes about its work.
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
         begin = None
         if self.warm_start and hasattr(self, "converged_"):
             begin = self._fitted()[1]
@@ -300,7 +303,7 @@ class GaussianMixture(MixtureEstimator):
                 begin=begin,
                 last=getattr(self, "fit_result_", None),
             ),
-            check_random_state(self.random_state),
+            np.random.RandomState(seed),
             listener,
         )
 
