@@ -135,6 +135,7 @@ def _account(
         solver=ran[0],
         engine=ran[1],
         starts=tuple(search.reports),
+        moves=search.moves,
         sample_rows=sampled,
         floored=outcome.floored,
         empty=tuple(

@@ -50,6 +50,7 @@ class Fit:
     n_parameters  free parameters, for BIC and AIC
     solver, engine  what ran
     starts        every start tried
+    moves         moves of single components that improved the best short run
     sample_rows   rows the starts were found on
     floored       components that only the penalty keeps from collapsing
     empty         components with less than half a row
@@ -71,6 +72,7 @@ class Fit:
     solver: str
     engine: str
     starts: tuple[StartReport, ...] = ()
+    moves: int = 0
     sample_rows: int = 0
     floored: tuple[Floored, ...] = ()
     empty: tuple[int, ...] = ()

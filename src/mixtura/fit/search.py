@@ -20,6 +20,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.errors import Collapse, FitError, IllDefined
 from mixtura.fit.em import Climb, SweepLike, em
+from mixtura.fit.moves import improve
 from mixtura.fit.result import Floored, StartReport
 from mixtura.fit.solvers import Solver
 from mixtura.fit.starts import StartMaker
@@ -37,6 +38,8 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 1),
 )
 ROUNDS = (8, 16, 32)
+# From this many components on, the winner also tries moves of single components.
+MOVES_FROM = 3
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
 # Starts are found on at most this many rows (more for very many components).
@@ -93,6 +96,7 @@ class Search:
     listener: Listener | None = None
     passes: int = 0
     sample_passes: int = 0
+    moves: int = 0
 
     def __post_init__(self) -> None:
         self.reports: list[StartReport] = []
@@ -205,9 +209,22 @@ class Search:
             reserves = dropped
             field = self._round(maker, field, steps)
         field = sorted(field, key=self._rank)
+        if not maker.given and len(maker.base.weights) >= MOVES_FROM:
+            field[0] = self._moved(maker, field[0])
         for runner in field[1:]:
             self._report(runner, "dropped")
         return [*field, *reserves]
+
+    def _moved(self, maker: StartMaker, runner: Runner) -> Runner:
+        """The winner after moves of single components."""
+
+        def short_run(params: MixtureParams, steps: int) -> Climb:
+            return self._short(maker, Runner(runner.name, params), steps).climb  # type: ignore[return-value]
+
+        assert runner.climb is not None
+        climb, accepted = improve(maker, runner.climb, short_run, self.rng)
+        self.moves += accepted
+        return replace(runner, params=climb.params, climb=climb)
 
     def _round(self, maker: StartMaker, field: list[Runner], steps: int) -> list[Runner]:
         """Every runner `steps` further; those that collapse leave, but not the last one."""

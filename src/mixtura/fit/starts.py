@@ -88,20 +88,26 @@ class StartMaker:
     centre: Array
     given: Mapping[str, Array]
 
+    @property
+    def weights(self) -> Array:
+        """The weights of the sample's rows."""
+        w = self.rows.sample_weight
+        return np.ones(len(self.rows.X)) if w is None else w
+
+    def unit_free(self, frame: int) -> Array:
+        """The sample in one of the frames, centred."""
+        return np.asarray((self.rows.X - self.centre) @ self.frames[frame].T)
+
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
         """A start made by STARTS[name] in one of the frames."""
-        B = self.frames[frame % len(self.frames)]
-        Z = (self.rows.X - self.centre) @ B.T
-        K = len(self.base.weights)
+        frame %= len(self.frames)
+        Z, K = self.unit_free(frame), len(self.base.weights)
         means = self.given.get("means")
         if means is None:
-            assert self.rows.sample_weight is not None
-            resp = STARTS[name](Z, self.rows.sample_weight, K, rng)
+            resp = STARTS[name](Z, self.weights, K, rng)
         else:
-            resp = one_hot(nearest(Z, (means - self.centre) @ B.T), K)
-        found = self.model.start(
-            self.rows.X.astype(np.float64), self.rows.sample_weight, resp, self.base
-        )
+            resp = one_hot(nearest(Z, (means - self.centre) @ self.frames[frame].T), K)
+        found = self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
         return self.replaced(found)
 
     def replaced(self, params: MixtureParams) -> MixtureParams:

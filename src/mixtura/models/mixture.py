@@ -12,6 +12,9 @@ from mixtura.families.base import Family
 from mixtura.models.base import Model
 from mixtura.records import AnyArray, Array, Params, Summary
 
+# Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
+_START_ROWS = 2048
+
 
 @dataclass(frozen=True)
 class MixtureParams(Params):
@@ -81,8 +84,15 @@ class Mixture(Model):
     ) -> MixtureParams:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
         weighted = resp if sample_weight is None else resp * sample_weight[:, None]
-        stats = self.family.statistics(X, weighted, params.components)
-        return self.m_step(Summary(np.nan, float(weighted.sum()), stats), params)
+        total: Summary | None = None
+        for first in range(0, len(X), _START_ROWS):
+            rows = slice(first, first + _START_ROWS)
+            x = np.asarray(X[rows], dtype=np.float64)
+            stats = self.family.statistics(x, weighted[rows], params.components)
+            part = Summary(np.nan, float(weighted[rows].sum()), stats)
+            total = part if total is None else total + part
+        assert total is not None
+        return self.m_step(total, params)
 
     def with_arrays(self, params: MixtureParams, given: Mapping[str, Array]) -> MixtureParams:
         """`params` with the named arrays replaced."""

@@ -213,6 +213,8 @@ def _starts(fit: Fit) -> str:
     ]
     met = ", ".join(f"{count[outcome]} {words}" for outcome, words in said if count[outcome])
     text = f"{len(fit.starts)} tried: {met}"
+    if fit.moves:
+        text += f"; {fit.moves} move{'s' * (fit.moves > 1)} of one group improved the best"
     if count["kept"] < 2:
         return text
     margin = SAME_OPTIMUM + (fit.gap if math.isfinite(fit.gap) else 0.0)

@@ -1,0 +1,100 @@
+"""How the search finds its way out of bad starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixtura import GaussianMixture
+from mixtura.data.moments import table_moments
+from mixtura.data.rows import Rows
+from mixtura.engines.choose import open_sweep
+from mixtura.families.covariance import structure
+from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.prior import table_prior
+from mixtura.fit.em import Climb, em
+from mixtura.fit.moves import improve
+from mixtura.fit.search import RACE, sample_rows
+from mixtura.fit.starts import STARTS, StartMaker
+from mixtura.models.mixture import Mixture, MixtureParams
+
+
+def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
+    """K clouds on a line; a start with two centres in the first and one between the last two."""
+    rng = np.random.default_rng(0)
+    X = 12.0 * rng.integers(K, size=600)[:, None] + rng.normal(size=(600, 1))
+    form = structure("full").form
+    moments = table_moments(X, None)
+    model = Mixture(Gaussian(structure("full")), table_prior(form, moments))
+    centres = np.r_[-0.5, 0.5, 12.0 * np.arange(1, K - 2), 12.0 * K - 18.0][:, None]
+    spread = np.ones((K, 1, 1))
+    spread[-1] = 36.0
+    start = MixtureParams(np.full(K, 1 / K), gaussian_params(centres, spread, form))
+    frames = tuple(form.frames(moments.covariance))
+    maker = StartMaker(model, Rows(X), start, frames, moments.mean, {})
+    return maker, start, X
+
+
+def test_moves_leave_a_trap_where_em_stays() -> None:
+    maker, start, X = trapped()
+    sweep = open_sweep("local", maker.model, maker.rows)
+
+    def short_run(params: MixtureParams, steps: int) -> Climb:
+        return em(maker.model, sweep, params, tol=1e-6, max_iter=steps)
+
+    stuck = short_run(start, 500)
+    freed, accepted = improve(maker, stuck, short_run, np.random.RandomState(0))
+    truth = np.unique(np.round(X / 12.0)) * 12.0
+    found = np.sort(freed.params.components.means.ravel())
+    assert np.abs(np.sort(stuck.params.components.means.ravel()) - truth).max() > 3
+    assert accepted >= 1
+    np.testing.assert_allclose(found, truth, atol=0.5)
+    assert freed.objective > stuck.objective + 100
+
+
+def test_the_default_leaves_the_trap_of_three_gaussians() -> None:
+    """Truth (-R, R, gR) with R = 4, g = 5: EM from (0, gR-1, gR+1) ends 5.1 nats per row short.
+
+    Jin et al. (2016), Local maxima in the likelihood of Gaussian mixture models; the gap for
+    known unit variances is R^2/3 - ln(2)/3.
+    """
+    rng = np.random.default_rng(1)
+    X = np.concatenate([rng.normal(size=200) + c for c in (-4.0, 4.0, 20.0)])[:, None]
+    for seed in range(20):
+        found = GaussianMixture(3, random_state=seed).fit(X)
+        np.testing.assert_allclose(np.sort(found.means_.ravel()), [-4, 4, 20], atol=0.5)
+
+
+def test_every_start_of_the_race_is_reported(iris: np.ndarray) -> None:
+    fit = GaussianMixture(3, random_state=0).fit(iris).fit_result_
+    assert [s.outcome for s in fit.starts].count("kept") == 1
+    assert len(fit.starts) == len(RACE)
+    assert sorted(s.name for s in fit.starts) == sorted(name for name, _ in RACE)
+    assert fit.sample_passes > 0
+    assert fit.passes == fit.iterations + 1
+
+
+def test_the_sample_merges_equal_rows_and_forgets_their_order() -> None:
+    X = np.array([[1.0, 2.0], [0.0, 5.0], [1.0, 2.0], [3.0, 3.0]])
+    sample = sample_rows(Rows(X, np.array([1.0, 2.0, 0.5, 0.0])), 2, np.random.RandomState(0))
+    np.testing.assert_array_equal(sample.X, [[0, 5], [1, 2]])
+    np.testing.assert_array_equal(sample.sample_weight, [2.0, 1.5])
+
+
+def test_a_large_table_is_sampled() -> None:
+    X = np.random.default_rng(0).normal(size=(50_000, 2))
+    sample = sample_rows(Rows(X), 3, np.random.RandomState(0))
+    assert len(sample.X) == 20_000
+    assert GaussianMixture(1, random_state=0).fit(X).fit_result_.sample_rows == 20_000
+
+
+@pytest.mark.parametrize("name", sorted(STARTS))
+def test_starts_are_responsibilities(name: str) -> None:
+    rng = np.random.RandomState(0)
+    Z = rng.standard_normal((40, 2))
+    resp = STARTS[name](Z, np.ones(40), 3, rng)
+    assert resp.shape == (40, 3)
+    np.testing.assert_allclose(resp.sum(axis=1), 1.0)
+    # With fewer distinct rows than components some stay empty, and none is invented.
+    few = STARTS[name](Z[:2], np.ones(2), 3, rng)
+    np.testing.assert_allclose(few.sum(axis=1), 1.0)
