@@ -14,7 +14,8 @@ from mixtura.families.gaussian import Gaussian, gaussian_params
 from mixtura.families.prior import table_prior
 from mixtura.fit.em import Climb, em
 from mixtura.fit.moves import improve
-from mixtura.fit.search import RACE, sample_rows
+from mixtura.fit.race import RACE
+from mixtura.fit.search import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture, MixtureParams
 

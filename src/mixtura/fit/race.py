@@ -1,0 +1,116 @@
+"""Short runs from many starts on a sample of the rows; the worse half leaves at each round.
+
+The short-run idea of Biernacki, Celeux & Govaert (2003), Computational Statistics & Data Analysis
+41, with successive halving of the field. Runs are EM with the penalty against collapse, so that a
+spike of the likelihood neither ends a run nor wins the race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.errors import Collapse, IllDefined
+from mixtura.fit.em import Climb, SweepLike, em
+from mixtura.fit.moves import improve
+from mixtura.fit.starts import StartMaker
+from mixtura.models.mixture import Mixture, MixtureParams
+
+# How each start is made and in which frame. The first is scikit-learn's default start.
+RACE: tuple[tuple[str, int], ...] = (
+    ("kmeans", 0),
+    ("kmeans", 1),
+    ("k-means++", 0),
+    ("k-means++", 1),
+    ("k-means++", 0),
+    ("k-means++", 1),
+    ("random_from_data", 0),
+    ("random_from_data", 1),
+)
+ROUNDS = (8, 16, 32)
+# From this many components on, the winner also tries moves of single components.
+MOVES_FROM = 3
+
+OpenSweep = Callable[[Mixture, Rows], SweepLike]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One start: how it was made, where it is, the EM steps it has had, why it fell out."""
+
+    name: str
+    params: MixtureParams
+    spent: int = 0
+    climb: Climb | None = None
+    error: str = ""
+
+
+@dataclass
+class Race:
+    """One race; `passes` counts sweeps over the sample, `moves` those that improved the winner."""
+
+    maker: StartMaker
+    open_sweep: OpenSweep
+    tol: float
+    rng: np.random.RandomState
+    passes: int = 0
+    moves: int = 0
+    failed: list[Runner] = field(default_factory=list)
+
+    def run(self) -> list[Runner]:
+        """Every start that is still standing, the best first; raises if none is."""
+        runners: list[Runner] = []
+        for name, frame in RACE:
+            runner = Runner(name, self.maker.base)
+            try:
+                params = self.maker.make(name, frame, self.rng)
+                runners.append(self._further(replace(runner, params=params), ROUNDS[0]))
+            except (Collapse, IllDefined) as error:
+                self.failed.append(replace(runner, error=str(error)))
+                failure = error
+        if not runners:
+            raise failure
+        left: list[Runner] = []
+        for steps in ROUNDS[1:]:
+            runners = sorted(runners, key=self._rank)
+            keep = (len(runners) + 1) // 2
+            left = [*runners[keep:], *left]
+            runners = [self._further_or_as_is(runner, steps) for runner in runners[:keep]]
+        winner, *others = sorted(runners, key=self._rank)
+        if not self.maker.given and len(self.maker.base.weights) >= MOVES_FROM:
+            winner = self._moved(winner)
+        return [winner, *others, *left]
+
+    def short_run(self, params: MixtureParams, steps: int) -> Climb:
+        """At most `steps` EM steps on the sample."""
+        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        climb = em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps)
+        self.passes += climb.iterations + 1
+        return climb
+
+    def _further(self, runner: Runner, steps: int) -> Runner:
+        climb = self.short_run(runner.params, steps)
+        spent = runner.spent + climb.iterations
+        return replace(runner, params=climb.params, spent=spent, climb=climb)
+
+    def _further_or_as_is(self, runner: Runner, steps: int) -> Runner:
+        # Without a penalty a late step may collapse; the full climb will say whether it must.
+        try:
+            return self._further(runner, steps)
+        except (Collapse, IllDefined):
+            return runner
+
+    def _moved(self, winner: Runner) -> Runner:
+        assert winner.climb is not None
+        climb, self.moves = improve(self.maker, winner.climb, self.short_run, self.rng)
+        return replace(winner, params=climb.params, climb=climb)
+
+    def _rank(self, runner: Runner) -> tuple[bool, float]:
+        """Spikes last, then by the objective to a millionth of a nat per row."""
+        climb = runner.climb
+        assert climb is not None
+        mean = climb.objective / climb.summary.weight
+        return (bool(self.maker.model.narrow(climb.summary, climb.params)), -round(mean, 6))
