@@ -145,6 +145,31 @@ def test_warnings_come_before_the_table() -> None:
     assert "with the penalty against collapse" in after
 
 
+def test_weights_that_do_not_count_rows() -> None:
+    view = make_view(replace(FIT, weight=558.0, rows=400))
+    text = to_text(view, width=120)
+    assert text.startswith("2 groups in 400 rows (of total weight 558) of 2 columns")
+    assert "× ln 558 (total weight)" in text
+    same = make_view(replace(FIT, weight=272.0 + 1e-8, rows=272))
+    assert "total weight" not in to_text(same)
+    assert to_text(make_view(replace(FIT, weight=1.0))).startswith("2 groups in 1 row of")
+
+
+def test_dependent_columns_may_tell_groups_apart() -> None:
+    (said,) = warnings(make_view(replace(FIT, held=(0, 1))))
+    assert said.startswith("Columns eruptions, waiting are linearly dependent (or constant)")
+    assert "cannot tell" not in said
+
+
+@pytest.mark.parametrize(("gap", "norm", "top"), [(0.0, 1.0, True), (math.inf, 1e-8, True),
+                                                  (1e-3, 1e-3, False)])  # fmt: skip
+def test_stopped_at_the_top_is_not_called_unconverged(gap: float, norm: float, top: bool) -> None:
+    fit = replace(FIT, converged=False, reason="stopped: max_iter=5 steps were taken", gap=gap)
+    (said,) = warnings(make_view(replace(fit, gradient_norm=norm)))
+    assert said.startswith("Stopped by max_iter at what looks like the top") == top
+    assert said.startswith("Not converged") != top
+
+
 def test_many_warnings_are_counted_not_listed() -> None:
     floored = tuple(Floored(k, 2.0, 1e-9) for k in range(9))
     text = warnings(make_view(replace(FIT, floored=floored)))[0]

@@ -44,7 +44,9 @@ def test_moves_leave_a_trap_where_em_stays() -> None:
         return em(maker.model, sweep, params, tol=1e-6, max_iter=steps)
 
     stuck = short_run(start, 500)
-    freed, accepted = improve(maker, stuck, short_run, np.random.RandomState(0))
+    freed, accepted = improve(
+        maker, stuck, short_run, lambda climb: climb.objective / 600, np.random.RandomState(0)
+    )
     truth = np.unique(np.round(X / 12.0)) * 12.0
     found = np.sort(freed.params.components.means.ravel())
     assert np.abs(np.sort(stuck.params.components.means.ravel()) - truth).max() > 3

@@ -54,3 +54,7 @@ class LikelihoodFell(ArithmeticError):
 
     def __reduce__(self) -> tuple[type[LikelihoodFell], tuple[float, float]]:
         return (type(self), (self.before, self.after))
+
+
+# What ends one climb but not the search: the start is skipped and reported.
+FAILURES = (Collapse, IllDefined, LikelihoodFell)

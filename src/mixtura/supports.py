@@ -13,6 +13,9 @@ import numpy as np
 
 from mixtura.records import Array
 
+# Matrices may come from float32, or from an inverse: each half then has its own rounding errors.
+SYMMETRY = 1e-5
+
 
 class Support(ABC):
     """A set of admissible values for an array of a given shape."""
@@ -105,9 +108,22 @@ class Covariance(Support):
     """Symmetric positive definite matrices over the last two axes, packed by log-Cholesky."""
 
     def check(self, value: Array, name: str) -> None:
-        symmetric = np.allclose(value, np.swapaxes(value, -1, -2))
-        if not (np.all(np.isfinite(value)) and symmetric and np.linalg.eigvalsh(value).min() > 0):
+        if not (
+            np.all(np.isfinite(value))
+            and self._symmetric(value)
+            and np.linalg.eigvalsh(value).min() > 0
+        ):
             raise ValueError(f"'{name}' should be symmetric, positive-definite")
+
+    @staticmethod
+    def _symmetric(value: Array) -> bool:
+        # Beside sqrt(c_ii c_jj), so that the answer does not depend on the columns' units. A
+        # negative variance makes NaN, which compares false.
+        with np.errstate(invalid="ignore"):
+            deviation = np.sqrt(np.diagonal(value, axis1=-2, axis2=-1))
+        scale = deviation[..., :, None] * deviation[..., None, :]
+        gap = np.abs(value - np.swapaxes(value, -1, -2))
+        return bool(np.all(gap <= SYMMETRY * scale))
 
     def size(self, shape: tuple[int, ...]) -> int:
         d = shape[-1]

@@ -89,6 +89,41 @@ def test_warnings_are_notes_on_stderr(folder: Path) -> None:
     assert "Not converged" in done.stdout
 
 
+def test_what_is_not_converged_is_told_in_options(folder: Path) -> None:
+    done = run("fit", FAITHFUL, "-k", 3, "--max-iter", 2, "--no-figure", "-q")
+    assert done.stderr == (
+        "warning: the fit did not converge in 2 EM steps: raise --max-iter (or --tol)\n"
+    )
+    done = run("fit", FAITHFUL, "--tol", 0, "--max-iter", 200, "--no-figure")
+    assert "stopped at --max-iter (200 steps)" in done.stderr.replace("EM ", "")
+    assert "Not converged" not in done.stdout
+    assert "Stopped by max_iter at what looks like the top" in " ".join(done.stdout.split())
+
+
+def test_a_table_without_header_is_announced(folder: Path) -> None:
+    (folder / "x.csv").write_text("".join(FAITHFUL.read_text().splitlines(True)[1:]))
+    said = (
+        "note: no header found in x.csv, so its columns are called x1, x2, ...: put names in the "
+        "first line\n"
+    )
+    done = run("fit", "x.csv", "--no-figure")
+    assert (done.exit_code, done.stderr) == (0, said)
+    assert run("predict", "x.model.json", "x.csv").stderr == said
+    assert run("score", "x.model.json", "x.csv").stderr == said
+    for arguments in (["fit", "-q"], ["fit", "--json"]):
+        assert run(*arguments, "x.csv", "--no-figure").stderr == ""
+    assert run("score", "x.model.json", "x.csv", "--json").stderr == ""
+
+
+@pytest.mark.filterwarnings("default")
+def test_characters_without_a_glyph_are_no_news(folder: Path) -> None:
+    rows = FAITHFUL.read_text().splitlines(True)[1:]
+    (folder / "t.csv").write_text("噴火,待ち時間\n" + "".join(rows), encoding="utf-8")
+    done = run("fit", "t.csv", "--quiet")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (folder / "t.png").exists()
+
+
 def test_a_figure_that_fails_does_not_cost_the_model(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

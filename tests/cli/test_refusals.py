@@ -25,7 +25,7 @@ BAD_TABLES = {
     "ragged": ("a,b\n1,2\n3\n", "line 3 has 1 field where the first line has 2"),
     "missing": ("a,b\n1,\n2,3\n", "no value in column 'b', row 1"),
     "empty": ("", "the file is empty"),
-    "one row": ("a,b\n1,2\n", "--components 2: bad.csv has only 1 rows"),
+    "one row": ("a,b\n1,2\n", "--components 2: bad.csv has only 1 row: use fewer"),
     "one distinct row": ("a,b\n1,2\n1,2\n1,2\n", "only 1 distinct row"),
 }
 
@@ -54,6 +54,10 @@ BAD_USE = {
     "figure or not": (["fit", "TABLE", "--figure", "f.png", "--no-figure"], "contradict"),
     "out without rows": (["score", "MODEL", "TABLE", "--out", "o.csv"], "--out is for --per-row"),
     "rows as json": (["score", "MODEL", "TABLE", "--per-row", "--json"], "choose one of them"),
+    "weights per row": (
+        ["score", "MODEL", "TABLE", "--per-row", "--weights", "waiting"],
+        "--weights does not change a row's density",
+    ),
     "odd out": (["predict", "MODEL", "TABLE", "--out", "o.xlsx"], "the name ends in '.xlsx'"),
     "no out folder": (["sample", "MODEL", "--out", "x/o.csv"], "there is no folder 'x'"),
 }
@@ -92,6 +96,43 @@ def test_a_damaged_model_is_named(folder: Path, model: Path) -> None:
     refused("show", "m.json", message="error: m.json: ")
     (folder / "m.json").write_text(model.read_text()[:500])
     refused("show", "m.json", message="m.json: this is a mixtura model that is cut off or damaged")
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"]])
+def test_the_table_is_not_overwritten(folder: Path, model: Path, arguments: list[str]) -> None:
+    (folder / "t.csv").write_bytes(FAITHFUL.read_bytes())
+    (folder / "link.csv").symlink_to("t.csv")
+    for out in ("t.csv", "link.csv"):
+        refused(*arguments, model, "t.csv", "--out", out, message="this is the table that is read")
+    assert (folder / "t.csv").read_bytes() == FAITHFUL.read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["sample"], ["show"], ["show", "--json"]])
+def test_a_full_disk_is_named_by_the_output(model: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "mixtura", *arguments, str(model)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output: cannot be written (No space left on device)\n"
+
+
+def test_temporary_names_are_not_told(
+    folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in /proc: permission is there, and still no file can be made.
+    monkeypatch.setattr("mixtura.data.files.why_not_writable", lambda _: None)
+    monkeypatch.setattr("mixtura.data.atomic.why_not_writable", lambda _: None)
+    monkeypatch.setattr("mixtura.store.why_not_writable", lambda _: None)
+    for arguments, name in (
+        (["sample", model, "--out", "no/x.csv"], "no/x.csv"),
+        (["fit", FAITHFUL, "--no-figure", "--out", "no/x.json"], "no/x.json"),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 2
+        assert done.stderr == f"error: {name}: cannot be written (No such file or directory)\n"
 
 
 def test_a_failed_fit_is_not_bad_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,10 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 fine, 1 the fit failed, 2 bad input, 130 interrupted."""
+    """Run the command line and exit: 0 fine, 1 the fit failed, 2 bad input, 130 interrupted.
+
+    141 (128 + SIGPIPE) where the reader of a pipe goes away.
+    """
     if hasattr(signal, "SIGPIPE"):
         # `mixtura predict ... | head` ends quietly, as other filters do.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

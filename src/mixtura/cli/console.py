@@ -6,6 +6,7 @@ import csv
 import functools
 import json
 import math
+import os
 import sys
 import threading
 import warnings
@@ -136,9 +137,42 @@ def split_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) or [""]]
 
 
+def refuse_overwriting(out: Path | None, table: Path) -> None:
+    """ValueError if the result would replace the table it is made from."""
+    if out is not None and os.path.realpath(out) == os.path.realpath(table):
+        raise ValueError(f"--out {out}: this is the table that is read: give another name")
+
+
+def note_no_header(table: Path) -> None:
+    """Say so where the first line was taken as data: it may have been meant as names."""
+    from mixtura.data.tables import lacks_header
+
+    if lacks_header(table):
+        note(
+            f"note: no header found in {table}, so its columns are called x1, x2, ...: put names "
+            "in the first line"
+        )
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Errors of writing name where to."""
+    try:
+        yield
+    except OSError as error:
+        reason = error if error.errno is None else os.strerror(error.errno)
+        raise OSError(f"standard output: cannot be written ({reason})") from None
+
+
+def print_text(text: str, end: str = "\n") -> None:
+    """Plain text on stdout."""
+    with writing_stdout():
+        typer.echo(text + end, nl=False)
+
+
 def print_json(value: Any) -> None:
     """JSON on stdout; what JSON lacks (inf, nan) is null."""
-    typer.echo(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+    print_text(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _jsonable(value: Any) -> Any:
@@ -158,9 +192,10 @@ def put_table(frame: pa.Table, out: Path | None) -> None:
     if out is not None:
         write_table(frame, out)
         return
-    sys.stdout.flush()
-    write_csv(frame, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+    with writing_stdout():
+        sys.stdout.flush()
+        write_csv(frame, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 class Working:

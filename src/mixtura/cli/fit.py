@@ -17,7 +17,9 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
+    note_no_header,
     print_json,
+    print_text,
     split_names,
     stdout,
 )
@@ -25,6 +27,7 @@ from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
+    from mixtura.fit.result import Fit
 
 # The choices are written out because looking them up would import the whole library.
 Covariance = StrEnum("Covariance", ["full", "tied", "diag", "spherical"])
@@ -112,10 +115,11 @@ def fit(
         data = read_table(
             table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
         )
+        if not silent:
+            note_no_header(table)
         if components > len(data.X):
-            raise ValueError(
-                f"--components {components}: {table} has only {len(data.X)} rows: use fewer"
-            )
+            rows = f"{len(data.X)} row{'' if len(data.X) == 1 else 's'}"
+            raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
         mixture = _fitted(data, settings, working, said_on_screen=not silent)
         working.doing = "writing" if outputs.figure is None else "drawing"
         outputs = _write(mixture, data, outputs)
@@ -124,7 +128,7 @@ def fit(
     elif not quiet:
         print_report(mixture)
         written = [f"{path} ({what})" for what, path in _named(outputs).items() if path]
-        typer.echo(f"\n  wrote {' and '.join(written)}")
+        print_text(f"\n  wrote {' and '.join(written)}")
 
 
 def _fitted(data: Table, settings: dict[str, Any], working: Working, said_on_screen: bool) -> Any:
@@ -133,12 +137,28 @@ def _fitted(data: Table, settings: dict[str, Any], working: Working, said_on_scr
 
     from mixtura import DegenerateWarning, GaussianMixture
 
+    # The report says the same, better, on the same screen.
+    told = said_on_screen and stdout.is_terminal
     with warnings.catch_warnings():
-        if said_on_screen and stdout.is_terminal:
-            # The report says the same, better, on the same screen.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # Its text is about Python's parameters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if told:
             warnings.simplefilter("ignore", DegenerateWarning)
-        return GaussianMixture(**settings).fit_table(data, listener=working)
+        mixture = GaussianMixture(**settings).fit_table(data, listener=working)
+    fit = mixture.fit_result_
+    if not told and fit is not None and not fit.converged:
+        note(f"warning: {_unfinished(fit)}")
+    return mixture
+
+
+def _unfinished(fit: Fit) -> str:
+    """Why a fit is not converged, and what to do, in the command's own words."""
+    from mixtura.report.view import looks_like_the_top
+
+    steps = f"{fit.iterations} EM step{'' if fit.iterations == 1 else 's'}"
+    if looks_like_the_top(fit):
+        return f"the fit stopped at --max-iter ({steps}) at what looks like the top, before --tol"
+    return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
 def _outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
@@ -171,10 +191,14 @@ def _named(outputs: Outputs) -> dict[str, str | None]:
 def _write(mixture: Any, data: Table, outputs: Outputs) -> Outputs:
     """Write both files, or neither when interrupted; what was written."""
     from mixtura.data.atomic import atomic
+    from mixtura.store import StoreError
 
     # The model stays under a temporary name until the figure is done.
     with atomic(outputs.model) as model:
-        mixture.save(model)
+        try:
+            mixture.save(model)
+        except StoreError as error:
+            raise StoreError(str(error).replace(str(model), str(outputs.model))) from None
         if outputs.figure is None:
             return outputs
         from mixtura.report.figures import draw, save_figure
@@ -190,6 +214,10 @@ def _write(mixture: Any, data: Table, outputs: Outputs) -> Outputs:
                 save_figure(picture, figure)
         except (ValueError, ArithmeticError, OSError) as error:
             # A fit may have taken hours: it is not thrown away for a picture.
-            note(f"warning: the figure was not drawn: {error}")
+            reason = str(error)
+            if isinstance(error, OSError) and error.strerror:
+                # Its own text names a temporary file.
+                reason = f"{outputs.figure}: {error.strerror}"
+            note(f"warning: the figure was not drawn: {reason}")
             return Outputs(outputs.model, None)
     return outputs

@@ -14,7 +14,9 @@ from mixtura.cli.console import (
     Working,
     command,
     load_model,
+    note_no_header,
     put_table,
+    refuse_overwriting,
     split_names,
 )
 
@@ -39,8 +41,10 @@ def predict(
 
     with Working("reading"):
         refuse_unwritable(out)
+        refuse_overwriting(out, table)
         mixture = load_model(model)
         data = read_for(mixture, table, split_names(columns))
+        note_no_header(table)
         p = mixture.predict_proba(data.X)
         new = {"label": p.argmax(axis=1)} | {f"p_{k}": p[:, k] for k in range(p.shape[1])}
         named = {prefix + name: values for name, values in new.items()}

@@ -16,8 +16,11 @@ from mixtura.cli.console import (
     Working,
     command,
     load_model,
+    note_no_header,
     print_json,
+    print_text,
     put_table,
+    refuse_overwriting,
     split_names,
 )
 from mixtura.cli.predict import read_for
@@ -46,12 +49,20 @@ def score(
         raise ValueError("--out is for --per-row: the scores themselves are printed")
     if per_row and as_json:
         raise ValueError("--per-row writes a table, --json does not: choose one of them")
+    if per_row and weights is not None:
+        raise ValueError(
+            "--weights does not change a row's density: leave it out with --per-row, and say "
+            "with --columns which columns to use if need be"
+        )
     from mixtura.data.tables import append_columns, refuse_unwritable
 
     with Working("reading"):
         refuse_unwritable(out)
+        refuse_overwriting(out, table)
         mixture = load_model(model)
         data = read_for(mixture, table, split_names(columns), weights)
+        if not as_json:
+            note_no_header(table)
         log_density = mixture.score_samples(data.X)
     if per_row:
         put_table(append_columns(data.frame, {f"{prefix}log_density": log_density}, table), out)
@@ -70,7 +81,7 @@ def score(
     if as_json:
         print_json(result)
         return
-    typer.echo(
+    print_text(
         f"rows            {len(log_density)}"
         + (f", of total weight {weight:.10g}" if w is not None else "")
         + f"\nlog-likelihood  {total:.2f} in total, {total / weight:.4f} per row"

@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import typer
-
-from mixtura.cli.console import WIDEST, AsJson, ModelFile, command, load_model, print_json, stdout
+from mixtura.cli.console import (
+    WIDEST,
+    AsJson,
+    ModelFile,
+    command,
+    load_model,
+    print_json,
+    print_text,
+    stdout,
+)
 
 
 @command
@@ -25,7 +32,7 @@ def print_report(mixture: Any) -> None:
     from mixtura.report.text import renderables, to_text
 
     if not stdout.is_terminal:
-        typer.echo(to_text(mixture.view(), width=WIDEST), nl=False)
+        print_text(to_text(mixture.view(), width=WIDEST), end="")
         return
     width = min(stdout.width, WIDEST)
     for part in renderables(mixture.view(), width):

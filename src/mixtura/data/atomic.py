@@ -30,6 +30,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, target)
+    except OSError as error:
+        if error.errno is None or error.filename not in (str(part), part):
+            raise
+        # The caller knows nothing of the temporary name.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         # Gone already when all went well; KeyboardInterrupt comes through here too.
         part.unlink(missing_ok=True)

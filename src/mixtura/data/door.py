@@ -54,9 +54,12 @@ def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
 
 def refuse_few_distinct(rows: Rows, K: int) -> None:
     """ValueError if the table has fewer distinct rows than components."""
-    X = rows.X if rows.sample_weight is None else rows.X[rows.sample_weight > 0]
-    if len(np.unique(X[: 10 * K + 1000], axis=0)) >= K:
+    head = slice(10 * K + 1000)
+    w = rows.sample_weight
+    few = rows.X[head] if w is None else rows.X[head][w[head] > 0]
+    if len(np.unique(few, axis=0)) >= K:
         return
+    X = rows.X if w is None else rows.X[w > 0]
     distinct = len(np.unique(X, axis=0))
     if distinct < K:
         raise ValueError(

@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from mixtura.data.atomic import atomic, why_not_writable
-from mixtura.data.delimited import read_delimited
+from mixtura.data.delimited import read_delimited, sniff
 from mixtura.data.refusal import TableError
 
 TEXT_SUFFIXES: dict[str, str] = {".csv": ",;\t", ".txt": ",;\t", ".tsv": "\t"}
@@ -58,7 +58,15 @@ def write_table(frame: pa.Table, path: str | Path) -> None:
             f"{path}: a column does not fit into a text file ({error}): write .parquet instead"
         ) from None
     except OSError as error:
-        raise TableError(f"{path}: cannot be written ({error.strerror or error})") from None
+        # PyArrow's own text names the temporary file.
+        reason = error if error.errno is None else os.strerror(error.errno)
+        raise TableError(f"{path}: cannot be written ({reason})") from None
+
+
+def lacks_header(path: str | Path) -> bool:
+    """Whether a readable table file is text whose first line is data."""
+    kind, _ = suffix(path)
+    return kind in TEXT_SUFFIXES and not sniff(path, TEXT_SUFFIXES[kind]).header
 
 
 def write_csv(frame: pa.Table, stream: IO[bytes] | Any, delimiter: str = ",") -> None:

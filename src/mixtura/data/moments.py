@@ -10,6 +10,11 @@ import numpy as np
 from mixtura.records import AnyArray, Array
 
 _CHUNK = 4096
+# Degrees of freedom of the robust scatter: few, so that far rows hardly count.
+_FREEDOM = 3.0
+_ROBUST_STEPS = 50
+# Rows more than ten robust standard deviations out are outliers if at most this share is there.
+_FAR, _FEW = 100.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
     n, d = X.shape
     weight = float(n) if sample_weight is None else float(sample_weight.sum())
     rows = n if sample_weight is None else int(np.count_nonzero(sample_weight))
-    shift = X[0].astype(np.float64)
+    first = 0 if sample_weight is None else int(np.argmax(sample_weight > 0))
+    shift = X[first].astype(np.float64)
     total, scatter = np.zeros(d), np.zeros((d, d))
     for x, w in _chunks(X, sample_weight):
         total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
@@ -39,6 +45,44 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
         residual = x - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(weight, rows, mean, scatter / weight)
+
+
+def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Array:
+    """The scatter of a multivariate t with 3 degrees of freedom: units that outliers do not set.
+
+    One row a million standard deviations away decides a covariance, and with it what counts as
+    narrow; it hardly moves this. Equivariant under every affine map, as the covariance is.
+    Source: Kent & Tyler (1991), Redescending M-estimates of multivariate location and scatter,
+    Annals of Statistics 19; fixed-point iteration. Directions in which `covariance` is singular
+    stay singular. Returns `covariance` itself where more than a few rows are far out, as in
+    columns that are mostly zero.
+    """
+    d = len(mean)
+    unit = np.where(np.diagonal(covariance) > 0, np.sqrt(np.diagonal(covariance)), 1.0)
+    values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
+    kept = values > 1e-14 * d
+    if not kept.any():
+        return covariance
+    basis = vectors[:, kept] / np.sqrt(values[kept])
+    Z = ((X - mean) / unit) @ basis
+    centre, scatter = np.zeros(Z.shape[1]), np.eye(Z.shape[1])
+    for _ in range(_ROBUST_STEPS):
+        try:
+            root = np.linalg.cholesky(scatter)
+        except np.linalg.LinAlgError:  # more than half of the rows lie in a plane
+            return covariance
+        y = np.linalg.solve(root, (Z - centre).T)
+        u = w * (_FREEDOM + len(root)) / (_FREEDOM + np.einsum("ji,ji->i", y, y))
+        centre = u @ Z / u.sum()
+        residual = Z - centre
+        before, scatter = scatter, (residual.T * u) @ residual / u.sum()
+        if np.abs(scatter - before).max() <= 1e-2 * np.abs(scatter).max():
+            break
+    distance = np.einsum("ji,ji->i", y, y)
+    if w[distance > _FAR * len(root)].sum() > _FEW * w.sum():
+        return covariance  # too many to be outliers: they are what the table is like
+    back = unit[:, None] * (vectors[:, kept] * np.sqrt(values[kept]))
+    return np.asarray(back @ scatter @ back.T)
 
 
 def _chunks(X: AnyArray, sample_weight: Array | None) -> Iterator[tuple[Array, Array | None]]:

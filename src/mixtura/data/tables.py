@@ -14,7 +14,13 @@ import pyarrow.compute as pc
 
 from mixtura.data.columns import as_option, description, floats, is_number, kind_of, listed, plain
 from mixtura.data.door import EXACT_INTEGER
-from mixtura.data.files import read_frame, refuse_unwritable, write_csv, write_table
+from mixtura.data.files import (
+    lacks_header,
+    read_frame,
+    refuse_unwritable,
+    write_csv,
+    write_table,
+)
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array
 
@@ -22,6 +28,7 @@ __all__ = [
     "Table",
     "TableError",
     "append_columns",
+    "lacks_header",
     "numeric_columns",
     "read_frame",
     "read_table",

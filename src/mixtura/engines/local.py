@@ -52,14 +52,19 @@ def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
 
 def fill_chunk(model: Mixture, x: AnyArray, params: Any, out: RowOutputs) -> None:
     """The same for one chunk."""
-    log_density = model.family.log_density(x, params.components)
+    with np.errstate(over="ignore", invalid="ignore"):
+        log_density = model.family.log_density(x, params.components)
+    # Whitening may overflow to infinity minus infinity: no density there either.
+    log_density[np.isnan(log_density)] = -np.inf
     joint = log_density + params.log_weights
     if out.component_log_density is not None:
         out.component_log_density[:] = log_density
     if out.labels is not None:
-        out.labels[:] = joint.argmax(axis=1)
+        # Where no component has a density the responsibilities are the weights: see `normalise`.
+        nowhere = np.isneginf(joint.max(axis=1))
+        out.labels[:] = np.where(nowhere, params.weights.argmax(), joint.argmax(axis=1))
     if out.log_density is not None or out.responsibilities is not None:
-        log_p, resp = normalise(joint)
+        log_p, resp = normalise(joint, params.weights)
         if out.log_density is not None:
             out.log_density[:] = log_p
         if out.responsibilities is not None:

@@ -7,9 +7,12 @@ sums are added in the order of the chunks, so the answer does not depend on how 
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +25,9 @@ from mixtura.records import AnyArray, Summary
 
 T = TypeVar("T")
 _pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_pool_lock = threading.Lock()
+_here = threading.local()
 
 
 def workers() -> int:
@@ -32,31 +38,99 @@ def workers() -> int:
 
 
 def ordered_map(function: Callable[[slice], T], slices: Iterable[slice]) -> Iterator[T]:
-    """function(slice) for each slice, run in the pool, answers in order, few waiting at a time."""
-    global _pool
+    """function(slice) for each slice, run in the pool, answers in order, few waiting at a time.
+
+    After an error, or when the caller stops early, what has not begun is never run.
+    """
     count = workers()
-    if count == 1:
+    # A worker that waited for other workers could wait for ever: all of them may be doing so.
+    if count == 1 or getattr(_here, "is_worker", False):
         yield from map(function, slices)
         return
-    if _pool is None:
-        _pool = ThreadPoolExecutor(count, thread_name_prefix="mixtura")
+    pool = _pool_of(count)
     waiting: deque[Future[T]] = deque()
-    for rows in slices:
-        waiting.append(_pool.submit(function, rows))
-        if len(waiting) > 4 * count:
+    try:
+        for rows in slices:
+            waiting.append(pool.submit(function, rows))
+            if len(waiting) > 4 * count:
+                yield waiting.popleft().result()
+        while waiting:
             yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
-def _forget_pool() -> None:
-    # A forked child inherits the pool object but none of its threads.
-    global _pool
-    _pool = None
+def _pool_of(count: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    with _pool_lock:
+        if _pool is None or _pool_size != count:
+            # The old pool is not shut down: another thread may still be handing it chunks. Its
+            # threads end when the last such caller lets go of it.
+            _pool = ThreadPoolExecutor(
+                count, thread_name_prefix="mixtura", initializer=_mark_worker
+            )
+            _pool_size = count
+        return _pool
+
+
+def _mark_worker() -> None:
+    _here.is_worker = True
+
+
+@cache
+def _blas_controller() -> ThreadpoolController:
+    # Looking the libraries up takes milliseconds, so it is done once, at first use.
+    return ThreadpoolController()
+
+
+class _SingleBlas:
+    """Holds BLAS to one thread while anybody is inside.
+
+    The limit belongs to the process, not to the caller: the first in sets it and the last out
+    restores it. Were each caller to restore what it found, one that came in during another's
+    fit would find 1 and leave 1 behind.
+    """
+
+    def __init__(self) -> None:
+        self._limit = ExitStack()
+        self._limited = False
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a forked child nobody is inside; the next one out restores an inherited limit."""
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._limited:
+                self._limit.enter_context(_blas_controller().limit(limits=1, user_api="blas"))
+                self._limited = True
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.close()
+                self._limited = False
+
+
+_single_blas = _SingleBlas()
+
+
+def _after_fork() -> None:
+    # A forked child inherits the pool object but none of its threads, and locks that a thread it
+    # lacks may hold.
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+    _here.is_worker = False
+    _single_blas.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class ThreadsSweep(LocalSweep):
@@ -67,7 +141,7 @@ class ThreadsSweep(LocalSweep):
     def __call__(self, params: Any) -> Summary:
         if len(self.slices) == 1:
             return self.part(self.slices[0], params)
-        with ThreadpoolController().limit(limits=1, user_api="blas"):
+        with _single_blas:
             parts = ordered_map(lambda rows: self.part(rows, params), self.slices)
             total = next(parts)
             for part in parts:
@@ -81,5 +155,5 @@ def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
     def run(rows: slice) -> None:
         fill_chunk(model, np.asarray(X[rows], dtype=np.float64), params, out.part(rows))
 
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    with _single_blas:
         deque(ordered_map(run, chunk_slices(len(X), chunk_rows(X.shape[1]))), maxlen=0)

@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.estimators import initial
+from mixtura.families.covariance import structure
+from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
+from mixtura.records import AnyArray, Array
 from mixtura.store import StoreError
 
 # Fitted attributes, beside `fit_result_`, that make an estimator usable.
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 SCALARS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features_in_")
+# How far, relative to the spreads, redundant arrays may be apart beyond their rounding.
+AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -39,6 +45,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
 
 def restore(document: dict[str, Any], kind: type[Any]) -> Any:
     """The estimator of class `kind` that `to_document` described."""
+    _refuse_missing(document)
     try:
         estimator = kind(**document["settings"])
         for name in ARRAYS:
@@ -54,18 +61,134 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
             f"the model file lacks or garbles a part ({type(error).__name__}: {error}): "
             "save the model again"
         ) from error
-    _check(estimator)
+    try:
+        _check(estimator)
+    except ValueError as error:
+        raise StoreError(f"the model file is damaged: {error}") from None
     return estimator
 
 
+def _refuse_missing(document: dict[str, Any]) -> None:
+    """StoreError that names the first part that is not there, or is not of its kind."""
+    for part in ("settings", "arrays", "scalars", "feature_names", "fit"):
+        if part not in document:
+            raise StoreError(f"the model file is damaged: its part {part!r} is missing")
+    for part, names in (("settings", ()), ("arrays", ARRAYS), ("scalars", SCALARS)):
+        if not isinstance(document[part], dict):
+            raise StoreError(f"the model file is damaged: its part {part!r} is not an object")
+        for name in names:
+            if name not in document[part]:
+                raise StoreError(f"the model file is damaged: {part} has no {name!r}")
+    for name in ARRAYS:
+        value = document["arrays"][name]
+        if not isinstance(value, np.ndarray) or value.dtype.name not in AGREEMENT:
+            raise StoreError(f"the model file is damaged: {name} is not an array of floats")
+
+
 def _check(estimator: Any) -> None:
-    """StoreError unless the restored arrays belong together."""
-    K, d = len(estimator.weights_), estimator.n_features_in_
-    if estimator.means_.shape != (K, d) or estimator.n_components != K:
-        raise StoreError(
-            f"the model file has {K} weights, n_components={estimator.n_components} and means of "
-            f"shape {estimator.means_.shape} for {d} columns: it is damaged"
+    """ValueError, saying which part, unless the restored parts belong together.
+
+    What is stored is only looked at: loading must not change a bit of it.
+    """
+    K, d = estimator.n_components, estimator.n_features_in_
+    for name, size in (("n_components", K), ("n_features_in_", d)):
+        if type(size) is not int or size < 1:
+            raise ValueError(f"{name} is {size!r}, not a number from 1")
+    form = structure(estimator.covariance_type).form
+    initial.check_weights(estimator.weights_, K)
+    initial.check_means(estimator.means_, K, d)
+    _check_matrices(estimator, form, K, d)
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and (len(names) != d or not all(isinstance(n, str) for n in names)):
+        raise ValueError(f"feature_names has {len(names)} entries, not {d} names")
+    if estimator.fit_result_ is not None:
+        _check_fit(estimator.fit_result_, K, d)
+
+
+def _check_fit(fit: Fit, K: int, d: int) -> None:
+    """ValueError unless a report can be made of the fit."""
+    for name in ("loglik", "weight", "gradient_norm", "gap"):
+        if not isinstance(getattr(fit, name), (int, float)):
+            raise ValueError(f"fit: {name} is {getattr(fit, name)!r}, not a number")
+    if not fit.weight > 0:
+        raise ValueError(f"fit: weight is {fit.weight!r}, not above 0")
+    floored = [part.component for part in fit.floored]
+    for name, found, size in (
+        ("held", fit.held, d),
+        ("empty", fit.empty, K),
+        ("floored", floored, K),
+    ):
+        if not all(type(index) is int and 0 <= index < size for index in found):
+            raise ValueError(f"fit: {name} is {list(found)}, not indices below {size}")
+
+
+def _check_matrices(estimator: Any, form: Form, K: int, d: int) -> None:
+    """ValueError unless covariances, precisions and factor are those of the same Gaussians."""
+    stored = estimator.covariances_, estimator.precisions_, estimator.precisions_cholesky_
+    what = ("covariances_", "precisions_", "precisions_cholesky_")
+    for name, array in zip(what, stored, strict=True):
+        if array.shape != form.shape(K, d):
+            raise ValueError(
+                f"{name} has the shape {array.shape}, not {form.shape(K, d)}, that of "
+                f"covariance_type {form.name!r} with {K} components in {d} columns"
+            )
+    covariances, factor = (np.asarray(array, dtype=np.float64) for array in stored[::2])
+    if np.isnan(covariances).any():
+        raise ValueError("covariances_ has NaN")
+    _check_factor(factor, form)
+    whiten = initial.precision_cholesky(factor, form)
+    root = form.invert_root(whiten)
+    # How the rounding of the factor's entries grows on the way back to the covariances.
+    eps = float(np.finfo(estimator.precisions_cholesky_.dtype).eps)
+    if form.correlates:
+        grown = np.abs(root) @ np.abs(whiten) @ np.abs(root) @ np.swapaxes(np.abs(root), -1, -2)
+        slack = 4 * eps * (grown + np.swapaxes(grown, -1, -2))
+    else:
+        slack = 4 * eps * root**2
+    if not _agree(estimator.covariances_, form.square(root), slack, form):
+        # A matrix that agrees with a factor is positive definite; this is for the better message.
+        initial.check_matrices(_unit_free(covariances, form), form, K, d, "covariance")
+        raise ValueError(
+            "precisions_cholesky_ is not the factor of the inverse of covariances_: save the "
+            "model again, or use from_parameters"
         )
+    if not _agree(estimator.precisions_, initial.precisions(factor, form), np.zeros(1), form):
+        raise ValueError("precisions_ is not the product of precisions_cholesky_ with itself")
+
+
+def _check_factor(factor: Array, form: Form) -> None:
+    pivots = np.diagonal(factor, axis1=-2, axis2=-1) if form.correlates else factor
+    upper = not form.correlates or not np.tril(factor, -1).any()
+    if not (np.isfinite(factor).all() and upper and (pivots > 0).all()):
+        shape = "upper triangles with a positive diagonal" if form.correlates else "positive"
+        raise ValueError(f"precisions_cholesky_ is not finite and {shape}")
+
+
+def _agree(stored: AnyArray, expected: Array, slack: Array, form: Form) -> bool:
+    """Whether `stored` is `expected`, to its own precision and range."""
+    limits = np.finfo(stored.dtype)
+    scale = _scale(expected, form)
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = expected.astype(stored.dtype).astype(np.float64)
+    bound = AGREEMENT[stored.dtype.name] * scale + slack + float(limits.tiny)
+    values = stored.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        # Beyond the range of float32 both are infinite.
+        return bool(np.all((values == rounded) | (np.abs(values - rounded) <= bound)))
+
+
+def _scale(matrices: Array, form: Form) -> Array:
+    """The product of the two columns' standard deviations, for every entry."""
+    if not form.correlates:
+        return np.abs(matrices)
+    sds = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
+    return np.asarray(sds[..., :, None] * sds[..., None, :])
+
+
+def _unit_free(covariances: Array, form: Form) -> Array:
+    """Correlations, whose eigenvalues do not drown in the columns' units."""
+    scale = _scale(covariances, form) if form.correlates else np.ones(1)
+    return covariances / np.where(scale > 0, scale, 1.0)
 
 
 def _plain(value: Any) -> Any:

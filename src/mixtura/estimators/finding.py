@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
-from mixtura.data.moments import TableMoments, table_moments
+from mixtura.data.moments import TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.covariance import Structure
@@ -62,6 +62,8 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
     """The best mixture of all initialisations; raises FitError if every one of them failed."""
     form = task.structure.form
     moments = table_moments(rows.X, rows.sample_weight)
+    sample = sample_rows(rows, task.n_components, rng)
+    moments = replace(moments, covariance=_robust(sample, moments))
     relative = table_prior(form, moments)
     assert relative.reference is not None
     if task.reg_covar is None:
@@ -82,12 +84,22 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         SOLVERS[solver],
         listener,
     )
-    sample = sample_rows(rows, task.n_components, rng)
-    maker = _maker(model, task, sample, moments, relative.reference)
+    # The first units are the table's, with the floor that every component will have.
+    floor = (task.reg_covar or 0.0) * np.eye(len(moments.mean))
+    maker = _maker(model, task, sample, moments, relative.reference + floor)
     outcome = _outcome(search, maker, task)
     return Found(
-        outcome.climb.params, _account(outcome, search, (solver, engine), len(sample.X), prior)
+        outcome.climb.params,
+        _account(outcome, search, (solver, engine), (moments.rows, len(sample.X)), prior),
     )
+
+
+def _robust(sample: Rows, moments: TableMoments) -> Array:
+    """What counts as narrow and how far apart starts are must not hang on a few far rows."""
+    if moments.rows <= len(moments.mean) or sample.sample_weight is None:
+        return moments.covariance
+    X = sample.X.astype(np.float64)
+    return robust_covariance(X, sample.sample_weight, moments.mean, moments.covariance)
 
 
 def _maker(
@@ -115,13 +127,14 @@ def _account(
     outcome: Outcome,
     search: Search,
     ran: tuple[str, str],
-    sampled: int,
+    rows: tuple[int, int],
     prior: CovariancePrior,
 ) -> Fit:
     climb = outcome.climb
     return Fit(
         loglik=climb.summary.loglik,
         weight=climb.summary.weight,
+        rows=rows[0],
         trace=(*climb.earlier, *climb.logliks),
         penalised=outcome.penalised,
         passes=search.passes,
@@ -136,7 +149,7 @@ def _account(
         engine=ran[1],
         starts=tuple(search.reports),
         moves=search.moves,
-        sample_rows=sampled,
+        sample_rows=rows[1],
         floored=outcome.floored,
         empty=tuple(
             int(k) for k in np.flatnonzero(climb.params.weights * _rows(climb, prior) < 0.5)

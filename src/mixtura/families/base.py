@@ -55,6 +55,13 @@ class Family(ABC):
         """(component, spread) of those that only the prior keeps from collapsing."""
 
     @abstractmethod
+    def sobered(self, params: Any, weights: Array, narrow: list[int]) -> Params | None:
+        """The same with each narrow component as wide as the others are on average.
+
+        None if every component is narrow.
+        """
+
+    @abstractmethod
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
 

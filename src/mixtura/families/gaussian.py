@@ -214,6 +214,8 @@ class Gaussian(Family):
         self, params: GaussianParams, counts: Array, prior: CovariancePrior
     ) -> list[tuple[int, float]]:
         """(component, spread) of those that only the penalty keeps from collapsing."""
+        if np.any(prior.absolute):
+            return self._at_the_floor(params, counts, float(np.max(prior.absolute)))
         spread = self.spread(params, prior)
         rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
         a = prior.strength
@@ -221,6 +223,27 @@ class Gaussian(Family):
         bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
         bad = bad | (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
+
+    def _at_the_floor(
+        self, params: GaussianParams, counts: Array, floor: float
+    ) -> list[tuple[int, float]]:
+        K, d = params.means.shape
+        dense = self.form.dense(params.covariances, K, d)
+        smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        bad = (floor > PENALTY_SHARE * smallest) & (counts >= 1)
+        return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
+
+    def sobered(
+        self, params: GaussianParams, weights: Array, narrow: list[int]
+    ) -> GaussianParams | None:
+        if self.form.shared:
+            return params
+        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
+        if len(lenders) == 0:
+            return None
+        cov = params.covariances.copy()
+        cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+        return gaussian_params(params.means, cov, self.form)
 
 
 def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:

@@ -62,8 +62,11 @@ class CovariancePrior:
     @property
     def held_columns(self) -> tuple[int, ...]:
         """Columns with a direction that has no variance of its own."""
-        diagonal = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
-        return tuple(int(j) for j in np.flatnonzero(diagonal))
+        if self.reference is None:
+            return ()
+        held = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
+        # A column outside the dependence has only a rounding's share in its direction.
+        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * np.diagonal(self.reference)))
 
     def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -93,7 +96,8 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
     d = len(moments.mean)
     zero = np.zeros_like(form.identity(d))
-    pivots = table_prior(form, moments).pivots
+    # With a floor under every variance none can be nothing but rounding.
+    pivots = table_prior(form, moments).pivots if reg_covar == 0 else None
     return CovariancePrior(0.0, zero, zero, reg_covar * form.identity(d), pivots)
 
 

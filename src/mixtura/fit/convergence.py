@@ -17,7 +17,7 @@ from mixtura.errors import FitError, LikelihoodFell
 # Rounding of a mean log-likelihood, relative: sums of many terms with errors of a few units.
 ROUNDING = 1e-13
 # A fall by more than this, relative, is no rounding.
-FALL = 1e-8
+FALL = 1e-7
 
 
 class Ascent:
@@ -54,12 +54,12 @@ class Ascent:
 
     @property
     def gap(self) -> float:
-        """Estimated gain per row still to come; infinite while it cannot be told.
+        """Estimated gain per row still to come, at least rounding; infinite while it is unknown.
 
         The larger of the last two ratios is used: early in a climb the ratio still grows.
         """
         if abs(self.gain) <= self.rounding:
-            return 0.0
+            return self.rounding
         tail = self.values[-4:]
         gains = [after - before for before, after in pairwise(tail)]
         if len(gains) < 3:

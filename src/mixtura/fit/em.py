@@ -90,7 +90,7 @@ def em(
             ascent.add(value)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
-        if tol > 0 and ascent.gap <= tol:
+        if tol > 0 and ascent.gap <= max(tol, ascent.rounding):
             slope = directional(model, summary, params)
             if slope <= max(2 * tol, ascent.rounding):
                 reason = _reason(ascent, tol)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.errors import FitError
+from mixtura.errors import FAILURES
 from mixtura.fit.em import Climb
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture, MixtureParams, normalise
@@ -32,54 +32,52 @@ PATIENCE = 3
 LOSERS = 3
 
 ShortRun = Callable[[MixtureParams, int], Climb]
+Worth = Callable[[Climb], float]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The mixture to improve on, and what each row makes of it."""
+    """The mixture to improve on, its worth per row, and what each row makes of it."""
 
     climb: Climb
+    worth: float
     log_joint: Array
     resp: Array
 
-    @property
-    def mean(self) -> float:
-        """The objective per row."""
-        return self.climb.objective / self.climb.summary.weight
-
 
 def improve(
-    maker: StartMaker, climb: Climb, short_run: ShortRun, rng: np.random.RandomState
+    maker: StartMaker,
+    climb: Climb,
+    short_run: ShortRun,
+    worth: Worth,
+    rng: np.random.RandomState,
 ) -> tuple[Climb, int]:
     """(a climb at least as good, moves accepted).
 
     Ends when PATIENCE moves per component in a row have gained nothing.
     """
-    here, failures, accepted = _standing(maker, climb), 0, 0
+    here, failures, accepted = _standing(maker, climb, worth(climb)), 0, 0
     K = here.resp.shape[1]
     while failures < PATIENCE * K:
         try:
             trial = short_run(_proposal(maker, here, rng), TRIAL)
-            if _mean(trial) > here.mean - NEAR:
+            value = worth(trial)
+            if value > here.worth - NEAR:
                 trial = short_run(trial.params, CHANCE)
-        except FitError:
+                value = worth(trial)
+        except FAILURES:
             failures += 1
             continue
-        better = _mean(trial) > here.mean + GAIN
-        if better and not maker.model.narrow(trial.summary, trial.params):
-            here, failures, accepted = _standing(maker, trial), 0, accepted + 1
+        if value > here.worth + GAIN:
+            here, failures, accepted = _standing(maker, trial, value), 0, accepted + 1
         else:
             failures += 1
     return here.climb, accepted
 
 
-def _mean(climb: Climb) -> float:
-    return climb.objective / climb.summary.weight
-
-
-def _standing(maker: StartMaker, climb: Climb) -> Standing:
+def _standing(maker: StartMaker, climb: Climb, worth: float) -> Standing:
     log_joint = maker.model.log_joint(maker.rows.X.astype(np.float64), climb.params)
-    return Standing(climb, log_joint, normalise(log_joint)[1])
+    return Standing(climb, worth, log_joint, normalise(log_joint)[1])
 
 
 def _proposal(maker: StartMaker, here: Standing, rng: np.random.RandomState) -> MixtureParams:

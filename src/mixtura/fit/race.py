@@ -1,8 +1,9 @@
 """Short runs from many starts on a sample of the rows; the worse half leaves at each round.
 
 The short-run idea of Biernacki, Celeux & Govaert (2003), Computational Statistics & Data Analysis
-41, with successive halving of the field. Runs are EM with the penalty against collapse, so that a
-spike of the likelihood neither ends a run nor wins the race.
+41, with successive halving of the field. Runs are EM with the penalty against collapse, and are
+ranked without the gain of narrow components, so that a spike of the likelihood neither ends a run
+nor wins the race.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.errors import Collapse, IllDefined
+from mixtura.errors import FAILURES
 from mixtura.fit.em import Climb, SweepLike, em
 from mixtura.fit.moves import improve
 from mixtura.fit.starts import StartMaker
@@ -39,12 +40,16 @@ OpenSweep = Callable[[Mixture, Rows], SweepLike]
 
 @dataclass(frozen=True)
 class Runner:
-    """One start: how it was made, where it is, the EM steps it has had, why it fell out."""
+    """One start: how it was made, where it is, the EM steps it has had, why it fell out.
+
+    worth is its log-likelihood per row without the gain of narrow components.
+    """
 
     name: str
     params: MixtureParams
     spent: int = 0
     climb: Climb | None = None
+    worth: float = -np.inf
     error: str = ""
 
 
@@ -68,19 +73,20 @@ class Race:
             try:
                 params = self.maker.make(name, frame, self.rng)
                 runners.append(self._further(replace(runner, params=params), ROUNDS[0]))
-            except (Collapse, IllDefined) as error:
+            except FAILURES as error:
                 self.failed.append(replace(runner, error=str(error)))
                 failure = error
         if not runners:
             raise failure
         left: list[Runner] = []
         for steps in ROUNDS[1:]:
-            runners = sorted(runners, key=self._rank)
+            runners = sorted(runners, key=_rank)
             keep = (len(runners) + 1) // 2
             left = [*runners[keep:], *left]
             runners = [self._further_or_as_is(runner, steps) for runner in runners[:keep]]
-        winner, *others = sorted(runners, key=self._rank)
-        if not self.maker.given and len(self.maker.base.weights) >= MOVES_FROM:
+        winner, *others = sorted(runners, key=_rank)
+        movable = not self.maker.given and np.isfinite(winner.worth)
+        if movable and len(self.maker.base.weights) >= MOVES_FROM:
             winner = self._moved(winner)
         return [winner, *others, *left]
 
@@ -94,23 +100,36 @@ class Race:
     def _further(self, runner: Runner, steps: int) -> Runner:
         climb = self.short_run(runner.params, steps)
         spent = runner.spent + climb.iterations
-        return replace(runner, params=climb.params, spent=spent, climb=climb)
+        worth = self.worth(climb)
+        return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
+
+    def worth(self, climb: Climb) -> float:
+        """Log-likelihood per row of the sample, narrow components made as wide as the others.
+
+        -inf where all are narrow: then likelihoods say nothing, and the order of the starts stays.
+        """
+        model = self.maker.model
+        sober = model.sobered(climb.summary, climb.params)
+        if sober is climb.params:
+            return climb.summary.loglik / climb.summary.weight
+        if sober is None:
+            return -np.inf
+        self.passes += 1
+        return self.open_sweep(model, self.maker.rows)(sober).loglik / climb.summary.weight
 
     def _further_or_as_is(self, runner: Runner, steps: int) -> Runner:
         # Without a penalty a late step may collapse; the full climb will say whether it must.
         try:
             return self._further(runner, steps)
-        except (Collapse, IllDefined):
+        except FAILURES:
             return runner
 
     def _moved(self, winner: Runner) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(self.maker, winner.climb, self.short_run, self.rng)
-        return replace(winner, params=climb.params, climb=climb)
+        climb, self.moves = improve(self.maker, winner.climb, self.short_run, self.worth, self.rng)
+        return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
 
-    def _rank(self, runner: Runner) -> tuple[bool, float]:
-        """Spikes last, then by the objective to a millionth of a nat per row."""
-        climb = runner.climb
-        assert climb is not None
-        mean = climb.objective / climb.summary.weight
-        return (bool(self.maker.model.narrow(climb.summary, climb.params)), -round(mean, 6))
+
+def _rank(runner: Runner) -> float:
+    """The best first; among equals to a millionth of a nat per row the order stays."""
+    return -round(runner.worth, 6) if np.isfinite(runner.worth) else np.inf

@@ -54,6 +54,7 @@ class Fit:
     sample_rows   rows the starts were found on
     floored       components that only the penalty keeps from collapsing
     empty         components with less than half a row
+    rows          rows with a positive weight
     held          columns, or dependent groups of columns, without variance of their own
     """
 
@@ -77,6 +78,7 @@ class Fit:
     floored: tuple[Floored, ...] = ()
     empty: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
+    rows: int = 0
 
     @property
     def mean_loglik(self) -> float:

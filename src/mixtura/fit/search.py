@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.errors import Collapse, FitError, IllDefined
+from mixtura.errors import FAILURES, FitError
 from mixtura.fit.em import Climb, em
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
 from mixtura.fit.result import Floored, StartReport
@@ -23,6 +23,8 @@ from mixtura.models.mixture import Mixture, MixtureParams
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
+# At most this many starts of a race are climbed to the top, if the first ones end on a spike.
+FINALISTS = 3
 # Starts are found on at most this many rows (more for very many components).
 SAMPLE_ROWS = 20_000
 SAMPLE_ROWS_PER_COMPONENT = 200
@@ -40,15 +42,12 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """One finished climb on all rows."""
+    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes."""
 
     climb: Climb
     floored: tuple[Floored, ...]
     penalised: bool
-
-    def rank(self) -> tuple[bool, float]:
-        """Regular optima first, then by log-likelihood (never penalised)."""
-        return (not self.floored, self.climb.summary.loglik)
+    worth: float
 
 
 @dataclass
@@ -77,7 +76,7 @@ class Search:
                 self.listener.started(index)
             try:
                 outcome = self._initialisation(maker, init)
-            except (Collapse, IllDefined) as error:
+            except FAILURES as error:
                 failure = error
                 continue
             if best is None or _better(outcome, best):
@@ -91,11 +90,13 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
-        while runners and (best is None or best.floored):
+        for _ in range(FINALISTS):
+            if not runners or not (best is None or best.floored):
+                break
             runner = runners.pop(0)
             try:
                 outcome = self.climb(runner.params)
-            except (Collapse, IllDefined) as error:
+            except FAILURES as error:
                 failure = error
                 self._report(replace(runner, error=str(error)), "failed")
                 continue
@@ -114,24 +115,33 @@ class Search:
         """Climb from a mixture the caller gave; if that only leads to a singularity, keep it."""
         try:
             return self.climb(start)
-        except (Collapse, IllDefined) as error:
+        except FAILURES as error:
             kept = em(self.model, self.open_sweep(self.model, self.rows), start, tol=0, max_iter=0)
             reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
             self.reports.append(StartReport("given", 0, None, "failed", str(error)))
-            return Outcome(replace(kept, reason=reason), (), False)
+            return Outcome(replace(kept, reason=reason), (), False, kept.summary.loglik)
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
         try:
             climb = self._em(self.model.unpenalised(), start, history)
             penalised = False
-        except (Collapse, IllDefined):
+        except FAILURES:
             if not self.model.penalised:
                 raise
             climb, penalised = self._em(self.model, start, ()), True
         found = self.model.narrow(climb.summary, climb.params) if penalised else []
         floored = tuple(Floored(*part) for part in found)
-        return Outcome(climb, floored, penalised)
+        return Outcome(climb, floored, penalised, self._worth(climb))
+
+    def _worth(self, climb: Climb) -> float:
+        sober = self.model.sobered(climb.summary, climb.params)
+        if sober is climb.params:
+            return climb.summary.loglik
+        if sober is None:
+            return -np.inf
+        self.passes += 1
+        return self.open_sweep(self.model, self.rows)(sober).loglik
 
     def _em(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Climb:
         step = None if self.listener is None else self.listener.stepped
@@ -165,7 +175,7 @@ class Search:
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:
             return [Runner(name, maker.make(name, frame, self.rng))]
-        except (Collapse, IllDefined) as error:
+        except FAILURES as error:
             self._report(Runner(name, maker.base, error=str(error)), "failed")
             raise
 
@@ -195,7 +205,5 @@ def sample_rows(rows: Rows, K: int, rng: np.random.RandomState) -> Rows:
 
 def _better(new: Outcome, old: Outcome) -> bool:
     """Better beyond rounding, so that equal optima keep the order in which they were found."""
-    if new.rank()[0] != old.rank()[0]:
-        return new.rank()[0]
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
-    return new.climb.summary.loglik > old.climb.summary.loglik + margin
+    return new.worth > old.worth + margin

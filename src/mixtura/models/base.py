@@ -44,6 +44,15 @@ class Model(ABC):
     def narrow(self, summary: Summary, params: Any) -> list[tuple[int, float, float]]:
         """(component, rows, spread) of those that only the penalty keeps from collapsing."""
 
+    @abstractmethod
+    def sobered(self, summary: Summary, params: Any) -> Params | None:
+        """`params` without the gain of narrow components: each gets the width of the others.
+
+        The likelihood of a spike is what its floor makes it. With an ordinary width a component
+        that holds a far row keeps its merit, and one that sits inside a cloud loses it. None if
+        every component is narrow.
+        """
+
     @property
     @abstractmethod
     def monotone(self) -> bool:

@@ -61,17 +61,32 @@ class Mixture(Model):
         found = self.family.narrow(params.components, counts, self.prior)
         return [(k, float(counts[k]), spread) for k, spread in found]
 
+    def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams | None:
+        narrow = [k for k, _, _ in self.narrow(summary, params)]
+        if not narrow:
+            return params
+        components = self.family.sobered(params.components, params.weights, narrow)
+        return None if components is None else MixtureParams(params.weights, components)
+
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
         return self.family.log_density(X, params.components) + params.log_weights
 
     def e_step(self, X: AnyArray, sample_weight: Array | None, params: MixtureParams) -> Summary:
-        log_p, resp = normalise(self.log_joint(X, params))
+        if sample_weight is not None and not sample_weight.all():
+            # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
+            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_p, resp = normalise(self.log_joint(X, params), params.weights)
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
             loglik, weight = float(sample_weight @ log_p), float(sample_weight.sum())
             resp *= sample_weight[:, None]
+        reached = np.isfinite(log_p)
+        if not reached.all():
+            # No density anywhere: the log-likelihood says so, and no component moves for it.
+            X, resp = X[reached], resp[reached]
         return Summary(loglik, weight, self.family.statistics(X, resp, params.components))
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
@@ -119,17 +134,30 @@ class Mixture(Model):
         self, n: int, params: MixtureParams, rng: np.random.RandomState
     ) -> tuple[Array, AnyArray]:
         """n independent rows and their labels, in random order."""
-        labels = np.repeat(np.arange(len(params.weights)), rng.multinomial(n, params.weights))
+        # Weights of a float32 fit sum to one in float32 only, which multinomial refuses.
+        weights = np.asarray(params.weights, dtype=np.float64)
+        counts = rng.multinomial(n, weights / weights.sum())
+        labels = np.repeat(np.arange(len(weights)), counts)
         labels = rng.permutation(labels)
         return self.family.sample(labels, params.components, rng), labels
 
 
-def normalise(log_joint: Array) -> tuple[Array, Array]:
-    """(log p(x_i) (n,), responsibilities (n, K)) from log pi_k + log p(x_i | k)."""
+def normalise(log_joint: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    """(log p(x_i) (n,), responsibilities (n, K)) from log pi_k + log p(x_i | k).
+
+    A row so far out that no component has a density there, even in logarithms, tells nothing of
+    its component: log p is -inf and the responsibilities are `weights` (equal without them).
+    """
     top = log_joint.max(axis=1, keepdims=True)
+    if np.isnan(top).any():
+        # Whitening overflowed to infinity minus infinity: farther out still.
+        log_joint = np.where(np.isnan(log_joint), -np.inf, log_joint)
+        top = log_joint.max(axis=1, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
     resp = np.exp(log_joint - top)
     total = resp.sum(axis=1, keepdims=True)
+    nowhere = total[:, 0] == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         resp /= total
+        resp[nowhere] = 1.0 / log_joint.shape[1] if weights is None else weights
         return (np.log(total) + top)[:, 0], resp

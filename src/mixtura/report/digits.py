@@ -25,6 +25,11 @@ def total(value: float) -> str:
     return f"{round(value):,}" if whole else f"{value:,.4g}" if value < 1e3 else f"{value:,.1f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 row", "1,000 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def spread_cells(means: Sequence[float], sds: Sequence[float]) -> tuple[str, list[str]]:
     """One column of "mean ± sd", two significant digits of each sd.
 

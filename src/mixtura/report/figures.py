@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -67,11 +70,12 @@ def draw(
     rows, resp, w = _checked(view, X, responsibilities, sample_weight)
     points = _points(rows, resp, w)
     heading = title or f"{groups(view)} in {_names(view)}"
-    if len(view.names) == 1:
-        return _one(view, points, heading)
-    if len(view.names) == 2:
-        return _two(view, points, heading)
-    return _pairs(view, points, heading)
+    with _quiet_about_glyphs():
+        if len(view.names) == 1:
+            return _one(view, points, heading)
+        if len(view.names) == 2:
+            return _two(view, points, heading)
+        return _pairs(view, points, heading)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -88,11 +92,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(f"no folder {str(target.parent)!r} to put {target.name!r} in")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb") as file, _quiet_about_glyphs():
             figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet_about_glyphs() -> Iterator[None]:
+    """Without Matplotlib's warning for each character that its font lacks: boxes say the same."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
 
 
 def _checked(

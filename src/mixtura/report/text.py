@@ -13,9 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mixtura.fit.result import Fit, Floored
-from mixtura.report.digits import percent, spread_cells, total
+from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
-from mixtura.report.view import MixtureView, groups, shorten, telling_columns, wrapped
+from mixtura.report.view import (
+    MixtureView,
+    groups,
+    looks_like_the_top,
+    shorten,
+    telling_columns,
+    wrapped,
+)
 
 WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.
@@ -73,7 +80,19 @@ def headline(view: MixtureView) -> str:
     columns = f"{d} column{'s' if d > 1 else ''} ({', '.join(names)})"
     if view.fit is None:
         return f"{groups(view)} over {columns}; the parameters were given, not fitted"
-    return f"{groups(view)} in {total(view.fit.weight)} rows of {columns}"
+    return f"{groups(view)} in {_rows(view.fit)} of {columns}"
+
+
+def _rows(fit: Fit) -> str:
+    """ "272 rows", or "400 rows (of total weight 558)" where the weights do not count rows."""
+    if _weighted(fit):
+        return f"{counted(fit.rows, 'row')} (of total weight {total(fit.weight)})"
+    return f"{total(fit.weight)} row{'' if fit.weight == 1 else 's'}"
+
+
+def _weighted(fit: Fit) -> bool:
+    """Whether the weight is known not to be the number of rows, beyond rounding."""
+    return fit.rows > 0 and not math.isclose(fit.weight, fit.rows, rel_tol=1e-9)
 
 
 def warnings(view: MixtureView) -> list[str]:
@@ -82,7 +101,12 @@ def warnings(view: MixtureView) -> list[str]:
     if fit is None:
         return []
     found = []
-    if not fit.converged:
+    if looks_like_the_top(fit):
+        found.append(
+            "Stopped by max_iter at what looks like the top, before the estimate of what is left "
+            "to gain had come down to tol."
+        )
+    elif not fit.converged:
         reason = fit.reason.removeprefix("stopped: ")
         found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
     if fit.floored:
@@ -98,7 +122,8 @@ def warnings(view: MixtureView) -> list[str]:
 def _floored(floored: tuple[Floored, ...]) -> str:
     one = len(floored) == 1
     each = [
-        f"group {f.component} has about {f.count:.3g} rows and a smallest variance "
+        f"group {f.component} has about {f.count:.3g} row{'' if f'{f.count:.3g}' == '1' else 's'} "
+        "and a smallest variance "
         f"{f.spread:.1g} of the table's"
         for f in floored
     ]
@@ -112,10 +137,15 @@ def _floored(floored: tuple[Floored, ...]) -> str:
 def _held(names: list[str]) -> str:
     text = _joined([shorten(name, LONGEST_NAME) for name in names])
     if len(names) == 1:
-        said = f"Column {text} has no variance of its own (constant, or a sum of other columns): it"
-    else:
-        said = f"Columns {text} have no variance of their own (constant, or sums of others): they"
-    return said + " cannot tell groups apart; consider leaving out what adds nothing."
+        return (
+            f"Column {text} has no variance of its own (constant, or a sum of other columns): it "
+            "cannot tell groups apart; consider leaving out what adds nothing."
+        )
+    # Which of them is the superfluous one is not for us to say: the others may tell groups apart.
+    return (
+        f"Columns {text} are linearly dependent (or constant): one of them is determined by the "
+        "others and adds nothing; the direction without variance is held."
+    )
 
 
 def _warning(text: str) -> RenderableType:
@@ -178,9 +208,10 @@ def _criteria(fit: Fit) -> list[tuple[str, str]]:
     minus_two = f"-2 × ({loglik})" if fit.loglik < 0 else f"-2 × {loglik}"
     bic = -2 * fit.loglik + p * math.log(fit.weight)
     aic = -2 * fit.loglik + 2 * p
+    n = total(fit.weight) + (" (total weight)" if _weighted(fit) else "")
     return [
         ("log-likelihood", f"{loglik} in total, {fit.mean_loglik:.5g} per row"),
-        ("BIC", f"{bic:.2f} = {minus_two} + {p} parameters × ln {total(fit.weight)}"),
+        ("BIC", f"{bic:.2f} = {minus_two} + {p} parameters × ln {n}"),
         ("AIC", f"{aic:.2f} = {minus_two} + {p} parameters × 2; lower is better for both"),
     ]
 
@@ -191,7 +222,9 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     gap = gap if fit.gap != 0 else "no more than rounding"
     passes = f"{fit.passes:,} over all rows"
     if fit.sample_passes:
-        passes += f", {fit.sample_passes:,} more over {fit.sample_rows:,} rows for the starts"
+        passes += (
+            f", {fit.sample_passes:,} more over {counted(fit.sample_rows, 'row')} for the starts"
+        )
     penalty = "; with the penalty against collapse" if fit.penalised else ""
     rows = [
         ("ended", fit.reason + penalty),

@@ -13,6 +13,8 @@ from mixtura.records import Array
 # A variance below this share of the column's counts as this share when columns are ranked, so
 # that one collapsed component does not decide which columns are shown.
 NARROWEST_SHARE = 1e-6
+# Below these an unfinished climb is at the top for all that can be told.
+TOP_GAP, TOP_GRADIENT = 1e-9, 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,12 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
         if len(parts) <= lines:
             break
     return "\n".join(parts)
+
+
+def looks_like_the_top(fit: Fit) -> bool:
+    """Whether a climb was ended by its limit of steps where nothing is left to be gained."""
+    near = fit.gap <= TOP_GAP or fit.gradient_norm < TOP_GRADIENT
+    return not fit.converged and fit.reason.startswith("stopped: max_iter") and near
 
 
 def groups(view: MixtureView) -> str:

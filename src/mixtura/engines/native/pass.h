@@ -52,22 +52,47 @@ INLINE void put(void *out, int64_t single, int64_t at, double value)
         ((double *)out)[at] = value;
 }
 
-/* Columns of the block, each divided by nothing or times scale, into rows of out. */
+/* Columns of the block, each divided by nothing or times scale, into rows of out. A scale of
+ * 0 marks a row where no component has a density: its responsibilities are the weights. */
 static void put_block(const struct work *w, void *out, int64_t single, int64_t start,
                       int64_t n, const double *scale)
 {
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        int nowhere = scale && scale[i] == 0.0;
         for (int64_t k = 0; k < w->K; k++)
             put(out, single, (start + i) * w->K + k,
-                w->log_p[k * w->stride + i] * (scale ? scale[i] : 1.0));
+                nowhere ? exp(w->model->log_weights[k])
+                        : w->log_p[k * w->stride + i] * (scale ? scale[i] : 1.0));
+    }
+}
+
+/* Whitening a row far out may overflow to infinity minus infinity: no density there. */
+static void drop_nan(struct work *w, int64_t nv)
+{
+    const vec none = splat(-__builtin_inf());
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec best = none;
+        for (int64_t k = 0; k < w->K; k++) {
+            vec p = load(w->log_p + k * w->stride + v);
+            p = pick((ivec)(p == p), p, none);
+            store(w->log_p + k * w->stride + v, p);
+            best = vmax(best, p);
+        }
+        store(w->best + v, best);
+    }
 }
 
 static void put_labels(const struct work *w, int64_t *labels, int64_t n, int64_t nv)
 {
+    /* Where no component has a density, the heaviest. */
+    int64_t heaviest = 0;
+    for (int64_t k = 1; k < w->K; k++)
+        if (w->model->log_weights[k] > w->model->log_weights[heaviest])
+            heaviest = k;
     for (int64_t v = 0; v < nv; v++) {
-        vec best = load(w->log_p + v * VL);
-        ivec label = {0};
-        for (int64_t k = 1; k < w->K; k++) {
+        vec best = splat(-__builtin_inf());
+        ivec label = heaviest - (ivec){0};
+        for (int64_t k = 0; k < w->K; k++) {
             vec p = load(w->log_p + k * w->stride + v * VL);
             ivec more = (ivec)(p > best);
             best = pick(more, p, best);
@@ -106,6 +131,7 @@ static int rows(const struct mixtura_data *data, const struct mixtura_model *mod
         int64_t n = LEAST(w.block, data->n - i);
         int64_t nv = read_rows(&w, data, i, n);
         block_density(&w, nv);
+        drop_nan(&w, nv);
         if (!weighted) {
             put_block(&w, out->component_log_density, out->component_single, i, n, 0);
             add_log_weights(&w, nv);
