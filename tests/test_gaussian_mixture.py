@@ -283,3 +283,56 @@ def test_all_settings_are_used(iris: np.ndarray) -> None:
     weak = GaussianMixture(3, reg_covar=1.0, random_state=0).fit(iris)
     assert np.linalg.eigvalsh(weak.covariances_).min() >= 1.0
     assert weak.fit_result_.loglik < starts.fit_result_.loglik
+
+
+@pytest.mark.parametrize(
+    ("change", "columns"),
+    [({"n_components": 3}, 4), ({"covariance_type": "diag"}, 4), ({}, 2)],
+)
+def test_warm_start_refuses_what_it_cannot_continue(
+    change: dict, columns: int, iris: np.ndarray
+) -> None:
+    gm = GaussianMixture(2, warm_start=True, random_state=0).fit(iris)
+    before = gm.means_
+    with pytest.raises(ValueError, match="warm_start=False"):
+        gm.set_params(**change).fit(iris[:, :columns])
+    assert gm.means_ is before
+
+
+def test_passes_are_counted_where_they_are_made(
+    iris: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mixtura.models.mixture import Mixture
+
+    rows = []
+    step = Mixture.e_step
+
+    def counted(self, X, sample_weight, params):
+        rows.append(len(X))
+        return step(self, X, sample_weight, params)
+
+    monkeypatch.setattr(Mixture, "e_step", counted)
+    fit = GaussianMixture(2, random_state=0, engine="local").fit(iris).fit_result_
+    assert fit.passes + fit.sample_passes == len(rows)
+    assert fit.rows == 150
+
+
+@pytest.mark.parametrize("far", [1e2, 1e4, 1e6])
+def test_one_far_row_does_not_spoil_the_rest(far: float) -> None:
+    rng = np.random.default_rng(0)
+    good = np.vstack([rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + 8])
+    X = np.vstack([good, [[far, far]]])
+    with pytest.warns(mixtura.DegenerateWarning):
+        labels = GaussianMixture(3, random_state=0).fit_predict(X)
+    assert sorted(np.bincount(labels)) == [1, 300, 300]
+
+
+def test_the_example_in_scikit_learns_documentation() -> None:
+    """Two columns of three points each: both components are narrow, and still rightly found."""
+    X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    for seed in range(10):
+        with pytest.warns(mixtura.DegenerateWarning):
+            gm = GaussianMixture(n_components=2, random_state=seed).fit(X)
+        order = gm.means_[:, 0].argsort()
+        np.testing.assert_allclose(gm.means_[order], [[1, 2], [10, 2]], atol=1e-6)
+        np.testing.assert_array_equal(gm.predict([[0, 0], [12, 3]]), order)

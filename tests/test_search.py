@@ -74,7 +74,7 @@ def test_every_start_of_the_race_is_reported(iris: np.ndarray) -> None:
     assert len(fit.starts) == len(RACE)
     assert sorted(s.name for s in fit.starts) == sorted(name for name, _ in RACE)
     assert fit.sample_passes > 0
-    assert fit.passes == fit.iterations + 1
+    assert fit.passes >= fit.iterations + 1
 
 
 def test_the_sample_merges_equal_rows_and_forgets_their_order() -> None:

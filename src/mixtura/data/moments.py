@@ -10,6 +10,9 @@ import numpy as np
 from mixtura.records import AnyArray, Array
 
 _CHUNK = 4096
+# A direction whose share of the correlation matrix is below this, times the number of columns, is
+# without variance: what is there is the rounding of the matrix itself.
+NO_VARIANCE = 1e-15
 # Degrees of freedom of the robust scatter: few, so that far rows hardly count.
 _FREEDOM = 3.0
 _ROBUST_STEPS = 50
@@ -19,12 +22,16 @@ _FAR, _FEW = 100.0, 0.02
 
 @dataclass(frozen=True)
 class TableMoments:
-    """weight = sum of weights, rows = rows with a positive weight, mean (d,), covariance (d, d)."""
+    """weight = sum of weights, rows = rows with a positive weight, mean (d,), covariance (d, d).
+
+    distinct = distinct rows, at most those that were looked at; 0 where nobody counted them.
+    """
 
     weight: float
     rows: int
     mean: Array
     covariance: Array
+    distinct: int = 0
 
 
 def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
@@ -60,7 +67,7 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
     d = len(mean)
     unit = np.where(np.diagonal(covariance) > 0, np.sqrt(np.diagonal(covariance)), 1.0)
     values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
-    kept = values > 1e-14 * d
+    kept = values > NO_VARIANCE * d
     if not kept.any():
         return covariance
     basis = vectors[:, kept] / np.sqrt(values[kept])

@@ -23,6 +23,8 @@ class Sweep(ABC):
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        # Passes over the rows so far, those inside `advance` included.
+        self.passes = 0
         # EM steps between two judgements of convergence; the same for every engine, so that all
         # of them stop at the same step.
         self.stride = _STRIDE if rows.X.size <= _SMALL_TABLE else 1

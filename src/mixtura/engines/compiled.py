@@ -7,7 +7,7 @@ steps inside the kernel, because there the interpreter costs more than the arith
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -27,7 +27,9 @@ _CHUNK_ROWS = 8192
 
 def supports(model: Model) -> bool:
     """Whether there is a fused kernel for this model."""
-    return isinstance(model, Mixture) and isinstance(model.family, Gaussian)
+    if not (isinstance(model, Mixture) and isinstance(model.family, Gaussian)):
+        return False
+    return model.family.form.name in get_args(native.Form)
 
 
 class CompiledSweep(Sweep):
@@ -61,6 +63,7 @@ class CompiledSweep(Sweep):
         return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
 
     def __call__(self, params: Any) -> Summary:
+        self.passes += 1
         if len(self.slices) == 1:
             total = self.part(self.slices[0], params)
         else:
@@ -89,6 +92,7 @@ class CompiledSweep(Sweep):
             held=prior.held,
             absolute=float(np.max(prior.absolute)),
         )
+        self.passes += len(logliks)
         if failed >= 0:
             # The plain steps fail at the same place, with the error that says what happened.
             return super().advance(model, params, summary, steps)

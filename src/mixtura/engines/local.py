@@ -38,6 +38,7 @@ class LocalSweep(Sweep):
         return self.model.e_step(x, w, params)
 
     def __call__(self, params: Any) -> Summary:
+        self.passes += 1
         total = self.part(self.slices[0], params)
         for rows in self.slices[1:]:
             total = total + self.part(rows, params)

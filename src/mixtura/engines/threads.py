@@ -140,7 +140,8 @@ class ThreadsSweep(LocalSweep):
 
     def __call__(self, params: Any) -> Summary:
         if len(self.slices) == 1:
-            return self.part(self.slices[0], params)
+            return super().__call__(params)
+        self.passes += 1
         with _single_blas:
             parts = ordered_map(lambda rows: self.part(rows, params), self.slices)
             total = next(parts)

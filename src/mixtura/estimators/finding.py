@@ -63,7 +63,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
     form = task.structure.form
     moments = table_moments(rows.X, rows.sample_weight)
     sample = sample_rows(rows, task.n_components, rng)
-    moments = replace(moments, covariance=_robust(sample, moments))
+    moments = replace(moments, distinct=len(sample.X), covariance=_robust(sample, moments))
     relative = table_prior(form, moments)
     assert relative.reference is not None
     if task.reg_covar is None:

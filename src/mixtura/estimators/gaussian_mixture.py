@@ -95,11 +95,11 @@ class GaussianMixture(MixtureEstimator):
     --------
     >>> import numpy as np
     >>> from mixtura import GaussianMixture
-    >>> X = np.array([[1, 2], [1, 4], [2, 1], [10, 2], [11, 4], [10, 0]])
-    >>> gm = GaussianMixture(n_components=2, covariance_type="diag", random_state=0).fit(X)
+    >>> X = np.array([[1, 2], [1, 4], [2, 1], [3, 3], [10, 2], [11, 4], [10, 0], [12, 3]])
+    >>> gm = GaussianMixture(n_components=2, random_state=0).fit(X)
     >>> gm.means_[gm.predict([[0, 0], [12, 3]])].round(2)
-    array([[ 1.33,  2.33],
-           [10.33,  2.  ]])
+    array([[ 1.75,  2.5 ],
+           [10.75,  2.25]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -286,7 +286,7 @@ class GaussianMixture(MixtureEstimator):
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         begin = None
         if self.warm_start and hasattr(self, "converged_"):
-            begin = self._fitted()[1]
+            begin = self._continued(form, rows.X.shape[1])
         return find(
             rows,
             Task(
@@ -306,6 +306,18 @@ class GaussianMixture(MixtureEstimator):
             np.random.RandomState(seed),
             listener,
         )
+
+    def _continued(self, form: Form, d: int) -> MixtureParams:
+        """The last fit's mixture, if this one can begin there."""
+        shape = form.shape(self.n_components, d)
+        if self.means_.shape != (self.n_components, d) or self.precisions_cholesky_.shape != shape:
+            raise ValueError(
+                f"warm_start: the last fit has means of shape {self.means_.shape} and precisions "
+                f"of shape {self.precisions_cholesky_.shape}, which {self.n_components} components "
+                f"with covariance_type={self.covariance_type!r} over {d} columns cannot continue: "
+                "set warm_start=False"
+            )
+        return self._fitted()[1]
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._set_parameters(found.params, dtype)

@@ -55,11 +55,8 @@ class Family(ABC):
         """(component, spread) of those that only the prior keeps from collapsing."""
 
     @abstractmethod
-    def sobered(self, params: Any, weights: Array, narrow: list[int]) -> Params | None:
-        """The same with each narrow component as wide as the others are on average.
-
-        None if every component is narrow.
-        """
+    def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:
+        """The same with each narrow component as wide as the others are on average."""
 
     @abstractmethod
     def n_parameters(self, params: Any) -> int:

@@ -34,8 +34,13 @@ class Structure:
     name: str
     form: Form
     estimate: Estimate
+    # None: as many as the form stores. A structure that ties what its form stores apart says less.
+    count: Callable[[int, int], int] | None = None
 
     def n_parameters(self, K: int, d: int) -> int:
+        """Free parameters of the covariances of K components over d columns."""
+        if self.count is not None:
+            return self.count(K, d)
         return self.form.support.size(self.form.shape(K, d))
 
 

@@ -19,6 +19,8 @@ from mixtura.supports import Real
 LOG_2PI = float(np.log(2 * np.pi))
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
+# The width that all components get, as a share of the table's covariance, when all are narrow.
+ORDINARY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -204,8 +206,10 @@ class Gaussian(Family):
         if prior.reference is None:
             return np.full(K, np.nan)
         if not self.form.correlates:
-            own = self.form.restrict(prior.reference)
-            return np.asarray((params.covariances / own).reshape(K, -1).min(axis=1))
+            share = params.covariances / self.form.restrict(prior.reference)
+            if self.form.shared:
+                return np.full(K, share.min())
+            return np.asarray(share.reshape(K, -1).min(axis=1))
         inverse = np.linalg.inv(np.linalg.cholesky(prior.reference))
         dense = self.form.dense(params.covariances, K, d)
         return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
@@ -234,15 +238,16 @@ class Gaussian(Family):
         return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
 
     def sobered(
-        self, params: GaussianParams, weights: Array, narrow: list[int]
-    ) -> GaussianParams | None:
+        self, params: GaussianParams, weights: Array, narrow: list[int], prior: CovariancePrior
+    ) -> GaussianParams:
         if self.form.shared:
             return params
         lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        if len(lenders) == 0:
-            return None
         cov = params.covariances.copy()
-        cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+        if len(lenders):
+            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+        else:
+            cov = cov + ORDINARY_SHARE * prior.scale
         return gaussian_params(params.means, cov, self.form)
 
 

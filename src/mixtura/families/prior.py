@@ -14,13 +14,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.data.moments import TableMoments
+from mixtura.data.moments import NO_VARIANCE, TableMoments
 from mixtura.families.forms import Form
 from mixtura.records import Array
 
-# A direction whose share of the correlation matrix is below this, times the number of columns, is
-# without variance: what is there is the rounding of the matrix itself.
-NO_VARIANCE = 4e-15
 # The variance given to such a direction, as a share of its columns' variances. Every component
 # gets the same, so it says nothing about the groups and cancels from the responsibilities.
 HELD_SHARE = 1e-6
@@ -39,6 +36,7 @@ class CovariancePrior:
     target     S
     held       variance added in directions where the table has none
     absolute   reg_covar of scikit-learn, added to every variance (in squared units); 0 by default
+    scale      S with the held directions, whatever the strength; judges, never penalises
     pivots     Cholesky pivots, in the form, of the table's covariance with the held directions;
                None when no variance is refused but what is not positive
     reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
@@ -50,6 +48,7 @@ class CovariancePrior:
     target: Array
     held: Array
     absolute: Array
+    scale: Array
     pivots: Array | None = None
     reference: Array | None = None
     count_scale: float = 1.0
@@ -89,7 +88,7 @@ class CovariancePrior:
 def no_prior(form: Form, d: int) -> CovariancePrior:
     """Maximum likelihood, come what may."""
     zero = np.zeros_like(form.identity(d))
-    return CovariancePrior(0.0, zero, zero, zero)
+    return CovariancePrior(0.0, zero, zero, zero, zero)
 
 
 def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> CovariancePrior:
@@ -97,8 +96,10 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     d = len(moments.mean)
     zero = np.zeros_like(form.identity(d))
     # With a floor under every variance none can be nothing but rounding.
-    pivots = table_prior(form, moments).pivots if reg_covar == 0 else None
-    return CovariancePrior(0.0, zero, zero, reg_covar * form.identity(d), pivots)
+    table = table_prior(form, moments)
+    pivots = table.pivots if reg_covar == 0 else None
+    floor = reg_covar * form.identity(d)
+    return CovariancePrior(0.0, zero, zero, floor, table.scale + floor, pivots)
 
 
 def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
@@ -108,7 +109,7 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
     own whitened units all its rows are equally far apart: there S is the diagonal alone.
     """
     S = moments.covariance
-    if moments.rows <= len(S):
+    if (moments.distinct or moments.rows) <= len(S):
         S = np.diag(np.diagonal(S))
     held = held_directions(S, form.correlates)
     reference = S + held
@@ -122,6 +123,7 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
         target=form.restrict(S),
         held=form.restrict(held),
         absolute=np.zeros_like(form.identity(len(S))),
+        scale=form.restrict(reference),
         pivots=pivots,
         reference=reference,
         count_scale=scale,

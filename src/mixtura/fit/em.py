@@ -17,6 +17,7 @@ class SweepLike(Protocol):
     """What a climb needs of an engine; see engines.base.Sweep."""
 
     stride: int
+    passes: int
 
     def __call__(self, params: Any) -> Summary: ...
 

@@ -85,17 +85,17 @@ class Race:
             left = [*runners[keep:], *left]
             runners = [self._further_or_as_is(runner, steps) for runner in runners[:keep]]
         winner, *others = sorted(runners, key=_rank)
-        movable = not self.maker.given and np.isfinite(winner.worth)
-        if movable and len(self.maker.base.weights) >= MOVES_FROM:
+        if not self.maker.given and len(self.maker.base.weights) >= MOVES_FROM:
             winner = self._moved(winner)
         return [winner, *others, *left]
 
     def short_run(self, params: MixtureParams, steps: int) -> Climb:
         """At most `steps` EM steps on the sample."""
         sweep = self.open_sweep(self.maker.model, self.maker.rows)
-        climb = em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps)
-        self.passes += climb.iterations + 1
-        return climb
+        try:
+            return em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps)
+        finally:
+            self.passes += sweep.passes
 
     def _further(self, runner: Runner, steps: int) -> Runner:
         climb = self.short_run(runner.params, steps)
@@ -104,16 +104,11 @@ class Race:
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
 
     def worth(self, climb: Climb) -> float:
-        """Log-likelihood per row of the sample, narrow components made as wide as the others.
-
-        -inf where all are narrow: then likelihoods say nothing, and the order of the starts stays.
-        """
+        """Log-likelihood per row of the sample, narrow components made as wide as the others."""
         model = self.maker.model
         sober = model.sobered(climb.summary, climb.params)
         if sober is climb.params:
             return climb.summary.loglik / climb.summary.weight
-        if sober is None:
-            return -np.inf
         self.passes += 1
         return self.open_sweep(model, self.maker.rows)(sober).loglik / climb.summary.weight
 
@@ -132,4 +127,4 @@ class Race:
 
 def _rank(runner: Runner) -> float:
     """The best first; among equals to a millionth of a nat per row the order stays."""
-    return -round(runner.worth, 6) if np.isfinite(runner.worth) else np.inf
+    return -round(runner.worth, 6)

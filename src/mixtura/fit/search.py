@@ -138,24 +138,24 @@ class Search:
         sober = self.model.sobered(climb.summary, climb.params)
         if sober is climb.params:
             return climb.summary.loglik
-        if sober is None:
-            return -np.inf
         self.passes += 1
         return self.open_sweep(self.model, self.rows)(sober).loglik
 
     def _em(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Climb:
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
-        climb = self.solver(
-            model,
-            sweep,
-            start,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            history=history,
-            on_step=step,
-        )
-        self.passes += climb.iterations + 1
+        try:
+            climb = self.solver(
+                model,
+                sweep,
+                start,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                history=history,
+                on_step=step,
+            )
+        finally:
+            self.passes += sweep.passes
         if self.listener is not None:
             self.listener.ended(climb, climb.summary.loglik / climb.summary.weight)
         return climb

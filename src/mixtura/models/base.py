@@ -45,12 +45,11 @@ class Model(ABC):
         """(component, rows, spread) of those that only the penalty keeps from collapsing."""
 
     @abstractmethod
-    def sobered(self, summary: Summary, params: Any) -> Params | None:
+    def sobered(self, summary: Summary, params: Any) -> Params:
         """`params` without the gain of narrow components: each gets the width of the others.
 
         The likelihood of a spike is what its floor makes it. With an ordinary width a component
-        that holds a far row keeps its merit, and one that sits inside a cloud loses it. None if
-        every component is narrow.
+        that holds a far row keeps its merit, and one that sits inside a cloud loses it.
         """
 
     @property

@@ -61,12 +61,12 @@ class Mixture(Model):
         found = self.family.narrow(params.components, counts, self.prior)
         return [(k, float(counts[k]), spread) for k, spread in found]
 
-    def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams | None:
+    def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [k for k, _, _ in self.narrow(summary, params)]
         if not narrow:
             return params
-        components = self.family.sobered(params.components, params.weights, narrow)
-        return None if components is None else MixtureParams(params.weights, components)
+        components = self.family.sobered(params.components, params.weights, narrow, self.prior)
+        return MixtureParams(params.weights, components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""

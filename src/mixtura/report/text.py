@@ -35,6 +35,8 @@ NAMED = 4
 MOST_LISTED = 6
 # Starts that end this close, in log-likelihood per row, have found the same optimum.
 SAME_OPTIMUM = 1e-6
+# A gap this small, relative to the log-likelihood per row, is rounding.
+NO_MORE_THAN_ROUNDING = 1e-12
 
 SHAPES = {
     "full": "each group has its own covariance",
@@ -219,7 +221,9 @@ def _criteria(fit: Fit) -> list[tuple[str, str]]:
 def _climb(fit: Fit) -> list[tuple[str, str]]:
     """How the fit ended, what it cost, and what the starts met."""
     gap = f"about {fit.gap:.1e} per row" if math.isfinite(fit.gap) else "not known"
-    gap = gap if fit.gap != 0 else "no more than rounding"
+    if fit.gap <= NO_MORE_THAN_ROUNDING * (1 + abs(fit.mean_loglik)):
+        gap = "no more than rounding"
+    slope = f"{fit.gradient_norm:.1e}" if fit.gradient_norm >= 1e-6 else "below 1e-6"
     passes = f"{fit.passes:,} over all rows"
     if fit.sample_passes:
         passes += (
@@ -228,7 +232,7 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     penalty = "; with the penalty against collapse" if fit.penalised else ""
     rows = [
         ("ended", fit.reason + penalty),
-        ("still to gain", f"{gap}; gradient norm {fit.gradient_norm:.1e} (0 at an optimum)"),
+        ("still to gain", f"{gap}; gradient norm {slope} (0 at an optimum)"),
         ("passes", passes),
         ("solver, engine", f"{fit.solver}, {fit.engine}"),
     ]
