@@ -7,9 +7,10 @@ import sys
 
 from rich.console import Console
 
-# In a process of its own, so that the peak is this fit's. ru_maxrss is in KiB on Linux.
+# In a process of its own, whose peak is set back just before the fit (Linux: ru_maxrss would carry
+# over the peak of the process that started it).
 PROGRAM = """
-import resource, sys, warnings
+import warnings
 import numpy as np
 warnings.simplefilter("ignore")
 import {module} as module
@@ -19,9 +20,14 @@ X = np.empty((n, d))
 for i in range(0, n, 10_000):
     X[i:i+10_000] = rng.normal(size=(10_000, d)) + 3 * rng.integers(K, size=(10_000, 1))
 small = module.GaussianMixture(K, random_state=0, max_iter=12).fit(X[:20_000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key))
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = status("VmRSS")
 model = module.GaussianMixture(K, random_state=0, max_iter=12).fit(X)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((status("VmHWM") - before) / 1024)
 """
 
 
