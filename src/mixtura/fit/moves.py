@@ -26,8 +26,9 @@ from mixtura.records import AnyArray, Array
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
-# Moves without gain, per component, before the mixture is left alone.
-PATIENCE = 3
+# Moves without gain, per component, before the mixture is left alone; fewer where independent
+# starts already agree on it.
+PATIENCE, AGREED = 3, 1
 # Candidates for removal: those whose loss is among this many smallest.
 LOSERS = 3
 
@@ -51,14 +52,15 @@ def improve(
     short_run: ShortRun,
     worth: Worth,
     rng: np.random.RandomState,
+    patience: int = PATIENCE,
 ) -> tuple[Climb, int]:
     """(a climb at least as good, moves accepted).
 
-    Ends when PATIENCE moves per component in a row have gained nothing.
+    Ends when `patience` moves per component in a row have gained nothing.
     """
     here, failures, accepted = _standing(maker, climb, worth(climb)), 0, 0
     K = here.resp.shape[1]
-    while failures < PATIENCE * K:
+    while failures < patience * K:
         try:
             trial = short_run(_proposal(maker, here, rng), TRIAL)
             value = worth(trial)

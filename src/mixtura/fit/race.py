@@ -16,7 +16,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
 from mixtura.fit.em import Climb, SweepLike, em
-from mixtura.fit.moves import improve
+from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture, MixtureParams
 
@@ -86,7 +86,8 @@ class Race:
             runners = [self._further_or_as_is(runner, steps) for runner in runners[:keep]]
         winner, *others = sorted(runners, key=_rank)
         if not self.maker.given and len(self.maker.base.weights) >= MOVES_FROM:
-            winner = self._moved(winner)
+            agreed = bool(others) and others[0].worth > winner.worth - GAIN
+            winner = self._moved(winner, AGREED if agreed else PATIENCE)
         return [winner, *others, *left]
 
     def short_run(self, params: MixtureParams, steps: int) -> Climb:
@@ -119,9 +120,11 @@ class Race:
         except FAILURES:
             return runner
 
-    def _moved(self, winner: Runner) -> Runner:
+    def _moved(self, winner: Runner, patience: int) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(self.maker, winner.climb, self.short_run, self.worth, self.rng)
+        climb, self.moves = improve(
+            self.maker, winner.climb, self.short_run, self.worth, self.rng, patience
+        )
         return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
 
 
