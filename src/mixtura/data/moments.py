@@ -33,6 +33,11 @@ class TableMoments:
     covariance: Array
     distinct: int = 0
 
+    @property
+    def flat(self) -> bool:
+        """Whether there are no more (distinct) rows than columns."""
+        return (self.distinct or self.rows) <= len(self.mean)
+
 
 def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
     """Weighted mean and (maximum likelihood) covariance, in two passes about the mean.

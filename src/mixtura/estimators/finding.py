@@ -63,7 +63,8 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
     form = task.structure.form
     moments = table_moments(rows.X, rows.sample_weight)
     sample = sample_rows(rows, task.n_components, rng)
-    moments = replace(moments, distinct=len(sample.X), covariance=_robust(sample, moments))
+    moments = replace(moments, distinct=len(sample.X))
+    moments = replace(moments, covariance=_robust(sample, moments))
     relative = table_prior(form, moments)
     assert relative.reference is not None
     if task.reg_covar is None:
@@ -96,7 +97,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
 
 def _robust(sample: Rows, moments: TableMoments) -> Array:
     """What counts as narrow and how far apart starts are must not hang on a few far rows."""
-    if moments.rows <= len(moments.mean) or sample.sample_weight is None:
+    if moments.flat or sample.sample_weight is None:
         return moments.covariance
     X = sample.X.astype(np.float64)
     return robust_covariance(X, sample.sample_weight, moments.mean, moments.covariance)

@@ -18,8 +18,9 @@ from mixtura.data.moments import NO_VARIANCE, TableMoments
 from mixtura.families.forms import Form
 from mixtura.records import Array
 
-# The variance given to such a direction, as a share of its columns' variances. Every component
-# gets the same, so it says nothing about the groups and cancels from the responsibilities.
+# The variance given to a direction without any, as a share of its columns' variances. Every
+# component gets the same, so it says nothing about the groups and cancels from their
+# responsibilities.
 HELD_SHARE = 1e-6
 # Below this share of the table's variance only rounding is left, however many rows a component has.
 NUMERIC_SPREAD = 1e-14
@@ -109,9 +110,9 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
     own whitened units all its rows are equally far apart: there S is the diagonal alone.
     """
     S = moments.covariance
-    if (moments.distinct or moments.rows) <= len(S):
+    if moments.flat:
         S = np.diag(np.diagonal(S))
-    held = held_directions(S, form.correlates)
+    held = held_directions(S, form)
     reference = S + held
     if form.correlates:
         pivots = np.diagonal(np.linalg.cholesky(reference))
@@ -130,15 +131,18 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
     )
 
 
-def held_directions(S: Array, correlates: bool) -> Array:
+def held_directions(S: Array, form: Form) -> Array:
     """The (d, d) matrix to add where S has no variance; all zeros for an ordinary table.
 
     A constant column has no scale of its own: it is held at HELD_SHARE squared units. A linear
-    dependence between columns is held at HELD_SHARE of their variances.
+    dependence between columns is held at HELD_SHARE of their variances. A form with one variance
+    for all columns needs no help while any of them varies.
     """
+    if np.ndim(form.restrict(S)) == 0 and np.any(np.diagonal(S)):
+        return np.zeros_like(S)
     variance = np.diagonal(S)
     constant = variance <= 0
-    if not correlates:
+    if not form.correlates:
         return np.diag(np.where(constant, HELD_SHARE, 0.0))
     unit = np.where(constant, 1.0, np.sqrt(variance))
     values, vectors = np.linalg.eigh(S / np.outer(unit, unit))
