@@ -10,14 +10,17 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import table_prior
-from mixtura.fit.em import Climb, em
+from mixtura.fit.climb import Climb
+from mixtura.fit.em import em
 from mixtura.fit.moves import improve
 from mixtura.fit.race import RACE
 from mixtura.fit.search import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 
 
 def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:

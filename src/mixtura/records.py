@@ -71,3 +71,31 @@ def difference(after: Params, before: Params) -> dict[str, Array]:
     """The step from `before` to `after`, by name."""
     old = before.arrays()
     return {name: value - old[name] for name, value in after.arrays().items()}
+
+
+class Chart(ABC):
+    """Free coordinates around one point of a model: every vector of `size` real numbers is a model.
+
+    The origin is that point, and there the information of the complete data, per unit of weight,
+    is the identity. So coordinates have no units, EM's step is the gradient to first order, and
+    the Hessian's eigenvalues say what share of the complete information the data really hold.
+    """
+
+    size: int
+
+    @abstractmethod
+    def params(self, free: Array) -> Any:
+        """The parameters at these coordinates."""
+
+    @abstractmethod
+    def coordinates(self, params: Any) -> Array:
+        """Where `params` lie; the inverse of `params`."""
+
+    @abstractmethod
+    def gradient(self, summary: Summary, params: Any) -> Array:
+        """The objective's gradient in these coordinates at `params`, whose summary is given."""
+
+    @property
+    @abstractmethod
+    def radius(self) -> Array:
+        """How far each coordinate may go before a chart around a nearer point is called for."""

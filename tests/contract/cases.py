@@ -10,9 +10,11 @@ import numpy as np
 
 from mixtura.data.moments import table_moments
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
 

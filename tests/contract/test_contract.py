@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mixtura.data.rows import Rows
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep
-from mixtura.fit.em import directional, em
+from mixtura.fit.climb import directional
+from mixtura.fit.em import em
 from mixtura.models.mixture import normalise
 from mixtura.records import Summary, inner
 

@@ -12,10 +12,12 @@ from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
 from mixtura.fit.em import em
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = json.loads((DATA / "mclust_fixed_start_iris.json").read_text())["models"]

@@ -30,7 +30,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mixtura.fit.em import Climb
+    from mixtura.fit.climb import Climb
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # Work shorter than this shows no progress.

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from mixtura.data.rows import Rows
 from mixtura.models.base import Model
-from mixtura.records import AnyArray, Params, Summary
+from mixtura.records import AnyArray, Array, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
 # judged less often, and an engine may run the steps without coming back to the interpreter.
 _SMALL_TABLE = 1 << 15
 _STRIDE = 8
+
+
+# What `folded` sums: (rows of a chunk, their weights or None, where they stand) -> summary.
+Step = Callable[[AnyArray, Array | None, slice], Summary]
 
 
 class Sweep(ABC):
@@ -32,6 +37,17 @@ class Sweep(ABC):
     @abstractmethod
     def __call__(self, params: Any) -> Summary:
         """The summary of all rows at `params`."""
+
+    @abstractmethod
+    def folded(self, step: Step) -> Summary:
+        """The sum over chunks of step(rows, weights or None, where) -> Summary, in chunk order.
+
+        For what is not a plain E-step: the step sees the rows, so no kernel runs.
+        """
+
+    @abstractmethod
+    def over(self, rows: Rows) -> Sweep:
+        """A sweep of the same engine and model over other rows."""
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int

@@ -13,12 +13,15 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.engines import native
-from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
-from mixtura.engines.threads import ordered_map
+from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
+from mixtura.engines.local import added, chunk_rows
+from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.covariance import STRUCTURES
-from mixtura.families.gaussian import Gaussian, GaussianStatistics, gaussian_params_from_root
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Summary
 
 # Rows a thread takes at a time: enough to hide the call, few enough to share out evenly.
@@ -40,7 +43,7 @@ class CompiledSweep(Sweep):
     def __init__(self, model: Mixture, rows: Rows) -> None:
         assert isinstance(model.family, Gaussian)
         super().__init__(rows)
-        self.family = model.family
+        self.model, self.family = model, model.family
         self.form = model.family.form
         # The kernel's own M-step is that of the table's structures, whoever shares their forms.
         self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
@@ -67,11 +70,17 @@ class CompiledSweep(Sweep):
         if len(self.slices) == 1:
             total = self.part(self.slices[0], params)
         else:
-            parts = ordered_map(lambda rows: self.part(rows, params), self.slices)
-            total = next(parts)
-            for part in parts:
-                total = total + part
+            total = added(ordered_map(lambda rows: self.part(rows, params), self.slices))
         return Summary(total.loglik, self.total_weight, total.components)
+
+    def folded(self, step: Step) -> Summary:
+        self.passes += 1
+        slices = chunk_slices(len(self.rows.X), chunk_rows(self.rows.X.shape[1]))
+        with single_blas:
+            return folded_in_pool(self.rows, slices, step)
+
+    def over(self, rows: Rows) -> CompiledSweep:
+        return type(self)(self.model, rows)
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int

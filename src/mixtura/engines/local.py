@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines.base import RowOutputs, Sweep, chunk_slices
+from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture, normalise
-from mixtura.records import AnyArray, Summary
+from mixtura.records import AnyArray, Array, Summary
 
 # Residuals of one chunk stay in the second-level cache: 64 Ki numbers are half a megabyte.
 _CHUNK_NUMBERS = 1 << 16
@@ -31,18 +34,27 @@ class LocalSweep(Sweep):
         self.model = model
         self.slices = chunk_slices(len(rows.X), chunk_rows(rows.X.shape[1]))
 
-    def part(self, rows: slice, params: Any) -> Summary:
-        """The summary of one chunk."""
-        x = np.asarray(self.rows.X[rows], dtype=np.float64)
-        w = None if self.rows.sample_weight is None else self.rows.sample_weight[rows]
-        return self.model.e_step(x, w, params)
-
     def __call__(self, params: Any) -> Summary:
+        return self.folded(lambda x, w, _: self.model.e_step(x, w, params))
+
+    def folded(self, step: Step) -> Summary:
         self.passes += 1
-        total = self.part(self.slices[0], params)
-        for rows in self.slices[1:]:
-            total = total + self.part(rows, params)
-        return total
+        parts = (step(*chunk(self.rows, where), where) for where in self.slices)
+        return added(parts)
+
+    def over(self, rows: Rows) -> LocalSweep:
+        return type(self)(self.model, rows)
+
+
+def chunk(rows: Rows, where: slice) -> tuple[AnyArray, Array | None]:
+    """Some of the rows in float64, and their weights."""
+    w = None if rows.sample_weight is None else rows.sample_weight[where]
+    return np.asarray(rows.X[where], dtype=np.float64), w
+
+
+def added(parts: Iterable[Summary]) -> Summary:
+    """The sum, in order."""
+    return reduce(operator.add, parts)
 
 
 def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from mixtura.engines.base import RowOutputs, chunk_slices
-from mixtura.engines.local import LocalSweep, chunk_rows, fill_chunk
+from mixtura.data.rows import Rows
+from mixtura.engines.base import RowOutputs, Step, chunk_slices
+from mixtura.engines.local import LocalSweep, added, chunk, chunk_rows, fill_chunk
 from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray, Summary
 
@@ -117,7 +118,7 @@ class _SingleBlas:
                 self._limited = False
 
 
-_single_blas = _SingleBlas()
+single_blas = _SingleBlas()
 
 
 def _after_fork() -> None:
@@ -126,7 +127,7 @@ def _after_fork() -> None:
     global _pool, _pool_lock
     _pool, _pool_lock = None, threading.Lock()
     _here.is_worker = False
-    _single_blas.after_fork()
+    single_blas.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
@@ -138,16 +139,17 @@ class ThreadsSweep(LocalSweep):
 
     engine = "threads"
 
-    def __call__(self, params: Any) -> Summary:
+    def folded(self, step: Step) -> Summary:
         if len(self.slices) == 1:
-            return super().__call__(params)
+            return super().folded(step)
         self.passes += 1
-        with _single_blas:
-            parts = ordered_map(lambda rows: self.part(rows, params), self.slices)
-            total = next(parts)
-            for part in parts:
-                total = total + part
-            return total
+        with single_blas:
+            return folded_in_pool(self.rows, self.slices, step)
+
+
+def folded_in_pool(rows: Rows, slices: list[slice], step: Step) -> Summary:
+    """The sum of `step` over the slices, several at a time, added in order."""
+    return added(ordered_map(lambda where: step(*chunk(rows, where), where), slices))
 
 
 def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
@@ -156,5 +158,5 @@ def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
     def run(rows: slice) -> None:
         fill_chunk(model, np.asarray(X[rows], dtype=np.float64), params, out.part(rows))
 
-    with _single_blas:
+    with single_blas:
         deque(ordered_map(run, chunk_slices(len(X), chunk_rows(X.shape[1]))), maxlen=0)

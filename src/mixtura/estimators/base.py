@@ -18,7 +18,8 @@ from mixtura.engines.choose import fill, resolve
 from mixtura.estimators.document import to_document
 from mixtura.families.covariance import structure
 from mixtura.fit.result import Fit
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView

@@ -13,14 +13,16 @@ from mixtura.data.moments import TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.covariance import Structure
-from mixtura.families.gaussian import Gaussian, gaussian_params
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
-from mixtura.fit.em import Climb
+from mixtura.fit.climb import Climb
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
 from mixtura.fit.solvers import SOLVERS, resolve_solver
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
 

@@ -20,12 +20,14 @@ from mixtura.estimators.finding import Found, Task, complaints, find
 from mixtura.estimators.listening import Verbose
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.forms import Form
-from mixtura.families.gaussian import Gaussian, gaussian_params, gaussian_params_from_whiten
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
 from mixtura.fit.search import Listener
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from mixtura.fit.em import Climb
+from mixtura.fit.climb import Climb
 
 
 class Verbose:

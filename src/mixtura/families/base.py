@@ -62,6 +62,26 @@ class Family(ABC):
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
 
+    def obstacle(self, prior: Any) -> str:
+        """Why there are no free coordinates under this prior; empty where there are."""
+        return f"{type(self).__name__} has no free coordinates"
+
+    def chart(self, params: Any, weights: Array) -> Any:
+        """Free coordinates around `params` for components with these shares of the rows.
+
+        An object with `size`, `radius`, `params`, `coordinates` and `gradient(stats, params,
+        prior)` as in `records.Chart`.
+        """
+        raise NotImplementedError(self.obstacle(None))
+
+    @abstractmethod
+    def refuse_collapse(self, params: Any, counts: Array, prior: Any) -> None:
+        """Raise Collapse where a component is about to reach a singularity of the likelihood."""
+
+    @abstractmethod
+    def transported(self, stats: Any, before: Any, after: Any) -> Any:
+        """Statistics taken at the parameters `before` as if taken at `after` (re-centred)."""
+
     @abstractmethod
     def sample(self, labels: AnyArray, params: Any, rng: np.random.RandomState) -> Array:
         """One row drawn from each labelled component, shape (len(labels), d)."""

@@ -107,6 +107,32 @@ class Form(ABC):
     def identity(self, d: int) -> Array:
         """What adding a unit variance to every column adds to one component."""
 
+    @abstractmethod
+    def logarithms(self, root: Array) -> Array:
+        """A root as free numbers, 0 for the identity: one line per distinct matrix."""
+
+    @abstractmethod
+    def exponentials(self, free: Array) -> Array:
+        """The inverse of `logarithms`."""
+
+    @abstractmethod
+    def information(self, d: int) -> Array:
+        """What one row of known label tells of each free number at the identity, per line."""
+
+    @abstractmethod
+    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+        """Gradient of the expected log-likelihood in the free numbers of `root`.
+
+        second is in the whitened units of the point where `root` stands, rows (K,) or (1,).
+        """
+
+    @abstractmethod
+    def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
+        """Second moments in other whitened units, y' = inner y + shift_k.
+
+        stats are (counts, first, second) in the old units; shift is (K, d).
+        """
+
     def repeat(self, single: Array, K: int) -> Array:
         """K components with the same covariance, given in this form for one component."""
         d = len(single) if single.ndim else 1

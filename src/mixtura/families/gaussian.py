@@ -3,81 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
+from mixtura.families.chart import GaussianChart, gaussian_chart
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
+from mixtura.families.gaussian_records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params,
+    gaussian_params_from_root,
+)
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
-from mixtura.records import AnyArray, Array, Params, Statistics
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Real
 
-LOG_2PI = float(np.log(2 * np.pi))
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
 # The width that all components get, as a share of the table's covariance, when all are narrow.
 ORDINARY_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class GaussianStatistics(Statistics):
-    """Sums about the current means, in whitened units y = L_k^-1 (x - m_k).
-
-    counts (K,)    sum_i r_ik
-    first  (K, d)  sum_i r_ik y_ik
-    second         sum_i r_ik y_ik y_ik' in the form's shape
-    """
-
-    counts: Array
-    first: Array
-    second: Array
-
-
-@dataclass(frozen=True)
-class GaussianParams(Params):
-    """means (K, d) and covariances in the form's shape; positive definite by construction.
-
-    root is the lower Cholesky factor (or standard deviation), whiten its inverse, log_norm (K,)
-    the logarithm of each density at its mean. They are derived: build with `gaussian_params`.
-    """
-
-    means: Array
-    covariances: Array
-    root: Array = field(repr=False)
-    whiten: Array = field(repr=False)
-    log_norm: Array = field(repr=False)
-
-    def arrays(self) -> dict[str, Array]:
-        return {"means": self.means, "covariances": self.covariances}
-
-
-def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:
-    """Factorise once; raises IllDefined naming a component without a positive definite matrix."""
-    root, whiten = form.factorise(covariances)
-    return _assembled(means, covariances, root, whiten, form)
-
-
-def gaussian_params_from_root(means: Array, root: Array, form: Form) -> GaussianParams:
-    """The same from the lower Cholesky factors (or standard deviations)."""
-    return _assembled(means, form.square(root), root, form.invert_root(root), form)
-
-
-def gaussian_params_from_whiten(means: Array, whiten: Array, form: Form) -> GaussianParams:
-    """The same from the inverse roots, as scikit-learn's `precisions_cholesky_` stores them."""
-    root = form.invert_root(whiten)
-    return _assembled(means, form.square(root), root, whiten, form)
-
-
-def _assembled(
-    means: Array, covariances: Array, root: Array, whiten: Array, form: Form
-) -> GaussianParams:
-    K, d = means.shape
-    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
-    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
 
 
 @dataclass(frozen=True)
@@ -186,6 +135,26 @@ class Gaussian(Family):
 
     def counts(self, stats: GaussianStatistics) -> Array:
         return stats.counts
+
+    def obstacle(self, prior: CovariancePrior) -> str:
+        if np.any(prior.absolute):
+            return "with a reg_covar above 0 EM does not maximise the likelihood"
+        if np.any(prior.held):
+            return "a column has no variance of its own, which only EM's steps can hold"
+        return ""
+
+    def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
+        return gaussian_chart(self.form, params, weights)
+
+    def transported(
+        self, stats: GaussianStatistics, before: GaussianParams, after: GaussianParams
+    ) -> GaussianStatistics:
+        form = self.form
+        inner = form.compose(after.whiten, before.root)
+        shift = form.move(after.whiten, before.means - after.means)
+        first = form.move(inner, stats.first) + stats.counts[:, None] * shift
+        second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
+        return GaussianStatistics(stats.counts, first, second)
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -76,6 +78,24 @@ class Full(Form):
     def identity(self, d: int) -> Array:
         return np.eye(d)
 
+    def logarithms(self, root: Array) -> Array:
+        return _logarithms(root)
+
+    def exponentials(self, free: Array) -> Array:
+        return _exponentials(free)
+
+    def information(self, d: int) -> Array:
+        return _information(d)
+
+    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+        return _slope(root, rows, second)
+
+    def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
+        counts, first, second = stats
+        cross = self.move(inner, first)[:, :, None] * shift[:, None, :]
+        moved = inner @ second @ np.swapaxes(inner, 1, 2) + cross + np.swapaxes(cross, 1, 2)
+        return np.asarray(moved + counts[:, None, None] * (shift[:, :, None] * shift[:, None, :]))
+
 
 class Tied(Form):
     """One matrix for all components, (d, d)."""
@@ -139,6 +159,51 @@ class Tied(Form):
 
     def identity(self, d: int) -> Array:
         return np.eye(d)
+
+    def logarithms(self, root: Array) -> Array:
+        return _logarithms(root[None])
+
+    def exponentials(self, free: Array) -> Array:
+        return np.asarray(_exponentials(free)[0])
+
+    def information(self, d: int) -> Array:
+        return _information(d)
+
+    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+        return _slope(root[None], rows.sum(keepdims=True), second[None])
+
+    def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
+        counts, first, second = stats
+        cross = self.move(inner, first).T @ shift
+        return np.asarray(inner @ second @ inner.T + cross + cross.T + (shift.T * counts) @ shift)
+
+
+def _logarithms(root: Array) -> Array:
+    """Lower triangles, row by row, with logarithms on the diagonal: (K, d (d + 1) / 2)."""
+    diagonal = np.arange(root.shape[-1])
+    free = root.copy()
+    free[:, diagonal, diagonal] = np.log(free[:, diagonal, diagonal])
+    return np.asarray(free[(slice(None), *np.tril_indices(root.shape[-1]))])
+
+
+def _exponentials(free: Array) -> Array:
+    d = (math.isqrt(8 * free.shape[1] + 1) - 1) // 2
+    root, diagonal = np.zeros((len(free), d, d)), np.arange(d)
+    root[(slice(None), *np.tril_indices(d))] = free
+    root[:, diagonal, diagonal] = np.exp(root[:, diagonal, diagonal])
+    return root
+
+
+def _information(d: int) -> Array:
+    return np.asarray((1.0 + np.eye(d))[np.tril_indices(d)])
+
+
+def _slope(root: Array, rows: Array, second: Array) -> Array:
+    d, diagonal = root.shape[-1], np.arange(root.shape[-1])
+    inverse = np.stack([_inverse_lower(r) for r in root])
+    pulled = np.swapaxes(inverse, 1, 2) @ (second - rows[:, None, None] * np.eye(d))
+    pulled[:, diagonal, diagonal] *= root[:, diagonal, diagonal]
+    return np.asarray(pulled[(slice(None), *np.tril_indices(d))])
 
 
 def _inverse_lower(root: Array) -> Array:

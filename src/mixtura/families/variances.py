@@ -76,6 +76,23 @@ class Diagonal(Form):
     def pulled(self, whiten: Array, first: Array) -> Array:
         return whiten * first
 
+    def logarithms(self, root: Array) -> Array:
+        return np.log(root)
+
+    def exponentials(self, free: Array) -> Array:
+        return np.exp(free)
+
+    def information(self, d: int) -> Array:
+        return np.full(d, 2.0)
+
+    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+        return second - rows[:, None]
+
+    def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
+        counts, first, second = stats
+        moved = inner**2 * second + 2.0 * inner * first * shift
+        return np.asarray(moved + counts[:, None] * shift**2)
+
 
 class Spherical(Form):
     """One variance per component, (K,)."""
@@ -143,6 +160,23 @@ class Spherical(Form):
 
     def identity(self, d: int) -> Array:
         return np.asarray(1.0)
+
+    def logarithms(self, root: Array) -> Array:
+        return np.log(root)[:, None]
+
+    def exponentials(self, free: Array) -> Array:
+        return np.asarray(np.exp(free)[:, 0])
+
+    def information(self, d: int) -> Array:
+        return np.full(1, 2.0 * d)
+
+    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+        return np.asarray((second - d * rows)[:, None])
+
+    def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
+        counts, first, second = stats
+        moved = inner**2 * second + 2.0 * inner * np.sum(first * shift, axis=1)
+        return np.asarray(moved + counts * np.sum(shift**2, axis=1))
 
     def frames(self, covariance: Array) -> list[Array]:
         return [np.eye(len(covariance)) / np.sqrt(np.trace(covariance) / len(covariance))]

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fit.em import Climb
+from mixtura.fit.climb import Climb
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture, MixtureParams, normalise
+from mixtura.models.mixture import Mixture, normalise
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 
 # EM steps of a trial, and of its second chance when it came within NEAR nats per row.

@@ -15,10 +15,12 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
-from mixtura.fit.em import Climb, SweepLike, em
+from mixtura.fit.climb import Climb, SweepLike
+from mixtura.fit.em import em
 from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 
 # How each start is made and in which frame. The first is scikit-learn's default start.
 RACE: tuple[tuple[str, int], ...] = (

@@ -14,12 +14,13 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES, FitError
-from mixtura.fit.em import Climb, em
+from mixtura.fit.climb import Climb, Solver
+from mixtura.fit.em import em
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
 from mixtura.fit.result import Floored, StartReport
-from mixtura.fit.solvers import Solver
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10

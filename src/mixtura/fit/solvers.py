@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from mixtura.fit.anderson import anderson
+from mixtura.fit.climb import Solver
+from mixtura.fit.em import em
+from mixtura.fit.lbfgs import lbfgs
+from mixtura.fit.squarem import squarem
 
-from mixtura.fit.em import Climb, OnStep, SweepLike, em
-from mixtura.models.base import Model
-
-
-class Solver(Protocol):
-    """Climbs from given parameters to a stationary point of the objective; see `em`."""
-
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-    ) -> Climb: ...
-
-
-SOLVERS: dict[str, Solver] = {"em": em}
+SOLVERS: dict[str, Solver] = {
+    "em": em,
+    "squarem": squarem,
+    "anderson": anderson,
+    "lbfgs": lbfgs,
+}
 
 
 def resolve_solver(name: str) -> str:

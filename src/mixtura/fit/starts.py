@@ -15,7 +15,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.rows import Rows
-from mixtura.models.mixture import Mixture, MixtureParams
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 
 # (standardised rows (n, d), weights (n,), K, random state) -> responsibilities (n, K)

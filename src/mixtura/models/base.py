@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from mixtura.records import AnyArray, Array, Params, Summary
+from mixtura.records import AnyArray, Array, Chart, Params, Summary
 
 
 class Model(ABC):
@@ -56,3 +56,19 @@ class Model(ABC):
     @abstractmethod
     def monotone(self) -> bool:
         """Whether an M-step is guaranteed never to lower the objective."""
+
+    def obstacle(self) -> str:
+        """Why there is no chart for this model; empty where there is one."""
+        return f"{type(self).__name__} has no free coordinates"
+
+    def chart(self, params: Any) -> Chart:
+        """Free coordinates around `params`; ask `obstacle` first."""
+        raise NotImplementedError(self.obstacle())
+
+    @abstractmethod
+    def refuse_collapse(self, summary: Summary, params: Any) -> None:
+        """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
+
+    def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
+        """A summary taken at `before` as if taken at `after`, so that summaries can be averaged."""
+        raise NotImplementedError(f"{type(self).__name__} cannot re-centre its statistics")

@@ -10,27 +10,12 @@ import numpy as np
 
 from mixtura.families.base import Family
 from mixtura.models.base import Model
-from mixtura.records import AnyArray, Array, Params, Summary
+from mixtura.models.chart import MixtureChart, mixture_chart
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import AnyArray, Array, Summary
 
 # Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 _START_ROWS = 2048
-
-
-@dataclass(frozen=True)
-class MixtureParams(Params):
-    """weights (K,) on the simplex, components the family's parameters."""
-
-    weights: Array
-    components: Any
-
-    def arrays(self) -> dict[str, Array]:
-        return {"weights": self.weights, **self.components.arrays()}
-
-    @property
-    def log_weights(self) -> Array:
-        """log P(k), -inf for a component without weight."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.weights)
 
 
 @dataclass(frozen=True)
@@ -122,6 +107,21 @@ class Mixture(Model):
             "weights": weights,
             **self.family.score(summary.components, params.components, self.prior),
         }
+
+    def obstacle(self) -> str:
+        return self.family.obstacle(self.prior)
+
+    def chart(self, params: MixtureParams) -> MixtureChart:
+        return mixture_chart(self.family, self.prior, params)
+
+    def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
+        self.family.refuse_collapse(
+            params.components, self.family.counts(summary.components), self.prior
+        )
+
+    def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
+        stats = self.family.transported(summary.components, before.components, after.components)
+        return replace(summary, components=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
         return self.family.log_prior(params.components, self.prior)

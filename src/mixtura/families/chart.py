@@ -1,0 +1,95 @@
+"""Free coordinates for K Gaussians: means and log-Cholesky factors in a point's whitened units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixtura.families.forms import Form
+from mixtura.families.gaussian_records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
+from mixtura.families.prior import CovariancePrior
+from mixtura.records import Array
+
+# A component with less than this share of the rows is scaled as if it had it.
+LEAST_SHARE = 1e-8
+# How far from the chart's point its units are trusted: means in standard deviations, roots in
+# logarithms (and, off the diagonal, in correlations of that size).
+MEAN_RADIUS, ROOT_RADIUS = 10.0, 3.0
+
+
+@dataclass(frozen=True)
+class GaussianChart:
+    """m_k = m0_k + L0_k u_k and L_k = L0_k C_k, C_k lower triangular with logs on its diagonal.
+
+    Each number is multiplied by the root of its complete-data information at the centre: pi_k for
+    means and off-diagonals, 2 pi_k for log-diagonals (2 d pi_k for a spherical one), where pi_k is
+    the component's share; a shared root has all rows. Coordinates are means first, then roots.
+
+    The gradients are those of the expected log-likelihood (Fisher's identity): with y in the
+    whitened units of the current point, C'^-1 sum r y for u and C'^-1 (sum r y y' - n I) for C.
+    """
+
+    form: Form
+    centre: GaussianParams
+    mean_scale: Array
+    root_scale: Array
+
+    @property
+    def size(self) -> int:
+        """How many free numbers there are."""
+        return int(self.centre.means.size + self.root_scale.size)
+
+    @property
+    def radius(self) -> Array:
+        """Half the width of the box around the centre."""
+        means = np.broadcast_to(MEAN_RADIUS * self.mean_scale, self.centre.means.shape)
+        return np.concatenate([means.ravel(), (ROOT_RADIUS * self.root_scale).ravel()])
+
+    def params(self, free: Array) -> GaussianParams:
+        """The parameters at these coordinates."""
+        cut = self.centre.means.size
+        shift = free[:cut].reshape(self.centre.means.shape) / self.mean_scale
+        inner = self.form.exponentials(free[cut:].reshape(self.root_scale.shape) / self.root_scale)
+        means = self.centre.means + self.form.move(self.centre.root, shift)
+        root = self.form.compose(self.centre.root, inner)
+        return gaussian_params_from_root(means, root, self.form)
+
+    def coordinates(self, params: GaussianParams) -> Array:
+        """Where `params` lie."""
+        shift = self.form.move(self.centre.whiten, params.means - self.centre.means)
+        free = self.form.logarithms(self._inner(params))
+        return np.concatenate([(shift * self.mean_scale).ravel(), (free * self.root_scale).ravel()])
+
+    def gradient(
+        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
+    ) -> Array:
+        """The gradient at `params` of the expected log-likelihood plus log-prior."""
+        form, d = self.form, params.means.shape[1]
+        inner, counts, second = self._inner(params), stats.counts, stats.second
+        if form.shared:
+            counts = counts.sum(keepdims=True)
+        if prior.strength > 0:
+            counts = counts + 2 * prior.strength
+            target = form.whitened(params.whiten, prior.target)
+            second = second + 2 * prior.strength * form.as_second(target, d)
+        means = form.pulled(form.invert_root(inner), stats.first) / self.mean_scale
+        roots = form.slope(inner, counts, second, d) / self.root_scale
+        return np.concatenate([means.ravel(), roots.ravel()])
+
+    def _inner(self, params: GaussianParams) -> Array:
+        return self.form.compose(self.centre.whiten, params.root)
+
+
+def gaussian_chart(form: Form, params: GaussianParams, weights: Array) -> GaussianChart:
+    """The chart around `params` for components with these shares of the rows (K,)."""
+    share = np.maximum(weights, LEAST_SHARE)
+    rows = np.ones(1) if form.shared else share
+    information = form.information(params.means.shape[1])
+    return GaussianChart(
+        form, params, np.sqrt(share)[:, None], np.sqrt(rows[:, None] * information)
+    )

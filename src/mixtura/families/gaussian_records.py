@@ -1,0 +1,69 @@
+"""The Gaussian family's records: parameters with their factors, statistics about current means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mixtura.families.forms import Form
+from mixtura.records import Array, Params, Statistics
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class GaussianStatistics(Statistics):
+    """Sums about the current means, in whitened units y = L_k^-1 (x - m_k).
+
+    counts (K,)    sum_i r_ik
+    first  (K, d)  sum_i r_ik y_ik
+    second         sum_i r_ik y_ik y_ik' in the form's shape
+    """
+
+    counts: Array
+    first: Array
+    second: Array
+
+
+@dataclass(frozen=True)
+class GaussianParams(Params):
+    """means (K, d) and covariances in the form's shape; positive definite by construction.
+
+    root is the lower Cholesky factor (or standard deviation), whiten its inverse, log_norm (K,)
+    the logarithm of each density at its mean. They are derived: build with `gaussian_params`.
+    """
+
+    means: Array
+    covariances: Array
+    root: Array = field(repr=False)
+    whiten: Array = field(repr=False)
+    log_norm: Array = field(repr=False)
+
+    def arrays(self) -> dict[str, Array]:
+        return {"means": self.means, "covariances": self.covariances}
+
+
+def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:
+    """Factorise once; raises IllDefined naming a component without a positive definite matrix."""
+    root, whiten = form.factorise(covariances)
+    return _assembled(means, covariances, root, whiten, form)
+
+
+def gaussian_params_from_root(means: Array, root: Array, form: Form) -> GaussianParams:
+    """The same from the lower Cholesky factors (or standard deviations)."""
+    return _assembled(means, form.square(root), root, form.invert_root(root), form)
+
+
+def gaussian_params_from_whiten(means: Array, whiten: Array, form: Form) -> GaussianParams:
+    """The same from the inverse roots, as scikit-learn's `precisions_cholesky_` stores them."""
+    root = form.invert_root(whiten)
+    return _assembled(means, form.square(root), root, whiten, form)
+
+
+def _assembled(
+    means: Array, covariances: Array, root: Array, whiten: Array, form: Form
+) -> GaussianParams:
+    K, d = means.shape
+    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
+    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())

@@ -1,0 +1,160 @@
+"""Restarted, damped Anderson acceleration of EM with a monotone safeguard (DAAREM).
+
+Henderson & Varadhan (2019), Journal of Computational and Graphical Statistics 28: the next point
+is the combination of the last few whose EM steps would cancel, damped by a ridge that relaxes as
+steps are accepted, restarted every few steps, and replaced by EM's step where the likelihood
+would fall. Coordinates are those of a chart renewed at every restart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mixtura.fit.charted import Charted
+from mixtura.fit.climb import (
+    Climb,
+    OnStep,
+    SweepLike,
+    finish,
+    joined,
+    objective_at,
+    why_converged,
+)
+from mixtura.fit.convergence import Ascent
+from mixtura.fit.squarem import sound
+from mixtura.models.base import Model
+from mixtura.records import Array
+
+# The most steps combined, and the constants of the damping in the source.
+ORDER = 10
+KAPPA, ALPHA = 25.0, 1.2
+# How often Newton's method refines the ridge, and to what relative accuracy.
+RIDGE_STEPS, RIDGE_ACCURACY = 10, 0.05
+
+
+def anderson(
+    model: Model,
+    sweep: SweepLike,
+    params: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    history: Iterable[float] = (),
+    on_step: OnStep | None = None,
+) -> Climb:
+    """Climb from `params` by at most `max_iter` steps of one pass or two; see `climb.Solver`.
+
+    Monotone. It looks for a point that EM leaves alone, and saddles are such points too: started
+    far from an optimum it may end lower than EM would (`solver="auto"` starts it near one).
+    """
+    summary = sweep(params)
+    value = objective_at(model, summary, params)
+    earlier = joined(history, value, summary.weight)
+    ascent = Ascent(summary.weight, model.monotone, earlier)
+    ascent.add(value)
+    logliks, reason, gap = [summary.loglik], None, math.inf
+    here = Charted.around(model, sweep, params, summary)
+    point, trail, accepted = here.centre, Trail(), 0.0
+    before_cycle = point.value
+    while reason is None and len(logliks) <= max_iter:
+        target = model.m_step(point.summary, point.params)
+        residual = here.chart.coordinates(target) - point.free
+        trail.add(point.free, residual)
+        damping = 1.0 / (1.0 + ALPHA ** (KAPPA - accepted))
+        leap = None
+        if trail.steps:
+            free, gap = trail.proposal(damping)
+            leap = here.at(free)
+        if leap is not None and leap.value >= point.value and sound(model, leap):
+            point, accepted = leap, accepted + 1
+        else:
+            nxt = here.at(here.chart.coordinates(target))
+            if nxt is None:
+                here = Charted.around(model, sweep, target, sweep(target))
+                nxt, trail = here.centre, Trail()
+            point = nxt
+        ascent.add(point.value)
+        logliks.append(point.summary.loglik)
+        if on_step is not None:
+            on_step(len(logliks) - 1, ascent.gain)
+        gap = max(gap, ascent.rounding)
+        if tol > 0 and gap <= max(tol, ascent.rounding):
+            reason = why_converged(ascent, gap, tol)
+        if trail.full(ORDER):
+            if point.value < before_cycle:
+                accepted = max(accepted - ORDER, -2 * KAPPA)
+            before_cycle = point.value
+            here = Charted.around(model, sweep, point.params, point.summary)
+            point, trail = here.centre, Trail()
+    return finish(
+        model,
+        point.params,
+        point.summary,
+        logliks=logliks,
+        earlier=earlier,
+        reason=reason,
+        max_iter=max_iter,
+        gap=gap,
+        ran="anderson",
+    )
+
+
+class Trail:
+    """The points of one cycle and EM's step from each."""
+
+    def __init__(self) -> None:
+        self.steps: list[Array] = []
+        self.changes: list[Array] = []
+        self._last: tuple[Array, Array] | None = None
+
+    def add(self, free: Array, residual: Array) -> None:
+        """The next point, and EM's step there."""
+        if self._last is not None:
+            self.steps.append(free - self._last[0])
+            self.changes.append(residual - self._last[1])
+        self._last = free, residual
+
+    def full(self, order: int) -> bool:
+        """Whether the cycle is over."""
+        return len(self.steps) >= order
+
+    def proposal(self, damping: float) -> tuple[Array, float]:
+        """(the point whose EM step should vanish, the gain estimated to be left)."""
+        assert self._last is not None
+        free, f = self._last
+        dX, dF = np.column_stack(self.steps), np.column_stack(self.changes)
+        U, s, Vt = np.linalg.svd(dF, full_matrices=False)
+        usable = s > 1e-12 * s[0]
+        b = (U.T @ f)[usable]
+        s, Vt = s[usable], Vt[usable]
+        ridge = _ridge(b, s, damping)
+        g = Vt.T @ (s * b / (s * s + ridge))
+        # -dF g is the part of f explained, along which the full step is dX g.
+        newton = f - (dX + dF) @ (Vt.T @ (b / s))
+        return free + f - (dX + dF) @ g, 0.5 * abs(float(f @ newton))
+
+
+def _ridge(b: Array, s: Array, damping: float) -> float:
+    """lambda such that |g_lambda|^2 = damping |g_0|^2, by Newton on its logarithm's inverse."""
+    goal = damping * float(np.sum((b / s) ** 2))
+    low, high = 0.0, float(s[0] ** 2) * 1e6
+    ridge = 0.0
+    if damping >= 1.0 or goal <= 0:
+        return 0.0
+    ridge = float(s[-1] ** 2)
+    for _ in range(RIDGE_STEPS):
+        terms = s * b / (s * s + ridge)
+        size = float(terms @ terms)
+        if abs(size - goal) <= RIDGE_ACCURACY * goal:
+            break
+        low, high = (ridge, high) if size > goal else (low, ridge)
+        slope = -2.0 * float(np.sum(terms * terms / (s * s + ridge)))
+        # Newton on 1/sqrt(size), which is nearly linear in lambda (More & Sorensen).
+        ridge += 2.0 * size / slope * (1.0 - np.sqrt(size / goal))
+        if not low < ridge < high:
+            ridge = 0.5 * (low + high) if low == 0.0 else float(np.sqrt(low * high))
+    return ridge

@@ -1,0 +1,69 @@
+"""The objective in free coordinates: what an optimiser that knows nothing of mixtures sees."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mixtura.fit.climb import SweepLike, objective_at
+from mixtura.models.base import Model
+from mixtura.records import Array, Chart, Summary
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters with all that one pass over the rows tells of them.
+
+    free are the coordinates, value the objective (in total), gradient its slope per row.
+    """
+
+    free: Array
+    params: Any
+    summary: Summary
+    value: float
+    gradient: Array
+
+
+@dataclass
+class Charted:
+    """The objective in the chart around `centre`; every new point costs one pass."""
+
+    model: Model
+    sweep: SweepLike
+    chart: Chart
+    centre: Point
+    met: dict[bytes, Point] = field(default_factory=dict)
+
+    @classmethod
+    def around(cls, model: Model, sweep: SweepLike, params: Any, summary: Summary) -> Charted:
+        """A new chart; `summary` is that of `params`, so no pass is spent."""
+        chart = model.chart(params)
+        gradient = chart.gradient(summary, params) / summary.weight
+        value = objective_at(model, summary, params)
+        return cls(
+            model, sweep, chart, Point(np.zeros(chart.size), params, summary, value, gradient)
+        )
+
+    def at(self, free: Array) -> Point | None:
+        """The point at these coordinates; None where there is no finite density."""
+        key = free.tobytes()
+        if key in self.met:
+            return self.met[key]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            try:
+                params = self.chart.params(free)
+            except (ArithmeticError, ValueError):
+                return None
+            if not all(np.all(np.isfinite(value)) for value in params.arrays().values()):
+                return None
+            summary = self.sweep(params)
+            value = objective_at(self.model, summary, params)
+            gradient = self.chart.gradient(summary, params) / summary.weight
+        if not (math.isfinite(value) and np.all(np.isfinite(gradient))):
+            return None
+        point = Point(free.copy(), params, summary, value, gradient)
+        self.met[key] = point
+        return point

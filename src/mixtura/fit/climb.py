@@ -1,0 +1,147 @@
+"""What every solver is given, and what it hands back: the sweep, the climb, its last words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mixtura.data.rows import Rows
+from mixtura.errors import FAILURES
+from mixtura.fit.convergence import ROUNDING, Ascent
+from mixtura.models.base import Model
+from mixtura.records import AnyArray, Array, Params, Summary, difference, inner
+
+
+class SweepLike(Protocol):
+    """What a climb needs of an engine; see engines.base.Sweep."""
+
+    stride: int
+    passes: int
+    rows: Rows
+
+    def __call__(self, params: Any) -> Summary: ...
+
+    def advance(
+        self, model: Model, params: Any, summary: Summary, steps: int
+    ) -> tuple[Params, list[float]]: ...
+
+    def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
+
+    def over(self, rows: Rows) -> SweepLike: ...
+
+
+# How much of an earlier climb is worth remembering: enough for the ratios of the gains.
+HISTORY = 8
+# Called after every step with (iterations so far, gain per row of the last step).
+OnStep = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Where one climb ended.
+
+    summary is that of `params`; logliks holds the total log-likelihood at the start and after
+    each step, earlier the part of the history that led up to them, objective the last one plus
+    the log-prior; gradient_norm and gap as in `Fit`; ran names the solvers that took the steps.
+    """
+
+    params: Any
+    summary: Summary
+    logliks: tuple[float, ...]
+    earlier: tuple[float, ...]
+    objective: float
+    converged: bool
+    reason: str
+    gradient_norm: float
+    gap: float
+    ran: str = "em"
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken."""
+        return len(self.logliks) - 1
+
+
+class Solver(Protocol):
+    """Climbs from given parameters to a stationary point of the objective.
+
+    Takes at most `max_iter` steps; stops when the estimated gain still to come, per row, is at
+    most `tol`; `tol=0` never stops early. `history` are objectives of an earlier climb, used if
+    it ended at `params`; `on_step` is told of every step. Raises one of `errors.FAILURES`.
+    """
+
+    def __call__(
+        self,
+        model: Model,
+        sweep: SweepLike,
+        params: Any,
+        *,
+        tol: float,
+        max_iter: int,
+        history: Iterable[float] = (),
+        on_step: OnStep | None = None,
+    ) -> Climb: ...
+
+
+def objective_at(model: Model, summary: Summary, params: Any) -> float:
+    """The log-likelihood plus the log-prior."""
+    return summary.loglik + model.log_prior(params)
+
+
+def joined(history: Iterable[float], first: float, weight: float) -> tuple[float, ...]:
+    """The earlier climb's values, if it did end where this one begins."""
+    values = tuple(history)[-HISTORY:]
+    if values and abs(values[-1] - first) <= ROUNDING * (weight + abs(first)):
+        return values[:-1]
+    return ()
+
+
+def directional(model: Model, summary: Summary, params: Any) -> float:
+    """The objective's slope along EM's own step, per row.
+
+    EM's step is the gradient times a positive definite matrix, near an optimum the inverse of the
+    complete-data information (Xu & Jordan 1996, Neural Computation 8), so the slope is a squared
+    gradient norm that does not depend on units, and at most twice the gap to the optimum.
+    Infinite where EM has no step to take because a component would collapse.
+    """
+    try:
+        step = difference(model.m_step(summary, params), params)
+    except FAILURES:
+        return math.inf
+    return max(0.0, inner(model.score(summary, params), step) / summary.weight)
+
+
+def finish(
+    model: Model,
+    params: Any,
+    summary: Summary,
+    *,
+    logliks: Iterable[float],
+    earlier: tuple[float, ...] = (),
+    reason: str | None,
+    max_iter: int,
+    gap: float,
+    ran: str,
+) -> Climb:
+    """The climb that ended at `params`; `reason` says why it converged, None that it did not."""
+    return Climb(
+        params=params,
+        summary=summary,
+        logliks=tuple(logliks),
+        earlier=earlier,
+        objective=objective_at(model, summary, params),
+        converged=reason is not None,
+        reason=reason or f"stopped: max_iter={max_iter} steps were taken",
+        gradient_norm=math.sqrt(directional(model, summary, params)),
+        gap=gap,
+        ran=ran,
+    )
+
+
+def why_converged(ascent: Ascent, gap: float, tol: float) -> str:
+    """The rule that ended a climb, in words."""
+    if abs(ascent.gain) <= ascent.rounding:
+        return "converged: the last step changed the log-likelihood by no more than rounding"
+    return f"converged: the estimated gain still to come, {gap:.2g} per row, is below {tol:g}"
