@@ -27,7 +27,7 @@ from mixtura.fit.climb import (
 from mixtura.fit.convergence import Ascent
 from mixtura.fit.squarem import sound
 from mixtura.models.base import Model
-from mixtura.records import Array
+from mixtura.records import Array, Summary
 
 # The most steps combined, and the constants of the damping in the source.
 ORDER = 10
@@ -45,13 +45,14 @@ def anderson(
     max_iter: int,
     history: Iterable[float] = (),
     on_step: OnStep | None = None,
+    summary: Summary | None = None,
 ) -> Climb:
     """Climb from `params` by at most `max_iter` steps of one pass or two; see `climb.Solver`.
 
     Monotone. It looks for a point that EM leaves alone, and saddles are such points too: started
     far from an optimum it may end lower than EM would (`solver="auto"` starts it near one).
     """
-    summary = sweep(params)
+    summary = summary or sweep(params)
     value = objective_at(model, summary, params)
     earlier = joined(history, value, summary.weight)
     ascent = Ascent(summary.weight, model.monotone, earlier)

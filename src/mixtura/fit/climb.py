@@ -69,7 +69,8 @@ class Solver(Protocol):
 
     Takes at most `max_iter` steps; stops when the estimated gain still to come, per row, is at
     most `tol`; `tol=0` never stops early. `history` are objectives of an earlier climb, used if
-    it ended at `params`; `on_step` is told of every step. Raises one of `errors.FAILURES`.
+    it ended at `params`; `on_step` is told of every step; `summary` is that of `params` where it is
+    already known. Raises one of `errors.FAILURES`.
     """
 
     def __call__(
@@ -82,6 +83,7 @@ class Solver(Protocol):
         max_iter: int,
         history: Iterable[float] = (),
         on_step: OnStep | None = None,
+        summary: Summary | None = None,
     ) -> Climb: ...
 
 

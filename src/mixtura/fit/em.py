@@ -17,6 +17,7 @@ from mixtura.fit.climb import (
 )
 from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
+from mixtura.records import Summary
 
 
 def em(
@@ -28,13 +29,14 @@ def em(
     max_iter: int,
     history: Iterable[float] = (),
     on_step: OnStep | None = None,
+    summary: Summary | None = None,
 ) -> Climb:
     """Climb from `params` by at most `max_iter` EM steps; see `climb.Solver`.
 
     Stops when the estimated gain still to come, per row, is at most `tol` and the gradient agrees
     (see `directional`). Raises LikelihoodFell if a step lowers the objective by more than rounding.
     """
-    summary = sweep(params)
+    summary = summary or sweep(params)
     objective = objective_at(model, summary, params)
     earlier = joined(history, objective, summary.weight)
     ascent = Ascent(summary.weight, model.monotone, earlier)

@@ -23,7 +23,7 @@ from mixtura.fit.charted import Charted, Point
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, why_converged
 from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
-from mixtura.records import Array
+from mixtura.records import Array, Summary
 
 # Pairs of steps and gradient changes remembered.
 MEMORY = 20
@@ -42,13 +42,14 @@ def lbfgs(
     max_iter: int,
     history: Iterable[float] = (),
     on_step: OnStep | None = None,
+    summary: Summary | None = None,
 ) -> Climb:
     """Climb from `params` by at most `max_iter` quasi-Newton steps; see `climb.Solver`.
 
     Never accepts a point below the last one. Guarantees a stationary point of the basin its line
     search ends in, which need not be the one EM would have chosen.
     """
-    summary = sweep(params)
+    summary = summary or sweep(params)
     descent = Descent(model, tol, max_iter, on_step)
     here = Charted.around(model, sweep, params, summary)
     earlier = joined(history, here.centre.value, summary.weight)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from mixtura.fit.anderson import anderson
+from mixtura.fit.auto import auto
 from mixtura.fit.climb import Solver
 from mixtura.fit.em import em
 from mixtura.fit.lbfgs import lbfgs
 from mixtura.fit.squarem import squarem
 
 SOLVERS: dict[str, Solver] = {
+    "auto": auto,
     "em": em,
     "squarem": squarem,
     "anderson": anderson,

@@ -46,13 +46,14 @@ def squarem(
     max_iter: int,
     history: Iterable[float] = (),
     on_step: OnStep | None = None,
+    summary: Summary | None = None,
 ) -> Climb:
     """Climb from `params` by at most `max_iter` steps, two to a cycle; see `climb.Solver`.
 
     Monotone: a leap that would end below the EM step it extrapolates is replaced by EM's. Keeps
     EM's robustness at the edge of the parameters (weights near zero).
     """
-    summary = sweep(params)
+    summary = summary or sweep(params)
     ascent = Ascent(summary.weight, model.monotone)
     ascent.values += (earlier := joined(history, objective_at(model, summary, params), 1.0))
     ascent.add(objective_at(model, summary, params))

@@ -69,6 +69,10 @@ class Model(ABC):
     def refuse_collapse(self, summary: Summary, params: Any) -> None:
         """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
 
+    def at_edge(self, summary: Summary, params: Any) -> bool:
+        """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
+        return False
+
     def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
         """A summary taken at `before` as if taken at `after`, so that summaries can be averaged."""
         raise NotImplementedError(f"{type(self).__name__} cannot re-centre its statistics")

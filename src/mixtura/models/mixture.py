@@ -119,6 +119,10 @@ class Mixture(Model):
             params.components, self.family.counts(summary.components), self.prior
         )
 
+    def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
+        counts = self.family.counts(summary.components)
+        return bool(counts.min() < 1.0) or bool(self.narrow(summary, params))
+
     def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
         stats = self.family.transported(summary.components, before.components, after.components)
         return replace(summary, components=stats)

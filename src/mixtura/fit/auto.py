@@ -1,0 +1,169 @@
+"""The fastest safe path: EM, then SQUAREM, then a quasi-Newton climb once the hill is concave.
+
+A quasi-Newton climb from far away is fast, and ends at another optimum than EM about as often as
+not, now higher, now lower. So it is not begun before EM's way is decided: where the log-likelihood
+is concave along every direction that a dozen passes can try, what is left is arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from mixtura.errors import FAILURES
+from mixtura.fit.charted import Charted
+from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike
+from mixtura.fit.curvature import smallest_curvature
+from mixtura.fit.em import em
+from mixtura.fit.lbfgs import lbfgs
+from mixtura.fit.squarem import squarem
+from mixtura.models.base import Model
+from mixtura.records import Summary
+
+# EM steps before anything else is thought of, and between two decisions.
+FIRST, BETWEEN = 10, 5
+# Until so many steps EM is given the chance to grow steady by itself.
+PATIENCE = 25
+# EM goes on while it needs no more steps than this by its own rate: a look costs half of them.
+FEW = 25
+# EM's gains shrink steadily when their last ratios differ by no more than this.
+STEADY = 0.05
+# Passes at most for one look at the curvature.
+LOOK = 12
+# SQUAREM steps between two looks: so many, and this share of all steps so far.
+STRIDE, SHARE = 20, 0.5
+# With tol=0 the way is planned to this gap.
+FINEST = 1e-12
+
+
+def auto(
+    model: Model,
+    sweep: SweepLike,
+    params: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    history: Iterable[float] = (),
+    on_step: OnStep | None = None,
+    summary: Summary | None = None,
+) -> Climb:
+    """Climb from `params` by at most `max_iter` steps of whatever kind; see `climb.Solver`.
+
+    The rule:
+
+    1. Ten EM steps, more (to 25) until the ratios of the last gains differ by at most 0.05, and
+       more while those ratios say that 25 will do. Where EM converges, nothing else runs.
+    2. Where the ratios are steady the curvature is looked at, in at most 12 passes (Lanczos). If
+       no direction rises, L-BFGS climbs the rest.
+    3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
+       asked again.
+    4. At the edge of the parameters (a component with less than a row, or at the floor of its
+       variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead. A model
+       without free coordinates (`Model.obstacle`) is left to EM.
+    """
+    if model.obstacle():
+        return em(
+            model,
+            sweep,
+            params,
+            tol=tol,
+            max_iter=max_iter,
+            history=history,
+            on_step=on_step,
+            summary=summary,
+        )
+    path = Path(model, sweep, tol, on_step)
+    ran = em(
+        model,
+        sweep,
+        params,
+        tol=tol,
+        max_iter=min(FIRST, max_iter),
+        history=history,
+        on_step=on_step,
+        summary=summary,
+    )
+    while not ran.converged and ran.iterations < max_iter:
+        left = max_iter - ran.iterations
+        calm = steady(ran)
+        if (ran.iterations < PATIENCE and not calm) or (calm and remaining(ran, tol) <= FEW):
+            ran = path.on(em, ran, min(BETWEEN, left))
+            continue
+        if calm and concave(model, sweep, ran):
+            return path.quasi_newton(ran, left)
+        ran = path.on(squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
+        left = max_iter - ran.iterations
+        if not ran.converged and left > 0:
+            ran = path.on(em, ran, min(BETWEEN, left))
+    return ran
+
+
+class Path:
+    """What every leg of the way shares."""
+
+    def __init__(self, model: Model, sweep: SweepLike, tol: float, on_step: OnStep | None) -> None:
+        self.model, self.sweep, self.tol, self.on_step = model, sweep, tol, on_step
+
+    def on(self, solver: Solver, before: Climb, steps: int) -> Climb:
+        """The climb so far, continued by at most `steps` of `solver`."""
+
+        def counted(steps: int, gain: float) -> None:
+            assert self.on_step is not None
+            self.on_step(before.iterations + steps, gain)
+
+        after = solver(
+            self.model,
+            self.sweep,
+            before.params,
+            tol=self.tol,
+            max_iter=steps,
+            history=(*before.earlier, *before.logliks) if solver is em else (),
+            on_step=counted if self.on_step is not None else None,
+            summary=before.summary,
+        )
+        ran = before.ran if after.ran in before.ran.split(", ") else f"{before.ran}, {after.ran}"
+        logliks = (*before.logliks, *after.logliks[1:])
+        return replace(after, logliks=logliks, earlier=before.earlier, ran=ran)
+
+    def quasi_newton(self, before: Climb, steps: int) -> Climb:
+        """L-BFGS where it is safe, else SQUAREM."""
+        if not self.model.at_edge(before.summary, before.params):
+            try:
+                after = self.on(lbfgs, before, steps)
+                if after.converged or not self.model.at_edge(after.summary, after.params):
+                    return after
+                before, steps = after, steps - (after.iterations - before.iterations)
+            except FAILURES:
+                pass
+        return self.on(squarem, before, steps) if steps > 0 else before
+
+
+def steady(climb: Climb) -> bool:
+    """Whether the last gains shrank at nearly the same ratio."""
+    gains = [after - before for before, after in pairwise(climb.logliks[-BETWEEN:])]
+    if len(gains) < BETWEEN - 1 or min(gains) <= 0:
+        return len(gains) >= BETWEEN - 1
+    ratios = [after / before for before, after in pairwise(gains)]
+    return max(ratios) < 1 and max(ratios) - min(ratios) <= STEADY
+
+
+def remaining(climb: Climb, tol: float) -> float:
+    """EM steps still to take to a gap of `tol` per row, if its last ratio goes on."""
+    before, last = (after - before for before, after in pairwise(climb.logliks[-3:]))
+    if not 0 < last < before:
+        return math.inf
+    ratio = last / before
+    gap = last * ratio / (1 - ratio) / climb.summary.weight
+    return math.log(gap / max(tol, FINEST)) / -math.log(ratio)
+
+
+def concave(model: Model, sweep: SweepLike, climb: Climb) -> bool:
+    """Whether a short search finds no direction in which the slope grows."""
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    seen = smallest_curvature(here, np.random.RandomState(0), LOOK, any_rise=True)
+    return seen.smallest > 0
