@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # The choices are written out because looking them up would import the whole library.
 Covariance = StrEnum("Covariance", ["full", "tied", "diag", "spherical"])
-Solver = StrEnum("Solver", ["auto", "em"])
+Solver = StrEnum("Solver", ["auto", "em", "squarem", "anderson", "lbfgs", "newton"])
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled"])
 
 

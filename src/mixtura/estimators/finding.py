@@ -16,10 +16,10 @@ from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
-from mixtura.fit.climb import Climb
+from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
-from mixtura.fit.solvers import SOLVERS, resolve_solver
+from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -46,7 +46,7 @@ class Task:
     n_init: int
     init_params: str
     engine: str
-    solver: str
+    solver: str | Solver
     given: dict[str, Array]
     begin: MixtureParams | None
     last: Fit | None
@@ -76,7 +76,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         prior = absolute_prior(form, moments, task.reg_covar)
     model = Mixture(Gaussian(task.structure), prior)
     engine = resolve(task.engine, model)
-    solver = resolve_solver(task.solver)
+    solver, climber = resolve_solver(task.solver, model)
     search = Search(
         model,
         rows,
@@ -84,7 +84,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         task.tol,
         task.max_iter,
         rng,
-        SOLVERS[solver],
+        climber,
         listener,
     )
     # The first units are the table's, with the floor that every component will have.
@@ -147,8 +147,9 @@ def _account(
         reason=climb.reason,
         gradient_norm=climb.gradient_norm,
         gap=climb.gap,
+        certificate=outcome.certificate,
         n_parameters=search.model.n_parameters(climb.params),
-        solver=ran[0],
+        solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
         engine=ran[1],
         starts=tuple(search.reports),
         moves=search.moves,

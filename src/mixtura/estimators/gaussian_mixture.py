@@ -23,6 +23,7 @@ from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
+from mixtura.fit.climb import Solver
 from mixtura.fit.search import Listener
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
@@ -67,8 +68,9 @@ class GaussianMixture(MixtureEstimator):
         Start from the last fit's parameters.
     verbose : int, default 0
     verbose_interval : int, default 10
-    solver : {"auto", "em"}, default "auto"
-        "auto" is "em", the only solver so far.
+    solver : str or callable, default "auto"
+        How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton".
+        "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`.
     engine : {"auto", "local", "threads", "compiled"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for all four
@@ -119,7 +121,7 @@ class GaussianMixture(MixtureEstimator):
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"auto", *SOLVERS})],
+        "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
     }
 
@@ -140,7 +142,7 @@ class GaussianMixture(MixtureEstimator):
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         engine: str = "auto",
     ) -> None:
         self.n_components = n_components

@@ -63,10 +63,11 @@ def auto(
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
-       variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead. A model
-       without free coordinates (`Model.obstacle`) is left to EM.
+       variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead; where rounding
+       stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
+       which asks for steps and not for an optimum, are left to EM.
     """
-    if model.obstacle():
+    if tol == 0 or model.obstacle():
         return em(
             model,
             sweep,
@@ -135,12 +136,11 @@ class Path:
         if not self.model.at_edge(before.summary, before.params):
             try:
                 after = self.on(lbfgs, before, steps)
-                if after.converged or not self.model.at_edge(after.summary, after.params):
-                    return after
-                before, steps = after, steps - (after.iterations - before.iterations)
             except FAILURES:
-                pass
-        return self.on(squarem, before, steps) if steps > 0 else before
+                return self.on(squarem, before, steps)
+            left = steps - (after.iterations - before.iterations)
+            return after if after.converged or left <= 0 else self.on(em, after, left)
+        return self.on(squarem, before, steps)
 
 
 def steady(climb: Climb) -> bool:

@@ -44,7 +44,8 @@ class Climb:
 
     summary is that of `params`; logliks holds the total log-likelihood at the start and after
     each step, earlier the part of the history that led up to them, objective the last one plus
-    the log-prior; gradient_norm and gap as in `Fit`; ran names the solvers that took the steps.
+    the log-prior; gradient_norm and gap as in `Fit`; ran names the solvers that took the steps;
+    stationary is False where a solver that converged does not look for a maximum of the likelihood.
     """
 
     params: Any
@@ -57,6 +58,7 @@ class Climb:
     gradient_norm: float
     gap: float
     ran: str = "em"
+    stationary: bool = True
 
     @property
     def iterations(self) -> int:
@@ -126,8 +128,14 @@ def finish(
     max_iter: int,
     gap: float,
     ran: str,
+    stopped: str | None = None,
+    stationary: bool = True,
 ) -> Climb:
-    """The climb that ended at `params`; `reason` says why it converged, None that it did not."""
+    """The climb that ended at `params`.
+
+    reason says why it converged, None that it did not; then `stopped` says why it ended, if not
+    for the limit of steps.
+    """
     return Climb(
         params=params,
         summary=summary,
@@ -135,10 +143,11 @@ def finish(
         earlier=earlier,
         objective=objective_at(model, summary, params),
         converged=reason is not None,
-        reason=reason or f"stopped: max_iter={max_iter} steps were taken",
+        reason=reason or stopped or f"stopped: max_iter={max_iter} steps were taken",
         gradient_norm=math.sqrt(directional(model, summary, params)),
         gap=gap,
         ran=ran,
+        stationary=stationary,
     )
 
 

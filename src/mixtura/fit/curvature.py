@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 # Length of the differences of gradients, in the chart's units (standard deviations of the
 # complete data's estimates are 1 / sqrt(n) there): the error of a one-sided difference is of this
@@ -28,17 +28,21 @@ LEAST_STEPS = 6
 # A new direction shorter than this is rounding: the space is exhausted.
 NOTHING = 1e-8
 SHARE, CLOSE = 0.1, 1e-5
+# Directions whose eigenvalues differ by less than this are equally flat.
+FLATTEST = 1e-3
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """The smallest eigenvalue found, its unit vector, and how it was found.
+    """The smallest eigenvalue found and how it was found.
 
-    error bounds the distance to the nearest eigenvalue; exact says that every direction was tried.
+    flat holds, as orthonormal columns, the directions whose eigenvalues are hardly larger, the
+    flattest first; error bounds the distance to the nearest eigenvalue; exact says that every
+    direction was tried.
     """
 
     smallest: float
-    direction: Array
+    flat: Array
     error: float
     exact: bool
 
@@ -63,7 +67,7 @@ def smallest_curvature(
     if size <= max(EXACT, LEAST_STEPS):
         columns = np.stack([information_times(here, row) for row in np.eye(size)])
         values, vectors = np.linalg.eigh(0.5 * (columns + columns.T))
-        return Curvature(float(values[0]), vectors[:, 0], 0.0, True)
+        return Curvature(float(values[0]), vectors[:, _hardly_more(values)], 0.0, True)
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise)
 
 
@@ -92,5 +96,11 @@ def _lanczos(here: Charted, start: Array, steps: int, any_rise: bool) -> Curvatu
         known = error <= max(SHARE * abs(float(values[0])), CLOSE)
         enough = known and len(basis) >= LEAST_STEPS
         if enough or len(basis) >= steps or length < NOTHING or (any_rise and values[0] < 0):
-            return Curvature(float(values[0]), Q @ vectors[:, 0], error, False)
+            flat = Q @ vectors[:, _hardly_more(values)]
+            return Curvature(float(values[0]), flat, error, False)
         basis.append(left / length)
+
+
+def _hardly_more(values: Array) -> AnyArray:
+    """Which of the sorted eigenvalues count as one with the smallest."""
+    return np.flatnonzero(values <= values[0] + FLATTEST)

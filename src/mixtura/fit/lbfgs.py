@@ -29,6 +29,8 @@ from mixtura.records import Array, Summary
 MEMORY = 20
 # An evaluation without a finite density counts as this many nats per row worse than the start.
 NOWHERE = 1e3
+# Where no step leads up, a gap within this factor of the tolerance or of rounding is the top.
+SLACK = 100.0
 # Charts are renewed at most this often when a climb runs to the edge of one.
 CHARTS = 20
 
@@ -60,8 +62,7 @@ def lbfgs(
         if descent.reason is not None or descent.left <= 0:
             break
         if point is here.centre:
-            # Not even EM's direction leads up: rounding is all that is left.
-            descent.reason = why_converged(descent.ascent, descent.gap, tol)
+            descent.exhausted()
             break
         here = Charted.around(model, sweep, point.params, point.summary)
     return finish(
@@ -71,6 +72,7 @@ def lbfgs(
         logliks=descent.logliks,
         earlier=earlier,
         reason=descent.reason,
+        stopped=descent.stopped,
         max_iter=max_iter,
         gap=descent.gap,
         ran="lbfgs",
@@ -84,6 +86,7 @@ class Descent:
         self.model, self.tol, self.left, self.on_step = model, tol, max_iter, on_step
         self.logliks: list[float] = []
         self.reason: str | None = None
+        self.stopped: str | None = None
         self.gap = math.inf
 
     def begin(self, point: Point, earlier: tuple[float, ...]) -> None:
@@ -92,10 +95,28 @@ class Descent:
         self.ascent.add(point.value)
         self.logliks.append(point.summary.loglik)
 
+    def open(self, here: Charted) -> None:
+        """Begin at a chart's centre: what was learnt in another chart is forgotten."""
+        self.last, self.rising = here.centre, False
+        self.pairs: deque[tuple[Array, Array]] = deque(maxlen=MEMORY)
+
+    def exhausted(self) -> None:
+        """No step leads up any more: rounding at the top, a failure elsewhere."""
+        if self.tol > 0 and self.gap <= SLACK * max(self.tol, self.ascent.rounding):
+            self.reason = "converged: no step raises the log-likelihood beyond rounding"
+        else:
+            self.stopped = "stopped: no step along the gradient raises the log-likelihood"
+
+    def learn(self, step: Array, change: Array) -> None:
+        """Remember how the gradient fell along a step; where it rose the top is not near."""
+        if step @ change > 0:
+            self.pairs.append((step, change))
+        else:
+            self.rising = True
+
     def run(self, here: Charted) -> Point:
         """Climb in one chart until its edge, the top, or the last step allowed."""
-        self.last = here.centre
-        self.pairs: deque[tuple[Array, Array]] = deque(maxlen=MEMORY)
+        self.open(here)
         worst = -here.centre.value / here.centre.summary.weight + NOWHERE
 
         def downhill(free: Array) -> tuple[float, Array]:
@@ -108,7 +129,7 @@ class Descent:
             point = here.at(np.asarray(intermediate_result.x))
             assert point is not None
             here.met.clear()
-            self._accept(point)
+            self.accept(point)
             if self.reason is not None or self.left <= 0:
                 raise StopIteration
 
@@ -124,16 +145,20 @@ class Descent:
         )
         return self.last
 
-    def _accept(self, point: Point) -> None:
+    def accept(self, point: Point) -> None:
+        """The climb has come to `point`: record it, and see whether this is the top."""
         self.model.refuse_collapse(point.summary, point.params)
-        step, change = point.free - self.last.free, self.last.gradient - point.gradient
-        if step @ change > 0:
-            self.pairs.append((step, change))
+        self.learn(point.free - self.last.free, self.last.gradient - point.gradient)
         self.last = point
         self.left -= 1
         self.ascent.add(point.value)
         self.logliks.append(point.summary.loglik)
-        self.gap = max(decrement(point.gradient, self.pairs), self.ascent.rounding)
+        # The data know no more than with the labels, so half the squared gradient is the least.
+        left = max(
+            decrement(point.gradient, self.pairs), 0.5 * float(point.gradient @ point.gradient)
+        )
+        self.gap = math.inf if self.rising else max(left, self.ascent.rounding)
+        self.rising = False
         if self.on_step is not None:
             self.on_step(len(self.logliks) - 1, self.ascent.gain)
         if self.tol > 0 and self.gap <= max(self.tol, self.ascent.rounding):

@@ -34,6 +34,31 @@ class Floored:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """What kind of point a climb ended at.
+
+    verdict       "interior maximum", "ridge" (a direction in which the log-likelihood is flat),
+                  "saddle" (one in which it still rises, though no way up was found), "boundary"
+                  (a component is empty or at its floor), "not converged" or "not examined"
+    curvature     smallest eigenvalue of the observed information as a share of the complete-data
+                  information: 1 minus EM's rate of convergence; None when not examined
+    error         how far from it the nearest true eigenvalue may be
+    method        "exact" (every direction), "lanczos" or "none"
+    passes        sweeps over all rows that the examination took, escapes included
+    saddles_left  saddles and ridges met on the way and left
+    detail        why the verdict is "boundary", "not converged" or "not examined"
+    """
+
+    verdict: str
+    curvature: float | None = None
+    error: float = 0.0
+    method: str = "none"
+    passes: int = 0
+    saddles_left: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Fit:
     """The outcome of a fit; frozen, and JSON in and out by `to_dict` and `from_dict`.
 
@@ -47,6 +72,7 @@ class Fit:
     converged, reason   whether and why the climb stopped
     gradient_norm square root of the objective's slope along EM's step, per row: unit-free
     gap           estimated gain per row still to come
+    certificate   what kind of point that is, from the curvature there
     n_parameters  free parameters, for BIC and AIC
     solver, engine  what ran
     starts        every start tried
@@ -79,6 +105,12 @@ class Fit:
     empty: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
     rows: int = 0
+    certificate: Certificate = Certificate("not examined")
+
+    @property
+    def verdict(self) -> str:
+        """What kind of point the fit ended at: "interior maximum", "saddle", ..."""
+        return self.certificate.verdict
 
     @property
     def mean_loglik(self) -> float:
@@ -95,6 +127,7 @@ class Fit:
         parts = dict(document)
         parts["trace"] = tuple(parts["trace"])
         parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
+        parts["certificate"] = Certificate(**parts["certificate"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
         parts["floored"] = tuple(Floored(**f) for f in parts["floored"])
         return cls(**parts)

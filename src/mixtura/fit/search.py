@@ -16,8 +16,9 @@ from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES, FitError
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
+from mixtura.fit.examine import Examiner
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
-from mixtura.fit.result import Floored, StartReport
+from mixtura.fit.result import Certificate, Floored, StartReport
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -49,6 +50,7 @@ class Outcome:
     floored: tuple[Floored, ...]
     penalised: bool
     worth: float
+    certificate: Certificate
 
 
 @dataclass
@@ -120,29 +122,26 @@ class Search:
             kept = em(self.model, self.open_sweep(self.model, self.rows), start, tol=0, max_iter=0)
             reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
             self.reports.append(StartReport("given", 0, None, "failed", str(error)))
-            return Outcome(replace(kept, reason=reason), (), False, kept.summary.loglik)
+            certificate = Certificate("not converged", detail=reason)
+            return Outcome(
+                replace(kept, reason=reason), (), False, kept.summary.loglik, certificate
+            )
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
         try:
-            climb = self._em(self.model.unpenalised(), start, history)
-            penalised = False
+            outcome = self._climbed(self.model.unpenalised(), start, history)
         except FAILURES:
             if not self.model.penalised:
                 raise
-            climb, penalised = self._em(self.model, start, ()), True
-        found = self.model.narrow(climb.summary, climb.params) if penalised else []
-        floored = tuple(Floored(*part) for part in found)
-        return Outcome(climb, floored, penalised, self._worth(climb))
+            outcome = self._climbed(self.model, start, ())
+        if self.listener is not None:
+            summary = outcome.climb.summary
+            self.listener.ended(outcome.climb, summary.loglik / summary.weight)
+        return outcome
 
-    def _worth(self, climb: Climb) -> float:
-        sober = self.model.sobered(climb.summary, climb.params)
-        if sober is climb.params:
-            return climb.summary.loglik
-        self.passes += 1
-        return self.open_sweep(self.model, self.rows)(sober).loglik
-
-    def _em(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Climb:
+    def _climbed(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Outcome:
+        """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
         try:
@@ -155,11 +154,28 @@ class Search:
                 history=history,
                 on_step=step,
             )
+            examiner = Examiner(model, sweep, self.solver, self.tol, self.max_iter, step)
+            climb, certificate = examiner.examined(climb, self._edge(model, climb))
         finally:
             self.passes += sweep.passes
-        if self.listener is not None:
-            self.listener.ended(climb, climb.summary.loglik / climb.summary.weight)
-        return climb
+        found = model.narrow(climb.summary, climb.params) if model.penalised else []
+        floored = tuple(Floored(*part) for part in found)
+        return Outcome(climb, floored, model.penalised, self._worth(climb), certificate)
+
+    def _edge(self, model: Mixture, climb: Climb) -> str:
+        """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
+        if model.penalised and model.narrow(climb.summary, climb.params):
+            return "a component is held up by the penalty against collapse"
+        if model.at_edge(climb.summary, climb.params):
+            return "a component holds less than a row"
+        return ""
+
+    def _worth(self, climb: Climb) -> float:
+        sober = self.model.sobered(climb.summary, climb.params)
+        if sober is climb.params:
+            return climb.summary.loglik
+        self.passes += 1
+        return self.open_sweep(self.model, self.rows)(sober).loglik
 
     def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
         """Starting mixtures in order of promise."""

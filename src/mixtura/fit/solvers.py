@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mixtura.fit.anderson import anderson
 from mixtura.fit.auto import auto
 from mixtura.fit.climb import Solver
 from mixtura.fit.em import em
 from mixtura.fit.lbfgs import lbfgs
+from mixtura.fit.newton import newton
 from mixtura.fit.squarem import squarem
+from mixtura.models.base import Model
 
-SOLVERS: dict[str, Solver] = {
-    "auto": auto,
-    "em": em,
-    "squarem": squarem,
-    "anderson": anderson,
-    "lbfgs": lbfgs,
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table: the solver, and whether it moves in free coordinates."""
+
+    solver: Solver
+    free: bool = False
+
+
+SOLVERS: dict[str, Entry] = {
+    "auto": Entry(auto),
+    "em": Entry(em),
+    "squarem": Entry(squarem, free=True),
+    "anderson": Entry(anderson, free=True),
+    "lbfgs": Entry(lbfgs, free=True),
+    "newton": Entry(newton, free=True),
 }
 
 
-def resolve_solver(name: str) -> str:
-    """The solver that runs: "auto" is "em". ValueError for an unknown name."""
-    if name == "auto":
-        return "em"
-    if name not in SOLVERS:
-        raise ValueError(f"solver must be 'auto' or one of {sorted(SOLVERS)}, got {name!r}")
-    return name
+def resolve_solver(solver: str | Solver, model: Model) -> tuple[str, Solver]:
+    """(name, the solver itself); ValueError for an unknown name or one that cannot run here."""
+    if not isinstance(solver, str):
+        return getattr(solver, "name", getattr(solver, "__name__", "custom")), solver
+    if solver not in SOLVERS:
+        raise ValueError(f"solver must be one of {sorted(SOLVERS)}, got {solver!r}")
+    entry = SOLVERS[solver]
+    if entry.free and model.obstacle():
+        raise ValueError(
+            f"solver={solver!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
+        )
+    return solver, entry.solver

@@ -1,0 +1,131 @@
+"""What kind of point a climb ended at, and the way on from a saddle.
+
+A climb stops where the slope vanishes; whether that is a summit the curvature says. The smallest
+eigenvalue of the observed information, as a share of the complete-data information, is positive
+at an interior maximum, zero along a ridge (the data cannot tell some parameters apart) and
+negative at a saddle, where a step along its eigenvector leads up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mixtura.errors import FAILURES
+from mixtura.fit.charted import Charted, Point
+from mixtura.fit.climb import Climb, SweepLike
+from mixtura.fit.curvature import Curvature, smallest_curvature
+from mixtura.fit.result import Certificate
+from mixtura.models.base import Model
+from mixtura.records import Array
+
+# Shares of information below this are none: EM would need thousands of steps for one digit.
+FLAT = 1e-4
+# The step tried away from a saddle and from a ridge, in the chart's units: small enough for a true
+# saddle, and about as long as a component is wide where only a finite step can show the way.
+SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
+# EM steps that such a step may take to show that it leads up, and the least gain per row.
+TRIAL = 20
+GAIN = 1e-7
+# Directions drawn among the flat ones beside the flattest.
+DRAWN = 3
+
+
+def certify(
+    model: Model, sweep: SweepLike, climb: Climb, edge: str, rng: np.random.RandomState
+) -> tuple[Certificate, Curvature | None]:
+    """(verdict and figures, the curvature if it was examined).
+
+    `edge` says why the point lies at the edge of the parameters, empty where it does not. The
+    examination costs a pass for each direction tried: all of them where there are at most 16,
+    else at most 30.
+    """
+    if not climb.converged:
+        return Certificate("not converged", detail=climb.reason), None
+    if not climb.stationary:
+        return Certificate("not converged", detail=f"{climb.ran} ends elsewhere"), None
+    obstacle = model.obstacle()
+    if obstacle:
+        return Certificate("not examined", detail=obstacle), None
+    before = sweep.passes
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    if here.chart.size == 0:
+        return Certificate("interior maximum", method="exact"), None
+    seen = smallest_curvature(here, rng)
+    verdict, detail = "interior maximum", ""
+    if edge:
+        verdict, detail = "boundary", edge
+    elif seen.smallest < -FLAT:
+        verdict = "saddle"
+    elif seen.smallest < FLAT:
+        verdict = "ridge"
+    certificate = Certificate(
+        verdict,
+        curvature=seen.smallest,
+        error=seen.error,
+        method="exact" if seen.exact else "lanczos",
+        passes=sweep.passes - before,
+        detail=detail,
+    )
+    return certificate, seen
+
+
+def bound_on_gap(climb: Climb, certificate: Certificate) -> float:
+    """The gain per row still to come, if the hill is nowhere flatter than its flattest direction.
+
+    Half g' H^-1 g is at most half g'g over the smallest eigenvalue of H.
+    """
+    if certificate.curvature is None or certificate.curvature < FLAT:
+        return climb.gap
+    return max(climb.gap, 0.5 * climb.gradient_norm**2 / certificate.curvature)
+
+
+def way_up(
+    model: Model,
+    sweep: SweepLike,
+    climb: Climb,
+    seen: Curvature,
+    rng: np.random.RandomState,
+) -> Any | None:
+    """Parameters from which EM climbs higher than where `climb` ended; None if none is found.
+
+    Tried are steps both ways along the flattest direction and along a few drawn beside it, each
+    followed by a short run of EM: at a degenerate saddle (equal components) the curvature is zero
+    and only a finite step shows the way.
+    """
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    for free in _steps(seen, rng):
+        point = here.at(free)
+        if point is None:
+            continue
+        try:
+            value, params = _climbed(model, sweep, point)
+        except FAILURES:
+            continue
+        if value > climb.objective + GAIN * climb.summary.weight:
+            return params
+    return None
+
+
+def _steps(seen: Curvature, rng: np.random.RandomState) -> Iterator[Array]:
+    saddle = seen.smallest < -FLAT
+    yield from _both_ways(seen.flat[:, 0], SADDLE_STEP if saddle else RIDGE_STEP)
+    if seen.flat.shape[1] > 1:
+        for _ in range(DRAWN):
+            yield from _both_ways(seen.flat @ rng.standard_normal(seen.flat.shape[1]), RIDGE_STEP)
+
+
+def _both_ways(direction: Array, length: float) -> tuple[Array, Array]:
+    step = direction * (length / np.linalg.norm(direction))
+    return step, -step
+
+
+def _climbed(model: Model, sweep: SweepLike, point: Point) -> tuple[float, Any]:
+    """(the objective, the parameters) after a short run of EM."""
+    params, summary = point.params, point.summary
+    model.refuse_collapse(summary, params)
+    params, _ = sweep.advance(model, params, summary, TRIAL)
+    summary = sweep(params)
+    return summary.loglik + model.log_prior(params), params

@@ -1,0 +1,114 @@
+"""Newton's method in a trust region, the Hessian known only by its products with vectors.
+
+One product is one pass: a difference of two gradients, each from an EM summary. The subproblem is
+solved in the Krylov space of the gradient, where rising directions are used instead of feared, so
+saddles are left. Gould, Lucidi, Roma & Toint (1999), SIAM Journal on Optimization 9; the
+optimiser is SciPy's "trust-krylov". For Gaussian mixtures the method is that of Sembach, Burgard &
+Schulz (2021), Statistics and Computing 31, in other coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from mixtura.fit.charted import Charted
+from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
+from mixtura.fit.lbfgs import NOWHERE, Descent
+from mixtura.models.base import Model
+from mixtura.records import Array, Summary
+
+# The first trust region, in the chart's units (EM's own step is about the gradient), and the
+# largest.
+RADIUS, LARGEST = 0.5, 10.0
+# Length of the differences of gradients; see curvature.DIFFERENCE.
+DIFFERENCE = 1e-5
+
+
+def newton(
+    model: Model,
+    sweep: SweepLike,
+    params: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    history: Iterable[float] = (),
+    on_step: OnStep | None = None,
+    summary: Summary | None = None,
+) -> Climb:
+    """Climb from `params` by at most `max_iter` Newton steps; see `climb.Solver`.
+
+    Monotone, and quadratic near an optimum: the solver for the last digits. A step costs as many
+    passes as the Krylov space has dimensions, so it pays where few are left to make.
+    """
+    summary = summary or sweep(params)
+    descent = Descent(model, tol, max_iter, on_step)
+    here = Charted.around(model, sweep, params, summary)
+    earlier = joined(history, here.centre.value, summary.weight)
+    descent.begin(here.centre, earlier)
+    worst = -here.centre.value / summary.weight + NOWHERE
+
+    def downhill(free: Array) -> tuple[float, Array]:
+        point = here.at(free)
+        if point is None:
+            return worst, np.zeros_like(free)
+        return -point.value / point.summary.weight, -point.gradient
+
+    def product(free: Array, vector: Array) -> Array:
+        norm = float(np.linalg.norm(vector))
+        point = here.at(free)
+        if norm == 0 or point is None:
+            return np.zeros_like(vector)
+        moved = here.at(free + vector * (DIFFERENCE / norm))
+        if moved is None:
+            return np.zeros_like(vector)
+        change = point.gradient - moved.gradient
+        descent.learn(vector * (DIFFERENCE / norm), change)
+        return change * (norm / DIFFERENCE)
+
+    def stepped(intermediate_result: OptimizeResult) -> None:
+        point = here.at(np.asarray(intermediate_result.x))
+        assert point is not None
+        if point is descent.last:
+            return
+        here.met.clear()
+        here.met[point.free.tobytes()] = point
+        descent.accept(point)
+        if descent.reason is not None or descent.left <= 0:
+            raise StopIteration
+
+    descent.open(here)
+    if max_iter > 0 and here.chart.size > 0:
+        minimize(
+            downhill,
+            np.zeros(here.chart.size),
+            jac=True,
+            hessp=product,
+            method="trust-krylov",
+            callback=stepped,
+            options={
+                "initial_trust_radius": RADIUS,
+                "max_trust_radius": LARGEST,
+                "gtol": 1e-13,
+                "maxiter": max_iter,
+                "inexact": True,
+            },
+        )
+    if descent.reason is None and descent.left > 0:
+        descent.exhausted()
+    point = descent.last
+    return finish(
+        model,
+        point.params,
+        point.summary,
+        logliks=descent.logliks,
+        earlier=earlier,
+        reason=descent.reason,
+        stopped=descent.stopped,
+        max_iter=max_iter,
+        gap=descent.gap,
+        ran="newton",
+    )
