@@ -82,8 +82,7 @@ def anderson(
         logliks.append(point.summary.loglik)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
-        gap = max(gap, ascent.rounding)
-        if tol > 0 and gap <= max(tol, ascent.rounding):
+        if ascent.within(gap, tol):
             reason = why_converged(ascent, gap, tol)
         if trail.full(ORDER):
             if point.value < before_cycle:

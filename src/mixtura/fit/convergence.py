@@ -16,6 +16,8 @@ from mixtura.errors import FitError, LikelihoodFell
 
 # Rounding of a mean log-likelihood, relative: sums of many terms with errors of a few units.
 ROUNDING = 1e-13
+# A gap judged by the gradient, whose square it is, is known far below a log-likelihood's rounding.
+FINER = 0.01
 # A fall by more than this, relative, is no rounding.
 FALL = 1e-7
 
@@ -44,6 +46,10 @@ class Ascent:
     def rounding(self) -> float:
         """The size of a mean log-likelihood's rounding error."""
         return ROUNDING * (1.0 + abs(self.values[-1]) / self.weight)
+
+    def within(self, gap: float, tol: float) -> bool:
+        """Whether a gap judged by the gradient is at most `tol`; never for `tol=0`."""
+        return tol > 0 and gap <= max(tol, FINER * self.rounding)
 
     @property
     def gain(self) -> float:

@@ -157,11 +157,11 @@ class Descent:
         left = max(
             decrement(point.gradient, self.pairs), 0.5 * float(point.gradient @ point.gradient)
         )
-        self.gap = math.inf if self.rising else max(left, self.ascent.rounding)
+        self.gap = math.inf if self.rising else left
         self.rising = False
         if self.on_step is not None:
             self.on_step(len(self.logliks) - 1, self.ascent.gain)
-        if self.tol > 0 and self.gap <= max(self.tol, self.ascent.rounding):
+        if self.ascent.within(self.gap, self.tol):
             self.reason = why_converged(self.ascent, self.gap, self.tol)
 
 

@@ -34,7 +34,7 @@ from mixtura.records import Summary
 # The longest leap grows by this factor when it was used and accepted, shrinks when it failed.
 GROWTH = 4.0
 # The gap is judged by the slowest direction met in this many cycles.
-CYCLES = 6
+CYCLES = 20
 
 
 def squarem(
@@ -93,8 +93,8 @@ def squarem(
         note(params, summary)
         # Half g' H^-1 g: the gradient is r in the chart's units, its slowest mode 1 / stretch.
         slope = directional(model, summary, params)
-        gap = max(0.5 * slope * max(1.0, *stretches), ascent.rounding)
-        if tol > 0 and gap <= max(tol, ascent.rounding):
+        gap = 0.5 * slope * max(1.0, *stretches)
+        if ascent.within(gap, tol):
             reason = why_converged(ascent, gap, tol)
     return finish(
         model,
