@@ -91,11 +91,13 @@ def way_up(
 ) -> Any | None:
     """Parameters from which EM climbs higher than where `climb` ended; None if none is found.
 
-    Tried are steps both ways along the flattest direction and along a few drawn beside it, each
-    followed by a short run of EM: at a degenerate saddle (equal components) the curvature is zero
-    and only a finite step shows the way.
+    Tried are steps both ways along the flattest direction and along a few drawn among those that
+    are flat or rise, each followed by a short run of EM; the highest end is returned. At a
+    degenerate saddle (equal components) the curvature is zero and only a finite step shows the
+    way, and of the ways up some lead to lesser hills.
     """
     here = Charted.around(model, sweep, climb.params, climb.summary)
+    highest, best = climb.objective + GAIN * climb.summary.weight, None
     for free in _steps(seen, rng):
         point = here.at(free)
         if point is None:
@@ -104,9 +106,9 @@ def way_up(
             value, params = _climbed(model, sweep, point)
         except FAILURES:
             continue
-        if value > climb.objective + GAIN * climb.summary.weight:
-            return params
-    return None
+        if value > highest:
+            highest, best = value, params
+    return best
 
 
 def _steps(seen: Curvature, rng: np.random.RandomState) -> Iterator[Array]:

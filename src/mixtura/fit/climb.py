@@ -155,4 +155,4 @@ def why_converged(ascent: Ascent, gap: float, tol: float) -> str:
     """The rule that ended a climb, in words."""
     if abs(ascent.gain) <= ascent.rounding:
         return "converged: the last step changed the log-likelihood by no more than rounding"
-    return f"converged: the estimated gain still to come, {gap:.2g} per row, is below {tol:g}"
+    return f"converged: the estimated gain still to come, {gap:.2g} per row, is below {tol:.2g}"

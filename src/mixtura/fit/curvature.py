@@ -36,7 +36,7 @@ FLATTEST = 1e-3
 class Curvature:
     """The smallest eigenvalue found and how it was found.
 
-    flat holds, as orthonormal columns, the directions whose eigenvalues are hardly larger, the
+    flat holds, as orthonormal columns, that direction and those that are no less flat or rise, the
     flattest first; error bounds the distance to the nearest eigenvalue; exact says that every
     direction was tried.
     """
@@ -102,5 +102,5 @@ def _lanczos(here: Charted, start: Array, steps: int, any_rise: bool) -> Curvatu
 
 
 def _hardly_more(values: Array) -> AnyArray:
-    """Which of the sorted eigenvalues count as one with the smallest."""
-    return np.flatnonzero(values <= values[0] + FLATTEST)
+    """Which of the sorted eigenvalues are flat or rising, or as small as the smallest."""
+    return np.flatnonzero(values <= max(values[0], 0.0) + FLATTEST)

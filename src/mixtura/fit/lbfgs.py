@@ -61,7 +61,7 @@ def lbfgs(
         point = descent.run(here)
         if descent.reason is not None or descent.left <= 0:
             break
-        if point is here.centre:
+        if point.value <= here.centre.value:
             descent.exhausted()
             break
         here = Charted.around(model, sweep, point.params, point.summary)
@@ -102,6 +102,9 @@ class Descent:
 
     def exhausted(self) -> None:
         """No step leads up any more: rounding at the top, a failure elsewhere."""
+        if not self.pairs:
+            # Begun where the slope vanishes; what kind of point that is, the curvature will say.
+            self.gap = 0.5 * float(self.last.gradient @ self.last.gradient)
         if self.tol > 0 and self.gap <= SLACK * max(self.tol, self.ascent.rounding):
             self.reason = "converged: no step raises the log-likelihood beyond rounding"
         else:

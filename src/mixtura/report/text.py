@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.fit.result import Fit, Floored
+from mixtura.fit.result import Certificate, Fit, Floored
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
 from mixtura.report.view import (
@@ -38,6 +38,15 @@ SAME_OPTIMUM = 1e-6
 # A gap this small, relative to the log-likelihood per row, is rounding.
 NO_MORE_THAN_ROUNDING = 1e-12
 
+# What a certificate's verdicts are called in the report.
+VERDICTS = {
+    "interior maximum": "a maximum",
+    "ridge": "a ridge: flat in some direction",
+    "saddle": "a saddle: it still rises in some direction",
+    "boundary": "at the edge of what is possible",
+    "not converged": "not known: the fit did not converge to a top",
+    "not examined": "not examined",
+}
 SHAPES = {
     "full": "each group has its own covariance",
     "tied": "all groups share one covariance",
@@ -111,6 +120,16 @@ def warnings(view: MixtureView) -> list[str]:
     elif not fit.converged:
         reason = fit.reason.removeprefix("stopped: ")
         found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
+    if fit.verdict == "saddle":
+        found.append(
+            "Ended at a saddle of the log-likelihood that could not be left: try another seed or "
+            "more starts."
+        )
+    if fit.verdict == "ridge":
+        found.append(
+            "The log-likelihood is flat in some direction: other groups describe the table just "
+            "as well. Fewer groups, or a simpler covariance, would be better determined."
+        )
     if fit.floored:
         found.append(_floored(fit.floored))
     if fit.empty:
@@ -233,10 +252,25 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     rows = [
         ("ended", fit.reason + penalty),
         ("still to gain", f"{gap}; gradient norm {slope} (0 at an optimum)"),
+        ("this point is", _verdict(fit.certificate)),
         ("passes", passes),
         ("solver, engine", f"{fit.solver}, {fit.engine}"),
     ]
     return [*rows, ("starts", _starts(fit))] if fit.starts else rows
+
+
+def _verdict(certificate: Certificate) -> str:
+    """ "an interior maximum: ...", what the curvature says of the point reached."""
+    text = VERDICTS.get(certificate.verdict, certificate.verdict)
+    if certificate.verdict in ("boundary", "not examined") and certificate.detail:
+        text += f": {certificate.detail}"
+    elif certificate.verdict == "interior maximum" and certificate.curvature is not None:
+        share = percent(min(max(certificate.curvature, 0.0), 1.0))
+        text += f"; in its flattest direction {share} of the information that labels would add"
+    if certificate.saddles_left:
+        count = counted(certificate.saddles_left, "saddle")
+        text += f"; {count} met on the way and left"
+    return text
 
 
 def _starts(fit: Fit) -> str:

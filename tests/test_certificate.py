@@ -1,0 +1,206 @@
+"""The certificate: verdicts where the truth is known, curvature against slower ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+
+from mixtura import GaussianMixture
+from mixtura.data.moments import table_moments
+from mixtura.data.rows import Rows
+from mixtura.engines.local import LocalSweep
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.prior import no_prior
+from mixtura.fit.certificate import bound_on_gap, certify
+from mixtura.fit.charted import Charted
+from mixtura.fit.climb import Climb
+from mixtura.fit.curvature import Curvature, smallest_curvature
+from mixtura.fit.em import em
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array
+
+every_type = pytest.mark.parametrize("covariance_type", sorted(STRUCTURES))
+
+
+def two_clusters(d: int, apart: float = 4.0, n: int = 600) -> Array:
+    rng = np.random.default_rng(d)
+    X = rng.normal(size=(n, d))
+    X[: n // 2] += apart / np.sqrt(d)
+    return X
+
+
+def equal_components(X: Array, covariance_type: str) -> tuple[Mixture, MixtureParams]:
+    """Two components, each the whole table: a stationary point of every two-component fit."""
+    form = structure(covariance_type).form
+    moments = table_moments(X, None)
+    covariance = form.repeat(form.restrict(moments.covariance), 2)
+    parts = gaussian_params(np.tile(moments.mean, (2, 1)), covariance, form)
+    model = Mixture(Gaussian(structure(covariance_type)), no_prior(form, X.shape[1]))
+    return model, MixtureParams(np.full(2, 0.5), parts)
+
+
+def climbed(X: Array, K: int, tol: float = 1e-12) -> tuple[Mixture, LocalSweep, Climb]:
+    """EM from k-means-like halves of the first column."""
+    model, _ = equal_components(X, "full")
+    order = np.argsort(X[:, 0])
+    resp = np.zeros((len(X), K))
+    resp[order, np.arange(len(X)) * K // len(X)] = 1.0
+    form = structure("full").form
+    base = MixtureParams(
+        np.full(K, 1 / K),
+        gaussian_params(
+            np.zeros((K, X.shape[1])), form.repeat(np.cov(X.T).reshape(X.shape[1], -1), K), form
+        ),
+    )
+    sweep = LocalSweep(model, Rows(X))
+    start = model.start(X, None, resp, base)
+    return model, sweep, em(model, sweep, start, tol=tol, max_iter=20_000)
+
+
+@every_type
+@pytest.mark.parametrize("d", [1, 2, 5])
+@pytest.mark.parametrize("solver", ["auto", "em", "lbfgs"])
+def test_a_planted_saddle_is_left(covariance_type: str, d: int, solver: str) -> None:
+    X = two_clusters(d)
+    model, start = equal_components(X, covariance_type)
+    form = structure(covariance_type).form
+    inverse = start.components.covariances
+    inverse = np.linalg.inv(inverse) if form.correlates else 1.0 / inverse
+    settings = {"covariance_type": covariance_type, "solver": solver, "max_iter": 10_000}
+    stuck = GaussianMixture(
+        2,
+        **settings,
+        weights_init=start.weights,
+        means_init=start.components.means,
+        precisions_init=inverse,
+    ).fit(X)
+    free = GaussianMixture(2, **settings, random_state=0).fit(X)
+    fit = stuck.fit_result_
+    assert fit.certificate.saddles_left >= 1
+    assert fit.verdict == "interior maximum"
+    saddle = model.e_step(X, None, start).loglik / len(X)
+    assert fit.mean_loglik > saddle + 1e-3
+    if covariance_type != "full" or d != 2:
+        # There a lesser hill lies nearer: two crossing components instead of two clusters.
+        assert fit.mean_loglik == pytest.approx(free.fit_result_.mean_loglik, abs=2e-6)
+
+
+def test_equal_components_are_no_maximum() -> None:
+    X = two_clusters(2)
+    model, params = equal_components(X, "full")
+    sweep = LocalSweep(model, Rows(X))
+    climb = em(model, sweep, params, tol=1e-9, max_iter=50)
+    certificate, _ = certify(model, sweep, climb, "", np.random.RandomState(0))
+    assert climb.converged
+    assert certificate.verdict in ("ridge", "saddle")
+
+
+def dense_information(here: Charted) -> Array:
+    """The observed information per row by central differences of the objective, slow and sure."""
+    size, step = here.chart.size, 1e-3
+    axes = step * np.eye(size)
+
+    def value(free: Array) -> float:
+        point = here.at(free)
+        assert point is not None
+        return point.value / point.summary.weight
+
+    out = np.empty((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            mixed = (
+                value(axes[i] + axes[j])
+                - value(axes[i] - axes[j])
+                - value(axes[j] - axes[i])
+                + value(-axes[i] - axes[j])
+            )
+            out[i, j] = out[j, i] = -mixed / (4 * step * step)
+    return out
+
+
+@pytest.mark.parametrize("apart", [2.0, 5.0])
+def test_the_smallest_curvature_is_that_of_the_dense_hessian(apart: float) -> None:
+    X = two_clusters(2, apart)
+    model, sweep, climb = climbed(X, 2)
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    truth = np.linalg.eigvalsh(dense_information(here))
+    seen = smallest_curvature(here, np.random.RandomState(0))
+    assert seen.exact
+    assert seen.smallest == pytest.approx(truth[0], rel=1e-3, abs=1e-5)
+    assert truth[-1] <= 1 + 1e-3  # no more than the complete data's
+
+
+def test_lanczos_finds_what_all_directions_find() -> None:
+    X = load_iris().data
+    model, sweep, climb = climbed(X, 3)
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    columns = np.stack(
+        [
+            (here.centre.gradient - point.gradient) / 1e-5
+            for row in np.eye(here.chart.size)
+            if (point := here.at(1e-5 * row)) is not None
+        ]
+    )
+    truth = np.linalg.eigvalsh(0.5 * (columns + columns.T))
+    seen = smallest_curvature(here, np.random.RandomState(0))
+    assert not seen.exact
+    assert seen.smallest >= truth[0] - 1e-6
+    assert seen.smallest == pytest.approx(truth[0], rel=0.2)
+    assert seen.error < 0.2 * seen.smallest
+
+
+def test_one_minus_the_curvature_is_ems_rate_of_convergence() -> None:
+    """Dempster, Laird & Rubin 1977: the gains shrink by the square of the slowest rate."""
+    model, sweep, climb = climbed(two_clusters(2, 2.5), 2, tol=1e-9)
+    here = Charted.around(model, sweep, climb.params, climb.summary)
+    seen = smallest_curvature(here, np.random.RandomState(0))
+    gains = np.diff(climb.logliks)[-40:-20]
+    rate = (gains[-1] / gains[0]) ** (1 / (2 * (len(gains) - 1)))
+    assert 1 - seen.smallest == pytest.approx(rate, abs=2e-3)
+
+
+def test_the_bound_on_the_gap_holds_where_em_was_stopped_early() -> None:
+    X = two_clusters(2, 2.5)
+    top = climbed(X, 2, tol=1e-13)[2]
+    for tol in (1e-3, 1e-4, 1e-5, 1e-6):
+        model, sweep, climb = climbed(X, 2, tol=tol)
+        certificate, _ = certify(model, sweep, climb, "", np.random.RandomState(0))
+        truth = (top.objective - climb.objective) / climb.summary.weight
+        assert bound_on_gap(climb, certificate) >= 0.5 * truth
+
+
+def test_verdicts_without_an_examination() -> None:
+    X = two_clusters(2)
+    short = GaussianMixture(2, max_iter=1, init_params="kmeans", tol=1e-12)
+    with pytest.warns(UserWarning, match="did not converge"):
+        assert short.fit(X).fit_result_.verdict == "not converged"
+    absolute = GaussianMixture(2, reg_covar=1e-3, random_state=0).fit(X).fit_result_
+    assert (absolute.verdict, absolute.certificate.curvature) == ("not examined", None)
+    assert "reg_covar" in absolute.certificate.detail
+
+
+def test_a_component_held_by_the_penalty_is_at_the_boundary() -> None:
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(200, 2)), np.tile([[30.0, 30.0]], (6, 1))])
+    with pytest.warns(UserWarning, match="penalty"):
+        fit = GaussianMixture(2, random_state=0).fit(X).fit_result_
+    assert fit.verdict == "boundary"
+    assert "penalty" in fit.certificate.detail
+
+
+def test_the_report_says_what_point_was_reached() -> None:
+    text = GaussianMixture(2, random_state=0).fit(two_clusters(2)).summary()
+    assert "this point is" in text
+    assert "a maximum" in text
+
+
+def test_a_curvature_keeps_its_directions_orthonormal() -> None:
+    model, sweep, climb = climbed(two_clusters(2), 2)
+    seen: Curvature = smallest_curvature(
+        Charted.around(model, sweep, climb.params, climb.summary), np.random.RandomState(0)
+    )
+    np.testing.assert_allclose(seen.flat.T @ seen.flat, np.eye(seen.flat.shape[1]), atol=1e-10)
