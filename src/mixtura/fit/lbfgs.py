@@ -31,6 +31,8 @@ MEMORY = 20
 NOWHERE = 1e3
 # Where no step leads up, a gap within this factor of the tolerance or of rounding is the top.
 SLACK = 100.0
+# A chart's edge, as a share of its radius.
+EDGE = 0.999
 # Charts are renewed at most this often when a climb runs to the edge of one.
 CHARTS = 20
 
@@ -61,7 +63,8 @@ def lbfgs(
         point = descent.run(here)
         if descent.reason is not None or descent.left <= 0:
             break
-        if point.value <= here.centre.value:
+        at_edge = np.any(np.abs(point.free) >= EDGE * here.chart.radius)
+        if point.value <= here.centre.value or not at_edge:
             descent.exhausted()
             break
         here = Charted.around(model, sweep, point.params, point.summary)

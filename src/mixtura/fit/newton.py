@@ -10,6 +10,7 @@ Schulz (2021), Statistics and Computing 31, in other coordinates.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from mixtura.fit.charted import Charted
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
+from mixtura.fit.convergence import FINER
 from mixtura.fit.lbfgs import NOWHERE, Descent
 from mixtura.models.base import Model
 from mixtura.records import Array, Summary
@@ -26,6 +28,10 @@ from mixtura.records import Array, Summary
 RADIUS, LARGEST = 0.5, 10.0
 # Length of the differences of gradients; see curvature.DIFFERENCE.
 DIFFERENCE = 1e-5
+
+
+class _Lost(Exception):
+    """The optimiser's step is no number: there is none to take."""
 
 
 def newton(
@@ -52,6 +58,8 @@ def newton(
     worst = -here.centre.value / summary.weight + NOWHERE
 
     def downhill(free: Array) -> tuple[float, Array]:
+        if not np.all(np.isfinite(free)):
+            raise _Lost
         point = here.at(free)
         if point is None:
             return worst, np.zeros_like(free)
@@ -81,22 +89,26 @@ def newton(
             raise StopIteration
 
     descent.open(here)
-    if max_iter > 0 and here.chart.size > 0:
-        minimize(
-            downhill,
-            np.zeros(here.chart.size),
-            jac=True,
-            hessp=product,
-            method="trust-krylov",
-            callback=stepped,
-            options={
-                "initial_trust_radius": RADIUS,
-                "max_trust_radius": LARGEST,
-                "gtol": 1e-13,
-                "maxiter": max_iter,
-                "inexact": True,
-            },
-        )
+    # A gradient of nothing but rounding spans no space to search.
+    slope = 0.5 * float(here.centre.gradient @ here.centre.gradient)
+    if max_iter > 0 and slope > FINER * FINER * descent.ascent.rounding:
+        # The subproblem divides by zero where rounding has eaten the space it searches.
+        with suppress(_Lost), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            minimize(
+                downhill,
+                np.zeros(here.chart.size),
+                jac=True,
+                hessp=product,
+                method="trust-krylov",
+                callback=stepped,
+                options={
+                    "initial_trust_radius": RADIUS,
+                    "max_trust_radius": LARGEST,
+                    "gtol": 1e-13,
+                    "maxiter": max_iter,
+                    "inexact": True,
+                },
+            )
     if descent.reason is None and descent.left > 0:
         descent.exhausted()
     point = descent.last
