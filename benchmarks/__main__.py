@@ -1,4 +1,4 @@
-"""Every speed claim, measured: `uv run python -m benchmarks [pass starts memory startup]`."""
+"""Every speed claim, measured: `uv run python -m benchmarks [pass starts memory ...]`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, memory, starts, startup
+from benchmarks import em_pass, memory, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
     "pass": em_pass.run,
     "starts": starts.run,
     "memory": memory.run,
     "startup": startup.run,
+    "solvers": solvers.run,
+    "optimum": to_optimum.run,
 }
 
 

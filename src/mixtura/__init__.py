@@ -13,27 +13,43 @@ from mixtura.version import __version__
 
 if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.finding import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.load import load
+    from mixtura.fit.annealed import Annealed
+    from mixtura.fit.contrastive import NoiseContrastive
+    from mixtura.fit.online import Online
     from mixtura.fit.result import Fit
+    from mixtura.fit.stochastic import Stochastic
     from mixtura.store import StoreError
 
 __all__ = [
+    "Annealed",
     "Collapse",
+    "Comparison",
     "DegenerateWarning",
     "Fit",
     "FitError",
     "GaussianMixture",
     "IllDefined",
     "LikelihoodFell",
+    "NoiseContrastive",
+    "Online",
+    "Stochastic",
     "StoreError",
     "__version__",
+    "compare_solvers",
     "load",
 ]
 
 _HOMES = {
+    "Stochastic": "mixtura.fit.stochastic",
+    "Online": "mixtura.fit.online",
+    "NoiseContrastive": "mixtura.fit.contrastive",
+    "Annealed": "mixtura.fit.annealed",
     "Collapse": "mixtura.errors",
+    "Comparison": "mixtura.estimators.comparing",
     "DegenerateWarning": "mixtura.estimators.finding",
     "Fit": "mixtura.fit.result",
     "FitError": "mixtura.errors",
@@ -41,6 +57,7 @@ _HOMES = {
     "IllDefined": "mixtura.errors",
     "LikelihoodFell": "mixtura.errors",
     "StoreError": "mixtura.store",
+    "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",
 }
 

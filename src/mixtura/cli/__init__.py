@@ -1,4 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show; one file each.
+"""The command `mixtura`: fit, predict, score, sample, show, compare; one file each.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from mixtura.cli.compare import compare
 from mixtura.cli.fit import fit
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show):
+for each in (fit, predict, score, sample, show, compare):
     app.command()(each)
 
 

@@ -31,7 +31,22 @@ if TYPE_CHECKING:
 
 # The choices are written out because looking them up would import the whole library.
 Covariance = StrEnum("Covariance", ["full", "tied", "diag", "spherical"])
-Solver = StrEnum("Solver", ["auto", "em", "squarem", "anderson", "lbfgs", "newton"])
+Solver = StrEnum(
+    "Solver",
+    [
+        "auto",
+        "em",
+        "squarem",
+        "anderson",
+        "lbfgs",
+        "newton",
+        "annealed",
+        "hard",
+        "stochastic",
+        "online",
+        "nce",
+    ],
+)
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled"])
 
 

@@ -10,6 +10,7 @@ from mixtura.estimators import initial
 from mixtura.families.covariance import structure
 from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
+from mixtura.fit.solvers import SOLVERS, solver_name
 from mixtura.records import AnyArray, Array
 from mixtura.store import StoreError
 
@@ -23,12 +24,16 @@ AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
 def to_document(estimator: Any) -> dict[str, Any]:
     """Constructor parameters, fitted attributes and the Fit, as plain data and arrays.
 
-    A `random_state` that is a generator rather than a number is not kept.
+    A `random_state` that is a generator rather than a number is not kept, and of a solver that is
+    an object only the name ("auto" for one of the user's own).
     """
     settings = {
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
+    if not isinstance(settings["solver"], str):
+        name = solver_name(settings["solver"])
+        settings["solver"] = name if name in SOLVERS else "auto"
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,8 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura.data import door
 from mixtura.data.moments import TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
+from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.covariance import Structure
+from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
@@ -24,6 +27,8 @@ from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
+
+NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
 
 class DegenerateWarning(UserWarning):
@@ -60,41 +65,86 @@ class Found:
     fit: Fit
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What every climb over one table shares: it depends on the table and on no solver.
+
+    engine is the one that runs, moments are the whole table's, maker makes the starts.
+    """
+
+    model: Mixture
+    engine: str
+    moments: TableMoments
+    maker: StartMaker
+
+    def open_sweep(self, model: Mixture, rows: Rows) -> Sweep:
+        """A sweep of the engine."""
+        return open_sweep(self.engine, model, rows)
+
+
 def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
     """The best mixture of all initialisations; raises FitError if every one of them failed."""
-    form = task.structure.form
-    moments = table_moments(rows.X, rows.sample_weight)
-    sample = sample_rows(rows, task.n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
-    moments = replace(moments, covariance=_robust(sample, moments))
-    relative = table_prior(form, moments)
-    assert relative.reference is not None
-    if task.reg_covar is None:
-        door.refuse_few_distinct(rows, task.n_components)
-        prior = relative
-    else:
-        prior = absolute_prior(form, moments, task.reg_covar)
-    model = Mixture(Gaussian(task.structure), prior)
-    engine = resolve(task.engine, model)
-    solver, climber = resolve_solver(task.solver, model)
-    search = Search(
-        model,
+    ground = prepare(
         rows,
-        lambda model, rows: open_sweep(engine, model, rows),
+        task.structure,
+        task.n_components,
+        rng,
+        reg_covar=task.reg_covar,
+        engine=task.engine,
+        given=task.given,
+    )
+    solver, climber = resolve_solver(task.solver, ground.model)
+    search = Search(
+        ground.model,
+        rows,
+        ground.open_sweep,
         task.tol,
         task.max_iter,
         rng,
         climber,
         listener,
     )
-    # The first units are the table's, with the floor that every component will have.
-    floor = (task.reg_covar or 0.0) * np.eye(len(moments.mean))
-    maker = _maker(model, task, sample, moments, relative.reference + floor)
-    outcome = _outcome(search, maker, task)
+    outcome = _outcome(search, ground.maker, task)
+    counts = ground.moments.rows, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,
-        _account(outcome, search, (solver, engine), (moments.rows, len(sample.X)), prior),
+        _account(outcome, search, (solver, ground.engine), counts, ground.model.prior),
     )
+
+
+def prepare(
+    rows: Rows,
+    structure: Structure,
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    reg_covar: float | None = None,
+    engine: str = "auto",
+    given: Mapping[str, Array] = NOTHING_GIVEN,
+) -> Ground:
+    """Model, engine and starts for a table; ValueError where they do not fit it.
+
+    `rng` draws the sample on which starts are found.
+    """
+    form = structure.form
+    moments = table_moments(rows.X, rows.sample_weight)
+    sample = sample_rows(rows, n_components, rng)
+    moments = replace(moments, distinct=len(sample.X))
+    moments = replace(moments, covariance=_robust(sample, moments))
+    relative = table_prior(form, moments)
+    assert relative.reference is not None
+    if reg_covar is None:
+        door.refuse_few_distinct(rows, n_components)
+        prior = relative
+    else:
+        prior = absolute_prior(form, moments, reg_covar)
+    model = Mixture(Gaussian(structure), prior)
+    # The first units are the table's, with the floor that every component will have.
+    reference = relative.reference + (reg_covar or 0.0) * np.eye(len(moments.mean))
+    base = _base(form, n_components, moments.mean, reference)
+    frames = tuple(form.frames(reference))
+    maker = StartMaker(model, sample, base, frames, moments.mean, given)
+    return Ground(model, resolve(engine, model), moments, maker)
 
 
 def _robust(sample: Rows, moments: TableMoments) -> Array:
@@ -105,16 +155,12 @@ def _robust(sample: Rows, moments: TableMoments) -> Array:
     return robust_covariance(X, sample.sample_weight, moments.mean, moments.covariance)
 
 
-def _maker(
-    model: Mixture, task: Task, sample: Rows, moments: TableMoments, reference: Array
-) -> StartMaker:
-    form, K = task.structure.form, task.n_components
-    table = gaussian_params(
-        np.tile(moments.mean, (K, 1)), form.repeat(form.restrict(reference), K), form
+def _base(form: Form, K: int, mean: Array, reference: Array) -> MixtureParams:
+    """K components as wide as the table, all at its mean."""
+    covariances = form.repeat(form.restrict(reference), K)
+    return MixtureParams(
+        np.full(K, 1.0 / K), gaussian_params(np.tile(mean, (K, 1)), covariances, form)
     )
-    base = MixtureParams(np.full(K, 1.0 / K), table)
-    frames = tuple(form.frames(reference))
-    return StartMaker(model, sample, base, frames, moments.mean, task.given)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

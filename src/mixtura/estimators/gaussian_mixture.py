@@ -18,6 +18,7 @@ from mixtura.estimators import initial
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.finding import Found, Task, complaints, find
 from mixtura.estimators.listening import Verbose
+from mixtura.estimators.partial import absorb
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
@@ -33,10 +34,11 @@ from mixtura.records import AnyArray, Array
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
+    from mixtura.estimators.stream import Stream
 
 
 class GaussianMixture(MixtureEstimator):
-    """Gaussian mixture, fitted by EM from many short starts, with what was found in `fit_result_`.
+    """Gaussian mixture, fitted from many short starts, with what was found in `fit_result_`.
 
     A drop-in for ``sklearn.mixture.GaussianMixture``: every parameter, method and attribute there
     means the same here. Where a default differs, it says so below and in `docs/migrating.md`.
@@ -69,8 +71,10 @@ class GaussianMixture(MixtureEstimator):
     verbose : int, default 0
     verbose_interval : int, default 10
     solver : str or callable, default "auto"
-        How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton".
-        "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`.
+        How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
+        "hard", "stochastic", "online", "nce"; `docs/migrating.md` says what each guarantees. "auto"
+        is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An object says more:
+        `mixtura.Online(epochs=5)`.
     engine : {"auto", "local", "threads", "compiled"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for all four
@@ -105,6 +109,8 @@ class GaussianMixture(MixtureEstimator):
     array([[ 1.75,  2.5 ],
            [10.75,  2.25]])
     """
+
+    _stream: Stream | None = None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -246,6 +252,19 @@ class GaussianMixture(MixtureEstimator):
         """`fit`, then the most probable component of each row."""
         return self._answer(self._fit(X, sample_weight), "labels", dtype=np.dtype(np.int64))
 
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from one chunk of a stream of rows in random order, by online EM.
+
+        The first call is a `fit` to its chunk, so it has as many rows as that needs; later ones
+        any number. After `fit` or `load` the steps go on from the mixture there. What is promised,
+        what the attributes mean then and what is kept: `mixtura.estimators.partial`.
+
+        Parameters and errors are those of `fit`; ValueError also where n_components or
+        covariance_type were changed in between. The estimator is then left as it was.
+        """
+        absorb(self, X, sample_weight)
+        return self
+
     def fit_table(self, table: Table, listener: Listener | None = None) -> Self:
         """`fit` to a table read by `mixtura.data.tables`, with its column names and weights.
 
@@ -324,6 +343,7 @@ class GaussianMixture(MixtureEstimator):
         return self._fitted()[1]
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
+        self._stream = None
         self._set_parameters(found.params, dtype)
         fit = found.fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations

@@ -9,6 +9,7 @@ would fall. Coordinates are those of a chart renewed at every restart.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -61,6 +62,7 @@ def anderson(
     here = Charted.around(model, sweep, params, summary)
     point, trail, accepted = here.centre, Trail(), 0.0
     before_cycle = point.value
+    slowest: deque[float] = deque(maxlen=2 * ORDER)
     while reason is None and len(logliks) <= max_iter:
         target = model.m_step(point.summary, point.params)
         residual = here.chart.coordinates(target) - point.free
@@ -68,8 +70,10 @@ def anderson(
         damping = 1.0 / (1.0 + ALPHA ** (KAPPA - accepted))
         leap = None
         if trail.steps:
-            free, gap = trail.proposal(damping)
-            leap = here.at(free)
+            leap = here.at(trail.proposal(damping))
+            # Half f' (I - J)^-1 f, EM nowhere slower than along the slowest step met.
+            slowest.append(trail.stretch())
+            gap = 0.5 * float(residual @ residual) * max(1.0, *slowest)
         if leap is not None and leap.value >= point.value and sound(model, leap):
             point, accepted = leap, accepted + 1
         else:
@@ -122,20 +126,25 @@ class Trail:
         """Whether the cycle is over."""
         return len(self.steps) >= order
 
-    def proposal(self, damping: float) -> tuple[Array, float]:
-        """(the point whose EM step should vanish, the gain estimated to be left)."""
+    def proposal(self, damping: float) -> Array:
+        """The point whose EM step should vanish."""
         assert self._last is not None
         free, f = self._last
         dX, dF = np.column_stack(self.steps), np.column_stack(self.changes)
         U, s, Vt = np.linalg.svd(dF, full_matrices=False)
         usable = s > 1e-12 * s[0]
+        if not usable.any():
+            return np.asarray(free + f)
         b = (U.T @ f)[usable]
         s, Vt = s[usable], Vt[usable]
         ridge = _ridge(b, s, damping)
         g = Vt.T @ (s * b / (s * s + ridge))
-        # -dF g is the part of f explained, along which the full step is dX g.
-        newton = f - (dX + dF) @ (Vt.T @ (b / s))
-        return free + f - (dX + dF) @ g, 0.5 * abs(float(f @ newton))
+        return np.asarray(free + f - (dX + dF) @ g)
+
+    def stretch(self) -> float:
+        """How many EM steps as long as the last would make up what EM's step lost along it."""
+        lost = float(np.linalg.norm(self.changes[-1]))
+        return float(np.linalg.norm(self.steps[-1])) / max(lost, 1e-300)
 
 
 def _ridge(b: Array, s: Array, damping: float) -> float:

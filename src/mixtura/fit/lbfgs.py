@@ -101,11 +101,11 @@ class Descent:
     def open(self, here: Charted) -> None:
         """Begin at a chart's centre: what was learnt in another chart is forgotten."""
         self.last, self.rising = here.centre, False
-        self.pairs: deque[tuple[Array, Array]] = deque(maxlen=MEMORY)
+        self.stretches: deque[float] = deque(maxlen=MEMORY)
 
     def exhausted(self) -> None:
         """No step leads up any more: rounding at the top, a failure elsewhere."""
-        if not self.pairs:
+        if not self.stretches:
             # Begun where the slope vanishes; what kind of point that is, the curvature will say.
             self.gap = 0.5 * float(self.last.gradient @ self.last.gradient)
         if self.tol > 0 and self.gap <= SLACK * max(self.tol, self.ascent.rounding):
@@ -113,10 +113,19 @@ class Descent:
         else:
             self.stopped = "stopped: no step along the gradient raises the log-likelihood"
 
+    def gap_at(self, gradient: Array) -> float:
+        """Half g' H^-1 g, the hill nowhere flatter than in the flattest direction met.
+
+        And nowhere steeper than with known labels, where the information is the identity.
+        """
+        if self.rising:
+            return math.inf
+        return 0.5 * float(gradient @ gradient) * max([1.0, *self.stretches])
+
     def learn(self, step: Array, change: Array) -> None:
-        """Remember how the gradient fell along a step; where it rose the top is not near."""
+        """Note how flat the hill is along a step; where the slope rose the top is not near."""
         if step @ change > 0:
-            self.pairs.append((step, change))
+            self.stretches.append(float((step @ step) / (step @ change)))
         else:
             self.rising = True
 
@@ -159,31 +168,9 @@ class Descent:
         self.left -= 1
         self.ascent.add(point.value)
         self.logliks.append(point.summary.loglik)
-        # The data know no more than with the labels, so half the squared gradient is the least.
-        left = max(
-            decrement(point.gradient, self.pairs), 0.5 * float(point.gradient @ point.gradient)
-        )
-        self.gap = math.inf if self.rising else left
+        self.gap = self.gap_at(point.gradient)
         self.rising = False
         if self.on_step is not None:
             self.on_step(len(self.logliks) - 1, self.ascent.gain)
         if self.ascent.within(self.gap, self.tol):
             self.reason = why_converged(self.ascent, self.gap, self.tol)
-
-
-def decrement(gradient: Array, pairs: Iterable[tuple[Array, Array]]) -> float:
-    """Half g' H^-1 g with the inverse Hessian that the pairs (step, change of gradient) imply.
-
-    The gain still to come if the objective were quadratic (the Newton decrement). The inverse is
-    the two-loop recursion's, Nocedal & Wright (2006), Numerical Optimization, algorithm 7.4, from
-    the identity, the complete-data information.
-    """
-    pairs = list(pairs)
-    q, alphas = gradient.copy(), []
-    for step, change in reversed(pairs):
-        alpha = (step @ q) / (step @ change)
-        q -= alpha * change
-        alphas.append(alpha)
-    for (step, change), alpha in zip(pairs, reversed(alphas), strict=True):
-        q += step * (alpha - (change @ q) / (step @ change))
-    return 0.5 * float(gradient @ q)

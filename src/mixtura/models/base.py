@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from mixtura.records import AnyArray, Array, Chart, Params, Summary
+
+# log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
+Respond = Callable[[Array], tuple[Array, Array]]
 
 
 class Model(ABC):
@@ -18,6 +22,17 @@ class Model(ABC):
     @abstractmethod
     def e_step(self, X: AnyArray, sample_weight: Array | None, params: Any) -> Summary:
         """The summary of these rows at these parameters."""
+
+    def e_step_with(
+        self, X: AnyArray, sample_weight: Array | None, params: Any, respond: Respond
+    ) -> Summary:
+        """The same with the responsibilities that `respond` makes of the joint log-densities.
+
+        It is given those of the rows with a positive weight, in their order, and answers with new
+        arrays, without the row weights. Where the table is cut matters to it unless its answer
+        for a row depends on that row alone. NotImplementedError where there are none to replace.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no responsibilities to replace")
 
     @abstractmethod
     def m_step(self, summary: Summary, params: Any) -> Params:

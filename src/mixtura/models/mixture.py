@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.families.base import Family
-from mixtura.models.base import Model
+from mixtura.models.base import Model, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Summary
@@ -58,11 +58,18 @@ class Mixture(Model):
         return self.family.log_density(X, params.components) + params.log_weights
 
     def e_step(self, X: AnyArray, sample_weight: Array | None, params: MixtureParams) -> Summary:
+        return self.e_step_with(
+            X, sample_weight, params, lambda joint: normalise(joint, params.weights)
+        )
+
+    def e_step_with(
+        self, X: AnyArray, sample_weight: Array | None, params: MixtureParams, respond: Respond
+    ) -> Summary:
         if sample_weight is not None and not sample_weight.all():
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         with np.errstate(over="ignore", invalid="ignore"):
-            log_p, resp = normalise(self.log_joint(X, params), params.weights)
+            log_p, resp = respond(self.log_joint(X, params))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.fit.result import Certificate, Fit, Floored
+from mixtura.fit.result import Fit, Floored
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
 from mixtura.report.view import (
@@ -239,10 +239,12 @@ def _criteria(fit: Fit) -> list[tuple[str, str]]:
 
 def _climb(fit: Fit) -> list[tuple[str, str]]:
     """How the fit ended, what it cost, and what the starts met."""
-    gap = f"about {fit.gap:.1e} per row" if math.isfinite(fit.gap) else "not known"
-    if fit.gap <= NO_MORE_THAN_ROUNDING * (1 + abs(fit.mean_loglik)):
+    known = math.isfinite(fit.gap) and not _elsewhere(fit)
+    gap = f"about {fit.gap:.1e} per row" if known else "not known"
+    if known and fit.gap <= NO_MORE_THAN_ROUNDING * (1 + abs(fit.mean_loglik)):
         gap = "no more than rounding"
     slope = f"{fit.gradient_norm:.1e}" if fit.gradient_norm >= 1e-6 else "below 1e-6"
+    slope = slope if math.isfinite(fit.gradient_norm) else "not known"
     passes = f"{fit.passes:,} over all rows"
     if fit.sample_passes:
         passes += (
@@ -252,15 +254,23 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     rows = [
         ("ended", fit.reason + penalty),
         ("still to gain", f"{gap}; gradient norm {slope} (0 at an optimum)"),
-        ("this point is", _verdict(fit.certificate)),
+        ("this point is", _verdict(fit)),
         ("passes", passes),
         ("solver, engine", f"{fit.solver}, {fit.engine}"),
     ]
     return [*rows, ("starts", _starts(fit))] if fit.starts else rows
 
 
-def _verdict(certificate: Certificate) -> str:
-    """ "an interior maximum: ...", what the curvature says of the point reached."""
+def _elsewhere(fit: Fit) -> bool:
+    """Whether the solver converged to something other than a maximum of the likelihood."""
+    return fit.converged and fit.verdict == "not converged"
+
+
+def _verdict(fit: Fit) -> str:
+    """ "a maximum; ...", what the curvature says of the point reached."""
+    certificate = fit.certificate
+    if _elsewhere(fit):
+        return "not a maximum of the likelihood, which this solver does not look for"
     text = VERDICTS.get(certificate.verdict, certificate.verdict)
     if certificate.verdict in ("boundary", "not examined") and certificate.detail:
         text += f": {certificate.detail}"

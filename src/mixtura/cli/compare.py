@@ -1,0 +1,183 @@
+"""mixtura compare: the same starts through every solver, as a table and a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    FIT_FAILED,
+    WIDEST,
+    AsJson,
+    Columns,
+    TableFile,
+    Working,
+    command,
+    note,
+    note_no_header,
+    print_json,
+    print_text,
+    split_names,
+    stdout,
+)
+from mixtura.cli.fit import Covariance, Engine, Solver
+
+if TYPE_CHECKING:
+    from mixtura.estimators.comparing import Comparison
+
+# Written out, as are the choices, because looking them up would import the whole library.
+SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
+
+
+@command
+def compare(
+    table: TableFile,
+    components: Annotated[
+        int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
+    ] = 2,
+    covariance: Annotated[
+        Covariance, typer.Option(help="What shapes the groups may have.")
+    ] = Covariance.full,
+    columns: Columns = None,
+    exclude: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same starts."
+        ),
+    ] = 0,
+    starts: Annotated[int, typer.Option(min=1, metavar="INT", help="How many starts.")] = 3,
+    solver: Annotated[
+        list[Solver] | None,
+        typer.Option(help="Compare this one; may be repeated. Default: all that climb by rule."),
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = Engine.auto,
+    max_iter: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="INT", help="At most this many steps each; default 10000."),
+    ] = None,
+    tol: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, metavar="FLOAT", help="Stop at this remaining gain per row; default 1e-10."
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FIG.png", help="The figure; default TABLE.compare.png."),
+    ] = None,
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Climb from the same starts by every solver; print and draw what each one needed."""
+    target = _target(table, figure, no_figure)
+    settings: dict[str, Any] = {
+        "covariance_type": str(covariance),
+        "random_state": seed,
+        "n_starts": starts,
+        "engine": str(engine),
+    }
+    # Left out when not given, so that the defaults are the library's.
+    settings |= {} if max_iter is None else {"max_iter": max_iter}
+    settings |= {} if tol is None else {"tol": tol}
+    solvers = [str(each) for each in solver or SOLVERS]
+    with Working("reading", starts * len(solvers)) as working:
+        from mixtura.data.tables import read_table
+
+        data = read_table(
+            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
+        )
+        if not (quiet or as_json):
+            note_no_header(table)
+        if components > len(data.X):
+            rows = f"{len(data.X)} row{'' if len(data.X) == 1 else 's'}"
+            raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
+        from mixtura import compare_solvers
+
+        found = compare_solvers(
+            data.X,
+            components,
+            solvers=solvers,
+            sample_weight=data.sample_weight,
+            listener=Racing(working),
+            **settings,
+        )
+        drawn = _draw(found, target, working)
+    if as_json:
+        files = {"figure": None if drawn is None else str(drawn)}
+        print_json({"columns": list(data.names), **found.to_dict(), "files": files})
+    elif not quiet:
+        _print_table(found)
+        if drawn is not None:
+            print_text(f"\n  wrote {drawn} (figure)")
+    if all(run.failed for run in found.runs):
+        note("error: no solver got anywhere from any start")
+        raise typer.Exit(FIT_FAILED)
+
+
+class Racing:
+    """Tells the progress line which of all climbs is under way."""
+
+    def __init__(self, working: Working) -> None:
+        self.working, self.climbs, self.what = working, 0, ""
+
+    def began(self, start: int, solver: str) -> None:
+        """A climb begins."""
+        self.working.started(self.climbs)
+        self.climbs += 1
+        self.what = self.working.doing = f"start {start}, {solver}"
+
+    def stepped(self, iterations: int, gain: float) -> None:
+        """One more step was taken."""
+        self.working.doing = f"{self.what}: step {iterations}, last gain {gain:.1e} per row"
+
+
+def _target(table: Path, figure: Path | None, no_figure: bool) -> Path | None:
+    """Where the figure will go; ValueError, before any work, if it cannot be written."""
+    from mixtura.data.atomic import why_not_writable
+
+    if figure is not None and no_figure:
+        raise ValueError("--figure and --no-figure contradict each other: leave one out")
+    if no_figure:
+        return None
+    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
+    target = figure or Path(f"{stem}.compare.png")
+    if target.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--figure {target}: a figure's name ends in .png, .svg or .pdf")
+    reason = why_not_writable(target)
+    if reason is not None:
+        raise ValueError(f"--figure {target}: cannot be written: {reason}")
+    return target
+
+
+def _draw(found: Comparison, target: Path | None, working: Working) -> Path | None:
+    """The figure's path; None where there is none."""
+    if target is None or all(run.failed for run in found.runs):
+        return None
+    working.doing = "drawing"
+    from mixtura.data.atomic import atomic
+    from mixtura.report.figures import save_figure
+
+    picture = found.figure()
+    with atomic(target) as part:
+        save_figure(picture, part)
+    return target
+
+
+def _print_table(found: Comparison) -> None:
+    """In colour and as wide as the terminal, or plain where it is none."""
+    from mixtura.report.comparison_text import renderables
+
+    if not stdout.is_terminal:
+        print_text(found.table(WIDEST), end="")
+        return
+    for part in renderables(found.runs, found.headline):
+        stdout.print(part, width=min(stdout.width, WIDEST))

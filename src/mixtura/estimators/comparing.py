@@ -1,0 +1,250 @@
+"""`compare_solvers`: every way up the same hill, from the same starts, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils.validation import _check_sample_weight
+
+from mixtura.data import door
+from mixtura.data.rows import Rows
+from mixtura.engines.choose import ENGINES
+from mixtura.errors import FAILURES
+from mixtura.estimators.finding import Ground, prepare
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.fit.climb import Solver
+from mixtura.fit.solvers import SOLVERS
+from mixtura.fit.starts import STARTS
+from mixtura.inference.compare import Course, Listener, Run
+from mixtura.records import Array
+from mixtura.report import comparison_text
+from mixtura.report.digits import counted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Those that look for a maximum of the likelihood and draw nothing at random.
+CLIMBERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What each solver did from each start; frozen.
+
+    runs             one `Run` for each start and solver, in that order
+    n_components, covariance_type, tol, max_iter, init_params   what was asked
+    rows, weight     rows with a positive weight, and the sum of the weights
+    n_features       columns
+    engine           what ran
+    """
+
+    runs: tuple[Run, ...]
+    n_components: int
+    covariance_type: str
+    tol: float
+    max_iter: int
+    init_params: str
+    rows: int
+    weight: float
+    n_features: int
+    engine: str
+
+    @property
+    def headline(self) -> str:
+        """One sentence: who climbed what."""
+        solvers = len({run.solver for run in self.runs})
+        starts = len({run.start for run in self.runs})
+        places = "the same start" if starts == 1 else counted(starts, "start")
+        return (
+            f"{counted(solvers, 'solver')} from {places}: "
+            f"{counted(self.n_components, 'group')} in {counted(self.rows, 'row')} of "
+            f"{counted(self.n_features, 'column')}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dictionaries."""
+        return asdict(self)
+
+    def table(self, width: int = comparison_text.WIDTH) -> str:
+        """The comparison as plain text of at most `width` characters a line."""
+        return comparison_text.to_text(self.runs, self.headline, width)
+
+    def figure(self) -> Figure:
+        """Gap per row to the best known log-likelihood against passes, a panel for each start.
+
+        Raises ValueError if no solver got anywhere.
+        """
+        from mixtura.report.comparison import draw
+
+        return draw(self.runs, self.headline, self.tol)
+
+
+def compare_solvers(
+    X: Any,
+    n_components: int,
+    *,
+    covariance_type: str = "full",
+    solvers: Sequence[str | Solver] = CLIMBERS,
+    sample_weight: Any = None,
+    n_starts: int = 3,
+    init_params: str = "k-means++",
+    tol: float = 1e-10,
+    max_iter: int = 10_000,
+    random_state: Any = None,
+    engine: str = "auto",
+    listener: Listener | None = None,
+) -> Comparison:
+    """Climb from the same starts by every solver, at maximum likelihood, and count the passes.
+
+    Only where a climb runs into a singularity is it repeated with the penalty against collapse,
+    as in a fit; its `Run` says so. A solver that cannot run on this model says so in its `Run`.
+    The steps are those of a fit, but for two things: every pass is looked at, so that tables of at
+    most 32,768 numbers are not climbed by whole steps in C (a fit takes fewer seconds there), and
+    ends are examined but saddles are not left. Seconds are wall clock; keeping the record, about a
+    microsecond a pass, is taken off. BLAS has one thread.
+
+    Parameters
+    ----------
+    X : array-like or data frame of shape (n_samples, n_features)
+    n_components : int
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    solvers : sequence of names or solvers
+        Default: all that look for a maximum of the likelihood by a rule without chance.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative; a weight of 2 is the row twice, 0 the row absent.
+    n_starts : int, default 3
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "k-means++"
+        How each start is made, as in `GaussianMixture`.
+    tol : float, default 1e-10
+        A climb ends when it estimates that less log-likelihood per row is left to gain. 0: never.
+    max_iter : int, default 10,000
+        Steps of one climb.
+    random_state : int, RandomState instance or None
+    engine : {"auto", "local", "threads", "compiled"}, default "auto"
+    listener : told of progress (see `mixtura.inference.compare.Listener`), optional
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        For input that cannot be fitted, an unknown solver, or one that is named twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import compare_solvers
+    >>> X = np.loadtxt("examples/faithful.csv", delimiter=",", skiprows=1)
+    >>> found = compare_solvers(X, 2, solvers=["em", "lbfgs"], n_starts=1, random_state=0)
+    >>> [(run.solver, run.converged, round(run.loglik, 3)) for run in found.runs]
+    [('em', True, -1130.264), ('lbfgs', True, -1130.264)]
+    """
+    _check_settings(
+        n_components=n_components,
+        covariance_type=covariance_type,
+        n_starts=n_starts,
+        init_params=init_params,
+        tol=tol,
+        max_iter=max_iter,
+        random_state=random_state,
+        engine=engine,
+    )
+    named = _named(solvers)
+    rows = _rows(X, n_components, sample_weight)
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    rng = np.random.RandomState(seed)
+    ground = prepare(rows, structure(covariance_type), n_components, rng, engine=engine)
+    form = structure(covariance_type).form
+    course = Course(ground.model, form, rows, ground.open_sweep, tol, max_iter, listener)
+    runs: list[Run] = []
+    for start in range(1, n_starts + 1):
+        runs += _from_one_start(course, ground, start, init_params, rng, named)
+    return Comparison(
+        runs=tuple(runs),
+        n_components=n_components,
+        covariance_type=covariance_type,
+        tol=tol,
+        max_iter=max_iter,
+        init_params=init_params,
+        rows=ground.moments.rows,
+        weight=ground.moments.weight,
+        n_features=rows.X.shape[1],
+        engine=ground.engine,
+    )
+
+
+def _from_one_start(
+    course: Course,
+    ground: Ground,
+    start: int,
+    init_params: str,
+    rng: np.random.RandomState,
+    solvers: list[tuple[str, str | Solver]],
+) -> list[Run]:
+    try:
+        params = ground.maker.make(init_params, 0, rng)
+    except FAILURES as error:
+        return [Run(start, name, reason=f"the start itself: {error}") for name, _ in solvers]
+    return course.race(start, params, solvers)
+
+
+def _check_settings(**settings: Any) -> None:
+    constraints: dict[str, list[Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "n_starts": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(STARTS))],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "engine": [StrOptions({"auto", *ENGINES})],
+    }
+    validate_parameter_constraints(constraints, settings, "compare_solvers")
+
+
+def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
+    """(name, solver) of each; ValueError for unknown or repeated names."""
+    if isinstance(solvers, str) or not len(solvers):
+        raise ValueError(f"solvers must be a sequence of names or solvers, got {solvers!r}")
+    named: list[tuple[str, str | Solver]] = []
+    for solver in solvers:
+        if isinstance(solver, str) and solver not in SOLVERS:
+            raise ValueError(f"solvers: {solver!r} is not one of {sorted(SOLVERS)}")
+        if not (isinstance(solver, str) or callable(solver)):
+            raise ValueError(f"solvers: {solver!r} is neither a name nor a solver")
+        own = getattr(solver, "name", getattr(solver, "__name__", "custom"))
+        name = solver if isinstance(solver, str) else str(own)
+        if name in (other for other, _ in named):
+            raise ValueError(f"solvers: {name!r} is there twice: name each one once")
+        named.append((name, solver))
+    return named
+
+
+def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
+    """The validated rows; refused is what a fit refuses."""
+    door.refuse_inexact_integers(X)
+    names = getattr(X, "columns", None)
+    X = check_array(
+        X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2, input_name="X"
+    )
+    if len(X) < n_components:
+        raise ValueError(
+            f"n_components={n_components}, but X has only {counted(len(X), 'row')}: use at most "
+            f"{counted(len(X), 'component')}"
+        )
+    door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
+    if sample_weight is None:
+        return Rows(X)
+    weights: Array = np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
+    door.check_weights(weights, n_components)
+    return Rows(X, weights)

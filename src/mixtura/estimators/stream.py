@@ -1,0 +1,155 @@
+"""What is known of a stream of rows when they are gone: the mixture, and what it implies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mixtura.data.moments import NO_VARIANCE, TableMoments, robust_covariance, table_moments
+from mixtura.data.rows import Rows
+from mixtura.families.forms import Form
+from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.families.prior import HELD_SHARE, CovariancePrior
+from mixtura.fit.online import Running
+from mixtura.fit.result import Fit
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import AnyArray, Array, Summary
+
+# A constant column stays one while it moves by no more than this share of its values.
+CONSTANT = 1e-12
+# Nothing, beside the standard deviation with which a constant column is held.
+NOTHING = 1e-6 * HELD_SHARE**0.5
+# What a fit held has this share of the columns' variances at most, in whatever units it was held;
+# columns that depend on each other do so while chunks show less than that share (in the direction
+# found here, which is the fit's to some digits only).
+HELD, SHOWN = 100 * HELD_SHARE, 0.01 * HELD_SHARE
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What is known of the rows so far.
+
+    moments count them and hold the units in which a component is narrow; running is their
+    forgetful average; kept are the rows themselves while the stream is young, and searched is
+    their number at the last search.
+    """
+
+    covariance_type: str
+    moments: TableMoments
+    running: Running
+    kept: Rows | None = None
+    searched: int = 0
+
+
+def implied(
+    params: MixtureParams, form: Form, prior: CovariancePrior, weight: float, mean_loglik: float
+) -> Summary:
+    """The summary whose M-step is `params` themselves: that of the rows a fit ended on.
+
+    About the means first moments vanish, and in whitened units the scatter of n_k rows is n_k
+    times the identity, less what the prior adds to every covariance.
+    """
+    K, d = params.components.means.shape
+    shape, counts = form.shape(K, d), weight * params.weights
+    added = prior.whitened(form, params.components.whiten)
+    unit = np.broadcast_to(form.identity(d) - added.held - added.absolute, shape)
+    rows = counts.sum() if form.shared else counts.reshape(-1, *(1,) * (len(shape) - 1))
+    stats = GaussianStatistics(counts, np.zeros((K, d)), form.as_second(rows * unit, d))
+    return Summary(mean_loglik * weight, weight, stats)
+
+
+def moments_of(params: MixtureParams, form: Form, fit: Fit | None) -> TableMoments:
+    """The moments of the rows a fit ended on, as the mixture itself has them.
+
+    Equal to the rows' own at a stationary point, but that components far out do not set the
+    units, as far rows do not in a fit. What was held there had no variance.
+    """
+    K, d = params.components.means.shape
+    # Two points on each axis of a component have its mean and covariance.
+    axes = np.sqrt(d) * np.swapaxes(form.dense(params.components.root, K, d), 1, 2)
+    centres = params.components.means[:, None, :]
+    points = np.concatenate([centres + axes, centres - axes], axis=1).reshape(-1, d)
+    weights = np.repeat(params.weights / (2 * d), 2 * d)
+    moments = table_moments(points, weights)
+    covariance = robust_covariance(points, weights, moments.mean, moments.covariance)
+    if fit is None:
+        return TableMoments(0.0, 0, moments.mean, covariance)
+    mean = moments.mean
+    if fit.held:
+        constant = _constant(params, form)
+        covariance = _without(covariance, constant)
+        # What is left of a constant 0 in the means is rounding.
+        mean = np.where(constant & (np.abs(mean) < NOTHING), 0.0, mean)
+    return TableMoments(fit.weight, fit.rows or round(fit.weight), mean, covariance)
+
+
+def _constant(params: MixtureParams, form: Form) -> AnyArray:
+    """Which columns are what a constant one is in a fit: the same in all components, and held."""
+    means = params.components.means
+    dense = form.dense(params.components.covariances, *means.shape)
+    shares = np.diagonal(dense, axis1=1, axis2=2) / HELD_SHARE
+    same = np.ptp(means, axis=0) <= CONSTANT * np.abs(means[0]) + NOTHING
+    return np.asarray(same & np.all(np.abs(shares - 1.0) < 1e-5, axis=0))
+
+
+def _without(covariance: Array, constant: AnyArray) -> Array:
+    """No variance in the constant columns, nor in any direction that was held."""
+    varied = np.flatnonzero(~constant)
+    unit, values, vectors = _correlations(covariance, varied)
+    back = unit[:, None] * vectors * np.sqrt(np.where(values < HELD, 0.0, values))
+    out = np.zeros_like(covariance)
+    out[np.ix_(varied, varied)] = back @ back.T
+    return out
+
+
+def merged(known: TableMoments, new: TableMoments) -> TableMoments:
+    """The moments after a chunk: its rows counted, and variance where there was none before.
+
+    Otherwise the covariance, which is but a unit, stays: one far row must not change it.
+    """
+    weight = known.weight + new.weight
+    gap = new.mean - known.mean
+    mean = known.mean + new.weight / weight * gap
+    covariance = _widened(known.covariance, new.covariance + np.outer(gap, gap), known.mean)
+    return replace(
+        known, weight=weight, rows=known.rows + new.rows, mean=mean, covariance=covariance
+    )
+
+
+def _widened(covariance: Array, shown: Array, mean: Array) -> Array:
+    """`covariance` with the scatter `shown` by new rows in directions that it lacks."""
+    out, variance, d = covariance.copy(), np.diagonal(covariance), len(mean)
+    moved = (variance <= 0) & (np.diagonal(shown) > (CONSTANT * mean) ** 2)
+    out[moved, moved] = np.diagonal(shown)[moved]
+    varied = np.flatnonzero(variance > 0)
+    unit, values, vectors = _correlations(covariance, varied)
+    null = vectors[:, values < NO_VARIANCE * d]
+    if null.shape[1] == 0:
+        return out
+    part = shown[np.ix_(varied, varied)] / np.outer(unit, unit)
+    inner = null.T @ part @ null
+    if np.trace(inner) > SHOWN * max(1.0, float(np.trace(part))):
+        back = unit[:, None] * null
+        out[np.ix_(varied, varied)] += back @ inner @ back.T
+    return out
+
+
+def _correlations(covariance: Array, varied: AnyArray) -> tuple[Array, Array, Array]:
+    """(standard deviations, eigenvalues, eigenvectors) of those columns' correlations."""
+    inner = covariance[np.ix_(varied, varied)]
+    unit = np.sqrt(np.diagonal(inner))
+    values, vectors = np.linalg.eigh(inner / np.outer(unit, unit))
+    return unit, values, vectors
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Both tables as one."""
+    X = np.concatenate([first.X, second.X])
+    if first.sample_weight is None and second.sample_weight is None:
+        return Rows(X)
+    return Rows(X, np.concatenate([_weights(first), _weights(second)]))
+
+
+def _weights(rows: Rows) -> Array:
+    return np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight

@@ -1,0 +1,109 @@
+"""Classification EM: each row is given whole to its most probable component, as k-means does.
+
+Celeux & Govaert (1992), A classification EM algorithm for clustering and two stochastic versions,
+Computational Statistics & Data Analysis 14: between E-step and M-step the responsibilities become
+0 or 1. What rises is then the classification likelihood, sum_i w_i log max_k pi_k p(x_i | k). With
+equal weights and one variance for all components and columns it is Lloyd's k-means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
+from mixtura.fit.convergence import Ascent
+from mixtura.fit.starts import one_hot
+from mixtura.models.base import Model
+from mixtura.models.mixture import normalise
+from mixtura.records import AnyArray, Array, Summary
+
+
+def hard(
+    model: Model,
+    sweep: SweepLike,
+    params: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    history: Iterable[float] = (),
+    on_step: OnStep | None = None,
+    summary: Summary | None = None,
+) -> Climb:
+    """Climb the classification likelihood by at most `max_iter` steps; see `climb.Solver`.
+
+    Guarantees that the classification likelihood (plus the log-prior) never falls, which is
+    checked while it runs; it ends, because there are only so many ways to label the rows. `tol`,
+    `gap` and what `on_step` is told are about that likelihood, `logliks` about the ordinary one,
+    which may fall. Of that it promises no maximum: components that overlap are cut off where they
+    meet, so means end too far apart and covariances too small, however many the rows (Bryant &
+    Williamson 1978, Biometrika 65); a strong overlap may leave a component only a few rows, and
+    it collapses where EM's would not.
+
+    A component that is nowhere the most probable one keeps its place with weight 0 from then on.
+    Raises LikelihoodFell as `em` does, about the classification likelihood.
+    """
+    part, value = classified(model, sweep, params)
+    ascent = Ascent(part.weight, model.monotone)
+    ascent.add(value)
+    earlier = joined(history, objective_at(model, part, params), part.weight)
+    logliks, reason = [part.loglik], None
+    while reason is None and len(logliks) <= max_iter:
+        params = model.m_step(part, params)
+        part, value = classified(model, sweep, params)
+        ascent.add(value)
+        logliks.append(part.loglik)
+        if on_step is not None:
+            on_step(len(logliks) - 1, ascent.gain)
+        if tol > 0 and ascent.gap <= max(tol, ascent.rounding):
+            reason = _why(ascent, tol)
+    if len(logliks) > 1 or summary is None:
+        summary = sweep(params)
+    return finish(
+        model,
+        params,
+        summary,
+        logliks=(*logliks[:-1], summary.loglik),
+        earlier=earlier,
+        reason=reason,
+        max_iter=max_iter,
+        gap=ascent.gap,
+        ran="hard",
+        stationary=False,
+    )
+
+
+def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, float]:
+    """(the summary with every row given to its most probable component, what that is worth).
+
+    The worth is the classification likelihood plus the log-prior. Among equally probable
+    components the first takes the row.
+    """
+    best = np.zeros(len(sweep.rows.X))
+
+    def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
+        present = slice(None) if w is None else w > 0
+
+        def respond(joint: Array) -> tuple[Array, Array]:
+            log_p, resp = normalise(joint)
+            best[where][present] = log_p + np.log(resp.max(axis=1))
+            return log_p, one_hot(resp.argmax(axis=1), resp.shape[1])
+
+        return model.e_step_with(x, w, params, respond)
+
+    part = sweep.folded(step)
+    weights = sweep.rows.sample_weight
+    worth = float(best.sum() if weights is None else weights @ best)
+    return part, worth + model.log_prior(params)
+
+
+def _why(ascent: Ascent, tol: float) -> str:
+    """The rule that ended the climb, in words."""
+    if abs(ascent.gain) <= ascent.rounding:
+        return "converged: the last step changed the classification likelihood by mere rounding"
+    return (
+        f"converged: the estimated gain of classification likelihood still to come, "
+        f"{ascent.gap:.2g} per row, is below {tol:g}"
+    )
