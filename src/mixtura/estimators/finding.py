@@ -14,6 +14,7 @@ from mixtura.data.moments import TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.threads import single_blas
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
@@ -104,7 +105,10 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
         climber,
         listener,
     )
-    outcome = _outcome(search, ground.maker, task)
+    # On small tables BLAS would wake its threads for every step of the optimisers, at ten times
+    # the price of the step.
+    with single_blas:
+        outcome = _outcome(search, ground.maker, task)
     counts = ground.moments.rows, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,

@@ -63,7 +63,7 @@ class Annealed:
         tied        by EM 42 22 30 24 84   by the annealing 0 8 0 24 0
 
     Raises ValueError for a setting out of range, and for a model without free coordinates; one of
-    `errors.FAILURES` where both ways do.
+    `errors.FAILURES` where EM does.
     """
 
     name: ClassVar[str] = "annealed"
@@ -118,77 +118,83 @@ class Annealed:
                 f"solver={self.name!r} cannot climb here: {model.obstacle()}. "
                 "Use solver='em' or 'auto'"
             )
-        history, tally = tuple(history), Tally(on_step)
+        history = tuple(history)
         summary = summary or sweep(params)
-        ends: list[Climb] = []
-        failure: Exception | None = None
+        plain, taken = None, 0
         if tol > 0:
-            settings = {"tol": tol, "max_iter": max_iter, "history": history, "on_step": tally}
-            try:
-                ends.append(em(model, sweep, params, summary=summary, **settings))
-            except FAILURES as error:
-                failure = error
-            if max_iter - tally.steps <= self.length:
-                if failure is not None:
-                    raise failure
-                return replace(ends[0], converged=False, reason=self._no_room(tally, max_iter))
+            plain = em(
+                model,
+                sweep,
+                params,
+                tol=tol,
+                max_iter=max_iter,
+                history=history,
+                on_step=on_step,
+                summary=summary,
+            )
+            taken = plain.iterations
+            if max_iter - taken <= self.length:
+                reason = f"stopped: EM took {taken} of {max_iter=} steps, where the annealing "
+                reason += f"after it takes {self.length} and more"
+                return replace(plain, converged=False, reason=reason)
         try:
-            frozen = self._annealed(model, sweep, params, tol, max_iter - tally.steps, tally)
+            frozen = self._frozen(model, sweep, params, tol, max_iter, taken, on_step)
         except FAILURES:
-            if not ends:
+            if plain is None:
                 raise
-            return ends[0]
-        reason = frozen.reason if frozen.converged else f"stopped: {max_iter=} steps were taken"
-        earlier = joined(history, objective_at(model, summary, params), summary.weight)
-        ends.append(replace(frozen, reason=reason, earlier=earlier))
-        return max(ends, key=lambda end: (not model.narrow(end.summary, end.params), end.objective))
+            return plain
+        first = objective_at(model, summary, params)
+        frozen = replace(frozen, earlier=joined(history, first, summary.weight))
+        return frozen if plain is None or better(model, frozen, plain, tol) else plain
 
-    def _annealed(
-        self, model: Model, sweep: SweepLike, params: Any, tol: float, max_iter: int, tally: Tally
+    def _frozen(
+        self,
+        model: Model,
+        sweep: SweepLike,
+        params: Any,
+        tol: float,
+        max_iter: int,
+        taken: int,
+        on_step: OnStep | None,
     ) -> Climb:
-        """Melt, freeze slowly, and climb."""
+        """Melt, freeze slowly, and climb, in `max_iter` steps less those taken."""
+        told = numbered(on_step, taken)
         rng = np.random.default_rng(self.seed)
         logliks: list[float] = []
-        tally.begin()
         for beta in self.schedule:
-            if len(logliks) == max_iter:
+            if taken + len(logliks) == max_iter:
                 break
             if logliks:
                 params = pushed(model, params, self.push, rng)
-            for _ in range(min(self.steps, max_iter - len(logliks))):
+            for _ in range(min(self.steps, max_iter - taken - len(logliks))):
                 part = tempered(model, sweep, params, beta)
-                if logliks:
-                    tally(len(logliks), (part.loglik - logliks[-1]) / part.weight)
+                if logliks and told is not None:
+                    told(len(logliks), (part.loglik - logliks[-1]) / part.weight)
                 logliks.append(part.loglik)
                 params = model.m_step(part, params)
-        tally.begin(len(logliks))
-        left = max_iter - len(logliks)
-        climb = em(model, sweep, params, tol=tol, max_iter=left, on_step=tally)
-        return replace(climb, logliks=(*logliks, *climb.logliks), ran=self.name)
-
-    def _no_room(self, tally: Tally, max_iter: int) -> str:
-        return (
-            f"stopped: EM took {tally.steps} of {max_iter=} steps, and the annealing that should "
-            f"follow takes more than {self.length}"
-        )
+        taken += len(logliks)
+        told = numbered(on_step, taken)
+        climb = em(model, sweep, params, tol=tol, max_iter=max_iter - taken, on_step=told)
+        reason = climb.reason if climb.converged else f"stopped: {max_iter=} steps were taken"
+        return replace(climb, logliks=(*logliks, *climb.logliks), reason=reason, ran=self.name)
 
 
-@dataclass
-class Tally:
-    """Numbers the steps of one leg after those of the legs before."""
+def better(model: Model, frozen: Climb, plain: Climb, tol: float) -> bool:
+    """Whether the annealing's end is worth leaving EM's for, beyond `tol` per row.
 
-    on_step: OnStep | None
-    before: int = 0
-    steps: int = 0
+    Above all an end without a component that only the penalty holds up, where the other has one.
+    """
+    held = [bool(model.narrow(end.summary, end.params)) for end in (frozen, plain)]
+    if held[0] != held[1]:
+        return held[1]
+    return frozen.objective > plain.objective + tol * plain.summary.weight
 
-    def __call__(self, steps: int, gain: float) -> None:
-        self.steps = self.before + steps
-        if self.on_step is not None:
-            self.on_step(self.steps, gain)
 
-    def begin(self, steps: int | None = None) -> None:
-        """The next leg begins: after so many steps of this one, or after those told."""
-        self.before = self.steps if steps is None else self.before + steps
+def numbered(on_step: OnStep | None, after: int) -> OnStep | None:
+    """The listener, told of steps that come after so many others."""
+    if on_step is None:
+        return None
+    return lambda steps, gain: on_step(after + steps, gain)
 
 
 def tempered(model: Model, sweep: SweepLike, params: Any, beta: float) -> Summary:

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from mixtura.inference.compare import CLOSE, Run
 from mixtura.records import Array
 from mixtura.report.comparison_text import NOTHING, solver_colours
-from mixtura.report.figures import FIGURE_SPACE, LABEL, _figure, _head
+from mixtura.report.figures import FIGURE_SPACE, LABEL, blank, headed
 from mixtura.report.panels import INK, QUIET, quiet
 
 # Panels in one row, and in all: more starts than that cannot be read.
@@ -44,7 +44,7 @@ def draw(runs: Sequence[Run], heading: str, tol: float) -> Figure:
         raise ValueError("there is nothing to draw: no solver got anywhere")
     across, down = min(len(drawn), ACROSS), math.ceil(len(drawn) / ACROSS)
     width, height = WIDTHS[across - 1], HEIGHTS[down > 1]
-    figure = _figure(2.4 + across * width, 1.1 + down * height)
+    figure = blank(2.4 + across * width, 1.1 + down * height)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     shades = {name: colour or INK for name, colour in solver_colours(runs).items()}
     floor = max(tol, FINEST)
@@ -64,7 +64,7 @@ def draw(runs: Sequence[Run], heading: str, tol: float) -> Figure:
             ax.tick_params(labelbottom=True)
             ax.set_xlabel("passes over all rows", **LABEL)
     _legend(figure, runs, shades)
-    _head(figure, heading, list(_notes(drawn, len(starts))))
+    headed(figure, heading, list(_notes(drawn, len(starts))))
     return figure
 
 

@@ -139,7 +139,7 @@ def _points(rows: Array, resp: Array, w: Array) -> Points:
 
 
 def _one(view: MixtureView, points: Points, heading: str) -> Figure:
-    figure = _figure(8.0, 4.6)
+    figure = blank(8.0, 4.6)
     ax = figure.add_subplot()
     panels.quiet(ax, 9, 6)
     panels.histogram(ax, view, points, 0)
@@ -152,19 +152,19 @@ def _one(view: MixtureView, points: Points, heading: str) -> Figure:
     notes = ["Bars and strokes: the rows." if stroked else "Bars: the rows."]
     if len(view.weights) > 1:
         notes.append("Dashed line: the whole mixture.")
-    _head(figure, heading, notes)
+    headed(figure, heading, notes)
     _legend(figure, view, "outside right upper")
     return figure
 
 
 def _two(view: MixtureView, points: Points, heading: str) -> Figure:
-    figure = _figure(8.0, 5.6)
+    figure = blank(8.0, 5.6)
     ax = figure.add_subplot()
     panels.quiet(ax, 9, 6)
     panels.scatter(ax, view, points, (0, 1), marks=True)
     ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
     ax.set_ylabel(shorten(view.names[1], 50), **LABEL)
-    _head(figure, heading, _notes(view, points))
+    headed(figure, heading, _notes(view, points))
     _legend(figure, view, "outside right upper")
     return figure
 
@@ -177,7 +177,7 @@ def _pairs(view: MixtureView, points: Points, heading: str) -> Figure:
     if m < d:
         heading += f" (the {m} of {d} in which groups differ most)"
     side, ticks = (2.1, 4) if m > 4 else (2.5, 5)
-    figure = _figure(side * m + 0.4, side * m + 0.6)
+    figure = blank(side * m + 0.4, side * m + 0.6)
     grid = figure.add_gridspec(m, m)
     for row in range(m):
         ax = figure.add_subplot(grid[row, row])
@@ -192,19 +192,19 @@ def _pairs(view: MixtureView, points: Points, heading: str) -> Figure:
         panels.scatter(ax, view, points, (columns[left], columns[row]), marks=False)
         _edge_labels(ax, view, columns, row, left)
     figure.align_labels()
-    _head(figure, heading, notes)
+    headed(figure, heading, notes)
     _legend(figure, view, "upper right")
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(width, height), dpi=100, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _head(figure: Figure, heading: str, notes: list[str]) -> None:
+def headed(figure: Figure, heading: str, notes: list[str]) -> None:
     """The title above, at the left, and what the marks mean in small print below."""
     inches = float(figure.get_figwidth())
     edge = 0.1 / inches
