@@ -53,14 +53,18 @@ class Annealed:
     table with covariance S, a tempered step multiplies differences of means by beta S Sigma^-1. A
     spherical Sigma is the mean variance, so the widest direction freezes first, well below
     beta = 1, and the others follow in order. Full and tied Sigma are S itself: nothing freezes
-    before beta = 1, and then all directions alike, as from a random start. From 50 starts at
-    random rows on each of five tables (4 to 9 clusters, 2 to 4 columns) the best optimum was
-    reached, in percent by table,
+    before beta = 1, and then all directions alike, as from a random start. Measured from 50 starts
+    at random rows on each of five tables (4 to 9 clusters, 2 to 4 columns), how many percent
+    reached the best optimum known, by table:
 
-        spherical   by EM 44 16 16 24 98   by the annealing 78 88 76 16 100
-        diag        by EM 40 34 20 12 96   by the annealing 60 16 6 18 100
-        full        by EM 42 8 16 2 62     by the annealing 2 2 6 0 88
-        tied        by EM 42 22 30 24 84   by the annealing 0 8 0 24 0
+                    EM                the annealing alone    both, the better end
+        spherical   44 16 16 24 98    78 88 76 16 100        86 94 82 34 100
+        diag        40 34 20 12 96    60 16  6 18 100        70 48 26 26 100
+        full        42  8 16  2 62     2  2  6  0  88        44 10 20  2  96
+        tied        42 22 30 24 84     0  8  0 24   0        42 28 30 44  84
+
+    For the same passes EM climbs from four starts or more, which is the better use of them but
+    for the second and third table with spherical covariances.
 
     Raises ValueError for a setting out of range, and for a model without free coordinates; one of
     `errors.FAILURES` where EM does.

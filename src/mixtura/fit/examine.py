@@ -38,7 +38,11 @@ class Examiner:
             before = self.sweep.passes
             certificate, seen = certify(self.model, self.sweep, climb, edge, rng)
             further = None
-            if seen is not None and certificate.verdict in ("saddle", "ridge"):
+            if seen is None:
+                # Not converged, or not to be examined: there is nothing to go on from.
+                passes += self.sweep.passes - before
+                break
+            if certificate.verdict in ("saddle", "ridge"):
                 start = way_up(self.model, self.sweep, climb, seen, rng)
                 passes += self.sweep.passes - before
                 further = None if start is None else self._from(climb, start, tol)
@@ -52,7 +56,8 @@ class Examiner:
             if further is None:
                 break
             climb = further
-        climb = replace(climb, gap=bound_on_gap(climb, certificate))
+        if certificate.curvature is not None:
+            climb = replace(climb, gap=bound_on_gap(climb, certificate))
         return climb, replace(certificate, passes=passes, saddles_left=left)
 
     def _from(self, climb: Climb, start: object, tol: float) -> Climb | None:
