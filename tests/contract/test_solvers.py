@@ -89,8 +89,9 @@ def test_ems_own_step_stays_where_a_solver_ended(case: Case, solver: str) -> Non
     after = case.model.m_step(climb.summary, climb.params)
     for name, value in climb.params.arrays().items():
         scale = np.abs(value).max()
-        np.testing.assert_allclose(after.arrays()[name], value, atol=1e-6 * scale, err_msg=name)
-    assert climb.gradient_norm < 1e-6
+        # A line search sees no further than the log-likelihood's rounding, 1e-13: its root, and more.
+        np.testing.assert_allclose(after.arrays()[name], value, atol=4e-6 * scale, err_msg=name)
+    assert climb.gradient_norm < 2e-6
 
 
 @charted
@@ -106,11 +107,12 @@ def test_no_solver_ever_falls(case: Case, solver: str) -> None:
 @pytest.mark.parametrize("solver", [name for name in CLIMBERS if name != "em"])
 def test_a_weight_is_copies_of_the_row_for_every_solver(case: Case, solver: str) -> None:
     weights = np.random.default_rng(5).integers(1, 4, size=len(case.X))
-    weighted = climbed(case, solver, weights.astype(float), tol=1e-12)
-    copies = Case(case.name, case.model, np.repeat(case.X, weights, axis=0), case.params)
-    repeated = climbed(copies, solver, tol=1e-12)
-    if abs(weighted.objective - repeated.objective) > 1e-6 * weighted.summary.weight:
-        pytest.skip("rounding chose another basin")
+    copies = replace(case, X=np.repeat(case.X, weights, axis=0))
+    # From near the top of a hill of the copies, so that no way forks.
+    near = climbed(copies, "em", tol=1e-7, max_iter=20_000).params
+    weighted = climbed(replace(case, params=near), solver, weights.astype(float), tol=1e-12)
+    repeated = climbed(replace(copies, params=near), solver, tol=1e-12)
+    assert weighted.summary.weight == weights.sum()
     assert weighted.objective == pytest.approx(repeated.objective, rel=1e-9)
 
 

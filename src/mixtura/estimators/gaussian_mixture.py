@@ -48,14 +48,14 @@ class GaussianMixture(MixtureEstimator):
     n_components : int, default 1
     covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
     tol : float, default 1e-6
-        EM stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
+        A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
     reg_covar : float or None, default None
         None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
         singularity is repeated with a penalty relative to the table's own covariance (see
         `mixtura.families.prior`). A number is added to every variance, as in scikit-learn (1e-6).
     max_iter : int, default 1000
-        EM steps of one climb (scikit-learn: 100).
+        Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int, default 1
         Initialisations; the best optimum is kept, failed ones are reported, not fatal.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, default "auto"
@@ -89,7 +89,7 @@ class GaussianMixture(MixtureEstimator):
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
     converged_ : bool
     n_iter_ : int
-        EM steps of the climb that gave the result.
+        Steps of the climb that gave the result.
     lower_bound_ : float
         Mean log-likelihood per row of the parameters above, never penalised.
     lower_bounds_ : list of float, length n_iter_

@@ -51,7 +51,7 @@ def anderson(
     """Climb from `params` by at most `max_iter` steps of one pass or two; see `climb.Solver`.
 
     Monotone. It looks for a point that EM leaves alone, and saddles are such points too: started
-    far from an optimum it may end lower than EM would (`solver="auto"` starts it near one).
+    far from an optimum it may end lower than EM would, so it is best begun near one.
     """
     summary = summary or sweep(params)
     value = objective_at(model, summary, params)
@@ -148,7 +148,7 @@ class Trail:
 
 
 def _ridge(b: Array, s: Array, damping: float) -> float:
-    """lambda such that |g_lambda|^2 = damping |g_0|^2, by Newton on its logarithm's inverse."""
+    """lambda such that |g_lambda|^2 = damping |g_0|^2, by Newton on 1 / |g_lambda|."""
     goal = damping * float(np.sum((b / s) ** 2))
     low, high = 0.0, float(s[0] ** 2) * 1e6
     ridge = 0.0

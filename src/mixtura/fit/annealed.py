@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fit.climb import Climb, OnStep, SweepLike, joined, objective_at
+from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike, joined, objective_at
 from mixtura.fit.em import em
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
@@ -71,6 +71,8 @@ class Annealed:
     """
 
     name: ClassVar[str] = "annealed"
+    # From a saddle, or to a finer tolerance, EM goes on: annealing again would begin anew.
+    onward: ClassVar[Solver] = staticmethod(em)
 
     first: float = 0.1
     factor: float = 1.2

@@ -37,8 +37,6 @@ STEADY = 0.05
 LOOK = 12
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
 STRIDE, SHARE = 20, 0.5
-# With tol=0 the way is planned to this gap.
-FINEST = 1e-12
 
 
 def auto(
@@ -78,6 +76,9 @@ def auto(
             on_step=on_step,
             summary=summary,
         )
+    if model.log_prior(params) != 0:
+        # Of several steps at once only the last penalised objective is known, and legs are short.
+        sweep.stride = 1
     path = Path(model, sweep, tol, on_step)
     ran = em(
         model,
@@ -117,13 +118,15 @@ class Path:
             assert self.on_step is not None
             self.on_step(before.iterations + steps, gain)
 
+        # A history is one of objectives; over a few steps the prior hardly changes.
+        prior = before.objective - before.summary.loglik
         after = solver(
             self.model,
             self.sweep,
             before.params,
             tol=self.tol,
             max_iter=steps,
-            history=(*before.earlier, *before.logliks) if solver is em else (),
+            history=[*before.earlier, *(value + prior for value in before.logliks)],
             on_step=counted if self.on_step is not None else None,
             summary=before.summary,
         )
@@ -147,7 +150,7 @@ def steady(climb: Climb) -> bool:
     """Whether the last gains shrank at nearly the same ratio."""
     gains = [after - before for before, after in pairwise(climb.logliks[-BETWEEN:])]
     if len(gains) < BETWEEN - 1 or min(gains) <= 0:
-        return len(gains) >= BETWEEN - 1
+        return False
     ratios = [after / before for before, after in pairwise(gains)]
     return max(ratios) < 1 and max(ratios) - min(ratios) <= STEADY
 
@@ -159,7 +162,7 @@ def remaining(climb: Climb, tol: float) -> float:
         return math.inf
     ratio = last / before
     gap = last * ratio / (1 - ratio) / climb.summary.weight
-    return math.log(gap / max(tol, FINEST)) / -math.log(ratio)
+    return math.log(gap / tol) / -math.log(ratio)
 
 
 def concave(model: Model, sweep: SweepLike, climb: Climb) -> bool:

@@ -43,9 +43,8 @@ class Charted:
         chart = model.chart(params)
         gradient = chart.gradient(summary, params) / summary.weight
         value = objective_at(model, summary, params)
-        return cls(
-            model, sweep, chart, Point(np.zeros(chart.size), params, summary, value, gradient)
-        )
+        centre = Point(np.zeros(chart.size), params, summary, value, gradient)
+        return cls(model, sweep, chart, centre, {centre.free.tobytes(): centre})
 
     def at(self, free: Array) -> Point | None:
         """The point at these coordinates; None where there is no finite density."""

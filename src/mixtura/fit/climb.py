@@ -70,7 +70,8 @@ class Solver(Protocol):
     """Climbs from given parameters to a stationary point of the objective.
 
     Takes at most `max_iter` steps; stops when the estimated gain still to come, per row, is at
-    most `tol`; `tol=0` never stops early. `history` are objectives of an earlier climb, used if
+    most `tol`; `tol=0` asks for the steps themselves, and ends early only where rounding leaves an
+    optimiser no step to take. `history` are objectives of an earlier climb, used if
     it ended at `params`; `on_step` is told of every step; `summary` is that of `params` where it is
     already known. Raises one of `errors.FAILURES`.
     """

@@ -64,7 +64,7 @@ def smallest_curvature(
     With `any_rise` the search ends at the first direction found in which it rises.
     """
     size = here.chart.size
-    if size <= max(EXACT, LEAST_STEPS):
+    if size <= min(EXACT, steps):
         columns = np.stack([information_times(here, row) for row in np.eye(size)])
         values, vectors = np.linalg.eigh(0.5 * (columns + columns.T))
         return Curvature(float(values[0]), vectors[:, _hardly_more(values)], 0.0, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,7 +43,7 @@ def em(
     ascent = Ascent(summary.weight, model.monotone, earlier)
     ascent.add(objective)
     logliks = [summary.loglik]
-    reason = None
+    reason, gap = None, math.inf
     while reason is None and len(logliks) <= max_iter:
         steps = min(sweep.stride, max_iter + 1 - len(logliks))
         params, between = sweep.advance(model, params, summary, steps)
@@ -53,10 +54,13 @@ def em(
             ascent.add(value)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
-        if tol > 0 and ascent.gap <= max(tol, ascent.rounding):
+        # A penalised objective is known only where the engine hands its parameters out: a last
+        # block that is shorter than the others says nothing of the ratio of the gains.
+        gap = ascent.gap if prior == 0 or steps == sweep.stride else math.inf
+        if tol > 0 and gap <= max(tol, ascent.rounding):
             slope = directional(model, summary, params)
             if slope <= max(2 * tol, ascent.rounding):
-                reason = why_converged(ascent, ascent.gap, tol)
+                reason = why_converged(ascent, gap, tol)
     return finish(
         model,
         params,
@@ -65,6 +69,6 @@ def em(
         earlier=earlier,
         reason=reason,
         max_iter=max_iter,
-        gap=ascent.gap,
+        gap=gap,
         ran="em",
     )

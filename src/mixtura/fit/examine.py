@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.fit.certificate import bound_on_gap, certify, way_up
 from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike
+from mixtura.fit.convergence import ROUNDING
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
 
@@ -16,6 +19,8 @@ from mixtura.models.base import Model
 ROUNDS = 6
 # Refined is where the bound on the gap exceeds the tolerance by more than this factor.
 EXCESS = 2.0
+# So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
+ROUGH = 1e3
 
 
 @dataclass(frozen=True)
@@ -29,20 +34,22 @@ class Examiner:
     max_iter: int
     on_step: OnStep | None = None
 
-    def examined(self, climb: Climb, edge: str = "") -> tuple[Climb, Certificate]:
+    def examined(
+        self, climb: Climb, edge: Callable[[Climb], str] = lambda _: ""
+    ) -> tuple[Climb, Certificate]:
         """(the climb, continued past saddles and to the tolerance; its certificate)."""
         rng = np.random.RandomState(0)
         passes = left = 0
         tol = self.tol
-        for _ in range(ROUNDS):
+        for later in reversed(range(ROUNDS)):
             before = self.sweep.passes
-            certificate, seen = certify(self.model, self.sweep, climb, edge, rng)
+            certificate, seen = certify(self.model, self.sweep, climb, edge(climb), rng)
             further = None
             if seen is None:
                 # Not converged, or not to be examined: there is nothing to go on from.
                 passes += self.sweep.passes - before
                 break
-            if certificate.verdict in ("saddle", "ridge"):
+            if later and certificate.verdict in ("saddle", "ridge"):
                 start = way_up(self.model, self.sweep, climb, seen, rng)
                 passes += self.sweep.passes - before
                 further = None if start is None else self._from(climb, start, tol)
@@ -50,27 +57,49 @@ class Examiner:
             else:
                 passes += self.sweep.passes - before
                 bound = bound_on_gap(climb, certificate)
-                if bound > EXCESS * self.tol and climb.iterations < self.max_iter:
+                if later and EXCESS * self.tol < bound < math.inf:
                     tol *= self.tol / bound
                     further = self._from(climb, climb.params, tol)
             if further is None:
                 break
             climb = further
         if certificate.curvature is not None:
-            climb = replace(climb, gap=bound_on_gap(climb, certificate))
+            climb = self._judged(climb, bound_on_gap(climb, certificate))
         return climb, replace(certificate, passes=passes, saddles_left=left)
+
+    def _judged(self, climb: Climb, bound: float) -> Climb:
+        """The climb with what may be left; not converged where that is too much."""
+        mean = abs(climb.objective) / climb.summary.weight
+        if bound <= max(EXCESS * self.tol, ROUGH * ROUNDING * (1.0 + mean)):
+            return replace(climb, gap=bound)
+        reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
+        return replace(climb, gap=bound, converged=False, reason=reason)
 
     def _from(self, climb: Climb, start: object, tol: float) -> Climb | None:
         """The climb continued from `start`; None if that ends no higher."""
         steps = self.max_iter - climb.iterations
+        # A solver that begins in its own way leaves the rest to another.
+        onward: Solver = getattr(self.solver, "onward", self.solver)
+
+        def counted(steps: int, gain: float) -> None:
+            assert self.on_step is not None
+            self.on_step(climb.iterations + steps, gain)
+
         if steps <= 0:
             return None
         try:
-            after = self.solver(
-                self.model, self.sweep, start, tol=tol, max_iter=steps, on_step=self.on_step
+            after = onward(
+                self.model,
+                self.sweep,
+                start,
+                tol=tol,
+                max_iter=steps,
+                on_step=counted if self.on_step is not None else None,
             )
         except FAILURES:
             return None
         if after.objective <= climb.objective or not after.converged:
             return None
-        return replace(after, logliks=(*climb.logliks, *after.logliks), earlier=climb.earlier)
+        ran = climb.ran if after.ran in climb.ran.split(", ") else f"{climb.ran}, {after.ran}"
+        logliks = (*climb.logliks, *after.logliks[start is climb.params :])
+        return replace(after, logliks=logliks, earlier=climb.earlier, ran=ran)

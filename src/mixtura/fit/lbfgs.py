@@ -59,7 +59,7 @@ def lbfgs(
     earlier = joined(history, here.centre.value, summary.weight)
     descent.begin(here.centre, earlier)
     point = here.centre
-    for _ in range(CHARTS):
+    for _ in range(CHARTS if max_iter > 0 else 0):
         point = descent.run(here)
         if descent.reason is not None or descent.left <= 0:
             break
@@ -68,6 +68,9 @@ def lbfgs(
             descent.exhausted()
             break
         here = Charted.around(model, sweep, point.params, point.summary)
+    else:
+        if max_iter > 0:
+            descent.stopped = f"stopped: the climb left {CHARTS} charts behind without an end"
     return finish(
         model,
         point.params,

@@ -155,7 +155,7 @@ class Search:
                 on_step=step,
             )
             examiner = Examiner(model, sweep, self.solver, self.tol, self.max_iter, step)
-            climb, certificate = examiner.examined(climb, self._edge(model, climb))
+            climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
         finally:
             self.passes += sweep.passes
         found = model.narrow(climb.summary, climb.params) if model.penalised else []
@@ -167,7 +167,7 @@ class Search:
         if model.penalised and model.narrow(climb.summary, climb.params):
             return "a component is held up by the penalty against collapse"
         if model.at_edge(climb.summary, climb.params):
-            return "a component holds less than a row"
+            return "a component holds less than a row, or is at its floor"
         return ""
 
     def _worth(self, climb: Climb) -> float:

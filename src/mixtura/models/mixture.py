@@ -128,7 +128,8 @@ class Mixture(Model):
 
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
         counts = self.family.counts(summary.components)
-        return bool(counts.min() < 1.0) or bool(self.narrow(summary, params))
+        rows = counts * self.prior.count_scale
+        return bool(rows.min() < 1.0) or bool(self.narrow(summary, params))
 
     def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
         stats = self.family.transported(summary.components, before.components, after.components)
