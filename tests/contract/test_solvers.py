@@ -89,7 +89,7 @@ def test_ems_own_step_stays_where_a_solver_ended(case: Case, solver: str) -> Non
     after = case.model.m_step(climb.summary, climb.params)
     for name, value in climb.params.arrays().items():
         scale = np.abs(value).max()
-        # A line search sees no further than the log-likelihood's rounding, 1e-13: its root, and more.
+        # A line search sees no further than the log-likelihood's rounding: about its root.
         np.testing.assert_allclose(after.arrays()[name], value, atol=4e-6 * scale, err_msg=name)
     assert climb.gradient_norm < 2e-6
 
