@@ -54,9 +54,10 @@ def squarem(
     EM's robustness at the edge of the parameters (weights near zero).
     """
     summary = summary or sweep(params)
-    ascent = Ascent(summary.weight, model.monotone)
-    ascent.values += (earlier := joined(history, objective_at(model, summary, params), 1.0))
-    ascent.add(objective_at(model, summary, params))
+    value = objective_at(model, summary, params)
+    earlier = joined(history, value, summary.weight)
+    ascent = Ascent(summary.weight, model.monotone, earlier)
+    ascent.add(value)
     logliks, reason, gap = [summary.loglik], None, math.inf
     stretches: deque[float] = deque(maxlen=CYCLES)
     longest = 1.0
