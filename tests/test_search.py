@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,16 @@ def test_starts_are_responsibilities(name: str) -> None:
     # With fewer distinct rows than components some stay empty, and none is invented.
     few = STARTS[name](Z[:2], np.ones(2), 3, rng)
     np.testing.assert_allclose(few.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 13])
+def test_the_default_solver_does_not_stumble_over_its_own_history(seed: int) -> None:
+    """Penalised climbs on tiny tables, continued leg by leg: no false fall of the likelihood."""
+    from mixtura import GaussianMixture
+
+    X = np.random.RandomState(seed).randn(12, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for init in ("auto", "kmeans"):
+            fit = GaussianMixture(4, random_state=0, init_params=init).fit(X).fit_result_
+            assert np.isfinite(fit.loglik)

@@ -118,15 +118,15 @@ class Path:
             assert self.on_step is not None
             self.on_step(before.iterations + steps, gain)
 
-        # A history is one of objectives; over a few steps the prior hardly changes.
-        prior = before.objective - before.summary.loglik
+        # A history is one of objectives, and a climb's log-likelihoods are not penalised.
+        penalised = before.objective != before.summary.loglik
         after = solver(
             self.model,
             self.sweep,
             before.params,
             tol=self.tol,
             max_iter=steps,
-            history=[*before.earlier, *(value + prior for value in before.logliks)],
+            history=() if penalised else (*before.earlier, *before.logliks),
             on_step=counted if self.on_step is not None else None,
             summary=before.summary,
         )
