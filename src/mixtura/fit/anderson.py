@@ -151,7 +151,6 @@ def _ridge(b: Array, s: Array, damping: float) -> float:
     """lambda such that |g_lambda|^2 = damping |g_0|^2, by Newton on 1 / |g_lambda|."""
     goal = damping * float(np.sum((b / s) ** 2))
     low, high = 0.0, float(s[0] ** 2) * 1e6
-    ridge = 0.0
     if damping >= 1.0 or goal <= 0:
         return 0.0
     ridge = float(s[-1] ** 2)

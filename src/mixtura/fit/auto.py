@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -113,11 +112,6 @@ class Path:
 
     def on(self, solver: Solver, before: Climb, steps: int) -> Climb:
         """The climb so far, continued by at most `steps` of `solver`."""
-
-        def counted(steps: int, gain: float) -> None:
-            assert self.on_step is not None
-            self.on_step(before.iterations + steps, gain)
-
         # A history is one of objectives, and a climb's log-likelihoods are not penalised.
         penalised = before.objective != before.summary.loglik
         after = solver(
@@ -127,12 +121,10 @@ class Path:
             tol=self.tol,
             max_iter=steps,
             history=() if penalised else (*before.earlier, *before.logliks),
-            on_step=counted if self.on_step is not None else None,
+            on_step=before.onward(self.on_step),
             summary=before.summary,
         )
-        ran = before.ran if after.ran in before.ran.split(", ") else f"{before.ran}, {after.ran}"
-        logliks = (*before.logliks, *after.logliks[1:])
-        return replace(after, logliks=logliks, earlier=before.earlier, ran=ran)
+        return before.followed(after)
 
     def quasi_newton(self, before: Climb, steps: int) -> Climb:
         """L-BFGS where it is safe, else SQUAREM."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
@@ -64,6 +64,18 @@ class Climb:
     def iterations(self) -> int:
         """Steps taken."""
         return len(self.logliks) - 1
+
+    def followed(self, after: Climb, *, jump: bool = False) -> Climb:
+        """This climb and the one that went on from its end, as one; a `jump` between is a step."""
+        ran = self.ran if after.ran in self.ran.split(", ") else f"{self.ran}, {after.ran}"
+        logliks = (*self.logliks, *after.logliks[0 if jump else 1 :])
+        return replace(after, logliks=logliks, earlier=self.earlier, ran=ran)
+
+    def onward(self, on_step: OnStep | None) -> OnStep | None:
+        """What a climb that goes on from here is to call: its steps are counted on."""
+        if on_step is None:
+            return None
+        return lambda steps, gain: on_step(self.iterations + steps, gain)
 
 
 class Solver(Protocol):

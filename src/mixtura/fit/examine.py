@@ -81,10 +81,6 @@ class Examiner:
         # A solver that begins in its own way leaves the rest to another.
         onward: Solver = getattr(self.solver, "onward", self.solver)
 
-        def counted(steps: int, gain: float) -> None:
-            assert self.on_step is not None
-            self.on_step(climb.iterations + steps, gain)
-
         if steps <= 0:
             return None
         try:
@@ -94,12 +90,10 @@ class Examiner:
                 start,
                 tol=tol,
                 max_iter=steps,
-                on_step=counted if self.on_step is not None else None,
+                on_step=climb.onward(self.on_step),
             )
         except FAILURES:
             return None
         if after.objective <= climb.objective or not after.converged:
             return None
-        ran = climb.ran if after.ran in climb.ran.split(", ") else f"{climb.ran}, {after.ran}"
-        logliks = (*climb.logliks, *after.logliks[start is climb.params :])
-        return replace(after, logliks=logliks, earlier=climb.earlier, ran=ran)
+        return climb.followed(after, jump=start is not climb.params)

@@ -19,6 +19,7 @@ from scipy.optimize import OptimizeResult, minimize
 from mixtura.fit.charted import Charted
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
 from mixtura.fit.convergence import FINER
+from mixtura.fit.curvature import DIFFERENCE
 from mixtura.fit.lbfgs import NOWHERE, Descent
 from mixtura.models.base import Model
 from mixtura.records import Array, Summary
@@ -26,8 +27,6 @@ from mixtura.records import Array, Summary
 # The first trust region, in the chart's units (EM's own step is about the gradient), and the
 # largest.
 RADIUS, LARGEST = 0.5, 10.0
-# Length of the differences of gradients; see curvature.DIFFERENCE.
-DIFFERENCE = 1e-5
 
 
 class _Lost(Exception):
