@@ -19,6 +19,7 @@ from mixtura.fit.charted import Charted
 from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import Curvature, smallest_curvature
 from mixtura.fit.em import em
+from mixtura.fit.examine import Examiner
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -204,3 +205,52 @@ def test_a_curvature_keeps_its_directions_orthonormal() -> None:
         Charted.around(model, sweep, climb.params, climb.summary), np.random.RandomState(0)
     )
     np.testing.assert_allclose(seen.flat.T @ seen.flat, np.eye(seen.flat.shape[1]), atol=1e-10)
+
+
+def test_a_shoulder_is_no_maximum() -> None:
+    # On this table EM slows down to a hundredth of the tolerance, and rises two nats after that.
+    X = np.random.RandomState(44).randn(100, 3)
+    start = GaussianMixture(4, init_params="k-means++", random_state=0, tol=1e-6).fit(X)
+    further = GaussianMixture(
+        4,
+        solver="em",
+        tol=0,
+        max_iter=1000,
+        weights_init=start.weights_,
+        means_init=start.means_,
+        precisions_init=start.precisions_,
+    )
+    with pytest.warns(UserWarning, match="did not converge"):
+        further.fit(X)
+    assert start.fit_result_.verdict == "interior maximum"
+    assert further.fit_result_.loglik - start.fit_result_.loglik < 1e-3
+
+
+def test_a_saddle_is_no_end_that_counts_as_converged() -> None:
+    # No step is left to go on with.
+    X = two_clusters(2)
+    model, start = equal_components(X, "full")
+    sweep = LocalSweep(model, Rows(X))
+    climb = em(model, sweep, start, tol=1e-6, max_iter=50)
+    assert climb.converged
+    ended, certificate = Examiner(model, sweep, em, 1e-6, climb.iterations).examined(climb)
+    assert certificate.verdict == "saddle"
+    assert not ended.converged
+    assert "saddle" in ended.reason
+
+
+def test_a_saddle_below_a_singularity_only_is_told_of_when_asked() -> None:
+    # From this saddle EM climbs onto one of the repeated rows.
+    X = np.round(np.random.RandomState(2).randn(300, 2) * 1.5)
+    fit = GaussianMixture(3, random_state=2).fit(X).fit_result_
+    assert fit.converged
+    assert fit.verdict != "saddle"
+
+
+def test_a_penalised_maximum_says_whose_maximum_it_is() -> None:
+    X = np.random.RandomState(12).randn(20, 2)
+    fitted = GaussianMixture(3, random_state=12).fit(np.vstack([X, X[:6]]))
+    fit = fitted.fit_result_
+    assert (fit.penalised, fit.verdict) == (True, "interior maximum")
+    assert fit.certificate.detail == "of the log-likelihood with its penalty"
+    assert "with its penalty" in " ".join(fitted.summary().split())

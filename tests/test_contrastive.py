@@ -561,3 +561,10 @@ def test_the_example_shows_that_it_is_no_shortcut() -> None:
     assert value["search"] - value["SC steps"] > 0.4
     assert number(r"end within (\S+) of one another") < 1e-6
     assert number(r"(\S+) nats per row below the best") > 0.4
+
+
+def test_a_table_of_few_values_is_no_place_to_collapse() -> None:
+    X = (np.random.RandomState(0).rand(200, 3) > 0.5) * 1.0
+    fitted = mixtura.GaussianMixture(3, solver="nce", random_state=0).fit(X)
+    assert fitted.fit_result_.penalised
+    assert np.linalg.eigvalsh(fitted.covariances_).min() > 1e-6

@@ -233,14 +233,15 @@ def test_a_configured_solver_is_cloned_with_its_settings() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "epochs must be None or an integer, at least 1, got 0"),
-        ({"epochs": 2.5}, "epochs must be None or an integer"),
-        ({"batch": 0}, "batch must be None or an integer"),
-        ({"delay": 0.5}, "delay must be at least 1 and finite, got 0.5"),
-        ({"delay": np.inf}, "delay must be at least 1"),
-        ({"power": 0.5}, "power must be above 0.5"),
-        ({"power": 1.5}, "power must be above 0.5, or the average never settles, and at most 1"),
-        ({"seed": -1}, "seed must be an integer, at least 0, got -1"),
+        ({"epochs": 0}, "epochs must be an integer, at least 1, got 0"),
+        ({"epochs": 2.5}, "epochs must be an integer"),
+        ({"epochs": True}, "epochs must be an integer, at least 1, got True"),
+        ({"batch": 0}, "batch must be an integer"),
+        ({"delay": 0.5}, "delay must be a number at least 1 and finite, got 0.5"),
+        ({"delay": np.inf}, "delay must be a number at least 1"),
+        ({"power": 0.5}, "power must be a number above 0.5"),
+        ({"power": 1.5}, "power must be a number above 0.5 and at most 1"),
+        ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*32 - 1, got -1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:

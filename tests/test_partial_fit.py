@@ -331,7 +331,7 @@ def test_a_component_held_up_by_the_penalty_is_reported(name: str) -> None:
 def test_far_rows_do_not_change_what_is_narrow(grown: GaussianMixture) -> None:
     gm = grown
     before = gm._stream
-    gm.partial_fit([[1e9, 1e9]])
+    gm.partial_fit([[1e7, 1e7]])
     gm.partial_fit(table(500, seed=1))
     after = gm._stream
     assert before is not None
@@ -531,3 +531,16 @@ def test_merging_counts_rows_and_frees_a_column_that_moves() -> None:
     moved = merged(known, table_moments(np.array([[0.0, 0.0, 2.5]]), None))
     assert moved.covariance[2, 2] == pytest.approx(0.25)
     np.testing.assert_array_equal(moved.covariance[:2, :2], known.covariance[:2, :2])
+
+
+@pytest.mark.parametrize("value", [1e20, -1e140])
+def test_an_absurd_value_is_refused_and_nothing_learnt(value: float) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 2))
+    gm = GaussianMixture(2, random_state=0).partial_fit(X)
+    before = gm.means_.copy()
+    chunk = rng.normal(size=(100, 2))
+    chunk[7, 1] = value
+    with pytest.raises(ValueError, match=r"x2 holds .* standard deviations from the rows before"):
+        gm.partial_fit(chunk)
+    np.testing.assert_array_equal(gm.means_, before)

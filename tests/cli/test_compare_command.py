@@ -13,7 +13,7 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 import mixtura
 from mixtura.cli.compare import SOLVERS, Racing
 from mixtura.cli.console import Working
-from mixtura.estimators.comparing import CLIMBERS
+from mixtura.fit.solvers import CLIMBERS
 from mixtura.fit.starts import StartMaker
 
 QUICK = ("--starts", 1, "--solver", "em", "--solver", "lbfgs")

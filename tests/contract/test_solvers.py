@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from cases import CASES, Case
 
+from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fit.climb import Climb
-from mixtura.fit.solvers import SOLVERS, resolve_solver
+from mixtura.fit.online import Online
+from mixtura.fit.solvers import CLIMBERS, SOLVERS, resolve_solver
 from mixtura.records import Array
 
 # Those that look for a maximum of the likelihood; what the others promise is tested by name.
-CLIMBERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_climber = pytest.mark.parametrize("solver", CLIMBERS)
 charted = pytest.mark.parametrize(
@@ -177,3 +179,25 @@ def test_a_solver_that_cannot_run_says_so_in_one_sentence() -> None:
     with pytest.raises(ValueError, match="solver"):
         GaussianMixture(2, solver="simplex").fit(X)
     assert GaussianMixture(2, reg_covar=1e-3).fit(X).fit_result_.solver == "auto (em)"
+
+
+@pytest.mark.parametrize("solver", CLIMBERS)
+@pytest.mark.parametrize("seed", [3, 8, 15, 31])
+def test_no_solver_falls_on_a_handful_of_rows(solver: str, seed: int) -> None:
+    # Components that empty: free coordinates only come near a weight of zero.
+    X = np.random.RandomState(seed).randn(8, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        GaussianMixture(4, solver=solver, init_params="kmeans", random_state=seed).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("solver", "said"),
+    [
+        (Online, r"got the class Online: give Online\(...\)"),
+        (3, "must be a name or a callable, got 3"),
+    ],
+)
+def test_what_is_no_solver_is_refused(solver: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        resolve_solver(solver, CASES[0].model)  # type: ignore[arg-type]

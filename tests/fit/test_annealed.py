@@ -324,13 +324,15 @@ def test_collapse_is_raised_as_by_em() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"first": 0.0}, "first must be above 0 and below 1, got 0.0"),
-        ({"first": 1.0}, "first must be above 0 and below 1, got 1.0"),
-        ({"factor": 1.0}, "factor must be above 1 and finite, got 1.0"),
-        ({"factor": np.inf}, "factor must be above 1 and finite, got inf"),
+        ({"first": 0.0}, "first must be a number above 0 and below 1, got 0.0"),
+        ({"first": 1.0}, "first must be a number above 0 and below 1, got 1.0"),
+        ({"first": "a"}, "first must be a number above 0 and below 1, got 'a'"),
+        ({"factor": 1 + 1e-12}, "make .* temperatures, more than 10,000: use a larger factor"),
+        ({"factor": 1.0}, "factor must be a number above 1 and finite, got 1.0"),
+        ({"factor": np.inf}, "factor must be a number above 1 and finite, got inf"),
         ({"steps": 0}, "steps must be an integer, at least 1, got 0"),
-        ({"push": -0.1}, "push must be from 0 to 1, got -0.1"),
-        ({"seed": 0.5}, "seed must be an integer, at least 0, got 0.5"),
+        ({"push": -0.1}, "push must be a number from 0 to 1, got -0.1"),
+        ({"seed": 0.5}, r"seed must be an integer from 0 to 2\*\*32 - 1, got 0.5"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -289,8 +289,8 @@ def refused(**settings: Any) -> Callable[[], Stochastic]:
     [
         ({"steps": 0}, "steps must be an integer, at least 1, got 0"),
         ({"steps": 2.5}, "steps must be an integer, at least 1, got 2.5"),
-        ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*64 - 1, got -1"),
-        ({"seed": 2**64}, "seed must be"),
+        ({"seed": -1}, r"seed must be an integer from 0 to 2\*\*32 - 1, got -1"),
+        ({"seed": 2**32}, "seed must be"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -327,7 +327,7 @@ def slow() -> tuple[Mixture, Array, MixtureParams]:
 def test_an_estimator_runs_it_and_says_what_it_is(faithful: Array) -> None:
     found = GaussianMixture(2, solver="stochastic", random_state=0).fit(faithful)
     assert found.fit_result_.solver == "stochastic"
-    assert found.fit_result_.verdict == "not converged"
+    assert found.fit_result_.verdict == "not a maximum"
     assert found.converged_
     best = GaussianMixture(2, random_state=0).fit(faithful)
     assert 0 <= (best.lower_bound_ - found.lower_bound_) * len(faithful) < 0.1

@@ -12,6 +12,8 @@ from mixtura.records import AnyArray, Array
 
 # Beyond this float64 cannot tell neighbouring integers apart.
 EXACT_INTEGER = 2**53
+# The square of so many standard deviations leaves no digit of the other rows' variance.
+FAR = 1e8
 
 
 def refuse_inexact_integers(X: Any) -> None:
@@ -49,6 +51,22 @@ def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
         raise ValueError(
             f"X: {names[j]} has values of size 1e{power}, whose squares leave {X.dtype}: "
             "divide the column by its typical size first"
+        )
+
+
+def refuse_far(X: AnyArray, mean: Array, variance: Array, names: list[str]) -> None:
+    """ValueError if a value lies absurdly far from what is known of its column.
+
+    In units of the variance (d,) about the mean (d,); columns without variance are not judged.
+    """
+    unit = np.sqrt(np.where(variance > 0, variance, np.inf))
+    with np.errstate(over="ignore"):
+        far = np.abs((X - mean) / unit)
+    i, j = np.unravel_index(int(far.argmax()), far.shape)
+    if far[i, j] > FAR:
+        raise ValueError(
+            f"X: {names[j]} holds {X[i, j]:.3g}, {far[i, j]:.0e} standard deviations from the rows "
+            "before: leave the row out"
         )
 
 

@@ -19,7 +19,7 @@ from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.fit.climb import Solver
-from mixtura.fit.solvers import SOLVERS
+from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS
 from mixtura.inference.compare import Course, Listener, Run
 from mixtura.records import Array
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Those that look for a maximum of the likelihood and draw nothing at random.
-CLIMBERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def compare_solvers(
     Raises
     ------
     ValueError
-        For input that cannot be fitted, an unknown solver, or one that is named twice.
+        For input that cannot be fitted, an unknown solver, or a name that is there twice.
 
     Examples
     --------
@@ -211,20 +210,19 @@ def _check_settings(**settings: Any) -> None:
 
 
 def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
-    """(name, solver) of each; ValueError for unknown or repeated names."""
+    """(name, solver) of each, solvers of one name numbered; ValueError for unknown names."""
     if isinstance(solvers, str) or not len(solvers):
         raise ValueError(f"solvers must be a sequence of names or solvers, got {solvers!r}")
+    names: list[str] = []
     named: list[tuple[str, str | Solver]] = []
     for solver in solvers:
-        if isinstance(solver, str) and solver not in SOLVERS:
-            raise ValueError(f"solvers: {solver!r} is not one of {sorted(SOLVERS)}")
-        if not (isinstance(solver, str) or callable(solver)):
-            raise ValueError(f"solvers: {solver!r} is neither a name nor a solver")
-        own = getattr(solver, "name", getattr(solver, "__name__", "custom"))
-        name = solver if isinstance(solver, str) else str(own)
-        if name in (other for other, _ in named):
+        refuse_no_solver("solvers", solver)
+        name = solver if isinstance(solver, str) else solver_name(solver)
+        if name in names and isinstance(solver, str):
             raise ValueError(f"solvers: {name!r} is there twice: name each one once")
-        named.append((name, solver))
+        names.append(name)
+        count = names.count(name)
+        named.append((name if count == 1 else f"{name} {count}", solver))
     return named
 
 

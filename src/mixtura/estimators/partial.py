@@ -67,7 +67,12 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
     before = dict(estimator.__dict__)
     try:
         if hasattr(estimator, "weights_"):
-            _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
+            stream, rows = _stream(estimator), _chunk(estimator, X, sample_weight)
+            known = stream.moments
+            if known.rows > 0 and len(rows.X):
+                variance = np.diagonal(known.covariance)
+                door.refuse_far(rows.X, known.mean, variance, estimator._names())
+            _learn(estimator, stream, rows)
         else:
             X = estimator._fit(X, sample_weight)
             w = None if sample_weight is None else estimator._weights_for(sample_weight, X)

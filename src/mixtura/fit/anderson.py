@@ -35,6 +35,8 @@ ORDER = 10
 KAPPA, ALPHA = 25.0, 1.2
 # How often Newton's method refines the ridge, and to what relative accuracy.
 RIDGE_STEPS, RIDGE_ACCURACY = 10, 0.05
+# Changes this small beside the largest tell nothing new, and these not a number's square.
+DEPENDENT, NOTHING = 1e-12, 1e-100
 
 
 def anderson(
@@ -78,7 +80,8 @@ def anderson(
             point, accepted = leap, accepted + 1
         else:
             nxt = here.at(here.chart.coordinates(target))
-            if nxt is None:
+            if nxt is None or nxt.value < point.value:
+                # Free coordinates come near an empty component but never reach it: EM does.
                 here = Charted.around(model, sweep, target, sweep(target))
                 nxt, trail = here.centre, Trail()
             point = nxt
@@ -132,7 +135,7 @@ class Trail:
         free, f = self._last
         dX, dF = np.column_stack(self.steps), np.column_stack(self.changes)
         U, s, Vt = np.linalg.svd(dF, full_matrices=False)
-        usable = s > 1e-12 * s[0]
+        usable = s > max(DEPENDENT * s[0], NOTHING)
         if not usable.any():
             return np.asarray(free + f)
         b = (U.T @ f)[usable]

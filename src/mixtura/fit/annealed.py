@@ -8,9 +8,9 @@ decide. A merged state stays merged by symmetry, so each rise of beta comes with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +18,13 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike, joined, objective_at
 from mixtura.fit.em import em
+from mixtura.fit.settings import check_integer, check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Params, Summary
+
+# Temperatures in a schedule, at most.
+MOST_LEVELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,17 @@ class Annealed:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.first < 1:
-            raise ValueError(f"first must be above 0 and below 1, got {self.first!r}")
-        if not 1 < self.factor < np.inf:
-            raise ValueError(f"factor must be above 1 and finite, got {self.factor!r}")
-        if not (isinstance(self.steps, Integral) and self.steps >= 1):
-            raise ValueError(f"steps must be an integer, at least 1, got {self.steps!r}")
-        if not 0 <= self.push <= 1:
-            raise ValueError(f"push must be from 0 to 1, got {self.push!r}")
-        if not (isinstance(self.seed, Integral) and self.seed >= 0):
-            raise ValueError(f"seed must be an integer, at least 0, got {self.seed!r}")
+        check_number("first", self.first, "above 0 and below 1", lambda v: 0 < v < 1)
+        check_number("factor", self.factor, "above 1 and finite", lambda v: 1 < v < np.inf)
+        check_integer("steps", self.steps, 1)
+        check_number("push", self.push, "from 0 to 1", lambda v: 0 <= v <= 1)
+        check_seed(self.seed)
+        levels = -math.log(self.first) / math.log(self.factor)
+        if levels > MOST_LEVELS:
+            raise ValueError(
+                f"first={self.first!r} and factor={self.factor!r} make {levels:.0f} temperatures, "
+                f"more than {MOST_LEVELS:,}: use a larger factor"
+            )
 
     @property
     def schedule(self) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.fit.charted import Charted, Point
 from mixtura.fit.climb import Climb, SweepLike
-from mixtura.fit.curvature import Curvature, smallest_curvature
+from mixtura.fit.curvature import Curvature, in_sight, smallest_curvature
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
 from mixtura.records import Array
@@ -29,6 +29,7 @@ SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
 # EM steps that such a step may take to show that it leads up, and the least gain per row.
 TRIAL = 20
 GAIN = 1e-7
+SHOULDER = "a shoulder: the slope does not end where the curvature says it should"
 # Directions drawn among the flat ones beside the flattest.
 DRAWN = 3
 
@@ -45,7 +46,7 @@ def certify(
     if not climb.converged:
         return Certificate("not converged", detail=climb.reason), None
     if not climb.stationary:
-        return Certificate("not converged", detail=f"{climb.ran} ends elsewhere"), None
+        return Certificate("not a maximum", detail=f"{climb.ran} looks for something else"), None
     obstacle = model.obstacle()
     if obstacle:
         return Certificate("not examined", detail=obstacle), None
@@ -55,7 +56,9 @@ def certify(
         return Certificate("interior maximum", method="exact"), None
     seen = smallest_curvature(here, rng)
     verdict, detail = "interior maximum", ""
-    if edge:
+    if seen.smallest >= FLAT and not in_sight(here, seen):
+        verdict, detail = "not converged", SHOULDER
+    elif edge:
         verdict, detail = "boundary", edge
     elif seen.smallest < -FLAT:
         verdict = "saddle"
@@ -91,6 +94,8 @@ def way_up(
 ) -> Any | None:
     """Parameters from which EM climbs higher than where `climb` ended; None if none is found.
 
+    Raises one of `errors.FAILURES` where the ways up from a saddle all lead to singularities.
+
     Tried are steps both ways along the flattest direction and along a few drawn among those that
     are flat or rise, each followed by a short run of EM; the highest end is returned. At a
     degenerate saddle (equal components) the curvature is zero and only a finite step shows the
@@ -98,16 +103,20 @@ def way_up(
     """
     here = Charted.around(model, sweep, climb.params, climb.summary)
     highest, best = climb.objective + GAIN * climb.summary.weight, None
+    failure: Exception | None = None
     for free in _steps(seen, rng):
         point = here.at(free)
         if point is None:
             continue
         try:
             value, params = _climbed(model, sweep, point)
-        except FAILURES:
+        except FAILURES as error:
+            failure = error
             continue
         if value > highest:
             highest, best = value, params
+    if best is None and failure is not None and seen.smallest < -FLAT:
+        raise failure
     return best
 
 

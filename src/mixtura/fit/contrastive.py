@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -29,6 +28,7 @@ from mixtura.fit.charted import Charted, Point
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
 from mixtura.fit.convergence import Ascent
 from mixtura.fit.lbfgs import CHARTS, Descent
+from mixtura.fit.settings import check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Summary
@@ -125,10 +125,8 @@ class NoiseContrastive:
     name: ClassVar[str] = "nce"
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.ratio, Real) and 0 < self.ratio < math.inf):
-            raise ValueError(f"ratio must be a number above 0, got {self.ratio!r}")
-        if not (isinstance(self.seed, Integral) and 0 <= self.seed < 2**32):
-            raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {self.seed!r}")
+        check_number("ratio", self.ratio, "above 0 and finite", lambda v: 0 < v < math.inf)
+        check_seed(self.seed)
         if self.noise is not None and not methods(self.noise):
             raise ValueError(
                 f"noise must have logpdf and rvs, or score_samples and sample, got {self.noise!r}: "
@@ -158,6 +156,8 @@ class NoiseContrastive:
         if climb.logliks[1:]:
             summary = sweep(point.params)
             model.refuse_collapse(summary, point.params)
+            # The criterion stops at a narrow component, not at none: on tied rows EM tells.
+            model.refuse_collapse(summary, model.m_step(summary, point.params))
         summary = summary or sweep(point.params)
         first = climb.logliks[0] + model.log_prior(params)
         return finish(

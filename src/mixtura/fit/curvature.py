@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.records import AnyArray, Array
+from mixtura.fit.convergence import ROUNDING
+from mixtura.records import Array
 
 # Length of the differences of gradients, in the chart's units (standard deviations of the
 # complete data's estimates are 1 / sqrt(n) there): the error of a one-sided difference is of this
@@ -30,21 +31,38 @@ NOTHING = 1e-8
 SHARE, CLOSE = 0.1, 1e-5
 # Directions whose eigenvalues differ by less than this are equally flat.
 FLATTEST = 1e-3
+# The share of a promised gain that may be left after the step that should bring it.
+LEFT = 1 / 16
 
 
 @dataclass(frozen=True)
 class Curvature:
-    """The smallest eigenvalue found and how it was found.
+    """The eigenvalues found, smallest first, with their directions as orthonormal columns.
 
-    flat holds, as orthonormal columns, that direction and those that are no less flat or rise, the
-    flattest first; error bounds the distance to the nearest eigenvalue; exact says that every
-    direction was tried.
+    error bounds the distance from the smallest to the nearest true eigenvalue; exact says that
+    every direction was tried.
     """
 
-    smallest: float
-    flat: Array
+    values: Array
+    directions: Array
     error: float
     exact: bool
+
+    @property
+    def smallest(self) -> float:
+        """How flat the hill is where it is flattest; negative where it rises."""
+        return float(self.values[0])
+
+    @property
+    def flat(self) -> Array:
+        """The flattest direction, then those that are no less flat, or rise."""
+        return self.directions[:, self.values <= max(self.smallest, 0.0) + FLATTEST]
+
+    def newton(self, gradient: Array) -> tuple[Array, float]:
+        """(the step to where the slope should vanish, the gain per row that it promises)."""
+        along = self.directions.T @ gradient
+        step = along / self.values
+        return self.directions @ step, 0.5 * float(along @ step)
 
 
 def information_times(here: Charted, vector: Array) -> Array:
@@ -67,8 +85,24 @@ def smallest_curvature(
     if size <= min(EXACT, steps):
         columns = np.stack([information_times(here, row) for row in np.eye(size)])
         values, vectors = np.linalg.eigh(0.5 * (columns + columns.T))
-        return Curvature(float(values[0]), vectors[:, _hardly_more(values)], 0.0, True)
-    return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise)
+        return Curvature(values, vectors, 0.0, True)
+    return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
+
+
+def in_sight(here: Charted, seen: Curvature) -> bool:
+    """Whether the summit that slope and curvature point to is there; one pass.
+
+    On a shoulder the curvature fades as fast as the slope does, so the slope does not end where
+    it should. Of the gain that Newton's step promises not a sixteenth may be left after it: in one
+    dimension that is Kantorovich's condition, slope times third derivative at most half the
+    squared curvature (Ortega & Rheinboldt 1970, Iterative Solution of Nonlinear Equations, 12.6).
+    """
+    step, promised = seen.newton(here.centre.gradient)
+    mean = here.centre.value / here.centre.summary.weight
+    if promised <= ROUNDING * (1.0 + abs(mean)):
+        return True
+    there = here.at(step)
+    return there is not None and seen.newton(there.gradient)[1] <= LEFT * promised
 
 
 def _beginning(centre: Point, rng: np.random.RandomState) -> Array:
@@ -79,28 +113,44 @@ def _beginning(centre: Point, rng: np.random.RandomState) -> Array:
     return drawn if norm == 0 else drawn + centre.gradient / norm
 
 
-def _lanczos(here: Charted, start: Array, steps: int, any_rise: bool) -> Curvature:
-    """Lanczos with full reorthogonalisation (Golub & Van Loan, Matrix Computations, 10.3)."""
+def _lanczos(
+    here: Charted, start: Array, steps: int, any_rise: bool, rng: np.random.RandomState
+) -> Curvature:
+    """Lanczos with full reorthogonalisation (Golub & Van Loan, Matrix Computations, 10.3).
+
+    A space grown from one vector can settle on the second flattest direction, having hardly a
+    share in the flattest. So when an estimate is known a vector is drawn outside the space and
+    the search goes on from there; it ends when that changes nothing.
+    """
     basis = [start / np.linalg.norm(start)]
     images: list[Array] = []
+    began, confirmed = 0, math.inf
     while True:
         image = information_times(here, basis[-1])
         images.append(image)
-        Q = np.column_stack(basis)
-        projected = Q.T @ np.column_stack(images)
+        Q, AQ = np.column_stack(basis), np.column_stack(images)
+        projected = Q.T @ AQ
         values, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
-        left = image - Q @ (Q.T @ image)
-        left -= Q @ (Q.T @ left)
-        length = float(np.linalg.norm(left))
-        error = length * abs(float(vectors[-1, 0]))
-        known = error <= max(SHARE * abs(float(values[0])), CLOSE)
-        enough = known and len(basis) >= LEAST_STEPS
-        if enough or len(basis) >= steps or length < NOTHING or (any_rise and values[0] < 0):
-            flat = Q @ vectors[:, _hardly_more(values)]
-            return Curvature(float(values[0]), flat, error, False)
-        basis.append(left / length)
+        smallest = float(values[0])
+        error = float(np.linalg.norm(AQ @ vectors[:, 0] - smallest * (Q @ vectors[:, 0])))
+        close = max(SHARE * abs(smallest), CLOSE)
+        known = error <= close and len(basis) - began >= LEAST_STEPS
+        if (
+            len(basis) >= steps
+            or (any_rise and smallest < 0)
+            or (known and smallest >= confirmed - close)
+        ):
+            return Curvature(values, Q @ vectors, error, False)
+        if known:
+            began, confirmed = len(basis), smallest
+            image = rng.standard_normal(len(start))
+        left = _outside(image, Q)
+        if float(np.linalg.norm(left)) < NOTHING * math.sqrt(len(start)):
+            left = _outside(rng.standard_normal(len(start)), Q)
+        basis.append(left / np.linalg.norm(left))
 
 
-def _hardly_more(values: Array) -> AnyArray:
-    """Which of the sorted eigenvalues are flat or rising, or as small as the smallest."""
-    return np.flatnonzero(values <= max(values[0], 0.0) + FLATTEST)
+def _outside(vector: Array, Q: Array) -> Array:
+    """What the space of the columns of Q lacks of a vector."""
+    left = vector - Q @ (Q.T @ vector)
+    return np.asarray(left - Q @ (Q.T @ left))

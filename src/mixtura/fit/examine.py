@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from mixtura.errors import FAILURES
 from mixtura.fit.certificate import bound_on_gap, certify, way_up
 from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike
 from mixtura.fit.convergence import ROUNDING
+from mixtura.fit.curvature import Curvature
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
 
@@ -19,13 +21,19 @@ from mixtura.models.base import Model
 ROUNDS = 6
 # Refined is where the bound on the gap exceeds the tolerance by more than this factor.
 EXCESS = 2.0
+# By how much the tolerance is tightened to come down from a shoulder.
+ONWARD = 0.01
 # So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
 ROUGH = 1e3
 
 
 @dataclass(frozen=True)
 class Examiner:
-    """Examines the ends of climbs of one model over one sweep."""
+    """Examines the ends of climbs of one model over one sweep.
+
+    With `strict` a saddle from which every way up leads to a singularity raises what was met there,
+    one of `errors.FAILURES`; else it is the climb's end.
+    """
 
     model: Model
     sweep: SweepLike
@@ -33,6 +41,7 @@ class Examiner:
     tol: float
     max_iter: int
     on_step: OnStep | None = None
+    strict: bool = False
 
     def examined(
         self, climb: Climb, edge: Callable[[Climb], str] = lambda _: ""
@@ -50,25 +59,45 @@ class Examiner:
                 passes += self.sweep.passes - before
                 break
             if later and certificate.verdict in ("saddle", "ridge"):
-                start = way_up(self.model, self.sweep, climb, seen, rng)
+                start = self._way_up(climb, seen, rng)
                 passes += self.sweep.passes - before
                 further = None if start is None else self._from(climb, start, tol)
                 left += further is not None
             else:
                 passes += self.sweep.passes - before
                 bound = bound_on_gap(climb, certificate)
-                if later and EXCESS * self.tol < bound < math.inf:
-                    tol *= self.tol / bound
+                finer = 1.0
+                if certificate.verdict == "not converged":
+                    finer = ONWARD
+                elif EXCESS * self.tol < bound < math.inf:
+                    finer = self.tol / bound
+                if later and finer < 1.0:
+                    tol *= finer
                     further = self._from(climb, climb.params, tol)
             if further is None:
                 break
             climb = further
         if certificate.curvature is not None:
-            climb = self._judged(climb, bound_on_gap(climb, certificate))
+            climb = self._judged(climb, certificate)
         return climb, replace(certificate, passes=passes, saddles_left=left)
 
-    def _judged(self, climb: Climb, bound: float) -> Climb:
+    def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
+        try:
+            return way_up(self.model, self.sweep, climb, seen, rng)
+        except FAILURES:
+            if self.strict:
+                raise
+            return None
+
+    def _judged(self, climb: Climb, certificate: Certificate) -> Climb:
         """The climb with what may be left; not converged where that is too much."""
+        bound = bound_on_gap(climb, certificate)
+        if certificate.verdict == "saddle":
+            reason = "stopped: at a saddle, and max_iter or a singularity ended every way up"
+            return replace(climb, gap=bound, converged=False, reason=reason)
+        if certificate.verdict == "not converged":
+            reason = f"stopped: on {certificate.detail}"
+            return replace(climb, gap=bound, converged=False, reason=reason)
         mean = abs(climb.objective) / climb.summary.weight
         if bound <= max(EXCESS * self.tol, ROUGH * ROUNDING * (1.0 + mean)):
             return replace(climb, gap=bound)
@@ -80,7 +109,6 @@ class Examiner:
         steps = self.max_iter - climb.iterations
         # A solver that begins in its own way leaves the rest to another.
         onward: Solver = getattr(self.solver, "onward", self.solver)
-
         if steps <= 0:
             return None
         try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +21,7 @@ from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb, OnStep, SweepLike, directional, finish, joined, objective_at
 from mixtura.fit.convergence import Ascent
+from mixtura.fit.settings import check_integer, check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.records import AnyArray, Params, Summary
 
@@ -171,17 +171,12 @@ class Online:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, Integral) and int(value) >= 1):
-                raise ValueError(f"{name} must be None or an integer, at least 1, got {value!r}")
-        if not 1 <= self.delay < np.inf:
-            raise ValueError(f"delay must be at least 1 and finite, got {self.delay!r}")
-        if not 0.5 < self.power <= 1:
-            raise ValueError(
-                f"power must be above 0.5, or the average never settles, and at most 1, got "
-                f"{self.power!r}"
-            )
-        if not (isinstance(self.seed, Integral) and self.seed >= 0):
-            raise ValueError(f"seed must be an integer, at least 0, got {self.seed!r}")
+            if value is not None:
+                check_integer(name, value, 1)
+        check_number("delay", self.delay, "at least 1 and finite", lambda v: 1 <= v < np.inf)
+        # With less the average never settles.
+        check_number("power", self.power, "above 0.5 and at most 1", lambda v: 0.5 < v <= 1)
+        check_seed(self.seed)
 
     def __call__(
         self,

@@ -39,14 +39,16 @@ class Certificate:
 
     verdict       "interior maximum", "ridge" (a direction in which the log-likelihood is flat),
                   "saddle" (one in which it still rises, though no way up was found), "boundary"
-                  (a component is empty or at its floor), "not converged" or "not examined"
+                  (a component is empty or at its floor), "not a maximum" (a solver that looks for
+                  something else found it), "not converged" or "not examined"
     curvature     smallest eigenvalue of the observed information as a share of the complete-data
                   information: 1 minus EM's rate of convergence; None when not examined
     error         how far from it the nearest true eigenvalue may be
     method        "exact" (every direction), "lanczos" or "none"
     passes        sweeps over all rows that the examination took, escapes included
     saddles_left  saddles and ridges met on the way and left
-    detail        why the verdict is "boundary", "not converged" or "not examined"
+    detail        why the verdict is "boundary", "not a maximum", "not converged" or "not
+                  examined"; of an interior maximum, whether the penalty counts
     """
 
     verdict: str
@@ -71,7 +73,7 @@ class Fit:
     iterations    steps of the last climb, of whatever kind
     converged, reason   whether and why the climb stopped
     gradient_norm square root of the objective's slope along EM's step, per row: unit-free
-    gap           estimated gain per row still to come
+    gap           estimated gain per row still to come, in the solver's own criterion
     certificate   what kind of point that is, from the curvature there
     n_parameters  free parameters, for BIC and AIC
     solver, engine  what ran

@@ -154,12 +154,23 @@ class Search:
                 history=history,
                 on_step=step,
             )
-            examiner = Examiner(model, sweep, self.solver, self.tol, self.max_iter, step)
+            examiner = Examiner(
+                model,
+                sweep,
+                self.solver,
+                self.tol,
+                self.max_iter,
+                step,
+                # There is a penalised climb to fall back on.
+                strict=self.model.penalised and not model.penalised,
+            )
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
         finally:
             self.passes += sweep.passes
         found = model.narrow(climb.summary, climb.params) if model.penalised else []
         floored = tuple(Floored(*part) for part in found)
+        if model.penalised and certificate.curvature is not None and not certificate.detail:
+            certificate = replace(certificate, detail="of the log-likelihood with its penalty")
         return Outcome(climb, floored, model.penalised, self._worth(climb), certificate)
 
     def _edge(self, model: Mixture, climb: Climb) -> str:

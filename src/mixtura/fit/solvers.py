@@ -21,39 +21,56 @@ from mixtura.models.base import Model
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table: the solver, and whether it moves in free coordinates."""
+    """One row of the table.
+
+    free says that the solver moves in free coordinates, climbs that it looks for a maximum of the
+    likelihood from wherever it is put, so that it can be compared with EM.
+    """
 
     solver: Solver
     free: bool = False
+    climbs: bool = False
 
 
 SOLVERS: dict[str, Entry] = {
-    "auto": Entry(auto),
-    "em": Entry(em),
-    "squarem": Entry(squarem, free=True),
-    "anderson": Entry(anderson, free=True),
-    "lbfgs": Entry(lbfgs, free=True),
-    "newton": Entry(newton, free=True),
+    "em": Entry(em, climbs=True),
+    "squarem": Entry(squarem, free=True, climbs=True),
+    "anderson": Entry(anderson, free=True, climbs=True),
+    "lbfgs": Entry(lbfgs, free=True, climbs=True),
+    "newton": Entry(newton, free=True, climbs=True),
+    "auto": Entry(auto, climbs=True),
     "hard": Entry(hard),
     "stochastic": Entry(Stochastic()),
     "annealed": Entry(Annealed(), free=True),
     "online": Entry(Online()),
     "nce": Entry(NoiseContrastive(), free=True),
 }
+CLIMBERS = tuple(name for name, entry in SOLVERS.items() if entry.climbs)
 
 
 def resolve_solver(solver: str | Solver, model: Model) -> tuple[str, Solver]:
     """(name, the solver itself); ValueError for an unknown name or one that cannot run here."""
+    refuse_no_solver("solver", solver)
     if not isinstance(solver, str):
         return solver_name(solver), solver
-    if solver not in SOLVERS:
-        raise ValueError(f"solver must be one of {sorted(SOLVERS)}, got {solver!r}")
     entry = SOLVERS[solver]
     if entry.free and model.obstacle():
         raise ValueError(
             f"solver={solver!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
         )
     return solver, entry.solver
+
+
+def refuse_no_solver(argument: str, solver: object) -> None:
+    """ValueError unless `solver`, given as `argument`, is a name of the table or a solver."""
+    if isinstance(solver, str):
+        if solver not in SOLVERS:
+            raise ValueError(f"{argument} must be one of {sorted(SOLVERS)}, got {solver!r}")
+    elif isinstance(solver, type):
+        name = solver.__name__
+        raise ValueError(f"{argument} must be a solver, got the class {name}: give {name}(...)")
+    elif not callable(solver):
+        raise ValueError(f"{argument} must be a name or a callable, got {solver!r}")
 
 
 def solver_name(solver: object) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
+from mixtura.fit.settings import check_integer, check_seed
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
@@ -38,7 +38,7 @@ class Stochastic:
         Draws, each with its M-step; at most `max_iter` are made. With `tol=0`, which asks for
         steps and not for an end, `max_iter` are made.
     seed : int, default 0
-        Of the draws, from 0 to 2**64 - 1. A row's draw depends on the seed, the step and the
+        Of the draws, from 0 to 2**32 - 1. A row's draw depends on the seed, the step and the
         row's index alone: not on the engine, its threads or how it cuts the table.
 
     Returned is the M-step of the average of the last half of the drawn statistics, or the best
@@ -68,10 +68,8 @@ class Stochastic:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.steps, Integral) and self.steps >= 1):
-            raise ValueError(f"steps must be an integer, at least 1, got {self.steps!r}")
-        if not (isinstance(self.seed, Integral) and 0 <= self.seed < 2**64):
-            raise ValueError(f"seed must be an integer from 0 to 2**64 - 1, got {self.seed!r}")
+        check_integer("steps", self.steps, 1)
+        check_seed(self.seed)
 
     def __call__(
         self,

@@ -102,14 +102,7 @@ def small(value: float, rounding: float) -> str:
 def _ended(run: Run) -> str:
     if run.failed:
         return "failed" if run.passes else "did not run"
-    if _elsewhere(run):
-        return "no maximum"
     return f"{run.verdict} *" if run.penalised else run.verdict
-
-
-def _elsewhere(run: Run) -> bool:
-    """Whether it did what it is for, and that is not a maximum of the likelihood."""
-    return run.converged and run.verdict == "not converged"
 
 
 def _notes(runs: Sequence[Run]) -> list[tuple[str, str]]:
@@ -118,7 +111,7 @@ def _notes(runs: Sequence[Run]) -> list[tuple[str, str]]:
     for run in runs:
         if run.penalised:
             said.setdefault((run.solver, PENALISED), []).append(run.start)
-        if _elsewhere(run):
+        if run.verdict == "not a maximum":
             said.setdefault((run.solver, ELSEWHERE), []).append(run.start)
         if run.failed or not run.converged:
             said.setdefault((run.solver, run.reason), []).append(run.start)

@@ -44,6 +44,7 @@ VERDICTS = {
     "ridge": "a ridge: flat in some direction",
     "saddle": "a saddle: it still rises in some direction",
     "boundary": "at the edge of what is possible",
+    "not a maximum": "not a maximum of the likelihood, which this solver does not look for",
     "not converged": "not known: the fit did not converge to a top",
     "not examined": "not examined",
 }
@@ -239,7 +240,7 @@ def _criteria(fit: Fit) -> list[tuple[str, str]]:
 
 def _climb(fit: Fit) -> list[tuple[str, str]]:
     """How the fit ended, what it cost, and what the starts met."""
-    known = math.isfinite(fit.gap) and not _elsewhere(fit)
+    known = math.isfinite(fit.gap) and fit.verdict != "not a maximum"
     gap = f"about {fit.gap:.1e} per row" if known else "not known"
     if known and fit.gap <= NO_MORE_THAN_ROUNDING * (1 + abs(fit.mean_loglik)):
         gap = "no more than rounding"
@@ -261,22 +262,16 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     return [*rows, ("starts", _starts(fit))] if fit.starts else rows
 
 
-def _elsewhere(fit: Fit) -> bool:
-    """Whether the solver converged to something other than a maximum of the likelihood."""
-    return fit.converged and fit.verdict == "not converged"
-
-
 def _verdict(fit: Fit) -> str:
     """ "a maximum; ...", what the curvature says of the point reached."""
     certificate = fit.certificate
-    if _elsewhere(fit):
-        return "not a maximum of the likelihood, which this solver does not look for"
     text = VERDICTS.get(certificate.verdict, certificate.verdict)
     if certificate.verdict in ("boundary", "not examined") and certificate.detail:
         text += f": {certificate.detail}"
     elif certificate.verdict == "interior maximum" and certificate.curvature is not None:
         share = percent(min(max(certificate.curvature, 0.0), 1.0))
         text += f"; in its flattest direction {share} of the information that labels would add"
+        text += f"; {certificate.detail}" if certificate.detail else ""
     if certificate.saddles_left:
         count = counted(certificate.saddles_left, "saddle")
         text += f"; {count} met on the way and left"
