@@ -25,7 +25,8 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior
 from mixtura.fit.climb import Climb
-from mixtura.fit.contrastive import INFLATION, Contrast, NoiseContrastive
+from mixtura.fit.contrast_noise import INFLATION
+from mixtura.fit.contrastive import Contrast, NoiseContrastive
 from mixtura.fit.lbfgs import lbfgs
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams

@@ -17,10 +17,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
+from mixtura.fit.climb import Climb, OnStep, SweepLike, joined
 from mixtura.fit.convergence import FINER
 from mixtura.fit.curvature import DIFFERENCE
-from mixtura.fit.lbfgs import NOWHERE, Descent
+from mixtura.fit.descent import Descent, downhill
 from mixtura.models.base import Model
 from mixtura.records import Array, Summary
 
@@ -54,15 +54,12 @@ def newton(
     here = Charted.around(model, sweep, params, summary)
     earlier = joined(history, here.centre.value, summary.weight)
     descent.begin(here.centre, earlier)
-    worst = -here.centre.value / summary.weight + NOWHERE
+    below = downhill(here)
 
-    def downhill(free: Array) -> tuple[float, Array]:
+    def checked(free: Array) -> tuple[float, Array]:
         if not np.all(np.isfinite(free)):
             raise _Lost
-        point = here.at(free)
-        if point is None:
-            return worst, np.zeros_like(free)
-        return -point.value / point.summary.weight, -point.gradient
+        return below(free)
 
     def product(free: Array, vector: Array) -> Array:
         norm = float(np.linalg.norm(vector))
@@ -94,7 +91,7 @@ def newton(
         # The subproblem divides by zero where rounding has eaten the space it searches.
         with suppress(_Lost), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             minimize(
-                downhill,
+                checked,
                 np.zeros(here.chart.size),
                 jac=True,
                 hessp=product,
@@ -110,16 +107,4 @@ def newton(
             )
     if descent.reason is None and descent.left > 0:
         descent.exhausted()
-    point = descent.last
-    return finish(
-        model,
-        point.params,
-        point.summary,
-        logliks=descent.logliks,
-        earlier=earlier,
-        reason=descent.reason,
-        stopped=descent.stopped,
-        max_iter=max_iter,
-        gap=descent.gap,
-        ran="newton",
-    )
+    return descent.finished(earlier, max_iter, "newton")
