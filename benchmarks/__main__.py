@@ -1,4 +1,4 @@
-"""Every speed claim, measured: `uv run python -m benchmarks [pass starts memory ...]`."""
+"""Every speed claim, measured: `uv run python -m benchmarks [limits pass starts ...]`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, memory, solvers, starts, startup, to_optimum
+from benchmarks import em_pass, limits, memory, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
+    "limits": limits.run,
     "pass": em_pass.run,
     "starts": starts.run,
     "memory": memory.run,

@@ -7,6 +7,8 @@ steps inside the kernel, because there the interpreter costs more than the arith
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
+from math import ceil
 from typing import Any, get_args
 
 import numpy as np
@@ -24,8 +26,12 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Summary
 
-# Rows a thread takes at a time: enough to hide the call, few enough to share out evenly.
-_CHUNK_ROWS = 8192
+# A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
+# should be enough of them to share out evenly; an exponential costs as much as so many flops.
+_CHUNK_FLOPS, _EXP_FLOPS = 2.5e7, 44
+_CHUNKS, _MOST_ROWS = 32, 1 << 16
+# Cuts fall between blocks of the kernels for many columns: see native/wide.h.
+_BLOCK = 384
 
 
 def supports(model: Model) -> bool:
@@ -33,6 +39,18 @@ def supports(model: Model) -> bool:
     if not (isinstance(model, Mixture) and isinstance(model.family, Gaussian)):
         return False
     return model.family.form.name in get_args(native.Form)
+
+
+@lru_cache
+def chunks(n: int, d: int, K: int, form: str) -> tuple[slice, ...]:
+    """Cuts for n rows of d columns and K components: one, or an even number of nearly equal ones."""
+    each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
+    least = _CHUNK_FLOPS / (K * (each + _EXP_FLOPS))
+    count = n / min(max(n / _CHUNKS, least), _MOST_ROWS)
+    if count <= 1:
+        return (slice(0, n),)
+    blocks = ceil(n / (2 * ceil(count / 2)) / _BLOCK)
+    return tuple(chunk_slices(n, blocks * _BLOCK))
 
 
 class CompiledSweep(Sweep):
@@ -47,7 +65,6 @@ class CompiledSweep(Sweep):
         self.form = model.family.form
         # The kernel's own M-step is that of the table's structures, whoever shares their forms.
         self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
-        self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
         self.total_weight = rows.weight
 
     def part(self, rows: slice, params: MixtureParams) -> Summary:
@@ -67,10 +84,11 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
-        if len(self.slices) == 1:
-            total = self.part(self.slices[0], params)
+        slices = chunks(*self.rows.X.shape, len(params.weights), self.form.name)
+        if len(slices) == 1:
+            total = self.part(slices[0], params)
         else:
-            total = added(ordered_map(lambda rows: self.part(rows, params), self.slices))
+            total = added(ordered_map(lambda rows: self.part(rows, params), slices))
         return Summary(total.loglik, self.total_weight, total.components)
 
     def folded(self, step: Step) -> Summary:
@@ -132,7 +150,7 @@ def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) ->
             component_log_density=part.component_log_density,
         )
 
-    slices = chunk_slices(len(X), _CHUNK_ROWS)
+    slices = chunks(*X.shape, len(params.weights), form)
     if len(slices) == 1:
         run(slices[0])
     else:

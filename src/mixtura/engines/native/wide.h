@@ -31,11 +31,11 @@ static void wide_pack(int64_t d, int64_t ld, const double *restrict whiten,
 {
     for (int64_t j = 0; j < ld; j += 2 * VL) {
         int64_t end = j + 2 * VL < ld ? j + 2 * VL : ld;
-        for (int64_t c = 0; c < end; c++)
-            for (int64_t t = 0; t < 2 * VL; t++) {
-                int64_t o = j + t;
-                *packed++ = (o < d && c <= o && c < d) ? whiten[o * d + c] : 0.0;
-            }
+        memset(packed, 0, (size_t)(end * 2 * VL) * sizeof *packed);
+        for (int64_t o = j; o < j + 2 * VL && o < d; o++)
+            for (int64_t c = 0; c <= o; c++)
+                packed[c * 2 * VL + o - j] = whiten[o * d + c];
+        packed += end * 2 * VL;
     }
 }
 
