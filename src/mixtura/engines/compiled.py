@@ -12,9 +12,10 @@ from typing import Any, get_args
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines import native
+from mixtura.data.source import Chunk, Source
+from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
-from mixtura.engines.local import added, chunk_rows
+from mixtura.engines.local import added
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
@@ -24,8 +25,14 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Summary
 
-# Rows a thread takes at a time: enough to hide the call, few enough to share out evenly.
-_CHUNK_ROWS = 8192
+# Rows a thread takes at a time: enough to hide the call, few enough to share out evenly, and at
+# most so many numbers, because a few chunks for every thread are in memory where rows pass by.
+_CHUNK_ROWS, _CHUNK_NUMBERS = 8192, 1 << 20
+
+
+def chunk_rows(d: int) -> int:
+    """Rows per chunk for a table of d columns."""
+    return int(np.clip(_CHUNK_NUMBERS // max(d, 1), 256, _CHUNK_ROWS))
 
 
 def supports(model: Model) -> bool:
@@ -40,23 +47,25 @@ class CompiledSweep(Sweep):
 
     engine = "compiled"
 
-    def __init__(self, model: Mixture, rows: Rows) -> None:
+    def __init__(self, model: Mixture, rows: Source) -> None:
         assert isinstance(model.family, Gaussian)
         super().__init__(rows)
         self.model, self.family = model, model.family
         self.form = model.family.form
-        # The kernel's own M-step is that of the table's structures, whoever shares their forms.
-        self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
-        self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
+        # The kernel's own M-step is that of the table's structures, whoever shares their forms. A
+        # long table is swept by all threads instead, and so in the same way wherever it lies.
+        known = STRUCTURES.get(self.family.structure.name) is self.family.structure
+        self.steps_inside = known and self.stride > 1 and isinstance(rows, Rows)
+        self.chunk_rows = chunk_rows(rows.d)
         self.total_weight = rows.weight
 
-    def part(self, rows: slice, params: MixtureParams) -> Summary:
+    def part(self, chunk: Chunk, params: MixtureParams) -> Summary:
         """The summary of one chunk; its weight is left to the whole."""
-        w = self.rows.sample_weight
+        X, w, _ = chunk
         c = params.components
         loglik, counts, first, second = native.gaussian_pass(
-            self.rows.X[rows],
-            None if w is None else w[rows],
+            X,
+            w,
             params.log_weights,
             c.means,
             c.whiten,
@@ -67,19 +76,19 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
-        if len(self.slices) == 1:
-            total = self.part(self.slices[0], params)
+        chunks = self.rows.chunks(self.chunk_rows)
+        if self.rows.n <= self.chunk_rows:
+            total = added(self.part(chunk, params) for chunk in chunks)
         else:
-            total = added(ordered_map(lambda rows: self.part(rows, params), self.slices))
+            total = added(ordered_map(lambda chunk: self.part(chunk, params), chunks))
         return Summary(total.loglik, self.total_weight, total.components)
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
-        slices = chunk_slices(len(self.rows.X), chunk_rows(self.rows.X.shape[1]))
         with single_blas:
-            return folded_in_pool(self.rows, slices, step)
+            return folded_in_pool(self.rows, local.chunk_rows(self.rows.d), step)
 
-    def over(self, rows: Rows) -> CompiledSweep:
+    def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)
 
     def advance(
@@ -87,6 +96,7 @@ class CompiledSweep(Sweep):
     ) -> tuple[Any, list[float]]:
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
+        assert isinstance(self.rows, Rows)
         c, prior = params.components, model.prior
         weights, means, roots, logliks, failed = native.gaussian_em(
             self.rows.X,
@@ -132,7 +142,7 @@ def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) ->
             component_log_density=part.component_log_density,
         )
 
-    slices = chunk_slices(len(X), _CHUNK_ROWS)
+    slices = chunk_slices(len(X), chunk_rows(X.shape[1]))
     if len(slices) == 1:
         run(slices[0])
     else:

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
-from mixtura.data.moments import TableMoments, robust_covariance, table_moments
+from mixtura.data.moments import TableMoments, robust_covariance, source_moments
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas
@@ -78,12 +79,12 @@ class Ground:
     moments: TableMoments
     maker: StartMaker
 
-    def open_sweep(self, model: Mixture, rows: Rows) -> Sweep:
+    def open_sweep(self, model: Mixture, rows: Source) -> Sweep:
         """A sweep of the engine."""
         return open_sweep(self.engine, model, rows)
 
 
-def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
+def find(rows: Source, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
     """The best mixture of all initialisations; raises FitError if every one of them failed."""
     ground = prepare(
         rows,
@@ -117,7 +118,7 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
 
 
 def prepare(
-    rows: Rows,
+    rows: Source,
     structure: Structure,
     n_components: int,
     rng: np.random.RandomState,
@@ -131,7 +132,7 @@ def prepare(
     `rng` draws the sample on which starts are found.
     """
     form = structure.form
-    moments = table_moments(rows.X, rows.sample_weight)
+    moments = source_moments(rows)
     sample = sample_rows(rows, n_components, rng)
     moments = replace(moments, distinct=len(sample.X))
     moments = replace(moments, covariance=_robust(sample, moments))

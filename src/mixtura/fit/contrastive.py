@@ -24,7 +24,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import expit, log_expit
 
 from mixtura.data.moments import table_moments
-from mixtura.data.rows import Rows
+from mixtura.data.rows import Rows, in_memory
 from mixtura.fit.charted import Charted, Point
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
 from mixtura.fit.convergence import Ascent
@@ -92,7 +92,7 @@ class Contrast:
             return self.model.e_step_with(x, w, params, respond)
 
         summary = sweep.folded(step)
-        weights = sweep.rows.sample_weight
+        weights = in_memory(sweep.rows, "nce").sample_weight
         return float(verdicts.sum() if weights is None else weights @ verdicts), summary
 
 
@@ -176,7 +176,7 @@ class NoiseContrastive:
 
     def contrast(self, model: Model, sweep: SweepLike) -> Contrast:
         """The criterion for the rows of a sweep, its noise drawn."""
-        rows = sweep.rows
+        rows = in_memory(sweep.rows, self.name)
         w = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
         source = default_noise(rows) if self.noise is None else self.noise
         copies = max(float(np.count_nonzero(w)), min(rows.weight, COPIES))
