@@ -149,8 +149,8 @@ def checked(
             )
         if x.dtype != dtype:
             raise ValueError(
-                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were {dtype}: "
-                "give every chunk the same type"
+                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were "
+                f"{dtype}: give every chunk the same type"
             )
         if (w is not None) != weighted:
             raise ValueError(

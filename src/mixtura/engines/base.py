@@ -25,6 +25,8 @@ class Sweep(ABC):
     """A pass over bound data: parameters in, summary out. Deterministic for an engine and data."""
 
     engine: str
+    # Whether `advance` takes several steps at once, and not one sweep after another.
+    steps_inside: bool = False
 
     def __init__(self, rows: Source) -> None:
         self.rows = rows

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from typing import Any, TypeVar
 
@@ -120,6 +120,15 @@ class _SingleBlas:
 
 
 single_blas = _SingleBlas()
+
+
+def single_openmp() -> AbstractContextManager[Any]:
+    """Holds OpenMP, which runs k-means, to one thread: sums in threads end in any order.
+
+    Unlike that of BLAS this limit belongs to the calling thread alone.
+    """
+    limit: AbstractContextManager[Any] = _blas_controller().limit(limits=1, user_api="openmp")
+    return limit
 
 
 def _after_fork() -> None:

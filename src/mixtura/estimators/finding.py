@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -15,7 +15,8 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
-from mixtura.engines.threads import single_blas
+from mixtura.engines.journaled import Journal, Journaled
+from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
@@ -84,8 +85,29 @@ class Ground:
         return open_sweep(self.engine, model, rows)
 
 
-def find(rows: Source, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
-    """The best mixture of all initialisations; raises FitError if every one of them failed."""
+def find(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: Listener | None,
+    journal: Journal | None = None,
+) -> Found:
+    """The best mixture of all initialisations; raises FitError if every one of them failed.
+
+    On small tables BLAS would wake its threads for every step of the optimisers, at ten times the
+    price of the step; and what it and k-means add up would depend on how many threads they have.
+    """
+    with single_blas, single_openmp():
+        return _found(rows, task, rng, listener, journal)
+
+
+def _found(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: Listener | None,
+    journal: Journal | None,
+) -> Found:
     ground = prepare(
         rows,
         task.structure,
@@ -99,22 +121,29 @@ def find(rows: Source, task: Task, rng: np.random.RandomState, listener: Listene
     search = Search(
         ground.model,
         rows,
-        ground.open_sweep,
+        ground.open_sweep if journal is None else journaled(ground, rows, journal),
         task.tol,
         task.max_iter,
         rng,
         climber,
         listener,
     )
-    # On small tables BLAS would wake its threads for every step of the optimisers, at ten times
-    # the price of the step.
-    with single_blas:
-        outcome = _outcome(search, ground.maker, task)
+    outcome = _outcome(search, ground.maker, task)
     counts = ground.moments.rows, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,
         _account(outcome, search, (solver, ground.engine), counts, ground.model.prior),
     )
+
+
+def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixture, Source], Sweep]:
+    """`ground.open_sweep`, its sweeps over all rows journaled."""
+
+    def open_one(model: Mixture, source: Source) -> Sweep:
+        sweep = ground.open_sweep(model, source)
+        return Journaled(sweep, journal) if source is rows else sweep
+
+    return open_one
 
 
 def prepare(

@@ -21,10 +21,14 @@ from mixtura.models.base import Model
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table: the solver, and whether it moves in free coordinates."""
+    """One row of the table: the solver, and two things that it may ask for.
+
+    free says that it moves in free coordinates, in_memory that it wants all rows at hand.
+    """
 
     solver: Solver
     free: bool = False
+    in_memory: bool = False
 
 
 SOLVERS: dict[str, Entry] = {
@@ -34,11 +38,11 @@ SOLVERS: dict[str, Entry] = {
     "anderson": Entry(anderson, free=True),
     "lbfgs": Entry(lbfgs, free=True),
     "newton": Entry(newton, free=True),
-    "hard": Entry(hard),
+    "hard": Entry(hard, in_memory=True),
     "stochastic": Entry(Stochastic()),
     "annealed": Entry(Annealed(), free=True),
-    "online": Entry(Online()),
-    "nce": Entry(NoiseContrastive(), free=True),
+    "online": Entry(Online(), in_memory=True),
+    "nce": Entry(NoiseContrastive(), free=True, in_memory=True),
 }
 
 
@@ -54,6 +58,12 @@ def resolve_solver(solver: str | Solver, model: Model) -> tuple[str, Solver]:
             f"solver={solver!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
         )
     return solver, entry.solver
+
+
+def needs_memory(solver: str | Solver) -> bool:
+    """Whether a solver cannot climb over rows that are read in pieces."""
+    name = solver if isinstance(solver, str) else solver_name(solver)
+    return name in SOLVERS and SOLVERS[name].in_memory
 
 
 def solver_name(solver: object) -> str:
