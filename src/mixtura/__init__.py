@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from mixtura.version import __version__
 
 if TYPE_CHECKING:
+    from mixtura.data.opening import stream
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.checkpoint import CheckpointError
     from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.finding import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annealed",
+    "CheckpointError",
     "Collapse",
     "Comparison",
     "DegenerateWarning",
@@ -41,6 +44,7 @@ __all__ = [
     "__version__",
     "compare_solvers",
     "load",
+    "stream",
 ]
 
 _HOMES = {
@@ -56,7 +60,9 @@ _HOMES = {
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "IllDefined": "mixtura.errors",
     "LikelihoodFell": "mixtura.errors",
+    "CheckpointError": "mixtura.estimators.checkpoint",
     "StoreError": "mixtura.store",
+    "stream": "mixtura.data.opening",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",
 }

@@ -17,7 +17,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import threads
 from mixtura.engines.base import Step
 from mixtura.engines.choose import ENGINES, open_sweep
-from mixtura.engines.local import LocalSweep, added, chunk
+from mixtura.engines.local import LocalSweep, added, stepped
 from mixtura.errors import FAILURES
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.gaussian_records import gaussian_params
@@ -41,9 +41,7 @@ class Cut(LocalSweep):
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
-        starts = range(0, len(self.rows.X), self.size)
-        slices = [slice(i, min(i + self.size, len(self.rows.X))) for i in starts]
-        return added(step(*chunk(self.rows, where), where) for where in slices)
+        return added(stepped(step, chunk) for chunk in self.rows.chunks(self.size))
 
 
 def climbed(

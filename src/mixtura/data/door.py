@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
 # Beyond this float64 cannot tell neighbouring integers apart.
@@ -41,15 +41,22 @@ def _integer_columns(X: Any) -> list[tuple[str, AnyArray]]:
 
 def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
     """ValueError if the variance of a column would overflow or underflow in the type of `X`."""
-    limit = 10.0 ** (int(np.log10(np.finfo(X.dtype).max) / 2) - 4)
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    refuse_extreme_ranges(X.min(axis=0), X.max(axis=0), X.dtype, names)
+
+
+def refuse_extreme_ranges(
+    low: AnyArray, high: AnyArray, dtype: np.dtype[Any], names: list[str]
+) -> None:
+    """The same for columns from `low` to `high`."""
+    limit = 10.0 ** (int(np.log10(np.finfo(dtype).max) / 2) - 4)
+    low, high = low.astype(np.float64), high.astype(np.float64)
     largest = np.maximum(np.abs(low), np.abs(high))
     with np.errstate(over="ignore"):
         width = high - low
     for j in np.flatnonzero((largest > limit) | ((width > 0) & (width < 1 / limit))):
         power = int(np.floor(np.log10(largest[j] if largest[j] > limit else width[j])))
         raise ValueError(
-            f"X: {names[j]} has values of size 1e{power}, whose squares leave {X.dtype}: "
+            f"X: {names[j]} has values of size 1e{power}, whose squares leave {dtype}: "
             "divide the column by its typical size first"
         )
 
@@ -70,29 +77,32 @@ def refuse_far(X: AnyArray, mean: Array, variance: Array, names: list[str]) -> N
         )
 
 
-def refuse_few_distinct(rows: Rows, K: int) -> None:
+def refuse_few_distinct(rows: Source, K: int) -> None:
     """ValueError if the table has fewer distinct rows than components."""
-    head = slice(10 * K + 1000)
-    w = rows.sample_weight
-    few = rows.X[head] if w is None else rows.X[head][w[head] > 0]
-    if len(np.unique(few, axis=0)) >= K:
-        return
-    X = rows.X if w is None else rows.X[w > 0]
-    distinct = len(np.unique(X, axis=0))
-    if distinct < K:
-        raise ValueError(
-            f"n_components={K}, but X has only {distinct} distinct row{'s' * (distinct != 1)}: "
-            f"use at most {distinct} components, or set reg_covar > 0 to let some stay empty"
-        )
+    known = np.empty((0, rows.d), rows.dtype)
+    for X, w, _ in rows.chunks(10 * K + 1000):
+        present = X if w is None else X[w > 0]
+        known = np.unique(np.concatenate([known, present]), axis=0)
+        if len(known) >= K:
+            return
+    distinct = len(known)
+    raise ValueError(
+        f"n_components={K}, but X has only {distinct} distinct row{'s' * (distinct != 1)}: "
+        f"use at most {distinct} components, or set reg_covar > 0 to let some stay empty"
+    )
 
 
 def check_weights(sample_weight: Array, K: int) -> None:
     """ValueError unless enough rows carry weight."""
-    if not sample_weight.sum() > 0:
+    check_total_weight(float(sample_weight.sum()), int(np.count_nonzero(sample_weight)), K)
+
+
+def check_total_weight(weight: float, rows: int, K: int) -> None:
+    """The same for weights of that sum, of which `rows` are positive."""
+    if not weight > 0:
         raise ValueError("sample_weight is zero for every row: nothing is left to fit")
-    if not np.isfinite(sample_weight.sum()):
+    if not np.isfinite(weight):
         raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
-    rows = int(np.count_nonzero(sample_weight))
     if rows < K:
         raise ValueError(f"n_components={K}, but only {rows} rows have a positive sample_weight")
 

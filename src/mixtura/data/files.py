@@ -27,7 +27,7 @@ KNOWN = ".csv, .tsv, .txt (also .gz) or .parquet"
 def read_frame(path: str | Path) -> pa.Table:
     """Every column of a table file, by the suffix of its name; TableError if it is not one."""
     kind, _ = suffix(path)
-    _refuse_unreadable(path)
+    refuse_unreadable(path)
     try:
         if kind in TEXT_SUFFIXES:
             frame = read_delimited(path, TEXT_SUFFIXES[kind])
@@ -109,7 +109,8 @@ def suffix(path: str | Path) -> tuple[str, str | None]:
     raise TableError(f"{path}: the name {found}; a table's name ends in {KNOWN}")
 
 
-def _refuse_unreadable(path: str | Path) -> None:
+def refuse_unreadable(path: str | Path) -> None:
+    """TableError unless there is a file with something in it."""
     if os.path.isdir(path):
         raise TableError(f"{path}: this is a directory; a table is one file")
     if not os.path.exists(path):
@@ -124,17 +125,22 @@ def _refuse_unreadable(path: str | Path) -> None:
 
 def _refuse_bad_frame(frame: pa.Table, path: str | Path) -> None:
     names = frame.column_names
+    refuse_equal_names(names, path)
+    if frame.num_rows == 0:
+        raise TableError(f"{path}: there are no rows below the header ({', '.join(names)})")
+    for name in names:
+        if pa.types.is_binary(frame[name].type) and suffix(path)[0] in TEXT_SUFFIXES:
+            raise TableError(f"{path}: column {name!r} is not UTF-8 text: save the file as UTF-8")
+
+
+def refuse_equal_names(names: list[str], path: str | Path) -> None:
+    """TableError for columns that cannot be told apart."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(
             f"{path}: more than one column is called {', '.join(map(repr, twice))}: "
             "give each column its own name"
         )
-    if frame.num_rows == 0:
-        raise TableError(f"{path}: there are no rows below the header ({', '.join(names)})")
-    for name in names:
-        if pa.types.is_binary(frame[name].type) and suffix(path)[0] in TEXT_SUFFIXES:
-            raise TableError(f"{path}: column {name!r} is not UTF-8 text: save the file as UTF-8")
 
 
 def _needs_quotes(column: pa.ChunkedArray, delimiter: str) -> bool:

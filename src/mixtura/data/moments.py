@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
 _CHUNK = 4096
@@ -40,23 +41,31 @@ class TableMoments:
 
 
 def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
+    """`source_moments` of a table in memory."""
+    return source_moments(Rows(X, sample_weight))
+
+
+def source_moments(source: Source) -> TableMoments:
     """Weighted mean and (maximum likelihood) covariance, in two passes about the mean.
 
     Two passes because the one-pass formula loses twice the digits of the offset.
     """
-    n, d = X.shape
-    weight = float(n) if sample_weight is None else float(sample_weight.sum())
-    rows = n if sample_weight is None else int(np.count_nonzero(sample_weight))
-    first = 0 if sample_weight is None else int(np.argmax(sample_weight > 0))
-    shift = X[first].astype(np.float64)
+    d = source.d
+    shift: Array | None = None
     total, scatter = np.zeros(d), np.zeros((d, d))
-    for x, w in _chunks(X, sample_weight):
+    for X, w, _ in source.chunks(_CHUNK):
+        x = np.asarray(X, dtype=np.float64)
+        if shift is None:
+            if w is not None and not w.any():
+                continue
+            shift = x[0] if w is None else x[np.argmax(w > 0)]
         total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
-    mean = shift + total / weight
-    for x, w in _chunks(X, sample_weight):
-        residual = x - mean
+    assert shift is not None, "no row carries weight"
+    mean = shift + total / source.weight
+    for X, w, _ in source.chunks(_CHUNK):
+        residual = np.asarray(X, dtype=np.float64) - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
-    return TableMoments(weight, rows, mean, scatter / weight)
+    return TableMoments(source.weight, source.positive, mean, scatter / source.weight)
 
 
 def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Array:
@@ -95,10 +104,3 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
         return covariance  # too many to be outliers: they are what the table is like
     back = unit[:, None] * (vectors[:, kept] * np.sqrt(values[kept]))
     return np.asarray(back @ scatter @ back.T)
-
-
-def _chunks(X: AnyArray, sample_weight: Array | None) -> Iterator[tuple[Array, Array | None]]:
-    for start in range(0, len(X), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        w = None if sample_weight is None else sample_weight[rows]
-        yield np.asarray(X[rows], dtype=np.float64), w

@@ -86,16 +86,23 @@ def select(
     columns: list[str] | None = None,
     weights: str | None = None,
     exclude: list[str] | None = None,
+    first: int | None = None,
 ) -> Table:
-    """`read_table` of what `read_frame` has read from `path`."""
+    """`read_table` of what `read_frame` has read from `path`.
+
+    first is the number of rows above the frame, where a file is read in parts.
+    """
     chosen = _chosen(frame, path, columns, weights, exclude)
     _refuse_not_numbers(frame, path, chosen, chosen_by_name=columns is not None)
-    _refuse_inexact(frame, path, chosen)
+    refuse_inexact(frame, path, chosen)
     X = np.empty((frame.num_rows, len(chosen)))
     for j, name in enumerate(chosen):
         X[:, j] = floats(frame, name)
-    _refuse_gaps(path, X, chosen, chosen_by_name=columns is not None)
-    w = None if weights is None else _weights(frame, path, weights)
+    _refuse_gaps(path, X, chosen, columns is not None, first or 0)
+    w = None if weights is None else _weights(frame, path, weights, first or 0)
+    if w is not None and first is None and not w.any():
+        place = f"{path}: the weights column {weights!r}"
+        raise TableError(f"{place} is zero in every row: nothing is left to use")
     return Table(X, tuple(chosen), w, frame)
 
 
@@ -181,7 +188,8 @@ def _refuse_not_numbers(
     raise TableError(f"{path}: {', '.join(found)}: {remedy}")
 
 
-def _refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None:
+def refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None:
+    """TableError for integers that are too large to be exact in float64."""
     for name in chosen:
         if not pa.types.is_integer(kind_of(frame, name)):
             continue
@@ -194,14 +202,16 @@ def _refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> Non
             )
 
 
-def _refuse_gaps(path: str | Path, X: Array, names: list[str], chosen_by_name: bool) -> None:
+def _refuse_gaps(
+    path: str | Path, X: Array, names: list[str], chosen_by_name: bool, first: int
+) -> None:
     """TableError for values that are missing or infinite."""
     # One sum per column finds both without a mask of the whole table.
     with np.errstate(all="ignore"):
         suspects = np.flatnonzero(~np.isfinite(X.sum(axis=0)))
     for test, what in ((np.isnan, "no value"), (np.isinf, "an infinite value")):
         masks = {names[j]: test(X[:, j]) for j in suspects}
-        found = {name: _rows(mask) for name, mask in masks.items() if mask.any()}
+        found = {name: _rows(mask, first) for name, mask in masks.items() if mask.any()}
         if not found:
             continue
         places = ", ".join(f"column {name!r}, {rows}" for name, rows in found.items())
@@ -211,13 +221,13 @@ def _refuse_gaps(path: str | Path, X: Array, names: list[str], chosen_by_name: b
         raise TableError(f"{path}: {what} in {places}: {remedy}")
 
 
-def _rows(mask: AnyArray) -> str:
+def _rows(mask: AnyArray, first: int) -> str:
     """ "row 3 and 2 more", counting from 1 below the header."""
-    rows = np.flatnonzero(mask) + 1
+    rows = first + np.flatnonzero(mask) + 1
     return f"row {rows[0]}" + (f" and {len(rows) - 1} more" if len(rows) > 1 else "")
 
 
-def _weights(frame: pa.Table, path: str | Path, name: str) -> Array:
+def _weights(frame: pa.Table, path: str | Path, name: str, first: int) -> Array:
     place = f"{path}: the weights column {name!r}"
     if not is_number(kind_of(frame, name)):
         raise TableError(f"{place} {description(frame, name)}: weights are numbers")
@@ -228,7 +238,7 @@ def _weights(frame: pa.Table, path: str | Path, name: str) -> Array:
         (w < 0, "a negative value"),
     ):
         if bad.any():
-            raise TableError(f"{place} has {what} in {_rows(bad)}: weights are finite and >= 0")
-    if not w.any():
-        raise TableError(f"{place} is zero in every row: nothing is left to use")
+            raise TableError(
+                f"{place} has {what} in {_rows(bad, first)}: weights are finite and >= 0"
+            )
     return w

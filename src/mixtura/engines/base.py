@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.models.base import Model
 from mixtura.records import AnyArray, Array, Params, Summary
 
@@ -25,14 +25,16 @@ class Sweep(ABC):
     """A pass over bound data: parameters in, summary out. Deterministic for an engine and data."""
 
     engine: str
+    # Whether `advance` takes several steps at once, and not one sweep after another.
+    steps_inside: bool = False
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Source) -> None:
         self.rows = rows
         # Passes over the rows so far, those inside `advance` included.
         self.passes = 0
         # EM steps between two judgements of convergence; the same for every engine, so that all
         # of them stop at the same step.
-        self.stride = _STRIDE if rows.X.size <= _SMALL_TABLE else 1
+        self.stride = _STRIDE if rows.n * rows.d <= _SMALL_TABLE else 1
 
     @abstractmethod
     def __call__(self, params: Any) -> Summary:
@@ -46,7 +48,7 @@ class Sweep(ABC):
         """
 
     @abstractmethod
-    def over(self, rows: Rows) -> Sweep:
+    def over(self, rows: Source) -> Sweep:
         """A sweep of the same engine and model over other rows."""
 
     def advance(

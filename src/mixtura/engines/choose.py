@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines import compiled, local, threads
 from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray
 
-Opener = Callable[[Any, Rows], Sweep]
+Opener = Callable[[Any, Source], Sweep]
 Filler = Callable[[Mixture, AnyArray, Any, RowOutputs], None]
 
 ENGINES: dict[str, tuple[Opener, Filler]] = {
@@ -38,7 +38,7 @@ def resolve(engine: str, model: Model) -> str:
     return engine
 
 
-def open_sweep(engine: str, model: Model, rows: Rows) -> Sweep:
+def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     """A sweep of that (resolved) engine over the rows."""
     return ENGINES[engine][0](model, rows)
 

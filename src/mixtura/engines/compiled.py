@@ -14,9 +14,10 @@ from typing import Any, get_args
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines import native
+from mixtura.data.source import Chunk, Source
+from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
-from mixtura.engines.local import added, chunk_rows
+from mixtura.engines.local import added
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
@@ -30,6 +31,8 @@ from mixtura.records import AnyArray, Summary
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
 _CHUNK_FLOPS, _EXP_FLOPS = 2.5e7, 44
 _CHUNKS, _MOST_ROWS = 32, 1 << 16
+# At most so many numbers: a few chunks for every thread are in memory where rows pass by.
+_CHUNK_NUMBERS = 1 << 20
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
 
@@ -42,15 +45,18 @@ def supports(model: Model) -> bool:
 
 
 @lru_cache
-def chunks(n: int, d: int, K: int, form: str) -> tuple[slice, ...]:
-    """Cuts for n rows of d columns and K components: one, or an even number of nearly equal ones."""
+def chunk_rows(n: int, d: int, K: int, form: str) -> int:
+    """Rows per chunk of n rows of d columns, for K components.
+
+    That makes one chunk, or an even number of nearly equal ones.
+    """
     each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
     least = _CHUNK_FLOPS / (K * (each + _EXP_FLOPS))
-    count = n / min(max(n / _CHUNKS, least), _MOST_ROWS)
+    most = min(_MOST_ROWS, max(_CHUNK_NUMBERS // d, _BLOCK))
+    count = n / min(max(n / _CHUNKS, least), most)
     if count <= 1:
-        return (slice(0, n),)
-    blocks = ceil(n / (2 * ceil(count / 2)) / _BLOCK)
-    return tuple(chunk_slices(n, blocks * _BLOCK))
+        return max(n, 1)
+    return ceil(n / (2 * ceil(count / 2)) / _BLOCK) * _BLOCK
 
 
 class CompiledSweep(Sweep):
@@ -58,22 +64,24 @@ class CompiledSweep(Sweep):
 
     engine = "compiled"
 
-    def __init__(self, model: Mixture, rows: Rows) -> None:
+    def __init__(self, model: Mixture, rows: Source) -> None:
         assert isinstance(model.family, Gaussian)
         super().__init__(rows)
         self.model, self.family = model, model.family
         self.form = model.family.form
-        # The kernel's own M-step is that of the table's structures, whoever shares their forms.
-        self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
+        # The kernel's own M-step is that of the table's structures, whoever shares their forms. A
+        # long table is swept by all threads instead, and so in the same way wherever it lies.
+        known = STRUCTURES.get(self.family.structure.name) is self.family.structure
+        self.steps_inside = known and self.stride > 1 and isinstance(rows, Rows)
         self.total_weight = rows.weight
 
-    def part(self, rows: slice, params: MixtureParams) -> Summary:
+    def part(self, chunk: Chunk, params: MixtureParams) -> Summary:
         """The summary of one chunk; its weight is left to the whole."""
-        w = self.rows.sample_weight
+        X, w, _ = chunk
         c = params.components
         loglik, counts, first, second = native.gaussian_pass(
-            self.rows.X[rows],
-            None if w is None else w[rows],
+            X,
+            w,
             params.log_weights,
             c.means,
             c.whiten,
@@ -84,20 +92,20 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
-        slices = chunks(*self.rows.X.shape, len(params.weights), self.form.name)
-        if len(slices) == 1:
-            total = self.part(slices[0], params)
+        size = chunk_rows(self.rows.n, self.rows.d, len(params.weights), self.form.name)
+        chunks = self.rows.chunks(size)
+        if self.rows.n <= size:
+            total = added(self.part(chunk, params) for chunk in chunks)
         else:
-            total = added(ordered_map(lambda rows: self.part(rows, params), slices))
+            total = added(ordered_map(lambda chunk: self.part(chunk, params), chunks))
         return Summary(total.loglik, self.total_weight, total.components)
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
-        slices = chunk_slices(len(self.rows.X), chunk_rows(self.rows.X.shape[1]))
         with single_blas:
-            return folded_in_pool(self.rows, slices, step)
+            return folded_in_pool(self.rows, local.chunk_rows(self.rows.d), step)
 
-    def over(self, rows: Rows) -> CompiledSweep:
+    def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)
 
     def advance(
@@ -105,6 +113,7 @@ class CompiledSweep(Sweep):
     ) -> tuple[Any, list[float]]:
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
+        assert isinstance(self.rows, Rows)
         c, prior = params.components, model.prior
         weights, means, roots, logliks, failed = native.gaussian_em(
             self.rows.X,
@@ -150,7 +159,7 @@ def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) ->
             component_log_density=part.component_log_density,
         )
 
-    slices = chunks(*X.shape, len(params.weights), form)
+    slices = chunk_slices(len(X), chunk_rows(*X.shape, len(params.weights), form))
     if len(slices) == 1:
         run(slices[0])
     else:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Chunk, Source
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture, normalise
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import AnyArray, Summary
 
 # Residuals of one chunk stay in the second-level cache: 64 Ki numbers are half a megabyte.
 _CHUNK_NUMBERS = 1 << 16
@@ -29,27 +29,26 @@ class LocalSweep(Sweep):
 
     engine = "local"
 
-    def __init__(self, model: Model, rows: Rows) -> None:
+    def __init__(self, model: Model, rows: Source) -> None:
         super().__init__(rows)
         self.model = model
-        self.slices = chunk_slices(len(rows.X), chunk_rows(rows.X.shape[1]))
+        self.chunk_rows = chunk_rows(rows.d)
 
     def __call__(self, params: Any) -> Summary:
         return self.folded(lambda x, w, _: self.model.e_step(x, w, params))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
-        parts = (step(*chunk(self.rows, where), where) for where in self.slices)
-        return added(parts)
+        return added(stepped(step, chunk) for chunk in self.rows.chunks(self.chunk_rows))
 
-    def over(self, rows: Rows) -> LocalSweep:
+    def over(self, rows: Source) -> LocalSweep:
         return type(self)(self.model, rows)
 
 
-def chunk(rows: Rows, where: slice) -> tuple[AnyArray, Array | None]:
-    """Some of the rows in float64, and their weights."""
-    w = None if rows.sample_weight is None else rows.sample_weight[where]
-    return np.asarray(rows.X[where], dtype=np.float64), w
+def stepped(step: Step, chunk: Chunk) -> Summary:
+    """What `step` makes of a chunk, its rows in float64."""
+    x, w, where = chunk
+    return step(np.asarray(x, dtype=np.float64), w, where)
 
 
 def added(parts: Iterable[Summary]) -> Summary:

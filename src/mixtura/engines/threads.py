@@ -11,19 +11,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs, Step, chunk_slices
-from mixtura.engines.local import LocalSweep, added, chunk, chunk_rows, fill_chunk
+from mixtura.engines.local import LocalSweep, added, chunk_rows, fill_chunk, stepped
 from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray, Summary
 
+S = TypeVar("S")
 T = TypeVar("T")
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
@@ -38,21 +39,21 @@ def workers() -> int:
     return max(1, min(cores or 1, int(asked)) if asked.isdigit() else cores or 1)
 
 
-def ordered_map(function: Callable[[slice], T], slices: Iterable[slice]) -> Iterator[T]:
-    """function(slice) for each slice, run in the pool, answers in order, few waiting at a time.
+def ordered_map(function: Callable[[S], T], chunks: Iterable[S]) -> Iterator[T]:
+    """function(chunk) for each chunk, run in the pool, answers in order, few waiting at a time.
 
     After an error, or when the caller stops early, what has not begun is never run.
     """
     count = workers()
     # A worker that waited for other workers could wait for ever: all of them may be doing so.
     if count == 1 or getattr(_here, "is_worker", False):
-        yield from map(function, slices)
+        yield from map(function, chunks)
         return
     pool = _pool_of(count)
     waiting: deque[Future[T]] = deque()
     try:
-        for rows in slices:
-            waiting.append(pool.submit(function, rows))
+        for chunk in chunks:
+            waiting.append(pool.submit(function, chunk))
             if len(waiting) > 4 * count:
                 yield waiting.popleft().result()
         while waiting:
@@ -121,6 +122,15 @@ class _SingleBlas:
 single_blas = _SingleBlas()
 
 
+def single_openmp() -> AbstractContextManager[Any]:
+    """Holds OpenMP, which runs k-means, to one thread: sums in threads end in any order.
+
+    Unlike that of BLAS this limit belongs to the calling thread alone.
+    """
+    limit: AbstractContextManager[Any] = _blas_controller().limit(limits=1, user_api="openmp")
+    return limit
+
+
 def _after_fork() -> None:
     # A forked child inherits the pool object but none of its threads, and locks that a thread it
     # lacks may hold.
@@ -140,16 +150,16 @@ class ThreadsSweep(LocalSweep):
     engine = "threads"
 
     def folded(self, step: Step) -> Summary:
-        if len(self.slices) == 1:
+        if self.rows.n <= self.chunk_rows:
             return super().folded(step)
         self.passes += 1
         with single_blas:
-            return folded_in_pool(self.rows, self.slices, step)
+            return folded_in_pool(self.rows, self.chunk_rows, step)
 
 
-def folded_in_pool(rows: Rows, slices: list[slice], step: Step) -> Summary:
-    """The sum of `step` over the slices, several at a time, added in order."""
-    return added(ordered_map(lambda where: step(*chunk(rows, where), where), slices))
+def folded_in_pool(rows: Source, size: int, step: Step) -> Summary:
+    """The sum of `step` over chunks of so many rows, several at a time, added in order."""
+    return added(ordered_map(lambda chunk: stepped(step, chunk), rows.chunks(size)))
 
 
 def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:

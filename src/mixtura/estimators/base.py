@@ -13,9 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mixtura.data.door import column_names
+from mixtura.data.opening import is_stream
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.estimators.document import to_document
+from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
@@ -24,6 +28,9 @@ from mixtura.records import AnyArray, Array
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.store import write_document
+
+# Rows of a table read in pieces that are answered at a time.
+_ANSWERED_ROWS = 1 << 15
 
 
 class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -54,8 +61,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         -------
         array of shape (n_samples, n_components)
         """
-        X, out = self._prepare(X, "component_log_density", wide=True)
-        return out
+        return self._prepare(X, "component_log_density", wide=True)
 
     def predict_proba(self, X: Any) -> AnyArray:
         """P(k | x): the responsibility of each component for each row.
@@ -68,8 +74,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         -------
         array of shape (n_samples, n_components), rows summing to one
         """
-        X, out = self._prepare(X, "responsibilities", wide=True)
-        return out
+        return self._prepare(X, "responsibilities", wide=True)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.
@@ -83,8 +88,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         array of shape (n_samples,), natural logarithm of a density in the inverse
             units of X
         """
-        X, out = self._prepare(X, "log_density")
-        return out
+        return self._prepare(X, "log_density")
 
     def predict(self, X: Any) -> AnyArray:
         """The component with the largest responsibility for each row.
@@ -97,8 +101,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         -------
         integer array of shape (n_samples,)
         """
-        X, out = self._prepare(X, "labels", dtype=np.dtype(np.int64))
-        return out
+        return self._prepare(X, "labels", dtype=np.dtype(np.int64))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean log-likelihood per row (per unit of weight).
@@ -189,20 +192,30 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _prepare(
         self, X: Any, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
-    ) -> tuple[AnyArray, AnyArray]:
-        """Validated rows and the wanted answer for each, in the rows' precision."""
+    ) -> AnyArray:
+        """The wanted answer for each row, in the rows' precision."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
-        return X, self._answer(X, what, wide=wide, dtype=dtype)
+        rows: Source
+        if is_stream(X):
+            rows = asked(self, X)
+        else:
+            rows = Rows(
+                validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
+            )
+        return self._answer(rows, what, wide=wide, dtype=dtype)
 
     def _answer(
-        self, X: AnyArray, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
+        self, rows: Source, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
     ) -> AnyArray:
         model, params = self._fitted()
-        shape = (len(X), len(params.weights)) if wide else (len(X),)
-        out = np.empty(shape, dtype=dtype or X.dtype)
-        fill(resolve(self.engine, model), model, X, params, RowOutputs(**{what: out}))
-        return out
+        shape = (rows.n, len(params.weights)) if wide else (rows.n,)
+        out = RowOutputs(**{what: np.empty(shape, dtype=dtype or rows.dtype)})
+        engine = resolve(self.engine, model)
+        for X, _, where in rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS):
+            fill(engine, model, X, params, out.part(where))
+        answer = getattr(out, what)
+        assert isinstance(answer, np.ndarray)
+        return answer
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
         return np.asarray(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -10,11 +10,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
-from mixtura.data.moments import TableMoments, robust_covariance, table_moments
+from mixtura.data.moments import TableMoments, robust_covariance, source_moments
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
-from mixtura.engines.threads import single_blas
+from mixtura.engines.journaled import Journal, Journaled
+from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
@@ -78,13 +80,34 @@ class Ground:
     moments: TableMoments
     maker: StartMaker
 
-    def open_sweep(self, model: Mixture, rows: Rows) -> Sweep:
+    def open_sweep(self, model: Mixture, rows: Source) -> Sweep:
         """A sweep of the engine."""
         return open_sweep(self.engine, model, rows)
 
 
-def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener | None) -> Found:
-    """The best mixture of all initialisations; raises FitError if every one of them failed."""
+def find(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: Listener | None,
+    journal: Journal | None = None,
+) -> Found:
+    """The best mixture of all initialisations; raises FitError if every one of them failed.
+
+    On small tables BLAS would wake its threads for every step of the optimisers, at ten times the
+    price of the step; and what it and k-means add up would depend on how many threads they have.
+    """
+    with single_blas, single_openmp():
+        return _found(rows, task, rng, listener, journal)
+
+
+def _found(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: Listener | None,
+    journal: Journal | None,
+) -> Found:
     ground = prepare(
         rows,
         task.structure,
@@ -98,17 +121,14 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
     search = Search(
         ground.model,
         rows,
-        ground.open_sweep,
+        ground.open_sweep if journal is None else journaled(ground, rows, journal),
         task.tol,
         task.max_iter,
         rng,
         climber,
         listener,
     )
-    # On small tables BLAS would wake its threads for every step of the optimisers, at ten times
-    # the price of the step.
-    with single_blas:
-        outcome = _outcome(search, ground.maker, task)
+    outcome = _outcome(search, ground.maker, task)
     counts = ground.moments.rows, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,
@@ -116,8 +136,18 @@ def find(rows: Rows, task: Task, rng: np.random.RandomState, listener: Listener 
     )
 
 
+def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixture, Source], Sweep]:
+    """`ground.open_sweep`, its sweeps over all rows journaled."""
+
+    def open_one(model: Mixture, source: Source) -> Sweep:
+        sweep = ground.open_sweep(model, source)
+        return Journaled(sweep, journal) if source is rows else sweep
+
+    return open_one
+
+
 def prepare(
-    rows: Rows,
+    rows: Source,
     structure: Structure,
     n_components: int,
     rng: np.random.RandomState,
@@ -131,7 +161,7 @@ def prepare(
     `rng` draws the sample on which starts are found.
     """
     form = structure.form
-    moments = table_moments(rows.X, rows.sample_weight)
+    moments = source_moments(rows)
     sample = sample_rows(rows, n_components, rng)
     moments = replace(moments, distinct=len(sample.X))
     moments = replace(moments, covariance=_robust(sample, moments))

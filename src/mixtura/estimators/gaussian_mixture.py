@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
-from mixtura.data import door
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.data.streamed import Streamed
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators import initial
+from mixtura.estimators.asking import asked_of
 from mixtura.estimators.base import MixtureEstimator
-from mixtura.estimators.finding import Found, Task, complaints, find
+from mixtura.estimators.checkpoint import Checkpoint
+from mixtura.estimators.finding import Found, complaints, find
+from mixtura.estimators.identity import identity, resumed_seed
+from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
@@ -30,7 +33,7 @@ from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -225,16 +228,24 @@ class GaussianMixture(MixtureEstimator):
         mixture.fit_result_ = None
         return mixture
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+    ) -> Self:
         """Fit the mixture to the rows of X.
 
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
-            float32 stays float32 in the fitted attributes; sums are always in float64.
+            float32 stays float32 in the fitted attributes; sums are always in float64. Also a
+            table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
+            file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
+            iterator of chunks.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
+        checkpoint : path, optional
+            The fit writes there how far it is. Killed and called again with the same rows and
+            settings, it goes on from there to the identical answer; then the file is removed.
 
         Returns
         -------
@@ -245,7 +256,9 @@ class GaussianMixture(MixtureEstimator):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        self._fit(X, sample_weight)
+        self._fit(X, sample_weight, None, checkpoint)
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
@@ -265,82 +278,48 @@ class GaussianMixture(MixtureEstimator):
         absorb(self, X, sample_weight)
         return self
 
-    def fit_table(self, table: Table, listener: Listener | None = None) -> Self:
-        """`fit` to a table read by `mixtura.data.tables`, with its column names and weights.
+    def fit_table(
+        self, table: Table | Streamed, listener: Listener | None = None, checkpoint: Any = None
+    ) -> Self:
+        """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fit.search.Listener`).
+        `listener` is told of progress (see `mixtura.fit.search.Listener`). A `checkpoint` is left
+        where it is: the caller removes it when the result is safe.
         """
-        self._fit(table.X, table.sample_weight, listener)
+        if isinstance(table, Streamed):
+            self._fit(table, None, listener, checkpoint)
+            return self
+        self._fit(table.X, table.sample_weight, listener, checkpoint)
         self.feature_names_in_ = np.array(table.names, dtype=object)
         return self
 
-    def _fit(self, X: Any, sample_weight: Any, listener: Listener | None = None) -> AnyArray:
+    def _fit(
+        self, X: Any, sample_weight: Any, listener: Listener | None = None, checkpoint: Any = None
+    ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
-        door.refuse_inexact_integers(X)
         before = dict(self.__dict__)
         try:
-            X = validate_data(
-                self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2
-            )
-            if len(X) < self.n_components:
-                raise ValueError(
-                    "Expected n_samples >= n_components but got n_components = "
-                    f"{self.n_components}, n_samples = {len(X)}"
-                )
-            door.refuse_extreme_scales(X, self._names())
-            weights = None
-            if sample_weight is not None:
-                weights = self._weights_for(sample_weight, X)
-                door.check_weights(weights, self.n_components)
-            self._keep(self._find(Rows(X, weights), listener), X.dtype)
+            rows = admitted(self, X, sample_weight)
+            self._keep(self._find(rows, listener, checkpoint), rows.dtype)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        return np.asarray(X)
+        return rows
 
-    def _find(self, rows: Rows, listener: Listener | None) -> Found:
-        form = structure(self.covariance_type).form
+    def _find(self, rows: Source, listener: Listener | None, checkpoint: Any = None) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
         # One draw, however many the starts need: a generator shared with other code is left in a
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        begin = None
-        if self.warm_start and hasattr(self, "converged_"):
-            begin = self._continued(form, rows.X.shape[1])
-        return find(
-            rows,
-            Task(
-                structure=structure(self.covariance_type),
-                n_components=self.n_components,
-                reg_covar=self.reg_covar,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                n_init=self.n_init,
-                init_params=self.init_params,
-                engine=self.engine,
-                solver=self.solver,
-                given=self._given(form, rows.X.shape[1]),
-                begin=begin,
-                last=getattr(self, "fit_result_", None),
-            ),
-            np.random.RandomState(seed),
-            listener,
-        )
-
-    def _continued(self, form: Form, d: int) -> MixtureParams:
-        """The last fit's mixture, if this one can begin there."""
-        shape = form.shape(self.n_components, d)
-        if self.means_.shape != (self.n_components, d) or self.precisions_cholesky_.shape != shape:
-            raise ValueError(
-                f"warm_start: the last fit has means of shape {self.means_.shape} and precisions "
-                f"of shape {self.precisions_cholesky_.shape}, which {self.n_components} components "
-                f"with covariance_type={self.covariance_type!r} over {d} columns cannot continue: "
-                "set warm_start=False"
-            )
-        return self._fitted()[1]
+        task = asked_of(self, rows.d)
+        if checkpoint is None:
+            return find(rows, task, np.random.RandomState(seed), listener)
+        seed = resumed_seed(checkpoint, self.random_state, seed)
+        with Checkpoint(checkpoint, identity(rows, task, seed)) as journal:
+            return find(rows, task, np.random.RandomState(seed), listener, journal)
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._stream = None
@@ -354,18 +333,6 @@ class GaussianMixture(MixtureEstimator):
         self.fit_result_ = fit
         for message, category in complaints(fit):
             warnings.warn(message, category, stacklevel=4)
-
-    def _given(self, form: Form, d: int) -> dict[str, Array]:
-        """The parameters the caller fixed at the start, by name, in float64."""
-        given, K = {}, self.n_components
-        if self.weights_init is not None:
-            given["weights"] = initial.check_weights(self.weights_init, K).astype(np.float64)
-        if self.means_init is not None:
-            given["means"] = initial.check_means(self.means_init, K, d).astype(np.float64)
-        if self.precisions_init is not None:
-            value = initial.check_matrices(self.precisions_init, form, K, d, "precision")
-            given["covariances"] = initial.invert(value, form)
-        return given
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         form, parts = structure(self.covariance_type).form, params.components

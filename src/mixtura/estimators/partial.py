@@ -37,6 +37,7 @@ from sklearn.utils.validation import validate_data
 
 from mixtura.data import door
 from mixtura.data.moments import TableMoments, table_moments
+from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
@@ -64,19 +65,18 @@ REASON = "stopped: partial_fit learns as long as rows come; its log-likelihood i
 
 def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
+    if isinstance(X, np.memmap):
+        X = np.asarray(X)
+    if is_stream(X):
+        raise ValueError("partial_fit learns from one chunk of rows: give an array or data frame")
     before = dict(estimator.__dict__)
     try:
         if hasattr(estimator, "weights_"):
-            stream, rows = _stream(estimator), _chunk(estimator, X, sample_weight)
-            known = stream.moments
-            if known.rows > 0 and len(rows.X):
-                variance = np.diagonal(known.covariance)
-                door.refuse_far(rows.X, known.mean, variance, estimator._names())
-            _learn(estimator, stream, rows)
+            _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
         else:
-            X = estimator._fit(X, sample_weight)
-            w = None if sample_weight is None else estimator._weights_for(sample_weight, X)
-            estimator._stream = _begun(estimator, present(Rows(X, w)))
+            rows = estimator._fit(X, sample_weight)
+            assert isinstance(rows, Rows)
+            estimator._stream = _begun(estimator, present(rows))
     except BaseException:
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
@@ -147,6 +147,9 @@ def _grown_up(model: Mixture, params: MixtureParams) -> int:
 
 def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
     """The estimator after one more chunk."""
+    known = stream.moments
+    if known.rows > 0 and len(rows.X):
+        door.refuse_far(rows.X, known.mean, np.diagonal(known.covariance), estimator._names())
     dtype = np.result_type(estimator.means_.dtype, rows.X.dtype)
     if stream.kept is not None:
         grown_up = _grown_up(*estimator._fitted())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.convergence import ROUNDING, Ascent
 from mixtura.models.base import Model
@@ -19,7 +19,7 @@ class SweepLike(Protocol):
 
     stride: int
     passes: int
-    rows: Rows
+    rows: Source
 
     def __call__(self, params: Any) -> Summary: ...
 
@@ -29,7 +29,7 @@ class SweepLike(Protocol):
 
     def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
 
-    def over(self, rows: Rows) -> SweepLike: ...
+    def over(self, rows: Source) -> SweepLike: ...
 
 
 # How much of an earlier climb is worth remembering: enough for the ratios of the gains.

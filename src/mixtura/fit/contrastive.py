@@ -21,7 +21,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from scipy.special import expit, log_expit
 
-from mixtura.data.rows import Rows
+from mixtura.data.rows import Rows, in_memory
 from mixtura.fit.charted import Charted, Point
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
 from mixtura.fit.contrast_noise import default_noise, drawn, log_density, methods
@@ -87,7 +87,7 @@ class Contrast:
             return self.model.e_step_with(x, w, params, respond)
 
         summary = sweep.folded(step)
-        weights = sweep.rows.sample_weight
+        weights = in_memory(sweep.rows, "nce").sample_weight
         return float(verdicts.sum() if weights is None else weights @ verdicts), summary
 
 
@@ -171,7 +171,7 @@ class NoiseContrastive:
 
     def contrast(self, model: Model, sweep: SweepLike) -> Contrast:
         """The criterion for the rows of a sweep, its noise drawn."""
-        rows = sweep.rows
+        rows = in_memory(sweep.rows, self.name)
         w = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
         source = default_noise(rows) if self.noise is None else self.noise
         copies = max(float(np.count_nonzero(w)), min(rows.weight, COPIES))

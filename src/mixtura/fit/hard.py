@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.rows import in_memory
 from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
 from mixtura.fit.convergence import Ascent
 from mixtura.fit.starts import one_hot
@@ -81,7 +82,8 @@ def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, fl
     The worth is the classification likelihood plus the log-prior. Among equally probable
     components the first takes the row.
     """
-    best = np.zeros(len(sweep.rows.X))
+    rows = in_memory(sweep.rows, "hard")
+    best = np.zeros(rows.n)
 
     def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
         present = slice(None) if w is None else w > 0
@@ -94,7 +96,7 @@ def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, fl
         return model.e_step_with(x, w, params, respond)
 
     part = sweep.folded(step)
-    weights = sweep.rows.sample_weight
+    weights = rows.sample_weight
     worth = float(best.sum() if weights is None else weights @ best)
     return part, worth + model.log_prior(params)
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.rows import Rows, in_memory
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb, OnStep, SweepLike, directional, finish, joined, objective_at
 from mixtura.fit.convergence import Ascent
@@ -230,7 +230,8 @@ class _Epochs:
     ) -> None:
         self.online, self.model, self.sweep = online, model, sweep
         self.params, self.summary = params, summary
-        self.rows, self.rng = present(sweep.rows), np.random.RandomState(online.seed)
+        self.rows = present(in_memory(sweep.rows, "online"))
+        self.rng = np.random.RandomState(online.seed)
         self.size = online.batch or max(enough_rows(params), len(self.rows.X) // BATCHES)
         self.delay, self.failed, self.rose = online.delay, 0, False
         self.ascent = Ascent(summary.weight, monotone=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.em import em
@@ -37,7 +37,7 @@ ROUNDS = (8, 16, 32)
 # From this many components on, the winner also tries moves of single components.
 MOVES_FROM = 3
 
-OpenSweep = Callable[[Mixture, Rows], SweepLike]
+OpenSweep = Callable[[Mixture, Source], SweepLike]
 
 
 @dataclass(frozen=True)

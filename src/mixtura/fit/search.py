@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+from sklearn.utils.random import sample_without_replacement
 
-from mixtura.data.rows import Rows
+from mixtura.data.rows import Rows, taken
+from mixtura.data.source import Source
 from mixtura.errors import FAILURES, FitError
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
@@ -58,7 +60,7 @@ class Search:
     """What all starts share, and the tally of what they did."""
 
     model: Mixture
-    rows: Rows
+    rows: Source
     open_sweep: OpenSweep
     tol: float
     max_iter: int
@@ -213,19 +215,21 @@ class Search:
         self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
 
 
-def sample_rows(rows: Rows, K: int, rng: np.random.RandomState) -> Rows:
+def sample_rows(rows: Source, K: int, rng: np.random.RandomState) -> Rows:
     """The rows the starts are found on: all of a small table, else drawn without replacement.
 
     Equal rows are merged into one with their summed weight and the rows put in order, so that
     neither the order of a table nor writing a weight as copies of a row changes the starts.
     """
-    positive = None if rows.sample_weight is None else np.flatnonzero(rows.sample_weight)
-    n = len(rows.X) if positive is None else len(positive)
+    n = rows.positive
     size = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT * K)
-    if n > size:
-        chosen = np.sort(rng.choice(n, size=size, replace=False))
-        positive = chosen if positive is None else positive[chosen]
-    sample = rows if positive is None else rows.take(positive)
+    # Drawn without a permutation of all rows, which might not fit into memory.
+    chosen = (
+        np.arange(n)
+        if n <= size
+        else np.sort(sample_without_replacement(n, size, random_state=rng))
+    )
+    sample = taken(rows, chosen)
     X, where = np.unique(sample.X, axis=0, return_inverse=True)
     weights = np.bincount(where.ravel(), weights=sample.sample_weight)
     return Rows(np.ascontiguousarray(X), weights.astype(np.float64))

@@ -24,12 +24,14 @@ class Entry:
     """One row of the table.
 
     free says that the solver moves in free coordinates, climbs that it looks for a maximum of the
-    likelihood from wherever it is put, so that it can be compared with EM.
+    likelihood from wherever it is put, so that it can be compared with EM, in_memory that it wants
+    all rows at hand.
     """
 
     solver: Solver
     free: bool = False
     climbs: bool = False
+    in_memory: bool = False
 
 
 SOLVERS: dict[str, Entry] = {
@@ -39,11 +41,11 @@ SOLVERS: dict[str, Entry] = {
     "lbfgs": Entry(lbfgs, free=True, climbs=True),
     "newton": Entry(newton, free=True, climbs=True),
     "auto": Entry(auto, climbs=True),
-    "hard": Entry(hard),
+    "hard": Entry(hard, in_memory=True),
     "stochastic": Entry(Stochastic()),
     "annealed": Entry(Annealed(), free=True),
-    "online": Entry(Online()),
-    "nce": Entry(NoiseContrastive(), free=True),
+    "online": Entry(Online(), in_memory=True),
+    "nce": Entry(NoiseContrastive(), free=True, in_memory=True),
 }
 CLIMBERS = tuple(name for name, entry in SOLVERS.items() if entry.climbs)
 
@@ -71,6 +73,12 @@ def refuse_no_solver(argument: str, solver: object) -> None:
         raise ValueError(f"{argument} must be a solver, got the class {name}: give {name}(...)")
     elif not callable(solver):
         raise ValueError(f"{argument} must be a name or a callable, got {solver!r}")
+
+
+def needs_memory(solver: str | Solver) -> bool:
+    """Whether a solver cannot climb over rows that are read in pieces."""
+    name = solver if isinstance(solver, str) else solver_name(solver)
+    return name in SOLVERS and SOLVERS[name].in_memory
 
 
 def solver_name(solver: object) -> str:

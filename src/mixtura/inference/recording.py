@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.fit.climb import objective_at
 from mixtura.models.base import Model
@@ -78,5 +78,5 @@ class Recorder(Sweep):
         self.log.note(lambda: math.nan)
         return summary
 
-    def over(self, rows: Rows) -> Sweep:
+    def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

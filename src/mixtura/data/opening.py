@@ -1,0 +1,153 @@
+"""One door for tables of any size: a file, a folder, a memory map or a callable -> a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.refusal import TableError
+from mixtura.data.rows import Rows
+from mixtura.data.streamed import Piece, Reader, Streamed
+from mixtura.records import AnyArray, Array
+
+
+def is_stream(X: Any) -> bool:
+    """Whether `X` is something that is read piece by piece, and not a table in memory."""
+    return isinstance(X, (str, os.PathLike, np.memmap, Streamed)) or (
+        callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__")
+    )
+
+
+def stream(
+    data: Any,
+    *,
+    columns: list[str] | None = None,
+    weights: str | None = None,
+    exclude: list[str] | None = None,
+    sample_weight: Any = None,
+) -> Streamed:
+    """A table that is read piece by piece, as often as a fit needs it.
+
+    `GaussianMixture.fit` and `predict` take what this returns, and call it themselves for a path,
+    a memory map or a callable; call it to choose columns, or to open a table once for several
+    fits. Opening reads the table once.
+
+    Parameters
+    ----------
+    data : path, np.memmap or callable
+        A .csv, .tsv, .txt (also .gz), .parquet or .npy file; a folder of .parquet files; a memory
+        map (n, d); or a callable without parameters that returns a fresh iterator of chunks, each
+        an array or data frame of rows, or a pair (rows, weights).
+    columns : list of str, optional
+        The columns of a file to use, in this order; default all.
+    weights : str, optional
+        The column of row weights in a file, which is then not used as data.
+    exclude : list of str, optional
+        Columns of a file to leave out.
+    sample_weight : array of shape (n,), optional
+        Weights of the rows of a memory map or an .npy file.
+
+    Raises
+    ------
+    ValueError
+        For a table that cannot be read or fitted, naming it and what was found.
+    """
+    named = {"columns": columns, "weights": weights, "exclude": exclude}
+    if isinstance(data, Streamed):
+        _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
+        return data
+    path = isinstance(data, (str, os.PathLike))
+    if path and not str(data).lower().endswith(".npy"):
+        _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
+        return Streamed(_of_file(Path(data), columns, weights, exclude))
+    if path or isinstance(data, np.memmap):
+        _refuse_settings("an array", named, "its columns have no names")
+        return Streamed(_of_array(_mapped(data) if path else data, str(data), path, sample_weight))
+    if callable(data):
+        hint = "let the chunks have them"
+        _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
+        return Streamed(_of_callable(data))
+    raise ValueError(
+        f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
+        "returns a fresh iterator of chunks"
+    )
+
+
+def _refuse_settings(what: str, settings: dict[str, Any], hint: str = "leave it out") -> None:
+    for name, value in settings.items():
+        if value is not None:
+            raise ValueError(f"{name} cannot be given for {what}: {hint}")
+
+
+def _of_file(
+    path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
+) -> Reader:
+    # PyArrow is loaded when a file is read.
+    from mixtura.data.files import refuse_unreadable
+    from mixtura.data.parts import frames
+    from mixtura.data.tables import select
+
+    if not path.is_dir():
+        refuse_unreadable(path)
+    # The first piece says which columns there are; the others hold no more than these.
+    head = next(iter(frames(path, None)), None)
+    if head is None:
+        raise TableError(f"{path}: there are no rows")
+    chosen = select(head, path, columns=columns, weights=weights, exclude=exclude, first=0)
+    names = list(chosen.names)
+    wanted = names if weights is None else [*names, weights]
+
+    def pieces() -> Iterator[Piece]:
+        done = 0
+        for frame in frames(path, wanted):
+            table = select(frame, path, columns=names, weights=weights, first=done)
+            done += frame.num_rows
+            yield table.X, table.sample_weight
+
+    return Reader(pieces, str(path), tuple(names))
+
+
+def _mapped(path: Any) -> AnyArray:
+    """An .npy file as a memory map."""
+    try:
+        return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path}: this is not an .npy file that can be read ({error})") from None
+
+
+def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
+    from mixtura.data.parts import array_pieces
+
+    name = name if path else "X"
+    if X.ndim != 2 or X.dtype.kind not in "iufb":
+        raise ValueError(
+            f"{name}: this is an array of shape {X.shape} and type {X.dtype}: give rows of numbers"
+        )
+    w: Array | None = None
+    if sample_weight is not None:
+        w = np.asarray(sample_weight, dtype=np.float64)
+        if w.shape != (len(X),):
+            raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")
+    return Reader(lambda: array_pieces(X, w), name)
+
+
+def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
+    from mixtura.data.parts import called_pieces, frame_names
+
+    first = next(iter(factory()), None)
+    table = first[0] if isinstance(first, tuple) and len(first) == 2 else first
+    return Reader(lambda: called_pieces(factory), "X", frame_names(table))
+
+
+def loaded(source: Streamed) -> Rows | Streamed:
+    """The rows in memory where the table is small, else the stream itself."""
+    from mixtura.data.streamed import SMALL_BYTES
+
+    size = source.n * (source.d + 1) * source.dtype.itemsize
+    return source.loaded() if size <= SMALL_BYTES else source

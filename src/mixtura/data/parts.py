@@ -1,0 +1,140 @@
+"""Tables in pieces: Parquet files and folders, delimited text, memory maps, callables.
+
+A piece has at most so many numbers that a few of them are next to nothing, and is read without
+holding more of the file than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from mixtura.data.columns import is_number
+from mixtura.data.delimited import sniff
+from mixtura.data.door import refuse_inexact_integers
+from mixtura.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, refuse_equal_names, suffix
+from mixtura.data.refusal import TableError
+from mixtura.data.streamed import Piece
+from mixtura.data.tables import refuse_inexact
+from mixtura.records import AnyArray, Array
+
+# Rows and numbers of a piece, bytes of text parsed at once.
+ROWS, NUMBERS = 1 << 16, 1 << 19
+BLOCK = 1 << 20
+
+
+def piece_rows(columns: int) -> int:
+    """Rows of a piece of a table of so many columns."""
+    return int(np.clip(NUMBERS // max(columns, 1), 256, ROWS))
+
+
+def frames(path: str | Path, wanted: list[str] | None) -> Iterator[pa.Table]:
+    """A table file, or a folder of Parquet files in the order of their names, piece by piece.
+
+    `wanted` are the columns to read, None for all of them. TableError if it cannot be read.
+    """
+    files = parquet_files(path) if Path(path).is_dir() else [Path(path)]
+    for file in files:
+        kind, _ = suffix(file)
+        read = _parquet if kind in PARQUET_SUFFIXES else _delimited
+        try:
+            yield from read(file, wanted)
+        except pa.ArrowException as error:
+            raise TableError(f"{file}: this table cannot be read ({error})") from None
+        except OSError as error:
+            raise TableError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def parquet_files(folder: str | Path) -> list[Path]:
+    """The Parquet files of a folder and of those in it, by name; TableError where there is none."""
+    found = [
+        path
+        for ending in PARQUET_SUFFIXES
+        for path in Path(folder).rglob(f"*{ending}")
+        # What Spark and others leave beside their tables.
+        if not path.name.startswith(("_", ".")) and path.is_file()
+    ]
+    if not found:
+        raise TableError(f"{folder}: there is no .parquet file in this folder")
+    return sorted(found)
+
+
+def _parquet(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
+    # Pages are decoded one by one through a small buffer: row groups may be large.
+    with pq.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
+        refuse_equal_names(file.schema_arrow.names, path)
+        rows = piece_rows(file.metadata.num_columns if wanted is None else len(wanted))
+        known = wanted if wanted is None else [c for c in wanted if c in file.schema_arrow.names]
+        for batch in file.iter_batches(rows, columns=known, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _delimited(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
+    kind, _ = suffix(path)
+    dialect = sniff(path, TEXT_SUFFIXES[kind])
+    options = {
+        "read_options": pacsv.ReadOptions(
+            column_names=None if dialect.header else list(dialect.names),
+            block_size=max(BLOCK, 8 * dialect.longest),
+            use_threads=False,
+        ),
+        "parse_options": pacsv.ParseOptions(
+            delimiter=dialect.delimiter, newlines_in_values=dialect.quoted
+        ),
+    }
+    with pacsv.open_csv(path, **options) as looked_at:
+        schema = looked_at.schema
+        if wanted is not None:
+            head = pa.Table.from_batches([looked_at.read_next_batch()])
+            refuse_inexact(head, path, [n for n in schema.names if n.strip() in wanted])
+    refuse_equal_names([name.strip() for name in schema.names], path)
+    # What the first block holds says which columns are numbers; all of these may hold any number.
+    types = {
+        field.name: pa.float64()
+        for field in schema
+        if pa.types.is_null(field.type)
+        or (is_number(field.type) and not pa.types.is_boolean(field.type))
+    }
+    chosen = None if wanted is None else [n for n in schema.names if n.strip() in wanted]
+    convert = pacsv.ConvertOptions(column_types=types, include_columns=chosen)
+    with pacsv.open_csv(path, convert_options=convert, **options) as reader:
+        for batch in reader:
+            frame = pa.Table.from_batches([batch])
+            yield frame.rename_columns([name.strip() for name in frame.column_names])
+
+
+def array_pieces(X: AnyArray, sample_weight: Array | None) -> Iterator[Piece]:
+    """Views of an array, of a memory map above all."""
+    rows = piece_rows(X.shape[1])
+    for start in range(0, len(X), rows):
+        where = slice(start, start + rows)
+        yield as_floats(X[where]), None if sample_weight is None else sample_weight[where]
+
+
+def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
+    """What a callable's iterator yields: tables, or pairs of a table and its weights."""
+    for chunk in factory():
+        pair = isinstance(chunk, tuple) and len(chunk) == 2
+        X, w = chunk if pair else (chunk, None)
+        yield as_floats(X), None if w is None else np.asarray(w, dtype=np.float64)
+
+
+def as_floats(X: Any) -> AnyArray:
+    """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
+    refuse_inexact_integers(X)
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
+    return array if array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
+
+
+def frame_names(X: Any) -> tuple[str, ...] | None:
+    """The column names of a frame; None for an array."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    return tuple(map(str, frame.columns)) if isinstance(frame, nw.DataFrame) else None

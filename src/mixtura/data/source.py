@@ -1,0 +1,52 @@
+"""What an engine sweeps over: rows in order, chunk by chunk, as often as it asks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from mixtura.records import AnyArray, Array
+
+# (rows (m, d) C-contiguous, their weights (m,) or None, where they stand in the table).
+Chunk = tuple[AnyArray, Array | None, slice]
+# Weights are summed in runs of so many, so that their sum does not hang on where the rows lie.
+RUN = 8192
+
+
+class Source(ABC):
+    """n rows of d numbers, float32 or float64, either all with weights or all without.
+
+    Cut into chunks of a given size a table gives the same chunks wherever it lies, so every sum
+    over them, taken in order, is the same to the last bit.
+    """
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """Rows."""
+
+    @property
+    @abstractmethod
+    def d(self) -> int:
+        """Columns."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> np.dtype[np.floating]:
+        """The type of the numbers."""
+
+    @property
+    @abstractmethod
+    def weight(self) -> float:
+        """The sum of the weights; the number of rows when there are none."""
+
+    @property
+    @abstractmethod
+    def positive(self) -> int:
+        """Rows with a positive weight."""
+
+    @abstractmethod
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """All rows in order, `size` at a time; the last chunk may be shorter."""

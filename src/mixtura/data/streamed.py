@@ -1,0 +1,213 @@
+"""Rows that pass by: a table read again for every pass, of which only a few chunks are in memory.
+
+Whatever the pieces a reader hands out, they are cut again into the chunks that an engine asks for,
+so a fit does the same arithmetic as on the table in memory, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixtura.data.readahead import read_ahead
+from mixtura.data.rows import Rows
+from mixtura.data.source import RUN, Chunk, Source
+from mixtura.records import AnyArray, Array
+
+# Some rows (m, d) and their weights (m,) or None, as a reader hands them out.
+Piece = tuple[AnyArray, Array | None]
+# Chunks that are read ahead hold so many bytes at most, and are so many at most.
+AHEAD_BYTES, AHEAD = 1 << 24, 16
+# A table of at most so many bytes is read into memory once: a pass over it costs less than opening
+# a file does.
+SMALL_BYTES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a table is read: `pieces()` begins a new reading, from the first row.
+
+    names are the columns', None where they have none; name is what messages call the table.
+    """
+
+    pieces: Callable[[], Iterator[Piece]]
+    name: str
+    names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass found: rows, those with a positive weight, weight; each column's range."""
+
+    n: int
+    positive: int
+    weight: float
+    low: Array
+    high: Array
+    dtype: np.dtype[np.floating]
+    weighted: bool
+
+
+class Streamed(Source):
+    """A table that is read anew for each pass.
+
+    Opening it takes one pass, which finds its size, its weight and the range of each column; every
+    pass refuses what is not finite, and a table that has another number of rows by now. `on_rows`,
+    if set, is called with the number of rows of this pass read so far.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.on_rows: Callable[[int], None] | None = None
+        self.survey = _survey(reader)
+
+    @property
+    def n(self) -> int:
+        return self.survey.n
+
+    @property
+    def d(self) -> int:
+        return len(self.survey.low)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        return self.survey.dtype
+
+    @property
+    def weight(self) -> float:
+        return self.survey.weight
+
+    @property
+    def positive(self) -> int:
+        return self.survey.positive
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        row = self.d * self.dtype.itemsize
+        depth = int(np.clip(AHEAD_BYTES // (size * row), 1, AHEAD))
+        done = 0
+        pieces = checked(self.reader, self.dtype, self.d, self.survey.weighted)
+        with closing(read_ahead(recut(pieces, size), depth)) as cut:  # type: ignore[type-var]
+            for X, w in cut:
+                where = slice(done, done + len(X))
+                done = where.stop
+                if done > self.n:
+                    break
+                if self.on_rows is not None:
+                    self.on_rows(done)
+                yield X, w, where
+        if done != self.n:
+            found = "more" if done > self.n else f"{done}"
+            raise ValueError(
+                f"{self.reader.name}: the table had {self.n} rows when it was opened and has "
+                f"{found} now: it must stay as it is while it is fitted, and a callable must "
+                "return a fresh iterator each time"
+            )
+
+    def loaded(self) -> Rows:
+        """The whole table in memory."""
+        X, w, _ = next(self.chunks(self.n))
+        return Rows(X, w)
+
+
+def recut(pieces: Iterator[Piece], size: int) -> Iterator[Piece]:
+    """The same rows, `size` at a time, in arrays of their own."""
+    filled = 0
+    X: AnyArray | None = None
+    w: Array | None = None
+    for x, weights in pieces:
+        taken = 0
+        while taken < len(x):
+            if X is None:
+                X = np.empty((size, x.shape[1]), x.dtype)
+                w = None if weights is None else np.empty(size)
+                filled = 0
+            step = min(size - filled, len(x) - taken)
+            X[filled : filled + step] = x[taken : taken + step]
+            if w is not None and weights is not None:
+                w[filled : filled + step] = weights[taken : taken + step]
+            filled, taken = filled + step, taken + step
+            if filled == size:
+                yield X, w
+                X = None
+    if X is not None:
+        yield X[:filled], None if w is None else w[:filled]
+
+
+def checked(
+    reader: Reader, dtype: np.dtype[np.floating], d: int, weighted: bool
+) -> Iterator[Piece]:
+    """The pieces, each of them refused unless it can be fitted and is like the first one."""
+    done = 0
+    for x, w in reader.pieces():
+        if x.ndim != 2 or x.shape[1] != d:
+            raise ValueError(
+                f"{reader.name}: rows from {done} on come as an array of shape {x.shape}, "
+                f"and the first ones had {d} columns: give every chunk the same columns"
+            )
+        if x.dtype != dtype:
+            raise ValueError(
+                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were "
+                f"{dtype}: give every chunk the same type"
+            )
+        if (w is not None) != weighted:
+            raise ValueError(
+                f"{reader.name}: some chunks have weights and some have none: give all of them "
+                "weights, or none"
+            )
+        _refuse_not_finite(reader.name, x, done)
+        if w is not None:
+            _refuse_weights(reader.name, w, len(x), done)
+        done += len(x)
+        yield x, w
+
+
+def _refuse_not_finite(name: str, x: AnyArray, done: int) -> None:
+    # One sum finds them without a mask of the piece; it may overflow where nothing is wrong.
+    with np.errstate(all="ignore"):
+        if np.isfinite(x.sum()):
+            return
+    rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if len(rows):
+        raise ValueError(
+            f"{name}: row {done + rows[0] + 1} contains NaN or infinity: remove such rows or "
+            "fill them in"
+        )
+
+
+def _refuse_weights(name: str, w: Array, rows: int, done: int) -> None:
+    if w.shape != (rows,):
+        raise ValueError(
+            f"{name}: the weights of rows from {done} on have the shape {w.shape}, not ({rows},)"
+        )
+    bad = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
+    if len(bad):
+        raise ValueError(
+            f"{name}: the weight of row {done + bad[0] + 1} is {w[bad[0]]}: weights are finite "
+            "and not negative"
+        )
+
+
+def _survey(reader: Reader) -> Survey:
+    """One pass over the table."""
+    first = next(iter(reader.pieces()), None)
+    if first is None or first[0].ndim != 2:
+        found = "nothing" if first is None else f"an array of shape {first[0].shape}"
+        raise ValueError(f"{reader.name}: chunks are arrays of rows, and the first is {found}")
+    d, weighted = first[0].shape[1], first[1] is not None
+    single = first[0].dtype == np.float32
+    dtype: np.dtype[np.floating] = np.dtype(np.float32) if single else np.dtype(np.float64)
+    low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    n, positive, weight = 0, 0, 0.0
+    pieces = checked(reader, dtype, d, weighted)
+    with closing(read_ahead(recut(pieces, RUN), AHEAD)) as cut:  # type: ignore[type-var]
+        for x, w in cut:
+            low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
+            n += len(x)
+            positive += len(x) if w is None else int(np.count_nonzero(w))
+            weight += len(x) if w is None else float(w.sum())
+    if n == 0:
+        raise ValueError(f"{reader.name}: the table has no rows")
+    return Survey(n, positive, weight, low, high, dtype, weighted)

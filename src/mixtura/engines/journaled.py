@@ -1,0 +1,77 @@
+"""A sweep whose summaries are written down, and given again where they were written before.
+
+A climb sees the rows through summaries only, and all else about it is arithmetic that repeats
+itself. So the summaries met so far are the whole state of a fit, whatever the solver: given them
+again, it comes back to where it was, to the last bit, without reading a row.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mixtura.data.source import Source
+from mixtura.engines.base import Step, Sweep
+from mixtura.models.base import Model
+from mixtura.records import Params, Summary
+
+
+class Journal(Protocol):
+    """Summaries in the order of the sweeps."""
+
+    def next(self, params: Params) -> Summary | None:
+        """What the next sweep, at `params`, gave before; None where there was none."""
+
+    def add(self, params: Params, summary: Summary) -> None:
+        """Write down what a sweep at `params` gave."""
+
+
+class Journaled(Sweep):
+    """`inner`, its sweeps at parameters journaled.
+
+    Not journaled is what solvers fold by steps of their own, which may do more than add, and the
+    steps of small tables inside C: both are repeated.
+    """
+
+    def __init__(self, inner: Sweep, journal: Journal) -> None:
+        self.inner, self.journal = inner, journal
+        self.engine, self.rows = inner.engine, inner.rows
+
+    @property
+    def passes(self) -> int:
+        """Those given again included."""
+        return self.inner.passes
+
+    @passes.setter
+    def passes(self, passes: int) -> None:
+        self.inner.passes = passes
+
+    @property
+    def stride(self) -> int:
+        """That of the inner sweep."""
+        return self.inner.stride
+
+    @stride.setter
+    def stride(self, stride: int) -> None:
+        self.inner.stride = stride
+
+    def __call__(self, params: Any) -> Summary:
+        known = self.journal.next(params)
+        if known is not None:
+            self.passes += 1
+            return known
+        summary = self.inner(params)
+        self.journal.add(params, summary)
+        return summary
+
+    def folded(self, step: Step) -> Summary:
+        return self.inner.folded(step)
+
+    def over(self, rows: Source) -> Sweep:
+        return self.inner.over(rows)
+
+    def advance(
+        self, model: Model, params: Any, summary: Summary, steps: int
+    ) -> tuple[Params, list[float]]:
+        if self.inner.steps_inside:
+            return self.inner.advance(model, params, summary, steps)
+        return super().advance(model, params, summary, steps)

@@ -1,0 +1,63 @@
+"""An estimator's settings, checked against the table: the task of one fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixtura.estimators import initial
+from mixtura.estimators.finding import Task
+from mixtura.families.covariance import structure
+from mixtura.families.forms import Form
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array
+
+if TYPE_CHECKING:
+    from mixtura.estimators.gaussian_mixture import GaussianMixture
+
+
+def asked_of(estimator: GaussianMixture, d: int) -> Task:
+    """What a fit to d columns is asked for."""
+    shape = structure(estimator.covariance_type)
+    again = estimator.warm_start and hasattr(estimator, "converged_")
+    return Task(
+        structure=shape,
+        n_components=estimator.n_components,
+        reg_covar=estimator.reg_covar,
+        tol=estimator.tol,
+        max_iter=estimator.max_iter,
+        n_init=estimator.n_init,
+        init_params=estimator.init_params,
+        engine=estimator.engine,
+        solver=estimator.solver,
+        given=_given(estimator, shape.form, d),
+        begin=_continued(estimator, shape.form, d) if again else None,
+        last=getattr(estimator, "fit_result_", None),
+    )
+
+
+def _continued(estimator: GaussianMixture, form: Form, d: int) -> MixtureParams:
+    """The last fit's mixture, if this one can begin there."""
+    K, means, factors = estimator.n_components, estimator.means_, estimator.precisions_cholesky_
+    if means.shape != (K, d) or factors.shape != form.shape(K, d):
+        raise ValueError(
+            f"warm_start: the last fit has means of shape {means.shape} and precisions "
+            f"of shape {factors.shape}, which {K} components "
+            f"with covariance_type={estimator.covariance_type!r} over {d} columns cannot continue: "
+            "set warm_start=False"
+        )
+    return estimator._fitted()[1]
+
+
+def _given(estimator: GaussianMixture, form: Form, d: int) -> dict[str, Array]:
+    """The parameters the caller fixed at the start, by name, in float64."""
+    given, K = {}, estimator.n_components
+    if estimator.weights_init is not None:
+        given["weights"] = initial.check_weights(estimator.weights_init, K).astype(np.float64)
+    if estimator.means_init is not None:
+        given["means"] = initial.check_means(estimator.means_init, K, d).astype(np.float64)
+    if estimator.precisions_init is not None:
+        value = initial.check_matrices(estimator.precisions_init, form, K, d, "precision")
+        given["covariances"] = initial.invert(value, form)
+    return given

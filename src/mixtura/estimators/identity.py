@@ -1,0 +1,47 @@
+"""Which fit this is: what a checkpoint must have in common with the fit that takes it up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixtura.data.source import Source
+from mixtura.estimators.checkpoint import digest, digest_of, stored_identity
+from mixtura.estimators.finding import Task
+from mixtura.fit.climb import Solver
+from mixtura.fit.solvers import solver_name
+from mixtura.version import __version__
+
+
+def identity(rows: Source, task: Task, seed: int) -> dict[str, Any]:
+    """Rows and settings by name, as plain values; one pass over the rows."""
+    return {
+        "rows": digest(rows),
+        "covariance_type": task.structure.name,
+        "n_components": task.n_components,
+        "reg_covar": task.reg_covar,
+        "tol": task.tol,
+        "max_iter": task.max_iter,
+        "n_init": task.n_init,
+        "init_params": task.init_params,
+        "engine": task.engine,
+        "solver": _described(task.solver),
+        "given parameters": digest_of(task.given),
+        "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
+        "random_state": seed,
+        "mixtura": __version__,
+    }
+
+
+def resumed_seed(checkpoint: Any, random_state: Any, drawn: int) -> int:
+    """The seed of the fit: with random_state=None that of the checkpoint, if there is one."""
+    known = stored_identity(checkpoint) if random_state is None else None
+    return drawn if known is None else int(known.get("random_state", drawn))
+
+
+def _described(solver: str | Solver) -> str:
+    """A solver's name, and its settings where it shows them."""
+    if isinstance(solver, str):
+        return solver
+    shown = repr(solver)
+    # An address says nothing in another process.
+    return solver_name(solver) if " at 0x" in shown else shown

@@ -1,0 +1,101 @@
+"""What comes in at `fit` and `predict`, checked: a table in memory or one read in pieces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from mixtura.data import door
+from mixtura.data.opening import is_stream, loaded, stream
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.data.streamed import Streamed
+from mixtura.fit.solvers import needs_memory
+
+if TYPE_CHECKING:
+    from mixtura.estimators.base import MixtureEstimator
+    from mixtura.estimators.gaussian_mixture import GaussianMixture
+
+
+def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
+    """The rows of a fit; ValueError where they cannot be fitted."""
+    mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
+    rows: Source
+    if is_stream(X) and not mapped:
+        rows = _streamed(estimator, X, sample_weight)
+    else:
+        rows = _in_memory(estimator, X, sample_weight)
+    return rows
+
+
+def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
+    door.refuse_inexact_integers(X)
+    X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
+    _refuse_few(estimator, len(X))
+    door.refuse_extreme_scales(X, estimator._names())
+    if sample_weight is None:
+        return Rows(X)
+    weights = estimator._weights_for(sample_weight, X)
+    door.check_weights(weights, estimator.n_components)
+    return Rows(X, weights)
+
+
+def _streamed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
+    source = stream(X, sample_weight=sample_weight)
+    if source.n < 2:
+        raise ValueError(
+            f"{source.reader.name}: found array with {source.n} sample(s) while a minimum of 2 is "
+            "required"
+        )
+    estimator.n_features_in_ = source.d
+    if source.reader.names is not None:
+        estimator.feature_names_in_ = np.array(source.reader.names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    _refuse_few(estimator, source.n)
+    survey = source.survey
+    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
+    if survey.weighted:
+        door.check_total_weight(survey.weight, survey.positive, estimator.n_components)
+    rows = loaded(source)
+    if isinstance(rows, Streamed) and needs_memory(estimator.solver):
+        raise ValueError(
+            f"solver={estimator.solver!r} needs all rows in memory, and these are read in pieces: "
+            "use another solver, or load the table and fit the array"
+        )
+    return rows
+
+
+def _refuse_few(estimator: GaussianMixture, n: int) -> None:
+    if n < estimator.n_components:
+        raise ValueError(
+            "Expected n_samples >= n_components but got n_components = "
+            f"{estimator.n_components}, n_samples = {n}"
+        )
+
+
+def asked(estimator: MixtureEstimator, X: Any) -> Streamed:
+    """The rows of a table that is read in pieces, for a fitted estimator.
+
+    From a file the columns that were fitted are taken, by name.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    is_table = isinstance(X, (str, bytes)) or hasattr(X, "__fspath__")
+    if names is not None and is_table and not str(X).lower().endswith(".npy"):
+        source = stream(X, columns=[str(name) for name in names])
+    else:
+        source = stream(X)
+    if source.d != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {source.d} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input"
+        )
+    found = source.reader.names
+    if names is not None and found is not None and list(found) != [str(n) for n in names]:
+        raise ValueError(
+            f"{source.reader.name}: its columns are {', '.join(found)}, and the mixture was fitted "
+            f"to {', '.join(map(str, names))}: choose them with mixtura.stream(..., columns=...)"
+        )
+    return source
