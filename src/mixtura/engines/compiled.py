@@ -16,7 +16,6 @@ from mixtura.engines import native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added, chunk_rows
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
-from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
@@ -45,8 +44,7 @@ class CompiledSweep(Sweep):
         super().__init__(rows)
         self.model, self.family = model, model.family
         self.form = model.family.form
-        # The kernel's own M-step is that of the table's structures, whoever shares their forms.
-        self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
+        self.steps_inside = self.family.structure.inside
         self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
         self.total_weight = rows.weight
 
