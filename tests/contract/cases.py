@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.data.moments import table_moments
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_root
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -59,11 +59,8 @@ def gaussian_case(name: str, K: int = 3, d: int = 4, penalised: bool = False) ->
         "diag": rng.uniform(0.5, 2.0, size=(K, d)),
         "spherical": rng.uniform(0.5, 2.0, size=K),
     }[form.name]
-    # What the M-step makes of these as scatters of one row each: the same with the structure.
-    unit = gaussian_params(centres + 0.3, form.repeat(form.restrict(np.eye(d)), K), form)
-    rows = np.full(K, 1.0 / K if form.shared else 1.0)
-    root = structure(name).roots(form, unit, covariances, rows, no_prior(form, d))
-    parts = gaussian_params_from_root(unit.means, root, form)
+    apart = gaussian_params(centres + 0.3, covariances, form)
+    parts = gaussian_params(apart.means, structure(name).imposed(apart), form)
     params = MixtureParams(rng.dirichlet(np.full(K, 5.0)), parts)
     prior = table_prior(form, table_moments(X, None)) if penalised else no_prior(form, d)
     label = f"gaussian-{name}-K{K}-d{d}" + ("-penalised" if penalised else "")

@@ -130,6 +130,12 @@ def prepare(
 
     `rng` draws the sample on which starts are found.
     """
+    if structure.columns not in (None, rows.X.shape[1]):
+        raise ValueError(
+            f"covariance_type={structure.name!r} is for a table of {structure.columns} column, "
+            f"found {rows.X.shape[1]}. Use 'EII' or 'VII' for one variance in all columns, "
+            "'EEE' or 'VVV' for correlations"
+        )
     form = structure.form
     moments = table_moments(rows.X, rows.sample_weight)
     sample = sample_rows(rows, n_components, rng)

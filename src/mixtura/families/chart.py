@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params_from_root,
 )
 from mixtura.families.prior import CovariancePrior
-from mixtura.families.tangents import Tangent, orthonormal
+from mixtura.families.tangents import Tangent
 from mixtura.records import Array
 
 # A component with less than this share of the rows is scaled as if it had it.
@@ -41,7 +42,7 @@ class GaussianChart:
     centre: GaussianParams
     mean_scale: Array
     root_scale: Array
-    basis: Array | None = None
+    basis: Any = None
 
     @property
     def size(self) -> int:
@@ -55,8 +56,8 @@ class GaussianChart:
         means = np.broadcast_to(MEAN_RADIUS * self.mean_scale, self.centre.means.shape)
         roots = ROOT_RADIUS * self.root_scale.ravel()
         if self.basis is not None:
-            # So short along every free number that no root leaves its own box.
-            roots = np.min(roots[:, None] / np.maximum(np.abs(self.basis), 1e-12), axis=0)
+            # So short along each free number that no root leaves its own box.
+            roots = 1.0 / (abs(self.basis).T.multiply(1.0 / roots)).max(axis=1).toarray()
         return np.concatenate([means.ravel(), roots])
 
     def params(self, free: Array) -> GaussianParams:
@@ -106,5 +107,5 @@ def gaussian_chart(
     rows = np.ones(1) if form.shared else share
     information = form.information(params.means.shape[1])
     root_scale = np.sqrt(rows[:, None] * information)
-    basis = None if tangent is None else orthonormal(tangent(information, len(share)), root_scale)
+    basis = None if tangent is None else tangent(np.sqrt(rows), information)
     return GaussianChart(form, params, np.sqrt(share)[:, None], root_scale, basis)

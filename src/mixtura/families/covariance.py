@@ -19,7 +19,7 @@ from mixtura.families import geometry, tangents
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianParams
 from mixtura.families.matrices import Full, Tied
-from mixtura.families.prior import CovariancePrior
+from mixtura.families.prior import CovariancePrior, no_prior
 from mixtura.families.tangents import Tangent
 from mixtura.families.variances import Diagonal, Spherical
 from mixtura.records import Array
@@ -60,6 +60,17 @@ class Structure:
         if self.count is not None:
             return self.count(K, d)
         return self.form.support.size(self.form.shape(K, d))
+
+    def imposed(self, params: GaussianParams) -> Array:
+        """The covariances of `params`, made to share what this structure shares.
+
+        They are the M-step of components of one row each; those that share it already stay.
+        """
+        K, d = params.means.shape
+        form = self.form
+        scatter = np.broadcast_to(form.identity(d), form.shape(K, d))
+        rows = np.full(K, 1.0 / K if form.shared else 1.0)
+        return form.square(self.roots(form, params, scatter, rows, no_prior(form, d)))
 
 
 def _whitened(estimate: Estimate) -> Roots:

@@ -87,7 +87,8 @@ def turned(axes: Geometry) -> Geometry:
 
     def geometry(W: Array, n: Array, before: Array) -> Array:
         values, vectors = np.linalg.eigh(W)
-        variances = axes(np.maximum(values, 0.0), n, np.linalg.eigvalsh(before))
+        last = np.asarray(np.linalg.eigvalsh(before))
+        variances = axes(np.asarray(np.maximum(values, 0.0)), n, last)
         return composed(vectors, variances)
 
     return geometry

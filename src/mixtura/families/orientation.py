@@ -26,6 +26,8 @@ from mixtura.records import Array
 # The search ends where Newton's next step promises less than DONE per row, which is rounding, or
 # after TURNS: that leaves a generalised M-step, and the next one goes on from there.
 TURNS, DONE = 25, 1e-15
+# At the end so many more of Newton's steps bring the last digits of the axes.
+POLISH = 8
 # A rotation is cut to LONGEST radians in every plane, and halved at most HALVINGS times.
 LONGEST, HALVINGS = 0.5, 12
 # Newton's curvature is trusted where it is this share of the part that cannot be negative.
@@ -39,13 +41,12 @@ def common_axes(W: Array, n: Array, before: Array, same_volume: bool) -> Array:
 
     Begins at the axes of `before`, or at those of the pooled scatter where these are better.
     """
-    problem = _Problem(W, n, same_volume, np.linalg.eigvalsh(W)[:, -1])
+    problem = _Problem(W, n, same_volume, np.asarray(np.linalg.eigvalsh(W)[:, -1]))
     axes = _Axes(problem, _shared_axes(n, before)).better(np.linalg.eigh(W.sum(axis=0))[1])
     for _ in range(TURNS):
         angles, promise = axes.newton()
         if promise <= DONE * n.sum():
-            # Below what the criterion can show, the gradient still knows the way.
-            return axes.turned(angles)
+            return axes.polished(angles, promise)
         axes = axes.better(axes.majorised_left())
         axes = axes.better(axes.majorised_right())
         axes = axes.rotated()
@@ -112,7 +113,7 @@ class _Axes:
         return np.asarray(((self.problem.W @ self.D) * self.slope[:, None, :]).sum(axis=0))
 
     def newton(self) -> tuple[Array, float]:
-        """(angles (d, d), skew, of Newton's step in every plane by itself; the gain it promises)."""
+        """(angles (d, d), skew, of Newton's step plane by plane; the gain it promises)."""
         M, m, c = self.scatter, self.along, self.slope
         pull = (M * c[:, :, None]).sum(axis=0)
         gradient = 2.0 * (pull - pull.T)
@@ -131,6 +132,17 @@ class _Axes:
             if other is not self:
                 return other
         return self
+
+    def polished(self, angles: Array, promise: float) -> Array:
+        """The axes where the gradient vanishes: it still knows the way where the criterion ends."""
+        axes = self
+        for _ in range(POLISH):
+            axes = _Axes(self.problem, axes.turned(angles))
+            angles, left = axes.newton()
+            if left >= promise:
+                break
+            promise = left
+        return axes.D
 
     def turned(self, angles: Array) -> Array:
         """The axes after a rotation by these angles (Cayley's map)."""

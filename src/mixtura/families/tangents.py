@@ -4,55 +4,56 @@ A form's free numbers are the logarithms of its roots, one line per component (`
 relative to the point where a chart stands. Equal covariances are equal lines; a common shape along
 the table's axes makes lines that differ by a constant; equal volumes make lines with equal sums
 over the logarithms on the diagonal. All of these are linear, so such a structure's coordinates are
-those of a basis of its subspace.
+those of an orthonormal basis of its subspace, after each number is multiplied by its scale.
 
-Each function takes the form's information per line (see `Form.information`; above 1 marks a
-logarithm) and K, and returns a spanning set: (K, numbers per line, vectors).
+Each function takes the scale's part that is the component's (K,) and the one that is the line's
+(see `Form.information`; above 1 marks a logarithm) and returns the basis as a sparse matrix,
+(K times numbers per line, free numbers).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from mixtura.records import Array
 
-Tangent = Callable[[Array, int], Array]
+Tangent = Callable[[Array, Array], Any]
 
 
-def equal(information: Array, K: int) -> Array:
+def equal(scale: Array, information: Array) -> Any:
     """All lines the same: EII, EEI."""
-    return np.tile(np.eye(len(information)), (K, 1, 1))
+    unit = scale / np.linalg.norm(scale)
+    return sparse.csr_array(sparse.kron(unit[:, None], np.eye(len(information))))
 
 
-def scaled(information: Array, K: int) -> Array:
+def scaled(scale: Array, information: Array) -> Any:
     """The same lines but for a constant each: VEI."""
-    size = len(information)
-    constants = np.zeros((K, size, K))
-    constants[np.arange(K), :, np.arange(K)] = 1.0
-    return np.concatenate([constants, equal(information, K)], axis=2)
+    size, unit = len(information), scale / np.linalg.norm(scale)
+    constants = sparse.kron(np.eye(len(scale)), np.full((size, 1), size**-0.5))
+    shape = sparse.kron(unit[:, None], contrasts(size))
+    return sparse.csr_array(sparse.hstack([constants, shape]))
 
 
-def same_volume(information: Array, K: int) -> Array:
+def same_volume(scale: Array, information: Array) -> Any:
     """The same sum of logarithms in every line, else free: EVI, EVV."""
-    size = len(information)
-    logarithms = (information > 1.0).astype(np.float64)
-    own = np.eye(size) - np.outer(logarithms, logarithms) / logarithms.sum()
-    lines = np.zeros((K, size, K * size))
-    for k in range(K):
-        lines[k, :, k * size : (k + 1) * size] = own
-    together = np.broadcast_to(logarithms[None, :, None], (K, size, 1))
-    return np.concatenate([lines, together], axis=2)
+    logarithm = information > 1.0
+    size = int(logarithm.sum())
+    own = np.zeros((len(information), len(information) - 1))
+    own[np.ix_(logarithm, np.arange(size - 1))] = contrasts(size)
+    others = np.flatnonzero(~logarithm)
+    own[others, np.arange(size - 1, len(information) - 1)] = 1.0
+    together = np.kron(scale / np.linalg.norm(scale), logarithm / size**0.5)[:, None]
+    lines = sparse.kron(sparse.eye_array(len(scale)), own)
+    return sparse.csr_array(sparse.hstack([lines, together]))
 
 
-def orthonormal(spanning: Array, scale: Array) -> Array:
-    """An orthonormal basis of the subspace after each number is multiplied by its scale.
-
-    scale (K, numbers per line); returns (K times numbers per line, free numbers).
-    """
-    columns = (spanning * scale[:, :, None]).reshape(scale.size, -1)
-    # Columns of like length, so that what is dependent shows.
-    length = np.linalg.norm(columns, axis=0)
-    left, values, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
-    return np.asarray(left[:, values > 1e-10 * values[0]])
+def contrasts(size: int) -> Array:
+    """An orthonormal basis (size, size - 1) of the vectors whose sum is zero (Helmert's)."""
+    basis = np.zeros((size, size - 1))
+    for j in range(1, size):
+        basis[:j, j - 1], basis[j, j - 1] = 1.0, -float(j)
+    return np.asarray(basis / np.sqrt(np.arange(1.0, size) * np.arange(2.0, size + 1.0)))
