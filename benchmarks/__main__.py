@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, memory, solvers, starts, startup, to_optimum
+from benchmarks import em_pass, mclust, memory, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
     "pass": em_pass.run,
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "startup": startup.run,
     "solvers": solvers.run,
     "optimum": to_optimum.run,
+    "mclust": mclust.run,
 }
 
 

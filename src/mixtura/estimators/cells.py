@@ -1,4 +1,4 @@
-"""A table of fits, structures by numbers of components, in which no larger model is below a smaller.
+"""Structures by numbers of components, a fit in every cell, and no larger model below a smaller.
 
 Every cell is searched from its own starts, and from its neighbours' optima: from the models nested
 in it exactly (see `inference.nesting`), from those it is nested in by the M-step of their groups.
@@ -9,6 +9,7 @@ a cell that is below one nested in it takes that one over and climbs on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.families.covariance import Structure, structure
+from mixtura.families.gaussian import Gaussian
 from mixtura.fit.em import em
 from mixtura.fit.search import Outcome, Search
 from mixtura.fit.solvers import resolve_solver
@@ -32,6 +34,7 @@ from mixtura.inference.nesting import (
     without,
 )
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array
 
 # EM steps of a trial that shows which component is best split.
 TRIAL = 10
@@ -186,10 +189,8 @@ class CellTable:
     ) -> None:
         """Climb from `start`, which is the cell `same` in other words where that is given."""
         search = self._search(shape, K)
-        try:
+        with suppress(*FAILURES):
             self._offer(shape, K, search.climb(start), origin)
-        except FAILURES:
-            pass
         if same is not None and same.loglik > self._loglik(shape, K):
             # A larger model that has no better regular optimum is the smaller one.
             self._take(shape, K, start, same.loglik, f"{origin} as it is")
@@ -205,6 +206,7 @@ class CellTable:
         if loglik <= self._loglik(shape, K) + HIGHER:
             return
         model = self._ground(shape, K).model
+        assert isinstance(model.family, Gaussian)
         spread = model.family.spread(params.components, model.prior)
         self.cells[shape.name, K] = Cell(
             shape.name,

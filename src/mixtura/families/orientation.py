@@ -23,9 +23,11 @@ import numpy as np
 from mixtura.errors import IllDefined
 from mixtura.records import Array
 
-# The search ends where Newton's next step promises less than DONE per row, which is rounding, or
-# after TURNS: that leaves a generalised M-step, and the next one goes on from there.
-TURNS, DONE = 25, 1e-15
+# The search ends where Newton's next step promises less than DONE per row, which is rounding. After
+# FEW turns LITTLE is enough, and after TURNS whatever is left: a generalised M-step still raises
+# the likelihood, and the next one goes on from there. On iris that is two fifths of the time.
+DONE, LITTLE = 1e-15, 1e-6
+FEW, TURNS = 4, 25
 # At the end so many more of Newton's steps bring the last digits of the axes.
 POLISH = 8
 # A rotation is cut to LONGEST radians in every plane, and halved at most HALVINGS times.
@@ -43,10 +45,12 @@ def common_axes(W: Array, n: Array, before: Array, same_volume: bool) -> Array:
     """
     problem = _Problem(W, n, same_volume, np.asarray(np.linalg.eigvalsh(W)[:, -1]))
     axes = _Axes(problem, _shared_axes(n, before)).better(np.linalg.eigh(W.sum(axis=0))[1])
-    for _ in range(TURNS):
+    for turn in range(TURNS):
         angles, promise = axes.newton()
         if promise <= DONE * n.sum():
             return axes.polished(angles, promise)
+        if turn >= FEW and promise <= LITTLE * n.sum():
+            break
         axes = axes.better(axes.majorised_left())
         axes = axes.better(axes.majorised_right())
         axes = axes.rotated()
