@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, limits, memory, solvers, starts, startup, to_optimum
+from benchmarks import em_pass, limits, mclust, memory, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
     "limits": limits.run,
@@ -16,6 +16,7 @@ BENCHMARKS = {
     "startup": startup.run,
     "solvers": solvers.run,
     "optimum": to_optimum.run,
+    "mclust": mclust.run,
 }
 
 

@@ -10,7 +10,7 @@ from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.local import LocalSweep
-from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
@@ -24,7 +24,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
-every_type = pytest.mark.parametrize("covariance_type", sorted(STRUCTURES))
+every_type = pytest.mark.parametrize("covariance_type", ["diag", "full", "spherical", "tied"])
 
 
 def two_clusters(d: int, apart: float = 4.0, n: int = 600) -> Array:

@@ -14,12 +14,11 @@ from mixtura.data.rows import Rows
 from mixtura.engines import threads
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep
-from mixtura.families.covariance import STRUCTURES
 from mixtura.models.mixture import normalise
 from mixtura.supports import Covariance
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
-every_structure = pytest.mark.parametrize("name", STRUCTURES)
+every_structure = pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
 WAIT = 20.0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.moments import table_moments
-from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior
@@ -29,6 +29,17 @@ class Case:
     # log p(x | k) by something independent of the library, or None
     twin: Callable[[Array, MixtureParams], Array] | None = None
 
+    @property
+    def free(self) -> bool:
+        """Whether there are free coordinates."""
+        return not self.model.obstacle()
+
+    @property
+    def tied(self) -> bool:
+        """Whether they are a subspace of the numbers stored."""
+        family: Any = self.model.family
+        return family.structure.tangent is not None
+
 
 def dense_covariances(case: Case) -> Array:
     form: Any = case.model.family.form
@@ -43,15 +54,14 @@ def gaussian_case(name: str, K: int = 3, d: int = 4, penalised: bool = False) ->
     mix = rng.normal(size=(d, d)) / 2 + np.eye(d)
     X = centres[rng.integers(K, size=150)] + rng.normal(size=(150, d)) @ mix
     covariances = {
-        "full": np.stack([np.cov(rng.normal(size=(d, 30))) for _ in range(K)]),
-        "tied": np.cov(rng.normal(size=(d, 30))),
+        "full": np.stack([np.atleast_2d(np.cov(rng.normal(size=(d, 30)))) for _ in range(K)]),
+        "tied": np.atleast_2d(np.cov(rng.normal(size=(d, 30)))),
         "diag": rng.uniform(0.5, 2.0, size=(K, d)),
         "spherical": rng.uniform(0.5, 2.0, size=K),
-    }[name]
-    if d == 1 and name in ("full", "tied"):
-        covariances = np.asarray(covariances).reshape(form.shape(K, d))
-    weights = rng.dirichlet(np.full(K, 5.0))
-    params = MixtureParams(weights, gaussian_params(centres + 0.3, covariances, form))
+    }[form.name]
+    apart = gaussian_params(centres + 0.3, covariances, form)
+    parts = gaussian_params(apart.means, structure(name).imposed(apart), form)
+    params = MixtureParams(rng.dirichlet(np.full(K, 5.0)), parts)
     prior = table_prior(form, table_moments(X, None)) if penalised else no_prior(form, d)
     label = f"gaussian-{name}-K{K}-d{d}" + ("-penalised" if penalised else "")
     return Case(label, Mixture(Gaussian(structure(name)), prior), X, params, scipy_log_density)
@@ -74,9 +84,12 @@ def scipy_log_density(X: Array, params: MixtureParams) -> Array:
     return np.stack(columns, axis=1)
 
 
+# Every way of estimating once: the other names are aliases of scikit-learn's.
+SCIKIT = ("full", "tied", "diag", "spherical")
+SHARING = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
 CASES = [
-    *(gaussian_case(name) for name in STRUCTURES),
-    *(gaussian_case(name, penalised=True) for name in STRUCTURES),
-    *(gaussian_case(name, K=2, d=1) for name in STRUCTURES),
-    *(gaussian_case(name, K=1, d=4) for name in STRUCTURES),
+    *(gaussian_case(name) for name in (*SCIKIT, *SHARING)),
+    *(gaussian_case(name, penalised=True) for name in (*SCIKIT, *SHARING)),
+    *(gaussian_case(name, K=2, d=1) for name in (*SCIKIT, "E", "V")),
+    *(gaussian_case(name, K=1, d=4) for name in SCIKIT),
 ]

@@ -21,7 +21,7 @@ from mixtura.records import Array
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_climber = pytest.mark.parametrize("solver", CLIMBERS)
 charted = pytest.mark.parametrize(
-    "case", [case for case in CASES if not case.model.obstacle()], ids=lambda case: case.name
+    "case", [case for case in CASES if case.free], ids=lambda case: case.name
 )
 
 
@@ -51,7 +51,7 @@ def at_a_singularity(case: Case, climb: Climb) -> bool:
 @pytest.fixture(scope="module")
 def summits() -> dict[str, Climb]:
     """Where plain EM ends, its last digits by Newton's method, per case."""
-    return {case.name: _summit(case) for case in CASES if not case.model.obstacle()}
+    return {case.name: _summit(case) for case in CASES if case.free}
 
 
 def _summit(case: Case) -> Climb:
@@ -159,6 +159,11 @@ def test_ems_step_is_the_gradient_in_a_charts_units_to_first_order(case: Case) -
         pytest.skip("a prior's rows are not in the complete-data information")
     gradient = chart.gradient(climb.summary, climb.params) / climb.summary.weight
     step = chart.coordinates(case.model.m_step(climb.summary, climb.params))
+    if case.tied:
+        # A component's own scatter is not its covariance there: the same direction, other lengths.
+        cosine = step @ gradient / np.linalg.norm(step) / np.linalg.norm(gradient)
+        assert cosine > 0.9
+        return
     np.testing.assert_allclose(step, gradient, atol=0.02 * np.abs(gradient).max() + 1e-9)
 
 

@@ -30,7 +30,32 @@ if TYPE_CHECKING:
     from mixtura.fit.result import Fit
 
 # The choices are written out because looking them up would import the whole library.
-Covariance = StrEnum("Covariance", ["full", "tied", "diag", "spherical"])
+# As pairs, because names alone would be written in lower case.
+Covariance = StrEnum(
+    "Covariance",
+    {
+        "full": "full",
+        "tied": "tied",
+        "diag": "diag",
+        "spherical": "spherical",
+        "EII": "EII",
+        "VII": "VII",
+        "EEI": "EEI",
+        "VEI": "VEI",
+        "EVI": "EVI",
+        "VVI": "VVI",
+        "EEE": "EEE",
+        "VEE": "VEE",
+        "EVE": "EVE",
+        "VVE": "VVE",
+        "EEV": "EEV",
+        "VEV": "VEV",
+        "EVV": "EVV",
+        "VVV": "VVV",
+        "E": "E",
+        "V": "V",
+    },
+)
 Solver = StrEnum(
     "Solver",
     [

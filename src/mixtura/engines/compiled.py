@@ -19,7 +19,6 @@ from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
-from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
@@ -69,10 +68,9 @@ class CompiledSweep(Sweep):
         super().__init__(rows)
         self.model, self.family = model, model.family
         self.form = model.family.form
-        # The kernel's own M-step is that of the table's structures, whoever shares their forms. A
-        # long table is swept by all threads instead, and so in the same way wherever it lies.
-        known = STRUCTURES.get(self.family.structure.name) is self.family.structure
-        self.steps_inside = known and self.stride > 1 and isinstance(rows, Rows)
+        # A long table is swept by all threads, and so in the same way wherever it lies.
+        small = self.stride > 1 and isinstance(rows, Rows)
+        self.steps_inside = small and self.family.structure.inside
         self.total_weight = rows.weight
 
     def part(self, chunk: Chunk, params: MixtureParams) -> Summary:

@@ -59,5 +59,7 @@ def _given(estimator: GaussianMixture, form: Form, d: int) -> dict[str, Array]:
         given["means"] = initial.check_means(estimator.means_init, K, d).astype(np.float64)
     if estimator.precisions_init is not None:
         value = initial.check_matrices(estimator.precisions_init, form, K, d, "precision")
-        given["covariances"] = initial.invert(value, form)
+        cov = given["covariances"] = initial.invert(value, form)
+        shape = structure(estimator.covariance_type)
+        initial.check_structure(cov, shape, np.zeros((K, d)), "precisions_init")
     return given

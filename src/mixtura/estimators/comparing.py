@@ -112,7 +112,7 @@ def compare_solvers(
     ----------
     X : array-like or data frame of shape (n_samples, n_features)
     n_components : int
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical"} or one of mclust's, default "full"
     solvers : sequence of names or solvers
         Default: all that look for a maximum of the likelihood by a rule without chance.
     sample_weight : array-like of shape (n_samples,), optional

@@ -160,6 +160,12 @@ def prepare(
 
     `rng` draws the sample on which starts are found.
     """
+    if structure.columns not in (None, rows.d):
+        raise ValueError(
+            f"covariance_type={structure.name!r} is for a table of {structure.columns} column, "
+            f"found {rows.d}. Use 'EII' or 'VII' for one variance in all columns, "
+            "'EEE' or 'VVV' for correlations"
+        )
     form = structure.form
     moments = source_moments(rows)
     sample = sample_rows(rows, n_components, rng)

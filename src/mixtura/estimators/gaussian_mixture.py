@@ -49,7 +49,9 @@ class GaussianMixture(MixtureEstimator):
     Parameters
     ----------
     n_components : int, default 1
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical"} or one of mclust's, default "full"
+        mclust's are EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV, and for one column
+        E and V: docs/structures.md.
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
@@ -191,7 +193,7 @@ class GaussianMixture(MixtureEstimator):
         means : array-like of shape (K, d)
         covariances, precisions : array-like, exactly one of them
             In the shape of `covariances_` for the covariance type.
-        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        covariance_type : str, default "full"
         feature_names : sequence of d strings, optional
         **settings : further constructor parameters
 
@@ -213,6 +215,7 @@ class GaussianMixture(MixtureEstimator):
         else:
             value = initial.check_matrices(covariances, form, K, d, "covariance")
             cov = value.astype(np.float64)
+        initial.check_structure(cov, structure(covariance_type), means, "covariances")
         mixture = cls(K, covariance_type=covariance_type, **settings)
         mixture._validate_params()
         mixture.n_features_in_ = d

@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
+from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
+from mixtura.families.gaussian_records import gaussian_params
 from mixtura.records import Array
 from mixtura.supports import Real, Simplex
+
+# What components share may differ by this much, relative: given numbers are often rounded.
+SHARED = 1e-4
 
 
 def check_shape(value: Array, shape: tuple[int, ...], name: str) -> None:
@@ -42,6 +47,17 @@ def check_matrices(value: Any, form: Form, K: int, d: int, what: str) -> Array:
     check_shape(array, form.shape(K, d), f"{form.name} {what}")
     form.support.check(array, f"{form.name} {what}")
     return array
+
+
+def check_structure(cov: Array, shape: Structure, means: Array, name: str) -> None:
+    """ValueError where covariances do not share what the structure says they share."""
+    found = gaussian_params(means, cov, shape.form)
+    size = np.abs(cov).reshape(len(cov), -1).max(axis=1).reshape((-1,) + (1,) * (cov.ndim - 1))
+    if np.any(np.abs(shape.imposed(found) - cov) > SHARED * size):
+        raise ValueError(
+            f"{name} are not of covariance_type={shape.name!r}: its components share what these do "
+            "not. Give those of a fit of that type, or use a type that shares less"
+        )
 
 
 def invert(matrices: Array, form: Form) -> Array:

@@ -2,9 +2,10 @@
 
 Nothing outside this file asks what a covariance is called. A new structure is a new row.
 
-Source of the four: Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern
-Recognition 28, where full, tied, diag, spherical are [lambda_k D_k A_k D_k'], [lambda D A D'],
-[lambda_k B_k] and [lambda_k I].
+scikit-learn's four names stand beside mclust's fourteen (Scrucca, Fop, Murphy & Raftery 2016, The R
+Journal 8). Their letters say of volume, shape and orientation, in this order, whether they are
+Equal among components, Variable, or the Identity: Sigma_k = lambda_k D_k A_k D_k', |A_k| = 1.
+Source: Celeux & Govaert (1995), Gaussian parsimonious clustering models, Pattern Recognition 28.
 """
 
 from __future__ import annotations
@@ -14,34 +15,77 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixtura.families import geometry, tangents
 from mixtura.families.forms import Form
+from mixtura.families.gaussian_records import GaussianParams
 from mixtura.families.matrices import Full, Tied
-from mixtura.families.prior import CovariancePrior
+from mixtura.families.prior import CovariancePrior, no_prior
+from mixtura.families.tangents import Tangent
 from mixtura.families.variances import Diagonal, Spherical
 from mixtura.records import Array
 
+Count = Callable[[int, int], int]
 Estimate = Callable[[Array, Array, CovariancePrior], Array]
+Roots = Callable[[Form, GaussianParams, Array, Array, CovariancePrior], Array]
 
 
 @dataclass(frozen=True)
 class Structure:
     """One row of the table.
 
-    estimate(scatter, counts, prior) -> covariances, all in the form's shape and in the whitened
-    units of the current parameters; scatter is about the new means, counts is (K,).
+    roots(form, now, scatter, counts, prior) -> the roots of the new covariances, in the form's
+    shape and the table's units; scatter is about the new means, in the whitened units of the
+    parameters `now`, counts is (K,).
+
+    letters  volume, shape and orientation in mclust's letters; empty in one column only
+    count    free parameters of K covariances over d columns; None: as many as the form stores
+    tangent  the free coordinates as a subspace of the form's (see `tangents`); None: all of them
+    free     whether there are free coordinates
+    inside   whether the C pass has this M-step built in
+    columns  the only number of columns it is made for; None: any
     """
 
     name: str
+    letters: str
     form: Form
-    estimate: Estimate
-    # None: as many as the form stores. A structure that ties what its form stores apart says less.
-    count: Callable[[int, int], int] | None = None
+    roots: Roots
+    count: Count | None = None
+    tangent: Tangent | None = None
+    free: bool = True
+    inside: bool = False
+    columns: int | None = None
 
     def n_parameters(self, K: int, d: int) -> int:
         """Free parameters of the covariances of K components over d columns."""
         if self.count is not None:
             return self.count(K, d)
         return self.form.support.size(self.form.shape(K, d))
+
+    def imposed(self, params: GaussianParams) -> Array:
+        """The covariances of `params`, made to share what this structure shares.
+
+        They are the M-step of components of one row each; those that share it already stay.
+        """
+        K, d = params.means.shape
+        form = self.form
+        scatter = np.broadcast_to(form.identity(d), form.shape(K, d))
+        rows = np.full(K, 1.0 / K if form.shared else 1.0)
+        return form.square(self.roots(form, params, scatter, rows, no_prior(form, d)))
+
+
+def _whitened(estimate: Estimate) -> Roots:
+    """Covariances estimated in each component's own whitened units, where no digits are lost."""
+
+    def roots(
+        form: Form, now: GaussianParams, scatter: Array, counts: Array, prior: CovariancePrior
+    ) -> Array:
+        inner = estimate(scatter, counts, prior.whitened(form, now.whiten))
+        empty = counts + 2 * prior.strength <= 0
+        if empty.any() and not form.shared:
+            inner[empty] = form.identity(now.means.shape[1])
+        return form.compose(now.root, form.factorise(inner)[0])
+
+    return roots
 
 
 def _each(scatter: Array, counts: Array, prior: CovariancePrior) -> Array:
@@ -60,13 +104,127 @@ def _shared(scatter: Array, counts: Array, prior: CovariancePrior) -> Array:
     return np.asarray(cov + prior.held + prior.absolute)
 
 
+def _together(share: geometry.Geometry) -> Roots:
+    """Covariances that share something, estimated together in the table's units.
+
+    The penalty is 2a more rows with covariance S for each component, as for those estimated apart.
+    """
+
+    def roots(
+        form: Form, now: GaussianParams, scatter: Array, counts: Array, prior: CovariancePrior
+    ) -> Array:
+        a = prior.strength
+        rows = counts + 2 * a
+        some = rows > 0
+        W = form.whitened(now.root, scatter) + 2 * a * prior.target
+        cov = now.covariances.copy()
+        cov[some] = share(W[some], rows[some], now.covariances[some])
+        cov[some] += prior.held + prior.absolute
+        return form.factorise(cov)[0]
+
+    return roots
+
+
+def _triangle(d: int) -> int:
+    return d * (d + 1) // 2
+
+
+_own, _one = _whitened(_each), _whitened(_shared)
+_turned, _oriented = geometry.turned, geometry.oriented
+
 STRUCTURES: dict[str, Structure] = {
     row.name: row
     for row in (
-        Structure("full", Full(), _each),
-        Structure("tied", Tied(), _shared),
-        Structure("diag", Diagonal(), _each),
-        Structure("spherical", Spherical(), _each),
+        Structure("full", "VVV", Full(), _own, inside=True),
+        Structure("tied", "EEE", Tied(), _one, inside=True),
+        Structure("diag", "VVI", Diagonal(), _own, inside=True),
+        Structure("spherical", "VII", Spherical(), _own, inside=True),
+        Structure(
+            "EII",
+            "EII",
+            Spherical(),
+            _together(geometry.pooled),
+            count=lambda K, d: 1,
+            tangent=tangents.equal,
+        ),
+        Structure("VII", "VII", Spherical(), _own, inside=True),
+        Structure(
+            "EEI",
+            "EEI",
+            Diagonal(),
+            _together(geometry.pooled),
+            count=lambda K, d: d,
+            tangent=tangents.equal,
+        ),
+        Structure(
+            "VEI",
+            "VEI",
+            Diagonal(),
+            _together(geometry.scaled_axes),
+            count=lambda K, d: K + d - 1,
+            tangent=tangents.scaled,
+        ),
+        Structure(
+            "EVI",
+            "EVI",
+            Diagonal(),
+            _together(geometry.shaped_axes),
+            count=lambda K, d: K * d - (K - 1),
+            tangent=tangents.same_volume,
+        ),
+        Structure("VVI", "VVI", Diagonal(), _own, inside=True),
+        Structure("EEE", "EEE", Tied(), _one, inside=True),
+        Structure(
+            "VEE",
+            "VEE",
+            Full(),
+            _together(geometry.scaled),
+            count=lambda K, d: _triangle(d) + K - 1,
+            free=False,
+        ),
+        Structure(
+            "EVE",
+            "EVE",
+            Full(),
+            _together(_oriented(geometry.shaped_axes, same_volume=True)),
+            count=lambda K, d: _triangle(d) + (K - 1) * (d - 1),
+            free=False,
+        ),
+        Structure(
+            "VVE",
+            "VVE",
+            Full(),
+            _together(_oriented(geometry.own_axes, same_volume=False)),
+            count=lambda K, d: _triangle(d) + (K - 1) * d,
+            free=False,
+        ),
+        Structure(
+            "EEV",
+            "EEV",
+            Full(),
+            _together(_turned(geometry.pooled)),
+            count=lambda K, d: K * _triangle(d) - (K - 1) * d,
+            free=False,
+        ),
+        Structure(
+            "VEV",
+            "VEV",
+            Full(),
+            _together(_turned(geometry.scaled_axes)),
+            count=lambda K, d: K * _triangle(d) - (K - 1) * (d - 1),
+            free=False,
+        ),
+        Structure(
+            "EVV",
+            "EVV",
+            Full(),
+            _together(geometry.shaped),
+            count=lambda K, d: K * _triangle(d) - (K - 1),
+            tangent=tangents.same_volume,
+        ),
+        Structure("VVV", "VVV", Full(), _own, inside=True),
+        Structure("E", "EII", Tied(), _one, inside=True, columns=1),
+        Structure("V", "VII", Full(), _own, inside=True, columns=1),
     )
 }
 

@@ -36,7 +36,7 @@ class Gaussian(Family):
     means       (K, d)        real
     covariances form's shape  positive definite; which ones are equal is the structure's business
     statistics  counts, first and second moments about the current means (GaussianStatistics)
-    M-step      m_k = sum r x / n_k;  Sigma_k from the scatter about it by `structure.estimate`
+    M-step      m_k = sum r x / n_k;  Sigma_k from the scatter about it by `structure.roots`
     Reference: McLachlan & Peel (2000), Finite Mixture Models, sections 3.2 and 3.9.
     """
 
@@ -67,22 +67,12 @@ class Gaussian(Family):
     def maximize(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
     ) -> GaussianParams:
-        """The M-step. A component with no rows keeps its mean and its covariance.
-
-        Covariances are estimated and factorised in the whitened units of the current parameters,
-        where they are near the identity, so that no digits are lost however ill-conditioned the
-        table's own units are.
-        """
+        """The M-step. A component with no rows keeps its mean and its covariance."""
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
         means = params.means + form.move(params.root, shift)
-        inner = self.structure.estimate(
-            form.about(counts, shift, stats.second), counts, prior.whitened(form, params.whiten)
-        )
-        empty = counts + 2 * prior.strength <= 0
-        if empty.any() and not form.shared:
-            inner[empty] = form.identity(means.shape[1])
-        root = form.compose(params.root, form.factorise(inner)[0])
+        scatter = form.about(counts, shift, stats.second)
+        root = self.structure.roots(form, params, scatter, counts, prior)
         new = gaussian_params_from_root(means, root, form)
         self.refuse_collapse(new, counts, prior)
         return new
@@ -137,6 +127,8 @@ class Gaussian(Family):
         return stats.counts
 
     def obstacle(self, prior: CovariancePrior) -> str:
+        if not self.structure.free:
+            return f"covariance_type={self.structure.name!r} has no simple free coordinates"
         if np.any(prior.absolute):
             return "with a reg_covar above 0 EM does not maximise the likelihood"
         if np.any(prior.held):
@@ -144,7 +136,7 @@ class Gaussian(Family):
         return ""
 
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
-        return gaussian_chart(self.form, params, weights)
+        return gaussian_chart(self.form, params, weights, self.structure.tangent)
 
     def transported(
         self, stats: GaussianStatistics, before: GaussianParams, after: GaussianParams
