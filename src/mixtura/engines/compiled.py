@@ -15,6 +15,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added, chunk_rows
+from mixtura.engines.pruning import Pruning, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
@@ -39,6 +40,8 @@ class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
     engine = "compiled"
+    # Whether components that cannot matter for a row are skipped; see engines.pruning.
+    prunes = True
 
     def __init__(self, model: Mixture, rows: Rows) -> None:
         assert isinstance(model.family, Gaussian)
@@ -49,6 +52,7 @@ class CompiledSweep(Sweep):
         self.steps_inside = STRUCTURES.get(self.family.structure.name) is self.family.structure
         self.slices = chunk_slices(len(rows.X), _CHUNK_ROWS)
         self.total_weight = rows.weight
+        self.pruning: Pruning | None = None
 
     def part(self, rows: slice, params: MixtureParams) -> Summary:
         """The summary of one chunk; its weight is left to the whole."""
@@ -67,11 +71,19 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
-        if len(self.slices) == 1:
-            total = self.part(self.slices[0], params)
+        if self.prunes and may_prune(self.form.name, *self.rows.X.shape, len(params.weights)):
+            if self.pruning is None:
+                self.pruning = Pruning(self.rows, self.form.name)
+            total = self.pruning.summary(params, lambda: self.plain(params))
         else:
-            total = added(ordered_map(lambda rows: self.part(rows, params), self.slices))
+            total = self.plain(params)
         return Summary(total.loglik, self.total_weight, total.components)
+
+    def plain(self, params: MixtureParams) -> Summary:
+        """The sum over all chunks, every component looked at; its weight is left to the caller."""
+        if len(self.slices) == 1:
+            return self.part(self.slices[0], params)
+        return added(ordered_map(lambda rows: self.part(rows, params), self.slices))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
@@ -109,6 +121,13 @@ class CompiledSweep(Sweep):
         self.family.refuse_collapse(components, weights * summary.weight, prior)
         new = MixtureParams(weights, components)
         return new, [float(value) for value in logliks[1:]]
+
+
+class DenseSweep(CompiledSweep):
+    """The same without skipping: every row looks at every component."""
+
+    engine = "dense"
+    prunes = False
 
 
 def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) -> None:

@@ -1,0 +1,144 @@
+"""Many components: each row looks only at those that can matter for it.
+
+The likeliest component of every row is remembered from one pass to the next. A pass then works
+out that component and its neighbours, and skips what a bound shows to be negligible: for each
+component, over the whole table, at most 2^-53 of its weight (the proof is in
+`native/near.h`). The counts that come out are compared with the weights, and a pass in which a
+component holds far fewer rows than its weight says is done again in full. So the remembered
+components decide only how much is skipped, never what the answer is beyond rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from mixtura.engines import native
+from mixtura.engines.base import chunk_slices
+from mixtura.engines.native import pruned
+from mixtura.engines.native.pruned import Neighbours
+from mixtura.engines.threads import ordered_map
+from mixtura.data.rows import Rows
+from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Summary
+
+# Fewer components, or fewer rows for each, do not pay for the lists of neighbours.
+LEAST_COMPONENTS = 32
+LEAST_ROWS = 16
+# Kernels for matrices prune up to this many columns; wider ones have a screening of their own.
+_MOST_COLUMNS = 16
+# Numbers in the lists of neighbours, all components together: at most 50 MB.
+_LIST_ROOM = 1 << 22
+# Standard deviations, about, that a row is expected to lie within: the others look everywhere.
+_CAP = 4.0
+# What handling a row costs beside its densities, in multiply-adds; measured.
+_ROW_COST = 450.0
+# The share of the plain pass above which pruning is not tried.
+_WORTH_TRYING = 0.6
+# A component with a smaller share of the rows that its weight promises makes the bound loose.
+_STARVED = 1e-3
+_ROWS_PER_COMPONENT = 64
+_CHUNK_ROWS = (8192, 65536)
+
+
+def may_prune(form: str, rows: int, d: int, K: int) -> bool:
+    """Whether the table and the mixture are large enough, and there is a kernel."""
+    narrow = d <= _MOST_COLUMNS or form in ("diag", "spherical")
+    return narrow and K >= LEAST_COMPONENTS and rows >= LEAST_ROWS * K
+
+
+def find_neighbours(params: MixtureParams, form: native.Form) -> Neighbours:
+    """The lists of all components."""
+    c = params.components
+    K, d = c.means.shape
+    limit = max(1, min(K // 2, _LIST_ROOM // K))
+    near = Neighbours.empty(K, limit, math.sqrt(d) + _CAP, math.sqrt(d) + 0.5)
+
+    def fill(components: slice) -> None:
+        pruned.neighbours(
+            params.log_weights, c.means, c.root, c.whiten, c.log_norm, form, components, near
+        )
+
+    for _ in ordered_map(fill, chunk_slices(K, 64)):
+        pass
+    return near
+
+
+def expected_share(near: Neighbours, params: MixtureParams) -> float:
+    """What a pruned pass should cost, as a share of the plain one."""
+    K, d = params.components.means.shape
+    density = 0.5 * d * (d + 3) + 16
+    looked_at = float(params.weights @ (near.usual + 1.0))
+    return (looked_at + _ROW_COST / density) / K
+
+
+class Pruning:
+    """The pruned passes of one table: what is known of its rows, and whether it pays."""
+
+    def __init__(self, rows: Rows, form: native.Form) -> None:
+        self.rows, self.form = rows, form
+        self.labels: pruned.Labels | None = None
+        # Passes to go before pruning is tried again, and for how many it was given up last.
+        self.resting, self.rest = 0, 0
+        # Densities worked out in the last pass, of all that there are; 1 where none was skipped.
+        self.share = 1.0
+
+    def summary(self, params: MixtureParams, plain: Callable[[], Summary]) -> Summary:
+        """The summary at `params`; `plain` gives it without pruning."""
+        self.share = 1.0
+        if self.resting > 0:
+            self.resting -= 1
+            return plain()
+        near = find_neighbours(params, self.form)
+        if expected_share(near, params) > _WORTH_TRYING:
+            self._give_up()
+            return plain()
+        known = self.labels is not None
+        total, evaluated = self._swept(params, near if known else None)
+        self.share = evaluated / (len(self.rows.X) * len(params.weights))
+        if known and self.share > _WORTH_TRYING:
+            self._give_up()
+        elif known:
+            self.rest = 0
+        counts, weight = total.components.counts, self.rows.weight
+        if known and np.any(counts < _STARVED * params.weights * weight):
+            return plain()
+        return total
+
+    def _give_up(self) -> None:
+        self.rest = min(2 * self.rest + 1, 15)
+        self.resting = self.rest
+        self.labels = None
+
+    def _swept(self, params: MixtureParams, near: Neighbours | None) -> tuple[Summary, int]:
+        rows, K = self.rows, len(params.weights)
+        if self.labels is None:
+            self.labels = np.empty(len(rows.X), np.int32)
+        labels, w, c = self.labels, rows.sample_weight, params.components
+        evaluated = 0
+
+        def part(where: slice) -> tuple[Summary, int]:
+            loglik, counts, first, second, worked = pruned.gaussian_pruned(
+                rows.X[where],
+                None if w is None else w[where],
+                params.log_weights,
+                c.means,
+                c.whiten,
+                c.log_norm,
+                self.form,
+                labels[where],
+                near,
+            )
+            return Summary(loglik, 0.0, GaussianStatistics(counts, first, second)), worked
+
+        # The longer a chunk, the more rows of it share a component; sums per chunk cost too.
+        size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
+        total: Summary | None = None
+        for summary, worked in ordered_map(part, chunk_slices(len(rows.X), size)):
+            total = summary if total is None else total + summary
+            evaluated += worked
+        assert total is not None
+        return total, evaluated
