@@ -47,7 +47,7 @@ Solver = StrEnum(
         "nce",
     ],
 )
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense"])
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
-        if self.prunes and may_prune(self.form.name, *self.rows.X.shape, len(params.weights)):
+        n, d = self.rows.X.shape
+        if self.prunes and may_prune(self.form.name, n, d, len(params.weights)):
             if self.pruning is None:
                 self.pruning = Pruning(self.rows, self.form.name)
             total = self.pruning.summary(params, lambda: self.plain(params))

@@ -15,12 +15,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.engines import native
 from mixtura.engines.base import chunk_slices
 from mixtura.engines.native import pruned
 from mixtura.engines.native.pruned import Neighbours
 from mixtura.engines.threads import ordered_map
-from mixtura.data.rows import Rows
 from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
@@ -33,15 +33,26 @@ _MOST_COLUMNS = 16
 # Numbers in the lists of neighbours, all components together: at most 50 MB.
 _LIST_ROOM = 1 << 22
 # Standard deviations, about, that a row is expected to lie within: the others look everywhere.
-_CAP = 4.0
+_CAP = 3.0
 # What handling a row costs beside its densities, in multiply-adds; measured.
-_ROW_COST = 450.0
-# The share of the plain pass above which pruning is not tried.
-_WORTH_TRYING = 0.6
+_ROW_COST = 600.0
+# The expected share of the plain pass's cost above which pruning is not tried, and the share of
+# its densities above which it is given up for some passes.
+_WORTH_TRYING = 0.8
+_WORTH_KEEPING = 0.8
 # A component with a smaller share of the rows that its weight promises makes the bound loose.
 _STARVED = 1e-3
-_ROWS_PER_COMPONENT = 64
-_CHUNK_ROWS = (8192, 65536)
+# The longer a chunk, the more rows of it share a component, and the fewer sums are added up; the
+# more chunks, the more evenly threads share them.
+_ROWS_PER_COMPONENT = 256
+_CHUNK_ROWS = (16384, 65536)
+_LEAST_CHUNKS = 8
+
+
+def chunk_size(rows: int, K: int) -> int:
+    """Rows in a chunk of a pruned pass."""
+    size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
+    return min(size, max(_CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
 
 
 def may_prune(form: str, rows: int, d: int, K: int) -> bool:
@@ -54,7 +65,7 @@ def find_neighbours(params: MixtureParams, form: native.Form) -> Neighbours:
     """The lists of all components."""
     c = params.components
     K, d = c.means.shape
-    limit = max(1, min(K // 2, _LIST_ROOM // K))
+    limit = max(1, min(K - 1, _LIST_ROOM // K))
     near = Neighbours.empty(K, limit, math.sqrt(d) + _CAP, math.sqrt(d) + 0.5)
 
     def fill(components: slice) -> None:
@@ -71,8 +82,8 @@ def expected_share(near: Neighbours, params: MixtureParams) -> float:
     """What a pruned pass should cost, as a share of the plain one."""
     K, d = params.components.means.shape
     density = 0.5 * d * (d + 3) + 16
-    looked_at = float(params.weights @ (near.usual + 1.0))
-    return (looked_at + _ROW_COST / density) / K
+    looked_at = params.weights @ (near.usual + 1.0)
+    return float((looked_at + _ROW_COST / density) / K)
 
 
 class Pruning:
@@ -80,7 +91,9 @@ class Pruning:
 
     def __init__(self, rows: Rows, form: native.Form) -> None:
         self.rows, self.form = rows, form
+        # The likeliest component of each row, as last seen, of a mixture with so many.
         self.labels: pruned.Labels | None = None
+        self.components = 0
         # Passes to go before pruning is tried again, and for how many it was given up last.
         self.resting, self.rest = 0, 0
         # Densities worked out in the last pass, of all that there are; 1 where none was skipped.
@@ -96,16 +109,22 @@ class Pruning:
         if expected_share(near, params) > _WORTH_TRYING:
             self._give_up()
             return plain()
-        known = self.labels is not None
-        total, evaluated = self._swept(params, near if known else None)
+        if self.labels is None or self.components != len(params.weights):
+            labels = np.zeros(len(self.rows.X), np.int32)
+            total, _ = self._swept(params, labels, None)
+            self.labels, self.components = labels, len(params.weights)
+            return total
+        total, evaluated = self._swept(params, self.labels, near)
         self.share = evaluated / (len(self.rows.X) * len(params.weights))
-        if known and self.share > _WORTH_TRYING:
+        assert isinstance(total.components, GaussianStatistics)
+        expected = params.weights * self.rows.weight
+        if np.any(total.components.counts < _STARVED * expected):
             self._give_up()
-        elif known:
-            self.rest = 0
-        counts, weight = total.components.counts, self.rows.weight
-        if known and np.any(counts < _STARVED * params.weights * weight):
             return plain()
+        if self.share > _WORTH_KEEPING:
+            self._give_up()
+        else:
+            self.rest = 0
         return total
 
     def _give_up(self) -> None:
@@ -113,12 +132,11 @@ class Pruning:
         self.resting = self.rest
         self.labels = None
 
-    def _swept(self, params: MixtureParams, near: Neighbours | None) -> tuple[Summary, int]:
+    def _swept(
+        self, params: MixtureParams, labels: pruned.Labels, near: Neighbours | None
+    ) -> tuple[Summary, int]:
         rows, K = self.rows, len(params.weights)
-        if self.labels is None:
-            self.labels = np.empty(len(rows.X), np.int32)
-        labels, w, c = self.labels, rows.sample_weight, params.components
-        evaluated = 0
+        w, c, evaluated = rows.sample_weight, params.components, 0
 
         def part(where: slice) -> tuple[Summary, int]:
             loglik, counts, first, second, worked = pruned.gaussian_pruned(
@@ -134,8 +152,7 @@ class Pruning:
             )
             return Summary(loglik, 0.0, GaussianStatistics(counts, first, second)), worked
 
-        # The longer a chunk, the more rows of it share a component; sums per chunk cost too.
-        size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
+        size = chunk_size(len(rows.X), K)
         total: Summary | None = None
         for summary, worked in ordered_map(part, chunk_slices(len(rows.X), size)):
             total = summary if total is None else total + summary

@@ -20,7 +20,6 @@ from mixtura.engines.native import (
     _check,
     _data,
     _double,
-    _form_shape,
     _int,
     _library,
     _model,
@@ -96,8 +95,8 @@ def neighbours(
     out: Neighbours,
 ) -> None:
     """Fill the lists of some components; others may be filled at the same time."""
-    K, d = means.shape
-    model, K, shape = _model(d, log_weights, means, whiten, log_norm, form)
+    d = means.shape[1]
+    model, _, shape = _model(d, log_weights, means, whiten, log_norm, form)
     of_g = _check("root", root, shape) if form == "full" else _address(whiten)
     near = out.struct()
     failed = _library().mixtura_neighbours(
