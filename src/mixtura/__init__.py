@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixtura.fit.online import Online
     from mixtura.fit.result import Fit
     from mixtura.fit.stochastic import Stochastic
+    from mixtura.fit.truncated import Truncated
     from mixtura.store import StoreError
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Online",
     "Stochastic",
     "StoreError",
+    "Truncated",
     "__version__",
     "compare_solvers",
     "load",
@@ -57,6 +59,7 @@ _HOMES = {
     "IllDefined": "mixtura.errors",
     "LikelihoodFell": "mixtura.errors",
     "StoreError": "mixtura.store",
+    "Truncated": "mixtura.fit.truncated",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",
 }

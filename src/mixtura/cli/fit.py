@@ -45,6 +45,7 @@ Solver = StrEnum(
         "stochastic",
         "online",
         "nce",
+        "truncated",
     ],
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense"])

@@ -15,8 +15,9 @@ from mixtura.data.rows import Rows
 from mixtura.engines import native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added, chunk_rows
-from mixtura.engines.pruning import Pruning, may_prune
+from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
+from mixtura.engines.truncating import truncated_pass
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
@@ -91,6 +92,15 @@ class CompiledSweep(Sweep):
         slices = chunk_slices(len(self.rows.X), chunk_rows(self.rows.X.shape[1]))
         with single_blas:
             return folded_in_pool(self.rows, slices, step)
+
+    def truncated(
+        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
+    ) -> tuple[Summary, Any]:
+        K, d = params.components.means.shape
+        if model is not self.model or keep >= K or not has_kernel(self.form.name, d):
+            return super().truncated(model, params, kept, keep=keep, search=search)
+        self.passes += 1
+        return truncated_pass(self.rows, params, self.form.name, kept, keep, search)
 
     def over(self, rows: Rows) -> CompiledSweep:
         return type(self)(self.model, rows)

@@ -55,18 +55,25 @@ def chunk_size(rows: int, K: int) -> int:
     return min(size, max(_CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
 
 
+def has_kernel(form: str, d: int) -> bool:
+    """Whether rows can be looked at in few of the components."""
+    return d <= _MOST_COLUMNS or form in ("diag", "spherical")
+
+
 def may_prune(form: str, rows: int, d: int, K: int) -> bool:
     """Whether the table and the mixture are large enough, and there is a kernel."""
-    narrow = d <= _MOST_COLUMNS or form in ("diag", "spherical")
-    return narrow and K >= LEAST_COMPONENTS and rows >= LEAST_ROWS * K
+    return has_kernel(form, d) and K >= LEAST_COMPONENTS and rows >= LEAST_ROWS * K
 
 
-def find_neighbours(params: MixtureParams, form: native.Form) -> Neighbours:
-    """The lists of all components."""
+def find_neighbours(
+    params: MixtureParams, form: native.Form, nearest: int | None = None
+) -> Neighbours:
+    """The lists of all components: those that may not be skipped, or so many of the nearest."""
     c = params.components
     K, d = c.means.shape
-    limit = max(1, min(K - 1, _LIST_ROOM // K))
-    near = Neighbours.empty(K, limit, math.sqrt(d) + _CAP, math.sqrt(d) + 0.5)
+    limit = max(1, min(K - 1, _LIST_ROOM // K if nearest is None else nearest))
+    cap, typical = math.sqrt(d) + _CAP, math.sqrt(d) + 0.5
+    near = Neighbours.empty(K, limit, cap, typical, nearest is not None)
 
     def fill(components: slice) -> None:
         pruned.neighbours(

@@ -16,6 +16,7 @@ from mixtura.fit.newton import newton
 from mixtura.fit.online import Online
 from mixtura.fit.squarem import squarem
 from mixtura.fit.stochastic import Stochastic
+from mixtura.fit.truncated import Truncated
 from mixtura.models.base import Model
 
 
@@ -39,6 +40,7 @@ SOLVERS: dict[str, Entry] = {
     "annealed": Entry(Annealed(), free=True),
     "online": Entry(Online()),
     "nce": Entry(NoiseContrastive(), free=True),
+    "truncated": Entry(Truncated()),
 }
 
 

@@ -109,3 +109,10 @@ EXPORT int mixtura_pruned(const struct mixtura_data *data, const struct mixtura_
 {
     return kernels()->pruned(data, model, near, prune, out);
 }
+
+EXPORT int mixtura_truncated(const struct mixtura_data *data, const struct mixtura_model *model,
+                             const struct mixtura_near *near, struct mixtura_kept *kept,
+                             struct mixtura_moments *out)
+{
+    return kernels()->truncated(data, model, near, kept, out);
+}

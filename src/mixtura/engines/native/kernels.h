@@ -42,6 +42,7 @@ struct mixtura_near {
     int64_t limit;   /* neighbours that there is room for, per component */
     double cap;      /* whitened distance up to which they are told */
     double typical;  /* whitened distance of a typical row from its component */
+    int64_t nearest; /* non-zero: list the nearest `limit`, whether or not they may be skipped */
     int32_t *length; /* K: how many; -1 where there are more than the limit */
     int32_t *usual;  /* K: how many a typical row needs; K where length is -1 */
     int32_t *index;  /* K x limit: which, nearest first */
@@ -53,6 +54,14 @@ struct mixtura_prune {
     int32_t *labels;   /* n: likeliest components, as guessed, then as found */
     int64_t evaluated; /* out: log densities worked out */
     int64_t plain;     /* out: rows that looked at every component */
+};
+
+/* A truncated pass: each row keeps few components, and looks for better ones near them. */
+struct mixtura_kept {
+    int32_t *kept;     /* n x keep, likeliest first, -1 where there are fewer */
+    int64_t keep;      /* at most KEEP_MAX */
+    int64_t fresh;     /* non-zero: kept is not read, and every component is looked at */
+    int64_t evaluated; /* out: log densities worked out */
 };
 
 /* Per-row outputs; any may be NULL. `*_single` says that the output is float32. */
@@ -98,6 +107,9 @@ struct mixtura_kernels {
     int (*pruned)(const struct mixtura_data *, const struct mixtura_model *,
                   const struct mixtura_near *, struct mixtura_prune *,
                   struct mixtura_moments *);
+    int (*truncated)(const struct mixtura_data *, const struct mixtura_model *,
+                     const struct mixtura_near *, struct mixtura_kept *,
+                     struct mixtura_moments *);
 };
 
 #endif

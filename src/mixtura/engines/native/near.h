@@ -43,13 +43,13 @@ static int by_radius(const void *a, const void *b)
 /* T_h of the comment above. */
 static double skip_below(double log_weight) { return 53.0 * 0.69314718055994530942 + 1.0 - log_weight; }
 
-/* rho^2 for one pair; -1 where h may never be skipped. */
+/* rho^2 for one pair; at most -1 where h may never be skipped, and lower the more h has. */
 INLINE double skip_radius2(double D2, double s2, double gap)
 {
     double D = __builtin_sqrt(D2), s = __builtin_sqrt(s2);
     double C = 2.0 * (gap + log(1.0 + D2)), spare = D2 - C;
     if (!(spare > 0.0 && D > 1.0 && D2 < 1e300 && s2 < 1e300))
-        return -1.0;
+        return spare < 0.0 ? spare - 1.0 : -1.0;
     double root = D2 + C * (s2 - 1.0);
     double rho = spare / (D * s + __builtin_sqrt(root > 0.0 ? root : 0.0));
     double least = (D - 1.0) / s;
@@ -138,23 +138,27 @@ static void neighbours_of(const struct lanes *p, const struct mixtura_model *m,
     int64_t n = 0, limit = near->limit;
     int32_t usual = 0;
     double own = m->log_weights[g] + m->log_norm[g], cap2 = near->cap * near->cap;
-    for (int64_t h = 0; h < p->K && n <= limit; h++) {
+    for (int64_t h = 0; h < p->K && (near->nearest || n <= limit); h++) {
         if (h == g || m->log_weights[h] == -__builtin_inf())
             continue;
         double gap = m->log_norm[h] + m->log_weights[h] - own + skip_below(m->log_weights[h]);
         double radius2 = skip_radius2(p->D2[h], p->s2[h], gap);
-        if (radius2 >= cap2)
+        if (radius2 >= cap2 && !near->nearest)
             continue;
-        if (n < limit)
+        if (near->nearest || n < limit)
             list[n] = (struct neighbour){radius2, (int32_t)h};
         usual += radius2 < near->typical * near->typical;
         n++;
     }
+    if (near->nearest)
+        qsort(list, (size_t)n, sizeof *list, by_radius);
+    n = near->nearest ? LEAST(n, limit) : n;
     near->usual[g] = n > limit ? (int32_t)p->K : usual;
     near->length[g] = n > limit ? -1 : (int32_t)n;
     if (n > limit)
         return;
-    qsort(list, (size_t)n, sizeof *list, by_radius);
+    if (!near->nearest)
+        qsort(list, (size_t)n, sizeof *list, by_radius);
     for (int64_t t = 0; t < n; t++) {
         near->index[g * limit + t] = list[t].k;
         near->radius2[g * limit + t] = list[t].radius2;
@@ -171,7 +175,7 @@ static int neighbours(const struct mixtura_model *m, int64_t d, const double *of
     int64_t rows = !axis ? d * d : m->form == FORM_DIAG ? d : 1;
     int64_t step = m->form == FORM_FULL ? d * d : m->form == FORM_TIED ? 0 : rows;
     double *memory = malloc((size_t)((d + rows + 2) * Kp) * 8);
-    struct neighbour *list = malloc((size_t)(near->limit + 1) * sizeof *list);
+    struct neighbour *list = malloc((size_t)K * sizeof *list);
     if (!memory || !list) {
         free(memory);
         free(list);

@@ -2,6 +2,7 @@
  * time with other machine flags and another MIXTURA_VARIANT. */
 #include "em.h"
 #include "prune.h"
+#include "truncate.h"
 
 #define NAME_(v) mixtura_kernels_##v
 #define NAME(v) NAME_(v)
@@ -9,5 +10,5 @@
 #define TEXT(v) TEXT_(v)
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
-    TEXT(MIXTURA_VARIANT), pass, rows, em, neighbours, labelled, pruned,
+    TEXT(MIXTURA_VARIANT), pass, rows, em, neighbours, labelled, pruned, truncated,
 };
