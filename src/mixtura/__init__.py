@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mixtura.fit.online import Online
     from mixtura.fit.result import Fit
     from mixtura.fit.stochastic import Stochastic
+    from mixtura.fit.truncated import Truncated
     from mixtura.store import StoreError
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Online",
     "Stochastic",
     "StoreError",
+    "Truncated",
     "__version__",
     "compare_solvers",
     "load",
@@ -63,6 +65,7 @@ _HOMES = {
     "CheckpointError": "mixtura.estimators.checkpoint",
     "StoreError": "mixtura.store",
     "stream": "mixtura.data.opening",
+    "Truncated": "mixtura.fit.truncated",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",
 }

@@ -70,9 +70,10 @@ Solver = StrEnum(
         "stochastic",
         "online",
         "nce",
+        "truncated",
     ],
 )
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense"])
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mixtura.data.source import Source
 from mixtura.models.base import Model
+from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
@@ -25,6 +28,9 @@ class Sweep(ABC):
     """A pass over bound data: parameters in, summary out. Deterministic for an engine and data."""
 
     engine: str
+    # Whether components that cannot matter for a row are skipped (engines.pruning): what is known
+    # of the rows from one pass then decides in the next which terms below rounding are added.
+    prunes = False
     # Whether `advance` takes several steps at once, and not one sweep after another.
     steps_inside: bool = False
 
@@ -47,6 +53,21 @@ class Sweep(ABC):
         For what is not a plain E-step: the step sees the rows, so no kernel runs.
         """
 
+    def truncated(
+        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
+    ) -> tuple[Summary, Any]:
+        """A pass in which a row has responsibilities in its `keep` likeliest components only.
+
+        Returns the summary, whose log-likelihood is that of the kept components alone, and what
+        the next call is to be given as `kept` (None at first). An engine may look for better
+        components only among the `search` nearest to the best one kept; this one looks at all.
+        """
+
+        def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
+            return model.e_step_with(x, w, params, lambda joint: likeliest(joint, keep))
+
+        return self.folded(step), None
+
     @abstractmethod
     def over(self, rows: Source) -> Sweep:
         """A sweep of the same engine and model over other rows."""
@@ -64,6 +85,14 @@ class Sweep(ABC):
             summary = self(params)
             between.append(summary.loglik)
         return model.m_step(summary, params), between
+
+
+def likeliest(joint: Array, keep: int) -> tuple[Array, Array]:
+    """(log sum, shares) of the `keep` largest of each row; among equals the first is kept."""
+    order = np.argsort(-joint, axis=1, kind="stable")[:, :keep]
+    few = np.full_like(joint, -np.inf)
+    np.put_along_axis(few, order, np.take_along_axis(joint, order, axis=1), axis=1)
+    return normalise(few)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ ENGINES: dict[str, tuple[Opener, Filler]] = {
     "local": (local.LocalSweep, local.fill),
     "threads": (threads.ThreadsSweep, threads.fill),
     "compiled": (compiled.CompiledSweep, compiled.fill),
+    "dense": (compiled.DenseSweep, compiled.fill),
 }
 
 
@@ -31,9 +32,9 @@ def resolve(engine: str, model: Model) -> str:
         return "compiled" if compiled.supports(model) else "threads"
     if engine not in ENGINES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
-    if engine == "compiled" and not compiled.supports(model):
+    if engine in ("compiled", "dense") and not compiled.supports(model):
         raise ValueError(
-            f"engine='compiled' has no kernel for {model!r}: use engine='auto' or 'threads'"
+            f"engine={engine!r} has no kernel for {model!r}: use engine='auto' or 'threads'"
         )
     return engine
 

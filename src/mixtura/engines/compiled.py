@@ -18,7 +18,9 @@ from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
+from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
+from mixtura.engines.truncating import truncated_pass
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
 from mixtura.models.base import Model
@@ -62,6 +64,7 @@ class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
     engine = "compiled"
+    prunes = True
 
     def __init__(self, model: Mixture, rows: Source) -> None:
         assert isinstance(model.family, Gaussian)
@@ -72,6 +75,7 @@ class CompiledSweep(Sweep):
         small = self.stride > 1 and isinstance(rows, Rows)
         self.steps_inside = small and self.family.structure.inside
         self.total_weight = rows.weight
+        self.pruning: Pruning | None = None
 
     def part(self, chunk: Chunk, params: MixtureParams) -> Summary:
         """The summary of one chunk; its weight is left to the whole."""
@@ -90,18 +94,40 @@ class CompiledSweep(Sweep):
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
+        n, d, K = self.rows.n, self.rows.d, len(params.weights)
+        # What is remembered of each row has no place where rows only pass by.
+        at_hand = isinstance(self.rows, Rows)
+        if self.prunes and at_hand and may_prune(self.form.name, n, d, K):
+            if self.pruning is None:
+                assert isinstance(self.rows, Rows)
+                self.pruning = Pruning(self.rows, self.form.name)
+            total = self.pruning.summary(params, lambda: self.plain(params))
+        else:
+            total = self.plain(params)
+        return Summary(total.loglik, self.total_weight, total.components)
+
+    def plain(self, params: MixtureParams) -> Summary:
+        """The sum over all chunks, every component looked at; its weight is left to the caller."""
         size = chunk_rows(self.rows.n, self.rows.d, len(params.weights), self.form.name)
         chunks = self.rows.chunks(size)
         if self.rows.n <= size:
-            total = added(self.part(chunk, params) for chunk in chunks)
-        else:
-            total = added(ordered_map(lambda chunk: self.part(chunk, params), chunks))
-        return Summary(total.loglik, self.total_weight, total.components)
+            return added(self.part(chunk, params) for chunk in chunks)
+        return added(ordered_map(lambda chunk: self.part(chunk, params), chunks))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
         with single_blas:
             return folded_in_pool(self.rows, local.chunk_rows(self.rows.d), step)
+
+    def truncated(
+        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
+    ) -> tuple[Summary, Any]:
+        K, d = params.components.means.shape
+        known = model is self.model and keep < K and has_kernel(self.form.name, d)
+        if not (known and isinstance(self.rows, Rows)):
+            return super().truncated(model, params, kept, keep=keep, search=search)
+        self.passes += 1
+        return truncated_pass(self.rows, params, self.form.name, kept, keep, search)
 
     def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)
@@ -134,6 +160,13 @@ class CompiledSweep(Sweep):
         self.family.refuse_collapse(components, weights * summary.weight, prior)
         new = MixtureParams(weights, components)
         return new, [float(value) for value in logliks[1:]]
+
+
+class DenseSweep(CompiledSweep):
+    """The same without skipping: every row looks at every component."""
+
+    engine = "dense"
+    prunes = False
 
 
 def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) -> None:

@@ -35,6 +35,8 @@ class Journaled(Sweep):
     def __init__(self, inner: Sweep, journal: Journal) -> None:
         self.inner, self.journal = inner, journal
         self.engine, self.rows = inner.engine, inner.rows
+        # A pass may hang on its parameters alone, or those after a pass given again would differ.
+        inner.prunes = False
 
     @property
     def passes(self) -> int:
@@ -65,6 +67,11 @@ class Journaled(Sweep):
 
     def folded(self, step: Step) -> Summary:
         return self.inner.folded(step)
+
+    def truncated(
+        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
+    ) -> tuple[Summary, Any]:
+        return self.inner.truncated(model, params, kept, keep=keep, search=search)
 
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

@@ -77,13 +77,14 @@ class GaussianMixture(MixtureEstimator):
     verbose_interval : int, default 10
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
-        "hard", "stochastic", "online", "nce"; `docs/migrating.md` says what each guarantees. "auto"
-        is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An object says more:
-        `mixtura.Online(epochs=5)`.
-    engine : {"auto", "local", "threads", "compiled"}, default "auto"
+        "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
+        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
+        object says more: `mixtura.Online(epochs=5)`.
+    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
-        "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for all four
-        covariance types.
+        "compiled" fused kernels, which with many components skip those that cannot matter for a
+        row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping. "auto" is
+        "compiled" wherever there is a kernel: for all four covariance types.
 
     Attributes
     ----------

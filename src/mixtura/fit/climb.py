@@ -29,6 +29,10 @@ class SweepLike(Protocol):
 
     def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
 
+    def truncated(
+        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
+    ) -> tuple[Summary, Any]: ...
+
     def over(self, rows: Source) -> SweepLike: ...
 
 

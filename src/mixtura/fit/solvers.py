@@ -16,6 +16,7 @@ from mixtura.fit.newton import newton
 from mixtura.fit.online import Online
 from mixtura.fit.squarem import squarem
 from mixtura.fit.stochastic import Stochastic
+from mixtura.fit.truncated import Truncated
 from mixtura.models.base import Model
 
 
@@ -46,6 +47,7 @@ SOLVERS: dict[str, Entry] = {
     "annealed": Entry(Annealed(), free=True),
     "online": Entry(Online(), in_memory=True),
     "nce": Entry(NoiseContrastive(), free=True, in_memory=True),
+    "truncated": Entry(Truncated()),
 }
 CLIMBERS = tuple(name for name, entry in SOLVERS.items() if entry.climbs)
 

@@ -119,9 +119,25 @@ static void block_density(struct work *w, int64_t nv)
     }
 }
 
+/* log_density and share, from the sum of exp(log_p - best) that log_density holds. share
+ * carries the sample weight, except in the tied form, which needs both kinds of
+ * responsibility. */
+static void block_shares(struct work *w, int64_t nv)
+{
+    const vec zero = splat(0.0);
+    const double *total = w->log_density;
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec t = load(total + v), weight = load(w->weight + v);
+        vec log_density = load(w->best + v) + log_pos(t);
+        vec share = (w->form == FORM_TIED ? splat(1.0) : weight) / t;
+        store(w->log_density + v, log_density);
+        store(w->share + v, pick((ivec)(t == zero), zero, share));
+        w->loglik += pick((ivec)(weight == zero), zero, weight * log_density);
+    }
+}
+
 /* log_p becomes exp(log_p - best), or 0 where that is not above cut[k]; live[k] says
- * whether any is left. log_density and share are filled. share carries the sample weight,
- * except in the tied form, which needs both kinds of responsibility. */
+ * whether any is left. log_density and share are filled. */
 static void block_softmax(struct work *w, int64_t nv)
 {
     const vec none = splat(-__builtin_inf()), zero = splat(0.0);
@@ -149,14 +165,7 @@ static void block_softmax(struct work *w, int64_t nv)
         }
         w->live[k] = live;
     }
-    for (int64_t v = 0; v < nv * VL; v += VL) {
-        vec t = load(total + v), weight = load(w->weight + v);
-        vec log_density = load(w->best + v) + log_pos(t);
-        vec share = (w->form == FORM_TIED ? splat(1.0) : weight) / t;
-        store(w->log_density + v, log_density);
-        store(w->share + v, pick((ivec)(t == zero), zero, share));
-        w->loglik += pick((ivec)(weight == zero), zero, weight * log_density);
-    }
+    block_shares(w, nv);
 }
 
 #endif

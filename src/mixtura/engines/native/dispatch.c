@@ -90,3 +90,29 @@ EXPORT int mixtura_em(const struct mixtura_data *data, struct mixtura_em *em)
 {
     return kernels()->em(data, em);
 }
+
+EXPORT int mixtura_neighbours(const struct mixtura_model *model, int64_t d, const double *roots,
+                              int64_t first, int64_t last, const struct mixtura_near *near)
+{
+    return kernels()->neighbours(model, d, roots, first, last, near);
+}
+
+EXPORT int mixtura_labelled(const struct mixtura_data *data, const struct mixtura_model *model,
+                            struct mixtura_prune *prune, struct mixtura_moments *out)
+{
+    return kernels()->labelled(data, model, prune, out);
+}
+
+EXPORT int mixtura_pruned(const struct mixtura_data *data, const struct mixtura_model *model,
+                          const struct mixtura_near *near, struct mixtura_prune *prune,
+                          struct mixtura_moments *out)
+{
+    return kernels()->pruned(data, model, near, prune, out);
+}
+
+EXPORT int mixtura_truncated(const struct mixtura_data *data, const struct mixtura_model *model,
+                             const struct mixtura_near *near, struct mixtura_kept *kept,
+                             struct mixtura_moments *out)
+{
+    return kernels()->truncated(data, model, near, kept, out);
+}

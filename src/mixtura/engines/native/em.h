@@ -177,7 +177,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
     int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
     int64_t one = 3 * K + K * d + 2 * C;
     struct work w;
-    void *scratch = work_open(&w, K, d, form);
+    void *scratch = work_open(&w, K, d, form, 0);
     double *memory = malloc((size_t)(2 * one + K + K * d + C + 4 * d * d + d) * 8);
     if (!scratch || !memory) {
         free(scratch);

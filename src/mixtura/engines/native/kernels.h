@@ -1,4 +1,4 @@
-/* The three entry points of the library and the table that each CPU variant fills.
+/* The entry points of the library and the table that each CPU variant fills.
  *
  * Every variant (x86-64-v2, -v3, -v4, or one plain build elsewhere) compiles the
  * same sources into its own table; dispatch.c picks a table once, by CPU features.
@@ -37,6 +37,33 @@ struct mixtura_moments {
     double *second; /* full K x d x d, tied d x d, diag K x d, spherical K */
 };
 
+/* The neighbours of every component; near.h says what they are. */
+struct mixtura_near {
+    int64_t limit;   /* neighbours that there is room for, per component */
+    double cap;      /* whitened distance up to which they are told */
+    double typical;  /* whitened distance of a typical row from its component */
+    int64_t nearest; /* non-zero: list the nearest `limit`, whether or not they may be skipped */
+    int32_t *length; /* K: how many; -1 where there are more than the limit */
+    int32_t *usual;  /* K: how many a typical row needs; K where length is -1 */
+    int32_t *index;  /* K x limit: which, nearest first */
+    double *radius2; /* K x limit: squared distance up to which they may be skipped */
+};
+
+/* What a pruned pass knows of each row, and what it did. */
+struct mixtura_prune {
+    int32_t *labels;   /* n: likeliest components, as guessed, then as found */
+    int64_t evaluated; /* out: log densities worked out */
+    int64_t plain;     /* out: rows that looked at every component */
+};
+
+/* A truncated pass: each row keeps few components, and looks for better ones near them. */
+struct mixtura_kept {
+    int32_t *kept;     /* n x keep, likeliest first, -1 where there are fewer */
+    int64_t keep;      /* at most KEEP_MAX */
+    int64_t fresh;     /* non-zero: kept is not read, and every component is looked at */
+    int64_t evaluated; /* out: log densities worked out */
+};
+
 /* Per-row outputs; any may be NULL. `*_single` says that the output is float32. */
 struct mixtura_rows {
     void *log_density;           /* n */
@@ -73,6 +100,16 @@ struct mixtura_kernels {
     int (*rows)(const struct mixtura_data *, const struct mixtura_model *,
                 const struct mixtura_rows *);
     int (*em)(const struct mixtura_data *, struct mixtura_em *);
+    int (*neighbours)(const struct mixtura_model *, int64_t, const double *, int64_t, int64_t,
+                      const struct mixtura_near *);
+    int (*labelled)(const struct mixtura_data *, const struct mixtura_model *,
+                    struct mixtura_prune *, struct mixtura_moments *);
+    int (*pruned)(const struct mixtura_data *, const struct mixtura_model *,
+                  const struct mixtura_near *, struct mixtura_prune *,
+                  struct mixtura_moments *);
+    int (*truncated)(const struct mixtura_data *, const struct mixtura_model *,
+                     const struct mixtura_near *, struct mixtura_kept *,
+                     struct mixtura_moments *);
 };
 
 #endif

@@ -140,25 +140,30 @@ static void tied_pairs(struct work *w, int64_t nv)
     }
 }
 
+/* The moments of component k over nv vectors of rows. */
+static void component_moments(struct work *w, int64_t k, int64_t nv)
+{
+    int64_t rows = responsibilities(w, k, nv);
+    if (!rows)
+        return;
+    if (w->form == FORM_DIAG || w->form == FORM_SPHERICAL)
+        axis_moments(w->x, w->stride, w->d, w->model->means + k * w->d,
+                     w->scale + k * w->d, w->r, nv, w->first + k * w->d * VL,
+                     w->second + k * w->d * VL);
+    else if (w->wide)
+        wide_component(w, k, nv, rows);
+    else
+        narrow_component(w, k, nv, rows);
+}
+
 static void block_moments(struct work *w, int64_t nv)
 {
     if (w->pairs) {
         tied_pairs(w, nv);
         return;
     }
-    for (int64_t k = 0; k < w->K; k++) {
-        int64_t rows = responsibilities(w, k, nv);
-        if (!rows)
-            continue;
-        if (w->form == FORM_DIAG || w->form == FORM_SPHERICAL)
-            axis_moments(w->x, w->stride, w->d, w->model->means + k * w->d,
-                         w->scale + k * w->d, w->r, nv, w->first + k * w->d * VL,
-                         w->second + k * w->d * VL);
-        else if (w->wide)
-            wide_component(w, k, nv, rows);
-        else
-            narrow_component(w, k, nv, rows);
-    }
+    for (int64_t k = 0; k < w->K; k++)
+        component_moments(w, k, nv);
 }
 
 /* Both triangles of one d x d matrix of sums. */

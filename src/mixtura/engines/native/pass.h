@@ -4,6 +4,21 @@
 
 #include "moments.h"
 
+/* The likeliest component of each row: exp(log_p - best) is 1 there and nowhere else. */
+static void note_best(const struct work *w, int32_t *labels, const int32_t *rows, int64_t n)
+{
+    for (int64_t k = 0; k < w->K; k++) {
+        const double *e = w->log_p + k * w->stride;
+        for (int64_t v = 0; w->live[k] && v < n; v += VL)
+            for (unsigned bits = not_below(load(e + v), splat(1.0 - 0x1p-53)); bits;
+                 bits &= bits - 1) {
+                int64_t i = v + __builtin_ctz(bits);
+                if (i < n)
+                    labels[rows ? rows[i] : i] = (int32_t)k;
+            }
+    }
+}
+
 static void pass_with(struct work *w, const struct mixtura_data *data,
                       const struct mixtura_model *model, struct mixtura_moments *out)
 {
@@ -27,6 +42,8 @@ static void pass_with(struct work *w, const struct mixtura_data *data,
         if (!w->screened)
             block_density(w, nv);
         block_softmax(w, nv);
+        if (w->labels)
+            note_best(w, w->labels + i, 0, n);
         block_moments(w, nv);
     }
     finish(w, out);
@@ -36,7 +53,7 @@ static int pass(const struct mixtura_data *data, const struct mixtura_model *mod
                 struct mixtura_moments *out)
 {
     struct work w;
-    void *memory = work_open(&w, model->K, data->d, model->form);
+    void *memory = work_open(&w, model->K, data->d, model->form, 0);
     if (!memory)
         return 1;
     pass_with(&w, data, model, out);
@@ -121,7 +138,7 @@ static int rows(const struct mixtura_data *data, const struct mixtura_model *mod
                 const struct mixtura_rows *out)
 {
     struct work w;
-    void *memory = work_open(&w, model->K, data->d, model->form);
+    void *memory = work_open(&w, model->K, data->d, model->form, 0);
     if (!memory)
         return 1;
     w.stored = 0;

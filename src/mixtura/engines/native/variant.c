@@ -1,10 +1,14 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
 #include "em.h"
+#include "prune.h"
+#include "truncate.h"
 
 #define NAME_(v) mixtura_kernels_##v
 #define NAME(v) NAME_(v)
 #define TEXT_(v) #v
 #define TEXT(v) TEXT_(v)
 
-const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {TEXT(MIXTURA_VARIANT), pass, rows, em};
+const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
+    TEXT(MIXTURA_VARIANT), pass, rows, em, neighbours, labelled, pruned, truncated,
+};

@@ -70,6 +70,7 @@ struct work {
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
+    int32_t *labels; /* where the likeliest component of each row goes, or NULL */
 };
 
 /* Hand out the next n doubles, aligned to a cache line; p == NULL only measures. */
@@ -128,8 +129,9 @@ static void work_carve(struct work *w, char *base, int64_t *used)
     w->sums_end = carve(base, used, 0);
 }
 
-/* Returns the memory to free, or NULL. */
-static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form)
+/* Returns the memory to free, or NULL. Blocks are at most `block` rows when all components
+ * are looked at, and have room for at least `room`. */
+static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64_t room)
 {
     memset(w, 0, sizeof *w);
     w->K = K;
@@ -151,7 +153,7 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form)
     w->stored = form == FORM_FULL && kept <= (w->wide ? 1 << 19 : 1 << 15);
     if (w->screen)
         w->block = SCREEN_BLOCK;
-    w->stride = w->block + 24;
+    w->stride = at_least(w->block, room) + 24;
     /* Memory that a block does not need is never touched. */
     if (w->wide)
         w->y_rows = at_least(w->stored ? K * w->stride : w->stride,

@@ -1,0 +1,168 @@
+"""Many components: each row looks only at those that can matter for it.
+
+The likeliest component of every row is remembered from one pass to the next. A pass then works
+out that component and its neighbours, and skips what a bound shows to be negligible: for each
+component, over the whole table, at most 2^-53 of its weight (the proof is in
+`native/near.h`). The counts that come out are compared with the weights, and a pass in which a
+component holds far fewer rows than its weight says is done again in full. So the remembered
+components decide only how much is skipped, never what the answer is beyond rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines import native
+from mixtura.engines.base import chunk_slices
+from mixtura.engines.native import pruned
+from mixtura.engines.native.pruned import Neighbours
+from mixtura.engines.threads import ordered_map
+from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Summary
+
+# Fewer components, or fewer rows for each, do not pay for the lists of neighbours.
+LEAST_COMPONENTS = 32
+LEAST_ROWS = 16
+# Kernels for matrices prune up to this many columns; wider ones have a screening of their own.
+_MOST_COLUMNS = 16
+# Numbers in the lists of neighbours, all components together: at most 50 MB.
+_LIST_ROOM = 1 << 22
+# Standard deviations, about, that a row is expected to lie within: the others look everywhere.
+_CAP = 3.0
+# What handling a row costs beside its densities, in multiply-adds; measured.
+_ROW_COST = 600.0
+# The expected share of the plain pass's cost above which pruning is not tried, and the share of
+# its densities above which it is given up for some passes.
+_WORTH_TRYING = 0.8
+_WORTH_KEEPING = 0.8
+# A component with a smaller share of the rows that its weight promises makes the bound loose.
+_STARVED = 1e-3
+# The longer a chunk, the more rows of it share a component, and the fewer sums are added up; the
+# more chunks, the more evenly threads share them.
+_ROWS_PER_COMPONENT = 256
+_CHUNK_ROWS = (16384, 65536)
+_LEAST_CHUNKS = 8
+
+
+def chunk_size(rows: int, K: int) -> int:
+    """Rows in a chunk of a pruned pass."""
+    size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
+    return min(size, max(_CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
+
+
+def has_kernel(form: str, d: int) -> bool:
+    """Whether rows can be looked at in few of the components."""
+    return d <= _MOST_COLUMNS or form in ("diag", "spherical")
+
+
+def may_prune(form: str, rows: int, d: int, K: int) -> bool:
+    """Whether the table and the mixture are large enough, and there is a kernel."""
+    return has_kernel(form, d) and K >= LEAST_COMPONENTS and rows >= LEAST_ROWS * K
+
+
+def find_neighbours(
+    params: MixtureParams, form: native.Form, nearest: int | None = None
+) -> Neighbours:
+    """The lists of all components: those that may not be skipped, or so many of the nearest."""
+    c = params.components
+    K, d = c.means.shape
+    limit = max(1, min(K - 1, _LIST_ROOM // K if nearest is None else nearest))
+    cap, typical = math.sqrt(d) + _CAP, math.sqrt(d) + 0.5
+    near = Neighbours.empty(K, limit, cap, typical, nearest is not None)
+
+    def fill(components: slice) -> None:
+        pruned.neighbours(
+            params.log_weights, c.means, c.root, c.whiten, c.log_norm, form, components, near
+        )
+
+    for _ in ordered_map(fill, chunk_slices(K, 64)):
+        pass
+    return near
+
+
+def expected_share(near: Neighbours, params: MixtureParams) -> float:
+    """What a pruned pass should cost, as a share of the plain one."""
+    K, d = params.components.means.shape
+    density = 0.5 * d * (d + 3) + 16
+    looked_at = params.weights @ (near.usual + 1.0)
+    return float((looked_at + _ROW_COST / density) / K)
+
+
+class Pruning:
+    """The pruned passes of one table: what is known of its rows, and whether it pays."""
+
+    def __init__(self, rows: Rows, form: native.Form) -> None:
+        self.rows, self.form = rows, form
+        # The likeliest component of each row, as last seen, of a mixture with so many.
+        self.labels: pruned.Labels | None = None
+        self.components = 0
+        # Passes to go before pruning is tried again, and for how many it was given up last.
+        self.resting, self.rest = 0, 0
+        # Densities worked out in the last pass, of all that there are; 1 where none was skipped.
+        self.share = 1.0
+
+    def summary(self, params: MixtureParams, plain: Callable[[], Summary]) -> Summary:
+        """The summary at `params`; `plain` gives it without pruning."""
+        self.share = 1.0
+        if self.resting > 0:
+            self.resting -= 1
+            return plain()
+        near = find_neighbours(params, self.form)
+        if expected_share(near, params) > _WORTH_TRYING:
+            self._give_up()
+            return plain()
+        if self.labels is None or self.components != len(params.weights):
+            labels = np.zeros(len(self.rows.X), np.int32)
+            total, _ = self._swept(params, labels, None)
+            self.labels, self.components = labels, len(params.weights)
+            return total
+        total, evaluated = self._swept(params, self.labels, near)
+        self.share = evaluated / (len(self.rows.X) * len(params.weights))
+        assert isinstance(total.components, GaussianStatistics)
+        expected = params.weights * self.rows.weight
+        if np.any(total.components.counts < _STARVED * expected):
+            self._give_up()
+            return plain()
+        if self.share > _WORTH_KEEPING:
+            self._give_up()
+        else:
+            self.rest = 0
+        return total
+
+    def _give_up(self) -> None:
+        self.rest = min(2 * self.rest + 1, 15)
+        self.resting = self.rest
+        self.labels = None
+
+    def _swept(
+        self, params: MixtureParams, labels: pruned.Labels, near: Neighbours | None
+    ) -> tuple[Summary, int]:
+        rows, K = self.rows, len(params.weights)
+        w, c, evaluated = rows.sample_weight, params.components, 0
+
+        def part(where: slice) -> tuple[Summary, int]:
+            loglik, counts, first, second, worked = pruned.gaussian_pruned(
+                rows.X[where],
+                None if w is None else w[where],
+                params.log_weights,
+                c.means,
+                c.whiten,
+                c.log_norm,
+                self.form,
+                labels[where],
+                near,
+            )
+            return Summary(loglik, 0.0, GaussianStatistics(counts, first, second)), worked
+
+        size = chunk_size(len(rows.X), K)
+        total: Summary | None = None
+        for summary, worked in ordered_map(part, chunk_slices(len(rows.X), size)):
+            total = summary if total is None else total + summary
+            evaluated += worked
+        assert total is not None
+        return total, evaluated

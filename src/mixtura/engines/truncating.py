@@ -1,0 +1,55 @@
+"""The truncated E-step in the kernels: rows that keep few components; see `fit.truncated`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines import native
+from mixtura.engines.base import chunk_slices
+from mixtura.engines.native import pruned
+from mixtura.engines.pruning import chunk_size, find_neighbours
+from mixtura.engines.threads import ordered_map
+from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Summary
+
+
+def truncated_pass(
+    rows: Rows,
+    params: MixtureParams,
+    form: native.Form,
+    kept: pruned.Labels | None,
+    keep: int,
+    search: int,
+) -> tuple[Summary, pruned.Labels]:
+    """The summary, and which components each row keeps (n, keep); `kept` is not changed.
+
+    Neighbours of a component are the `search` whose responsibilities fall off last with the
+    distance from it (`native/near.h`), worked out from the parameters. Without `kept` every
+    component is looked at.
+    """
+    n, K = len(rows.X), len(params.weights)
+    near = None if kept is None else find_neighbours(params, form, search)
+    now = np.zeros((n, keep), np.int32) if kept is None else kept.copy()
+    w, c = rows.sample_weight, params.components
+
+    def part(where: slice) -> Summary:
+        loglik, counts, first, second, _ = pruned.gaussian_truncated(
+            rows.X[where],
+            None if w is None else w[where],
+            params.log_weights,
+            c.means,
+            c.whiten,
+            c.log_norm,
+            form,
+            now[where],
+            near,
+        )
+        return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
+
+    total: Summary | None = None
+    for summary in ordered_map(part, chunk_slices(n, chunk_size(n, K))):
+        total = summary if total is None else total + summary
+    assert total is not None
+    return Summary(total.loglik, rows.weight, total.components), now
