@@ -43,7 +43,7 @@ def supports(model: Model) -> bool:
 
 @lru_cache
 def chunks(n: int, d: int, K: int, form: str) -> tuple[slice, ...]:
-    """Cuts for n rows of d columns and K components: one, or an even number of nearly equal ones."""
+    """Cuts for n rows of d columns and K components: one, or an even number of nearly equal."""
     each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
     least = _CHUNK_FLOPS / (K * (each + _EXP_FLOPS))
     count = n / min(max(n / _CHUNKS, least), _MOST_ROWS)
@@ -126,7 +126,7 @@ class CompiledSweep(Sweep):
         components = gaussian_params_from_root(means, roots, self.form)
         self.family.refuse_collapse(components, weights * summary.weight, prior)
         new = MixtureParams(weights, components)
-        return new, [float(value) for value in logliks[1:]]
+        return new, logliks[1:].tolist()
 
 
 def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) -> None:
