@@ -159,7 +159,7 @@ class CompiledSweep(Sweep):
         components = gaussian_params_from_root(means, roots, self.form)
         self.family.refuse_collapse(components, weights * summary.weight, prior)
         new = MixtureParams(weights, components)
-        return new, [float(value) for value in logliks[1:]]
+        return new, logliks[1:].tolist()
 
 
 class DenseSweep(CompiledSweep):

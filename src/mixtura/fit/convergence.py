@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
+import numpy as np
+
 from mixtura.errors import FitError, LikelihoodFell
 
 # Rounding of a mean log-likelihood, relative: sums of many terms with errors of a few units.
@@ -41,6 +43,16 @@ class Ascent:
             if value < before - FALL * (self.weight + abs(before)):
                 raise LikelihoodFell(before, value)
         self.values.append(value)
+
+    def extend(self, values: list[float]) -> None:
+        """Record several: all at once where nothing is wrong with them."""
+        path = np.array([*self.values[-1:], *values])
+        drop = path[:-1] - path[1:]
+        if np.isfinite(path).all() and (drop <= FALL * (self.weight + np.abs(path[:-1]))).all():
+            self.values += values
+            return
+        for value in values:
+            self.add(value)
 
     @property
     def rounding(self) -> float:

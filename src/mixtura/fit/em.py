@@ -20,6 +20,12 @@ from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
 from mixtura.records import Summary
 
+# Where an engine takes several steps at a time, a judgement costs as much as about
+# _JUDGED / (numbers in the table) of them. Blocks that grow as the root of the steps taken keep
+# the judgements and the steps taken in vain in proportion. The first steps are judged as asked:
+# most climbs end there.
+_FIRST, _JUDGED = 32, 1 << 15
+
 
 def em(
     model: Model,
@@ -44,19 +50,20 @@ def em(
     ascent.add(objective)
     logliks = [summary.loglik]
     reason, gap = None, math.inf
+    # A penalised objective is known only where the engine hands its parameters out, and ratios of
+    # its gains mean something only where those are equally far apart.
+    penalised = objective != summary.loglik
     while reason is None and len(logliks) <= max_iter:
-        steps = min(sweep.stride, max_iter + 1 - len(logliks))
+        whole = sweep.stride if penalised else _stride(sweep, len(logliks) - 1)
+        steps = min(whole, max_iter + 1 - len(logliks))
         params, between = sweep.advance(model, params, summary, steps)
         summary = sweep(params)
         logliks += [*between, summary.loglik]
         prior = model.log_prior(params)
-        for value in (*(between if prior == 0 else ()), summary.loglik + prior):
-            ascent.add(value)
+        ascent.extend([*(between if prior == 0 else ()), summary.loglik + prior])
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
-        # A penalised objective is known only where the engine hands its parameters out: a last
-        # block that is shorter than the others says nothing of the ratio of the gains.
-        gap = ascent.gap if prior == 0 or steps == sweep.stride else math.inf
+        gap = ascent.gap if prior == 0 or steps == whole else math.inf
         if tol > 0 and gap <= max(tol, ascent.rounding):
             slope = directional(model, summary, params)
             if slope <= max(2 * tol, ascent.rounding):
@@ -72,3 +79,10 @@ def em(
         gap=gap,
         ran="em",
     )
+
+
+def _stride(sweep: SweepLike, taken: int) -> int:
+    """EM steps until convergence is judged again."""
+    if sweep.stride == 1 or taken < _FIRST:
+        return sweep.stride
+    return max(sweep.stride, math.isqrt(taken * _JUDGED // sweep.rows.X.size))

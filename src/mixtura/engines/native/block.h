@@ -131,8 +131,8 @@ static void block_shares(struct work *w, int64_t nv)
         vec log_density = load(w->best + v) + log_pos(t);
         vec share = (w->form == FORM_TIED ? splat(1.0) : weight) / t;
         store(w->log_density + v, log_density);
-        store(w->share + v, pick((ivec)(t == zero), zero, share));
-        w->loglik += pick((ivec)(weight == zero), zero, weight * log_density);
+        store(w->share + v, pick_equal(t, zero, zero, share));
+        w->loglik += pick_equal(weight, zero, zero, weight * log_density);
     }
 }
 
@@ -145,7 +145,7 @@ static void block_softmax(struct work *w, int64_t nv)
     for (int64_t v = 0; v < nv * VL; v += VL) {
         vec b = load(w->best + v);
         /* A row of no density at all: keep -inf - best from being NaN. */
-        store(w->best + v, pick((ivec)(b == none), zero, b));
+        store(w->best + v, pick_equal(b, none, zero, b));
         store(total + v, zero);
     }
     for (int64_t k = 0; k < w->K; k++) {

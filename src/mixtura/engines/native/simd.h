@@ -83,12 +83,27 @@ INLINE unsigned not_below(vec a, vec b)
 #endif
 }
 
+/* yes where a equals b, else no. Spelled with pick, GCC divides twice for `no`. */
+INLINE vec pick_equal(vec a, vec b, vec yes, vec no)
+{
+#if VL == 8
+    __mmask8 same = _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_EQ_OQ);
+    return (vec)_mm512_mask_blend_pd(same, (__m512d)no, (__m512d)yes);
+#else
+    return pick((ivec)(a == b), yes, no);
+#endif
+}
+
 INLINE double sum_lanes(vec v)
 {
+#if VL == 8
+    return _mm512_reduce_add_pd((__m512d)v);
+#else
     double s = 0.0;
     for (int t = 0; t < VL; t++)
         s += v[t];
     return s;
+#endif
 }
 
 #if defined(__clang__)
@@ -172,8 +187,8 @@ INLINE vec log_pos(vec x)
     vec h = 0.5 * f * f;
     vec y = k * 6.93147180369123816490e-01 -
             ((h - (s * (h + p) + k * 1.90821492927058770002e-10)) - f);
-    y = pick((ivec)(x == splat(0.0)), splat(-__builtin_inf()), y);
-    return pick((ivec)(x == x), y, x);
+    y = pick_equal(x, splat(0.0), splat(-__builtin_inf()), y);
+    return pick_equal(x, x, y, x);
 }
 
 #endif
