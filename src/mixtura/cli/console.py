@@ -27,6 +27,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mixtura.cli.pace import Pace
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -68,8 +70,8 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         with _warnings_as_notes():
             try:
                 function(*args, **kwargs)
-            except KeyboardInterrupt:
-                _fail("interrupted: nothing was written", INTERRUPTED)
+            except KeyboardInterrupt as stop:
+                _fail(str(stop) or "interrupted: nothing was written", INTERRUPTED)
             except (ArithmeticError, ValueError, OSError, MemoryError) as error:
                 _fail(f"error: {_one_line(error)}", _exit_code(error))
 
@@ -206,6 +208,7 @@ class Working:
 
     def __init__(self, doing: str, starts: int = 1) -> None:
         self.starts, self.index, self.doing = starts, 0, doing
+        self.pace: Pace | None = None
         self._bar = Progress(
             SpinnerColumn(),
             _Doing(self),
@@ -231,6 +234,11 @@ class Working:
         if self._bar.live.is_started:
             self._bar.stop()
 
+    def paced(self, rows: int, tol: float) -> Callable[[int], None]:
+        """What is to be told of the rows of a long table as they are read."""
+        self.pace = Pace(rows, tol)
+        return self.pace.read
+
     def started(self, index: int) -> None:
         """A start begins."""
         self.index = index
@@ -241,6 +249,8 @@ class Working:
         """One more EM step was taken."""
         which = f"start {self.index + 1} of {self.starts}, " if self.starts > 1 else ""
         self.doing = f"{which}EM step {iterations}, last gain {gain:.1e} per row"
+        if self.pace is not None:
+            self.pace.gained(gain)
 
     def ended(self, climb: Climb, mean_loglik: float) -> None:
         """A climb is over."""
@@ -253,4 +263,6 @@ class _Doing(ProgressColumn):
         self._working = working
 
     def render(self, task: Task) -> Text:
-        return Text(self._working.doing)
+        pace = self._working.pace
+        told = "" if pace is None else pace.text()
+        return Text(f"{self._working.doing} ({told})" if told else self._working.doing)

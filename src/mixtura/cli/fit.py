@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,9 +25,11 @@ from mixtura.cli.console import (
     split_names,
     stdout,
 )
+from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
+    from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.fit.result import Fit
 
@@ -112,6 +116,18 @@ def fit(
     ] = 1,
     solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
     engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = Engine.auto,
+    in_pieces: Annotated[
+        bool | None,
+        typer.Option(
+            "--in-pieces/--in-memory",
+            help="Read the table anew for every pass, or once; default by its size.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Note there how far the fit is; go on from there."),
+    ] = None,
     max_iter: Annotated[
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
@@ -151,19 +167,19 @@ def fit(
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
     with Working("reading", starts) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
-        if not silent:
+        data = open_table(table, split_names(columns), weights, split_names(exclude), in_pieces)
+        if not silent and table.is_file():
             note_no_header(table)
-        if components > len(data.X):
-            rows = f"{len(data.X)} row{'' if len(data.X) == 1 else 's'}"
+        n = _rows(data)
+        if components > n:
+            rows = f"{n} row{'' if n == 1 else 's'}"
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
-        mixture = _fitted(data, settings, working, said_on_screen=not silent)
-        working.doing = "writing" if outputs.figure is None else "drawing"
-        outputs = _write(mixture, data, outputs)
+        with _resumable(checkpoint):
+            mixture = _fitted(data, settings, working, checkpoint, said_on_screen=not silent)
+            working.doing = "writing" if outputs.figure is None else "drawing"
+            outputs = _write(mixture, data, outputs, seed)
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
     if as_json:
         print_json(as_document(mixture) | {"files": _named(outputs)})
     elif not quiet:
@@ -172,11 +188,37 @@ def fit(
         print_text(f"\n  wrote {' and '.join(written)}")
 
 
-def _fitted(data: Table, settings: dict[str, Any], working: Working, said_on_screen: bool) -> Any:
+def _rows(data: Table | Streamed) -> int:
+    from mixtura.data.tables import Table
+
+    return len(data.X) if isinstance(data, Table) else data.n
+
+
+@contextmanager
+def _resumable(checkpoint: Path | None) -> Iterator[None]:
+    """An interruption says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint is None or not checkpoint.exists():
+            raise
+        raise KeyboardInterrupt(
+            f"interrupted: the same command goes on from {checkpoint}"
+        ) from None
+
+
+def _fitted(
+    data: Table | Streamed,
+    settings: dict[str, Any],
+    working: Working,
+    checkpoint: Path | None,
+    said_on_screen: bool,
+) -> Any:
     """The fitted estimator."""
     from sklearn.exceptions import ConvergenceWarning
 
     from mixtura import DegenerateWarning, GaussianMixture
+    from mixtura.data.streamed import Streamed
 
     # The report says the same, better, on the same screen.
     told = said_on_screen and stdout.is_terminal
@@ -185,7 +227,10 @@ def _fitted(data: Table, settings: dict[str, Any], working: Working, said_on_scr
         warnings.simplefilter("ignore", ConvergenceWarning)
         if told:
             warnings.simplefilter("ignore", DegenerateWarning)
-        mixture = GaussianMixture(**settings).fit_table(data, listener=working)
+        mixture = GaussianMixture(**settings)
+        if isinstance(data, Streamed):
+            data.on_rows = working.paced(data.n, mixture.tol)
+        mixture.fit_table(data, listener=working, checkpoint=checkpoint)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
         note(f"warning: {_unfinished(fit)}")
@@ -229,7 +274,7 @@ def _named(outputs: Outputs) -> dict[str, str | None]:
     }
 
 
-def _write(mixture: Any, data: Table, outputs: Outputs) -> Outputs:
+def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:
     """Write both files, or neither when interrupted; what was written."""
     from mixtura.data.atomic import atomic
     from mixtura.store import StoreError
@@ -245,11 +290,12 @@ def _write(mixture: Any, data: Table, outputs: Outputs) -> Outputs:
         from mixtura.report.figures import draw, save_figure
 
         try:
+            rows = shown_rows(data, seed)
             picture = draw(
                 mixture.view(),
-                data.X,
-                responsibilities=mixture.predict_proba(data.X),
-                sample_weight=data.sample_weight,
+                rows.X,
+                responsibilities=mixture.predict_proba(rows.X),
+                sample_weight=rows.sample_weight,
             )
             with atomic(outputs.figure) as figure:
                 save_figure(picture, figure)

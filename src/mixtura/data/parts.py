@@ -26,8 +26,10 @@ from mixtura.data.tables import refuse_inexact
 from mixtura.records import AnyArray, Array
 
 # Rows and numbers of a piece, bytes of text parsed at once.
-ROWS, NUMBERS = 1 << 16, 1 << 19
+ROWS, NUMBERS = 1 << 16, 1 << 17
 BLOCK = 1 << 20
+# Bytes of a Parquet file read at once, over all columns.
+BUFFERS = 1 << 22
 
 
 def piece_rows(columns: int) -> int:
@@ -68,12 +70,17 @@ def parquet_files(folder: str | Path) -> list[Path]:
 
 def _parquet(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
     # Pages are decoded one by one through a small buffer: row groups may be large.
-    with pq.ParquetFile(path, buffer_size=BLOCK, pre_buffer=False) as file:
-        refuse_equal_names(file.schema_arrow.names, path)
-        rows = piece_rows(file.metadata.num_columns if wanted is None else len(wanted))
-        known = wanted if wanted is None else [c for c in wanted if c in file.schema_arrow.names]
+    # Without these two settings PyArrow holds on to every row group it has read.
+    schema = pq.read_schema(path)
+    columns = len(schema.names if wanted is None else wanted)
+    buffer = max(BUFFERS // max(columns, 1), 1 << 14)
+    with pq.ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file:
+        refuse_equal_names(schema.names, path)
+        rows = piece_rows(columns)
+        known = wanted if wanted is None else [c for c in wanted if c in schema.names]
         for batch in file.iter_batches(rows, columns=known, use_threads=False):
             yield pa.Table.from_batches([batch])
+    pa.default_memory_pool().release_unused()
 
 
 def _delimited(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
 # How long a reader that has nobody to hand its chunk to waits before it looks whether to stop.
 _LOOK = 0.05
+# Tables read at once. Their threads are kept from pass to pass: Arrow's allocator would hold on to
+# what each new one had used.
+_READERS = 64
+_readers: ThreadPoolExecutor
 
 
 def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
@@ -43,8 +49,7 @@ def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
             if close is not None:
                 close()
 
-    reader = threading.Thread(target=read, name="mixtura-reader", daemon=True)
-    reader.start()
+    reader = _readers.submit(read)
     try:
         while True:
             kind, what = waiting.get()
@@ -56,4 +61,15 @@ def read_ahead(items: Iterator[T], depth: int) -> Iterator[T]:
             yield what  # type: ignore[misc]
     finally:
         stop.set()
-        reader.join()
+        reader.result()
+
+
+def _new_readers() -> None:
+    # A forked child has none of its parent's threads.
+    global _readers
+    _readers = ThreadPoolExecutor(_READERS, thread_name_prefix="mixtura-reader")
+
+
+_new_readers()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_readers)

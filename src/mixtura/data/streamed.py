@@ -20,7 +20,7 @@ from mixtura.records import AnyArray, Array
 # Some rows (m, d) and their weights (m,) or None, as a reader hands them out.
 Piece = tuple[AnyArray, Array | None]
 # Chunks that are read ahead hold so many bytes at most, and are so many at most.
-AHEAD_BYTES, AHEAD = 1 << 24, 16
+AHEAD_BYTES, AHEAD = 1 << 23, 16
 # A table of at most so many bytes is read into memory once: a pass over it costs less than opening
 # a file does.
 SMALL_BYTES = 1 << 24

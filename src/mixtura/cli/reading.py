@@ -1,0 +1,67 @@
+"""Which tables a command reads into memory, and which it reads again for every pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mixtura.data.rows import Rows
+    from mixtura.data.streamed import Streamed
+    from mixtura.data.tables import Table
+
+# A table of more numbers than this (256 MB of them) is read in pieces. The answer is the same.
+LONG = 1 << 25
+# Bytes of text that a number takes, at least; compressed, three times fewer.
+TEXT_BYTES, GZIP_BYTES = 4, 1.3
+# Rows of such a table that its figure shows.
+SHOWN = 20_000
+
+
+def open_table(
+    path: Path,
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+    in_pieces: bool | None,
+) -> Table | Streamed:
+    """The table, in memory or not; `in_pieces=None` goes by the size of the file."""
+    from mixtura.data.opening import stream
+    from mixtura.data.tables import read_table
+
+    if in_pieces or (in_pieces is None and _long(path)):
+        return stream(path, columns=columns, weights=weights, exclude=exclude)
+    return read_table(path, columns=columns, weights=weights, exclude=exclude)
+
+
+def shown_rows(data: Table | Streamed, seed: int) -> Rows:
+    """The rows a figure is made of: all of a table in memory, some of a long one."""
+    import numpy as np
+    from sklearn.utils.random import sample_without_replacement
+
+    from mixtura.data.rows import Rows, taken
+    from mixtura.data.streamed import Streamed
+
+    if not isinstance(data, Streamed):
+        return Rows(data.X, data.sample_weight)
+    n, size = data.positive, min(data.positive, SHOWN)
+    return taken(data, np.sort(sample_without_replacement(n, size, random_state=seed)))
+
+
+def _long(path: Path) -> bool:
+    """Whether a table is too long to be read into memory without being asked to."""
+    if path.is_dir() or path.suffix.lower() == ".npy":
+        return True
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in (".parquet", ".pq"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            found = pq.read_metadata(path)
+        except (pa.ArrowException, OSError):
+            return False  # reading it will say what is wrong
+        return bool(found.num_rows * found.num_columns > LONG)
+    per_number = GZIP_BYTES if path.suffix.lower() == ".gz" else TEXT_BYTES
+    return path.stat().st_size > LONG * per_number
