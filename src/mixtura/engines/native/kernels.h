@@ -100,6 +100,8 @@ struct mixtura_kernels {
     int (*rows)(const struct mixtura_data *, const struct mixtura_model *,
                 const struct mixtura_rows *);
     int (*em)(const struct mixtura_data *, struct mixtura_em *);
+    int (*single)(const struct mixtura_data *, const struct mixtura_model *,
+                  struct mixtura_moments *);
     int (*neighbours)(const struct mixtura_model *, int64_t, const double *, int64_t, int64_t,
                       const struct mixtura_near *);
     int (*labelled)(const struct mixtura_data *, const struct mixtura_model *,

@@ -212,8 +212,7 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
 static int64_t read_rows(struct work *w, const struct mixtura_data *data, int64_t start,
                          int64_t n)
 {
-    /* 24 rows: whole tiles and whole vectors, for every VL and TILE_ROWS. */
-    int64_t padded = ROUND_UP(n, w->wide ? 24 : VL);
+    int64_t padded = ROUND_UP(n, w->wide ? ROW_STEP : VL);
     if (data->single)
         read_rows_as(w, data, 1, start, n, padded);
     else
