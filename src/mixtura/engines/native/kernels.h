@@ -10,6 +10,9 @@
 
 enum { FORM_FULL = 0, FORM_TIED = 1, FORM_DIAG = 2, FORM_SPHERICAL = 3 };
 
+/* A double where `double` itself means float32; see single.c. */
+typedef double mixtura_double;
+
 /* Rows to read. x is n x d, row major, float32 or float64; weight may be NULL. */
 struct mixtura_data {
     const void *x;

@@ -57,19 +57,6 @@ static void centre_of(const struct mixtura_model *m, int64_t d, double *centre)
             centre[j] += exp(m->log_weights[k]) * (m->means[k * d + j] - m->means[j]);
 }
 
-/* n rows from `start` on, about centre. */
-static void rows_about(const struct mixtura_data *data, int64_t start, int64_t n,
-                       const double *restrict centre, float *restrict out)
-{
-    int64_t d = data->d;
-    const double *xd = (const double *)data->x + (data->single ? 0 : start * d);
-    const float *xs = (const float *)data->x + (data->single ? start * d : 0);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < d; j++)
-            out[i * d + j] =
-                (float)((data->single ? (double)xs[i * d + j] : xd[i * d + j]) - centre[j]);
-}
-
 static void add_to(double *restrict sum, const float *restrict part, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -86,14 +73,14 @@ static double weight_of(const struct mixtura_data *data, int64_t start, int64_t 
 
 static void single_with(struct work *w, const struct mixtura_data *data,
                         const struct single_model *model, int64_t size, double top,
-                        const double *centre, float *x, struct single_moments *part,
-                        struct mixtura_moments *out)
+                        struct single_moments *part, struct mixtura_moments *out)
 {
     int64_t K = model->K, d = data->d;
     for (int64_t i = 0; i < data->n; i += SINGLE_ROWS) {
         int64_t n = LEAST(SINGLE_ROWS, data->n - i);
-        struct mixtura_data rows = {x, data->weight ? data->weight + i : 0, n, d, 1};
-        rows_about(data, i, n, centre, x);
+        const char *x = (const char *)data->x + i * d * (data->single ? 4 : 8);
+        struct mixtura_data rows = {x, data->weight ? data->weight + i : 0, n, d,
+                                    data->single};
         pass_with(w, &rows, model, part);
         out->loglik += (double)part->loglik + top * weight_of(data, i, n);
         add_to(out->count, part->count, K);
@@ -117,10 +104,10 @@ int NAME(MIXTURA_VARIANT)(const struct mixtura_data *data, const struct mixtura_
     struct work w;
     void *scratch = work_open(&w, K, d, form, 0);
     double *centre = malloc((size_t)d * 8);
-    float *memory = malloc((size_t)(SINGLE_ROWS * d + 3 * K + 2 * (K * d + size)) * 4);
+    float *memory = malloc((size_t)(3 * K + 2 * (K * d + size)) * 4);
     int failed = !scratch || !centre || !memory;
     if (!failed) {
-        float *log_weights = memory + SINGLE_ROWS * d, *log_norm = log_weights + K;
+        float *log_weights = memory, *log_norm = log_weights + K;
         float *means = log_norm + K, *whiten = means + K * d, *count = whiten + size;
         struct single_moments part = {0.0f, count, count + K, count + K + K * d};
         struct single_model single = {log_weights, means, whiten, log_norm, K, form};
@@ -128,12 +115,13 @@ int NAME(MIXTURA_VARIANT)(const struct mixtura_data *data, const struct mixtura_
         for (int64_t k = 1; k < K; k++)
             top = model->log_norm[k] > top ? model->log_norm[k] : top;
         centre_of(model, d, centre);
+        w.origin = centre;
         single_of(model, d, centre, top, size, log_weights, means, whiten, log_norm);
         out->loglik = 0.0;
         memset(out->count, 0, (size_t)K * 8);
         memset(out->first, 0, (size_t)(K * d) * 8);
         memset(out->second, 0, (size_t)size * 8);
-        single_with(&w, data, &single, size, top, centre, memory, &part, out);
+        single_with(&w, data, &single, size, top, &part, out);
     }
     free(scratch);
     free(centre);
