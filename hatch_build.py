@@ -103,7 +103,8 @@ def compile_library(source: Path, target: Path) -> None:
             jobs.append([*compiler, *flags, *extra, "-c", str(source / file), "-o", objects[-1]])
 
         for level, machine in levels.items():
-            add("variant.c", level, [*machine, f"-DMIXTURA_VARIANT={level}"])
+            for file in ("variant", "single"):
+                add(f"{file}.c", f"{file}_{level}", [*machine, f"-DMIXTURA_VARIANT={level}"])
         add("dispatch.c", "dispatch", [*baseline, "-DMIXTURA_X86"] if x86 else [])
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, jobs))

@@ -77,7 +77,7 @@ Solver = StrEnum(
         "truncated",
     ],
 )
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
 
 @dataclass(frozen=True)

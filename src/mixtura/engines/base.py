@@ -28,9 +28,6 @@ class Sweep(ABC):
     """A pass over bound data: parameters in, summary out. Deterministic for an engine and data."""
 
     engine: str
-    # Whether components that cannot matter for a row are skipped (engines.pruning): what is known
-    # of the rows from one pass then decides in the next which terms below rounding are added.
-    prunes = False
     # Whether `advance` takes several steps at once, and not one sweep after another.
     steps_inside: bool = False
 
@@ -71,6 +68,10 @@ class Sweep(ABC):
     @abstractmethod
     def over(self, rows: Source) -> Sweep:
         """A sweep of the same engine and model over other rows."""
+
+    def forgetful(self) -> Sweep:
+        """A sweep like this whose passes hang on their parameters alone, to the last bit."""
+        return self
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mixtura.data.source import Source
-from mixtura.engines import compiled, local, threads
+from mixtura.engines import compiled, local, mixed, threads
 from mixtura.engines.base import RowOutputs, Sweep
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
@@ -20,7 +20,10 @@ ENGINES: dict[str, tuple[Opener, Filler]] = {
     "threads": (threads.ThreadsSweep, threads.fill),
     "compiled": (compiled.CompiledSweep, compiled.fill),
     "dense": (compiled.DenseSweep, compiled.fill),
+    "mixed": (mixed.MixedSweep, compiled.fill),
 }
+# Those that run the fused kernels.
+_KERNELS = ("compiled", "dense", "mixed")
 
 
 def resolve(engine: str, model: Model) -> str:
@@ -32,7 +35,7 @@ def resolve(engine: str, model: Model) -> str:
         return "compiled" if compiled.supports(model) else "threads"
     if engine not in ENGINES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
-    if engine in ("compiled", "dense") and not compiled.supports(model):
+    if engine in _KERNELS and not compiled.supports(model):
         raise ValueError(
             f"engine={engine!r} has no kernel for {model!r}: use engine='auto' or 'threads'"
         )

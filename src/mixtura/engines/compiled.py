@@ -77,8 +77,8 @@ class CompiledSweep(Sweep):
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
-    def part(self, chunk: Chunk, params: MixtureParams) -> Summary:
-        """The summary of one chunk; its weight is left to the whole."""
+    def part(self, chunk: Chunk, params: MixtureParams, *, single: bool = False) -> Summary:
+        """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
         X, w, _ = chunk
         c = params.components
         loglik, counts, first, second = native.gaussian_pass(
@@ -89,6 +89,7 @@ class CompiledSweep(Sweep):
             c.whiten,
             c.log_norm,
             self.form.name,
+            single=single,
         )
         return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
 
@@ -106,13 +107,13 @@ class CompiledSweep(Sweep):
             total = self.plain(params)
         return Summary(total.loglik, self.total_weight, total.components)
 
-    def plain(self, params: MixtureParams) -> Summary:
+    def plain(self, params: MixtureParams, *, single: bool = False) -> Summary:
         """The sum over all chunks, every component looked at; its weight is left to the caller."""
         size = chunk_rows(self.rows.n, self.rows.d, len(params.weights), self.form.name)
         chunks = self.rows.chunks(size)
         if self.rows.n <= size:
-            return added(self.part(chunk, params) for chunk in chunks)
-        return added(ordered_map(lambda chunk: self.part(chunk, params), chunks))
+            return added(self.part(chunk, params, single=single) for chunk in chunks)
+        return added(ordered_map(lambda chunk: self.part(chunk, params, single=single), chunks))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
@@ -131,6 +132,9 @@ class CompiledSweep(Sweep):
 
     def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)
+
+    def forgetful(self) -> CompiledSweep:
+        return DenseSweep(self.model, self.rows)
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int

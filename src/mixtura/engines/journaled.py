@@ -33,10 +33,10 @@ class Journaled(Sweep):
     """
 
     def __init__(self, inner: Sweep, journal: Journal) -> None:
+        # Else passes after one that is given again would differ from what they were.
+        inner = inner.forgetful()
         self.inner, self.journal = inner, journal
         self.engine, self.rows = inner.engine, inner.rows
-        # A pass may hang on its parameters alone, or those after a pass given again would differ.
-        inner.prunes = False
 
     @property
     def passes(self) -> int:

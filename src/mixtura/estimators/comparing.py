@@ -125,7 +125,7 @@ def compare_solvers(
     max_iter : int, default 10,000
         Steps of one climb.
     random_state : int, RandomState instance or None
-    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
     listener : told of progress (see `mixtura.inference.compare.Listener`), optional
 
     Returns

@@ -117,6 +117,11 @@ def _found(
         engine=task.engine,
         given=task.given,
     )
+    if journal is not None and ground.engine == "mixed":
+        raise ValueError(
+            "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
+            "taken up again where it was. Use engine='auto'"
+        )
     solver, climber = resolve_solver(task.solver, ground.model)
     search = Search(
         ground.model,

@@ -80,10 +80,11 @@ class GaussianMixture(MixtureEstimator):
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
         object says more: `mixtura.Online(epochs=5)`.
-    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a
-        row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping. "auto" is
+        row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping,
+        "mixed" the same in float32 until steps are small (`mixtura.engines.mixed`). "auto" is
         "compiled" wherever there is a kernel: for all four covariance types.
 
     Attributes

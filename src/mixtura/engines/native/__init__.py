@@ -189,19 +189,23 @@ def gaussian_pass(
     whiten: Array,
     log_norm: Array,
     form: Form,
+    *,
+    single: bool = False,
 ) -> tuple[float, Array, Array, Array]:
     """One E-step over all rows of X: ``(loglik, count, first, second)``.
 
     With y = whiten (x - mean) and r the responsibility times the sample weight:
     ``count = sum r`` (K,), ``first = sum r y`` (K, d), ``second = sum r y y'`` in the
-    shape of the form. Rows of weight zero contribute nothing, whatever they hold.
+    shape of the form. Rows of weight zero contribute nothing, whatever they hold. With
+    ``single`` the work is done in float32, whatever X holds, in twice as many lanes.
     """
     data = _data(X, sample_weight)
     d = X.shape[1]
     model, K, shape = _model(d, log_weights, means, whiten, log_norm, form)
     count, first, second = np.empty(K), np.empty((K, d)), np.empty(shape)
     moments = _Moments(0.0, _address(count), _address(first), _address(second))
-    _run(_library().mixtura_pass, data, model, moments)
+    library = _library()
+    _run(library.mixtura_single if single else library.mixtura_pass, data, model, moments)
     return moments.loglik, count, first, second
 
 

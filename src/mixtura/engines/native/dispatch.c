@@ -116,3 +116,9 @@ EXPORT int mixtura_truncated(const struct mixtura_data *data, const struct mixtu
 {
     return kernels()->truncated(data, model, near, kept, out);
 }
+
+EXPORT int mixtura_single(const struct mixtura_data *data, const struct mixtura_model *model,
+                          struct mixtura_moments *out)
+{
+    return kernels()->single(data, model, out);
+}

@@ -10,6 +10,9 @@
 
 enum { FORM_FULL = 0, FORM_TIED = 1, FORM_DIAG = 2, FORM_SPHERICAL = 3 };
 
+/* A double where `double` itself means float32; see single.c. */
+typedef double mixtura_double;
+
 /* Rows to read. x is n x d, row major, float32 or float64; weight may be NULL. */
 struct mixtura_data {
     const void *x;
@@ -100,6 +103,8 @@ struct mixtura_kernels {
     int (*rows)(const struct mixtura_data *, const struct mixtura_model *,
                 const struct mixtura_rows *);
     int (*em)(const struct mixtura_data *, struct mixtura_em *);
+    int (*single)(const struct mixtura_data *, const struct mixtura_model *,
+                  struct mixtura_moments *);
     int (*neighbours)(const struct mixtura_model *, int64_t, const double *, int64_t, int64_t,
                       const struct mixtura_near *);
     int (*labelled)(const struct mixtura_data *, const struct mixtura_model *,

@@ -12,7 +12,7 @@ static int64_t responsibilities(struct work *w, int64_t k, int64_t nv)
         return 0;
     double *e = w->log_p + k * w->stride;
     vec count = load(w->count + k * VL), zero = splat(0.0);
-    unsigned char mask[SCREEN_BLOCK / VL];
+    uint16_t mask[SCREEN_BLOCK / VL];
     int64_t rows = 0;
     for (int64_t v = 0; v < nv; v++) {
         vec r = load(e + v * VL) * load(w->share + v * VL);
@@ -23,7 +23,7 @@ static int64_t responsibilities(struct work *w, int64_t k, int64_t nv)
         store(w->r + v * VL, r);
         count += r;
         unsigned bits = not_below(r, zero);
-        mask[v] = (unsigned char)bits;
+        mask[v] = (uint16_t)bits;
         rows += __builtin_popcount(bits);
     }
     store(w->count + k * VL, count);
@@ -36,7 +36,7 @@ static int64_t responsibilities(struct work *w, int64_t k, int64_t nv)
                 w->active[t] = (int32_t)i;
                 w->r_active[t++] = w->r[i];
             }
-        for (; t % 24; t++) { /* whole tiles and vectors, with weight 0 */
+        for (; t % ROW_STEP; t++) { /* whole tiles and vectors, with weight 0 */
             w->active[t] = w->active[0];
             w->r_active[t] = 0.0;
         }

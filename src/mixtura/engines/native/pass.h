@@ -61,6 +61,8 @@ static int pass(const struct mixtura_data *data, const struct mixtura_model *mod
     return 0;
 }
 
+#ifndef ROWS_ONLY_DOUBLE
+
 INLINE void put(void *out, int64_t single, int64_t at, double value)
 {
     if (single)
@@ -167,5 +169,7 @@ static int rows(const struct mixtura_data *data, const struct mixtura_model *mod
     free(memory);
     return 0;
 }
+
+#endif
 
 #endif

@@ -42,7 +42,7 @@ static void screen_bounds(struct work *w, int64_t nv)
             vec best = load(w->best + v * VL);
             ivec more = (ivec)(p > best);
             store(w->best + v * VL, pick(more, p, best));
-            w->guess[v] = (w->guess[v] & ~more) | (k & more);
+            w->guess[v] = (w->guess[v] & ~more) | ((lane)k & more);
         }
     }
 }
@@ -102,7 +102,7 @@ static int screen_density(struct work *w, int64_t nv, int *pays)
         }
         for (int64_t v = 0; v < nv; v++) {
             vec bound = load(log_p + v * VL);
-            ivec mine = (ivec)(w->guess[v] == k);
+            ivec mine = (ivec)(w->guess[v] == (lane)k);
             unsigned bits = not_below(bound - load(w->best + v * VL), cut) &
                             ~not_below((vec)(mine & (ivec)splat(1.0)), splat(0.0));
             /* Rows guessed to be here have their density already. */

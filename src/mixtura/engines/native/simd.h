@@ -38,6 +38,7 @@
 
 typedef double vec __attribute__((vector_size(VL * 8)));
 typedef int64_t ivec __attribute__((vector_size(VL * 8)));
+typedef int64_t lane;
 typedef uint64_t uvec __attribute__((vector_size(VL * 8))); /* where bits may overflow */
 typedef double vec_any __attribute__((vector_size(VL * 8), aligned(8), may_alias));
 

@@ -9,6 +9,11 @@
 #define TEXT_(v) #v
 #define TEXT(v) TEXT_(v)
 
+#define SINGLE_(v) mixtura_single_##v
+#define SINGLE(v) SINGLE_(v)
+extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mixtura_model *,
+                                   struct mixtura_moments *);
+
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
-    TEXT(MIXTURA_VARIANT), pass, rows, em, neighbours, labelled, pruned, truncated,
+    TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
 };

@@ -12,6 +12,7 @@
 /* A tile is TILE_ROWS x 2 vectors of accumulators: 24 of 32 registers, or 12 of 16. */
 #define TILE_ROWS (MANY_REGISTERS ? 12 : 6)
 #define WIDE_BLOCK 48   /* rows in a block: a multiple of TILE_ROWS and of VL */
+#define ROW_STEP (VL == 16 ? 48 : 24) /* whole tiles and whole vectors */
 #define SCREEN_BLOCK 384 /* the same, when screening leaves few rows to each component */
 #define ROUND_UP(n, m) (((n) + (m) - 1) / (m) * (m))
 
@@ -127,7 +128,7 @@ static void wide_product(const double *restrict x, const int32_t *restrict rows,
 INLINE void wide_sums_tile(const int J, const int V, const double *restrict y, int64_t m,
                            int64_t ld, int64_t j, int64_t l, double *restrict second)
 {
-    vec a[TILE_ROWS][2];
+    vec a[TILE_ROWS > VL ? TILE_ROWS : VL][2];
     UNROLL
     for (int t = 0; t < J; t++)
         for (int v = 0; v < V; v++)

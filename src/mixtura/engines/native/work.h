@@ -70,6 +70,7 @@ struct work {
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
+    const mixtura_double *origin; /* what rows are read relative to, or NULL */
     int32_t *labels; /* where the likeliest component of each row goes, or NULL */
 };
 
@@ -170,32 +171,38 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
     return memory;
 }
 
-/* Rows start..start+n into the block, as doubles. Rows of zero weight, and the padding
- * to whole vectors, become the first component's mean: finite, and of no weight. */
+/* Rows start..start+n into the block, as doubles, about w->origin if there is one. Rows of
+ * zero weight, and the padding to whole vectors, become the first component's mean: finite,
+ * and of no weight. */
 INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const int single,
-                         int64_t start, int64_t n, int64_t padded)
+                         const int about, int64_t start, int64_t n, int64_t padded)
 {
     int64_t d = w->d, B = w->stride, row = w->wide ? w->ld : 1, col = w->wide ? 1 : B;
-    const double *xd = (const double *)data->x + (single ? 0 : start * d);
+    const mixtura_double *xd = (const mixtura_double *)data->x + (single ? 0 : start * d);
     const float *xs = (const float *)data->x + (single ? start * d : 0);
+    const mixtura_double *origin = w->origin;
     const double *fill = w->model->means;
+#define VALUE(i, j)                                                                        \
+    ((single ? (mixtura_double)xs[(i) * d + (j)] : xd[(i) * d + (j)]) -                    \
+     (about ? origin[j] : 0.0))
     if (w->wide) {
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < d; j++)
-                w->x[i * row + j] = single ? (double)xs[i * d + j] : xd[i * d + j];
+                w->x[i * row + j] = VALUE(i, j);
         for (int64_t i = 0; i < padded; i++)
             for (int64_t j = d; j < row; j++)
                 w->x[i * row + j] = 0.0;
     } else if (d == 2) { /* the compiler turns this stride into shuffles */
         for (int64_t i = 0; i < n; i++) {
-            w->x[i] = single ? (double)xs[2 * i] : xd[2 * i];
-            w->x[B + i] = single ? (double)xs[2 * i + 1] : xd[2 * i + 1];
+            w->x[i] = VALUE(i, 0);
+            w->x[B + i] = VALUE(i, 1);
         }
     } else {
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < d; j++)
-                w->x[i + j * B] = single ? (double)xs[i * d + j] : xd[i * d + j];
+                w->x[i + j * B] = VALUE(i, j);
     }
+#undef VALUE
     for (int64_t i = n; i < padded; i++)
         for (int64_t j = 0; j < d; j++)
             w->x[i * row + j * col] = fill[j];
@@ -212,12 +219,17 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
 static int64_t read_rows(struct work *w, const struct mixtura_data *data, int64_t start,
                          int64_t n)
 {
-    /* 24 rows: whole tiles and whole vectors, for every VL and TILE_ROWS. */
-    int64_t padded = ROUND_UP(n, w->wide ? 24 : VL);
-    if (data->single)
-        read_rows_as(w, data, 1, start, n, padded);
-    else
-        read_rows_as(w, data, 0, start, n, padded);
+    int64_t padded = ROUND_UP(n, w->wide ? ROW_STEP : VL);
+    if (w->origin) {
+        if (data->single)
+            read_rows_as(w, data, 1, 1, start, n, padded);
+        else
+            read_rows_as(w, data, 0, 1, start, n, padded);
+    } else if (data->single) {
+        read_rows_as(w, data, 1, 0, start, n, padded);
+    } else {
+        read_rows_as(w, data, 0, 0, start, n, padded);
+    }
     return padded / VL;
 }
 

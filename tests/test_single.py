@@ -1,0 +1,134 @@
+"""Float32 lanes: how near a pass in float32 is, and fits that use it far from the top only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mixtura import GaussianMixture
+from mixtura.data.rows import Rows
+from mixtura.engines import native
+from mixtura.engines.choose import open_sweep
+from mixtura.families.covariance import structure
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.prior import no_prior
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array
+
+every_structure = pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+# Relative, of what is promised: log-likelihood, counts, and moments in whitened units.
+PROMISED = 1e-5
+
+
+def overlapping(
+    name: str, n: int, d: int, K: int, offset: float = 0.0
+) -> tuple[Mixture, Array, MixtureParams]:
+    rng = np.random.default_rng(0)
+    form = structure(name).form
+    centres = offset + 1.5 * rng.normal(size=(K, d))
+    X = centres[rng.integers(K, size=n)] + rng.normal(size=(n, d))
+    mix = 0.3 * rng.normal(size=(K, d, d)) / np.sqrt(d) + np.eye(d)
+    full = mix @ mix.transpose(0, 2, 1)
+    covariances = {
+        "full": full,
+        "tied": full.mean(axis=0),
+        "diag": np.einsum("kjj->kj", full),
+        "spherical": np.einsum("kjj->k", full) / d,
+    }[name]
+    params = gaussian_params(centres + 0.1, np.ascontiguousarray(covariances), form)
+    model = Mixture(Gaussian(structure(name)), no_prior(form, d))
+    return model, X, MixtureParams(rng.dirichlet(np.full(K, 3.0)), params)
+
+
+def both(X: Array, w: Array | None, params: MixtureParams, form: Any) -> list[Any]:
+    c = params.components
+    given = (X, w, params.log_weights, c.means, c.whiten, c.log_norm, form)
+    return [native.gaussian_pass(*given, single=single) for single in (True, False)]
+
+
+@every_structure
+@pytest.mark.parametrize(("d", "K"), [(1, 3), (2, 5), (7, 40), (16, 6), (17, 3), (40, 12)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_pass_in_float32_is_near(name: str, d: int, K: int, dtype: Any) -> None:
+    _, X, params = overlapping(name, 4500, d, K, offset=1000.0)
+    w = np.random.default_rng(1).integers(0, 3, size=len(X)).astype(np.float64)
+    X[w == 0] = np.nan
+    (ll, count, first, second), want = both(X.astype(dtype), w, params, name)
+    assert ll == pytest.approx(want[0], rel=1e-7)
+    np.testing.assert_allclose(count, want[1], rtol=PROMISED, atol=1e-6)
+    # Sums of deviations may cancel; what they are divided by does not.
+    assert np.all(np.abs(first - want[2]) <= PROMISED * (want[1][:, None] + 1e-3))
+    scale = np.abs(want[3]).max()
+    assert np.all(np.abs(second - want[3]) <= PROMISED * scale)
+
+
+@pytest.mark.parametrize("level", ["2", "3"])
+def test_every_variant_of_this_machine(level: str) -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from test_single import overlapping, both\n"
+        "for name, d in (('full', 5), ('full', 40), ('tied', 40), ('diag', 9)):\n"
+        "    _, X, params = overlapping(name, 700, d, 6)\n"
+        "    got, want = both(X, None, params, name)\n"
+        "    assert abs(got[0] / want[0] - 1) < 1e-6, (name, got[0], want[0])\n"
+        "    assert abs(got[3] - want[3]).max() < 1e-5 * abs(want[3]).max(), name\n"
+    )
+    environment = os.environ | {"MIXTURA_NATIVE_LEVEL": level}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@every_structure
+def test_far_from_the_top_passes_are_in_float32_and_near_it_in_float64(name: str) -> None:
+    model, X, params = overlapping(name, 20_000, 3, 3)
+    mixed, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
+    used, last = [], None
+    for _ in range(40):
+        before = mixed.single_passes  # type: ignore[attr-defined]
+        got, want = mixed(params), exact(params)
+        single = got.loglik != want.loglik
+        assert got.loglik == pytest.approx(want.loglik, rel=1e-7)
+        if last is not None and (want.loglik - last) / len(X) < 1e-6:
+            assert not single
+        used.append(mixed.single_passes - before)  # type: ignore[attr-defined]
+        last, params = want.loglik, model.m_step(want, params)
+    assert sum(used) >= 3
+    assert used[-1] == 0
+    assert mixed.passes == exact.passes
+
+
+@every_structure
+def test_a_fit_ends_where_the_exact_one_does(name: str) -> None:
+    _, X, _ = overlapping(name, 12_000, 3, 2)
+    fits = [
+        GaussianMixture(
+            2, covariance_type=name, engine=engine, random_state=0, tol=1e-10, max_iter=5000
+        ).fit(X)
+        for engine in ("compiled", "mixed")
+    ]
+    assert fits[1].fit_result_.engine == "mixed"
+    assert fits[1].converged_
+    assert fits[1].lower_bound_ == pytest.approx(fits[0].lower_bound_, abs=1e-9)
+
+
+def test_a_table_that_float32_cannot_hold_is_swept_in_float64() -> None:
+    model, X, params = overlapping("full", 20_000, 2, 3)
+    c = params.components
+    # Two narrow clouds far apart: their rows differ from each other by less than float32 can say.
+    means = np.array([[-1e7, 0.0], [1e7, 0.0], [1e7, 5.0]])
+    params = MixtureParams(params.weights, gaussian_params(means, c.covariances, model.family.form))
+    X = means[np.arange(len(X)) % 3] + np.random.default_rng(0).normal(size=X.shape)
+    mixed, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
+    for _ in range(3):
+        got = mixed(params)
+        assert got.loglik == exact(params).loglik
+        params = model.m_step(got, params)
