@@ -33,7 +33,7 @@ from mixtura.records import AnyArray, Summary
 _CHUNK_FLOPS, _EXP_FLOPS = 2.5e7, 44
 _CHUNKS, _MOST_ROWS = 32, 1 << 16
 # At most so many numbers: a few chunks for every thread are in memory where rows pass by.
-_CHUNK_NUMBERS = 1 << 20
+_CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.convergence import ROUNDING
 from mixtura.records import Array
 
 # Length of the differences of gradients, in the chart's units (standard deviations of the
@@ -33,6 +32,9 @@ SHARE, CLOSE = 0.1, 1e-5
 FLATTEST = 1e-3
 # The share of a promised gain that may be left after the step that should bring it.
 LEFT = 1 / 16
+# What is left, relative to the log-likelihood per row, may be the rounding of a gradient over badly
+# conditioned columns.
+NEGLIGIBLE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,11 @@ def in_sight(here: Charted, seen: Curvature) -> bool:
     """
     step, promised = seen.newton(here.centre.gradient)
     mean = here.centre.value / here.centre.summary.weight
-    if promised <= ROUNDING * (1.0 + abs(mean)):
+    nothing = NEGLIGIBLE * (1.0 + abs(mean))
+    if promised <= NEGLIGIBLE * nothing:
         return True
     there = here.at(step)
-    return there is not None and seen.newton(there.gradient)[1] <= LEFT * promised
+    return there is not None and seen.newton(there.gradient)[1] <= max(LEFT * promised, nothing)
 
 
 def _beginning(centre: Point, rng: np.random.RandomState) -> Array:

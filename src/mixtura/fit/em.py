@@ -85,4 +85,4 @@ def _stride(sweep: SweepLike, taken: int) -> int:
     """EM steps until convergence is judged again."""
     if sweep.stride == 1 or taken < _FIRST:
         return sweep.stride
-    return max(sweep.stride, math.isqrt(taken * _JUDGED // sweep.rows.n * sweep.rows.d))
+    return max(sweep.stride, math.isqrt(taken * _JUDGED // (sweep.rows.n * sweep.rows.d)))
