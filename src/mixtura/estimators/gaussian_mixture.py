@@ -60,7 +60,8 @@ class GaussianMixture(MixtureEstimator):
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int, default 1
         Initialisations; the best optimum is kept, failed ones are reported, not fatal.
-    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, default "auto"
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
+            "ward"}, default "auto"
         "auto" races short runs from eight starts and carries the best on (scikit-learn: "kmeans").
         All starts are made in standardised columns, on a sample of at most 20,000 rows.
     weights_init : array-like of shape (n_components,), optional
