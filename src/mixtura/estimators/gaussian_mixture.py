@@ -80,8 +80,8 @@ class GaussianMixture(MixtureEstimator):
         `mixtura.Online(epochs=5)`.
     engine : {"auto", "local", "threads", "compiled"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
-        "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for all four
-        covariance types.
+        "compiled" fused kernels. "auto" is "compiled" wherever there is a kernel: for every
+        covariance type.
 
     Attributes
     ----------
