@@ -37,7 +37,8 @@ def compare(console: Console, name: str, models: list[str], theirs: dict[str, An
         cells = CellTable(Rows(X), models, range(1, len(theirs["bic"]) + 1)).run()
     seconds = time.perf_counter() - began
     n = float(len(X))
-    table = Table(title=f"{name}: our log-likelihood less mclust's; - where mclust has none")
+    title = f"{name}: our log-likelihood less mclust's; - where mclust has none"
+    table = Table(title=title, box=None, padding=(0, 1))
     table.add_column("K", justify="right")
     for model in models:
         table.add_column(model, justify="right")
@@ -48,7 +49,7 @@ def compare(console: Console, name: str, models: list[str], theirs: dict[str, An
         for model, bic in zip(models, row, strict=True):
             cell = cells[model, K]
             more = None if bic is None else (cell.bic(n) - bic) / 2
-            texts.append("-" if more is None else f"{more:.2f}")
+            texts.append("-" if more is None else f"{more + 0.0:.1f}".replace("-0.0", "0.0"))
             if more is not None and more < -BELOW:
                 below.append(f"{model} {K}")
             if more is not None and more > ABOVE:
@@ -70,12 +71,11 @@ def report(
     """What was counted, in sentences."""
     broken = violations(cells)
     console.print(f"below mclust's by more than {BELOW}: {len(below)} {', '.join(below)}")
-    console.print(f"above by more than {ABOVE}: {len(above)}, none held up by a penalty; the")
     narrowest = min(above, key=lambda cell: cell.smallest)
     console.print(
-        f"  narrowest has {narrowest.smallest:.2g} of the table's variance in some direction "
-        f"({narrowest.covariance_type} {narrowest.n_components}, "
-        f"its lightest component {narrowest.rows:.1f} rows)"
+        f"above by more than {ABOVE}: {len(above)}, all without a penalty; their narrowest "
+        f"component has {narrowest.smallest:.2g} of the table's variance in its narrowest "
+        f"direction, their lightest {min(cell.rows for cell in above):.2g} rows"
     )
     console.print(f"larger models below one nested in them: {len(broken)}")
     free = {cell.covariance_type: cell.n_parameters for cell in _at(cells, theirs["best"][1])}

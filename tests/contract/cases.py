@@ -88,8 +88,10 @@ def scipy_log_density(X: Array, params: MixtureParams) -> Array:
 SCIKIT = ("full", "tied", "diag", "spherical")
 SHARING = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
 CASES = [
-    *(gaussian_case(name) for name in (*SCIKIT, *SHARING)),
-    *(gaussian_case(name, penalised=True) for name in (*SCIKIT, *SHARING)),
+    *(gaussian_case(name) for name in SCIKIT),
+    *(gaussian_case(name, penalised=True) for name in SCIKIT),
+    *(gaussian_case(name, K=2, d=3) for name in SHARING),
+    *(gaussian_case(name, K=2, d=3, penalised=True) for name in ("VEI", "VEE", "VVE")),
     *(gaussian_case(name, K=2, d=1) for name in (*SCIKIT, "E", "V")),
     *(gaussian_case(name, K=1, d=4) for name in SCIKIT),
 ]

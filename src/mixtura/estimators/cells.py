@@ -19,7 +19,7 @@ from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.families.covariance import Structure, structure
-from mixtura.families.gaussian import Gaussian
+from mixtura.families.prior import SPURIOUS_SPREAD
 from mixtura.fit.em import em
 from mixtura.fit.search import Outcome, Search
 from mixtura.fit.solvers import resolve_solver
@@ -70,7 +70,11 @@ Key = tuple[str, int]
 
 @dataclass
 class CellTable:
-    """The walks over the table; `cells` holds what was found."""
+    """The walks over the table; `cells` holds what was found.
+
+    No mixture is taken with a component narrower than `least` in some direction, as a share of the
+    table's variance there: with many components such ones are often on a few nearly equal rows.
+    """
 
     rows: Rows
     names: Sequence[str]
@@ -79,6 +83,7 @@ class CellTable:
     n_init: int = 1
     tol: float = 1e-7
     max_iter: int = 2000
+    least: float = SPURIOUS_SPREAD
     told: Callable[[str], None] | None = None
     cells: dict[Key, Cell] = field(default_factory=dict)
     grounds: dict[Key, Ground] = field(default_factory=dict)
@@ -206,8 +211,9 @@ class CellTable:
         if loglik <= self._loglik(shape, K) + HIGHER:
             return
         model = self._ground(shape, K).model
-        assert isinstance(model.family, Gaussian)
-        spread = model.family.spread(params.components, model.prior)
+        smallest = self._smallest(shape, K, params)
+        if smallest < self.least:
+            return
         self.cells[shape.name, K] = Cell(
             shape.name,
             K,
@@ -215,11 +221,19 @@ class CellTable:
             loglik,
             model.n_parameters(params),
             origin,
-            float(spread.min()),
+            smallest,
             float(params.weights.min() * self.rows.weight),
         )
         if self.told is not None:
             self.told(f"{shape.name} {K}: {loglik:.3f} from {origin}")
+
+    def _smallest(self, shape: Structure, K: int, params: MixtureParams) -> float:
+        """The least variance in any direction, measured alike for all forms of storage."""
+        reference = self._ground(shape, K).model.prior.reference
+        means = params.components.means
+        dense = shape.form.dense(params.components.covariances, *means.shape)
+        whiten = np.linalg.inv(np.linalg.cholesky(reference))
+        return float(np.linalg.eigvalsh(whiten @ dense @ whiten.T).min())
 
     def _loglik(self, shape: Structure, K: int) -> float:
         cell = self.cells.get((shape.name, K))

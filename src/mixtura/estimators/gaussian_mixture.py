@@ -63,7 +63,8 @@ class GaussianMixture(MixtureEstimator):
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int, default 1
         Initialisations; the best optimum is kept, failed ones are reported, not fatal.
-    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data"}, default "auto"
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
+            "ward"}, default "auto"
         "auto" races short runs from eight starts and carries the best on (scikit-learn: "kmeans").
         All starts are made in standardised columns, on a sample of at most 20,000 rows.
     weights_init : array-like of shape (n_components,), optional
@@ -85,7 +86,7 @@ class GaussianMixture(MixtureEstimator):
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.mixed`). "auto" is
-        "compiled" wherever there is a kernel: for all four covariance types.
+        "compiled" wherever there is a kernel: for every covariance type.
 
     Attributes
     ----------

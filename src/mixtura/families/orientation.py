@@ -26,10 +26,10 @@ from mixtura.records import Array
 # The search ends where Newton's next step promises less than DONE per row, which is rounding. After
 # FEW turns LITTLE is enough, and after TURNS whatever is left: a generalised M-step still raises
 # the likelihood, and the next one goes on from there. On iris that is two fifths of the time.
-DONE, LITTLE = 1e-15, 1e-6
+DONE, LITTLE = 1e-13, 1e-6
 FEW, TURNS = 4, 25
 # At the end so many more of Newton's steps bring the last digits of the axes.
-POLISH = 8
+POLISH = 16
 # A rotation is cut to LONGEST radians in every plane, and halved at most HALVINGS times.
 LONGEST, HALVINGS = 0.5, 12
 # Newton's curvature is trusted where it is this share of the part that cannot be negative.

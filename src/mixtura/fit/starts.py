@@ -1,4 +1,4 @@
-"""Where climbs begin: scikit-learn's four ways, each as a first split of the rows.
+"""Where climbs begin: scikit-learn's four ways and mclust's, each as a first split of the rows.
 
 Every start is made in standardised coordinates, so that it does not depend on units, and ends as
 responsibilities whose M-step is the starting mixture: no start is a spike on a single row.
@@ -15,6 +15,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.rows import Rows
+from mixtura.fit.hierarchical import hierarchical, ward
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
@@ -55,6 +56,8 @@ STARTS: dict[str, Start] = {
     "k-means++": kmeans_seeds,
     "random": random,
     "random_from_data": random_from_data,
+    "hierarchical": hierarchical,
+    "ward": ward,
 }
 
 
