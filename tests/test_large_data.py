@@ -162,7 +162,9 @@ def test_integers_of_a_memory_map_are_read_as_they_pass(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     settings = {"random_state": 0, "covariance_type": "tied", "tol": 1e-2}
-    assert_same_fit(GaussianMixture(2, **settings).fit(X), GaussianMixture(2, **settings).fit(mapped))
+    assert_same_fit(
+        GaussianMixture(2, **settings).fit(X), GaussianMixture(2, **settings).fit(mapped)
+    )
 
 
 def test_small_tables_are_read_once(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
