@@ -6,12 +6,13 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, memory, solvers, starts, startup, to_optimum
+from benchmarks import em_pass, memory, outofcore, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
     "pass": em_pass.run,
     "starts": starts.run,
     "memory": memory.run,
+    "outofcore": outofcore.run,
     "startup": startup.run,
     "solvers": solvers.run,
     "optimum": to_optimum.run,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from contract.cases import gaussian_case
 from joblib import Parallel, delayed
+from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mixtura import GaussianMixture
@@ -139,6 +140,9 @@ def _answer(queue: Any) -> None:
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_child_fits_as_its_parent_did() -> None:
     mine = parameters(fitted())
+    with threadpool_limits(2):
+        # OpenMP's own threads are awake in the parent, and the child has none of them.
+        KMeans(2, n_init=1, random_state=0).fit(table())
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=_answer, args=(queue,))
