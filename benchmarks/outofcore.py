@@ -118,6 +118,6 @@ def run(console: Console) -> None:
             )
     console.print(table)
     console.print(
-        f"promised: below {LIMIT} MB. The private peak leaves out file pages, which the system "
-        "drops when memory is short (a mapped .npy file is nothing else)."
+        f"promised: below {LIMIT} MB, all libraries and their file pages included; a pass takes as "
+        "long as the slower of reading and the kernels, which work at the same time"
     )
