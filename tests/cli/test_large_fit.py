@@ -103,5 +103,5 @@ def test_the_pace() -> None:
     pace.gained(1e-3)
     assert pace.steps_left == pytest.approx(np.log(1e-3 / 1e-6) / np.log(2))
     assert pace.text() == "125 rows/s, 50% of the pass, about 1:24 left"
-    pace.gained(2e-3)
+    pace.gained(4e-3)
     assert pace.text() == "125 rows/s, 50% of the pass, 0:04 left of it"
