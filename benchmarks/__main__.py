@@ -6,13 +6,14 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, limits, mclust, memory, solvers, starts, startup, to_optimum
+from benchmarks import em_pass, limits, mclust, memory, outofcore, solvers, starts, startup, to_optimum
 
 BENCHMARKS = {
     "limits": limits.run,
     "pass": em_pass.run,
     "starts": starts.run,
     "memory": memory.run,
+    "outofcore": outofcore.run,
     "startup": startup.run,
     "solvers": solvers.run,
     "optimum": to_optimum.run,

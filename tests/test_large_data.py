@@ -1,4 +1,4 @@
-"""Tables read in pieces: the same chunks, hence the same fit to the last bit, and clear refusals."""
+"""Tables read in pieces: the same chunks, hence the same fit to the last bit; refusals."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_fits_that_cannot_be_made(files: Path, tmp_path: Path) -> None:
         assert not hasattr(mixture, "n_features_in_")
     with pytest.raises(ValueError, match="columns cannot be given for a callable"):
         mixtura.stream(lambda: iter([X5]), columns=["a"])
-    with pytest.raises(ValueError, match="give a path, a np.memmap, or a callable"):
+    with pytest.raises(ValueError, match=r"give a path, a np\.memmap, or a callable"):
         mixtura.stream(X5)
     with pytest.raises(ValueError, match="one chunk of rows"):
         GaussianMixture(2).partial_fit(path)
@@ -241,7 +241,7 @@ def test_a_gap_deep_in_a_file_is_named_by_its_row(tmp_path: Path) -> None:
 def test_text_deep_in_a_csv_is_refused(tmp_path: Path) -> None:
     lines = ["a,b", *(f"{i},{i % 7}" for i in range(20_000)), "1,oops"]
     (tmp_path / "x.csv").write_text("\n".join(lines))
-    with pytest.raises(ValueError, match="cannot be read .*oops"):
+    with pytest.raises(ValueError, match=r"cannot be read .*oops"):
         mixtura.stream(tmp_path / "x.csv")
 
 

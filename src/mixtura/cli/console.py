@@ -235,15 +235,21 @@ class Working:
             self._bar.stop()
 
     def paced(self, rows: int, tol: float) -> Callable[[int], None]:
-        """What is to be told of the rows of a long table as they are read."""
-        self.pace = Pace(rows, tol)
-        return self.pace.read
+        """What is to be told of the rows of a long table as they are read; the bar is a pass."""
+        self.pace = pace = Pace(rows, tol)
+
+        def read(done: int) -> None:
+            pace.read(done)
+            self._bar.update(self._task, total=rows, completed=done)
+
+        return read
 
     def started(self, index: int) -> None:
         """A start begins."""
         self.index = index
         self.doing = "short runs from many starts"
-        self._bar.update(self._task, completed=index)
+        if self.pace is None:
+            self._bar.update(self._task, completed=index)
 
     def stepped(self, iterations: int, gain: float) -> None:
         """One more EM step was taken."""

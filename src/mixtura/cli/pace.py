@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from time import monotonic
 
-# A speed is that of so many seconds.
-WINDOW = 3.0
+# A speed is that of so many seconds, a trend that of so many steps.
+WINDOW, TREND = 3.0, 12
 
 
 class Pace:
@@ -34,7 +34,7 @@ class Pace:
 
     def gained(self, gain: float) -> None:
         """A step of a climb has gained so much per row."""
-        self.gains = [*self.gains[-1:], gain]
+        self.gains = [*self.gains[1 - TREND :], gain]
 
     @property
     def speed(self) -> float:
@@ -44,11 +44,11 @@ class Pace:
 
     @property
     def steps_left(self) -> float:
-        """Steps to the tolerance if the last two gains' ratio goes on; infinite if unknown."""
-        if len(self.gains) < 2 or not 0 < self.gains[1] < self.gains[0] < math.inf:
+        """Steps to the tolerance if the gains go on shrinking as of late; infinite if unknown."""
+        if len(self.gains) < 2 or not 0 < self.gains[-1] < self.gains[0] < math.inf:
             return math.inf
-        ratio = self.gains[1] / self.gains[0]
-        left = self.gains[1] * ratio / (1 - ratio)
+        ratio = (self.gains[-1] / self.gains[0]) ** (1 / (len(self.gains) - 1))
+        left = self.gains[-1] * ratio / (1 - ratio)
         return max(0.0, math.log(left / self.tol) / -math.log(ratio)) if self.tol > 0 else math.inf
 
     def text(self) -> str:

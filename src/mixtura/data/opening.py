@@ -122,9 +122,9 @@ def _mapped(path: Any) -> AnyArray:
 
 
 def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
-    from mixtura.data.parts import array_pieces
+    from mixtura.data.parts import array_pieces, file_pieces
 
-    name = name if path else "X"
+    file, name = name, name if path else "X"
     if X.ndim != 2 or X.dtype.kind not in "iufb":
         raise ValueError(
             f"{name}: this is an array of shape {X.shape} and type {X.dtype}: give rows of numbers"
@@ -134,6 +134,9 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
         w = np.asarray(sample_weight, dtype=np.float64)
         if w.shape != (len(X),):
             raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")
+    if path and isinstance(X, np.memmap) and X.flags.c_contiguous:
+        mapped = X
+        return Reader(lambda: file_pieces(file, mapped, w), name)
     return Reader(lambda: array_pieces(X, w), name)
 
 

@@ -125,6 +125,21 @@ def array_pieces(X: AnyArray, sample_weight: Array | None) -> Iterator[Piece]:
         yield as_floats(X[where]), None if sample_weight is None else sample_weight[where]
 
 
+def file_pieces(
+    path: str | Path, mapped: np.memmap[Any, Any], sample_weight: Array | None
+) -> Iterator[Piece]:
+    """The rows of an .npy file, read and not mapped: nothing of it stays with this process."""
+    columns = mapped.shape[1]
+    rows = piece_rows(columns)
+    with open(path, "rb", buffering=0) as file:
+        file.seek(mapped.offset)
+        for start in range(0, len(mapped), rows):
+            count = min(rows, len(mapped) - start) * columns
+            X = np.fromfile(file, mapped.dtype, count).reshape(-1, columns)
+            where = slice(start, start + len(X))
+            yield as_floats(X), None if sample_weight is None else sample_weight[where]
+
+
 def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
     """What a callable's iterator yields: tables, or pairs of a table and its weights."""
     for chunk in factory():

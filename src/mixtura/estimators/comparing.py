@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mixtura.data import door
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
+from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.families.covariance import STRUCTURES, structure
@@ -190,7 +191,8 @@ def _from_one_start(
     solvers: list[tuple[str, str | Solver]],
 ) -> list[Run]:
     try:
-        params = ground.maker.make(init_params, 0, rng)
+        with single_openmp():
+            params = ground.maker.make(init_params, 0, rng)
     except FAILURES as error:
         return [Run(start, name, reason=f"the start itself: {error}") for name, _ in solvers]
     return course.race(start, params, solvers)
