@@ -147,9 +147,11 @@ def measure() -> tuple[Machine, str]:
         exps["our own"] = ours
     machine = Machine(threads, max(products.values()), max(exps.values()), read_rate(threads))
     said = ", ".join(f"{rate / 1e9:.0f} {core or 'by default'}" for core, rate in products.items())
+    if ours is None:
+        said += " (own exponentials not timed: needs hatchling and a C compiler)"
     exp_said = ", ".join(f"{rate / 1e9:.2f} {whose}" for whose, rate in exps.items())
     return machine, (
         f"{threads} threads, kernels {native.variant()}: matrix products {said} Gflop/s; "
-        f"exponentials {exp_said} G/s{'' if ours else ' (timing our own alone needs hatchling and a C compiler)'}; "
+        f"exponentials {exp_said} G/s; "
         f"reading {machine.bandwidth / 1e9:.0f} GB/s"
     )

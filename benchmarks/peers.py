@@ -125,7 +125,8 @@ def opencv(X: Array, start: dict[str, Any], steps: int) -> tuple[float, End]:
     model = cv2.ml.EM_create()
     model.setClustersNumber(len(start["weights_init"]))
     model.setCovarianceMatrixType(cv2.ml.EM_COV_MAT_GENERIC)
-    model.setTermCriteria((cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, steps, 1e-300))
+    # It leaves out the last M-step of as many as it is asked for.
+    model.setTermCriteria((cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, steps + 1, 1e-300))
     covariances = cv2.Mat(np.linalg.inv(start["precisions_init"]))
     weights = start["weights_init"][None]
     seconds, _ = timed(lambda: model.trainE(X, start["means_init"], covariances, weights))
