@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 import mixtura
-from benchmarks.floor import WORKLOADS, Workload
-from benchmarks.limits import clouds
+from benchmarks.floor import WORKLOADS
+from benchmarks.limits import clouds, step_seconds, sweep_seconds
 from benchmarks.peers_outside import armadillo, armadillo_missing, mclust, mclust_missing
 from mixtura.engines.threads import workers
 from mixtura.records import Array
@@ -36,6 +36,8 @@ AGREE = 1e-9
 MOST_BYTES = 4e9
 # Steps of the short fit; seconds of it above which it is made once, and above which alone.
 FEW, ONCE, ALONE = 2, 0.3, 5.0
+# Seconds that the steps of the long fit should take.
+LONG = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,16 +180,12 @@ def score(X: Array, end: End) -> float:
     return float(known.fit_result_.trace[0]) / len(X)
 
 
-def more_steps(work: Workload) -> int:
-    """Steps by which the long fit is longer, so that slow peers take seconds and not minutes."""
-    return int(np.clip(2e8 / (work.n * work.K * (work.d**2 + 20)), 2, 200))
-
-
-def both(fit: Fit, X: Array, start: dict[str, Any], more: int) -> tuple[float, float, int, End]:
+def both(fit: Fit, X: Array, start: dict[str, Any]) -> tuple[float, float, int, End]:
     """(seconds of a step, of the longest fit, its steps, where it ended)."""
     short, end = fit(X, start, FEW)
     if short > ALONE:
         return short / FEW, short, FEW, end
+    more = int(np.clip(LONG * FEW / short, 2, 200))
     repeats = 1 if short > ONCE else 3
     short = min([short, *(fit(X, start, FEW)[0] for _ in range(repeats - 1))])
     longs = [fit(X, start, FEW + more) for _ in range(repeats)]
@@ -210,17 +208,16 @@ def run(console: Console, only: tuple[str, ...] = ()) -> None:
         if only and work.name not in only:
             continue
         X, start = clouds(work)
-        more = more_steps(work)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            step, _, _, _ = both(ours, X, start, more)
+            step = step_seconds(work, X, start, sweep_seconds(work, X, start))
             for peer, why in there:
                 if why:
                     continue
                 if peer.dense and 8.0 * work.n * work.K * work.d > MOST_BYTES:
                     table.add_row(work.name, peer.name, "needs too much memory")
                     continue
-                their_step, their_fit, steps, their_end = both(peer.fit, X, start, more)
+                their_step, their_fit, steps, their_end = both(peer.fit, X, start)
                 fit, end = ours(X, start, steps)
                 gap = abs(score(X, their_end) - score(X, end))
                 if their_step < step:
