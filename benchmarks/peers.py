@@ -187,7 +187,8 @@ def both(fit: Fit, X: Array, start: dict[str, Any]) -> tuple[float, float, int, 
         return short / FEW, short, FEW, end
     more = int(np.clip(LONG * FEW / short, 2, 200))
     repeats = 1 if short > ONCE else 3
-    short = min([short, *(fit(X, start, FEW)[0] for _ in range(repeats - 1))])
+    # The first fit of all warms up: it is not counted.
+    short = min(fit(X, start, FEW)[0] for _ in range(repeats + 1))
     longs = [fit(X, start, FEW + more) for _ in range(repeats)]
     long = min(seconds for seconds, _ in longs)
     return (long - short) / more, long, FEW + more, longs[-1][1]
