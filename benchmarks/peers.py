@@ -149,7 +149,7 @@ def module(name: str, package: str, part: str = "") -> Callable[[], str]:
 
 
 def no_mlpack() -> str:
-    return "its programs and its Python module take no starting parameters, so no common start"
+    return "its programs and its Python module start only from a model of their own making"
 
 
 PEERS = (
