@@ -96,9 +96,11 @@ def numpy_exp_rate(threads: int) -> float:
 
 
 def our_exp_rate(threads: int) -> float | None:
-    """The same by the kernels' own exp; None where no C compiler is found to time it alone."""
-    from hatch_build import FLAGS, LEVELS, NATIVE, find_compiler, run
-
+    """The same by the kernels' own exp; None where nothing can compile it alone."""
+    try:
+        from hatch_build import FLAGS, LEVELS, NATIVE, find_compiler, run
+    except ImportError:  # the build's own needs, which a user's environment may lack
+        return None
     compiler = find_compiler()
     if compiler is None:
         return None
@@ -145,9 +147,11 @@ def measure() -> tuple[Machine, str]:
         exps["our own"] = ours
     machine = Machine(threads, max(products.values()), max(exps.values()), read_rate(threads))
     said = ", ".join(f"{rate / 1e9:.0f} {core or 'by default'}" for core, rate in products.items())
+    if ours is None:
+        said += " (own exponentials not timed: needs hatchling and a C compiler)"
     exp_said = ", ".join(f"{rate / 1e9:.2f} {whose}" for whose, rate in exps.items())
     return machine, (
         f"{threads} threads, kernels {native.variant()}: matrix products {said} Gflop/s; "
-        f"exponentials {exp_said} G/s{'' if ours else ' (no compiler to time our own alone)'}; "
+        f"exponentials {exp_said} G/s; "
         f"reading {machine.bandwidth / 1e9:.0f} GB/s"
     )

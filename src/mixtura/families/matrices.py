@@ -12,6 +12,8 @@ from mixtura.families.forms import Form, Name
 from mixtura.records import Array
 from mixtura.supports import Covariance
 
+_FEW_COLUMNS = 16
+
 
 class Full(Form):
     """One matrix per component, (K, d, d)."""
@@ -28,6 +30,8 @@ class Full(Form):
         return root, self.invert_root(root)
 
     def invert_root(self, root: Array) -> Array:
+        if root.shape[1] <= _FEW_COLUMNS:
+            return _inverses_lower(root)
         return np.stack([_inverse_lower(r) for r in root])
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
@@ -204,6 +208,20 @@ def _slope(root: Array, rows: Array, second: Array) -> Array:
     pulled = np.swapaxes(inverse, 1, 2) @ (second - rows[:, None, None] * np.eye(d))
     pulled[:, diagonal, diagonal] *= root[:, diagonal, diagonal]
     return np.asarray(pulled[(slice(None), *np.tril_indices(d))])
+
+
+def _inverses_lower(root: Array) -> Array:
+    """Of (K, d, d) at once, row by row: for few columns a call per component costs more."""
+    pivots = np.diagonal(root, axis1=1, axis2=2)
+    if not pivots.all():
+        raise IllDefined(int(np.argmin(np.abs(pivots).min(axis=1))))
+    inverse = np.zeros(root.shape)
+    for j in range(root.shape[1]):
+        if j:
+            inverse[:, j, :j] = -(root[:, j, None, :j] @ inverse[:, :j, :j])[:, 0]
+        inverse[:, j, j] = 1.0
+        inverse[:, j, : j + 1] /= pivots[:, j, None]
+    return inverse
 
 
 def _inverse_lower(root: Array) -> Array:

@@ -24,7 +24,7 @@ from mixtura.records import Summary
 # _JUDGED / (numbers in the table) of them. Blocks that grow as the root of the steps taken keep
 # the judgements and the steps taken in vain in proportion. The first steps are judged as asked:
 # most climbs end there.
-_FIRST, _JUDGED = 32, 1 << 15
+_FIRST, _JUDGED = 24, 1 << 15
 
 
 def em(

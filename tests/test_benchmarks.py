@@ -1,0 +1,96 @@
+"""The benchmarks: their arithmetic, and that they can be imported. Nothing is timed."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem[0] != "_"),
+)
+def test_a_benchmark_can_be_imported(name: str) -> None:
+    assert import_module(f"benchmarks.{name}").__doc__
+
+
+def test_the_floor_by_hand() -> None:
+    from benchmarks.floor import Machine, Workload, floor
+
+    machine = Machine(threads=2, flops=1e9, exps=1e8, bandwidth=1e9)
+    full = Workload(1000, 3, 4)
+    # 4000 times: a triangle with the vector, 12 flops, and the scatter and sums, 24.
+    assert full.flops == 4000 * 36
+    assert floor(full, machine) == pytest.approx(144e-6 + 40e-6)
+    diagonal = Workload(1000, 3, 4, "diag")
+    assert diagonal.flops == 4000 * 24
+    assert floor(diagonal, machine) == pytest.approx(96e-6 + 40e-6)
+    # Where memory is slower than arithmetic, reading 24,000 bytes counts instead.
+    slow = Machine(threads=2, flops=1e9, exps=1e8, bandwidth=1e8)
+    assert floor(full, slow) == pytest.approx(240e-6 + 40e-6)
+
+
+def test_promises_are_those_of_the_issue() -> None:
+    from benchmarks.floor import WORKLOADS
+
+    assert [work.promised for work in WORKLOADS] == [2.5 if w.d >= 8 else 5.0 for w in WORKLOADS]
+    assert {work.d for work in WORKLOADS if work.promised == 5.0} == {2}
+    assert len({work.name for work in WORKLOADS}) == len(WORKLOADS) == 10
+
+
+def test_no_component_can_be_skipped_in_the_clouds() -> None:
+    from benchmarks.floor import Workload
+    from benchmarks.limits import clouds
+
+    for d in (2, 32):
+        X, start = clouds(Workload(500, d, 6))
+        means = start["means_init"]
+        q = ((X[:, None] - means) ** 2).sum(axis=2)
+        # exp(-50) of the best is where kernels begin to leave out; see native/screen.h.
+        assert np.max(q - q.min(axis=1, keepdims=True)) / 2 < 50
+
+
+def test_the_guard_knows_which_way_is_worse() -> None:
+    from benchmarks.floor import WORKLOADS
+    from benchmarks.guard import FLOOR, PEER, STEPS, Ratio, stored
+
+    over = Ratio(FLOOR, "10000,2,5", expected=2.0, slack=1.5)
+    assert over.holds(2.9)
+    assert not over.holds(3.1)
+    ahead = Ratio(PEER, "10000,2,5", expected=30.0, slack=1.5)
+    assert ahead.holds(21.0)
+    assert not ahead.holds(19.0)
+    names = {work.name for work in WORKLOADS}
+    for ratio in stored():
+        assert ratio.kind in (FLOOR, PEER)
+        assert ratio.workload in (names if ratio.kind == FLOOR else STEPS)
+        assert ratio.slack > 1
+
+
+def test_chunks_cover_the_rows_evenly() -> None:
+    from benchmarks.floor import WORKLOADS
+    from mixtura.engines.compiled import chunks
+
+    for work in WORKLOADS:
+        cuts = chunks(work.n, work.d, work.K, work.form)
+        assert [cut.start for cut in cuts[1:]] == [cut.stop for cut in cuts[:-1]]
+        assert (cuts[0].start, cuts[-1].stop) == (0, work.n)
+        sizes = [cut.stop - cut.start for cut in cuts]
+        assert len(set(sizes[:-1])) <= 1
+        assert sizes[-1] <= sizes[0]
+
+
+def test_nothing_heavy_is_imported_with_the_benchmarks() -> None:
+    import_module("benchmarks.__main__")
+    assert "tgmm" not in sys.modules
