@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from mixtura.data.door import column_names
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
+from mixtura.engines.sampling import draw
 from mixtura.estimators.document import to_document
 from mixtura.families.covariance import structure
 from mixtura.fit.result import Fit
@@ -151,7 +152,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             )
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return model.sample(int(n_samples), params, rng)
+        return draw(model, int(n_samples), params, rng)
 
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it, covariances dense."""
