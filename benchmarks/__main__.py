@@ -6,7 +6,17 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import em_pass, memory, solvers, starts, startup, to_optimum
+from benchmarks import (
+    answers,
+    components,
+    em_pass,
+    memory,
+    precision,
+    solvers,
+    starts,
+    startup,
+    to_optimum,
+)
 
 BENCHMARKS = {
     "pass": em_pass.run,
@@ -15,6 +25,9 @@ BENCHMARKS = {
     "startup": startup.run,
     "solvers": solvers.run,
     "optimum": to_optimum.run,
+    "components": components.run,
+    "precision": precision.run,
+    "answers": answers.run,
 }
 
 
