@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +44,7 @@ def _passes() -> Table:
         dense = open_sweep("dense", model, Rows(X))
         pruned = open_sweep("compiled", model, Rows(X))
         pruned(params)
-        plain, ours = in_turn(lambda: dense(params), lambda: pruned(params), rounds=4)
+        plain, ours = in_turn(partial(dense, params), partial(pruned, params), rounds=4)
         gap = abs(pruned(params).loglik - dense(params).loglik) / n
         table.add_row(
             f"{n:,}",
