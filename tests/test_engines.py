@@ -14,6 +14,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import threads
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep
+from mixtura.engines.sampling import draw
 from mixtura.models.mixture import normalise
 from mixtura.supports import Covariance
 
@@ -197,3 +198,25 @@ def test_weights_that_sum_to_one_in_float32_only_can_be_sampled() -> None:
     X, labels = mixture.sample(100, random_state=0)
     assert X.shape == (100, 2)
     assert set(labels) <= {0, 1, 2}
+
+
+@every_structure
+def test_many_draws_do_not_depend_on_threads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = gaussian_case(name)
+    drawn = []
+    for count in (1, 3):
+        monkeypatch.setattr(threads, "workers", lambda count=count: count)
+        drawn.append(draw(case.model, 40_000, case.params, np.random.RandomState(0)))
+    for a, b in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(a, b)
+    X, labels = drawn[0]
+    # Six standard errors of a mean and of a share: a false alarm once in 10^7 at most.
+    shares = np.bincount(labels, minlength=3) / len(X)
+    allowed = 6 * np.sqrt(case.params.weights / len(X))
+    assert np.all(np.abs(shares - case.params.weights) < allowed)
+    for k in range(3):
+        own = X[labels == k]
+        error = np.abs(own.mean(axis=0) - case.params.components.means[k])
+        assert np.all(error < 6 * own.std(axis=0) / np.sqrt(len(own)))
+    # Chunks have streams of their own: no row comes twice.
+    assert len(np.unique(X[:, 0])) == len(X)

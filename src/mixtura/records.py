@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
+RandomNumbers = np.random.RandomState | np.random.Generator
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
+from mixtura.engines.sampling import draw
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
@@ -154,7 +155,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             )
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return model.sample(int(n_samples), params, rng)
+        return draw(model, int(n_samples), params, rng)
 
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it, covariances dense."""

@@ -6,9 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from mixtura.records import AnyArray, Array, Params, Statistics
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 
 
 class Family(ABC):
@@ -83,5 +81,5 @@ class Family(ABC):
         """Statistics taken at the parameters `before` as if taken at `after` (re-centred)."""
 
     @abstractmethod
-    def sample(self, labels: AnyArray, params: Any, rng: np.random.RandomState) -> Array:
+    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
         """One row drawn from each labelled component, shape (len(labels), d)."""

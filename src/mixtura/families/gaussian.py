@@ -20,7 +20,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params_from_root,
 )
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
@@ -152,13 +152,17 @@ class Gaussian(Family):
         K, d = params.means.shape
         return Real().size((K, d)) + self.structure.n_parameters(K, d)
 
-    def sample(self, labels: AnyArray, params: GaussianParams, rng: np.random.RandomState) -> Array:
+    def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:
         noise = rng.standard_normal((len(labels), params.means.shape[1]))
-        out = params.means[labels]
-        for k in np.unique(labels):
-            rows = labels == k
+        out = np.empty_like(noise)
+        # Noise has no order, so each component may take the next of it.
+        order = np.argsort(labels, kind="stable")
+        ends = np.cumsum(np.bincount(labels, minlength=len(params.means)))
+        for k, (start, stop) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
             root = params.root if self.form.shared else params.root[k]
-            out[rows] += noise[rows] @ root.T if self.form.correlates else noise[rows] * root
+            own = noise[start:stop]
+            shape = own @ root.T if self.form.correlates else own * root
+            out[order[start:stop]] = shape + params.means[k]
         return out
 
     def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:

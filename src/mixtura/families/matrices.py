@@ -26,13 +26,11 @@ class Full(Form):
         return (K, d, d)
 
     def factorise(self, cov: Array) -> tuple[Array, Array]:
-        root = np.stack([_cholesky(c, k) for k, c in enumerate(cov)])
+        root = _cholesky_of_all(cov)
         return root, self.invert_root(root)
 
     def invert_root(self, root: Array) -> Array:
-        if root.shape[1] <= _FEW_COLUMNS:
-            return _inverses_lower(root)
-        return np.stack([_inverse_lower(r) for r in root])
+        return _inverses(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
         return np.asarray(np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1))
@@ -204,13 +202,31 @@ def _information(d: int) -> Array:
 
 def _slope(root: Array, rows: Array, second: Array) -> Array:
     d, diagonal = root.shape[-1], np.arange(root.shape[-1])
-    inverse = np.stack([_inverse_lower(r) for r in root])
+    inverse = _inverses(root)
     pulled = np.swapaxes(inverse, 1, 2) @ (second - rows[:, None, None] * np.eye(d))
     pulled[:, diagonal, diagonal] *= root[:, diagonal, diagonal]
     return np.asarray(pulled[(slice(None), *np.tril_indices(d))])
 
 
-def _inverses_lower(root: Array) -> Array:
+def _inverse_lower(root: Array) -> Array:
+    inverse, info = lapack.dtrtri(root, lower=1)
+    if info != 0:
+        raise IllDefined(0)
+    return np.asarray(np.tril(inverse))
+
+
+def _inverses(roots: Array) -> Array:
+    if roots.shape[1] <= _FEW_COLUMNS:
+        return _inverses_by_row(roots)
+    inverses = np.empty(roots.shape)
+    for k, root in enumerate(roots):
+        inverses[k], info = lapack.dtrtri(root, lower=1)
+        if info != 0:
+            raise IllDefined(k)
+    return np.asarray(np.tril(inverses))
+
+
+def _inverses_by_row(root: Array) -> Array:
     """Of (K, d, d) at once, row by row: for few columns a call per component costs more."""
     pivots = np.diagonal(root, axis1=1, axis2=2)
     if not pivots.all():
@@ -224,11 +240,15 @@ def _inverses_lower(root: Array) -> Array:
     return inverse
 
 
-def _inverse_lower(root: Array) -> Array:
-    inverse, info = lapack.dtrtri(root, lower=1)
-    if info != 0:
-        raise IllDefined(0)
-    return np.asarray(np.tril(inverse))
+def _cholesky_of_all(covariances: Array) -> Array:
+    try:
+        roots = np.linalg.cholesky(covariances)
+    except np.linalg.LinAlgError:
+        roots = np.array(np.nan)
+    if not np.all(np.isfinite(roots)):
+        # One by one, to say which.
+        roots = np.stack([_cholesky(c, k) for k, c in enumerate(covariances)])
+    return np.asarray(roots)
 
 
 def _cholesky(cov: Array, component: int) -> Array:

@@ -147,11 +147,12 @@ def finish(
     ran: str,
     stopped: str | None = None,
     stationary: bool = True,
+    brief: bool = False,
 ) -> Climb:
     """The climb that ended at `params`.
 
     reason says why it converged, None that it did not; then `stopped` says why it ended, if not
-    for the limit of steps.
+    for the limit of steps. `brief` spares the gradient's norm, which takes an M-step.
     """
     return Climb(
         params=params,
@@ -161,7 +162,7 @@ def finish(
         objective=objective_at(model, summary, params),
         converged=reason is not None,
         reason=reason or stopped or f"stopped: max_iter={max_iter} steps were taken",
-        gradient_norm=math.sqrt(directional(model, summary, params)),
+        gradient_norm=math.inf if brief else math.sqrt(directional(model, summary, params)),
         gap=gap,
         ran=ran,
         stationary=stationary,

@@ -37,11 +37,13 @@ def em(
     history: Iterable[float] = (),
     on_step: OnStep | None = None,
     summary: Summary | None = None,
+    brief: bool = False,
 ) -> Climb:
     """Climb from `params` by at most `max_iter` EM steps; see `climb.Solver`.
 
     Stops when the estimated gain still to come, per row, is at most `tol` and the gradient agrees
     (see `directional`). Raises LikelihoodFell if a step lowers the objective by more than rounding.
+    `brief` spares the gradient at the end: its norm is then infinite.
     """
     summary = summary or sweep(params)
     objective = objective_at(model, summary, params)
@@ -78,6 +80,7 @@ def em(
         max_iter=max_iter,
         gap=gap,
         ran="em",
+        brief=brief,
     )
 
 

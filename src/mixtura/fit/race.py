@@ -96,7 +96,7 @@ class Race:
         """At most `steps` EM steps on the sample."""
         sweep = self.open_sweep(self.maker.model, self.maker.rows)
         try:
-            return em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps)
+            return em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps, brief=True)
         finally:
             self.passes += sweep.passes
 

@@ -12,7 +12,7 @@ from mixtura.families.base import Family
 from mixtura.models.base import Model, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import AnyArray, Array, RandomNumbers, Summary
 
 # Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 _START_ROWS = 2048
@@ -142,9 +142,7 @@ class Mixture(Model):
         """Free parameters: K - 1 weights and the family's."""
         return len(params.weights) - 1 + self.family.n_parameters(params.components)
 
-    def sample(
-        self, n: int, params: MixtureParams, rng: np.random.RandomState
-    ) -> tuple[Array, AnyArray]:
+    def sample(self, n: int, params: MixtureParams, rng: RandomNumbers) -> tuple[Array, AnyArray]:
         """n independent rows and their labels, in random order."""
         # Weights of a float32 fit sum to one in float32 only, which multinomial refuses.
         weights = np.asarray(params.weights, dtype=np.float64)
