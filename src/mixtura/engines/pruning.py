@@ -34,11 +34,13 @@ _MOST_COLUMNS = 16
 _LIST_ROOM = 1 << 22
 # Standard deviations, about, that a row is expected to lie within: the others look everywhere.
 _CAP = 3.0
-# What handling a row costs beside its densities, in multiply-adds; measured.
+# What handling a row costs beside its densities, and a density beside itself, in multiply-adds;
+# measured.
 _ROW_COST = 600.0
+_LOOK_COST = 12.0
 # The expected share of the plain pass's cost above which pruning is not tried, and the share of
 # its densities above which it is given up for some passes.
-_WORTH_TRYING = 0.8
+_WORTH_TRYING = 0.75
 _WORTH_KEEPING = 0.8
 # A component with a smaller share of the rows that its weight promises makes the bound loose.
 _STARVED = 1e-3
@@ -52,7 +54,7 @@ _LEAST_CHUNKS = 8
 def chunk_size(rows: int, K: int) -> int:
     """Rows in a chunk of a pruned pass."""
     size = int(np.clip(_ROWS_PER_COMPONENT * K, *_CHUNK_ROWS))
-    return min(size, max(_CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
+    return min(size, max(size // 4, _CHUNK_ROWS[0] // 2, -(-rows // _LEAST_CHUNKS)))
 
 
 def has_kernel(form: str, d: int) -> bool:
@@ -90,7 +92,7 @@ def expected_share(near: Neighbours, params: MixtureParams) -> float:
     K, d = params.components.means.shape
     density = 0.5 * d * (d + 3) + 16
     looked_at = params.weights @ (near.usual + 1.0)
-    return float((looked_at + _ROW_COST / density) / K)
+    return float((looked_at * (1.0 + _LOOK_COST / density) + _ROW_COST / density) / K)
 
 
 class Pruning:
