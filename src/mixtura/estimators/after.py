@@ -321,7 +321,9 @@ class AfterFit(ABC):
         else:
             root = np.stack([form.restrict(root) for root in mixture.roots])
         weights = mixture.weights / mixture.weights.sum()
-        params = MixtureParams(weights, gaussian_params_from_root(mixture.means, root, form))
+        # Engines read rows of numbers without gaps.
+        means, root = np.ascontiguousarray(mixture.means), np.ascontiguousarray(root)
+        params = MixtureParams(weights, gaussian_params_from_root(means, root, form))
         names = getattr(self, "feature_names_in_", None)
         return self._from_params(
             params,

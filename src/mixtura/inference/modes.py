@@ -10,7 +10,7 @@ the density (Carreira-Perpinan 2000, Mode-finding for mixtures of Gaussian distr
 for the first statement and for two components, whose peaks all lie on one curve). Climbs begin at
 every mean, at the peaks along the curves between near neighbours, amid three near neighbours, and
 at random points x(a). They go by Newton's method with the absolute values of the curvature, which
-leads uphill everywhere, and by mean shift where such a step does not rise. Every end must have a
+leads uphill everywhere, or by mean shift where that leads higher. Every end must have a
 negative definite Hessian; what ended elsewhere is pushed off and goes on. No finite number of
 starts is a proof that no peak was missed; on a line the starts come from a fine grid besides.
 """
@@ -115,8 +115,10 @@ class Landscape:
             size = np.linalg.norm(lengths, axis=1)
             lengths *= np.minimum(1.0, REACH / np.maximum(size, REACH))[:, None]
             new = x + np.einsum("nde,ne->nd", directions, lengths)
-            lower = (self.mixture.log_density(new) < spot.height) & (left > STILL)
-            new[lower] = x[lower] + _solved(spot.precision[lower], spot.gradient[lower])
+            shifted = x + _solved(spot.precision, spot.gradient)
+            height = self.mixture.log_density(new), self.mixture.log_density(shifted)
+            lower = (height[0] < height[1]) & (left > STILL)
+            new[lower] = shifted[lower]
             X[todo] = new
             todo = todo[left > STILL]
             if not len(todo):
@@ -216,7 +218,8 @@ def _distinct(ground: Landscape, ends: Array) -> tuple[Array, AnyArray]:
     may be flat.
     """
     spot = ground.at(ends)
-    peak = spot.curvature()[0][:, -1] < -FLAT
+    shift = np.einsum("nd,nd->n", spot.gradient, _solved(spot.precision, spot.gradient))
+    peak = (spot.curvature()[0][:, -1] < -FLAT) & (shift < SAME**4)
     peak[np.argmax(spot.height)] = True
     kept: list[int] = []
     distance = np.empty((len(ends), 0))
