@@ -92,13 +92,8 @@ class Line:
         All lie between the outermost means, and next to a component: a wiggle narrower than 1/20
         of the standard deviation of the component that makes it would be missed.
         """
-        low, high = self.means.min(), self.means.max()
         offsets = np.arange(-WIDE, WIDE + FINE / 2, FINE)
-        grid = (self.means[:, None] + self.sds[:, None] * offsets).ravel()
-        # Half-way between two means no point is a symmetric mixture's own turning point.
-        margin = 1e-9 * self.sds.min()
-        grid = np.unique(np.concatenate([grid, [low - margin, high + margin]]))
-        grid = grid[(grid >= low - margin) & (grid <= high + margin)]
+        grid = np.unique(self.means[:, None] + self.sds[:, None] * offsets)
         return self._crossings(grid, self.slope)
 
     def crossings(self, edges: Array, level: float) -> Array:
