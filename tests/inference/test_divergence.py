@@ -14,7 +14,6 @@ from scipy.stats import norm
 from mixtura.inference import divergence
 from mixtura.inference.distances import BETWEEN_COMPONENTS
 from mixtura.inference.divergence import (
-    averaged,
     gaussian_error,
     gaussian_hellinger,
     gaussian_kl,
@@ -87,15 +86,11 @@ def test_the_error_between_equal_covariances_is_fishers(share: float) -> None:
     q = Gaussians(p.weights, p.means + 0.7, p.roots)
     closed = gaussian_error(pair(p, q), share, 2, rng())
     assert closed.standard_error == 0
-    drawn = averaged(
-        p,
-        q,
-        lambda s: 1 / (1 + np.exp(np.abs(s + np.log(share / (1 - share))))),
-        200_000,
-        rng(),
-        share,
-    )
+    # The same pair, its covariances told apart by too little to matter, by draws.
+    almost = pair(p, q)._replace(ratio=np.full(3, 1 + 1e-6))
+    drawn = gaussian_error(almost, share, 100_000, rng())
     # Five standard errors: a false alarm in a million.
+    assert 0 < drawn.standard_error < 0.001
     assert drawn.value == pytest.approx(closed.value, abs=5 * drawn.standard_error)
     distance = np.linalg.norm(np.linalg.solve(p.roots[0], np.full(3, 0.7)))
     if share == 0.5:
@@ -114,6 +109,17 @@ def test_the_error_on_a_line_is_that_of_quadrature(share: float, mean: float, sd
     found = gaussian_error(pair(p, q), share, 2, rng())
     assert found.value == pytest.approx(expected, rel=1e-5)
     assert found.standard_error == 0
+
+
+def test_a_small_overlap_is_known_to_a_small_share_of_itself() -> None:
+    # Two columns, one of which says nothing: the overlap is that on a line, in closed form.
+    line = divergence.Pair(np.array([4.0]), np.array([20.0]))
+    plane = divergence.Pair(np.array([4.0, 1.0]), np.array([20.0, 0.0]))
+    exact = gaussian_error(line, 0.3, 2, rng())
+    found = gaussian_error(plane, 0.3, 100_000, rng())
+    assert exact.value < 1e-9
+    assert found.standard_error < 0.02 * exact.value
+    assert found.value == pytest.approx(exact.value, abs=5 * found.standard_error)
 
 
 def test_mixtures_on_a_line_against_quadrature() -> None:

@@ -92,8 +92,9 @@ class AfterFit(ABC):
 
         Returns
         -------
-        a fitted mixture of the same components; its covariance type is the most parsimonious of
-            full, tied, diag and spherical that holds it
+        a fitted mixture of the same components; its covariance type is the one of full, tied, diag
+            and spherical in which the covariances are stored. Columns without names are numbered
+            anew.
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
@@ -25,7 +25,7 @@ class MixtureRegression:
 
     given: tuple[str, ...]
     asked: tuple[str, ...]
-    conditional: Conditional
+    conditional: Conditional = field(repr=False)
     random_state: Any = None
 
     def predict(
