@@ -19,6 +19,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.sampling import draw
+from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
@@ -34,7 +35,7 @@ from mixtura.store import write_document
 _ANSWERED_ROWS = 1 << 15
 
 
-class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
 
     engine: str

@@ -219,15 +219,23 @@ class GaussianMixture(MixtureEstimator):
             value = initial.check_matrices(covariances, form, K, d, "covariance")
             cov = value.astype(np.float64)
         initial.check_structure(cov, structure(covariance_type), means, "covariances")
+        if feature_names is not None:
+            initial.check_shape(np.asarray(feature_names), (d,), "feature_names")
+        params = MixtureParams(weights, gaussian_params(means, cov, form))
+        return cls._from_params(params, covariance_type, feature_names, **settings)
+
+    @classmethod
+    def _from_params(
+        cls, params: MixtureParams, covariance_type: str, feature_names: Any, **settings: Any
+    ) -> Self:
+        K, d = params.components.means.shape
         mixture = cls(K, covariance_type=covariance_type, **settings)
         mixture._validate_params()
         mixture.n_features_in_ = d
         if feature_names is not None:
-            initial.check_shape(np.asarray(feature_names), (d,), "feature_names")
             mixture.feature_names_in_ = np.array(
                 [str(name) for name in feature_names], dtype=object
             )
-        params = MixtureParams(weights, gaussian_params(means, cov, form))
         mixture._set_parameters(params, np.dtype(np.float64))
         mixture.converged_, mixture.n_iter_ = False, 0
         mixture.lower_bound_, mixture.lower_bounds_ = -np.inf, []
