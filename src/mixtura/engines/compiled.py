@@ -32,7 +32,7 @@ _CHUNK_ROWS, _CHUNK_NUMBERS = 8192, 1 << 20
 
 def chunk_rows(d: int) -> int:
     """Rows per chunk for a table of d columns."""
-    return int(np.clip(_CHUNK_NUMBERS // max(d, 1), 256, _CHUNK_ROWS))
+    return min(max(_CHUNK_NUMBERS // max(d, 1), 256), _CHUNK_ROWS)
 
 
 def supports(model: Model) -> bool:
