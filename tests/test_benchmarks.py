@@ -80,10 +80,11 @@ def test_the_guard_knows_which_way_is_worse() -> None:
 
 def test_chunks_cover_the_rows_evenly() -> None:
     from benchmarks.floor import WORKLOADS
-    from mixtura.engines.compiled import chunks
+    from mixtura.engines.base import chunk_slices
+    from mixtura.engines.compiled import chunk_rows
 
     for work in WORKLOADS:
-        cuts = chunks(work.n, work.d, work.K, work.form)
+        cuts = chunk_slices(work.n, chunk_rows(work.n, work.d, work.K, work.form))
         assert [cut.start for cut in cuts[1:]] == [cut.stop for cut in cuts[:-1]]
         assert (cuts[0].start, cuts[-1].stop) == (0, work.n)
         sizes = [cut.stop - cut.start for cut in cuts]

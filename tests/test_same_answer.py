@@ -72,7 +72,7 @@ def test_any_chunk_size_and_engine_to_1e_12(engine: str, monkeypatch: pytest.Mon
     whole = arrays(case.model.e_step(rows.X, None, case.params))
     for size in (64, 1000, 8192, 20_000):
         for module in (compiled, local, threads):
-            monkeypatch.setattr(module, "chunk_rows", lambda d, size=size: size)
+            monkeypatch.setattr(module, "chunk_rows", lambda *shape, size=size: size)
         assert_near(arrays(open_sweep(engine, case.model, rows)(case.params)), whole)
 
 
