@@ -89,9 +89,12 @@ class Rounds:
 
     def _falling(self, lane: tuple[str, float | None]) -> bool:
         path = [trial for point, trial in self.trials.items() if point.lane == lane]
-        scores = [score(trial, self.criterion) for trial in path]
-        best = int(np.argmax(scores))
-        return len(scores) - 1 - best >= PATIENCE
+        return falling([score(trial, self.criterion) for trial in path])
+
+
+def falling(scores: Sequence[float]) -> bool:
+    """Whether the best of these scores is PATIENCE or more rounds ago."""
+    return len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE
 
 
 def score(trial: Trial, criterion: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -95,8 +94,7 @@ def tried(
     of the rows left out is known.
     """
     began = time.perf_counter()
-    with warnings.catch_warnings(), single_blas, single_openmp():
-        warnings.simplefilter("ignore")
+    with single_blas, single_openmp():
         try:
             mixture, flaw = fitted(rows, settings, point, before)
             heldout = tuple(_left_out(rows, settings, point, fold) for fold in folds)
@@ -139,7 +137,7 @@ def fitted(
             outcome = other
     counts = ground.moments.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
-    mixture._keep(Found(outcome.climb.params, fit), rows.dtype)
+    mixture._hold(Found(outcome.climb.params, fit), rows.dtype)
     narrow = ground.model.narrow(outcome.climb.summary, outcome.climb.params)
     if fit.empty:
         return mixture, f"component {fit.empty[0]} is empty"

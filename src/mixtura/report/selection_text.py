@@ -116,7 +116,7 @@ def _heat(
     selection: Selection, ranks: dict[tuple[int, int], int], digits: int, shown: Sequence[int]
 ) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=True, padding=(0, 1), header_style="bold")
-    table.add_column("groups")
+    table.add_column("", no_wrap=True)
     for j in shown:
         table.add_column(f"{selection.components[j]} ", justify="right", no_wrap=True)
     for i, name in enumerate(selection.names):
@@ -180,7 +180,7 @@ def _digits(selection: Selection) -> int:
                     for place in selection.order()[1:BEST])  # fmt: skip
     least = values[0] if values and values[0] > 0 else 1.0
     fewest = 4 if selection.criterion == "heldout" else 1
-    return int(np.clip(math.ceil(-math.log10(least)) + 1, fewest, 5))
+    return int(np.clip(math.ceil(-math.log10(least)), fewest, 5))
 
 
 def _number(value: float, digits: int) -> str:
