@@ -22,6 +22,7 @@ BENCHMARKS = {
     "solvers": "solvers",
     "optimum": "to_optimum",
     "mclust": "mclust",
+    "select": "select",
     "guard": "guard",
 }
 BY_WORKLOAD = ("limits", "peers")

@@ -190,7 +190,7 @@ def test_a_climb_that_does_not_follow_is_refused(begun: Path) -> None:
     head, first, *_ = begun.read_bytes().splitlines()
     record = json.loads(first[9:])
     record["at"]["data"][0] += 0.01
-    begun.write_bytes(head + b"\n" + checkpoint._line(record))
+    begun.write_bytes(head + b"\n" + checkpoint.line_of(record))
     with pytest.raises(CheckpointError, match="does not follow from the settings"):
         fitted(begun)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.finding import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.load import load
+    from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
     from mixtura.fit.annealed import Annealed
     from mixtura.fit.contrastive import NoiseContrastive
     from mixtura.fit.online import Online
@@ -36,10 +37,12 @@ __all__ = [
     "Fit",
     "FitError",
     "GaussianMixture",
+    "GaussianMixtureSearch",
     "IllDefined",
     "LikelihoodFell",
     "NoiseContrastive",
     "Online",
+    "StillRisingWarning",
     "Stochastic",
     "StoreError",
     "Truncated",
@@ -60,6 +63,8 @@ _HOMES = {
     "Fit": "mixtura.fit.result",
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "GaussianMixtureSearch": "mixtura.estimators.searching",
+    "StillRisingWarning": "mixtura.estimators.searching",
     "IllDefined": "mixtura.errors",
     "LikelihoodFell": "mixtura.errors",
     "CheckpointError": "mixtura.estimators.checkpoint",

@@ -42,7 +42,7 @@ def write_document(document: Mapping[str, Any], path: str | Path) -> None:
     if not isinstance(document.get("kind"), str):
         raise StoreError('a document needs a "kind": the name of what it describes')
     head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
-    text = _layout(_encode({**head, **document})) + "\n"
+    text = _layout(encode({**head, **document})) + "\n"
     reason = why_not_writable(path)
     if reason is not None:
         raise StoreError(f"{path}: cannot be written: {reason}")
@@ -68,7 +68,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
             f"{document['version']}; this mixtura reads up to version {VERSION}: upgrade mixtura"
         )
     try:
-        decoded = _decode(document, "")
+        decoded = decode(document, "")
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from None
     except RecursionError:
@@ -143,7 +143,7 @@ def _non_finite_as_text(data: Any) -> Any:
     return data if math.isfinite(data) else str(data)
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
     """Any part of a document as JSON values."""
     if isinstance(value, np.ndarray):
         return encode_array(value)
@@ -156,17 +156,18 @@ def _encode(value: Any) -> Any:
             raise StoreError("the keys of a document are text")
         if set(value) == {"float"}:
             raise StoreError('a dictionary with the one key "float" cannot be stored')
-        return {key: _encode(part) for key, part in value.items()}
+        return {key: encode(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_encode(part) for part in value]
+        return [encode(part) for part in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise StoreError(f"a value of type {type(value).__name__} cannot be stored")
 
 
-def _decode(value: Any, place: str) -> Any:
+def decode(value: Any, place: str) -> Any:
+    """What `encode` was given; StoreError, naming the place, where it cannot be that."""
     if isinstance(value, list):
-        return [_decode(part, f"{place}[{index}]") for index, part in enumerate(value)]
+        return [decode(part, f"{place}[{index}]") for index, part in enumerate(value)]
     if not isinstance(value, dict):
         return value
     if set(value) == _ARRAY:
@@ -175,7 +176,7 @@ def _decode(value: Any, place: str) -> Any:
         if value["float"] not in _NON_FINITE:
             raise StoreError(f"{place}: {value['float']!r} is none of {', '.join(_NON_FINITE)}")
         return float(value["float"])
-    return {key: _decode(part, f"{place}.{key}".lstrip(".")) for key, part in value.items()}
+    return {key: decode(part, f"{place}.{key}".lstrip(".")) for key, part in value.items()}
 
 
 def _parsed(path: str | Path) -> Any:

@@ -1,4 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show, compare; one file each.
+"""The command `mixtura`: fit, predict, score, sample, show, compare, select; one file each.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -16,6 +16,7 @@ from mixtura.cli.fit import fit
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
+from mixtura.cli.select import select
 from mixtura.cli.show import show
 
 __all__ = ["app", "main"]
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, compare):
+for each in (fit, predict, score, sample, show, compare, select):
     app.command()(each)
 
 

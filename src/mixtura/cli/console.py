@@ -244,6 +244,10 @@ class Working:
 
         return read
 
+    def counted(self, done: int, total: int) -> None:
+        """So many of all pieces of work are done."""
+        self._bar.update(self._task, total=total, completed=done)
+
     def started(self, index: int) -> None:
         """A start begins."""
         self.index = index

@@ -153,7 +153,7 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
-    outputs = _outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure)
     settings: dict[str, Any] = {
         "n_components": components,
         "covariance_type": str(covariance),
@@ -174,7 +174,7 @@ def fit(
         if components > n:
             rows = f"{n} row{'' if n == 1 else 's'}"
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
-        with _resumable(checkpoint):
+        with resumable(checkpoint):
             mixture = _fitted(data, settings, working, checkpoint, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
@@ -195,7 +195,7 @@ def _rows(data: Table | Streamed) -> int:
 
 
 @contextmanager
-def _resumable(checkpoint: Path | None) -> Iterator[None]:
+def resumable(checkpoint: Path | None) -> Iterator[None]:
     """An interruption says how to go on."""
     try:
         yield
@@ -247,7 +247,7 @@ def _unfinished(fit: Fit) -> str:
     return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
-def _outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
+def checked_outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
     """Where the files will go; ValueError, before any work, if they cannot be written."""
     from mixtura.data.atomic import why_not_writable
 

@@ -18,9 +18,9 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Ground, prepare
+from mixtura.estimators.splitting import best_split
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
-from mixtura.fit.em import em
 from mixtura.fit.search import Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import (
@@ -30,14 +30,11 @@ from mixtura.inference.nesting import (
     neighbours,
     nested,
     responsibilities,
-    split,
     without,
 )
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
-# EM steps of a trial that shows which component is best split.
-TRIAL = 10
 # What counts as higher, in units of log-likelihood.
 HIGHER = 1e-6
 
@@ -162,19 +159,8 @@ class CellTable:
 
     def _split(self, shape: Structure, K: int, fewer: Cell) -> None:
         """From the best split of one component of the next smaller mixture."""
-        ground = self._ground(shape, K)
         smaller = self._ground(shape, K - 1).model
-        resp = responsibilities(smaller, self.rows, fewer.params)
-        best, highest = None, -np.inf
-        for component in range(K - 1):
-            try:
-                start = self._m_step(shape, K, split(resp, self.rows, component))
-                sweep = ground.open_sweep(ground.model, self.rows)
-                trial = em(ground.model, sweep, start, tol=self.tol, max_iter=TRIAL)
-            except FAILURES:
-                continue
-            if trial.objective > highest:
-                best, highest = trial.params, trial.objective
+        best = best_split(self._ground(shape, K), self.rows, smaller, fewer.params, self.tol)
         if best is not None:
             self._climb(shape, K, best, "a split")
 

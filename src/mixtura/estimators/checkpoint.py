@@ -77,7 +77,7 @@ class Checkpoint:
         """The summary of the next sweep, if it was written down."""
         if not self._replaying:
             return None
-        record = _checked(self._file.readline())
+        record = checked(self._file.readline())
         if record is None:
             # The end, or what a killed process left half written.
             self._replaying = False
@@ -98,7 +98,7 @@ class Checkpoint:
 
     def add(self, params: Params, summary: Summary) -> None:
         """Write a sweep down, together with others where they follow each other quickly."""
-        self._waiting.append(_line(_record(params, summary)))
+        self._waiting.append(line_of(_record(params, summary)))
         if time.monotonic() - self._written >= INTERVAL:
             self.flush()
 
@@ -122,7 +122,7 @@ class Checkpoint:
             raise CheckpointError(f"checkpoint {self.path}: cannot be written: {reason}")
         head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
         with atomic(self.path) as part:
-            part.write_bytes(_line({**head, "identity": dict(identity)}))
+            part.write_bytes(line_of({**head, "identity": dict(identity)}))
 
     def _lock(self) -> None:
         try:
@@ -143,7 +143,7 @@ def stored_identity(path: str | Path) -> dict[str, Any] | None:
     """Which fit a checkpoint is of; None where there is no file."""
     try:
         with open(path, "rb") as file:
-            head = _checked(file.readline(1 << 20))
+            head = checked(file.readline(1 << 20))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -192,13 +192,13 @@ def _refuse_another(path: Path, known: dict[str, Any], asked: dict[str, Any]) ->
             )
 
 
-def _line(record: Mapping[str, Any]) -> bytes:
+def line_of(record: Mapping[str, Any]) -> bytes:
     """A record with its checksum, as one line."""
     text = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _checked(line: bytes) -> dict[str, Any] | None:
+def checked(line: bytes) -> dict[str, Any] | None:
     """The record of a line; None where the line is not whole."""
     mark, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or mark != b"%08x" % zlib.crc32(text):

@@ -137,7 +137,7 @@ def _found(
     counts = ground.moments.rows, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,
-        _account(outcome, search, (solver, ground.engine), counts, ground.model.prior),
+        account(outcome, search, (solver, ground.engine), counts, ground.model.prior),
     )
 
 
@@ -217,7 +217,7 @@ def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
     return search.from_starts(maker, task.init_params, task.n_init)
 
 
-def _account(
+def account(
     outcome: Outcome,
     search: Search,
     ran: tuple[str, str],

@@ -336,6 +336,12 @@ class GaussianMixture(MixtureEstimator):
             return find(rows, task, np.random.RandomState(seed), listener, journal)
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
+        self._hold(found, dtype)
+        for message, category in complaints(found.fit):
+            warnings.warn(message, category, stacklevel=4)
+
+    def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
+        """Set what was found, without a word."""
         self._stream = None
         self._set_parameters(found.params, dtype)
         fit = found.fit
@@ -345,8 +351,6 @@ class GaussianMixture(MixtureEstimator):
             value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
         ]
         self.fit_result_ = fit
-        for message, category in complaints(fit):
-            warnings.warn(message, category, stacklevel=4)
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         form, parts = structure(self.covariance_type).form, params.components

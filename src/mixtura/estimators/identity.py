@@ -24,7 +24,7 @@ def identity(rows: Source, task: Task, seed: int) -> dict[str, Any]:
         "n_init": task.n_init,
         "init_params": task.init_params,
         "engine": task.engine,
-        "solver": _described(task.solver),
+        "solver": described(task.solver),
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
         "random_state": seed,
@@ -38,7 +38,7 @@ def resumed_seed(checkpoint: Any, random_state: Any, drawn: int) -> int:
     return drawn if known is None else int(known.get("random_state", drawn))
 
 
-def _described(solver: str | Solver) -> str:
+def described(solver: str | Solver) -> str:
     """A solver's name, and its settings where it shows them."""
     if isinstance(solver, str):
         return solver

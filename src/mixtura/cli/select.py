@@ -1,0 +1,221 @@
+"""mixtura select: how many groups of what shape, by a criterion, as a table and a figure."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    WIDEST,
+    AsJson,
+    Columns,
+    TableFile,
+    Working,
+    command,
+    note,
+    note_no_header,
+    print_json,
+    print_text,
+    split_names,
+    stdout,
+)
+from mixtura.cli.fit import Outputs, checked_outputs, resumable
+
+if TYPE_CHECKING:
+    from mixtura.report.selection_text import Selection
+
+Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope"])
+
+
+@command
+def select(
+    table: TableFile,
+    components: Annotated[
+        str, typer.Option("--components", "-k", metavar="A:B", help="1:9, or 2,3,5, or both.")
+    ] = "1:9",
+    covariance: Annotated[
+        str,
+        typer.Option(metavar="A,B", help="Shapes to try, such as EEE,VVV; all of mclust's."),
+    ] = "all",
+    criterion: Annotated[Criterion, typer.Option(help="What is best.")] = Criterion.bic,
+    folds: Annotated[
+        int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
+    ] = 5,
+    columns: Columns = None,
+    exclude: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
+    ] = 0,
+    starts: Annotated[
+        int, typer.Option(min=1, metavar="INT", help="Repeat the search within every fit.")
+    ] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="INT", help="Fits at a time; -1: all cores.")
+    ] = 1,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse."),
+    ] = True,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Note there what is fitted; go on from there."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL.json", help="The best model; default TABLE.model.json."),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FIG.png", help="The curves; default TABLE.select.png."),
+    ] = None,
+    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
+    outputs = _outputs(table, out, figure, no_figure)
+    numbers = parsed(components)
+    if jobs == 0:
+        raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
+    shapes = "all" if covariance == "all" else split_names(covariance)
+    with Working("reading", 2) as working:
+        from mixtura.data.tables import read_table
+
+        data = read_table(
+            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
+        )
+        if not (quiet or as_json):
+            note_no_header(table)
+        from mixtura import GaussianMixtureSearch
+        from mixtura.estimators.selecting import selection
+
+        search = GaussianMixtureSearch(
+            numbers,
+            covariance_type=shapes,
+            criterion=str(criterion),
+            cv=folds,
+            prune=prune,
+            n_jobs=jobs,
+            n_init=starts,
+            random_state=seed,
+        )
+        with resumable(checkpoint):
+            _searched(search, data, working, checkpoint)
+        found = selection(search, len(data.X))
+        working.doing = "writing"
+        _write(search, found, outputs)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    files = {
+        "model": str(outputs.model),
+        "figure": None if outputs.figure is None else str(outputs.figure),
+    }
+    if as_json:
+        print_json(_document(search) | {"columns": list(data.names), "files": files})
+    elif not quiet:
+        _print_table(found)
+        written = [f"{path} ({what})" for what, path in files.items() if path]
+        print_text(f"\n  wrote {' and '.join(written)}")
+
+
+class Selecting:
+    """Tells the progress line how many cells are done."""
+
+    def __init__(self, working: Working) -> None:
+        self.working = working
+
+    def tried(self, done: int, total: int, trial: Any) -> None:
+        """One more cell has ended."""
+        point = trial.point
+        self.working.counted(done, total)
+        self.working.doing = (
+            f"{done} of {total} mixtures, last {point.covariance_type} with {point.n_components}"
+        )
+
+
+def parsed(text: str) -> list[int]:
+    """The numbers in "1:9", "2,3,5" or "1:4,8"; ValueError where there are none."""
+    numbers: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
+        first = int(match[1]) if match else 0
+        last = int(match[2] or first) if match else -1
+        if first < 1 or last < first:
+            raise ValueError(
+                f"--components {text}: write numbers from 1 as 1:9, 2,3,5 or both, smaller first"
+            )
+        numbers.update(range(first, last + 1))
+    return sorted(numbers)
+
+
+def _outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
+    """Where the files will go; ValueError, before any work, if they cannot be written."""
+    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
+    drawn = figure if figure or no_figure else Path(f"{stem}.select.png")
+    if figure is not None and no_figure:
+        raise ValueError("--figure and --no-figure contradict each other: leave one out")
+    return checked_outputs(table, out, drawn, no_figure)
+
+
+def _searched(search: Any, data: Any, working: Working, checkpoint: Path | None) -> None:
+    """Fit the search; its warning of too few groups is said in the command's own words."""
+    from mixtura import StillRisingWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit_table(data, Selecting(working), checkpoint)
+    for each in caught:
+        if each.category is StillRisingWarning:
+            best = search.best_params_["n_components"]
+            note(f"warning: the most groups tried, {best}, are the best: raise --components")
+        elif not issubclass(each.category, DeprecationWarning):
+            note(f"warning: {' '.join(str(each.message).split())}")
+
+
+def _write(search: Any, found: Selection, outputs: Outputs) -> None:
+    """The model and the figure, both or neither."""
+    from mixtura.data.atomic import atomic
+
+    with atomic(outputs.model) as model:
+        search.best_estimator_.save(model)
+        if outputs.figure is None:
+            return
+        from mixtura.report.figures import save_figure
+        from mixtura.report.selection import draw
+
+        with atomic(outputs.figure) as part:
+            save_figure(draw(found), part)
+
+
+def _document(search: Any) -> dict[str, Any]:
+    """The search as plain values."""
+    return {
+        "criterion": search.criterion,
+        "best_params": search.best_params_,
+        "best_score": search.best_score_,
+        "best_index": search.best_index_,
+        "cv_results": search.cv_results_,
+    }
+
+
+def _print_table(found: Selection) -> None:
+    """In colour and as wide as the terminal, or plain where it is none."""
+    from mixtura.report.selection_text import renderables, to_text
+
+    if not stdout.is_terminal:
+        print_text(to_text(found, WIDEST), end="")
+        return
+    width = min(stdout.width, WIDEST)
+    for part in renderables(found, width):
+        stdout.print(part, width=width)

@@ -1,0 +1,105 @@
+"""The cells of a search, round by round: all structures and priors with K components, then K + 1.
+
+Every cell of a round can run at the same time. A cell with K components starts also from the best
+split of the one with K - 1. A structure and prior leaves once its score has been below its own
+best for PATIENCE rounds running: BIC and its kin have one broad peak in K, and where that lies no
+other structure can change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.estimators.cell_journal import CellJournal
+from mixtura.estimators.trial import Fold, Point, Trial, tried
+
+# Rounds without a new best after which a structure leaves.
+PATIENCE = 2
+
+
+class Listener(Protocol):
+    """Told of progress: cells that have ended or were left out, of how many."""
+
+    def tried(self, done: int, total: int, trial: Trial) -> None: ...
+
+
+@dataclass
+class Rounds:
+    """The walk over the grid; `trials` holds what ended, what was pruned is not there."""
+
+    rows: Rows
+    settings: dict[str, Any]
+    components: Sequence[int]
+    lanes: Sequence[tuple[str, float | None]]
+    criterion: str
+    folds: Sequence[Fold]
+    prune: bool
+    n_jobs: int | None
+    journal: CellJournal
+    listener: Listener | None = None
+    trials: dict[Point, Trial] = field(default_factory=dict)
+
+    def run(self) -> dict[Point, Trial]:
+        """All rounds, or as many as any structure stays for."""
+        live, total = list(self.lanes), len(self.lanes) * len(self.components)
+        left_out = 0
+        for K in sorted(self.components):
+            for trial in self._round([Point(name, K, reg) for name, reg in live]):
+                self.trials[trial.point] = trial
+                if self.listener is not None:
+                    self.listener.tried(len(self.trials) + left_out, total, trial)
+            if self.prune:
+                rest = sum(1 for other in self.components if other > K)
+                staying = [lane for lane in live if not self._falling(lane)]
+                left_out += rest * (len(live) - len(staying))
+                live = staying
+        return self.trials
+
+    def _round(self, points: list[Point]) -> Iterator[Trial]:
+        """The cells of one round as they end; those written down first."""
+        waiting = []
+        for point in points:
+            before = self._smaller(point)
+            split = 0 if before is None else point.n_components - 1
+            known = self.journal.known.get((point, split))
+            if known is not None:
+                yield known
+            else:
+                waiting.append((point, None if before is None else before.mixture, split))
+        splits = {point: split for point, _, split in waiting}
+        work = (
+            joblib.delayed(tried)(self.rows, self.settings, point, mixture, self.folds)
+            for point, mixture, _ in waiting
+        )
+        pool = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")
+        for trial in pool(work):
+            self.journal.add(trial, splits[trial.point])
+            yield trial
+
+    def _smaller(self, point: Point) -> Trial | None:
+        """The same with one component less, if it is fit to be split."""
+        trial = self.trials.get(point._replace(n_components=point.n_components - 1))
+        return trial if trial is not None and trial.regular else None
+
+    def _falling(self, lane: tuple[str, float | None]) -> bool:
+        path = [trial for point, trial in self.trials.items() if point.lane == lane]
+        return falling([score(trial, self.criterion) for trial in path])
+
+
+def falling(scores: Sequence[float]) -> bool:
+    """Whether the best of these scores is PATIENCE or more rounds ago."""
+    return len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE
+
+
+def score(trial: Trial, criterion: str) -> float:
+    """Larger is better; -inf where the mixture may not be chosen."""
+    if not trial.regular:
+        return -np.inf
+    value = trial.measures()[criterion]
+    return value if criterion == "heldout" else -value

@@ -1,0 +1,43 @@
+"""A fitted search as reports and figures see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mixtura.report.selection_text import Selection
+
+if TYPE_CHECKING:
+    from mixtura.estimators.searching import GaussianMixtureSearch
+
+
+def selection(search: GaussianMixtureSearch, rows: int) -> Selection:
+    """The criterion's table: a line for each structure and prior, a column for each number."""
+    results = search.cv_results_
+    numbers = tuple(sorted(set(results["param_n_components"].tolist())))
+    priors = set(results["param_reg_covar"].tolist())
+    lines = [
+        name if len(priors) == 1 else f"{name}, reg_covar {prior}"
+        for name, prior in zip(
+            results["param_covariance_type"], results["param_reg_covar"], strict=True
+        )
+    ]
+    names = tuple(dict.fromkeys(lines))
+    shape = len(names), len(numbers)
+    values, pruned = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+    sign = 1.0 if search.criterion == "heldout" else -1.0
+    for index, (line, K) in enumerate(zip(lines, results["param_n_components"], strict=True)):
+        place = names.index(line), numbers.index(K)
+        values[place] = sign * results["mean_test_score"][index]
+        pruned[place] = results["status"][index] == "pruned"
+    return Selection(
+        criterion=search.criterion,
+        larger=sign > 0,
+        names=names,
+        components=numbers,
+        values=values,
+        pruned=pruned,
+        rows=rows,
+        columns=search.n_features_in_,
+    )

@@ -1,0 +1,39 @@
+"""A mixture with one component more from the next smaller one: its best split."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.errors import FAILURES
+from mixtura.estimators.finding import Ground
+from mixtura.fit.em import em
+from mixtura.inference.nesting import responsibilities, split
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+
+# EM steps of a trial that shows which component is best split.
+TRIAL = 10
+
+
+def best_split(
+    ground: Ground, rows: Rows, smaller: Mixture, fewer: MixtureParams, tol: float
+) -> MixtureParams | None:
+    """Of the splits of each component of `fewer` the highest after TRIAL EM steps.
+
+    None where all of them fail.
+    """
+    resp = responsibilities(smaller, rows, fewer)
+    best, highest = None, -np.inf
+    for component in range(len(fewer.weights)):
+        try:
+            start = ground.model.start(
+                rows.X, rows.sample_weight, split(resp, rows, component), ground.maker.base
+            )
+            sweep = ground.open_sweep(ground.model, rows)
+            trial = em(ground.model, sweep, start, tol=tol, max_iter=TRIAL, brief=True)
+        except FAILURES:
+            continue
+        if trial.objective > highest:
+            best, highest = trial.params, trial.objective
+    return best

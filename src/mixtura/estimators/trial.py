@@ -1,0 +1,159 @@
+"""One cell of a search: a structure, a number of components and a prior, fitted and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.errors import FAILURES
+from mixtura.estimators.asking import asked_of
+from mixtura.estimators.finding import Found, account, prepare
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.splitting import best_split
+from mixtura.fit.search import Search
+from mixtura.fit.solvers import resolve_solver
+from mixtura.inference import criteria
+from mixtura.records import AnyArray
+
+Fold = tuple[AnyArray, AnyArray]
+
+
+class Point(NamedTuple):
+    """Where a cell lies in the grid."""
+
+    covariance_type: str
+    n_components: int
+    reg_covar: float | None
+
+    @property
+    def lane(self) -> tuple[str, float | None]:
+        """What cells with fewer and more components have in common."""
+        return self.covariance_type, self.reg_covar
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished cell: the fitted mixture, or why there is none.
+
+    flaw says what is wrong with a mixture that is not to be chosen. certainty is
+    sum_i w_i log max_k P(k | x_i). heldout holds (log-likelihood, weight) of each fold's rows.
+    """
+
+    point: Point
+    mixture: GaussianMixture | None
+    flaw: str = ""
+    certainty: float = np.nan
+    heldout: tuple[tuple[float, float], ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def regular(self) -> bool:
+        """Whether this mixture may be chosen."""
+        return self.mixture is not None and not self.flaw
+
+    def measures(self) -> dict[str, float]:
+        """Log-likelihood, number of parameters and every criterion, each in its own sign."""
+        if self.mixture is None or self.mixture.fit_result_ is None:
+            return {}
+        fit = self.mixture.fit_result_
+        asked = fit.loglik, fit.n_parameters
+        return {
+            "loglik": fit.loglik,
+            "n_parameters": fit.n_parameters,
+            "bic": criteria.bic(*asked, fit.weight),
+            "icl": criteria.icl(*asked, fit.weight, self.certainty),
+            "aic": criteria.aic(*asked),
+            "aicc": criteria.aicc(*asked, fit.weight),
+            "heldout": self.mean_heldout,
+        }
+
+    @property
+    def mean_heldout(self) -> float:
+        """Log-likelihood per unit of weight of the rows left out; nan where none were."""
+        if not self.heldout:
+            return np.nan
+        return sum(part[0] for part in self.heldout) / sum(part[1] for part in self.heldout)
+
+
+def tried(
+    rows: Rows,
+    settings: Mapping[str, Any],
+    point: Point,
+    before: GaussianMixture | None,
+    folds: Sequence[Fold],
+) -> Trial:
+    """Fit one cell to all rows, from its own starts and from the best split of `before`.
+
+    For every fold the cell is fitted to its other rows, from its own starts only, so that nothing
+    of the rows left out is known.
+    """
+    began = time.perf_counter()
+    with single_blas, single_openmp():
+        try:
+            mixture, flaw = fitted(rows, settings, point, before)
+            heldout = tuple(_left_out(rows, settings, point, fold) for fold in folds)
+        except (ValueError, ArithmeticError) as error:
+            return Trial(point, None, str(error), seconds=time.perf_counter() - began)
+        best = np.log(mixture.predict_proba(rows.X).max(axis=1).astype(np.float64))
+    w = rows.sample_weight
+    certainty = float(best.sum() if w is None else w @ best)
+    return Trial(point, mixture, flaw, certainty, heldout, time.perf_counter() - began)
+
+
+def fitted(
+    rows: Rows, settings: Mapping[str, Any], point: Point, before: GaussianMixture | None = None
+) -> tuple[GaussianMixture, str]:
+    """The mixture of one cell, and its flaw; empty where it has none."""
+    mixture = GaussianMixture(**settings, **point._asdict())
+    mixture.n_features_in_ = rows.d
+    task = asked_of(mixture, rows.d)
+    rng = np.random.RandomState(mixture.random_state)
+    ground = prepare(
+        rows,
+        task.structure,
+        task.n_components,
+        rng,
+        reg_covar=task.reg_covar,
+        engine=task.engine,
+    )
+    name, solver = resolve_solver(task.solver, ground.model)
+    search = Search(ground.model, rows, ground.open_sweep, task.tol, task.max_iter, rng, solver)
+    outcome = search.from_starts(ground.maker, task.init_params, task.n_init)
+    start = None
+    if before is not None:
+        start = best_split(ground, rows, *before._fitted(), task.tol)
+    if start is not None:
+        try:
+            other = search.climb(start)
+        except FAILURES:
+            other = outcome
+        if other.worth > outcome.worth:
+            outcome = other
+    counts = ground.moments.rows, len(ground.maker.rows.X)
+    fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
+    mixture._hold(Found(outcome.climb.params, fit), rows.dtype)
+    narrow = ground.model.narrow(outcome.climb.summary, outcome.climb.params)
+    if fit.empty:
+        return mixture, f"component {fit.empty[0]} is empty"
+    if narrow:
+        component, count, _ = narrow[0]
+        return mixture, f"component {component} has collapsed onto {count:.3g} rows"
+    return mixture, ""
+
+
+def _left_out(
+    rows: Rows, settings: Mapping[str, Any], point: Point, fold: Fold
+) -> tuple[float, float]:
+    """Log-likelihood and weight of a fold's rows under a fit to the others."""
+    mixture, _ = fitted(rows.take(fold[0]), settings, point)
+    out = rows.take(fold[1])
+    log_p = mixture.score_samples(out.X).astype(np.float64)
+    return float(
+        log_p.sum() if out.sample_weight is None else out.sample_weight @ log_p
+    ), out.weight
