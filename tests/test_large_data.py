@@ -6,8 +6,10 @@ import gzip
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -275,3 +277,43 @@ def test_an_error_while_reading_ahead_comes_out_in_its_place() -> None:
     assert next(items) == 1
     with pytest.raises(KeyError, match="second"):
         next(items)
+
+
+def test_the_weights_of_a_stream_count_in_scores(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    X, w = rng.normal(size=(500, 2)), rng.integers(0, 4, 500).astype(float)
+    fitted = GaussianMixture(2, random_state=0).fit(X, sample_weight=w)
+
+    def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield X[:200], w[:200]
+        yield X[200:], w[200:]
+
+    assert fitted.score(pieces) == pytest.approx(fitted.score(X, sample_weight=w), rel=1e-12)
+    assert fitted.bic(pieces) == pytest.approx(fitted.bic(X, sample_weight=w), rel=1e-12)
+
+
+NUMBERS = np.random.default_rng(0).normal(size=(40, 2))
+FRAME = pd.DataFrame(NUMBERS, columns=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("chunks", "said"),
+    [
+        ([FRAME, FRAME[["b", "a"]]], "chunk 2 has the columns b, a, and the first one .* a, b"),
+        ([FRAME, NUMBERS], "chunk 2 has no column names"),
+        ([NUMBERS, NUMBERS + 1j], "chunk 2 cannot be read as rows of numbers .*complex128"),
+        ([NUMBERS, NUMBERS.astype(str)], "chunk 2 cannot be read as rows of numbers"),
+        (None, "the callable returned NoneType"),
+    ],
+)
+def test_a_late_chunk_unlike_the_first_is_refused(chunks: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        GaussianMixture(2).fit(lambda: None if chunks is None else iter(chunks))
+
+
+def test_an_iterator_that_runs_dry_is_refused() -> None:
+    same = iter([NUMBERS])
+    with pytest.raises(ValueError, match="the same iterator twice"):
+        GaussianMixture(2).fit(lambda: same)
+    with pytest.raises(ValueError, match="can be read only once"):
+        GaussianMixture(2).fit(chunk for chunk in [NUMBERS])

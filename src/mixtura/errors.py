@@ -48,8 +48,9 @@ class LikelihoodFell(ArithmeticError):
         self.before, self.after = before, after
         super().__init__(
             f"the log-likelihood fell from {before!r} to {after!r} in an EM step, which EM cannot "
-            "do: the model's e_step and m_step do not belong together, or the data are so badly "
-            "scaled that rounding dominates. Please report it with the data if you can."
+            "do: the rows changed between two passes, the model's e_step and m_step do not belong "
+            "together, or the data are so badly scaled that rounding dominates. If it is none of "
+            "these, please report it with the data."
         )
 
     def __reduce__(self) -> tuple[type[LikelihoodFell], tuple[float, float]]:

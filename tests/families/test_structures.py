@@ -215,3 +215,17 @@ def test_lbfgs_climbs_where_structures_are_linear(iris: Array) -> None:
         ]
         assert ends[0].loglik == pytest.approx(ends[1].loglik, abs=1e-5)
         assert {end.verdict for end in ends} == {"interior maximum"}
+
+
+@pytest.mark.parametrize("name", FOURTEEN)
+def test_a_constant_column_is_held_or_refused_in_one_sentence(name: str) -> None:
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(size=(60, 2)), np.ones(60)]
+    X[:30, :2] += 4.0
+    mixture = GaussianMixture(2, covariance_type=name, random_state=0)
+    if structure(name).ranked:
+        with pytest.raises(ValueError, match="no variance of its own in column 2"):
+            mixture.fit(X)
+    else:
+        mixture.fit(X)
+        assert np.all(np.isfinite(mixture.covariances_))

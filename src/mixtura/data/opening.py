@@ -56,6 +56,8 @@ def stream(
     ValueError
         For a table that cannot be read or fitted, naming it and what was found.
     """
+    if isinstance(columns, str) or isinstance(exclude, str):
+        raise ValueError("columns and exclude are lists of column names: put the name in brackets")
     named = {"columns": columns, "weights": weights, "exclude": exclude}
     if isinstance(data, Streamed):
         _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
@@ -143,7 +145,13 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
 def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
     from mixtura.data.parts import called_pieces, frame_names
 
-    first = next(iter(factory()), None)
+    begun = factory()
+    if isinstance(begun, Iterator) and factory() is begun:
+        raise ValueError(
+            "X: the callable returned the same iterator twice, and every pass needs a new one: "
+            "return a fresh iterator, such as a generator function makes"
+        )
+    first = next(iter(begun), None) if isinstance(begun, Iterable) else None
     table = first[0] if isinstance(first, tuple) and len(first) == 2 else first
     return Reader(lambda: called_pieces(factory), "X", frame_names(table))
 

@@ -142,10 +142,40 @@ def file_pieces(
 
 def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
     """What a callable's iterator yields: tables, or pairs of a table and its weights."""
-    for chunk in factory():
+    names: tuple[str, ...] | None = None
+    for number, chunk in enumerate(_begun(factory), 1):
         pair = isinstance(chunk, tuple) and len(chunk) == 2
         X, w = chunk if pair else (chunk, None)
-        yield as_floats(X), None if w is None else np.asarray(w, dtype=np.float64)
+        try:
+            here, numbers = frame_names(X), as_floats(X)
+            weights = None if w is None else np.asarray(w, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"X: chunk {number} cannot be read as rows of numbers ({error}): give arrays, data "
+                "frames, or pairs (rows, weights)"
+            ) from None
+        if number == 1:
+            names = here
+        elif here != names:
+            raise ValueError(
+                f"X: chunk {number} has {_called(here)}, and the first one {_called(names)}: give "
+                "every chunk the same columns in the same order"
+            )
+        yield numbers, weights
+
+
+def _begun(factory: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+    found = factory()
+    if not isinstance(found, Iterable):
+        raise ValueError(
+            f"X: the callable returned {type(found).__name__}: it must return a fresh iterator of "
+            "chunks each time"
+        )
+    return iter(found)
+
+
+def _called(names: tuple[str, ...] | None) -> str:
+    return "no column names" if names is None else f"the columns {', '.join(names)}"
 
 
 def as_floats(X: Any) -> AnyArray:
@@ -153,6 +183,8 @@ def as_floats(X: Any) -> AnyArray:
     refuse_inexact_integers(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
+    if array.dtype.kind not in "iufbO":
+        raise ValueError(f"its type is {array.dtype}")
     return array if array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
 
 

@@ -113,12 +113,10 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         X : array-like of shape (n_samples, n_features)
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
+            A table that is read in pieces brings its own.
         """
-        log_p = self.score_samples(X)
-        if sample_weight is None:
-            return float(log_p.mean())
-        w = self._weights_for(sample_weight, log_p)
-        return float(w @ log_p / w.sum())
+        total, weight = self._total(X, sample_weight)
+        return total / weight
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
@@ -227,10 +225,13 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         )
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        log_p = self.score_samples(X).astype(np.float64)
-        w = (
-            np.ones(len(log_p))
-            if sample_weight is None
-            else self._weights_for(sample_weight, log_p)
-        )
+        check_is_fitted(self)
+        if is_stream(X):
+            X = asked(self, X)
+            if X.survey.weighted and sample_weight is None:
+                sample_weight = np.concatenate([w for _, w, _ in X.chunks(_ANSWERED_ROWS)])
+        log_p = self.score_samples(X)
+        if sample_weight is None:
+            return float(log_p.sum(dtype=np.float64)), float(len(log_p))
+        w = self._weights_for(sample_weight, log_p)
         return float(w @ log_p), float(w.sum())

@@ -49,10 +49,18 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, identity: Mapping[str, Any]) -> None:
-        self.path = Path(path)
+        if not isinstance(path, (str, os.PathLike)):
+            raise ValueError(f"checkpoint must be the name of a file, got {path!r}")
+        # Where a link leads: the file is removed in the end, and not what names it.
+        self.path = Path(os.path.realpath(path))
         known = stored_identity(path)
         if known is None:
-            self._create(identity)
+            try:
+                self._create(identity)
+            except OSError as error:
+                raise CheckpointError(
+                    f"{self.path}: cannot be written ({error.strerror or error})"
+                ) from None
         else:
             _refuse_another(self.path, known, dict(identity))
         self._file: IO[bytes] = open(self.path, "r+b")  # noqa: SIM115

@@ -178,6 +178,13 @@ def prepare(
     moments = replace(moments, covariance=_robust(sample, moments))
     relative = table_prior(form, moments)
     assert relative.reference is not None
+    if structure.ranked and relative.held_columns:
+        named = ", ".join(map(str, relative.held_columns))
+        raise ValueError(
+            f"covariance_type={structure.name!r} compares the volumes or shapes of components, and "
+            f"X has no variance of its own in column {named} (counted from 0): leave out what is "
+            "constant or a sum of others, or use 'VVV', 'EEE', 'EEV', 'VVI' or 'EEI'"
+        )
     if reg_covar is None:
         door.refuse_few_distinct(rows, n_components)
         prior = relative

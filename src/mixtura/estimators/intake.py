@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,11 @@ def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
 
 
 def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
+    if isinstance(X, Iterator):
+        raise ValueError(
+            "X is an iterator, which can be read only once: give a callable that returns a fresh "
+            "iterator of chunks each time, or an array"
+        )
     door.refuse_inexact_integers(X)
     X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
     _refuse_few(estimator, len(X))

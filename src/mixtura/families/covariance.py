@@ -43,6 +43,7 @@ class Structure:
     free     whether there are free coordinates
     inside   whether the C pass has this M-step built in
     columns  the only number of columns it is made for; None: any
+    ranked   whether it compares volumes or shapes, which a direction without variance has not
     """
 
     name: str
@@ -54,6 +55,7 @@ class Structure:
     free: bool = True
     inside: bool = False
     columns: int | None = None
+    ranked: bool = False
 
     def n_parameters(self, K: int, d: int) -> int:
         """Free parameters of the covariances of K components over d columns."""
@@ -163,6 +165,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(geometry.scaled_axes),
             count=lambda K, d: K + d - 1,
             tangent=tangents.scaled,
+            ranked=True,
         ),
         Structure(
             "EVI",
@@ -171,6 +174,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(geometry.shaped_axes),
             count=lambda K, d: K * d - (K - 1),
             tangent=tangents.same_volume,
+            ranked=True,
         ),
         Structure("VVI", "VVI", Diagonal(), _own, inside=True),
         Structure("EEE", "EEE", Tied(), _one, inside=True),
@@ -181,6 +185,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(geometry.scaled),
             count=lambda K, d: _triangle(d) + K - 1,
             free=False,
+            ranked=True,
         ),
         Structure(
             "EVE",
@@ -189,6 +194,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(_oriented(geometry.shaped_axes, same_volume=True)),
             count=lambda K, d: _triangle(d) + (K - 1) * (d - 1),
             free=False,
+            ranked=True,
         ),
         Structure(
             "VVE",
@@ -197,6 +203,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(_oriented(geometry.own_axes, same_volume=False)),
             count=lambda K, d: _triangle(d) + (K - 1) * d,
             free=False,
+            ranked=True,
         ),
         Structure(
             "EEV",
@@ -213,6 +220,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(_turned(geometry.scaled_axes)),
             count=lambda K, d: K * _triangle(d) - (K - 1) * (d - 1),
             free=False,
+            ranked=True,
         ),
         Structure(
             "EVV",
@@ -221,6 +229,7 @@ STRUCTURES: dict[str, Structure] = {
             _together(geometry.shaped),
             count=lambda K, d: K * _triangle(d) - (K - 1),
             tangent=tangents.same_volume,
+            ranked=True,
         ),
         Structure("VVV", "VVV", Full(), _own, inside=True),
         Structure("E", "EII", Tied(), _one, inside=True, columns=1),

@@ -37,7 +37,8 @@ class Floored:
 class Certificate:
     """What kind of point a climb ended at.
 
-    verdict       "interior maximum", "ridge" (a direction in which the log-likelihood is flat),
+    verdict       "interior maximum", "penalised maximum" (of the log-likelihood with the penalty
+                  against collapse), "ridge" (a direction in which the log-likelihood is flat),
                   "saddle" (one in which it still rises, though no way up was found), "boundary"
                   (a component is empty or at its floor), "not a maximum" (a solver that looks for
                   something else found it), "not converged" or "not examined"
@@ -48,7 +49,7 @@ class Certificate:
     passes        sweeps over all rows that the examination took, escapes included
     saddles_left  saddles and ridges met on the way and left
     detail        why the verdict is "boundary", "not a maximum", "not converged" or "not
-                  examined"; of an interior maximum, whether the penalty counts
+                  examined"
     """
 
     verdict: str

@@ -136,11 +136,21 @@ class Search:
         except FAILURES:
             if not self.model.penalised:
                 raise
-            outcome = self._climbed(self.model, start, ())
+            outcome = self._penalised(start)
         if self.listener is not None:
             summary = outcome.climb.summary
             self.listener.ended(outcome.climb, summary.loglik / summary.weight)
         return outcome
+
+    def _penalised(self, start: MixtureParams) -> Outcome:
+        """A climb with the penalty; without it from there on, where that stays regular."""
+        outcome = self._climbed(self.model, start, ())
+        if outcome.floored or not outcome.climb.converged:
+            return outcome
+        try:
+            return self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+        except FAILURES:
+            return outcome
 
     def _climbed(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
@@ -171,8 +181,8 @@ class Search:
             self.passes += sweep.passes
         found = model.narrow(climb.summary, climb.params) if model.penalised else []
         floored = tuple(Floored(*part) for part in found)
-        if model.penalised and certificate.curvature is not None and not certificate.detail:
-            certificate = replace(certificate, detail="of the log-likelihood with its penalty")
+        if model.penalised and certificate.verdict == "interior maximum":
+            certificate = replace(certificate, verdict="penalised maximum")
         return Outcome(climb, floored, model.penalised, self._worth(climb), certificate)
 
     def _edge(self, model: Mixture, climb: Climb) -> str:
@@ -180,7 +190,12 @@ class Search:
         if model.penalised and model.narrow(climb.summary, climb.params):
             return "a component is held up by the penalty against collapse"
         if model.at_edge(climb.summary, climb.params):
-            return "a component holds less than a row, or is at its floor"
+            for k, count, spread in model.narrow(climb.summary, climb.params):
+                return (
+                    f"component {k} holds {count:.3g} rows, and its smallest variance is only "
+                    f"{spread:.2g} of the table's"
+                )
+            return "a component holds less than a row"
         return ""
 
     def _worth(self, climb: Climb) -> float:

@@ -41,6 +41,7 @@ NO_MORE_THAN_ROUNDING = 1e-12
 # What a certificate's verdicts are called in the report.
 VERDICTS = {
     "interior maximum": "a maximum",
+    "penalised maximum": "a maximum of the log-likelihood with its penalty against collapse",
     "ridge": "a ridge: flat in some direction",
     "saddle": "a saddle: it still rises in some direction",
     "boundary": "at the edge of what is possible",
@@ -284,10 +285,9 @@ def _verdict(fit: Fit) -> str:
     text = VERDICTS.get(certificate.verdict, certificate.verdict)
     if certificate.verdict in ("boundary", "not examined") and certificate.detail:
         text += f": {certificate.detail}"
-    elif certificate.verdict == "interior maximum" and certificate.curvature is not None:
+    elif certificate.verdict.endswith("maximum") and certificate.curvature is not None:
         share = percent(min(max(certificate.curvature, 0.0), 1.0))
         text += f"; in its flattest direction {share} of the information that labels would add"
-        text += f"; {certificate.detail}" if certificate.detail else ""
     if certificate.saddles_left:
         count = counted(certificate.saddles_left, "saddle")
         text += f"; {count} met on the way and left"
