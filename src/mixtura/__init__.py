@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.finding import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.estimators.load import load
+    from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
     from mixtura.fit.annealed import Annealed
     from mixtura.fit.contrastive import NoiseContrastive
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annealed",
+    "BootstrapLRT",
     "CheckpointError",
     "Collapse",
     "Comparison",
@@ -40,6 +43,7 @@ __all__ = [
     "GaussianMixtureSearch",
     "IllDefined",
     "LikelihoodFell",
+    "Merging",
     "NoiseContrastive",
     "Online",
     "StillRisingWarning",
@@ -47,8 +51,10 @@ __all__ = [
     "StoreError",
     "Truncated",
     "__version__",
+    "bootstrap_lrt",
     "compare_solvers",
     "load",
+    "merge_components",
     "stream",
 ]
 
@@ -71,6 +77,10 @@ _HOMES = {
     "StoreError": "mixtura.store",
     "stream": "mixtura.data.opening",
     "Truncated": "mixtura.fit.truncated",
+    "BootstrapLRT": "mixtura.estimators.howmany",
+    "bootstrap_lrt": "mixtura.estimators.howmany",
+    "Merging": "mixtura.estimators.merging",
+    "merge_components": "mixtura.estimators.merging",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",
 }

@@ -1,4 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show, compare, select; one file each.
+"""The command `mixtura`: fit, predict, score, sample, show, compare, select, howmany; a file each.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -13,6 +13,7 @@ import typer
 
 from mixtura.cli.compare import compare
 from mixtura.cli.fit import fit
+from mixtura.cli.howmany import howmany
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, compare, select):
+for each in (fit, predict, score, sample, show, compare, select, howmany):
     app.command()(each)
 
 

@@ -1,0 +1,180 @@
+"""mixtura howmany: how many groups, by bootstrap tests; which components belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    INTERRUPTED,
+    WIDEST,
+    AsJson,
+    Columns,
+    TableFile,
+    Working,
+    command,
+    note,
+    note_no_header,
+    print_json,
+    print_text,
+    split_names,
+    stdout,
+)
+from mixtura.cli.fit import Covariance
+
+if TYPE_CHECKING:
+    from mixtura.estimators.howmany import BootstrapLRT
+    from mixtura.estimators.merging import Merging
+
+
+@command
+def howmany(
+    table: TableFile,
+    most: Annotated[
+        int, typer.Option("--max", min=2, metavar="INT", help="At most so many groups.")
+    ] = 9,
+    components: Annotated[
+        int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
+    ] = 1,
+    covariance: Annotated[
+        Covariance, typer.Option(help="What shapes the groups may have.")
+    ] = Covariance.full,
+    columns: Columns = None,
+    exclude: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of whole row weights.")
+    ] = None,
+    level: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="FLOAT", help="Of each test.")
+    ] = 0.05,
+    resamples: Annotated[
+        int, typer.Option(min=1, metavar="INT", help="At most so many for each test.")
+    ] = 999,
+    jobs: Annotated[
+        int, typer.Option(metavar="INT", help="Processes; -1 is one for each core.")
+    ] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
+    ] = 0,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FIG.png", help="Draw the entropy of the merges there."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
+    _refuse_figure(figure)
+    with Working("reading", resamples) as working:
+        from mixtura.data.tables import read_table
+
+        data = read_table(
+            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
+        )
+        if not as_json:
+            note_no_header(table)
+        from mixtura import GaussianMixture, bootstrap_lrt, merge_components
+
+        found = bootstrap_lrt(
+            data.X,
+            components,
+            max_components=most,
+            covariance_type=str(covariance),
+            level=level,
+            max_resamples=resamples,
+            sample_weight=data.sample_weight,
+            random_state=seed,
+            n_jobs=jobs,
+            listener=Testing(working),
+        )
+        merging = None
+        if found.ended != "interrupted":
+            working.doing = "fitting the mixture chosen"
+            mixture = GaussianMixture(
+                found.n_components, covariance_type=str(covariance), random_state=seed
+            )
+            mixture.fit_table(data)
+            merging = merge_components(mixture, data.X, data.sample_weight)
+    drawn = _draw(merging, figure)
+    if as_json:
+        print_json(_document(found, merging) | {"files": {"figure": drawn and str(drawn)}})
+    else:
+        _print(found, merging, drawn)
+    if found.ended == "interrupted":
+        note("interrupted: the resamples above were looked at, no mixture was chosen", style="red")
+        raise typer.Exit(INTERRUPTED)
+
+
+class Testing:
+    """Tells the progress line which test is under way."""
+
+    def __init__(self, working: Working) -> None:
+        self.working, self.what = working, ""
+        working.doing = "fitting"
+
+    def began(self, n_components: int, statistic: float) -> None:
+        """A test begins."""
+        self.what = f"{n_components} against {n_components + 1}"
+        self.working.started(0)
+        self.working.doing = self.what
+
+    def resampled(self, resamples: int, exceeded: int) -> None:
+        """One more resample was looked at."""
+        self.working.started(resamples)
+        reached = f"{exceeded} of {resamples} resamples gained as much"
+        self.working.doing = f"{self.what}: {reached}"
+
+
+def _refuse_figure(figure: Path | None) -> None:
+    from mixtura.data.atomic import why_not_writable
+
+    if figure is None:
+        return
+    if figure.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--figure {figure}: a figure's name ends in .png, .svg or .pdf")
+    reason = why_not_writable(figure)
+    if reason is not None:
+        raise ValueError(f"--figure {figure}: cannot be written: {reason}")
+
+
+def _draw(merging: Merging | None, figure: Path | None) -> Path | None:
+    """The figure's path; None where there is none."""
+    if figure is None or merging is None:
+        return None
+    if merging.n_components < 2:
+        note("note: no figure: one component cannot be merged")
+        return None
+    from mixtura.data.atomic import atomic
+    from mixtura.report.figures import save_figure
+
+    picture = merging.figure()
+    with atomic(figure) as part:
+        save_figure(picture, part)
+    return figure
+
+
+def _document(found: BootstrapLRT, merging: Merging | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    merges = None
+    if merging is not None:
+        merges = {
+            "entropy": merging.entropy,
+            "steps": [asdict(step) for step in merging.steps],
+            "suggested": merging.suggested,
+            "suggested_by_rows": merging.suggested_by_rows,
+        }
+    return found.to_dict() | {"merging": merges}
+
+
+def _print(found: BootstrapLRT, merging: Merging | None, drawn: Path | None) -> None:
+    width = min(stdout.width, WIDEST) if stdout.is_terminal else WIDEST
+    print_text(found.table(width), end="")
+    if merging is not None and merging.n_components > 1:
+        print_text("\n" + merging.summary(width), end="")
+    if drawn is not None:
+        print_text(f"\n  wrote {drawn} (figure)")
