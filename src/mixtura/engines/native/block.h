@@ -48,30 +48,6 @@ static void prepare(struct work *w, const struct mixtura_model *model, int weigh
     }
 }
 
-/* Move a block from rows to columns: VL rows at a time, so that stores are whole. */
-static void rows_to_columns(const double *restrict y, int64_t ld, int64_t d, int64_t n,
-                            double *restrict z, int64_t block)
-{
-    for (int64_t i = 0; i < n; i += VL)
-        for (int64_t j = 0; j < d; j++) {
-            vec t;
-            for (int l = 0; l < VL; l++)
-                t[l] = y[(i + l) * ld + j];
-            store(z + j * block + i, t);
-        }
-}
-
-static void columns_to_rows(const double *restrict z, int64_t block, int64_t d, int64_t n,
-                            double *restrict y, int64_t ld)
-{
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < d; j++)
-            y[i * ld + j] = z[j * block + i];
-        for (int64_t j = d; j < ld; j++)
-            y[i * ld + j] = 0.0;
-    }
-}
-
 /* log_p and best, for nv vectors of rows. */
 static void block_density(struct work *w, int64_t nv)
 {

@@ -103,7 +103,7 @@ int NAME(MIXTURA_VARIANT)(const struct mixtura_data *data, const struct mixtura_
                                        : K;
     struct work w;
     void *scratch = work_open(&w, K, d, form, 0);
-    double *centre = malloc((size_t)d * 8);
+    double *centre = calloc((size_t)d + VL, 8);
     float *memory = malloc((size_t)(3 * K + 2 * (K * d + size)) * 4);
     int failed = !scratch || !centre || !memory;
     if (!failed) {

@@ -12,6 +12,7 @@
 #include "axis.h"
 #include "kernels.h"
 #include "narrow.h"
+#include "transpose.h"
 #include "wide.h"
 
 /* Rows of the block that one component must look at. */
@@ -70,7 +71,8 @@ struct work {
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
-    const mixtura_double *origin; /* what rows are read relative to, or NULL */
+    /* What rows are read relative to, with room for VL numbers behind, or NULL. */
+    const mixtura_double *origin;
     int32_t *labels; /* where the likeliest component of each row goes, or NULL */
 };
 
@@ -171,6 +173,37 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
     return memory;
 }
 
+/* Whole squares of rows start..start+n into the columns of the block. A last square of columns
+ * reads on into the next row, so the table's last rows are left. Returns how many are read. */
+INLINE int64_t read_squares(struct work *w, const struct mixtura_data *data, const int single,
+                            const int about, int64_t start, int64_t n)
+{
+    int64_t d = w->d, last = data->n * d - VL, i = 0;
+    for (; i + VL <= n && (start + i + VL - 1) * d + (d - 1) / VL * VL <= last; i += VL)
+        for (int64_t j = 0; j < d; j += VL) {
+            const mixtura_double *origin = w->origin + j;
+            double values[VL * VL];
+            vec square[VL];
+            UNROLL
+            for (int t = 0; t < VL; t++) {
+                int64_t at = (start + i + t) * d + j;
+                for (int c = 0; c < VL; c++) {
+                    mixtura_double x = single
+                                           ? (mixtura_double)((const float *)data->x)[at + c]
+                                           : ((const mixtura_double *)data->x)[at + c];
+                    values[t * VL + c] = (double)(about ? x - origin[c] : x);
+                }
+            }
+            UNROLL
+            for (int t = 0; t < VL; t++)
+                square[t] = load(values + t * VL);
+            transpose(square);
+            for (int t = 0; t < VL && j + t < d; t++)
+                store(w->x + (j + t) * w->stride + i, square[t]);
+        }
+    return i;
+}
+
 /* Rows start..start+n into the block, as doubles, about w->origin if there is one. Rows of
  * zero weight, and the padding to whole vectors, become the first component's mean: finite,
  * and of no weight. */
@@ -198,7 +231,8 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
             w->x[B + i] = VALUE(i, 1);
         }
     } else {
-        for (int64_t i = 0; i < n; i++)
+        int64_t read = 2 * d >= VL ? read_squares(w, data, single, about, start, n) : 0;
+        for (int64_t i = read; i < n; i++)
             for (int64_t j = 0; j < d; j++)
                 w->x[i + j * B] = VALUE(i, j);
     }
