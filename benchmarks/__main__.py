@@ -24,7 +24,7 @@ BENCHMARKS = {
     "mclust": "mclust",
     "guard": "guard",
 }
-BY_WORKLOAD = ("limits", "peers")
+BY_WORKLOAD = ("limits", "peers", "precision")
 
 
 def main() -> None:
