@@ -114,7 +114,7 @@ def run(console: Console, only: tuple[str, ...] = ()) -> None:
     console.print(said)
     table = Table(title="Milliseconds of one EM pass, float64")
     shape = ("rows", "columns", "components", "type")
-    for heading in (*shape, "floor", "sweep", "step of a fit", "step / floor", "promised"):
+    for heading in (*shape, "floor", "sweep", "step", "step/floor", "promised"):
         table.add_column(heading, justify="right", no_wrap=True)
     missed = []
     for work in (*WORKLOADS, *DIAGONAL):
