@@ -25,7 +25,7 @@ BENCHMARKS = {
     "select": "select",
     "guard": "guard",
 }
-BY_WORKLOAD = ("limits", "peers")
+BY_WORKLOAD = ("limits", "peers", "precision")
 
 
 def main() -> None:

@@ -78,3 +78,10 @@ WORKLOADS = (
     Workload(50_000, 128, 8),
     Workload(2_000_000, 16, 32),
 )
+# Beside those: 8 n K d flops, and so more reading and exponentials for each of them.
+DIAGONAL = (
+    Workload(1_000_000, 2, 8, "diag"),
+    Workload(500_000, 10, 10, "diag"),
+    Workload(200_000, 32, 16, "diag"),
+    Workload(50_000, 128, 8, "diag"),
+)

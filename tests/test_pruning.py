@@ -240,3 +240,25 @@ def test_a_fit_prunes_by_itself_and_dense_does_not() -> None:
     sweep(params)
     sweep(params)
     assert sweep.pruning.share < 0.2  # type: ignore[attr-defined]
+
+
+def test_lists_are_not_made_where_they_cost_more_than_they_save(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert pruning.may_prune("full", 1_000_000, 8, 100)
+    # A million pairs of components beside 17 million densities of 2 columns, which take less time.
+    assert not pruning.may_prune("full", 17_000, 2, 1000)
+    # Everything overlaps: one list in sixteen is enough to see it.
+    model, X, params = scattered("full", spread=0.2)
+    made: list[int] = []
+    lists = pruning.pruned.neighbours
+
+    def counted(*given: Any) -> None:
+        made.append(given[6].stop - given[6].start)
+        lists(*given)
+
+    monkeypatch.setattr(pruning.pruned, "neighbours", counted)
+    sweep = open_sweep("compiled", model, Rows(X))
+    dense = open_sweep("dense", model, Rows(X))
+    assert sweep(params).loglik == dense(params).loglik
+    assert sum(made) == 4

@@ -25,9 +25,10 @@ from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
 
-# Fewer components, or fewer rows for each, do not pay for the lists of neighbours.
+# Fewer components do not pay.
 LEAST_COMPONENTS = 32
-LEAST_ROWS = 16
+# Of so many components the lists of one are made to see whether those of all should be.
+_ONE_OF = 16
 # Kernels for matrices prune up to this many columns; wider ones have a screening of their own.
 _MOST_COLUMNS = 16
 # Numbers in the lists of neighbours, all components together: at most 50 MB.
@@ -38,6 +39,8 @@ _CAP = 3.0
 # measured.
 _ROW_COST = 600.0
 _LOOK_COST = 12.0
+# What a pair of components costs in the lists of neighbours, in the same units.
+_PAIR_COST = 800.0
 # The expected share of the plain pass's cost above which pruning is not tried, and the share of
 # its densities above which it is given up for some passes.
 _WORTH_TRYING = 0.75
@@ -64,13 +67,27 @@ def has_kernel(form: str, d: int) -> bool:
 
 def may_prune(form: str, rows: int, d: int, K: int) -> bool:
     """Whether the table and the mixture are large enough, and there is a kernel."""
-    return has_kernel(form, d) and K >= LEAST_COMPONENTS and rows >= LEAST_ROWS * K
+    large = K >= LEAST_COMPONENTS and _least_share(rows, d, K) < _WORTH_TRYING
+    return large and has_kernel(form, d)
+
+
+def _density_cost(d: int) -> float:
+    """Of one row and one component in the plain pass, in multiply-adds."""
+    return 0.5 * d * (d + 3) + 16
+
+
+def _least_share(rows: int, d: int, K: int) -> float:
+    """What a pruned pass that looks at one component a row costs, as a share of the plain one."""
+    return (_ROW_COST / K + _PAIR_COST * K / rows) / _density_cost(d)
 
 
 def find_neighbours(
-    params: MixtureParams, form: native.Form, nearest: int | None = None
+    params: MixtureParams, form: native.Form, nearest: int | None = None, one_of: int = 1
 ) -> Neighbours:
-    """The lists of all components: those that may not be skipped, or so many of the nearest."""
+    """The lists of all components: those that may not be skipped, or so many of the nearest.
+
+    With `one_of` the lists of every so manieth alone; those of the others are not filled.
+    """
     c = params.components
     K, d = c.means.shape
     limit = max(1, min(K - 1, _LIST_ROOM // K if nearest is None else nearest))
@@ -82,17 +99,25 @@ def find_neighbours(
             params.log_weights, c.means, c.root, c.whiten, c.log_norm, form, components, near
         )
 
+    if one_of > 1:
+        for k in range(0, K, one_of):
+            fill(slice(k, k + 1))
+        return near
     for _ in ordered_map(fill, chunk_slices(K, 64)):
         pass
     return near
 
 
-def expected_share(near: Neighbours, params: MixtureParams) -> float:
-    """What a pruned pass should cost, as a share of the plain one."""
+def expected_share(near: Neighbours, params: MixtureParams, rows: int, one_of: int = 1) -> float:
+    """What a pruned pass should cost, as a share of the plain one.
+
+    With `one_of` judged by every so manieth component.
+    """
     K, d = params.components.means.shape
-    density = 0.5 * d * (d + 3) + 16
-    looked_at = params.weights @ (near.usual + 1.0)
-    return float((looked_at * (1.0 + _LOOK_COST / density) + _ROW_COST / density) / K)
+    weights = params.weights[::one_of]
+    looked_at = weights @ (near.usual[::one_of] + 1.0) / max(float(weights.sum()), 1e-300)
+    looks = looked_at * (1.0 + _LOOK_COST / _density_cost(d)) / K
+    return float(looks + _least_share(rows, d, K))
 
 
 class Pruning:
@@ -114,8 +139,14 @@ class Pruning:
         if self.resting > 0:
             self.resting -= 1
             return plain()
-        near = find_neighbours(params, self.form)
-        if expected_share(near, params) > _WORTH_TRYING:
+        # Where lists are long, making them all could take as long as the pass.
+        near = find_neighbours(params, self.form, one_of=_ONE_OF)
+        if expected_share(near, params, self.rows.n, _ONE_OF) <= _WORTH_TRYING:
+            near = find_neighbours(params, self.form)
+            pays = expected_share(near, params, self.rows.n) <= _WORTH_TRYING
+        else:
+            pays = False
+        if not pays:
             self._give_up()
             return plain()
         if self.labels is None or self.components != len(params.weights):

@@ -15,7 +15,7 @@ from sklearn.utils.random import sample_without_replacement
 
 from mixtura.data.rows import Rows, taken
 from mixtura.data.source import Source
-from mixtura.errors import FAILURES, FitError
+from mixtura.errors import FAILURES, Collapse, FitError
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
@@ -156,6 +156,8 @@ class Search:
         """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
+        # There is a penalised climb to fall back on.
+        strict = self.model.penalised and not model.penalised
         try:
             climb = self.solver(
                 model,
@@ -173,12 +175,14 @@ class Search:
                 self.tol,
                 self.max_iter,
                 step,
-                # There is a penalised climb to fall back on.
-                strict=self.model.penalised and not model.penalised,
+                strict=strict,
             )
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
         finally:
             self.passes += sweep.passes
+        if strict and model.narrow(climb.summary, climb.params):
+            # On the way only a bound was looked at, and this end is a spike.
+            raise Collapse(*model.narrow(climb.summary, climb.params)[0])
         found = model.narrow(climb.summary, climb.params) if model.penalised else []
         floored = tuple(Floored(*part) for part in found)
         if model.penalised and certificate.verdict == "interior maximum":

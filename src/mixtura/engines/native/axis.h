@@ -41,6 +41,9 @@ INLINE void axis_density_with(const double *x, int64_t ld, int64_t d, const doub
     for (; v + 4 <= nv; v += 4)
         axis_density_group(4, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
                            best + v * VL);
+    for (; v + 2 <= nv; v += 2)
+        axis_density_group(2, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
+                           best + v * VL);
     for (; v < nv; v++)
         axis_density_group(1, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
                            best + v * VL);

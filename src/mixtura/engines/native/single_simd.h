@@ -86,10 +86,16 @@ INLINE vec pick_equal(vec a, vec b, vec yes, vec no)
 
 INLINE float sum_lanes(vec v)
 {
-    double s = 0.0;
+    double s[VL];
+    UNROLL
     for (int t = 0; t < VL; t++)
-        s += (double)v[t];
-    return (float)s;
+        s[t] = (double)v[t];
+    /* In a tree: with many columns a chain of additions can be seen. */
+    UNROLL
+    for (int half = VL / 2; half; half /= 2)
+        for (int t = 0; t < half; t++)
+            s[t] += s[t + half];
+    return (float)s[0];
 }
 
 #if defined(__clang__)

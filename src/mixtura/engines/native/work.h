@@ -144,16 +144,21 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
     w->ld = w->wide ? ROUND_UP(d, VL) : d;
     if (w->wide) {
         w->block = WIDE_BLOCK;
+        /* The tied form whitens a row once, whatever K, and so has room for more of them. */
+        while (form == FORM_TIED && 2 * w->block <= SCREEN_BLOCK &&
+               2 * w->block * w->ld * (int64_t)sizeof(double) <= 1 << 16)
+            w->block *= 2;
         w->screen = form == FORM_FULL && K >= 3 && w->ld >= 32;
         w->lead = ROUND_UP(at_least(w->ld / 4, 1), 2 * VL);
     } else {
         w->block = 256;
-        while (w->block > 32 && (d * w->block > 16384 || K * w->block > 32768))
+        while (w->block > 32 && (d * w->block * (int64_t)sizeof(double) > 1 << 17 ||
+                                 K * w->block * (int64_t)sizeof(double) > 1 << 18))
             w->block /= 2;
     }
     /* Whitened rows are worth keeping while they stay in cache. */
-    int64_t kept = K * w->ld * w->block;
-    w->stored = form == FORM_FULL && kept <= (w->wide ? 1 << 19 : 1 << 15);
+    int64_t kept = K * w->ld * w->block * (int64_t)sizeof(double);
+    w->stored = form == FORM_FULL && kept <= (w->wide ? 1 << 22 : 1 << 18);
     if (w->screen)
         w->block = SCREEN_BLOCK;
     w->stride = at_least(w->block, room) + 24;
@@ -173,6 +178,11 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
     return memory;
 }
 
+/* As many numbers as a vec holds, as they lie in a table. */
+typedef mixtura_double exact __attribute__((vector_size(VL * 8)));
+typedef mixtura_double exact_any __attribute__((vector_size(VL * 8), aligned(8), may_alias));
+typedef float floats_any __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
 /* Whole squares of rows start..start+n into the columns of the block. A last square of columns
  * reads on into the next row, so the table's last rows are left. Returns how many are read. */
 INLINE int64_t read_squares(struct work *w, const struct mixtura_data *data, const int single,
@@ -182,21 +192,18 @@ INLINE int64_t read_squares(struct work *w, const struct mixtura_data *data, con
     for (; i + VL <= n && (start + i + VL - 1) * d + (d - 1) / VL * VL <= last; i += VL)
         for (int64_t j = 0; j < d; j += VL) {
             const mixtura_double *origin = w->origin + j;
-            double values[VL * VL];
             vec square[VL];
             UNROLL
             for (int t = 0; t < VL; t++) {
                 int64_t at = (start + i + t) * d + j;
-                for (int c = 0; c < VL; c++) {
-                    mixtura_double x = single
-                                           ? (mixtura_double)((const float *)data->x)[at + c]
-                                           : ((const mixtura_double *)data->x)[at + c];
-                    values[t * VL + c] = (double)(about ? x - origin[c] : x);
-                }
+                exact x = single
+                              ? __builtin_convertvector(
+                                    *(const floats_any *)((const float *)data->x + at), exact)
+                              : (exact)*(const exact_any *)((const mixtura_double *)data->x + at);
+                if (about)
+                    x -= (exact)*(const exact_any *)origin;
+                square[t] = __builtin_convertvector(x, vec);
             }
-            UNROLL
-            for (int t = 0; t < VL; t++)
-                square[t] = load(values + t * VL);
             transpose(square);
             for (int t = 0; t < VL && j + t < d; t++)
                 store(w->x + (j + t) * w->stride + i, square[t]);
