@@ -6,8 +6,6 @@ same minute.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 import warnings
 
@@ -15,18 +13,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.mclust import COLUMNS, DATA
+from benchmarks.mclust import COLUMNS, DATA, mclust_seconds
 from mixtura import GaussianMixtureSearch
 from mixtura.records import Array
-
-R = """
-suppressMessages(library(mclust))
-for (file in commandArgs(TRUE)) {
-  X <- read.csv(file); X <- X[, sapply(X, is.numeric)]
-  mclustBIC(X, G = 1, verbose = FALSE)
-  cat(system.time(mclustBIC(X, G = 1:9, verbose = FALSE))[["elapsed"]], "\\n")
-}
-"""
 
 
 def run(console: Console) -> None:
@@ -61,16 +50,3 @@ def searched(X: Array, prune: bool) -> tuple[float, GaussianMixtureSearch]:
         warnings.simplefilter("ignore")
         search = GaussianMixtureSearch(prune=prune, random_state=0).fit(X)
     return time.perf_counter() - began, search
-
-
-def mclust_seconds(console: Console) -> list[float]:
-    """mclustBIC's for each table; empty where there is no R with mclust."""
-    if shutil.which("Rscript") is None:
-        console.print("R is not installed: mclust is left out")
-        return []
-    files = [str(DATA / f"{name}.csv") for name in COLUMNS]
-    done = subprocess.run(["Rscript", "-e", R, *files], capture_output=True, text=True, check=False)
-    if done.returncode:
-        console.print("R has no mclust: mclust is left out")
-        return []
-    return [float(line) for line in done.stdout.split()]

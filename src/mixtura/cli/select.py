@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -110,8 +111,10 @@ def select(
             n_init=starts,
             random_state=seed,
         )
+        began = time.perf_counter()
         with resumable(checkpoint):
             _searched(search, data, working, checkpoint)
+        seconds = time.perf_counter() - began
         found = selection(search, len(data.X))
         working.doing = "writing"
         _write(search, found, outputs)
@@ -125,8 +128,10 @@ def select(
         print_json(_document(search) | {"columns": list(data.names), "files": files})
     elif not quiet:
         _print_table(found)
+        fitted = int((found.pruned == 0).sum())
+        print_text(f"\n  {fitted} of {found.values.size} mixtures fitted in {seconds:.1f} s")
         written = [f"{path} ({what})" for what, path in files.items() if path]
-        print_text(f"\n  wrote {' and '.join(written)}")
+        print_text(f"  wrote {' and '.join(written)}")
 
 
 class Selecting:

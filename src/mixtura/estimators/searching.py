@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -17,7 +17,7 @@ from mixtura.data import door
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.checkpoint import digest
+from mixtura.estimators.checkpoint import digest, digest_of
 from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.identity import described
@@ -85,8 +85,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     reg_covar : float, None or iterable of them, default None
         The priors: see `GaussianMixture`.
     criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
-    cv : int, default 5
-        Folds of "heldout".
+    cv : int, splitter or iterable of (rows to fit, rows left out), default 5
+        Folds of "heldout"; a number is of folds drawn by `random_state`.
     refit : bool, default True
         Keep the best mixture as `best_estimator_`. It was fitted to all rows in any case.
     prune : bool, default True
@@ -136,12 +136,12 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_components: Any = range(1, 10),
+        n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9),
         *,
         covariance_type: Any = "all",
         reg_covar: Any = None,
         criterion: str = "bic",
-        cv: int = 5,
+        cv: Any = 5,
         refit: bool = True,
         prune: bool = True,
         n_jobs: int | None = None,
@@ -204,8 +204,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         FitError
             If no mixture of the grid may be chosen; with the reason of the first.
         """
-        components, lanes = self._grid(_columns(X))
         rows = self._rows(X, sample_weight)
+        components, lanes = self._grid(rows.d)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings: dict[str, Any] = {
             name: getattr(self, name)
@@ -218,7 +218,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             "solver": described(self.solver),
             "rows": digest(rows),
             "random_state": seed,
-            "folds": len(folds),
+            "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
             "mixtura": __version__,
         }
         rounds = Rounds(
@@ -305,11 +305,11 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=3,
             )
 
-    def _grid(self, d: int | None) -> tuple[list[int], list[tuple[str, float | None]]]:
+    def _grid(self, d: int) -> tuple[list[int], list[tuple[str, float | None]]]:
         """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
         if self.criterion not in CRITERIA:
             raise ValueError(f"criterion={self.criterion!r}: choose from {', '.join(CRITERIA)}")
-        if not isinstance(self.cv, Integral) or self.cv < 2:
+        if isinstance(self.cv, Integral) and int(self.cv) < 2:
             raise ValueError(f"cv={self.cv!r}: folds are a number from 2")
         components = sorted({int(K) for K in _several("n_components", self.n_components, Integral)})
         if components[0] < 1:
@@ -321,7 +321,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             if name not in STRUCTURES:
                 known = ", ".join(STRUCTURES)
                 raise ValueError(f"covariance_type: {name!r} is none of all, {known}")
-            if d is not None and structure(name).columns not in (None, d):
+            if structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
                     "or 'VII'"
@@ -349,9 +349,11 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """(rows to fit, rows left out) of each fold; rows without weight are in none."""
         if self.criterion != "heldout":
             return []
+        if not isinstance(self.cv, Integral):
+            return list(check_cv(self.cv).split(rows.X))
         w = rows.sample_weight
         present = np.arange(rows.n) if w is None else np.flatnonzero(w)
-        if len(present) < self.cv:
+        if len(present) < int(self.cv):
             raise ValueError(f"cv={self.cv}: more folds than the {len(present)} rows: use fewer")
         folds = KFold(self.cv, shuffle=True, random_state=seed).split(present)
         return [(present[fit], present[out]) for fit, out in folds]
@@ -365,12 +367,6 @@ class Printing:
         point, measures = trial.point, trial.measures()
         told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
         print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
-
-
-def _columns(X: Any) -> int | None:
-    """The number of columns where X shows it; anything odd is refused later, in better words."""
-    shape = getattr(X, "shape", None) or np.shape(X)
-    return int(shape[1]) if len(shape) == 2 else None
 
 
 def _several(name: str, value: Any, kind: Any) -> list[Any]:
