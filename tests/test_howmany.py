@@ -16,7 +16,9 @@ from mixtura.estimators.likelihood_ratio import Effort
 
 DATA = Path(__file__).parent / "reference" / "data"
 # One start and few steps: what is missed is missed on resamples too.
-QUICK = {"init_params": "random_from_data", "tol": 1e-4, "max_iter": 50}
+QUICK = {"init_params": "kmeans", "tol": 1e-4, "max_iter": 50}
+# And few resamples until a decision.
+EARLY = QUICK | {"level": 0.3, "risk": 0.05}
 
 
 @pytest.fixture(scope="module")
@@ -26,23 +28,26 @@ def two_clear_groups():
 
 
 def test_under_one_gaussian_p_values_are_uniform():
-    """With 19 resamples of equal effort the rank of the table is uniform on 1, ..., 20.
+    """With 9 resamples of equal effort the rank of the table is uniform on 1, ..., 10.
 
     Ranks are spread evenly within their steps before the test, so that false alarms have exactly
-    the probability 1e-3. With a search on the resamples that finds no more than half of the gain,
-    as one without starts of its own may, three of four ranks here would be the first.
+    the probability 1e-3. Were the gains of the resamples halved, as by a weaker search, it would
+    fail at 1e-2.
     """
     rng = np.random.default_rng(0)
-    effort = Effort("full", "random_from_data", 1, 1e-4, 50)
-    spread = []
-    for table in range(25):
+    effort = Effort("full", "random_from_data", 1, 1e-3, 50)
+    spread, weak = [], []
+    for table in range(20):
         X = rng.normal(size=(30, 1))
         pair = effort.pair(X, None, 1, _seed(table, 1, 0))
         observed = 2 * (pair.logliks[1] - pair.logliks[0])
-        gains = np.array([*Draw(effort, 30, table, 19, None).statistics(pair, 1, ())])
+        gains = np.array([*Draw(effort, 30, table, 9, None).statistics(pair, 1, ())])
         below, equal = int((gains > observed).sum()), int((gains == observed).sum())
-        spread.append((below + rng.random() * (1 + equal)) / 20)
+        below_half = int((gains / 2 > observed).sum())
+        spread.append((below + rng.random() * (1 + equal)) / 10)
+        weak.append((below_half + rng.random()) / 10)
     assert kstest(spread, "uniform").pvalue > 1e-3
+    assert kstest(weak, "uniform").pvalue < 1e-2
 
 
 def test_two_clear_groups_are_found(two_clear_groups):
@@ -90,19 +95,19 @@ class Stop:
 
 
 def test_an_interruption_loses_nothing(two_clear_groups):
-    asked = {"max_components": 3, "random_state": 0, **QUICK}
+    asked = {"max_components": 3, "random_state": 0, **EARLY}
     whole = mixtura.bootstrap_lrt(two_clear_groups, **asked)
-    part = mixtura.bootstrap_lrt(two_clear_groups, listener=Stop(40), **asked)
+    part = mixtura.bootstrap_lrt(two_clear_groups, listener=Stop(10), **asked)
     assert (part.ended, part.trials[0].ended, part.trials[0].resamples) == (
-        "interrupted", "interrupted", 40
+        "interrupted", "interrupted", 10
     )  # fmt: skip
-    assert part.trials[0].statistics == whole.trials[0].statistics[:40]
+    assert part.trials[0].statistics == whole.trials[0].statistics[:10]
     assert "interrupted" in part.headline
     assert mixtura.bootstrap_lrt(two_clear_groups, resume=part, **asked) == whole
     with pytest.raises(ValueError, match="another table"):
         mixtura.bootstrap_lrt(two_clear_groups + np.eye(50, 1), resume=part, **asked)
-    with pytest.raises(ValueError, match=r"resume: it has level=0\.05, and asked is 0\.1"):
-        mixtura.bootstrap_lrt(two_clear_groups, resume=part, level=0.1, **asked)
+    with pytest.raises(ValueError, match=r"resume: it has level=0\.3, and asked is 0\.1"):
+        mixtura.bootstrap_lrt(two_clear_groups, resume=part, **(asked | {"level": 0.1}))
 
 
 def test_whole_weights_are_copies_and_others_refused(two_clear_groups):
@@ -132,7 +137,7 @@ def test_what_cannot_be_tested_is_refused(two_clear_groups, settings, said):
 
 
 def test_the_table_says_what_was_done(two_clear_groups):
-    found = mixtura.bootstrap_lrt(two_clear_groups, max_components=2, random_state=0, **QUICK)
+    found = mixtura.bootstrap_lrt(two_clear_groups, max_components=2, random_state=0, **EARLY)
     text = found.table(90)
     assert text.startswith("at least 2 groups in 50 rows of 1 column: fewer are rejected")
     assert "Gandy 2009" in text

@@ -70,7 +70,9 @@ def test_a_singular_fit_on_three_points_is_flagged_not_returned(diabetes: np.nda
             means_init=[diabetes.mean(axis=0), rows.mean(axis=0)],
             precisions_init=np.linalg.inv([np.cov(diabetes.T), spike]),
         ).fit(diabetes)
-    assert fitted.fit_result_.penalised
+    # With the penalty, and without it from where that led, as long as no component is a spike.
+    assert fitted.fit_result_.penalised or fitted.fit_result_.verdict == "interior maximum"
+    assert fitted.weights_.min() * len(diabetes) > 8
     assert np.linalg.eigvalsh(fitted.covariances_).min() > 0
     if fitted.fit_result_.floored:
         assert any("only the penalty keeps it" in str(w.message) for w in caught)

@@ -24,6 +24,10 @@ from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.records import Array
 
+# Up to so many numbers EM takes its steps inside C, where many of them cost less than one step of
+# another solver.
+SMALL = 32_768
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -75,7 +79,7 @@ class _Search:
     @cached_property
     def search(self) -> Search:
         model, effort = self.ground.model, self.effort
-        solver = resolve_solver("auto", model)[1]
+        solver = resolve_solver("em" if self.rows.X.size <= SMALL else "auto", model)[1]
         open_sweep = self.ground.open_sweep
         return Search(model, self.rows, open_sweep, effort.tol, effort.max_iter, self.rng, solver)
 

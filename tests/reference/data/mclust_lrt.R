@@ -11,6 +11,8 @@ for (m in c("EEE", "VVI", "VVV")) {
     m, nums(b$G), nums(b$obs), nums(b$p.value)))
 }
 fit <- Mclust(faithful, G = 5, modelNames = "VVV", verbose = FALSE)
+# mclust keeps the responsibilities of before the last M-step.
+fit$z <- estep(as.matrix(faithful), "VVV", fit$parameters)$z
 merged <- clustCombi(fit)
 z <- fit$z
 entropy <- rep(0, 5)
