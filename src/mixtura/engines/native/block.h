@@ -62,13 +62,17 @@ static void block_density(struct work *w, int64_t nv)
         } else {
             narrow_table[d].product(w->x, B, w->centre, m->whiten, nv, w->z);
         }
-        for (int64_t k = 0; k < K; k++)
+        for (int64_t k = 0; k < K; k++) {
+            fetch_ahead(w, k);
             axis_density(w->z, B, d, w->means + k * d, 0, nv, w->shift[k],
                          w->log_p + k * B, w->best);
+        }
     } else if (w->form != FORM_FULL) {
-        for (int64_t k = 0; k < K; k++)
+        for (int64_t k = 0; k < K; k++) {
+            fetch_ahead(w, k);
             axis_density(w->x, B, d, m->means + k * d, w->scale + k * d, nv, w->shift[k],
                          w->log_p + k * B, w->best);
+        }
     } else if (w->wide) {
         for (int64_t k = 0; k < K; k++) {
             double *log_p = w->log_p + k * B;

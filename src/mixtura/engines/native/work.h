@@ -71,6 +71,8 @@ struct work {
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
+    const char *ahead; /* where the table's next rows lie, and their bytes; see fetch_ahead */
+    int64_t ahead_bytes;
     /* What rows are read relative to, with room for VL numbers behind, or NULL. */
     const mixtura_double *origin;
     int32_t *labels; /* where the likeliest component of each row goes, or NULL */
@@ -256,11 +258,23 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
                     w->x[i * row + j * col] = fill[j];
 }
 
+/* Asks for the k-th of K parts of the next block while component k is worked on. A block is read
+ * at once and in many short runs, which memory cannot foresee. */
+static void fetch_ahead(const struct work *w, int64_t k)
+{
+    int64_t end = w->ahead_bytes * (k + 1) / w->K;
+    for (int64_t at = w->ahead_bytes * k / w->K; at < end; at += 64)
+        __builtin_prefetch(w->ahead + at, 0, 2);
+}
+
 /* Returns the number of vectors of rows that the block holds. */
 static int64_t read_rows(struct work *w, const struct mixtura_data *data, int64_t start,
                          int64_t n)
 {
     int64_t padded = ROUND_UP(n, w->wide ? ROW_STEP : VL);
+    int64_t row = w->d * (data->single ? 4 : 8);
+    w->ahead = (const char *)data->x + (start + n) * row;
+    w->ahead_bytes = LEAST(n, data->n - start - n) * row;
     if (w->origin) {
         if (data->single)
             read_rows_as(w, data, 1, 1, start, n, padded);
