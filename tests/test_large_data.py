@@ -187,7 +187,7 @@ REFUSED = {
     "no chunk": ((), "the first is nothing"),
     "no rows": ((X5[:0],), "no rows"),
     "one dimension": ((X5[0],), "array of shape"),
-    "other columns": ((X5, X5[:, :1]), "rows from 5 on come as an array of shape"),
+    "other columns": ((X5, X5[:, :1]), "rows from 6 on come as an array of shape"),
     "other type": ((X5.astype(np.float32), X5), "are float64, and the first ones were float32"),
     "a gap": ((X5, HOLE), "row 7 contains NaN or infinity"),
     "weights come and go": (((X5, np.ones(5)), X5), "some chunks have weights and some have none"),

@@ -49,6 +49,14 @@ ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model writte
 TableFile = Annotated[
     Path, typer.Argument(metavar="TABLE", help="A .csv, .tsv, .txt (also .gz) or .parquet file.")
 ]
+# What may be read in pieces.
+LongTable = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE",
+        help="A .csv, .tsv, .txt (also .gz), .parquet or .npy file, or a folder of .parquet files.",
+    ),
+]
 TableOut = Annotated[
     Path | None,
     typer.Option(

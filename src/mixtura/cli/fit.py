@@ -15,7 +15,7 @@ import typer
 from mixtura.cli.console import (
     AsJson,
     Columns,
-    TableFile,
+    LongTable,
     Working,
     command,
     note,
@@ -90,7 +90,7 @@ class Outputs:
 
 @command
 def fit(
-    table: TableFile,
+    table: LongTable,
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,

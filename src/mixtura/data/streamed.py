@@ -144,12 +144,12 @@ def checked(
     for x, w in reader.pieces():
         if x.ndim != 2 or x.shape[1] != d:
             raise ValueError(
-                f"{reader.name}: rows from {done} on come as an array of shape {x.shape}, "
+                f"{reader.name}: rows from {done + 1} on come as an array of shape {x.shape}, "
                 f"and the first ones had {d} columns: give every chunk the same columns"
             )
         if x.dtype != dtype:
             raise ValueError(
-                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were "
+                f"{reader.name}: rows from {done + 1} on are {x.dtype}, and the first ones were "
                 f"{dtype}: give every chunk the same type"
             )
         if (w is not None) != weighted:
@@ -180,7 +180,8 @@ def _refuse_not_finite(name: str, x: AnyArray, done: int) -> None:
 def _refuse_weights(name: str, w: Array, rows: int, done: int) -> None:
     if w.shape != (rows,):
         raise ValueError(
-            f"{name}: the weights of rows from {done} on have the shape {w.shape}, not ({rows},)"
+            f"{name}: the weights of rows from {done + 1} on have the shape {w.shape}, "
+            f"not ({rows},)"
         )
     bad = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(bad):
