@@ -336,3 +336,15 @@ def test_the_example_in_scikit_learns_documentation() -> None:
         order = gm.means_[:, 0].argsort()
         np.testing.assert_allclose(gm.means_[order], [[1, 2], [10, 2]], atol=1e-6)
         np.testing.assert_array_equal(gm.predict([[0, 0], [12, 3]]), order)
+
+
+def test_a_fits_own_precisions_are_a_start_in_any_units() -> None:
+    X = np.random.RandomState(4).randn(90, 3) * [1e-5, 1.0, 1e5]
+    fitted = GaussianMixture(2, random_state=0).fit(X)
+    again = GaussianMixture(
+        2,
+        weights_init=fitted.weights_,
+        means_init=fitted.means_,
+        precisions_init=fitted.precisions_,
+    ).fit(X)
+    assert again.fit_result_.loglik >= fitted.fit_result_.loglik - 1e-6

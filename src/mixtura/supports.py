@@ -108,22 +108,19 @@ class Covariance(Support):
     """Symmetric positive definite matrices over the last two axes, packed by log-Cholesky."""
 
     def check(self, value: Array, name: str) -> None:
-        if not (
-            np.all(np.isfinite(value))
-            and self._symmetric(value)
-            and np.linalg.eigvalsh(value).min() > 0
-        ):
+        if not (np.all(np.isfinite(value)) and self._sound(value)):
             raise ValueError(f"'{name}' should be symmetric, positive-definite")
 
     @staticmethod
-    def _symmetric(value: Array) -> bool:
-        # Beside sqrt(c_ii c_jj), so that the answer does not depend on the columns' units. A
-        # negative variance makes NaN, which compares false.
-        with np.errstate(invalid="ignore"):
-            deviation = np.sqrt(np.diagonal(value, axis1=-2, axis2=-1))
-        scale = deviation[..., :, None] * deviation[..., None, :]
-        gap = np.abs(value - np.swapaxes(value, -1, -2))
-        return bool(np.all(gap <= SYMMETRY * scale))
+    def _sound(value: Array) -> bool:
+        # Beside sqrt(c_ii c_jj), so that the answer does not depend on the columns' units.
+        variance = np.diagonal(value, axis1=-2, axis2=-1)
+        if not np.all(variance > 0):
+            return False
+        deviation = np.sqrt(variance)
+        correlation = value / deviation[..., :, None] / deviation[..., None, :]
+        gap = np.abs(correlation - np.swapaxes(correlation, -1, -2))
+        return bool(np.all(gap <= SYMMETRY) and np.linalg.eigvalsh(correlation).min() > 0)
 
     def size(self, shape: tuple[int, ...]) -> int:
         d = shape[-1]
