@@ -12,7 +12,11 @@ from mixtura.cli.console import (
     WIDEST,
     AsJson,
     Columns,
+    Exclude,
+    NoFigure,
+    Quiet,
     TableFile,
+    Weights,
     Working,
     command,
     note,
@@ -41,12 +45,8 @@ def compare(
         Covariance, typer.Option(help="What shapes the groups may have.")
     ] = Covariance.full,
     columns: Columns = None,
-    exclude: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
-    ] = None,
+    exclude: Exclude = None,
+    weights: Weights = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -73,9 +73,9 @@ def compare(
         Path | None,
         typer.Option(metavar="FIG.png", help="The figure; default TABLE.compare.png."),
     ] = None,
-    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    no_figure: NoFigure = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = _target(table, figure, no_figure)

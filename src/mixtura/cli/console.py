@@ -66,6 +66,10 @@ TableOut = Annotated[
 Columns = Annotated[
     str | None, typer.Option(metavar="A,B", help="The columns to use; default all.")
 ]
+Exclude = Annotated[str | None, typer.Option(metavar="A,B", help="Columns to leave out.")]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")]
+NoFigure = Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 

@@ -15,7 +15,11 @@ import typer
 from mixtura.cli.console import (
     AsJson,
     Columns,
+    Exclude,
     LongTable,
+    NoFigure,
+    Quiet,
+    Weights,
     Working,
     command,
     note,
@@ -98,12 +102,8 @@ def fit(
         Covariance, typer.Option(help="What shapes the groups may have.")
     ] = Covariance.full,
     columns: Columns = None,
-    exclude: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
-    ] = None,
+    exclude: Exclude = None,
+    weights: Weights = None,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
@@ -148,9 +148,9 @@ def fit(
         Path | None,
         typer.Option(metavar="FIG.png", help="The figure; default TABLE.png."),
     ] = None,
-    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    no_figure: NoFigure = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure)

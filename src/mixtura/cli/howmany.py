@@ -12,6 +12,7 @@ from mixtura.cli.console import (
     WIDEST,
     AsJson,
     Columns,
+    Exclude,
     TableFile,
     Working,
     command,
@@ -42,9 +43,7 @@ def howmany(
         Covariance, typer.Option(help="What shapes the groups may have.")
     ] = Covariance.full,
     columns: Columns = None,
-    exclude: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
-    ] = None,
+    exclude: Exclude = None,
     weights: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of whole row weights.")
     ] = None,

@@ -13,6 +13,7 @@ from mixtura.cli.console import (
     Prefix,
     TableFile,
     TableOut,
+    Weights,
     Working,
     command,
     load_model,
@@ -35,9 +36,7 @@ def score(
     ] = False,
     out: TableOut = None,
     columns: Columns = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
-    ] = None,
+    weights: Weights = None,
     prefix: Prefix = "",
     as_json: AsJson = False,
 ) -> None:

@@ -15,7 +15,11 @@ from mixtura.cli.console import (
     WIDEST,
     AsJson,
     Columns,
+    Exclude,
+    NoFigure,
+    Quiet,
     TableFile,
+    Weights,
     Working,
     command,
     note,
@@ -48,12 +52,8 @@ def select(
         int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
     ] = 5,
     columns: Columns = None,
-    exclude: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Columns to leave out.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")
-    ] = None,
+    exclude: Exclude = None,
+    weights: Weights = None,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
@@ -80,9 +80,9 @@ def select(
         Path | None,
         typer.Option(metavar="FIG.png", help="The curves; default TABLE.select.png."),
     ] = None,
-    no_figure: Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")] = False,
+    no_figure: NoFigure = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
     outputs = _outputs(table, out, figure, no_figure)

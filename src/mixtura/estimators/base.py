@@ -229,7 +229,12 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         if is_stream(X):
             X = asked(self, X)
             if X.survey.weighted and sample_weight is None:
-                sample_weight = np.concatenate([w for _, w, _ in X.chunks(_ANSWERED_ROWS)])
+                parts = [
+                    (float(w @ self._answer(Rows(x), "log_density")), float(w.sum()))
+                    for x, w, _ in X.chunks(_ANSWERED_ROWS)
+                    if w is not None
+                ]
+                return sum(total for total, _ in parts), sum(weight for _, weight in parts)
         log_p = self.score_samples(X)
         if sample_weight is None:
             return float(log_p.sum(dtype=np.float64)), float(len(log_p))

@@ -180,10 +180,10 @@ class Search:
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
         finally:
             self.passes += sweep.passes
-        if strict and model.narrow(climb.summary, climb.params):
+        found = model.narrow(climb.summary, climb.params) if self.model.penalised else []
+        if strict and found:
             # On the way only a bound was looked at, and this end is a spike.
-            raise Collapse(*model.narrow(climb.summary, climb.params)[0])
-        found = model.narrow(climb.summary, climb.params) if model.penalised else []
+            raise Collapse(*found[0])
         floored = tuple(Floored(*part) for part in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
