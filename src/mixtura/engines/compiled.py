@@ -18,15 +18,17 @@ from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
+from mixtura.engines.native import climbing
 from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.engines.truncating import truncated_pass
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
+from mixtura.families.prior import CovariancePrior
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Summary
+from mixtura.records import AnyArray, Array, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -73,7 +75,8 @@ class CompiledSweep(Sweep):
         self.form = model.family.form
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1 and isinstance(rows, Rows)
-        self.steps_inside = small and self.family.structure.inside
+        alone = self.family.structure.inside
+        self.steps_inside = small and (alone or rows.d <= climbing.MOST_COLUMNS)
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -141,29 +144,41 @@ class CompiledSweep(Sweep):
     ) -> tuple[Any, list[float]]:
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
-        assert isinstance(self.rows, Rows)
-        c, prior = params.components, model.prior
-        weights, means, roots, logliks, failed = native.gaussian_em(
-            self.rows.X,
-            self.rows.sample_weight,
-            params.weights,
-            c.means,
-            c.root,
-            self.form.name,
-            passes=steps,
-            strength=prior.strength,
-            target=prior.target,
-            held=prior.held,
-            absolute=float(np.max(prior.absolute)),
-        )
+        weights, means, roots, logliks, failed = self._steps(params, model.prior, steps)
         self.passes += len(logliks)
         if failed >= 0:
             # The plain steps fail at the same place, with the error that says what happened.
             return super().advance(model, params, summary, steps)
         components = gaussian_params_from_root(means, roots, self.form)
-        self.family.refuse_collapse(components, weights * summary.weight, prior)
+        self.family.refuse_collapse(components, weights * summary.weight, model.prior)
         new = MixtureParams(weights, components)
         return new, logliks[1:].tolist()
+
+    def _steps(
+        self, params: MixtureParams, prior: CovariancePrior, steps: int
+    ) -> tuple[Array, Array, Array, Array, int]:
+        """(weights, means, roots, log-likelihoods, failed) of whole steps inside C."""
+        assert isinstance(self.rows, Rows)
+        start = (params.weights, params.components.means, params.components.root)
+        rows = (self.rows.X, self.rows.sample_weight)
+        floor = float(np.max(prior.absolute))
+        if not self.family.structure.inside:
+            penalty = climbing.Penalty(prior.strength, prior.target, prior.held, floor)
+            shape = self.family.structure.letters
+            end = climbing.gaussian_climb(
+                *rows, *start, self.form.name, shape, passes=steps, penalty=penalty
+            )
+            return end.weights, end.means, end.roots, end.logliks, end.failed
+        return native.gaussian_em(
+            *rows,
+            *start,
+            self.form.name,
+            passes=steps,
+            strength=prior.strength,
+            target=prior.target,
+            held=prior.held,
+            absolute=floor,
+        )
 
 
 class DenseSweep(CompiledSweep):

@@ -95,6 +95,27 @@ struct mixtura_em {
     int64_t failed; /* out: component whose covariance was not positive, or -1 */
 };
 
+/* Why a climb ended. */
+enum { CLIMB_LIMIT, CLIMB_CONVERGED, CLIMB_COLLAPSED, CLIMB_ILL_DEFINED };
+
+/* A whole climb. Where `tol` is 0, `em` says how many steps; else at most so many, and the last
+ * log-likelihood is that of the parameters handed back. */
+struct mixtura_climb {
+    struct mixtura_em em;
+    int64_t share;        /* what components share; see structures.h */
+    int64_t few;          /* turns after which common axes need be good only, see axes.h */
+    double settled;       /* alternations in an M-step end where nothing moves by more, relative */
+    double tol;           /* a gain still to come, of all rows together, that is none */
+    const double *resp;   /* n x K: shares of the components in each row, or NULL. Then `em` holds
+                           * equal components that lend their units */
+    const double *pivots; /* the table's, for one component in the form's shape; NULL: no component
+                           * is refused for its width */
+    double few_rows;      /* a component of fewer is refused below `spurious`, any below `numeric` */
+    double spurious;
+    double numeric;
+    int64_t reason; /* out */
+};
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -115,6 +136,7 @@ struct mixtura_kernels {
     int (*truncated)(const struct mixtura_data *, const struct mixtura_model *,
                      const struct mixtura_near *, struct mixtura_kept *,
                      struct mixtura_moments *);
+    int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
 };
 
 #endif
