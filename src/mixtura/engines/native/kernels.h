@@ -116,6 +116,16 @@ struct mixtura_climb {
     int64_t reason; /* out */
 };
 
+/* Groups merged two by two until K are left; merging.h says how. */
+struct mixtura_merging {
+    const double *z; /* n x d */
+    const double *w; /* n */
+    int64_t n, d, K;
+    int64_t shaped;  /* non-zero: groups of any shape, else balls of one size */
+    double variance; /* the table's */
+    int64_t *pairs;  /* (n - K) x 2: the second group joins the first */
+};
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -137,6 +147,7 @@ struct mixtura_kernels {
                      const struct mixtura_near *, struct mixtura_kept *,
                      struct mixtura_moments *);
     int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
+    int (*merging)(const struct mixtura_merging *);
 };
 
 #endif
