@@ -18,7 +18,7 @@ from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
-from mixtura.engines.native import climbing
+from mixtura.engines.native import structured
 from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.engines.truncating import truncated_pass
@@ -76,7 +76,7 @@ class CompiledSweep(Sweep):
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1 and isinstance(rows, Rows)
         alone = self.family.structure.inside
-        self.steps_inside = small and (alone or rows.d <= climbing.MOST_COLUMNS)
+        self.steps_inside = small and (alone or rows.d <= structured.MOST_COLUMNS)
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -163,9 +163,9 @@ class CompiledSweep(Sweep):
         rows = (self.rows.X, self.rows.sample_weight)
         floor = float(np.max(prior.absolute))
         if not self.family.structure.inside:
-            penalty = climbing.Penalty(prior.strength, prior.target, prior.held, floor)
+            penalty = structured.Penalty(prior.strength, prior.target, prior.held, floor)
             shape = self.family.structure.letters
-            end = climbing.gaussian_climb(
+            end = structured.gaussian_climb(
                 *rows, *start, self.form.name, shape, passes=steps, penalty=penalty
             )
             return end.weights, end.means, end.roots, end.logliks, end.failed

@@ -1,4 +1,4 @@
-"""Agglomeration in C: the merges of `mixtura.fit.hierarchical.history`, in a fraction of the time."""
+"""Agglomeration in C: the merges of `fit.hierarchical.history`, in a fraction of the time."""
 
 from __future__ import annotations
 

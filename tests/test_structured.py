@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mixtura.data.rows import Rows
-from mixtura.engines.native import climbing
+from mixtura.engines.native import structured
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.searching import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure
@@ -29,13 +29,13 @@ def groups(n: int, K: int) -> Array:
 
 def in_c(
     X: Array, model: Mixture, start: MixtureParams, weight: Array | None = None, **settings: object
-) -> climbing.Climbed:
+) -> structured.Climbed:
     prior, parts, row = model.prior, start.components, model.family.structure
-    penalty = climbing.Penalty(
+    penalty = structured.Penalty(
         prior.strength, prior.target, prior.held, float(np.max(prior.absolute))
     )
     name = "" if row.inside else row.letters
-    return climbing.gaussian_climb(
+    return structured.gaussian_climb(
         X,
         weight,
         start.weights,
@@ -48,7 +48,7 @@ def in_c(
     )
 
 
-def close(found: climbing.Climbed, wanted: MixtureParams) -> None:
+def close(found: structured.Climbed, wanted: MixtureParams) -> None:
     for got, want in (
         (found.weights, wanted.weights),
         (found.means, wanted.components.means),
@@ -59,7 +59,7 @@ def close(found: climbing.Climbed, wanted: MixtureParams) -> None:
 
 def test_names_are_the_tables() -> None:
     rows = {row.letters for row in STRUCTURES.values() if not row.inside}
-    assert rows == set(climbing.SHARED)
+    assert rows == set(structured.SHARED)
 
 
 @pytest.mark.parametrize("penalised", [False, True])
@@ -104,7 +104,7 @@ def test_a_climb_ends_where_the_gain_to_come_is_small(name: str, faithful: Array
     rough, fine = (
         in_c(faithful, model, here.maker.base, tol=tol, **settings) for tol in (1e-2, 1e-9)
     )
-    assert rough.reason == fine.reason == climbing.CONVERGED
+    assert rough.reason == fine.reason == structured.CONVERGED
     assert (np.diff(fine.logliks) > -1e-8).all()
     assert len(rough.logliks) < len(fine.logliks) < 500
     assert 0 <= fine.logliks[-1] - rough.logliks[-1] < 2e-2
@@ -125,10 +125,10 @@ def test_a_climb_ends_where_a_component_becomes_too_narrow() -> None:
     here = ground(X, "VVV", 2)
     prior = here.model.prior
     share = np.eye(2)[np.r_[np.zeros(60, int), np.ones(4, int)]]
-    narrow = climbing.Narrowest(prior.pivots, 6.0, 1e-3, 1e-14)
+    narrow = structured.Narrowest(prior.pivots, 6.0, 1e-3, 1e-14)
     settings = {"passes": 100, "tol": 1e-6, "groups": share, "narrowest": narrow}
     end = in_c(X, here.model.unpenalised(), here.maker.base, **settings)
-    assert (end.reason, end.failed) == (climbing.COLLAPSED, 1)
+    assert (end.reason, end.failed) == (structured.COLLAPSED, 1)
 
 
 def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
