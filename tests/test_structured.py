@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mixtura.data.rows import Rows
+from mixtura.engines.compiled import m_step_in_c
 from mixtura.engines.native import structured
+from mixtura.engines.native.climbing import SHARED, Reached, gaussian_em
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.searching import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure
@@ -27,28 +30,27 @@ def groups(n: int, K: int) -> Array:
     return np.asarray(0.4 * np.eye(K)[drawn] + 0.6 / K)
 
 
-def in_c(
-    X: Array, model: Mixture, start: MixtureParams, weight: Array | None = None, **settings: object
-) -> structured.Climbed:
-    prior, parts, row = model.prior, start.components, model.family.structure
-    penalty = structured.Penalty(
-        prior.strength, prior.target, prior.held, float(np.max(prior.absolute))
-    )
-    name = "" if row.inside else row.letters
+def start_of(params: MixtureParams) -> tuple[Array, Array, Array]:
+    return params.weights, params.components.means, params.components.root
+
+
+def stepped(
+    X: Array, model: Mixture, start: MixtureParams, weight: Array | None = None, **settings: Any
+) -> Reached:
+    row = model.family.structure
+    m_step = m_step_in_c(row, model.prior)._asdict()
+    return gaussian_em(X, weight, *start_of(start), row.form.name, **m_step, **settings)
+
+
+def climbed(X: Array, model: Mixture, start: MixtureParams, **settings: Any) -> tuple[Reached, int]:
+    row = model.family.structure
+    m_step = m_step_in_c(row, model.prior)
     return structured.gaussian_climb(
-        X,
-        weight,
-        start.weights,
-        parts.means,
-        parts.root,
-        row.form.name,
-        name,
-        penalty=penalty,
-        **settings,
+        X, None, *start_of(start), row.form.name, m_step, passes=500, **settings
     )
 
 
-def close(found: structured.Climbed, wanted: MixtureParams) -> None:
+def close(found: Reached, wanted: MixtureParams) -> None:
     for got, want in (
         (found.weights, wanted.weights),
         (found.means, wanted.components.means),
@@ -59,7 +61,7 @@ def close(found: structured.Climbed, wanted: MixtureParams) -> None:
 
 def test_names_are_the_tables() -> None:
     rows = {row.letters for row in STRUCTURES.values() if not row.inside}
-    assert rows == set(structured.SHARED)
+    assert rows == set(SHARED)
 
 
 @pytest.mark.parametrize("penalised", [False, True])
@@ -75,8 +77,8 @@ def test_every_m_step_is_the_tables(name: str, penalised: bool, iris: Array) -> 
     for steps in range(1, 7):
         at = params
         params = model.m_step(model.e_step(iris, None, at), at)
-        close(in_c(iris, model, at, passes=1), params)
-        close(in_c(iris, model, base, passes=steps, groups=share), params)
+        close(stepped(iris, model, at, passes=1), params)
+        close(stepped(iris, model, base, passes=steps + 1, given=share), params)
 
 
 @pytest.mark.parametrize("name", ["VEE", "EVE", "VVE", "VEV", "EVV"])
@@ -91,7 +93,7 @@ def test_many_columns_weights_and_an_empty_component(name: str) -> None:
     base = ground(X, name, 3).maker.base
     params = model.start(X, weight, share, base)
     after = model.m_step(model.e_step(X, weight, params), params)
-    close(in_c(X, model, base, weight, passes=1, groups=share), after)
+    close(stepped(X, model, base, weight, passes=2, given=share), after)
     assert after.weights[1] == 0
 
 
@@ -100,11 +102,10 @@ def test_a_climb_ends_where_the_gain_to_come_is_small(name: str, faithful: Array
     here = ground(faithful, name, 2)
     model = here.model.unpenalised()
     share = np.eye(2)[(faithful[:, 1] > 68).astype(int)]
-    settings = {"passes": 500, "groups": share}
-    rough, fine = (
-        in_c(faithful, model, here.maker.base, tol=tol, **settings) for tol in (1e-2, 1e-9)
+    (rough, why), (fine, also) = (
+        climbed(faithful, model, here.maker.base, tol=tol, given=share) for tol in (1e-2, 1e-9)
     )
-    assert rough.reason == fine.reason == structured.CONVERGED
+    assert why == also == structured.CONVERGED
     assert (np.diff(fine.logliks) > -1e-8).all()
     assert len(rough.logliks) < len(fine.logliks) < 500
     assert 0 <= fine.logliks[-1] - rough.logliks[-1] < 2e-2
@@ -126,9 +127,10 @@ def test_a_climb_ends_where_a_component_becomes_too_narrow() -> None:
     prior = here.model.prior
     share = np.eye(2)[np.r_[np.zeros(60, int), np.ones(4, int)]]
     narrow = structured.Narrowest(prior.pivots, 6.0, 1e-3, 1e-14)
-    settings = {"passes": 100, "tol": 1e-6, "groups": share, "narrowest": narrow}
-    end = in_c(X, here.model.unpenalised(), here.maker.base, **settings)
-    assert (end.reason, end.failed) == (structured.COLLAPSED, 1)
+    end, why = climbed(
+        X, here.model.unpenalised(), here.maker.base, tol=1e-6, given=share, narrowest=narrow
+    )
+    assert (why, end.failed) == (structured.COLLAPSED, 1)
 
 
 def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
@@ -138,8 +140,9 @@ def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
         start = model.start(iris, None, groups(len(iris), 3), here.maker.base)
         sweep = here.open_sweep(model, Rows(iris))
         assert sweep.steps_inside
-        params, between = sweep.advance(model, start, sweep(start), 3)
+        params, summary, between = sweep.advance(model, start, sweep(start), 3)
         assert len(between) == 2
+        assert summary.loglik == pytest.approx(sweep(params).loglik, rel=1e-13)
         for _ in range(3):
             start = model.m_step(model.e_step(iris, None, start), start)
         np.testing.assert_allclose(

@@ -11,6 +11,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.convergence import ROUNDING, Ascent
 from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray, Array, Params, Summary, difference, inner
 
 
@@ -25,7 +26,9 @@ class SweepLike(Protocol):
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
-    ) -> tuple[Params, list[float]]: ...
+    ) -> tuple[Params, Summary, list[float]]: ...
+
+    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]: ...
 
     def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
 

@@ -58,8 +58,7 @@ def em(
     while reason is None and len(logliks) <= max_iter:
         whole = sweep.stride if penalised else _stride(sweep, len(logliks) - 1)
         steps = min(whole, max_iter + 1 - len(logliks))
-        params, between = sweep.advance(model, params, summary, steps)
-        summary = sweep(params)
+        params, summary, between = sweep.advance(model, params, summary, steps)
         logliks += [*between, summary.loglik]
         prior = model.log_prior(params)
         ascent.extend([*(between if prior == 0 else ()), summary.loglik + prior])

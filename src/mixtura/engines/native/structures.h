@@ -19,9 +19,8 @@ enum {
 #define SHARE_TURNS 200
 
 struct sharing {
-    int64_t share;
-    double settled; /* alternations end where no volume moves by more, relative */
-    int64_t few;    /* see axes.h */
+    int64_t share, few;
+    double settled;
     double *W;      /* K x size, of the components with rows, in the form's shape */
     double *before; /* the same: covariances */
     double *cov;    /* the same, after */
@@ -388,6 +387,24 @@ static int64_t maximise_shared(const struct mixtura_em *e, int64_t d, const stru
         if (factored(e, d, h, at, h->index[at], new))
             return h->index[at];
     return -1;
+}
+
+static int64_t step_size(const struct mixtura_em *e, int64_t d)
+{
+    return e->share == SHARE_OWN ? 4 * d * d + d : sharing_size(e->K, d);
+}
+
+static int64_t step_of(const struct mixtura_em *e, int64_t d, const struct state *old,
+                       struct mixtura_moments *m, struct state *new, double *tmp)
+{
+    struct sharing h;
+    if (e->share == SHARE_OWN)
+        return maximise(e, d, old, m, new, tmp);
+    h.share = e->share;
+    h.few = e->few;
+    h.settled = e->settled;
+    sharing_open(&h, e->K, d, tmp);
+    return maximise_shared(e, d, old, m, new, &h);
 }
 
 #endif
