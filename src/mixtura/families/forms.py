@@ -120,10 +120,11 @@ class Form(ABC):
         """What one row of known label tells of each free number at the identity, per line."""
 
     @abstractmethod
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
-        """Gradient of the expected log-likelihood in the free numbers of `root`.
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
+        """Gradient of the expected log-likelihood in the free numbers of a root.
 
-        second is in the whitened units of the point where `root` stands, rows (K,) or (1,).
+        `inverse` is that root's, second is in the whitened units of the point where it stands,
+        rows (K,) or (1,).
         """
 
     @abstractmethod

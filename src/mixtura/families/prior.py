@@ -11,6 +11,7 @@ log-likelihood at regular optima to hundredths of a nat.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -58,6 +59,12 @@ class CovariancePrior:
     def monotone(self) -> bool:
         """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
         return not np.any(self.absolute)
+
+    @cached_property
+    def units(self) -> Array:
+        """The matrix (d, d) that makes `reference` the identity."""
+        assert self.reference is not None
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
 
     @property
     def held_columns(self) -> tuple[int, ...]:

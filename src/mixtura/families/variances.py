@@ -85,7 +85,7 @@ class Diagonal(Form):
     def information(self, d: int) -> Array:
         return np.full(d, 2.0)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
         return second - rows[:, None]
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
@@ -170,7 +170,7 @@ class Spherical(Form):
     def information(self, d: int) -> Array:
         return np.full(1, 2.0 * d)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
         return np.asarray((second - d * rows)[:, None])
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
