@@ -33,8 +33,13 @@ class Form(ABC):
         """The shape of the covariances of K components."""
 
     @abstractmethod
+    def root_of(self, cov: Array) -> Array:
+        """The roots; raises IllDefined with the component that is not positive definite."""
+
     def factorise(self, cov: Array) -> tuple[Array, Array]:
-        """(root, whiten); raises IllDefined with the component that is not positive definite."""
+        """(root, whiten); raises as `root_of` does."""
+        root = self.root_of(cov)
+        return root, self.invert_root(root)
 
     @abstractmethod
     def invert_root(self, root: Array) -> Array:

@@ -26,15 +26,14 @@ class Full(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K, d, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
-        root = _cholesky_of_all(cov)
-        return root, self.invert_root(root)
+    def root_of(self, cov: Array) -> Array:
+        return _cholesky_of_all(cov)
 
     def invert_root(self, root: Array) -> Array:
         return _inverses(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
-        return np.asarray(np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1))
+        return np.asarray(np.log(whiten.reshape(-1, d * d)[:, :: d + 1]).sum(axis=1))
 
     def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
         return np.asarray((X - mean[k]) @ whiten[k].T)
@@ -73,7 +72,7 @@ class Full(Form):
         return np.asarray(whiten @ matrix @ np.swapaxes(whiten, -1, -2))
 
     def trace(self, matrices: Array, d: int) -> float:
-        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
+        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root, axis1=1, axis2=2)
@@ -111,9 +110,8 @@ class Tied(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (d, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
-        root = _cholesky(cov, 0)
-        return root, self.invert_root(root)
+    def root_of(self, cov: Array) -> Array:
+        return _cholesky(cov, 0)
 
     def invert_root(self, root: Array) -> Array:
         return _inverse_lower(root)
@@ -155,7 +153,7 @@ class Tied(Form):
         return np.asarray(whiten @ matrix @ whiten.T)
 
     def trace(self, matrices: Array, d: int) -> float:
-        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
+        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root)[None, :]
@@ -239,12 +237,13 @@ def _inverses_by_row(root: Array) -> Array:
     pivots = np.diagonal(root, axis1=1, axis2=2)
     if not pivots.all():
         raise IllDefined(int(np.argmin(np.abs(pivots).min(axis=1))))
-    inverse = np.zeros(root.shape)
-    for j in range(root.shape[1]):
-        if j:
-            inverse[:, j, :j] = -(root[:, j, None, :j] @ inverse[:, :j, :j])[:, 0]
-        inverse[:, j, j] = 1.0
-        inverse[:, j, : j + 1] /= pivots[:, j, None]
+    K, d = pivots.shape
+    inverse = np.zeros((K, d, d))
+    inverse.reshape(K, d * d)[:, :: d + 1] = reciprocal = 1.0 / pivots
+    for j in range(1, d):
+        row = root[:, j, None, :j] @ inverse[:, :j, :j]
+        row *= -reciprocal[:, j, None, None]
+        inverse[:, j, :j] = row[:, 0]
     return inverse
 
 

@@ -61,6 +61,11 @@ class CovariancePrior:
         return not np.any(self.absolute)
 
     @cached_property
+    def floorless(self) -> bool:
+        """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
+        return not (np.any(self.held) or np.any(self.absolute))
+
+    @cached_property
     def units(self) -> Array:
         """The matrix (d, d) that makes `reference` the identity."""
         assert self.reference is not None
@@ -77,6 +82,11 @@ class CovariancePrior:
 
     def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
+
+        if self.floorless:
+            if self.strength == 0:
+                return self
+            return replace(self, target=form.whitened(whiten, self.target))
 
         def move(matrix: Array) -> Array:
             return form.whitened(whiten, matrix) if np.any(matrix) else matrix

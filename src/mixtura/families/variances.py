@@ -20,10 +20,9 @@ class Diagonal(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
+    def root_of(self, cov: Array) -> Array:
         _positive(cov)
-        root = np.sqrt(cov)
-        return root, self.invert_root(root)
+        return np.sqrt(cov)
 
     def invert_root(self, root: Array) -> Array:
         return 1.0 / root
@@ -104,10 +103,9 @@ class Spherical(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K,)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
+    def root_of(self, cov: Array) -> Array:
         _positive(cov)
-        root = np.sqrt(cov)
-        return root, self.invert_root(root)
+        return np.sqrt(cov)
 
     def invert_root(self, root: Array) -> Array:
         return 1.0 / root
