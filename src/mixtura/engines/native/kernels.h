@@ -78,20 +78,26 @@ struct mixtura_rows {
     int64_t component_single;
 };
 
-/* Whole EM iterations: parameters are read and then overwritten in place. */
+/* Whole EM iterations: parameters and their sums are read and then overwritten in place. */
 struct mixtura_em {
     double *weights;     /* K */
     double *means;       /* K x d */
     double *roots; /* lower Cholesky roots or standard deviations, shape of the form */
+    double *whiten;      /* out, as are the next two: what follows from those */
+    double *log_weights; /* K */
+    double *log_norm;    /* K */
+    struct mixtura_moments sums; /* at the parameters; read only where they are known */
+    int64_t known;               /* non-zero: sums are given, so there is no first E-step */
+    const double *given; /* n x K: responsibilities of the first E-step, or NULL */
     const double *target;
     const double *held;
     double strength;
     double absolute;
-    double *logliks; /* passes */
+    double *logliks; /* passes: after each */
     int64_t K;
     int64_t form;
     int64_t passes;
-    int64_t done;   /* out: E-steps done */
+    int64_t done;   /* out: of the passes, those done: an M-step and an E-step each */
     int64_t failed; /* out: component whose covariance was not positive, or -1 */
 };
 
