@@ -41,7 +41,7 @@ class Structure:
     count    free parameters of K covariances over d columns; None: as many as the form stores
     tangent  the free coordinates as a subspace of the form's (see `tangents`); None: all of them
     free     whether there are free coordinates
-    inside   whether the C pass has this M-step built in
+    inside   whether the M-step in C goes by the form alone; else by the letters
     columns  the only number of columns it is made for; None: any
     ranked   whether it compares volumes or shapes, which a direction without variance has not
     """
