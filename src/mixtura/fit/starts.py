@@ -80,7 +80,8 @@ class StartMaker:
 
     rows       the sample
     base       parameters of the right shape, in the table's units
-    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs
+    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs;
+               (d,) for a diagonal one
     centre     the table's mean (d,)
     given      parameters the caller fixed at the start, by name; they replace those found
     """
@@ -100,7 +101,11 @@ class StartMaker:
 
     def unit_free(self, frame: int) -> Array:
         """The sample in one of the frames, centred."""
-        return np.asarray((self.rows.X - self.centre) @ self.frames[frame].T)
+        return self._framed(self.rows.X, frame)
+
+    def _framed(self, X: AnyArray, frame: int) -> Array:
+        B = self.frames[frame]
+        return np.asarray((X - self.centre) * B if B.ndim == 1 else (X - self.centre) @ B.T)
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
         """A start made by STARTS[name] in one of the frames."""
@@ -110,7 +115,7 @@ class StartMaker:
         if means is None:
             resp = STARTS[name](Z, self.weights, K, rng)
         else:
-            resp = one_hot(nearest(Z, (means - self.centre) @ self.frames[frame].T), K)
+            resp = one_hot(nearest(Z, self._framed(means, frame)), K)
         found = self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
         return self.replaced(found)
 
