@@ -17,7 +17,7 @@ from mixtura.families.factor_prior import NoisePrior
 from mixtura.families.factor_records import FactorParams, FactorStatistics, factor_params
 from mixtura.families.factor_score import score
 from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 # A component with less than this share of the rows is scaled as if it had it; a factor weaker
 # than this, in squared units of the noise, as if it were as strong.
@@ -76,7 +76,7 @@ class Rotated:
         assert info == 0
         return np.asarray(out)
 
-    def _pairs(self) -> tuple[Array, Array, Array, Array]:
+    def _pairs(self) -> tuple[AnyArray, AnyArray, Array, Array]:
         """(i, j, cos, sin) of the pairs i < j: A_ij = cos a, A_ji = sin a is no rotation."""
         i, j = np.triu_indices(len(self.values), 1)
         first, second = self.values[i], self.values[j]
@@ -171,9 +171,7 @@ class FactorChart:
         noise = np.log(params.noise / self.centre.noise) * self.noise_scale
         return np.concatenate([shift.ravel(), *loadings, noise.ravel()])
 
-    def gradient(
-        self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior
-    ) -> Array:
+    def gradient(self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior) -> Array:
         """The gradient at `params`, which `self.params` made, or at the centre."""
         slope = score(stats, params, self.kind, prior)
         deviation = np.sqrt(self.centre.noise)

@@ -10,7 +10,7 @@ from scipy.linalg import solve_triangular
 
 from mixtura.errors import IllDefined
 from mixtura.families.gaussian_records import LOG_2PI
-from mixtura.records import Array, Params, Statistics
+from mixtura.records import AnyArray, Array, Params, Statistics
 
 # Means so far from the components' common centre, in squared standard deviations of the noise
 # summed over columns, cost more digits than they may: 1e-16 times this in a squared distance.
@@ -51,7 +51,7 @@ class Group:
     precisions   (m, d) 1 / noise, or (m, 1) where it is isotropic; one line where it is common
     """
 
-    members: Array
+    members: AnyArray
     centre: Array
     projections: Array
     offsets: Array
@@ -92,15 +92,15 @@ class FactorParams(Params):
     def covariances(self) -> Array:
         """Sigma_k dense, (K, d, d): for tables of few enough columns."""
         K, d = self.means.shape
-        dense = self.loadings @ np.swapaxes(self.loadings, 1, 2)
-        dense = np.broadcast_to(dense, (K, d, d)).copy()
+        shared = self.loadings @ np.swapaxes(self.loadings, 1, 2)
+        dense: Array = np.broadcast_to(shared, (K, d, d)).copy()
         dense[:, np.arange(d), np.arange(d)] += self.noise
         return dense
 
     @property
     def root(self) -> Array:
         """The lower Cholesky factors of the covariances, dense, (K, d, d)."""
-        return np.linalg.cholesky(self.covariances)
+        return np.asarray(np.linalg.cholesky(self.covariances))
 
     @property
     def precisions(self) -> Array:
@@ -122,7 +122,7 @@ class FactorParams(Params):
         return (_group(self, near, self.means[near].mean(axis=0)), *alone)
 
 
-def _group(params: FactorParams, members: Array, centre: Array) -> Group:
+def _group(params: FactorParams, members: AnyArray, centre: Array) -> Group:
     shifts = params.means[members] - centre
     noise = params.noise if len(params.noise) == 1 else params.noise[members]
     projector = params.projector[members]
@@ -146,7 +146,7 @@ def factor_params(means: Array, loadings: Array, noise: Array) -> FactorParams:
         raise IllDefined(int(np.argmax(bad)))
     weighed = loadings / np.sqrt(noise)[:, :, None]
     q = loadings.shape[2]
-    gram = np.linalg.cholesky(np.eye(q) + np.swapaxes(weighed, 1, 2) @ weighed)
+    gram = np.asarray(np.linalg.cholesky(np.eye(q) + np.swapaxes(weighed, 1, 2) @ weighed))
     scaled = np.swapaxes(weighed / np.sqrt(noise)[:, :, None], 1, 2)
     projector = np.stack(
         [solve_triangular(g, s, lower=True) for g, s in zip(gram, scaled, strict=True)]

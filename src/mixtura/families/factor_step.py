@@ -51,9 +51,7 @@ def maximised(
     return means, loadings, noise
 
 
-def averaged(
-    stats: FactorStatistics, params: FactorParams, count: Array, shift: Array
-) -> Averages:
+def averaged(stats: FactorStatistics, params: FactorParams, count: Array, shift: Array) -> Averages:
     """The averages; `count` (K, 1) is above 0, `shift` (K, d) how far each mean moves."""
     score = stats.factors / count
     cross = stats.cross / count[:, :, None] - shift[:, :, None] * score[:, None, :]
