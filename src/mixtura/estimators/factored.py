@@ -91,8 +91,8 @@ def scores(params: FactorParams, X: AnyArray) -> Array:
     out = np.empty((len(X), len(params.means), params.loadings.shape[2]))
     for first in range(0, len(X), _ROWS):
         x = np.asarray(X[first : first + _ROWS], dtype=np.float64)
-        for seen in FactorLook(x, params).seen:
-            out[first : first + _ROWS, seen.group.members] = seen.scores
+        for group, found in zip(params.groups, FactorLook(x, params).scores, strict=True):
+            out[first : first + _ROWS, group.members] = found
     # From projections: z = G^-T y.
     return np.asarray(out.transpose(1, 0, 2) @ np.linalg.inv(params.gram)).transpose(1, 0, 2)
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 
@@ -30,6 +30,9 @@ class Family(ABC):
     A new family is a file with a `Params` record, a `Statistics` record and these methods; list
     it in `tests/contract` and it inherits the whole suite.
     """
+
+    # Rows that a chunk should have at least, for a family whose sums are large.
+    least_rows: ClassVar[int] = 1
 
     @abstractmethod
     def params(self, arrays: Mapping[str, Array]) -> Params:

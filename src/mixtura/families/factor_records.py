@@ -19,13 +19,13 @@ FAR = 1e7
 
 @dataclass(frozen=True)
 class FactorStatistics(Statistics):
-    """Sums about the current means; z_ik = E[z | x_i, k] are the factor scores.
+    """Sums about the current means; y_ik = projector_k (x_i - m_k), see `FactorParams`.
 
     counts  (K,)       sum_i r_ik
     first   (K, d)     sum_i r_ik (x_i - m_k)
-    factors (K, q)     sum_i r_ik z_ik
-    cross   (K, d, q)  sum_i r_ik (x_i - m_k) z_ik'
-    inner   (K, q, q)  sum_i r_ik z_ik z_ik'
+    factors (K, q)     sum_i r_ik y_ik
+    cross   (K, q, d)  sum_i r_ik y_ik (x_i - m_k)'
+    inner   (K, q, q)  sum_i r_ik y_ik y_ik'
     square  (K, d)     sum_i r_ik (x_i - m_k)^2, in each column; (K, 1) their sum, where the noise
                        is isotropic
     """
@@ -36,6 +36,16 @@ class FactorStatistics(Statistics):
     cross: Array
     inner: Array
     square: Array
+
+    def of_scores(self, gram: Array) -> tuple[Array, Array, Array]:
+        """`factors`, `cross` and `inner` with the factor scores z = G^-T y in the place of y.
+
+        Of shapes (K, q), (K, d, q), (K, q, q); `gram` is that of the parameters.
+        """
+        inverse = np.linalg.inv(gram)
+        factors = (self.factors[:, None, :] @ inverse)[:, 0]
+        inner = np.swapaxes(inverse, 1, 2) @ self.inner @ inverse
+        return factors, np.swapaxes(self.cross, 1, 2) @ inverse, inner
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,11 @@ class FactorParams(Params):
     def variances(self) -> Array:
         """The diagonals of the covariances, (K, d)."""
         return np.asarray(np.sum(self.loadings**2, axis=2) + self.noise) + np.zeros_like(self.means)
+
+    @property
+    def uniqueness(self) -> Array:
+        """psi_kj (Sigma_k^-1)_jj, (K, d): noise as a share of the variance given other columns."""
+        return np.asarray(1.0 - self.noise * np.sum(self.projector**2, axis=1))
 
     @cached_property
     def covariances(self) -> Array:

@@ -15,14 +15,15 @@ def score(
     """Of the log-likelihood plus log-prior in means, loadings and noise."""
     d = params.means.shape[1]
     rows, loadings, noise = stats.counts[:, None], params.loadings, params.noise
-    inner = stats.inner + rows[:, :, None] * posterior(params.gram)
+    factors, cross, inner = stats.of_scores(params.gram)
+    inner = inner + rows[:, :, None] * posterior(params.gram)
     # sum r E[(x - m - Lambda z) z'] and, of each column, sum r E[(x - m - Lambda z)^2].
-    left = stats.cross - loadings @ inner
-    explained = (loadings * (stats.cross + left)).sum(axis=2)
+    left = cross - loadings @ inner
+    explained = (loadings * (cross + left)).sum(axis=2)
     times = 1.0
     if kind.isotropic:
         times, explained = float(d), explained.sum(axis=1, keepdims=True)
-    by_means = (stats.first - (loadings @ stats.factors[:, :, None])[:, :, 0]) / noise
+    by_means = (stats.first - (loadings @ factors[:, :, None])[:, :, 0]) / noise
     by_loadings = left / noise[:, :, None]
     by_noise = ((stats.square - explained) / noise - times * rows) / (2.0 * noise)
     if kind.common_loadings:

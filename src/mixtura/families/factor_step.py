@@ -53,9 +53,10 @@ def maximised(
 
 def averaged(stats: FactorStatistics, params: FactorParams, count: Array, shift: Array) -> Averages:
     """The averages; `count` (K, 1) is above 0, `shift` (K, d) how far each mean moves."""
-    score = stats.factors / count
-    cross = stats.cross / count[:, :, None] - shift[:, :, None] * score[:, None, :]
-    inner = stats.inner / count[:, :, None] - score[:, :, None] * score[:, None, :]
+    factors, both, products = stats.of_scores(params.gram)
+    score = factors / count
+    cross = both / count[:, :, None] - shift[:, :, None] * score[:, None, :]
+    inner = products / count[:, :, None] - score[:, :, None] * score[:, None, :]
     moved = shift**2
     if stats.square.shape[1] == 1:
         moved = moved.sum(axis=1, keepdims=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,9 +23,10 @@ from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
-# A column whose noise is less than this share of its variance within the component is one of the
-# factors but for rounding: a Heywood case.
-HEYWOOD = 1e-4
+# A column whose noise is less than this share of what the other columns leave open of it is itself
+# one of the factors: a Heywood case, on the way to no noise at all. Columns that are known precisely
+# from each other have little noise too, but then the others leave no more open.
+HEYWOOD = 0.02
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -44,6 +45,7 @@ class FactorAnalysers(Family):
     """
 
     kind: FactorAnalytic
+    least_rows: ClassVar[int] = 2048
 
     def params(self, arrays: Mapping[str, Array]) -> FactorParams:
         return factor_params(arrays["means"], arrays["loadings"], arrays["noise"])
@@ -142,7 +144,7 @@ class FactorAnalysers(Family):
         few = rows < max(2 * (self.kind.n_factors + 2), 5)
         bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
         if not self.kind.isotropic:
-            bad = bad | (params.noise < HEYWOOD * params.variances).any(axis=1)
+            bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)
         return bad
 
     def narrow(

@@ -31,6 +31,10 @@ class Mixture(Model):
     prior: Any
 
     @property
+    def least_rows(self) -> int:
+        return self.family.least_rows
+
+    @property
     def monotone(self) -> bool:
         return bool(self.prior.monotone)
 
