@@ -24,8 +24,8 @@ from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
 # A column whose noise is less than this share of what the other columns leave open of it is itself
-# one of the factors: a Heywood case, on the way to no noise at all. Columns that are known precisely
-# from each other have little noise too, but then the others leave no more open.
+# one of the factors: a Heywood case, on the way to no noise at all. Columns that tell each other
+# precisely have little noise too, but then the others leave no more open.
 HEYWOOD = 0.02
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
