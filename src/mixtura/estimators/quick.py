@@ -1,10 +1,9 @@
 """A table of cells fitted side by side: what cells have in common is made once for all of them.
 
-As in mclust (Scrucca, Fop, Murphy & Raftery 2016, The R Journal 8) all structures with K components
-start from a tree of merges cut at K; here from two, of groups of any shape and of equal balls (see
-`fit.hierarchical`). Beside these a cell starts from the splits of its structure's mixture with one
-component less. All are climbed a little, inside C, and the best one to the end. Then a cell that is
-below a mixture nested in it begins there anew, so none stays below.
+All structures with K components have the same starts (see `shared_starts`), as in mclust (Scrucca,
+Fop, Murphy & Raftery 2016, The R Journal 8). Beside these a cell starts from the splits of its
+structure's mixture with one component less. All are climbed a little, inside C, and the best one to
+the end. Then a cell that is below a mixture nested in it begins there anew, so none stays below.
 
 A cell is as sure as a single climb that ended regularly: it is examined only when it is chosen.
 """
@@ -14,24 +13,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from mixtura.data import door
 from mixtura.data.rows import Rows
-from mixtura.engines.native.merging import merging_history
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.engines.whole import Climber, End, responsibilities
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Found, Ground, account, prepare, surveyed
+from mixtura.estimators.finding import Found, account, prepare, surveyed
+from mixtura.estimators.ground import Ground
+from mixtura.estimators.shared_starts import shared_starts
 from mixtura.estimators.trial import Point, Trial, flaw_of
 from mixtura.families.covariance import structure
-from mixtura.fit.hierarchical import cuts, principal
 from mixtura.fit.result import Certificate, Fit, StartReport
 from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
-from mixtura.fit.starts import kmeans
 from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -68,7 +67,7 @@ class Quick:
         for point in points:
             if point.lane not in self.lanes:
                 self.lanes[point.lane] = self._common(point)
-        self.starts = self._starts()
+        self.starts = shared_starts(self.known, self.numbers, settings["n_init"], self.rng)
 
     def round(
         self, points: Sequence[tuple[Point, Trial | None]], done: Mapping[Point, Trial]
@@ -125,28 +124,6 @@ class Quick:
             raise common
         return common
 
-    def _starts(self) -> dict[int, tuple[list[str], Array]]:
-        """K -> names and responsibilities (S, n, K) of the starts that all structures share."""
-        moments, w = self.known.moments, self.few.sample_weight
-        assert w is not None
-        sd = np.sqrt(np.diagonal(moments.covariance))
-        Z = (self.few.X - moments.mean) / np.where(sd > 0, sd, 1.0)
-        kinds = {"hierarchical": (principal(Z, w), True), "ward": (Z, False)}
-        numbers = [min(K, len(Z)) for K in self.numbers]
-        trees = {
-            name: cuts(rows, w, numbers, shaped, merging_history)
-            for name, (rows, shaped) in kinds.items()
-        }
-        starts = {}
-        for K in self.numbers:
-            made = {name: cut[min(K, len(Z))] for name, cut in trees.items()}
-            for repeat in range(1, self.settings["n_init"]):
-                made[f"kmeans {repeat}"] = kmeans(Z, w, K, self.rng)
-            if K == 1 or np.array_equal(made["hierarchical"], made["ward"]):
-                del made["ward"]
-            starts[K] = list(made), np.stack([_widened(resp, K) for resp in made.values()])
-        return starts
-
     def _tried(self, given: tuple[Point, Trial | None]) -> Trial:
         """One cell by itself."""
         point, before = given
@@ -202,8 +179,8 @@ class Quick:
             own = trial.found.fit.loglik
         highest, source = own, None
         for other in beside.values():
-            small = structure(other.point.covariance_type)
-            alike = other.point.reg_covar == point.reg_covar and nested(small, shape)
+            alike = other.point.reg_covar == point.reg_covar
+            alike = alike and _nested(other.point.covariance_type, shape.name)
             if alike and other.regular and other.found.fit.loglik > highest:
                 highest, source = other.found.fit.loglik, other
         # A collapsed cell keeps its name: one component twice would say nothing.
@@ -278,6 +255,6 @@ class Quick:
         return Trial(point, Found(params, fit), flaw, certainty, seconds=seconds)
 
 
-def _widened(resp: Array, K: int) -> Array:
-    """With columns of zeros up to K."""
-    return np.ascontiguousarray(np.pad(resp, ((0, 0), (0, K - resp.shape[1]))))
+@cache
+def _nested(small: str, large: str) -> bool:
+    return nested(structure(small), structure(large))
