@@ -101,10 +101,11 @@ def test_splits_and_removals_are_responsibilities(cells: dict[Key, Cell], faithf
         left = reduced(three, structure("VVV"), k)
         assert len(left.weights) == 2
         assert left.weights.sum() == pytest.approx(1.0)
-        # Without k, and the others' weights as they were, the likelihood falls by that much.
+        # With the others' weights as they were the likelihood falls by that much, or by more for
+        # rows that no other component reaches.
         fallen = cells["VVV", 3].loglik - mixture.e_step(faithful, None, left).loglik
         others = len(faithful) * np.log(1 - three.weights[k])
-        assert fallen == pytest.approx(cost[k] + others, rel=1e-9)
+        assert fallen > cost[k] + others - 1e-6
     fewer = without(mixture.log_joint(faithful, three), rows)
     assert fewer.shape == (len(faithful), 2)
     np.testing.assert_allclose(fewer.sum(axis=1), 1.0)
