@@ -26,12 +26,12 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
-# A generalised M-step will do on the way: volumes to this share, one turn of common axes.
-SETTLED, FEW = 1e-6, 1
+# A generalised M-step will do on the way: volumes to this share, common axes by Newton alone.
+SETTLED, FEW = 1e-6, 0
 # A start of a contest is climbed until this gain per row may be left; then the best goes on.
 ROUGH = 1e-4
 # EM steps that show which component is best split, and components tried, the heaviest first.
-TRIAL, SPLITS = 8, 8
+TRIAL, SPLITS = 6, 8
 
 Arrays = tuple[Array, Array, Array]
 

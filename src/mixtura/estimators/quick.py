@@ -76,12 +76,14 @@ class Quick:
 
         `done` holds those of them that are known already.
         """
+        # The largest structures take longest, and nobody is to wait for the last one.
+        longest = sorted(points, key=lambda each: -_freedom(each[0].covariance_type))
         with single_blas, single_openmp():
-            found = {trial.point: trial for trial in ordered_map(self._tried, points)}
+            found = {trial.point: trial for trial in ordered_map(self._tried, longest)}
             before = dict(points)
             beside = {**done, **found}
             # From the smallest structure up, so that what one gained the next can take over.
-            for point in sorted(found, key=lambda point: freedom(structure(point.covariance_type))):
+            for point in sorted(found, key=lambda point: _freedom(point.covariance_type)):
                 beside[point] = self._lifted(beside[point], beside, before[point])
                 yield beside[point]
 
@@ -172,32 +174,35 @@ class Quick:
         )
 
     def _lifted(self, trial: Trial, beside: Mapping[Point, Trial], fewer: Trial | None) -> Trial:
-        """The trial, from a mixture nested in it where that is higher."""
-        point, own = trial.point, -np.inf
-        shape = structure(point.covariance_type)
-        if trial.regular:
-            own = trial.found.fit.loglik
-        highest, source = own, None
-        for other in beside.values():
-            alike = other.point.reg_covar == point.reg_covar
-            alike = alike and _nested(other.point.covariance_type, shape.name)
-            if alike and other.regular and other.found.fit.loglik > highest:
-                highest, source = other.found.fit.loglik, other
+        """The trial, from a mixture nested in it where that is higher or this one irregular."""
+        point = trial.point
+        own = trial.found.fit.loglik + HIGHER if trial.regular else -np.inf
+        higher = [
+            other
+            for other in beside.values()
+            if other.regular
+            and other.found.fit.loglik > own
+            and other.point.reg_covar == point.reg_covar
+            and _nested(other.point.covariance_type, point.covariance_type)
+        ]
         # A collapsed cell keeps its name: one component twice would say nothing.
-        if trial.regular and fewer is not None and fewer.found.fit.loglik > highest:
-            highest, source = fewer.found.fit.loglik, fewer
-        if source is None or highest <= own + HIGHER:
-            return trial
-        params = source.found.params
-        if source is fewer:
-            return self._from(point, highest, "one component less", doubled(params, shape), trial)
-        small = structure(source.point.covariance_type)
-        return self._from(point, highest, small.name, embedded(params, small, shape), trial)
+        if trial.regular and fewer is not None and fewer.found.fit.loglik > own:
+            higher.append(fewer)
+        for other in sorted(higher, key=lambda other: -other.found.fit.loglik):
+            lifted = self._from(other, trial)
+            if lifted.regular:
+                return lifted
+        return trial
 
-    def _from(
-        self, point: Point, loglik: float, name: str, start: MixtureParams, trial: Trial
-    ) -> Trial:
-        began = time.perf_counter()
+    def _from(self, other: Trial, trial: Trial) -> Trial:
+        """The trial anew, from a mixture nested in it."""
+        began, point = time.perf_counter(), trial.point
+        shape, small = (structure(each.point.covariance_type) for each in (trial, other))
+        params, loglik = other.found.params, other.found.fit.loglik
+        if other.point.n_components < point.n_components:
+            name, start = "one component less", doubled(params, shape)
+        else:
+            name, start = small.name, embedded(params, small, shape)
         end = self._of(point).free.from_params(self.all, start)
         if end is None and not trial.regular:
             return trial
@@ -210,8 +215,7 @@ class Quick:
         reports = (StartReport(f"from {name}", end.iterations, mean, "kept"), *earlier)
         fit = self._fit(point, end, reports, penalised=False)
         seconds = trial.seconds + time.perf_counter() - began
-        lifted = self._judged(point, end.params, fit, seconds)
-        return lifted if lifted.regular or not trial.held else trial
+        return self._judged(point, end.params, fit, seconds)
 
     def _fit(self, point: Point, end: End, starts: tuple[StartReport, ...], penalised: bool) -> Fit:
         """What is known of a cell that is not examined."""
@@ -253,6 +257,10 @@ class Quick:
         w = self.all.sample_weight
         certainty = float(best.sum() if w is None else w @ best)
         return Trial(point, Found(params, fit), flaw, certainty, seconds=seconds)
+
+
+def _freedom(name: str) -> int:
+    return freedom(structure(name))
 
 
 @cache
