@@ -25,6 +25,7 @@ from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
 from mixtura.estimators.rounds import Listener, Rounds
 from mixtura.estimators.trial import Point, Trial
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -80,8 +81,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or iterable of int, default 1 to 9
-    covariance_type : str or iterable of str, default "all"
-        "all": mclust's fourteen, for a table of one column "E" and "V".
+    covariance_type : str, FactorAnalytic or iterable of them, default "all"
+        "all": mclust's fourteen, for a table of one column "E" and "V". How many factors:
+        ``[FactorAnalytic(q) for q in (1, 2, 3)]``.
     reg_covar : float, None or iterable of them, default None
         The priors: see `GaussianMixture`.
     criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
@@ -314,13 +316,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         components = sorted({int(K) for K in _several("n_components", self.n_components, Integral)})
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
-        names = _several("covariance_type", self.covariance_type, str)
+        given = _several("covariance_type", self.covariance_type, (str, FactorAnalytic))
+        names = [str(each) for each in given]
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
-            if name not in STRUCTURES:
+            if name not in STRUCTURES and parsed(name) is None:
                 known = ", ".join(STRUCTURES)
-                raise ValueError(f"covariance_type: {name!r} is none of all, {known}")
+                raise ValueError(
+                    f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
+                )
             if structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
@@ -371,7 +376,7 @@ class Printing:
 
 def _several(name: str, value: Any, kind: Any) -> list[Any]:
     """One value or several, as a list without repetitions."""
-    alone = value is None or isinstance(value, (str, Real))
+    alone = value is None or isinstance(value, (str, Real, FactorAnalytic))
     values = [value] if alone or not isinstance(value, Iterable) else list(value)
     if not values:
         raise ValueError(f"{name}: nothing to try: give at least one")
