@@ -87,12 +87,13 @@ def test_every_engine_equals_the_plain_sum(case: Case, engine: str) -> None:
 @every_engine
 def test_several_steps_at_once_are_single_steps_repeated(case: Case, engine: str) -> None:
     sweep = open_sweep(engine, case.model, Rows(case.X))
-    many, between = sweep.advance(case.model, case.params, sweep(case.params), 5)
+    many, after, between = sweep.advance(case.model, case.params, sweep(case.params), 5)
     params, logliks = case.params, []
     for _ in range(5):
         params = case.model.m_step(sweep(params), params)
         logliks.append(sweep(params).loglik)
     np.testing.assert_allclose(between, logliks[:-1], rtol=1e-10)
+    assert_summaries_close(after, sweep(many), 1e-9)
     for name, value in params.arrays().items():
         np.testing.assert_allclose(many.arrays()[name], value, rtol=1e-7, atol=1e-9)
 
@@ -171,7 +172,7 @@ def test_em_never_falls_and_stops_where_the_gradient_vanishes(case: Case) -> Non
     assert climb.gradient_norm < 1e-5
     if not case.free:
         # No gradient to look at: a fixed point, judged by what ten more steps gain.
-        on, _ = sweep.advance(case.model, climb.params, climb.summary, 10)
+        on, _, _ = sweep.advance(case.model, climb.params, climb.summary, 10)
         assert objective(case, on) - objective(case, climb.params) < 1e-9 * len(case.X)
         return
     if case.tied:

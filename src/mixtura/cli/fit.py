@@ -188,7 +188,7 @@ def fit(
     silent = quiet or as_json
     with Working("reading", starts) as working:
         data = open_table(table, split_names(columns), weights, split_names(exclude), in_pieces)
-        if not silent and table.is_file():
+        if not silent:
             note_no_header(table)
         n = _rows(data)
         if components > n:

@@ -110,13 +110,13 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
         except np.linalg.LinAlgError:  # more than half of the rows lie in a plane
             return covariance
         y = np.linalg.solve(root, (Z - centre).T)
-        u = w * (_FREEDOM + len(root)) / (_FREEDOM + np.einsum("ji,ji->i", y, y))
+        distance = np.einsum("ji,ji->i", y, y)
+        u = w * (_FREEDOM + len(root)) / (_FREEDOM + distance)
         centre = u @ Z / u.sum()
         residual = Z - centre
         before, scatter = scatter, (residual.T * u) @ residual / u.sum()
         if np.abs(scatter - before).max() <= 1e-2 * np.abs(scatter).max():
             break
-    distance = np.einsum("ji,ji->i", y, y)
     if w[distance > _FAR * len(root)].sum() > _FEW * w.sum():
         return covariance  # too many to be outliers: they are what the table is like
     back = unit[:, None] * (vectors[:, kept] * np.sqrt(values[kept]))

@@ -68,7 +68,7 @@ def stream(
         return Streamed(_of_file(Path(data), columns, weights, exclude))
     if path or isinstance(data, np.memmap):
         _refuse_settings("an array", named, "its columns have no names")
-        return Streamed(_of_array(_mapped(data) if path else data, str(data), path, sample_weight))
+        return Streamed(_of_array(mapped(data) if path else data, str(data), path, sample_weight))
     if callable(data):
         hint = "let the chunks have them"
         _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
@@ -89,12 +89,10 @@ def _of_file(
     path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
 ) -> Reader:
     # PyArrow is loaded when a file is read.
-    from mixtura.data.files import refuse_unreadable
     from mixtura.data.parts import frames
     from mixtura.data.tables import select
 
-    if not path.is_dir():
-        refuse_unreadable(path)
+    refuse_no_table(path)
     # The first piece says which columns there are; the others hold no more than these.
     head = next(iter(frames(path, None)), None)
     if head is None:
@@ -113,7 +111,15 @@ def _of_file(
     return Reader(pieces, str(path), tuple(names))
 
 
-def _mapped(path: Any) -> AnyArray:
+def refuse_no_table(path: Path) -> None:
+    """TableError unless there is a folder, or a file with something in it."""
+    from mixtura.data.files import refuse_unreadable
+
+    if not path.is_dir():
+        refuse_unreadable(path)
+
+
+def mapped(path: Any) -> AnyArray:
     """An .npy file as a memory map."""
     try:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))

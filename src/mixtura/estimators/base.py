@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
-from mixtura.engines.sampling import draw
+from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
@@ -182,6 +183,24 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         X : float64 array of shape (n_samples, n_features)
         y : integer array of shape (n_samples,), the component of each row
         """
+        return draw(*self._asked_to_draw(n_samples, random_state))
+
+    def sample_chunks(
+        self, n_samples: int, random_state: Any = None
+    ) -> Iterator[tuple[Array, AnyArray]]:
+        """The rows of `sample`, in chunks: for more of them than memory holds.
+
+        Parameters are those of `sample`.
+
+        Yields
+        ------
+        (X, y) : the next rows and the component of each; together they are what `sample` returns
+        """
+        return drawn(*self._asked_to_draw(n_samples, random_state))
+
+    def _asked_to_draw(
+        self, n_samples: int, random_state: Any
+    ) -> tuple[Mixture, int, MixtureParams, np.random.RandomState]:
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(
@@ -190,7 +209,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             )
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return draw(model, int(n_samples), params, rng)
+        return model, int(n_samples), params, rng
 
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it, covariances dense."""

@@ -181,7 +181,8 @@ def prepare(
             "constant or a sum of others, or use 'VVV', 'EEE', 'EEV', 'VVI' or 'EEI'"
         )
     if reg_covar is None:
-        door.refuse_few_distinct(rows, n_components)
+        if len(sample.X) < n_components:
+            door.refuse_few_distinct(rows, n_components)
         prior = relative
     else:
         prior = absolute_prior(form, moments, reg_covar)

@@ -42,7 +42,7 @@ class Structure:
     count    free parameters of K covariances over d columns; None: as many as the form stores
     tangent  the free coordinates as a subspace of the form's (see `tangents`); None: all of them
     free     whether there are free coordinates
-    inside   whether the C pass has this M-step built in
+    inside   whether the M-step in C goes by the form alone; else by the letters
     columns  the only number of columns it is made for; None: any
     ranked   whether it compares volumes or shapes, which a direction without variance has not
     factors  what its factors and noise are, where it has such; the form is then that of the
@@ -89,7 +89,7 @@ def _whitened(estimate: Estimate) -> Roots:
         empty = counts + 2 * prior.strength <= 0
         if empty.any() and not form.shared:
             inner[empty] = form.identity(now.means.shape[1])
-        return form.compose(now.root, form.factorise(inner)[0])
+        return form.compose(now.root, form.root_of(inner))
 
     return roots
 
@@ -99,15 +99,24 @@ def _each(scatter: Array, counts: Array, prior: CovariancePrior) -> Array:
     a = prior.strength
     shape = (-1,) + (1,) * (scatter.ndim - 1)
     total = (counts + 2 * a).reshape(shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    if a == 0:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cov = scatter / total
+    else:
         cov = (scatter + 2 * a * prior.target) / total
+    return _with_floor(cov, prior)
+
+
+def _with_floor(cov: Array, prior: CovariancePrior) -> Array:
+    if prior.floorless:
+        return cov
     return np.asarray(cov + prior.held + prior.absolute)
 
 
 def _shared(scatter: Array, counts: Array, prior: CovariancePrior) -> Array:
     a = prior.strength
     cov = (scatter + 2 * a * prior.target) / (counts.sum() + 2 * a)
-    return np.asarray(cov + prior.held + prior.absolute)
+    return _with_floor(cov, prior)
 
 
 def _together(share: geometry.Geometry) -> Roots:
@@ -126,7 +135,7 @@ def _together(share: geometry.Geometry) -> Roots:
         cov = now.covariances.copy()
         cov[some] = share(W[some], rows[some], now.covariances[some])
         cov[some] += prior.held + prior.absolute
-        return form.factorise(cov)[0]
+        return form.root_of(cov)
 
     return roots
 
