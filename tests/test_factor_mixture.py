@@ -166,11 +166,11 @@ def test_solvers_by_name(solver: str) -> None:
 
 
 def test_the_search_finds_how_many_factors() -> None:
-    types = [FactorAnalytic(q) for q in (1, 2, 3)]
-    search = GaussianMixtureSearch([1, 2, 3], covariance_type=[*types, "diag"], random_state=0)
+    types = [FactorAnalytic(q, "UUC") for q in (1, 2, 3)]
+    search = GaussianMixtureSearch([1, 2], covariance_type=types, tol=1e-4, random_state=0)
     search.fit(X)
     assert search.best_params_["n_components"] == 2
-    assert search.best_params_["covariance_type"] == "UUU:2"
+    assert search.best_params_["covariance_type"] == "UUC:2"
 
 
 def test_the_command_takes_factors_by_name(tmp_path: Path) -> None:
@@ -183,7 +183,6 @@ def test_the_command_takes_factors_by_name(tmp_path: Path) -> None:
     done = run("fit", "table.csv", "--covariance", "factor:2", "--no-figure", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["covariance_type"] == "UUU:2"
-    assert run("predict", "table.model.json", "table.csv").stdout.count("\n") == len(X) + 1
     refused = run("fit", "table.csv", "--covariance", "UUU:0", "--no-figure")
     assert refused.returncode == 2
     assert "n_factors must be an integer from 1" in refused.stderr
