@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import product_rates
 from benchmarks.tables import in_turn
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.threads import workers
 from mixtura.families.covariance import structure
 from mixtura.families.factor_prior import no_noise_prior
 from mixtura.families.factor_records import FactorParams, factor_params
@@ -91,17 +92,6 @@ def dense_pass(parts: FactorParams, X: Array) -> Callable[[], object]:
     return lambda: sweep(params)
 
 
-def product(n: int = 2048) -> float:
-    """Flops per second of a large matrix product, in as many threads as BLAS takes."""
-    a = np.random.default_rng(0).random((n, n))
-    best = np.inf
-    for _ in range(8):
-        began = time.perf_counter()
-        a @ a
-        best = min(best, time.perf_counter() - began)
-    return 2 * n**3 / best
-
-
 def run(console: Console) -> None:
     """Print both passes and their ratio, then a fit in 8 GB."""
     parts = parameters()
@@ -109,7 +99,7 @@ def run(console: Console) -> None:
     factors, dense = in_turn(factor_pass(parts, X), dense_pass(parts, X), rounds=2)
     again = in_turn(factor_pass(parts, X), rounds=6)[0]
     factors = min(factors, again)
-    rate = product()
+    rate = max(product_rates(workers()).values())
     flops = 4.0 * ROWS * COMPONENTS * COLUMNS * FACTORS
     dense_flops = 2.0 * ROWS * COMPONENTS * COLUMNS * (COLUMNS + 3)
     table = Table(title=f"One pass, {ROWS:,} x {COLUMNS}, K = {COMPONENTS}, q = {FACTORS}")

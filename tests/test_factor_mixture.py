@@ -167,7 +167,7 @@ def test_solvers_by_name(solver: str) -> None:
 
 def test_the_search_finds_how_many_factors() -> None:
     types = [FactorAnalytic(q, "UUC") for q in (1, 2, 3)]
-    search = GaussianMixtureSearch([1, 2], covariance_type=types, tol=1e-4, random_state=0)
+    search = GaussianMixtureSearch([1, 2, 3], covariance_type=types, tol=1e-4, random_state=0)
     search.fit(X)
     assert search.best_params_["n_components"] == 2
     assert search.best_params_["covariance_type"] == "UUC:2"

@@ -255,9 +255,8 @@ def test_a_fit_never_ends_at_a_heywood_case_and_says_how_near_it_was(n: int) -> 
     assert len(near) == (n > 1000)
     assert len(fit.floored) == (n > 1000)
     words = " ".join(gm.summary().split())
-    assert (
-        "Only the penalty keeps a group from" if n > 1000 else "with its penalty against"
-    ) in words
+    said = "Only the penalty keeps a group from" if n > 1000 else "with its penalty against"
+    assert said in words
 
 
 def test_precise_columns_are_no_heywood_case() -> None:
