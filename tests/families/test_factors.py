@@ -11,10 +11,11 @@ from scipy.stats import multivariate_normal
 from sklearn.decomposition import FactorAnalysis
 
 from mixtura import DegenerateWarning, FactorAnalytic, GaussianMixture
+from mixtura.data.column_moments import column_moments, robust
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.families.factor_chart import factor_chart
-from mixtura.families.factor_prior import column_moments, no_noise_prior, noise_prior
+from mixtura.families.factor_prior import no_noise_prior, noise_prior
 from mixtura.families.factor_records import FAR, FactorParams, canonical, factor_params
 from mixtura.families.factor_structure import LETTERS, parsed
 from mixtura.families.factors import HEYWOOD, FactorAnalysers
@@ -279,6 +280,25 @@ def test_constant_columns_are_held() -> None:
     assert gm.fit_result_.held == (4,)
     np.testing.assert_allclose(gm.means_[:, 4], 7.0)
     assert np.isfinite(gm.score(X))
+
+
+def test_variances_are_not_set_by_a_few_far_rows() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 4))
+    X[:, 2] = rng.random(2000) < 0.1  # mostly zeros: half of the rows tell nothing
+    X[:, 3] = 7.0
+    tidy = column_moments(Rows(X))
+    np.testing.assert_array_equal(robust(tidy, Rows(X)).variance, tidy.variance)
+    X[0] = 1e6
+    moments = column_moments(Rows(X))
+    np.testing.assert_allclose(moments.mean, X.mean(axis=0))
+    np.testing.assert_allclose(moments.variance, X.var(axis=0))
+    spread = robust(moments, Rows(X)).variance
+    np.testing.assert_allclose(spread[:2], tidy.variance[:2], rtol=0.3)
+    np.testing.assert_array_equal(spread[2:], moments.variance[2:])
+    weights = np.r_[0.0, np.ones(1999)]
+    weighted = column_moments(Rows(X, weights))
+    np.testing.assert_allclose(weighted.variance, X[1:].var(axis=0), atol=1e-12)
 
 
 def test_nothing_grows_with_the_square_of_the_columns() -> None:

@@ -15,22 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.data.source import Source
+from mixtura.data.column_moments import ColumnMoments
 from mixtura.families.prior import HELD_SHARE
 from mixtura.records import Array
-
-# As `data.moments`: rows at a time.
-_CHUNK = 4096
-
-
-@dataclass(frozen=True)
-class ColumnMoments:
-    """weight = sum of weights, rows = those with a positive weight; mean, variance (d,)."""
-
-    weight: float
-    rows: int
-    mean: Array
-    variance: Array
 
 
 @dataclass(frozen=True)
@@ -90,23 +77,3 @@ def noise_prior(
     scale = max(1.0, moments.rows / moments.weight)
     strength = 1.0 / (moments.weight * scale * scale)
     return NoisePrior(strength, target, held, count_scale=scale, held_columns=columns)
-
-
-def column_moments(source: Source) -> ColumnMoments:
-    """Weighted mean and variance of each column, in two passes about the mean."""
-    shift: Array | None = None
-    total, squares = np.zeros(source.d), np.zeros(source.d)
-    for X, w, _ in source.chunks(_CHUNK):
-        x = np.asarray(X, dtype=np.float64)
-        if shift is None:
-            if w is not None and not w.any():
-                continue
-            shift = x[0] if w is None else x[np.argmax(w > 0)]
-        total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
-    assert shift is not None, "no row carries weight"
-    mean = shift + total / source.weight
-    for X, w, _ in source.chunks(_CHUNK):
-        residual = np.asarray(X, dtype=np.float64) - mean
-        residual *= residual
-        squares += residual.sum(axis=0) if w is None else w @ residual
-    return ColumnMoments(source.weight, source.positive, mean, squares / source.weight)
