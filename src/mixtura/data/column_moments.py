@@ -11,8 +11,8 @@ from mixtura.data.source import Source
 from mixtura.records import Array
 
 _CHUNK = 4096
-# As in `data.moments`: rows more than ten standard deviations out are outliers if at most this share
-# is there.
+# As in `data.moments`: rows more than ten standard deviations out are outliers if at most this
+# share is there.
 _FAR, _FEW = 100.0, 0.02
 # The distance between the quartiles of a normal distribution, in standard deviations.
 _QUARTILES = 1.349
