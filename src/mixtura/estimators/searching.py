@@ -317,7 +317,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
         given = _several("covariance_type", self.covariance_type, (str, FactorAnalytic))
-        names = [str(each) for each in given]
+        names = list(dict.fromkeys(_canonical(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
@@ -372,6 +372,12 @@ class Printing:
         point, measures = trial.point, trial.measures()
         told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
         print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
+
+
+def _canonical(covariance_type: str | FactorAnalytic) -> str:
+    """Its one name: factors have two."""
+    factors = parsed(str(covariance_type))
+    return str(covariance_type if factors is None else factors)
 
 
 def _several(name: str, value: Any, kind: Any) -> list[Any]:

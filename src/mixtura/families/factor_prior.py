@@ -25,7 +25,7 @@ class NoisePrior:
     """All arrays are (d,), or (1,) for isotropic noise.
 
     strength   a, the weight of the penalty; 0 is maximum likelihood
-    target     s, the variances of the table
+    target     s, the variances of the table; for isotropic noise their median
     held       variance added to columns that have none
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
@@ -69,9 +69,11 @@ def noise_prior(
     held, target = np.where(constant, HELD_SHARE, 0.0), moments.variance
     columns = tuple(int(j) for j in np.flatnonzero(constant))
     if isotropic:
-        # One variance for all columns needs no help while any of them varies.
+        # One variance for all columns needs no help while any of them varies. Noise is less than
+        # the variance of every column, so one in large units does not say how much there may be.
         held = np.array([HELD_SHARE if constant.all() else 0.0])
-        target, columns = target.mean(keepdims=True), columns if constant.all() else ()
+        target = np.array([0.0 if constant.all() else np.median(target[~constant])])
+        columns = columns if constant.all() else ()
     if reg_covar is not None:
         return NoisePrior(0.0, target, np.zeros_like(held), float(reg_covar), judged=False)
     scale = max(1.0, moments.rows / moments.weight)
