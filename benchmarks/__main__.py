@@ -25,6 +25,7 @@ BENCHMARKS = {
     "select": "select",
     "howmany": "howmany",
     "guard": "guard",
+    "factors": "factors",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")
 

@@ -20,7 +20,7 @@ from mixtura.estimators.checkpoint import digest, digest_of
 from mixtura.estimators.effort import effort_of
 from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.grid import FOURTEEN, TWO, several
+from mixtura.estimators.grid import FOURTEEN, TWO, canonical, several
 from mixtura.estimators.identity import described
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
@@ -28,6 +28,7 @@ from mixtura.estimators.rounds import Fitter, Listener, Rounds
 from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point, Trial
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -76,8 +77,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or iterable of int, default 1 to 9
-    covariance_type : str or iterable of str, default "all"
-        "all": mclust's fourteen, for a table of one column "E" and "V".
+    covariance_type : str, FactorAnalytic or iterable of them, default "all"
+        "all": mclust's fourteen, for a table of one column "E" and "V". How many factors:
+        ``[FactorAnalytic(q) for q in (1, 2, 3)]``.
     reg_covar : float, None or iterable of them, default None
         The priors: see `GaussianMixture`.
     criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
@@ -339,13 +341,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         components = sorted({int(K) for K in several("n_components", self.n_components, Integral)})
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
-        names = several("covariance_type", self.covariance_type, str)
+        given = several("covariance_type", self.covariance_type, (str, FactorAnalytic))
+        names = list(dict.fromkeys(canonical(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
-            if name not in STRUCTURES:
+            if name not in STRUCTURES and parsed(name) is None:
                 known = ", ".join(STRUCTURES)
-                raise ValueError(f"covariance_type: {name!r} is none of all, {known}")
+                raise ValueError(
+                    f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
+                )
             if structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
