@@ -221,6 +221,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
             "mixtura": __version__,
         }
+        journal = CellJournal(checkpoint, identity)
         rounds = Rounds(
             rows,
             {**settings, "random_state": seed},
@@ -230,11 +231,13 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             folds,
             self.prune and self.criterion != "slope",
             self.n_jobs,
-            CellJournal(checkpoint, identity),
+            journal,
             Printing() if listener is None and self.verbose else listener,
         )
         grid = [Point(name, K, reg) for name, reg in lanes for K in components]
-        self._choose(ranked(grid, rounds.run(), self.criterion), max(components), len(components))
+        with journal:
+            trials = rounds.run()
+        self._choose(ranked(grid, trials, self.criterion), max(components), len(components))
         return self
 
     def fit_table(
