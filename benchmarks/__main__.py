@@ -24,6 +24,7 @@ BENCHMARKS = {
     "optimum": "to_optimum",
     "mclust": "mclust",
     "select": "select",
+    "howmany": "howmany",
     "guard": "guard",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")

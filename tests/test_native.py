@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mixtura.engines import native
+from mixtura.engines.native.climbing import gaussian_em
 
 FORMS = ("full", "tied", "diag", "spherical")
 LOG_2PI = np.log(2.0 * np.pi)
@@ -60,11 +61,15 @@ def slow_rows(X, log_weights, means, whiten, log_norm, form):
 
 
 def slow_pass(X, sample_weight, log_weights, means, whiten, log_norm, form):
-    n, (K, d) = len(X), means.shape
-    weight = np.ones(n) if sample_weight is None else sample_weight
+    weight = np.ones(len(X)) if sample_weight is None else sample_weight
     X, weight = X[weight != 0], weight[weight != 0]
     y, _, _, log_density, r = slow_rows(X, log_weights, means, whiten, log_norm, form)
-    r = r * weight[:, None]
+    return (weight * log_density).sum(), *sums_of(y, r * weight[:, None], form)
+
+
+def sums_of(y, r, form):
+    """(counts, first, second) of whitened rows (n, K, d) with weighted responsibilities (n, K)."""
+    K, d = y.shape[1:]
     first = np.einsum("nk,nkj->kj", r, y)
     second = np.zeros((K, d, d))
     for k in range(K):
@@ -75,7 +80,7 @@ def slow_pass(X, sample_weight, log_weights, means, whiten, log_norm, form):
         second = np.einsum("kjj->kj", second)
     elif form == "spherical":
         second = np.einsum("kjj->k", second)
-    return (weight * log_density).sum(), r.sum(axis=0), first, second
+    return r.sum(axis=0), first, second
 
 
 def make(form, n, d, K, dtype=np.float64, seed=0, spread=2.0):
@@ -287,17 +292,21 @@ def square(roots, form):
     return roots @ np.swapaxes(roots, -1, -2) if form in ("full", "tied") else roots**2
 
 
-def slow_em(X, sample_weight, weights, means, covariances, form, *, passes, a, T, H, r):
-    K, d = means.shape
+def slow_sums(X, sample_weight, weights, means, covariances, form):
+    whiten, log_norm = whitening(covariances, form, *means.shape)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights)
+    return slow_pass(X, sample_weight, log_weights, means, whiten, log_norm, form)
+
+
+def slow_em(X, sample_weight, weights, means, covariances, form, *, passes, a, T, H, r, sums=None):
+    """(weights, means, covariances, log-likelihoods after each step, the last sums)."""
+    d = means.shape[1]
+    if sums is None:
+        sums = slow_sums(X, sample_weight, weights, means, covariances, form)[1:]
     logliks = []
     for _ in range(passes):
-        whiten, log_norm = whitening(covariances, form, K, d)
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(weights)
-        total, n, first, second = slow_pass(
-            X, sample_weight, log_weights, means, whiten, log_norm, form
-        )
-        logliks.append(total)
+        n, first, second = sums
         s = np.divide(first, n[:, None], out=np.zeros_like(first), where=n[:, None] > 0)
         outer = n[:, None, None] * s[:, :, None] * s[:, None, :]
         if form in ("full", "tied"):
@@ -320,7 +329,9 @@ def slow_em(X, sample_weight, weights, means, covariances, form, *, passes, a, T
             S = covariances * (second - n * (s**2).sum(axis=1)) / d
             covariances = (S + 2 * a * T) / (n + 2 * a) + H + r
         weights = n / n.sum()
-    return weights, means, covariances, np.array(logliks)
+        total, *sums = slow_sums(X, sample_weight, weights, means, covariances, form)
+        logliks.append(total)
+    return weights, means, covariances, np.array(logliks), sums
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -334,16 +345,48 @@ def test_em(form, n, d, K, weighted, strength):
     T = make_covariances(rng, form, 1, d)
     T = T if form == "tied" else T[0]
     H = 0.01 * T
-    got = native.gaussian_em(
-        X, w, weights, means, roots_of(covariances, form), form,
-        passes=7, strength=strength, target=T, held=H, absolute=1e-3,
-    )  # fmt: skip
+    start = (X, w, weights, means, roots_of(covariances, form), form)
+    asked = {"passes": 7, "strength": strength, "target": T, "held": H, "absolute": 1e-3}
+    got = gaussian_em(*start, **asked)
     want = slow_em(X, w, weights, means, covariances, form, passes=7, a=strength, T=T, H=H, r=1e-3)
-    assert got[4] == -1
-    got = (*got[:2], square(got[2], form), got[3])
-    for g, x in zip(got, want, strict=True):
+    assert got.failed == -1
+    assert_reached(got, want, form)
+    # Where the sums are known the steps begin with an M-step, and end at the same place.
+    known = gaussian_em(*start, **{**asked, "passes": 0}).sums
+    assert_reached(gaussian_em(*start, **asked, sums=known), want, form)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("n", "d", "K"), [(300, 2, 3), (200, 1, 2), (600, 18, 3), (200, 40, 4)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_em_from_given_responsibilities(form, n, d, K, weighted):
+    X, weights, means, covariances, _, _ = make(form, n, d, K)
+    rng = np.random.default_rng(6)
+    w = rng.integers(0, 3, size=n).astype(float) if weighted else None
+    given = np.eye(K)[rng.integers(K, size=n)] if weighted else rng.dirichlet(np.ones(K), size=n)
+    zero = np.zeros((d, d) if form in ("full", "tied") else (d,) if form == "diag" else ())
+    got = gaussian_em(
+        X, w, weights, means, roots_of(covariances, form), form,
+        passes=1, strength=0.0, target=zero, held=zero, absolute=1e-3, given=given,
+    )  # fmt: skip
+    y = whitened(X, means, whitening(covariances, form, K, d)[0], form)
+    sums = sums_of(y, given if w is None else given * w[:, None], form)
+    want = slow_em(
+        X, w, weights, means, covariances, form,
+        passes=1, a=0.0, T=zero, H=zero, r=1e-3, sums=sums,
+    )  # fmt: skip
+    assert got.failed == -1
+    assert_reached(got, want, form)
+
+
+def assert_reached(got, want, form):
+    reached = (got.weights, got.means, square(got.roots, form), got.logliks)
+    whiten, log_norm = whitening(want[2], form, *want[1].shape)
+    for g, x in zip((*reached, *got.sums), (*want[:4], *want[4]), strict=True):
         assert g.shape == np.shape(x)
-        np.testing.assert_allclose(g, x, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(g, x, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(got.whiten, whiten, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(got.log_norm, log_norm, rtol=1e-9)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -357,12 +400,12 @@ def test_em_stops_at_a_collapse(form):
     keep = X.copy(), roots.copy()
     if form == "tied":
         means[1] = means[0]
-    got = native.gaussian_em(
+    got = gaussian_em(
         X, None, weights, means, roots, form,
         passes=5, strength=0.0, target=zero, held=zero, absolute=0.0,
     )  # fmt: skip
-    assert got[4] == 0
-    assert len(got[3]) == 1
+    assert got.failed == 0
+    assert len(got.logliks) == 0
     assert np.array_equal(got[0], weights)
     assert np.array_equal(got[1], means)
     assert np.array_equal(got[2], roots)
@@ -375,11 +418,11 @@ def test_em_with_an_empty_component(form):
     X, weights, means, covariances, _, _ = make(form, 200, 2, 3)
     weights = np.array([0.5, 0.5, 0.0])
     zero = np.zeros((2, 2) if form in ("full", "tied") else (2,) if form == "diag" else ())
-    got = native.gaussian_em(
+    got = gaussian_em(
         X, None, weights, means, roots_of(covariances, form), form,
         passes=3, strength=0.0, target=zero, held=zero, absolute=1e-6,
     )  # fmt: skip
-    assert got[4] == -1
+    assert got.failed == -1
     assert got[0][2] == 0.0
     assert np.array_equal(got[1][2], means[2])
     if form != "tied":
@@ -391,12 +434,12 @@ def test_em_rejects_a_bad_start():
     roots = roots_of(covariances, "full")
     roots[1] = -np.eye(2)
     zero = np.zeros((2, 2))
-    got = native.gaussian_em(
+    got = gaussian_em(
         X, None, weights, means, roots, "full",
         passes=3, strength=0.0, target=zero, held=zero, absolute=0.0,
     )  # fmt: skip
-    assert got[4] == 1
-    assert len(got[3]) == 0
+    assert got.failed == 1
+    assert len(got.logliks) == 0
 
 
 def test_bad_arguments():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from mixtura.fit.search import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Summary
 
 
 def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
@@ -45,12 +47,16 @@ def test_moves_leave_a_trap_where_em_stays() -> None:
     maker, start, X = trapped()
     sweep = open_sweep("local", maker.model, maker.rows)
 
-    def short_run(params: MixtureParams, steps: int) -> Climb:
-        return em(maker.model, sweep, params, tol=1e-6, max_iter=steps)
+    class Runs:
+        def begun(self, resp: np.ndarray, params: MixtureParams, steps: int) -> Climb:
+            return self.further(*sweep.begun(maker.model, resp, params), steps)
 
-    stuck = short_run(start, 500)
+        def further(self, params: Any, summary: Summary | None, steps: int) -> Climb:
+            return em(maker.model, sweep, params, tol=1e-6, max_iter=steps, summary=summary)
+
+    stuck = Runs().further(start, None, 500)
     freed, accepted = improve(
-        maker, stuck, short_run, lambda climb: climb.objective / 600, np.random.RandomState(0)
+        maker, stuck, Runs(), lambda climb: climb.objective / 600, np.random.RandomState(0)
     )
     truth = np.unique(np.round(X / 12.0)) * 12.0
     found = np.sort(freed.params.components.means.ravel())

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.mixture import Mixture, normalise
 from mixtura.records import AnyArray, Array, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
@@ -75,17 +76,26 @@ class Sweep(ABC):
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
-    ) -> tuple[Params, list[float]]:
-        """`steps` EM steps from `params`, whose summary is known.
+    ) -> tuple[Params, Summary, list[float]]:
+        """`steps` EM steps, at least one, from `params`, whose summary is known.
 
-        Returns the new parameters and the log-likelihoods met strictly in between.
+        Returns the new parameters, their summary and the log-likelihoods met strictly in between.
         """
-        between = []
-        for _ in range(steps - 1):
+        logliks = []
+        for _ in range(steps):
             params = model.m_step(summary, params)
             summary = self(params)
-            between.append(summary.loglik)
-        return model.m_step(summary, params), between
+            logliks.append(summary.loglik)
+        return params, summary, logliks[:-1]
+
+    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]:
+        """The M-step from given responsibilities (n, K) of rows in memory, and its summary.
+
+        `params` lends its units and shapes.
+        """
+        assert isinstance(self.rows, Rows)
+        start = model.start(self.rows.X, self.rows.sample_weight, resp, params)
+        return start, self(start)
 
 
 def likeliest(joint: Array, keep: int) -> tuple[Array, Array]:

@@ -18,15 +18,19 @@ from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
+from mixtura.engines.native.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.native.structured import MOST_COLUMNS
 from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.engines.truncating import truncated_pass
+from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import GaussianStatistics, gaussian_params_from_root
+from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
+from mixtura.families.prior import CovariancePrior
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Summary
+from mixtura.records import AnyArray, Array, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -60,6 +64,13 @@ def chunk_rows(n: int, d: int, K: int, form: str) -> int:
     return ceil(n / (2 * ceil(count / 2)) / _BLOCK) * _BLOCK
 
 
+def m_step_in_c(structure: Structure, prior: CovariancePrior) -> MStep:
+    """The M-step of a structure under a prior, as the kernels know it."""
+    floor = float(np.max(prior.absolute))
+    shared = "" if structure.inside else structure.letters
+    return MStep(prior.strength, prior.target, prior.held, floor, shared)
+
+
 class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
@@ -73,7 +84,7 @@ class CompiledSweep(Sweep):
         self.form = model.family.form
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1 and isinstance(rows, Rows)
-        self.steps_inside = small and self.family.structure.inside
+        self.steps_inside = small and (self.family.structure.inside or rows.d <= MOST_COLUMNS)
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -138,12 +149,37 @@ class CompiledSweep(Sweep):
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
-    ) -> tuple[Any, list[float]]:
+    ) -> tuple[Any, Summary, list[float]]:
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
+        s = summary.components
+        ended = self._inside(model, params, steps, sums=Sums(s.counts, s.first, s.second))
+        if ended is None:
+            # The plain steps fail at the same place, with the error that says what happened.
+            return super().advance(model, params, summary, steps)
+        new, after, logliks = ended
+        return new, after, logliks[:-1].tolist()
+
+    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Any, Summary]:
+        ended = self._inside(model, params, 1, given=resp) if self.steps_inside else None
+        if ended is None:
+            return super().begun(model, resp, params)
+        new, summary, _ = ended
+        return new, summary
+
+    def _inside(
+        self,
+        model: Mixture,
+        params: MixtureParams,
+        steps: int,
+        *,
+        sums: Sums | None = None,
+        given: Array | None = None,
+    ) -> tuple[MixtureParams, Summary, Array] | None:
+        """(parameters, summary, log-likelihoods) after so many steps in C; None where one fails."""
         assert isinstance(self.rows, Rows)
-        c, prior = params.components, model.prior
-        weights, means, roots, logliks, failed = native.gaussian_em(
+        c = params.components
+        end = gaussian_em(
             self.rows.X,
             self.rows.sample_weight,
             params.weights,
@@ -151,19 +187,19 @@ class CompiledSweep(Sweep):
             c.root,
             self.form.name,
             passes=steps,
-            strength=prior.strength,
-            target=prior.target,
-            held=prior.held,
-            absolute=float(np.max(prior.absolute)),
+            sums=sums,
+            given=given,
+            **m_step_in_c(self.family.structure, model.prior)._asdict(),
         )
-        self.passes += len(logliks)
-        if failed >= 0:
-            # The plain steps fail at the same place, with the error that says what happened.
-            return super().advance(model, params, summary, steps)
-        components = gaussian_params_from_root(means, roots, self.form)
-        self.family.refuse_collapse(components, weights * summary.weight, prior)
-        new = MixtureParams(weights, components)
-        return new, logliks[1:].tolist()
+        self.passes += len(end.logliks)
+        if end.failed >= 0:
+            return None
+        components = GaussianParams(
+            end.means, self.form.square(end.roots), end.roots, end.whiten, end.log_norm
+        )
+        self.family.refuse_collapse(components, end.weights * self.total_weight, model.prior)
+        summary = Summary(float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums))
+        return MixtureParams(end.weights, components), summary, end.logliks
 
 
 class DenseSweep(CompiledSweep):

@@ -78,7 +78,7 @@ class Journaled(Sweep):
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
-    ) -> tuple[Params, list[float]]:
+    ) -> tuple[Params, Summary, list[float]]:
         if self.inner.steps_inside:
             return self.inner.advance(model, params, summary, steps)
         return super().advance(model, params, summary, steps)

@@ -20,10 +20,12 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.sampling import draw, drawn
+from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -41,9 +43,15 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
 
     engine: str
     random_state: Any
-    covariance_type: str
+    covariance_type: str | FactorAnalytic
     n_features_in_: int
     fit_result_: Fit | None
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for what is not held: covariances of factors are not.
+        if name in factored.DENSE and "loadings_" in self.__dict__:
+            return factored.dense(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -78,6 +86,34 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         array of shape (n_samples, n_components), rows summing to one
         """
         return self._prepare(X, "responsibilities", wide=True)
+
+    def factors(self, X: Any) -> AnyArray:
+        """E[z | x, k]: the factor scores of each row, were it of each component.
+
+        What `sklearn.decomposition.FactorAnalysis.transform` gives for one component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components, n_factors); weighed with `predict_proba` it is the
+            mean of the scores whichever the component
+
+        Raises
+        ------
+        ValueError
+            For a mixture without factors: use a `FactorAnalytic` covariance type.
+        """
+        check_is_fitted(self)
+        if factored.factors_of(self) is None:
+            raise ValueError(
+                f"factors: covariance_type={self.covariance_type!r} has none: fit with "
+                "covariance_type=FactorAnalytic(...)"
+            )
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
+        return factored.scores(self._fitted()[1].components, X).astype(X.dtype)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.
@@ -185,7 +221,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             weights=params.weights,
             means=params.components.means,
             covariances=form.dense(params.components.covariances, K, d),
-            covariance_type=self.covariance_type,
+            covariance_type=structure(self.covariance_type).name,
             names=tuple(self._names()),
             fit=self.fit_result_,
         )

@@ -17,7 +17,8 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Ground, prepare
+from mixtura.estimators.finding import prepare
+from mixtura.estimators.ground import Ground
 from mixtura.estimators.splitting import best_split
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD

@@ -17,7 +17,8 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Ground, prepare
+from mixtura.estimators.finding import prepare
+from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name

@@ -14,10 +14,12 @@ from mixtura.data.moments import TableMoments, robust_covariance, source_moments
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.estimators.ground import Ground, factor_ground
 from mixtura.families.covariance import Structure
+from mixtura.families.factor_prior import NoisePrior
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
@@ -66,23 +68,6 @@ class Found:
 
     params: MixtureParams
     fit: Fit
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What every climb over one table shares: it depends on the table and on no solver.
-
-    engine is the one that runs, moments are the whole table's, maker makes the starts.
-    """
-
-    model: Mixture
-    engine: str
-    moments: TableMoments
-    maker: StartMaker
-
-    def open_sweep(self, model: Mixture, rows: Source) -> Sweep:
-        """A sweep of the engine."""
-        return open_sweep(self.engine, model, rows)
 
 
 def find(
@@ -171,6 +156,16 @@ def prepare(
             f"found {rows.d}. Use 'EII' or 'VII' for one variance in all columns, "
             "'EEE' or 'VVV' for correlations"
         )
+    if structure.factors is not None:
+        return factor_ground(
+            rows,
+            structure.factors,
+            n_components,
+            rng,
+            reg_covar=reg_covar,
+            engine=engine,
+            given=given,
+        )
     form = structure.form
     moments = source_moments(rows)
     sample = sample_rows(rows, n_components, rng)
@@ -186,7 +181,8 @@ def prepare(
             "constant or a sum of others, or use 'VVV', 'EEE', 'EEV', 'VVI' or 'EEI'"
         )
     if reg_covar is None:
-        door.refuse_few_distinct(rows, n_components)
+        if len(sample.X) < n_components:
+            door.refuse_few_distinct(rows, n_components)
         prior = relative
     else:
         prior = absolute_prior(form, moments, reg_covar)
@@ -229,7 +225,7 @@ def account(
     search: Search,
     ran: tuple[str, str],
     rows: tuple[int, int],
-    prior: CovariancePrior,
+    prior: CovariancePrior | NoisePrior,
 ) -> Fit:
     climb = outcome.climb
     return Fit(
@@ -260,7 +256,7 @@ def account(
     )
 
 
-def _rows(climb: Climb, prior: CovariancePrior) -> float:
+def _rows(climb: Climb, prior: CovariancePrior | NoisePrior) -> float:
     """The rows behind a climb, also where weights are not counts."""
     return climb.summary.weight * prior.count_scale
 

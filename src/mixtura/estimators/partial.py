@@ -41,6 +41,7 @@ from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
+from mixtura.estimators import factored
 from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
@@ -65,6 +66,12 @@ REASON = "stopped: partial_fit learns as long as rows come; its log-likelihood i
 
 def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
+    if factored.factors_of(estimator) is not None:
+        raise ValueError(
+            f"partial_fit: covariance_type={str(estimator.covariance_type)!r} has factors, whose "
+            "sums cannot be averaged from step to step: use fit, which also reads a table in "
+            "pieces (mixtura.stream)"
+        )
     if isinstance(X, np.memmap):
         X = np.asarray(X)
     if is_stream(X):
@@ -117,7 +124,8 @@ def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
     All that the steps go on from is the mixture.
     """
     params, fit = estimator._fitted()[1], estimator.fit_result_
-    form, name = structure(estimator.covariance_type).form, estimator.covariance_type
+    shape = structure(estimator.covariance_type)
+    form, name = shape.form, shape.name
     moments = moments_of(params, form, fit)
     if fit is None:
         return Stream(name, moments, Running(params, None, None, 0.0))

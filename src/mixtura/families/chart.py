@@ -73,7 +73,8 @@ class GaussianChart:
     def coordinates(self, params: GaussianParams) -> Array:
         """Where `params` lie."""
         shift = self.form.move(self.centre.whiten, params.means - self.centre.means)
-        free = self.form.logarithms(self._inner(params)) * self.root_scale
+        inner = self.form.compose(self.centre.whiten, params.root)
+        free = self.form.logarithms(inner) * self.root_scale
         return np.concatenate([(shift * self.mean_scale).ravel(), self._tied(free.ravel())])
 
     def gradient(
@@ -81,22 +82,21 @@ class GaussianChart:
     ) -> Array:
         """The gradient at `params` of the expected log-likelihood plus log-prior."""
         form, d = self.form, params.means.shape[1]
-        inner, counts, second = self._inner(params), stats.counts, stats.second
+        # What leads from this point back to the centre: the inverse of its root seen from there.
+        back = form.compose(params.whiten, self.centre.root)
+        counts, second = stats.counts, stats.second
         if form.shared:
             counts = counts.sum(keepdims=True)
         if prior.strength > 0:
             counts = counts + 2 * prior.strength
             target = form.whitened(params.whiten, prior.target)
             second = second + 2 * prior.strength * form.as_second(target, d)
-        means = form.pulled(form.invert_root(inner), stats.first) / self.mean_scale
-        roots = form.slope(inner, counts, second, d) / self.root_scale
+        means = form.pulled(back, stats.first) / self.mean_scale
+        roots = form.slope(back, counts, second, d) / self.root_scale
         return np.concatenate([means.ravel(), self._tied(roots.ravel())])
 
     def _tied(self, roots: Array) -> Array:
         return roots if self.basis is None else self.basis.T @ roots
-
-    def _inner(self, params: GaussianParams) -> Array:
-        return self.form.compose(self.centre.whiten, params.root)
 
 
 def gaussian_chart(

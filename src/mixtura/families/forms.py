@@ -33,8 +33,13 @@ class Form(ABC):
         """The shape of the covariances of K components."""
 
     @abstractmethod
+    def root_of(self, cov: Array) -> Array:
+        """The roots; raises IllDefined with the component that is not positive definite."""
+
     def factorise(self, cov: Array) -> tuple[Array, Array]:
-        """(root, whiten); raises IllDefined with the component that is not positive definite."""
+        """(root, whiten); raises as `root_of` does."""
+        root = self.root_of(cov)
+        return root, self.invert_root(root)
 
     @abstractmethod
     def invert_root(self, root: Array) -> Array:
@@ -120,10 +125,11 @@ class Form(ABC):
         """What one row of known label tells of each free number at the identity, per line."""
 
     @abstractmethod
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
-        """Gradient of the expected log-likelihood in the free numbers of `root`.
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
+        """Gradient of the expected log-likelihood in the free numbers of a root.
 
-        second is in the whitened units of the point where `root` stands, rows (K,) or (1,).
+        `inverse` is that root's, second is in the whitened units of the point where it stands,
+        rows (K,) or (1,).
         """
 
     @abstractmethod

@@ -175,7 +175,7 @@ class Gaussian(Family):
             if self.form.shared:
                 return np.full(K, share.min())
             return np.asarray(share.reshape(K, -1).min(axis=1))
-        inverse = np.linalg.inv(np.linalg.cholesky(prior.reference))
+        inverse = prior.units
         dense = self.form.dense(params.covariances, K, d)
         return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
 

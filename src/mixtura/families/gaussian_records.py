@@ -66,4 +66,6 @@ def _assembled(
 ) -> GaussianParams:
     K, d = means.shape
     log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
-    return GaussianParams(means, covariances, root, whiten, np.broadcast_to(log_norm, (K,)).copy())
+    if len(log_norm) != K:
+        log_norm = np.full(K, log_norm[0])
+    return GaussianParams(means, covariances, root, whiten, log_norm)

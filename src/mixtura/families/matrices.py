@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import lapack
 
 from mixtura.errors import IllDefined
 from mixtura.families.forms import Form, Name
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Covariance
 
 _FEW_COLUMNS = 16
@@ -25,15 +26,14 @@ class Full(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K, d, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
-        root = _cholesky_of_all(cov)
-        return root, self.invert_root(root)
+    def root_of(self, cov: Array) -> Array:
+        return _cholesky_of_all(cov)
 
     def invert_root(self, root: Array) -> Array:
         return _inverses(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
-        return np.asarray(np.log(np.diagonal(whiten, axis1=1, axis2=2)).sum(axis=1))
+        return np.asarray(np.log(whiten.reshape(-1, d * d)[:, :: d + 1]).sum(axis=1))
 
     def residuals(self, X: Array, mean: Array, whiten: Array, k: int) -> Array:
         return np.asarray((X - mean[k]) @ whiten[k].T)
@@ -72,7 +72,7 @@ class Full(Form):
         return np.asarray(whiten @ matrix @ np.swapaxes(whiten, -1, -2))
 
     def trace(self, matrices: Array, d: int) -> float:
-        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
+        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root, axis1=1, axis2=2)
@@ -89,8 +89,8 @@ class Full(Form):
     def information(self, d: int) -> Array:
         return _information(d)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
-        return _slope(root, rows, second)
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
+        return _slope(inverse, rows, second)
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
         counts, first, second = stats
@@ -110,9 +110,8 @@ class Tied(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (d, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
-        root = _cholesky(cov, 0)
-        return root, self.invert_root(root)
+    def root_of(self, cov: Array) -> Array:
+        return _cholesky(cov, 0)
 
     def invert_root(self, root: Array) -> Array:
         return _inverse_lower(root)
@@ -154,7 +153,7 @@ class Tied(Form):
         return np.asarray(whiten @ matrix @ whiten.T)
 
     def trace(self, matrices: Array, d: int) -> float:
-        return float(np.trace(matrices, axis1=-2, axis2=-1).sum())
+        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root)[None, :]
@@ -171,8 +170,8 @@ class Tied(Form):
     def information(self, d: int) -> Array:
         return _information(d)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
-        return _slope(root[None], rows.sum(keepdims=True), second[None])
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
+        return _slope(inverse[None], rows.sum(keepdims=True), second[None])
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
         counts, first, second = stats
@@ -180,32 +179,39 @@ class Tied(Form):
         return np.asarray(inner @ second @ inner.T + cross + cross.T + (shift.T * counts) @ shift)
 
 
+@lru_cache
+def _triangle(d: int) -> AnyArray:
+    """Where the numbers of a lower triangle lie, row by row, in a (d, d) matrix made flat."""
+    rows, columns = np.tril_indices(d)
+    return np.asarray(rows * d + columns)
+
+
 def _logarithms(root: Array) -> Array:
     """Lower triangles, row by row, with logarithms on the diagonal: (K, d (d + 1) / 2)."""
-    diagonal = np.arange(root.shape[-1])
-    free = root.copy()
-    free[:, diagonal, diagonal] = np.log(free[:, diagonal, diagonal])
-    return np.asarray(free[(slice(None), *np.tril_indices(root.shape[-1]))])
+    K, d = root.shape[:2]
+    flat = root.reshape(K, d * d).copy()
+    np.log(flat[:, :: d + 1], out=flat[:, :: d + 1])
+    return np.asarray(flat[:, _triangle(d)])
 
 
 def _exponentials(free: Array) -> Array:
     d = (math.isqrt(8 * free.shape[1] + 1) - 1) // 2
-    root, diagonal = np.zeros((len(free), d, d)), np.arange(d)
-    root[(slice(None), *np.tril_indices(d))] = free
-    root[:, diagonal, diagonal] = np.exp(root[:, diagonal, diagonal])
-    return root
+    flat = np.zeros((len(free), d * d))
+    flat[:, _triangle(d)] = free
+    np.exp(flat[:, :: d + 1], out=flat[:, :: d + 1])
+    return flat.reshape(len(free), d, d)
 
 
 def _information(d: int) -> Array:
-    return np.asarray((1.0 + np.eye(d))[np.tril_indices(d)])
+    return np.asarray((1.0 + np.eye(d)).ravel()[_triangle(d)])
 
 
-def _slope(root: Array, rows: Array, second: Array) -> Array:
-    d, diagonal = root.shape[-1], np.arange(root.shape[-1])
-    inverse = _inverses(root)
-    pulled = np.swapaxes(inverse, 1, 2) @ (second - rows[:, None, None] * np.eye(d))
-    pulled[:, diagonal, diagonal] *= root[:, diagonal, diagonal]
-    return np.asarray(pulled[(slice(None), *np.tril_indices(d))])
+def _slope(inverse: Array, rows: Array, second: Array) -> Array:
+    K, d = inverse.shape[:2]
+    excess = second - rows[:, None, None] * np.eye(d)
+    flat = (np.swapaxes(inverse, 1, 2) @ excess).reshape(K, d * d)
+    flat[:, :: d + 1] /= inverse.reshape(K, d * d)[:, :: d + 1]
+    return np.asarray(flat[:, _triangle(d)])
 
 
 def _inverse_lower(root: Array) -> Array:
@@ -231,12 +237,13 @@ def _inverses_by_row(root: Array) -> Array:
     pivots = np.diagonal(root, axis1=1, axis2=2)
     if not pivots.all():
         raise IllDefined(int(np.argmin(np.abs(pivots).min(axis=1))))
-    inverse = np.zeros(root.shape)
-    for j in range(root.shape[1]):
-        if j:
-            inverse[:, j, :j] = -(root[:, j, None, :j] @ inverse[:, :j, :j])[:, 0]
-        inverse[:, j, j] = 1.0
-        inverse[:, j, : j + 1] /= pivots[:, j, None]
+    K, d = pivots.shape
+    inverse = np.zeros((K, d, d))
+    inverse.reshape(K, d * d)[:, :: d + 1] = reciprocal = 1.0 / pivots
+    for j in range(1, d):
+        row = root[:, j, None, :j] @ inverse[:, :j, :j]
+        row *= -reciprocal[:, j, None, None]
+        inverse[:, j, :j] = row[:, 0]
     return inverse
 
 

@@ -11,6 +11,7 @@ log-likelihood at regular optima to hundredths of a nat.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -59,6 +60,17 @@ class CovariancePrior:
         """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
         return not np.any(self.absolute)
 
+    @cached_property
+    def floorless(self) -> bool:
+        """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
+        return not (np.any(self.held) or np.any(self.absolute))
+
+    @cached_property
+    def units(self) -> Array:
+        """The matrix (d, d) that makes `reference` the identity."""
+        assert self.reference is not None
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
+
     @property
     def held_columns(self) -> tuple[int, ...]:
         """Columns with a direction that has no variance of its own."""
@@ -70,6 +82,11 @@ class CovariancePrior:
 
     def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
+
+        if self.floorless:
+            if self.strength == 0:
+                return self
+            return replace(self, target=form.whitened(whiten, self.target))
 
         def move(matrix: Array) -> Array:
             return form.whitened(whiten, matrix) if np.any(matrix) else matrix

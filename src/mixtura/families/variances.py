@@ -20,10 +20,9 @@ class Diagonal(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K, d)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
+    def root_of(self, cov: Array) -> Array:
         _positive(cov)
-        root = np.sqrt(cov)
-        return root, self.invert_root(root)
+        return np.sqrt(cov)
 
     def invert_root(self, root: Array) -> Array:
         return 1.0 / root
@@ -85,7 +84,7 @@ class Diagonal(Form):
     def information(self, d: int) -> Array:
         return np.full(d, 2.0)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
         return second - rows[:, None]
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:
@@ -104,10 +103,9 @@ class Spherical(Form):
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         return (K,)
 
-    def factorise(self, cov: Array) -> tuple[Array, Array]:
+    def root_of(self, cov: Array) -> Array:
         _positive(cov)
-        root = np.sqrt(cov)
-        return root, self.invert_root(root)
+        return np.sqrt(cov)
 
     def invert_root(self, root: Array) -> Array:
         return 1.0 / root
@@ -170,7 +168,7 @@ class Spherical(Form):
     def information(self, d: int) -> Array:
         return np.full(1, 2.0 * d)
 
-    def slope(self, root: Array, rows: Array, second: Array, d: int) -> Array:
+    def slope(self, inverse: Array, rows: Array, second: Array, d: int) -> Array:
         return np.asarray((second - d * rows)[:, None])
 
     def carried(self, inner: Array, shift: Array, stats: tuple[Array, Array, Array]) -> Array:

@@ -137,6 +137,5 @@ def _climbed(model: Model, sweep: SweepLike, point: Point) -> tuple[float, Any]:
     """(the objective, the parameters) after a short run of EM."""
     params, summary = point.params, point.summary
     model.refuse_collapse(summary, params)
-    params, _ = sweep.advance(model, params, summary, TRIAL)
-    summary = sweep(params)
+    params, summary, _ = sweep.advance(model, params, summary, TRIAL)
     return summary.loglik + model.log_prior(params), params

@@ -56,12 +56,12 @@ class Charted:
                 params = self.chart.params(free)
             except (ArithmeticError, ValueError):
                 return None
-            if not all(np.all(np.isfinite(value)) for value in params.arrays().values()):
+            if not all(np.isfinite(value).all() for value in params.arrays().values()):
                 return None
             summary = self.sweep(params)
             value = objective_at(self.model, summary, params)
             gradient = self.chart.gradient(summary, params) / summary.weight
-        if not (math.isfinite(value) and np.all(np.isfinite(gradient))):
+        if not (math.isfinite(value) and np.isfinite(gradient).all()):
             return None
         point = Point(free.copy(), params, summary, value, gradient)
         self.met[key] = point

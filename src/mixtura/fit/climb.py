@@ -11,6 +11,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.convergence import ROUNDING, Ascent
 from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray, Array, Params, Summary, difference, inner
 
 
@@ -25,7 +26,9 @@ class SweepLike(Protocol):
 
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
-    ) -> tuple[Params, list[float]]: ...
+    ) -> tuple[Params, Summary, list[float]]: ...
+
+    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]: ...
 
     def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
 
@@ -147,19 +150,21 @@ def finish(
     ran: str,
     stopped: str | None = None,
     stationary: bool = True,
+    objective: float | None = None,
     brief: bool = False,
 ) -> Climb:
     """The climb that ended at `params`.
 
     reason says why it converged, None that it did not; then `stopped` says why it ended, if not
-    for the limit of steps. `brief` spares the gradient's norm, which takes an M-step.
+    for the limit of steps. `objective` is that of `params`, where it is known; `brief` spares the
+    gradient's norm, which takes an M-step.
     """
     return Climb(
         params=params,
         summary=summary,
         logliks=tuple(logliks),
         earlier=earlier,
-        objective=objective_at(model, summary, params),
+        objective=objective_at(model, summary, params) if objective is None else objective,
         converged=reason is not None,
         reason=reason or stopped or f"stopped: max_iter={max_iter} steps were taken",
         gradient_norm=math.inf if brief else math.sqrt(directional(model, summary, params)),

@@ -22,6 +22,8 @@ ROUNDING = 1e-13
 FINER = 0.01
 # A fall by more than this, relative, is no rounding.
 FALL = 1e-7
+# From so many values on NumPy is quicker at looking through them.
+_MANY = 24
 
 
 class Ascent:
@@ -45,7 +47,11 @@ class Ascent:
         self.values.append(value)
 
     def extend(self, values: list[float]) -> None:
-        """Record several: all at once where nothing is wrong with them."""
+        """Record several: all at once where they are many and nothing is wrong with them."""
+        if len(values) < _MANY:
+            for value in values:
+                self.add(value)
+            return
         path = np.array([*self.values[-1:], *values])
         drop = path[:-1] - path[1:]
         if np.isfinite(path).all() and (drop <= FALL * (self.weight + np.abs(path[:-1]))).all():

@@ -43,7 +43,8 @@ def em(
 
     Stops when the estimated gain still to come, per row, is at most `tol` and the gradient agrees
     (see `directional`). Raises LikelihoodFell if a step lowers the objective by more than rounding.
-    `brief` spares the gradient at the end: its norm is then infinite.
+    `brief` spares the gradient: a short run on a plateau is then taken for converged, and the
+    norm at its end is infinite.
     """
     summary = summary or sweep(params)
     objective = objective_at(model, summary, params)
@@ -58,8 +59,7 @@ def em(
     while reason is None and len(logliks) <= max_iter:
         whole = sweep.stride if penalised else _stride(sweep, len(logliks) - 1)
         steps = min(whole, max_iter + 1 - len(logliks))
-        params, between = sweep.advance(model, params, summary, steps)
-        summary = sweep(params)
+        params, summary, between = sweep.advance(model, params, summary, steps)
         logliks += [*between, summary.loglik]
         prior = model.log_prior(params)
         ascent.extend([*(between if prior == 0 else ()), summary.loglik + prior])
@@ -67,7 +67,7 @@ def em(
             on_step(len(logliks) - 1, ascent.gain)
         gap = ascent.gap if prior == 0 or steps == whole else math.inf
         if tol > 0 and gap <= max(tol, ascent.rounding):
-            slope = directional(model, summary, params)
+            slope = 0.0 if brief else directional(model, summary, params)
             if slope <= max(2 * tol, ascent.rounding):
                 reason = why_converged(ascent, gap, tol)
     return finish(
@@ -80,6 +80,7 @@ def em(
         max_iter=max_iter,
         gap=gap,
         ran="em",
+        objective=ascent.values[-1],
         brief=brief,
     )
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from mixtura.data.moments import longest_axis
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture, normalise
-from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.models.mixture import normalise
+from mixtura.records import AnyArray, Array, Summary
 
 # EM steps of a trial, and of its second chance when it came within NEAR nats per row.
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
@@ -33,8 +34,15 @@ PATIENCE, AGREED = 3, 1
 # Candidates for removal: those whose loss is among this many smallest.
 LOSERS = 3
 
-ShortRun = Callable[[MixtureParams, int], Climb]
 Worth = Callable[[Climb], float]
+
+
+class ShortRuns(Protocol):
+    """Short climbs on the sample; see `race.Race`."""
+
+    def begun(self, resp: Array, params: Any, steps: int) -> Climb: ...
+
+    def further(self, params: Any, summary: Summary | None, steps: int) -> Climb: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Standing:
 def improve(
     maker: StartMaker,
     climb: Climb,
-    short_run: ShortRun,
+    runs: ShortRuns,
     worth: Worth,
     rng: np.random.RandomState,
     patience: int = PATIENCE,
@@ -63,10 +71,10 @@ def improve(
     K = here.resp.shape[1]
     while failures < patience * K:
         try:
-            trial = short_run(_proposal(maker, here, rng), TRIAL)
+            trial = runs.begun(_proposal(maker, here, rng), here.climb.params, TRIAL)
             value = worth(trial)
             if value > here.worth - NEAR:
-                trial = short_run(trial.params, CHANCE)
+                trial = runs.further(trial.params, trial.summary, CHANCE)
                 value = worth(trial)
         except FAILURES:
             failures += 1
@@ -83,8 +91,8 @@ def _standing(maker: StartMaker, climb: Climb, worth: float) -> Standing:
     return Standing(climb, worth, log_joint, normalise(log_joint)[1])
 
 
-def _proposal(maker: StartMaker, here: Standing, rng: np.random.RandomState) -> MixtureParams:
-    """The mixture after one random move."""
+def _proposal(maker: StartMaker, here: Standing, rng: np.random.RandomState) -> Array:
+    """The responsibilities (n, K) after one random move."""
     w = maker.weights
     # Removing component j costs -sum_i w_i log(1 - r_ij).
     loss = -(w @ np.log1p(-np.minimum(here.resp, 1 - 1e-12)))
@@ -104,16 +112,14 @@ def _proposal(maker: StartMaker, here: Standing, rng: np.random.RandomState) -> 
         settled = _around(Z, w, len(loss), rng)
         resp[settled] = 0.0
         resp[settled, removed] = 1.0
-    model: Mixture = maker.model
-    return model.start(maker.rows.X, maker.rows.sample_weight, resp, here.climb.params)
+    return resp
 
 
 def _side(Z: Array, mass: Array, rng: np.random.RandomState) -> Array:
     """1 for rows beyond a component's mean along its longest axis, or a random one; else 0."""
     centred = Z - mass @ Z / mass.sum()
     if rng.uniform() < 0.5:
-        _, axes = np.linalg.eigh((centred.T * mass) @ centred)
-        direction = axes[:, -1]
+        direction = longest_axis(centred, mass)
     else:
         direction = np.asarray(rng.standard_normal(Z.shape[1]))
     return np.asarray(centred @ direction > 0, dtype=np.float64)

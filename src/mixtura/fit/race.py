@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array, Summary
 
 # How each start is made and in which frame. The first is scikit-learn's default start.
 RACE: tuple[tuple[str, int], ...] = (
@@ -73,8 +75,7 @@ class Race:
         for name, frame in RACE:
             runner = Runner(name, self.maker.base)
             try:
-                params = self.maker.make(name, frame, self.rng)
-                runners.append(self._further(replace(runner, params=params), ROUNDS[0]))
+                runners.append(self._after(runner, self._first(name, frame)))
             except FAILURES as error:
                 self.failed.append(replace(runner, error=str(error)))
                 failure = error
@@ -92,16 +93,38 @@ class Race:
             winner = self._moved(winner, AGREED if agreed else PATIENCE)
         return [winner, *others, *left]
 
-    def short_run(self, params: MixtureParams, steps: int) -> Climb:
-        """At most `steps` EM steps on the sample."""
+    def begun(self, resp: Array, params: MixtureParams, steps: int) -> Climb:
+        """At most `steps` EM steps on the sample from given responsibilities (n, K).
+
+        `params` lends its units and shapes.
+        """
         sweep = self.open_sweep(self.maker.model, self.maker.rows)
         try:
-            return em(self.maker.model, sweep, params, tol=self.tol, max_iter=steps, brief=True)
+            start, summary = sweep.begun(self.maker.model, resp, params)
+            return self._run(sweep, start, summary, steps)
         finally:
             self.passes += sweep.passes
 
-    def _further(self, runner: Runner, steps: int) -> Runner:
-        climb = self.short_run(runner.params, steps)
+    def further(self, params: MixtureParams, summary: Summary | None, steps: int) -> Climb:
+        """The same from a mixture, whose summary may be known."""
+        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        try:
+            return self._run(sweep, params, summary, steps)
+        finally:
+            self.passes += sweep.passes
+
+    def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
+        model = self.maker.model
+        return em(model, sweep, params, tol=self.tol, max_iter=steps, summary=summary, brief=True)
+
+    def _first(self, name: str, frame: int) -> Climb:
+        """The first round of one start."""
+        if self.maker.given:
+            return self.further(self.maker.make(name, frame, self.rng), None, ROUNDS[0])
+        resp = self.maker.split(name, frame, self.rng)
+        return self.begun(resp, self.maker.base, ROUNDS[0])
+
+    def _after(self, runner: Runner, climb: Climb) -> Runner:
         spent = runner.spent + climb.iterations
         worth = self.worth(climb)
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
@@ -118,15 +141,14 @@ class Race:
     def _further_or_as_is(self, runner: Runner, steps: int) -> Runner:
         # Without a penalty a late step may collapse; the full climb will say whether it must.
         try:
-            return self._further(runner, steps)
+            assert runner.climb is not None
+            return self._after(runner, self.further(runner.params, runner.climb.summary, steps))
         except FAILURES:
             return runner
 
     def _moved(self, winner: Runner, patience: int) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(
-            self.maker, winner.climb, self.short_run, self.worth, self.rng, patience
-        )
+        climb, self.moves = improve(self.maker, winner.climb, self, self.worth, self.rng, patience)
         return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
 
 

@@ -249,9 +249,12 @@ def sample_rows(rows: Source, K: int, rng: np.random.RandomState) -> Rows:
         else np.sort(sample_without_replacement(n, size, random_state=rng))
     )
     sample = taken(rows, chosen)
-    X, where = np.unique(sample.X, axis=0, return_inverse=True)
-    weights = np.bincount(where.ravel(), weights=sample.sample_weight)
-    return Rows(np.ascontiguousarray(X), weights.astype(np.float64))
+    order = np.lexsort(sample.X.T[::-1])
+    X = sample.X[order]
+    new = np.concatenate([[True], (X[1:] != X[:-1]).any(axis=1)])
+    w = None if sample.sample_weight is None else sample.sample_weight[order]
+    weights = np.bincount(np.cumsum(new) - 1, weights=w)
+    return Rows(np.ascontiguousarray(X[new]), weights.astype(np.float64))
 
 
 def _better(new: Outcome, old: Outcome) -> bool:

@@ -16,9 +16,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.rows import Rows
 from mixtura.fit.hierarchical import hierarchical, ward
+from mixtura.fit.seeding import clusters, nearest, seeds
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
+
+# Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
+_SMALL = 1 << 15
 
 # (standardised rows (n, d), weights (n,), K, random state) -> responsibilities (n, K)
 Start = Callable[[Array, Array, int, np.random.RandomState], Array]
@@ -26,6 +30,8 @@ Start = Callable[[Array, Array, int, np.random.RandomState], Array]
 
 def kmeans(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """The clusters of one run of k-means."""
+    if _small(Z, K):
+        return one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         # Fewer distinct rows than components leave the last components empty.
@@ -35,7 +41,10 @@ def kmeans(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
 
 def kmeans_seeds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """Each row to the nearest of K centres drawn by k-means++ (Arthur & Vassilvitskii 2007)."""
-    centres, _ = kmeans_plusplus(Z, min(K, len(Z)), sample_weight=w, random_state=rng)
+    if _small(Z, K):
+        centres = seeds(Z, w, min(K, len(Z)), rng)
+    else:
+        centres, _ = kmeans_plusplus(Z, min(K, len(Z)), sample_weight=w, random_state=rng)
     return one_hot(nearest(Z, centres), K)
 
 
@@ -61,10 +70,9 @@ STARTS: dict[str, Start] = {
 }
 
 
-def nearest(Z: Array, centres: Array) -> AnyArray:
-    """The index of the nearest centre of each row."""
-    squares = -2.0 * Z @ centres.T + np.sum(centres**2, axis=1)
-    return np.asarray(squares.argmin(axis=1))
+def _small(Z: Array, K: int) -> bool:
+    """Whether scikit-learn's checks would take longer than the work, whose outcome is the same."""
+    return Z.size * K <= _SMALL
 
 
 def one_hot(labels: AnyArray, K: int) -> Array:
@@ -80,7 +88,8 @@ class StartMaker:
 
     rows       the sample
     base       parameters of the right shape, in the table's units
-    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs
+    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs;
+               (d,) for a diagonal one
     centre     the table's mean (d,)
     given      parameters the caller fixed at the start, by name; they replace those found
     """
@@ -100,17 +109,24 @@ class StartMaker:
 
     def unit_free(self, frame: int) -> Array:
         """The sample in one of the frames, centred."""
-        return np.asarray((self.rows.X - self.centre) @ self.frames[frame].T)
+        return self._framed(self.rows.X, frame)
 
-    def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
-        """A start made by STARTS[name] in one of the frames."""
+    def _framed(self, X: AnyArray, frame: int) -> Array:
+        B = self.frames[frame]
+        return np.asarray((X - self.centre) * B if B.ndim == 1 else (X - self.centre) @ B.T)
+
+    def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
+        """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
         frame %= len(self.frames)
         Z, K = self.unit_free(frame), len(self.base.weights)
         means = self.given.get("means")
         if means is None:
-            resp = STARTS[name](Z, self.weights, K, rng)
-        else:
-            resp = one_hot(nearest(Z, (means - self.centre) @ self.frames[frame].T), K)
+            return STARTS[name](Z, self.weights, K, rng)
+        return one_hot(nearest(Z, self._framed(means, frame)), K)
+
+    def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
+        """The start that follows from `split`, with the given parameters in their places."""
+        resp = self.split(name, frame, rng)
         found = self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
         return self.replaced(found)
 

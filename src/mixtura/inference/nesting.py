@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixtura.data.moments import longest_axis
 from mixtura.data.rows import Rows
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
@@ -85,8 +86,7 @@ def split(resp: Array, rows: Rows, component: int) -> Array:
     """Responsibilities with a component cut in two, across its longest axis: (n, K + 1)."""
     mass = resp[:, component] * _weights(rows)
     centred = rows.X - mass @ rows.X / mass.sum()
-    _, axes = np.linalg.eigh((centred.T * mass) @ centred)
-    beyond = resp[:, component] * (centred @ axes[:, -1] > 0)
+    beyond = resp[:, component] * (centred @ longest_axis(centred, mass) > 0)
     more = np.column_stack([resp, beyond])
     more[:, component] -= beyond
     return more

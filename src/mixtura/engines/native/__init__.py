@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,24 +73,6 @@ class _Rows(ctypes.Structure):
     ]
 
 
-class _Em(ctypes.Structure):
-    _fields_ = [
-        ("weights", _ptr),
-        ("means", _ptr),
-        ("covariances", _ptr),
-        ("target", _ptr),
-        ("held", _ptr),
-        ("strength", _double),
-        ("absolute", _double),
-        ("logliks", _ptr),
-        ("K", _int),
-        ("form", _int),
-        ("passes", _int),
-        ("done", _int),
-        ("failed", _int),
-    ]
-
-
 @functools.cache
 def _library() -> ctypes.CDLL:
     here = Path(__file__).parent
@@ -99,8 +80,6 @@ def _library() -> ctypes.CDLL:
         path = here / f"_kernels{suffix}"
         if path.exists():
             library = ctypes.CDLL(str(path))
-            for name in ("mixtura_pass", "mixtura_rows", "mixtura_em"):
-                getattr(library, name).restype = ctypes.c_int
             library.mixtura_variant.restype = ctypes.c_char_p
             return library
     raise ImportError(
@@ -247,74 +226,3 @@ def gaussian_rows(
             raise ValueError(f"labels must be a contiguous int64 array of shape ({n},)")
         out.labels = _address(labels)
     _run(_library().mixtura_rows, data, model, out)
-
-
-def gaussian_em(
-    X: Floats,
-    sample_weight: Array | None,
-    weights: Array,
-    means: Array,
-    roots: Array,
-    form: Form,
-    *,
-    passes: int,
-    strength: float,
-    target: Array | float,
-    held: Array | float,
-    absolute: float,
-) -> tuple[Array, Array, Array, Array, int]:
-    """Run whole EM iterations: ``(weights, means, roots, logliks, failed)``.
-
-    ``roots`` are the covariances' lower Cholesky factors, or standard deviations, in the shape
-    of the form. Each M-step sets a covariance to ``(S + 2 strength target) / (n + 2 strength) +
-    held + absolute I``, with S the scatter about the new mean; ``target`` and ``held`` have the
-    shape of one component's covariance. ``logliks`` holds the log-likelihood at the start
-    of each iteration. When a new covariance is not positive, ``failed`` is its component
-    (0 for tied) and the parameters are those from before that M-step; otherwise -1.
-    """
-    data = _data(X, sample_weight)
-    d = X.shape[1]
-    K = weights.shape[0]
-    if K == 0 or passes < 0:
-        raise ValueError("gaussian_em needs at least one component and passes >= 0")
-    shape = _form_shape(form, K, d)
-    one = shape[-2:] if form in ("full", "tied") else shape[1:]
-    target = np.ascontiguousarray(target, np.float64)
-    held = np.ascontiguousarray(held, np.float64)
-    # One buffer for everything that is written: parameters, then log-likelihoods.
-    sizes = (K, K * d, math.prod(shape), passes)
-    buffer = np.empty(sum(sizes))
-    start, spans = 0, []
-    for size in sizes:
-        spans.append(buffer[start : start + size])
-        start += size
-    _check("weights", weights, (K,))
-    _check("means", means, (K, d))
-    _check("roots", roots, shape)
-    spans[0][:] = weights
-    spans[1][:] = means.ravel()
-    spans[2][:] = roots.ravel()
-    base = _address(buffer)
-    em = _Em(
-        base,
-        base + 8 * sizes[0],
-        base + 8 * (sizes[0] + sizes[1]),
-        _check("target", target.reshape(one) if not one else target, one),
-        _check("held", held.reshape(one) if not one else held, one),
-        strength,
-        absolute,
-        base + 8 * (sizes[0] + sizes[1] + sizes[2]),
-        K,
-        _FORMS[form],
-        passes,
-        0,
-        -1,
-    )
-    _run(_library().mixtura_em, data, em)
-    return (
-        spans[0],
-        spans[1].reshape(K, d),
-        spans[2].reshape(shape),
-        spans[3][: em.done],
-        em.failed,
-    )

@@ -172,42 +172,63 @@ static double *take(double **at, int64_t n)
     return p;
 }
 
+static void copy_state(struct state *to, const struct state *from, int64_t K, int64_t d, int64_t C)
+{
+    memcpy(to->weights, from->weights, (size_t)K * 8);
+    memcpy(to->means, from->means, (size_t)(K * d) * 8);
+    memcpy(to->root, from->root, (size_t)C * 8);
+    memcpy(to->whiten, from->whiten, (size_t)C * 8);
+    memcpy(to->log_weights, from->log_weights, (size_t)K * 8);
+    memcpy(to->log_norm, from->log_norm, (size_t)K * 8);
+}
+
+/* The sums at `now`, unless they are known. */
+static void first_sums(struct work *w, const struct mixtura_data *data, struct mixtura_em *e,
+                       const struct mixtura_model *now)
+{
+    if (e->given)
+        pass_given(w, data, now, e->given, &e->sums);
+    else if (!e->known)
+        pass_with(w, data, now, &e->sums);
+}
+
+/* The M-step of any structure, and the numbers that its scratch holds: see structures.h. */
+static int64_t step_of(const struct mixtura_em *e, int64_t d, const struct state *old,
+                       struct mixtura_moments *m, struct state *new, double *tmp);
+static int64_t step_size(const struct mixtura_em *e, int64_t d);
+
+/* Steps from sums to sums: whoever goes on from here repeats no E-step. */
 static int em(const struct mixtura_data *data, struct mixtura_em *e)
 {
     int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
     int64_t one = 3 * K + K * d + 2 * C;
     struct work w;
     void *scratch = work_open(&w, K, d, form, 0);
-    double *memory = malloc((size_t)(2 * one + K + K * d + C + 4 * d * d + d) * 8);
+    double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
     if (!scratch || !memory) {
         free(scratch);
         free(memory);
         return 1;
     }
     double *at = memory;
-    struct state states[2];
-    for (int i = 0; i < 2; i++) {
-        struct state *s = &states[i];
-        s->weights = take(&at, K);
-        s->means = take(&at, K * d);
-        s->root = take(&at, C);
-        s->whiten = take(&at, C);
-        s->log_weights = take(&at, K);
-        s->log_norm = take(&at, K);
-    }
-    struct mixtura_moments m = {0.0, take(&at, K), take(&at, K * d), take(&at, C)};
-    struct state *now = &states[0], *next = &states[1];
-    memcpy(now->weights, e->weights, (size_t)K * 8);
-    memcpy(now->means, e->means, (size_t)(K * d) * 8);
-    memcpy(now->root, e->roots, (size_t)C * 8);
+    struct state kept = {e->weights, e->means, e->roots, e->whiten, e->log_weights, e->log_norm};
+    struct state other = {take(&at, K), take(&at, K * d), take(&at, C),
+                          take(&at, C), take(&at, K),     take(&at, K)};
+    struct state *now = &kept, *next = &other;
     e->done = 0;
     e->failed = invert(now, form, K, d);
-    while (e->failed < 0 && e->done < e->passes) {
+    for (int64_t turn = 0; e->failed < 0; turn++) {
         struct mixtura_model model = {now->log_weights, now->means, now->whiten,
                                       now->log_norm,    K,          form};
-        pass_with(&w, data, &model, &m);
-        e->logliks[e->done++] = m.loglik;
-        e->failed = maximise(e, d, now, &m, next, at);
+        if (turn == 0) {
+            first_sums(&w, data, e, &model);
+        } else {
+            pass_with(&w, data, &model, &e->sums);
+            e->logliks[e->done++] = e->sums.loglik;
+        }
+        if (turn == e->passes)
+            break;
+        e->failed = step_of(e, d, now, &e->sums, next, at);
         if (e->failed < 0)
             e->failed = invert(next, form, K, d);
         if (e->failed < 0) {
@@ -216,9 +237,8 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
             next = swap;
         }
     }
-    memcpy(e->weights, now->weights, (size_t)K * 8);
-    memcpy(e->means, now->means, (size_t)(K * d) * 8);
-    memcpy(e->roots, now->root, (size_t)C * 8);
+    if (now != &kept)
+        copy_state(&kept, now, K, d, C);
     free(scratch);
     free(memory);
     return 0;

@@ -78,21 +78,56 @@ struct mixtura_rows {
     int64_t component_single;
 };
 
-/* Whole EM iterations: parameters are read and then overwritten in place. */
+/* Whole EM iterations: parameters and their sums are read and then overwritten in place. */
 struct mixtura_em {
     double *weights;     /* K */
     double *means;       /* K x d */
     double *roots; /* lower Cholesky roots or standard deviations, shape of the form */
+    double *whiten;      /* out, as are the next two: what follows from those */
+    double *log_weights; /* K */
+    double *log_norm;    /* K */
+    struct mixtura_moments sums; /* at the parameters; read only where they are known */
+    int64_t known;               /* non-zero: sums are given, so there is no first E-step */
+    const double *given; /* n x K: responsibilities of the first E-step, or NULL */
     const double *target;
     const double *held;
     double strength;
     double absolute;
-    double *logliks; /* passes */
+    double *logliks; /* passes: after each */
     int64_t K;
     int64_t form;
     int64_t passes;
-    int64_t done;   /* out: E-steps done */
+    int64_t done;   /* out: of the passes, those done: an M-step and an E-step each */
     int64_t failed; /* out: component whose covariance was not positive, or -1 */
+    int64_t share;  /* what components share; see structures.h */
+    int64_t few;    /* turns after which common axes need be good only, see axes.h */
+    double settled; /* alternations in an M-step end where nothing moves by more, relative */
+};
+
+/* Why a climb ended. */
+enum { CLIMB_LIMIT, CLIMB_CONVERGED, CLIMB_COLLAPSED, CLIMB_ILL_DEFINED };
+
+/* A whole climb of at most so many steps as `em` says; its log-likelihoods are one more, that of the
+ * start first and that of the parameters handed back last. */
+struct mixtura_climb {
+    struct mixtura_em em;
+    double tol;           /* a gain still to come, of all rows together, that is none */
+    const double *pivots; /* the table's, for one component in the form's shape; NULL: no component
+                           * is refused for its width */
+    double few_rows;      /* a component of fewer is refused below `spurious`, any below `numeric` */
+    double spurious;
+    double numeric;
+    int64_t reason; /* out */
+};
+
+/* Groups merged two by two until K are left; merging.h says how. */
+struct mixtura_merging {
+    const double *z; /* n x d */
+    const double *w; /* n */
+    int64_t n, d, K;
+    int64_t shaped;  /* non-zero: groups of any shape, else balls of one size */
+    double variance; /* the table's */
+    int64_t *pairs;  /* (n - K) x 2: the second group joins the first */
 };
 
 /* All return 0, or 1 when memory ran out. */
@@ -115,6 +150,8 @@ struct mixtura_kernels {
     int (*truncated)(const struct mixtura_data *, const struct mixtura_model *,
                      const struct mixtura_near *, struct mixtura_kept *,
                      struct mixtura_moments *);
+    int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
+    int (*merging)(const struct mixtura_merging *);
 };
 
 #endif

@@ -63,6 +63,30 @@ static int pass(const struct mixtura_data *data, const struct mixtura_model *mod
 
 #ifndef ROWS_ONLY_DOUBLE
 
+/* The sums with given responsibilities, n x K, in place of the E-step's; no log-likelihood. */
+static void pass_given(struct work *w, const struct mixtura_data *data,
+                       const struct mixtura_model *model, const double *given,
+                       struct mixtura_moments *out)
+{
+    int64_t K = w->K, n;
+    prepare(w, model, 1);
+    w->screened = 0;
+    for (int64_t start = 0; start < data->n; start += n) {
+        n = LEAST(w->screen ? WIDE_BLOCK : w->block, data->n - start);
+        int64_t nv = read_rows(w, data, start, n);
+        block_density(w, nv);
+        for (int64_t k = 0; k < K; k++) {
+            w->live[k] = 1;
+            for (int64_t i = 0; i < nv * VL; i++)
+                w->log_p[k * w->stride + i] = i < n ? given[(start + i) * K + k] : 0.0;
+        }
+        for (int64_t i = 0; i < nv * VL; i++)
+            w->share[i] = w->form == FORM_TIED ? 1.0 : w->weight[i];
+        block_moments(w, nv);
+    }
+    finish(w, out);
+}
+
 INLINE void put(void *out, int64_t single, int64_t at, double value)
 {
     if (single)
