@@ -336,12 +336,14 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return components, [(name, reg) for name in names for reg in priors]
 
     def _rows(self, X: Any, sample_weight: Any) -> Rows:
+        door.refuse_masked(X)
         door.refuse_inexact_integers(X)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
         names = getattr(self, "feature_names_in_", None)
         door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
         if sample_weight is None:
             return Rows(X)
+        door.refuse_masked(sample_weight, "sample_weight")
         weights = np.asarray(
             _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         )
