@@ -18,6 +18,7 @@ BENCHMARKS = {
     "starts": "starts",
     "memory": "memory",
     "outofcore": "outofcore",
+    "killed": "killed",
     "startup": "startup",
     "solvers": "solvers",
     "optimum": "to_optimum",
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "select": "select",
     "howmany": "howmany",
     "guard": "guard",
+    "factors": "factors",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")
 

@@ -111,3 +111,13 @@ def score(trial: Trial, criterion: str) -> float:
         return -np.inf
     value = trial.measures()[criterion]
     return value if criterion == "heldout" else -value
+
+
+class CellLines:
+    """A line for every cell, on stdout."""
+
+    def tried(self, done: int, total: int, trial: Trial) -> None:
+        """One more cell has ended."""
+        point, measures = trial.point, trial.measures()
+        told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
+        print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")

@@ -20,14 +20,15 @@ from mixtura.estimators.checkpoint import digest, digest_of
 from mixtura.estimators.effort import effort_of
 from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.grid import FOURTEEN, TWO, several
+from mixtura.estimators.grid import FOURTEEN, TWO, canonical, several
 from mixtura.estimators.identity import described
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
-from mixtura.estimators.rounds import Fitter, Listener, Rounds
+from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
 from mixtura.estimators.thorough import Thorough
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.trial import Point
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -76,8 +77,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or iterable of int, default 1 to 9
-    covariance_type : str or iterable of str, default "all"
-        "all": mclust's fourteen, for a table of one column "E" and "V".
+    covariance_type : str, FactorAnalytic or iterable of them, default "all"
+        "all": mclust's fourteen, for a table of one column "E" and "V". How many factors:
+        ``[FactorAnalytic(q) for q in (1, 2, 3)]``.
     reg_covar : float, None or iterable of them, default None
         The priors: see `GaussianMixture`.
     criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
@@ -212,7 +214,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = self._rows(X, sample_weight)
         components, lanes = self._grid(rows.d)
-        self.effort_ = effort_of(self, rows)
+        self.effort_ = effort_of(self, rows, [name for name, _ in lanes])
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings: dict[str, Any] = {
             name: getattr(self, name)
@@ -234,6 +236,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         fitter: Fitter = Thorough(rows, drawn, folds, self.n_jobs)
         if self.effort_ == "quick":
             fitter = Quick(rows, drawn, grid)
+        journal = CellJournal(checkpoint, identity)
         rounds = Rounds(
             rows,
             drawn,
@@ -242,10 +245,11 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             lanes,
             self.criterion,
             self.prune and self.criterion != "slope",
-            CellJournal(checkpoint, identity),
-            Printing() if listener is None and self.verbose else listener,
+            journal,
+            CellLines() if listener is None and self.verbose else listener,
         )
-        found = rounds.run()
+        with journal:
+            found = rounds.run()
         ranking = ranked(grid, found, self.criterion)
         # A cell that is refitted may turn out not to be regular: then it is the next one's turn.
         refitted = set()
@@ -339,13 +343,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         components = sorted({int(K) for K in several("n_components", self.n_components, Integral)})
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
-        names = several("covariance_type", self.covariance_type, str)
+        given = several("covariance_type", self.covariance_type, (str, FactorAnalytic))
+        names = list(dict.fromkeys(canonical(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
-            if name not in STRUCTURES:
+            if name not in STRUCTURES and parsed(name) is None:
                 known = ", ".join(STRUCTURES)
-                raise ValueError(f"covariance_type: {name!r} is none of all, {known}")
+                raise ValueError(
+                    f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
+                )
             if structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
@@ -358,12 +365,14 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return components, [(name, reg) for name in names for reg in priors]
 
     def _rows(self, X: Any, sample_weight: Any) -> Rows:
+        door.refuse_masked(X)
         door.refuse_inexact_integers(X)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
         names = getattr(self, "feature_names_in_", None)
         door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
         if sample_weight is None:
             return Rows(X)
+        door.refuse_masked(sample_weight, "sample_weight")
         weights = np.asarray(
             _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         )
@@ -382,13 +391,3 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"cv={self.cv}: more folds than the {len(present)} rows: use fewer")
         folds = KFold(self.cv, shuffle=True, random_state=seed).split(present)
         return [(present[fit], present[out]) for fit, out in folds]
-
-
-class Printing:
-    """A line for every cell, on stdout."""
-
-    def tried(self, done: int, total: int, trial: Trial) -> None:
-        """One more cell has ended."""
-        point, measures = trial.point, trial.measures()
-        told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
-        print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
