@@ -180,7 +180,7 @@ class CompiledSweep(Sweep):
             strength=prior.strength,
             target=prior.target,
             held=prior.held,
-            absolute=float(np.max(prior.absolute)),
+            absolute=prior.floor,
             sums=sums,
             given=given,
         )
