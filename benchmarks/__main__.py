@@ -18,12 +18,15 @@ BENCHMARKS = {
     "starts": "starts",
     "memory": "memory",
     "outofcore": "outofcore",
+    "killed": "killed",
     "startup": "startup",
     "solvers": "solvers",
     "optimum": "to_optimum",
     "mclust": "mclust",
     "select": "select",
+    "howmany": "howmany",
     "guard": "guard",
+    "factors": "factors",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mixtura
-from benchmarks.floor import WORKLOADS
+from benchmarks.floor import WORKLOADS, Workload
 from benchmarks.limits import clouds, step_seconds, sweep_seconds
 from benchmarks.peers_outside import armadillo, armadillo_missing, mclust, mclust_missing
 from mixtura.engines.threads import workers
@@ -42,12 +42,25 @@ LONG = 1.0
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody who fits; `missing` says why not here, or ''; dense: needs n K d numbers."""
+    """Somebody who fits.
+
+    missing says why not here, or ''; dense: needs n K d numbers; apart: why its ends may differ.
+    """
 
     name: str
     fit: Fit
     missing: Callable[[], str]
     dense: bool = False
+    apart: str = ""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A row of the table, and what it says against us or against the comparison."""
+
+    row: tuple[str, ...]
+    slower: list[str]
+    apart: list[str]
 
 
 def timed(fit: Callable[[], Any]) -> tuple[float, Any]:
@@ -154,7 +167,12 @@ def no_mlpack() -> str:
 
 PEERS = (
     Peer("scikit-learn", scikit_learn, lambda: ""),
-    Peer("pomegranate", pomegranate, module("pomegranate.gmm", "pomegranate")),
+    Peer(
+        "pomegranate",
+        pomegranate,
+        module("pomegranate.gmm", "pomegranate"),
+        apart="its component weights are summed in single precision",
+    ),
     Peer("tgmm", tgmm, module("tgmm", "tgmm"), dense=True),
     Peer("OpenCV", opencv, module("cv2", "'opencv-python-headless<5'", "ml")),
     Peer("Armadillo", armadillo, armadillo_missing),
@@ -200,50 +218,57 @@ def long_fit(X: Array, start: dict[str, Any], steps: int) -> tuple[float, End]:
     return min((ours(X, start, steps) for _ in range(repeats)), key=lambda made: made[0])
 
 
+HEADINGS = ("peer", "step", "ours", "ratio", "fit", "ours", "ratio", "|Δ ll|")
+
+
+def against(peer: Peer, work: Workload, X: Array, start: dict[str, Any], step: float) -> Beside:
+    """One peer at one workload; `step` is ours, in seconds."""
+    their_step, their_fit, steps, their_end = both(peer.fit, X, start)
+    fit, end = long_fit(X, start, steps)
+    gap = abs(score(X, their_end) - score(X, end))
+    steady = their_step > 0
+    row = (
+        peer.name,
+        *(f"{1e3 * seconds:.3g}" for seconds in (their_step, step)),
+        f"{their_step / step:.1f}{'*' if steps == FEW else ''}" if steady else "?",
+        *(f"{1e3 * seconds:.3g}" for seconds in (their_fit, fit)),
+        f"{their_fit / fit:.1f}",
+        f"{gap:.0e}",
+    )
+    slower = [f"a step of {peer.name} at {work.name}"] * (steady and their_step < step)
+    slower += [f"a fit of {peer.name} at {work.name}"] * (their_fit < fit)
+    why = f" ({peer.apart})" if peer.apart else ""
+    apart = [] if gap <= AGREE else [f"{peer.name} at {work.name}: {gap:.0e}{why}"]
+    return Beside(row, slower, apart)
+
+
 def run(console: Console, only: tuple[str, ...] = ()) -> None:
-    """Print one row per workload and peer."""
-    there = [(peer, peer.missing()) for peer in PEERS]
-    for peer, why in there:
-        if why:
+    """Print a table per workload as it is measured, one row per peer."""
+    there = []
+    for peer in PEERS:
+        if why := peer.missing():
             console.print(f"{peer.name} skipped: {why}", highlight=False)
-    table = Table(title="The same EM steps by others: milliseconds of a step and of the long fit")
-    headings = ("workload", "peer", "step", "ours", "ratio", "fit", "ours", "ratio", "|Δ ll|")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+        else:
+            there.append(peer)
+    console.print("The same EM steps by others: milliseconds of a step and of the long fit")
     slower, apart = [], []
     for work in WORKLOADS:
         if only and work.name not in only:
             continue
+        table = Table(*HEADINGS, title=work.name)
         X, start = clouds(work)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             step = step_seconds(work, X, start, sweep_seconds(work, X, start))
-            for peer, why in there:
-                if why:
-                    continue
+            for peer in there:
                 if peer.dense and 8.0 * work.n * work.K * work.d > MOST_BYTES:
-                    table.add_row(work.name, peer.name, "needs too much memory")
+                    table.add_row(peer.name, "needs too much memory")
                     continue
-                their_step, their_fit, steps, their_end = both(peer.fit, X, start)
-                fit, end = long_fit(X, start, steps)
-                gap = abs(score(X, their_end) - score(X, end))
-                steady = their_step > 0
-                if steady and their_step < step:
-                    slower.append(f"a step of {peer.name} at {work.name}")
-                if their_fit < fit:
-                    slower.append(f"a fit of {peer.name} at {work.name}")
-                if not gap <= AGREE:
-                    apart.append(f"{peer.name} at {work.name}: {gap:.0e}")
-                table.add_row(
-                    work.name,
-                    peer.name,
-                    *(f"{1e3 * seconds:.3g}" for seconds in (their_step, step)),
-                    f"{their_step / step:.1f}{'*' if steps == FEW else ''}" if steady else "?",
-                    *(f"{1e3 * seconds:.3g}" for seconds in (their_fit, fit)),
-                    f"{their_fit / fit:.1f}",
-                    f"{gap:.0e}",
-                )
-    console.print(table)
+                beside = against(peer, work, X, start, step)
+                table.add_row(*beside.row)
+                slower += beside.slower
+                apart += beside.apart
+        console.print(table)
     console.print(f"quicker than ours: {', '.join(slower) or 'none'}")
     console.print(f"ends further apart than {AGREE:g} per row: {', '.join(apart) or 'none'}")
     console.print("?: the short fit took no less time than the long one")

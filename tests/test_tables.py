@@ -21,8 +21,8 @@ from mixtura.data.tables import (
     numeric_columns,
     read_frame,
     read_table,
-    write_table,
 )
+from mixtura.data.writing import write_table
 
 IRIS = "length,width,class\n5.1,3.5,setosa\n7.0,3.2,versicolor\n"
 

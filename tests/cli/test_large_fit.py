@@ -51,14 +51,14 @@ def test_a_folder_is_read_in_pieces(
 
 def test_which_tables_are_long(long_table: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
     file = long_table / "0.parquet"
-    assert reading._long(long_table)
-    assert not reading._long(file)
-    assert not reading._long(FAITHFUL)
+    assert reading.is_long(long_table)
+    assert not reading.is_long(file)
+    assert not reading.is_long(FAITHFUL)
     monkeypatch.setattr(reading, "LONG", 3 * 15_000 - 1)
-    assert reading._long(file)
+    assert reading.is_long(file)
     monkeypatch.setattr(reading, "LONG", 300)
-    assert reading._long(FAITHFUL)
-    assert not reading._long(folder / "lost.csv")
+    assert reading.is_long(FAITHFUL)
+    assert not reading.is_long(folder / "lost.csv")
 
 
 def test_a_checkpoint_of_other_settings_is_refused(long_table: Path, folder: Path) -> None:

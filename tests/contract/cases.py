@@ -8,8 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.column_moments import column_moments
 from mixtura.data.moments import table_moments
+from mixtura.data.rows import Rows
 from mixtura.families.covariance import structure
+from mixtura.families.factor_prior import no_noise_prior, noise_prior
+from mixtura.families.factor_records import factor_params
+from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factors import FactorAnalysers
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior
@@ -38,7 +44,9 @@ class Case:
     def tied(self) -> bool:
         """Whether they are a subspace of the numbers stored."""
         family: Any = self.model.family
-        return family.structure.tangent is not None
+        structure = getattr(family, "structure", None)
+        # Loadings of factors are stored in some rotation, which no likelihood tells apart.
+        return structure is None or structure.tangent is not None
 
 
 def dense_covariances(case: Case) -> Array:
@@ -84,6 +92,24 @@ def scipy_log_density(X: Array, params: MixtureParams) -> Array:
     return np.stack(columns, axis=1)
 
 
+def factor_case(letters: str, d: int = 8, q: int = 2, penalised: bool = False) -> Case:
+    """Rows of factor analysers, and parameters near theirs."""
+    rng = np.random.default_rng(11)
+    kind, K = FactorAnalytic(q, letters), 2
+    means, loadings = 2.0 * rng.normal(size=(K, d)), rng.normal(size=kind.loadings_shape(K, d))
+    noise = rng.uniform(0.3, 0.6, size=kind.noise_shape(K, d))
+    made = MixtureParams(np.array([0.4, 0.6]), factor_params(means, loadings, noise))
+    family = FactorAnalysers(kind)
+    prior = no_noise_prior(noise.shape[1])
+    X, _ = Mixture(family, prior).sample(400, made, np.random.RandomState(3))
+    if penalised:
+        prior = noise_prior(column_moments(Rows(X)), kind.isotropic)
+    near = factor_params(means + 0.3, loadings + 0.2 * rng.normal(size=loadings.shape), 1.3 * noise)
+    params = MixtureParams(np.array([0.5, 0.5]), near)
+    label = f"factors-{letters}" + ("-penalised" if penalised else "")
+    return Case(label, Mixture(family, prior), X, params, scipy_log_density)
+
+
 # Every way of estimating once: the other names are aliases of scikit-learn's.
 SCIKIT = ("full", "tied", "diag", "spherical")
 SHARING = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
@@ -94,4 +120,8 @@ CASES = [
     *(gaussian_case(name, K=2, d=3, penalised=True) for name in ("VEI", "VEE", "VVE")),
     *(gaussian_case(name, K=2, d=1) for name in (*SCIKIT, "E", "V")),
     *(gaussian_case(name, K=1, d=4) for name in SCIKIT),
+]
+FACTOR_CASES = [
+    *(factor_case(letters) for letters in ("UUU", "CUU", "UCU", "UUC", "CCC")),
+    factor_case("UUU", penalised=True),
 ]

@@ -11,7 +11,16 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from mixtura import GaussianMixture
-from mixtura.fit.hierarchical import hierarchical, merged, principal, ward
+from mixtura.engines.native.merging import merging_history
+from mixtura.fit.hierarchical import (
+    Merge,
+    cuts,
+    hierarchical,
+    history,
+    labelled,
+    principal,
+    ward,
+)
 from mixtura.records import AnyArray, Array
 
 DATA = Path(__file__).parents[1] / "reference" / "data"
@@ -48,14 +57,29 @@ def by_hand(Z: Array, w: Array, K: int, shaped: bool) -> AnyArray:
     return labels
 
 
+@pytest.mark.parametrize("merge", [history, merging_history])
 @pytest.mark.parametrize("shaped", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_merge_is_the_cheapest(shaped: bool, seed: int) -> None:
+def test_every_merge_is_the_cheapest(merge: Merge, shaped: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     Z = rng.normal(size=(24, 2)) + 2.0 * rng.integers(3, size=(24, 1))
     w = rng.integers(1, 4, size=24).astype(float)
+    variance = float(np.sum(w @ (Z - w @ Z / w.sum()) ** 2) / (w.sum() * 2))
     for K in (2, 5):
-        assert adjusted_rand_score(merged(Z, w, K, shaped), by_hand(Z, w, K, shaped)) == 1.0
+        found = labelled(merge(Z, w, K, shaped, variance), len(Z))
+        assert adjusted_rand_score(found, by_hand(Z, w, K, shaped)) == 1.0
+
+
+def test_both_make_the_same_tree_and_it_may_be_cut_anywhere() -> None:
+    rng = np.random.default_rng(5)
+    Z, w = rng.normal(size=(150, 4)), rng.integers(1, 3, size=150).astype(float)
+    for shaped in (True, False):
+        pairs = history(Z, w, 1, shaped, 1.3)
+        np.testing.assert_array_equal(merging_history(Z, w, 1, shaped, 1.3), pairs)
+        np.testing.assert_array_equal(history(Z, w, 40, shaped, 1.3), pairs[:110])
+        found = cuts(Z, w, [2, 7, 200], shaped, merging_history)
+        assert [int((resp.sum(axis=0) > 0).sum()) for resp in found.values()] == [2, 7, 150]
+        np.testing.assert_array_equal(found[7], cuts(Z, w, [7], shaped)[7])
 
 
 @pytest.mark.parametrize("start", [hierarchical, ward])

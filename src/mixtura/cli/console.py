@@ -30,8 +30,6 @@ from rich.text import Text
 from mixtura.cli.pace import Pace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mixtura.fit.climb import Climb
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -199,26 +197,15 @@ def _jsonable(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def put_table(frame: pa.Table, out: Path | None) -> None:
-    """Write a table to a file, or as CSV to stdout."""
-    from mixtura.data.tables import write_csv, write_table
-
-    if out is not None:
-        write_table(frame, out)
-        return
-    with writing_stdout():
-        sys.stdout.flush()
-        write_csv(frame, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
-
 class Working:
     """A progress line on stderr, in a terminal only, once the work has taken PATIENCE seconds.
 
-    A `Listener` of fits: what it is told is only noted; drawing happens in another thread.
+    A `Listener` of fits: what it is told is only noted; drawing happens in another thread. Where
+    the terminal is needed for a table it is not `shown`.
     """
 
-    def __init__(self, doing: str, starts: int = 1) -> None:
+    def __init__(self, doing: str, starts: int = 1, *, shown: bool = True) -> None:
+        self.shown = shown
         self.starts, self.index, self.doing = starts, 0, doing
         self.pace: Pace | None = None
         self._bar = Progress(
@@ -234,7 +221,7 @@ class Working:
         self._timer.daemon = True
 
     def __enter__(self) -> Working:
-        if sys.stderr.isatty():
+        if self.shown and sys.stderr.isatty():
             self._timer.start()
         return self
 
@@ -246,13 +233,16 @@ class Working:
         if self._bar.live.is_started:
             self._bar.stop()
 
-    def paced(self, rows: int, tol: float) -> Callable[[int], None]:
-        """What is to be told of the rows of a long table as they are read; the bar is a pass."""
+    def paced(self, rows: int, tol: float | None) -> Callable[[int], None]:
+        """What is to be told of the rows of a long table as they are read; the bar is a pass.
+
+        tol is that of a climb, None where one pass is all; then `rows` may be a guess.
+        """
         self.pace = pace = Pace(rows, tol)
 
         def read(done: int) -> None:
             pace.read(done)
-            self._bar.update(self._task, total=rows, completed=done)
+            self._bar.update(self._task, total=pace.rows, completed=done)
 
         return read
 

@@ -12,10 +12,11 @@ WINDOW, TREND = 3.0, 12
 class Pace:
     """Told of the rows read, of gains, and of nothing else; a clock may be given for tests.
 
-    rows are those of the whole table, tol is the remaining gain per row at which a climb stops.
+    rows are those of the whole table, tol is the remaining gain per row at which a climb stops;
+    None where the table is read once, and then rows may be a guess.
     """
 
-    def __init__(self, rows: int, tol: float, clock: object = None) -> None:
+    def __init__(self, rows: int, tol: float | None, clock: object = None) -> None:
         self.rows, self.tol = rows, tol
         self.clock = clock if callable(clock) else monotonic
         self.done = self.total = 0
@@ -26,6 +27,7 @@ class Pace:
         """So many rows of the pass that is on have been read."""
         self.total += done - self.done if done >= self.done else done
         self.done = done
+        self.rows = max(self.rows, done)
         now = self.clock()
         if now - self.marks[-1][0] >= WINDOW / 10:
             self.marks.append((now, self.total))
@@ -49,13 +51,16 @@ class Pace:
             return math.inf
         ratio = (self.gains[-1] / self.gains[0]) ** (1 / (len(self.gains) - 1))
         left = self.gains[-1] * ratio / (1 - ratio)
-        return max(0.0, math.log(left / self.tol) / -math.log(ratio)) if self.tol > 0 else math.inf
+        return max(0.0, math.log(left / self.tol) / -math.log(ratio)) if self.tol else math.inf
 
     def text(self) -> str:
         """ "3.1M rows/s, 62% of the pass, 0:03 left", empty before anything was read."""
         if self.speed == 0:
             return ""
         rest = (self.rows - self.done) / self.speed
+        if self.tol is None:
+            read = f"{_count(self.done)} rows, {_count(self.speed)} rows/s"
+            return f"{read}, about {_duration(rest)} left"
         share = f"{_count(self.speed)} rows/s, {self.done / self.rows:.0%} of the pass"
         if self.steps_left < math.inf:
             whole = rest + self.steps_left * self.rows / self.speed

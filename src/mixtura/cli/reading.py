@@ -29,7 +29,7 @@ def open_table(
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
 
-    if in_pieces or (in_pieces is None and _long(path)):
+    if in_pieces or (in_pieces is None and is_long(path)):
         return stream(path, columns=columns, weights=weights, exclude=exclude)
     return read_table(path, columns=columns, weights=weights, exclude=exclude)
 
@@ -48,7 +48,7 @@ def shown_rows(data: Table | Streamed, seed: int) -> Rows:
     return taken(data, np.sort(sample_without_replacement(n, size, random_state=seed)))
 
 
-def _long(path: Path) -> bool:
+def is_long(path: Path) -> bool:
     """Whether a table is too long to be read into memory without being asked to."""
     if path.is_dir() or path.suffix.lower() == ".npy":
         return True

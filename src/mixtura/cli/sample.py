@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixtura.cli.console import ModelFile, Prefix, TableOut, command, load_model, put_table
+from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_model
+from mixtura.cli.rowwise import on_screen, put_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
 
 
 @command
@@ -24,11 +30,19 @@ def sample(
     """Draw rows from a model, each with the label of its component."""
     import pyarrow as pa
 
-    from mixtura.data.tables import append_columns, refuse_unwritable
+    from mixtura.data.files import refuse_unwritable
+    from mixtura.data.tables import append_columns
 
-    refuse_unwritable(out)
-    mixture = load_model(model)
-    X, labels = mixture.sample(n, random_state=seed)
-    names = mixture.view().names
-    rows = pa.table({name: X[:, j] for j, name in enumerate(names)})
-    put_table(append_columns(rows, {f"{prefix}label": labels}, model), out)
+    def frames() -> Iterator[pa.Table]:
+        done = 0
+        for X, labels in mixture.sample_chunks(n, random_state=seed):
+            rows = pa.table({name: X[:, j] for j, name in enumerate(names)})
+            yield append_columns(rows, {f"{prefix}label": labels}, model)
+            done += len(X)
+            told(done)
+
+    with Working("drawing", shown=not on_screen(out)) as working:
+        refuse_unwritable(out)
+        mixture = load_model(model)
+        names, told = mixture.view().names, working.paced(n, None)
+        put_table(frames(), out)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mixtura.cli.console import (
     AsJson,
     Columns,
+    LongTable,
     ModelFile,
     Prefix,
-    TableFile,
     TableOut,
     Weights,
     Working,
@@ -20,17 +21,21 @@ from mixtura.cli.console import (
     note_no_header,
     print_json,
     print_text,
-    put_table,
     refuse_overwriting,
     split_names,
 )
-from mixtura.cli.predict import read_for
+from mixtura.cli.rowwise import append, on_screen, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mixtura.data.tables import Table
 
 
 @command
 def score(
     model: ModelFile,
-    table: TableFile,
+    table: LongTable,
     per_row: Annotated[
         bool, typer.Option("--per-row", help="Append each row's log-density instead.")
     ] = False,
@@ -42,7 +47,8 @@ def score(
 ) -> None:
     """Print the log-likelihood of a table under a model, with BIC and AIC.
 
-    With --per-row, append the column log_density to the table instead (natural logarithm).
+    With --per-row, append the column log_density to the table instead (natural logarithm). The
+    table may be larger than memory: it is read, and written, in pieces.
     """
     if out is not None and not per_row:
         raise ValueError("--out is for --per-row: the scores themselves are printed")
@@ -53,37 +59,58 @@ def score(
             "--weights does not change a row's density: leave it out with --per-row, and say "
             "with --columns which columns to use if need be"
         )
-    from mixtura.data.tables import append_columns, refuse_unwritable
+    from mixtura.data.files import refuse_unwritable
 
-    with Working("reading"):
+    with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table)
         mixture = load_model(model)
-        data = read_for(mixture, table, split_names(columns), weights)
+        names = split_names(columns)
+        tables = pieces(mixture, table, names, weights, working, out=out, whole=per_row)
         if not as_json:
             note_no_header(table)
-        log_density = mixture.score_samples(data.X)
-    if per_row:
-        put_table(append_columns(data.frame, {f"{prefix}log_density": log_density}, table), out)
-        return
-    w = data.sample_weight
-    total = float(log_density.sum() if w is None else w @ log_density)
-    weight = float(len(log_density) if w is None else w.sum())
-    result = {
-        "rows": len(log_density),
-        "weight": weight,
-        "log_likelihood": total,
-        "mean_log_likelihood": total / weight,
-        "bic": mixture.bic(data.X, sample_weight=w),
-        "aic": mixture.aic(data.X, sample_weight=w),
-    }
+        if per_row:
+            name = f"{prefix}log_density"
+            append(tables, lambda X: {name: mixture.score_samples(X)}, 1, table, out)
+            return
+        result = _scored(mixture, tables, table, weights)
     if as_json:
         print_json(result)
         return
     print_text(
-        f"rows            {len(log_density)}"
-        + (f", of total weight {weight:.10g}" if w is not None else "")
-        + f"\nlog-likelihood  {total:.2f} in total, {total / weight:.4f} per row"
+        f"rows            {result['rows']}"
+        + (f", of total weight {result['weight']:.10g}" if weights is not None else "")
+        + f"\nlog-likelihood  {result['log_likelihood']:.2f} in total, "
+        f"{result['mean_log_likelihood']:.4f} per row"
         f"\nBIC             {result['bic']:.2f}"
         f"\nAIC             {result['aic']:.2f}; lower is better for both"
     )
+
+
+def _scored(
+    mixture: Any, tables: Iterator[Table], path: Path, weights: str | None
+) -> dict[str, float]:
+    """What is printed, from one reading of the table."""
+    from mixtura.data.tables import TableError
+    from mixtura.inference import criteria
+
+    rows, weight, total = 0, 0.0, 0.0
+    for table in tables:
+        log_density = mixture.score_samples(table.X)
+        w = table.sample_weight
+        rows += len(log_density)
+        weight += float(len(log_density) if w is None else w.sum())
+        total += float(log_density.sum() if w is None else w @ log_density)
+    if not weight > 0:
+        raise TableError(
+            f"{path}: the weights column {weights!r} is zero in every row: nothing is left to use"
+        )
+    p = mixture._n_parameters()
+    return {
+        "rows": rows,
+        "weight": weight,
+        "log_likelihood": total,
+        "mean_log_likelihood": total / weight,
+        "bic": criteria.bic(total, p, weight),
+        "aic": criteria.aic(total, p),
+    }

@@ -37,14 +37,14 @@ def read_delimited(path: str | Path, delimiters: str) -> pa.Table:
     try:
         frame = _read(path, dialect, newlines=dialect.quoted)
     except pa.ArrowInvalid as error:
-        _refuse_ragged(path, dialect)
+        refuse_ragged(path, dialect)
         try:
             # A line break inside quotes, further down than the head that was looked at.
             frame = _read(path, dialect, newlines=True)
         except pa.ArrowInvalid:
             raise error from None
     except UnicodeDecodeError:
-        raise _not_utf8(path) from None
+        raise not_utf8(path) from None
     return frame.rename_columns([name.strip() for name in frame.column_names])
 
 
@@ -94,7 +94,7 @@ def _head(path: str | Path) -> str:
     try:
         return str(whole.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise _not_utf8(path) from None
+        raise not_utf8(path) from None
 
 
 def _delimiter(lines: list[str], delimiters: str) -> str:
@@ -128,7 +128,7 @@ def _is_numbers(fields: list[str]) -> bool:
         return False
 
 
-def _refuse_ragged(path: str | Path, dialect: Dialect) -> None:
+def refuse_ragged(path: str | Path, dialect: Dialect) -> None:
     """TableError for the first line with another number of fields than the first."""
     expected = len(dialect.names)
     with _open(path) as file, suppress(csv.Error):
@@ -148,5 +148,6 @@ def _open(path: str | Path) -> TextIO:
     return open(path, encoding="utf-8-sig", errors="replace", newline="")
 
 
-def _not_utf8(path: str | Path) -> TableError:
+def not_utf8(path: str | Path) -> TableError:
+    """The refusal of text in another encoding."""
     return TableError(f"{path}: the text is not UTF-8: save the file as UTF-8")

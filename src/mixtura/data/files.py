@@ -1,21 +1,16 @@
-"""Files of rows: CSV, TSV and Parquet in and out, through PyArrow."""
+"""Files of rows: which names are those of tables, and CSV, TSV and Parquet in, by PyArrow."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from mixtura.data.atomic import atomic, why_not_writable
+from mixtura.data.atomic import why_not_writable
 from mixtura.data.delimited import read_delimited, sniff
 from mixtura.data.refusal import TableError
 
@@ -44,40 +39,12 @@ def read_frame(path: str | Path) -> pa.Table:
     return frame
 
 
-def write_table(frame: pa.Table, path: str | Path) -> None:
-    """Write a table, by the suffix of its name; the file appears whole or not at all."""
-    kind, compression = writable_suffix(path)
-    try:
-        with atomic(path) as part, pa.output_stream(part, compression=compression) as stream:
-            if kind in PARQUET_SUFFIXES:
-                pq.write_table(frame, stream)
-            else:
-                write_csv(frame, stream, "\t" if kind == ".tsv" else ",")
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise TableError(
-            f"{path}: a column does not fit into a text file ({error}): write .parquet instead"
-        ) from None
-    except OSError as error:
-        # PyArrow's own text names the temporary file.
-        reason = error if error.errno is None else os.strerror(error.errno)
-        raise TableError(f"{path}: cannot be written ({reason})") from None
-
-
 def lacks_header(path: str | Path) -> bool:
-    """Whether a readable table file is text whose first line is data."""
+    """Whether a readable table is text whose first line is data."""
+    if os.path.isdir(path) or str(path).lower().endswith(".npy"):
+        return False
     kind, _ = suffix(path)
     return kind in TEXT_SUFFIXES and not sniff(path, TEXT_SUFFIXES[kind]).header
-
-
-def write_csv(frame: pa.Table, stream: IO[bytes] | Any, delimiter: str = ",") -> None:
-    """Write a table as delimited text, quoting only what needs it; floats round-trip."""
-    # The header is ours because PyArrow quotes every name in it.
-    line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(frame.column_names)
-    stream.write(line.getvalue().encode())
-    quoting = "needed" if any(_needs_quotes(c, delimiter) for c in frame.columns) else "none"
-    options = pacsv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style=quoting)
-    pacsv.write_csv(frame, stream, options)
 
 
 def writable_suffix(path: str | Path) -> tuple[str, str | None]:
@@ -141,11 +108,3 @@ def refuse_equal_names(names: list[str], path: str | Path) -> None:
             f"{path}: more than one column is called {', '.join(map(repr, twice))}: "
             "give each column its own name"
         )
-
-
-def _needs_quotes(column: pa.ChunkedArray, delimiter: str) -> bool:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        return False
-    text = column.cast(kind)
-    return bool(pc.any(pc.match_substring_regex(text, f'[{delimiter}"\r\n]')).as_py())

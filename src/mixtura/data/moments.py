@@ -17,6 +17,8 @@ NO_VARIANCE = 1e-15
 # Degrees of freedom of the robust scatter: few, so that far rows hardly count.
 _FREEDOM = 3.0
 _ROBUST_STEPS = 50
+# With more columns an axis is found without their covariance.
+_MANY_COLUMNS, _TURNS = 256, 30
 # Rows more than ten robust standard deviations out are outliers if at most this share is there.
 _FAR, _FEW = 100.0, 0.02
 
@@ -66,6 +68,21 @@ def source_moments(source: Source) -> TableMoments:
         residual = np.asarray(X, dtype=np.float64) - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(source.weight, source.positive, mean, scatter / source.weight)
+
+
+def longest_axis(centred: Array, mass: Array) -> Array:
+    """The direction (d,) in which centred rows (n, d) with weights `mass` (n,) vary most.
+
+    With many columns it is approached by the power method, whose end lies among the longest axes.
+    """
+    if centred.shape[1] <= _MANY_COLUMNS:
+        _, axes = np.linalg.eigh((centred.T * mass) @ centred)
+        return np.asarray(axes[:, -1])
+    axis = centred[np.argmax(mass * np.einsum("ij,ij->i", centred, centred))]
+    for _ in range(_TURNS):
+        axis = (mass * (centred @ axis)) @ centred
+        axis = axis / max(float(np.linalg.norm(axis)), 1e-300)
+    return np.asarray(axis)
 
 
 def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import refuse_masked
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -68,7 +69,7 @@ def stream(
         return Streamed(_of_file(Path(data), columns, weights, exclude))
     if path or isinstance(data, np.memmap):
         _refuse_settings("an array", named, "its columns have no names")
-        return Streamed(_of_array(_mapped(data) if path else data, str(data), path, sample_weight))
+        return Streamed(_of_array(mapped(data) if path else data, str(data), path, sample_weight))
     if callable(data):
         hint = "let the chunks have them"
         _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
@@ -89,12 +90,10 @@ def _of_file(
     path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
 ) -> Reader:
     # PyArrow is loaded when a file is read.
-    from mixtura.data.files import refuse_unreadable
     from mixtura.data.parts import frames
     from mixtura.data.tables import select
 
-    if not path.is_dir():
-        refuse_unreadable(path)
+    refuse_no_table(path)
     # The first piece says which columns there are; the others hold no more than these.
     head = next(iter(frames(path, None)), None)
     if head is None:
@@ -113,7 +112,15 @@ def _of_file(
     return Reader(pieces, str(path), tuple(names))
 
 
-def _mapped(path: Any) -> AnyArray:
+def refuse_no_table(path: Path) -> None:
+    """TableError unless there is a folder, or a file with something in it."""
+    from mixtura.data.files import refuse_unreadable
+
+    if not path.is_dir():
+        refuse_unreadable(path)
+
+
+def mapped(path: Any) -> AnyArray:
     """An .npy file as a memory map."""
     try:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -133,6 +140,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
         )
     w: Array | None = None
     if sample_weight is not None:
+        refuse_masked(sample_weight, "sample_weight")
         w = np.asarray(sample_weight, dtype=np.float64)
         if w.shape != (len(X),):
             raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")

@@ -17,8 +17,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from mixtura.data.columns import is_number
-from mixtura.data.delimited import sniff
-from mixtura.data.door import refuse_inexact_integers
+from mixtura.data.delimited import not_utf8, refuse_ragged, sniff
+from mixtura.data.door import refuse_inexact_integers, refuse_masked
 from mixtura.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, refuse_equal_names, suffix
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
@@ -27,7 +27,7 @@ from mixtura.records import AnyArray, Array
 
 # Rows and numbers of a piece, bytes of text parsed at once.
 ROWS, NUMBERS = 1 << 16, 1 << 17
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 # Bytes of a Parquet file read at once, over all columns.
 BUFFERS = 1 << 22
 
@@ -84,6 +84,30 @@ def _parquet(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
 
 
 def _delimited(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
+    def convert(schema: pa.Schema) -> pacsv.ConvertOptions:
+        # What the first block holds says which columns are numbers; all of these may hold any.
+        types = {
+            field.name: pa.float64()
+            for field in schema
+            if pa.types.is_null(field.type)
+            or (is_number(field.type) and not pa.types.is_boolean(field.type))
+        }
+        chosen = None if wanted is None else [n for n in schema.names if n.strip() in wanted]
+        return pacsv.ConvertOptions(column_types=types, include_columns=chosen)
+
+    return delimited_pieces(path, convert, wanted)
+
+
+def delimited_pieces(
+    path: Path,
+    convert: Callable[[pa.Schema], pacsv.ConvertOptions],
+    exact: list[str] | None = None,
+) -> Iterator[pa.Table]:
+    """A text file by blocks of about BLOCK bytes, its columns as `convert` says.
+
+    `convert` is given what the first block looks like. Of the columns `exact` that block may hold
+    no integers that float64 would change.
+    """
     kind, _ = suffix(path)
     dialect = sniff(path, TEXT_SUFFIXES[kind])
     options = {
@@ -92,29 +116,25 @@ def _delimited(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
             block_size=max(BLOCK, 8 * dialect.longest),
             use_threads=False,
         ),
-        "parse_options": pacsv.ParseOptions(
-            delimiter=dialect.delimiter, newlines_in_values=dialect.quoted
-        ),
+        # Quoted line breaks may come anywhere, and to look for them costs nothing in one thread.
+        "parse_options": pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
     }
-    with pacsv.open_csv(path, **options) as looked_at:
-        schema = looked_at.schema
-        if wanted is not None:
-            head = pa.Table.from_batches([looked_at.read_next_batch()])
-            refuse_inexact(head, path, [n for n in schema.names if n.strip() in wanted])
-    refuse_equal_names([name.strip() for name in schema.names], path)
-    # What the first block holds says which columns are numbers; all of these may hold any number.
-    types = {
-        field.name: pa.float64()
-        for field in schema
-        if pa.types.is_null(field.type)
-        or (is_number(field.type) and not pa.types.is_boolean(field.type))
-    }
-    chosen = None if wanted is None else [n for n in schema.names if n.strip() in wanted]
-    convert = pacsv.ConvertOptions(column_types=types, include_columns=chosen)
-    with pacsv.open_csv(path, convert_options=convert, **options) as reader:
-        for batch in reader:
-            frame = pa.Table.from_batches([batch])
-            yield frame.rename_columns([name.strip() for name in frame.column_names])
+    try:
+        with pacsv.open_csv(path, **options) as looked_at:
+            schema = looked_at.schema
+            if exact is not None:
+                head = pa.Table.from_batches([looked_at.read_next_batch()])
+                refuse_inexact(head, path, [n for n in schema.names if n.strip() in exact])
+        refuse_equal_names([name.strip() for name in schema.names], path)
+        with pacsv.open_csv(path, convert_options=convert(schema), **options) as reader:
+            for batch in reader:
+                frame = pa.Table.from_batches([batch])
+                yield frame.rename_columns([name.strip() for name in frame.column_names])
+    except pa.ArrowInvalid as error:
+        refuse_ragged(path, dialect)
+        if "invalid UTF8" in str(error):
+            raise not_utf8(path) from None
+        raise
 
 
 def array_pieces(X: AnyArray, sample_weight: Array | None) -> Iterator[Piece]:
@@ -148,6 +168,7 @@ def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
         X, w = chunk if pair else (chunk, None)
         try:
             here, numbers = frame_names(X), as_floats(X)
+            refuse_masked(w, "its weights")
             weights = None if w is None else np.asarray(w, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
@@ -180,6 +201,7 @@ def _called(names: tuple[str, ...] | None) -> str:
 
 def as_floats(X: Any) -> AnyArray:
     """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
+    refuse_masked(X)
     refuse_inexact_integers(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)

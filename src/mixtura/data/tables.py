@@ -14,13 +14,7 @@ import pyarrow.compute as pc
 
 from mixtura.data.columns import as_option, description, floats, is_number, kind_of, listed, plain
 from mixtura.data.door import EXACT_INTEGER
-from mixtura.data.files import (
-    lacks_header,
-    read_frame,
-    refuse_unwritable,
-    write_csv,
-    write_table,
-)
+from mixtura.data.files import lacks_header, read_frame, refuse_unwritable
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array
 
@@ -34,8 +28,6 @@ __all__ = [
     "read_table",
     "refuse_unwritable",
     "select",
-    "write_csv",
-    "write_table",
 ]
 
 # How many columns one message describes before it only counts.

@@ -11,19 +11,20 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, get_args
 
-import numpy as np
-
 from mixtura.data.rows import Rows
 from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
-from mixtura.engines.native.climbing import Sums, gaussian_em
+from mixtura.engines.native.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.native.structured import MOST_COLUMNS
 from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.engines.truncating import truncated_pass
+from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
+from mixtura.families.prior import CovariancePrior
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -61,6 +62,12 @@ def chunk_rows(n: int, d: int, K: int, form: str) -> int:
     return ceil(n / (2 * ceil(count / 2)) / _BLOCK) * _BLOCK
 
 
+def m_step_in_c(structure: Structure, prior: CovariancePrior) -> MStep:
+    """The M-step of a structure under a prior, as the kernels know it."""
+    shared = "" if structure.inside else structure.letters
+    return MStep(prior.strength, prior.target, prior.held, prior.floor, shared)
+
+
 class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
@@ -74,7 +81,7 @@ class CompiledSweep(Sweep):
         self.form = model.family.form
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1 and isinstance(rows, Rows)
-        self.steps_inside = small and self.family.structure.inside
+        self.steps_inside = small and (self.family.structure.inside or rows.d <= MOST_COLUMNS)
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -168,7 +175,7 @@ class CompiledSweep(Sweep):
     ) -> tuple[MixtureParams, Summary, Array] | None:
         """(parameters, summary, log-likelihoods) after so many steps in C; None where one fails."""
         assert isinstance(self.rows, Rows)
-        c, prior = params.components, model.prior
+        c = params.components
         end = gaussian_em(
             self.rows.X,
             self.rows.sample_weight,
@@ -177,12 +184,9 @@ class CompiledSweep(Sweep):
             c.root,
             self.form.name,
             passes=steps,
-            strength=prior.strength,
-            target=prior.target,
-            held=prior.held,
-            absolute=prior.floor,
             sums=sums,
             given=given,
+            **m_step_in_c(self.family.structure, model.prior)._asdict(),
         )
         self.passes += len(end.logliks)
         if end.failed >= 0:
@@ -190,10 +194,8 @@ class CompiledSweep(Sweep):
         components = GaussianParams(
             end.means, self.form.square(end.roots), end.roots, end.whiten, end.log_norm
         )
-        self.family.refuse_collapse(components, end.weights * self.total_weight, prior)
-        summary = Summary(
-            float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums)
-        )
+        self.family.refuse_collapse(components, end.weights * self.total_weight, model.prior)
+        summary = Summary(float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums))
         return MixtureParams(end.weights, components), summary, end.logliks
 
 

@@ -32,7 +32,7 @@ class LocalSweep(Sweep):
     def __init__(self, model: Model, rows: Source) -> None:
         super().__init__(rows)
         self.model = model
-        self.chunk_rows = chunk_rows(rows.d)
+        self.chunk_rows = max(chunk_rows(rows.d), model.least_rows)
 
     def __call__(self, params: Any) -> Summary:
         return self.folded(lambda x, w, _: self.model.e_step(x, w, params))

@@ -19,6 +19,7 @@ from mixtura.engines.threads import single_blas
 from mixtura.estimators.chosen import positions
 from mixtura.estimators.regression import MixtureRegression
 from mixtura.families.covariance import structure
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.gaussian_records import gaussian_params_from_root
 from mixtura.inference import line
 from mixtura.inference.conditioning import conditional, marginal
@@ -63,7 +64,7 @@ class AfterFit(ABC):
 
     random_state: Any
     engine: str
-    covariance_type: str
+    covariance_type: str | FactorAnalytic
     n_features_in_: int
 
     @abstractmethod
@@ -77,7 +78,11 @@ class AfterFit(ABC):
     @classmethod
     @abstractmethod
     def _from_params(
-        cls, params: MixtureParams, covariance_type: str, feature_names: Any, **settings: Any
+        cls,
+        params: MixtureParams,
+        covariance_type: str | FactorAnalytic,
+        feature_names: Any,
+        **settings: Any,
     ) -> Self:
         """A usable mixture with these parameters."""
 

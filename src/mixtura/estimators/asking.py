@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mixtura.estimators import initial
+from mixtura.estimators import factored, initial
 from mixtura.estimators.finding import Task
 from mixtura.families.covariance import structure
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.forms import Form
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -39,6 +40,10 @@ def asked_of(estimator: GaussianMixture, d: int) -> Task:
 
 def _continued(estimator: GaussianMixture, form: Form, d: int) -> MixtureParams:
     """The last fit's mixture, if this one can begin there."""
+    kind = structure(estimator.covariance_type).factors
+    if kind is not None:
+        _refuse_other_factors(estimator, kind, d)
+        return estimator._fitted()[1]
     K, means, factors = estimator.n_components, estimator.means_, estimator.precisions_cholesky_
     if means.shape != (K, d) or factors.shape != form.shape(K, d):
         raise ValueError(
@@ -48,6 +53,17 @@ def _continued(estimator: GaussianMixture, form: Form, d: int) -> MixtureParams:
             "set warm_start=False"
         )
     return estimator._fitted()[1]
+
+
+def _refuse_other_factors(estimator: GaussianMixture, kind: FactorAnalytic, d: int) -> None:
+    K = estimator.n_components
+    found = [getattr(estimator, name, np.empty(0)).shape for name in ("means_", *factored.HELD)]
+    if found != [(K, d), kind.loadings_shape(K, d), kind.noise_shape(K, d)]:
+        raise ValueError(
+            f"warm_start: the last fit has means, loadings and noise of shapes {found}, which {K} "
+            f"components with covariance_type={str(kind)!r} over {d} columns cannot continue: "
+            "set warm_start=False"
+        )
 
 
 def _given(estimator: GaussianMixture, form: Form, d: int) -> dict[str, Array]:

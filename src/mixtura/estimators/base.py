@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,17 +13,19 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mixtura.data.door import column_names
+from mixtura.data.door import column_names, refuse_masked
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
-from mixtura.engines.sampling import draw
+from mixtura.engines.sampling import draw, drawn
+from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -40,9 +43,15 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
 
     engine: str
     random_state: Any
-    covariance_type: str
+    covariance_type: str | FactorAnalytic
     n_features_in_: int
     fit_result_: Fit | None
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for what is not held: covariances of factors are not.
+        if name in factored.DENSE and "loadings_" in self.__dict__:
+            return factored.dense(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -77,6 +86,35 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         array of shape (n_samples, n_components), rows summing to one
         """
         return self._prepare(X, "responsibilities", wide=True)
+
+    def factors(self, X: Any) -> AnyArray:
+        """E[z | x, k]: the factor scores of each row, were it of each component.
+
+        What `sklearn.decomposition.FactorAnalysis.transform` gives for one component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_components, n_factors); weighed with `predict_proba` it is the
+            mean of the scores whichever the component
+
+        Raises
+        ------
+        ValueError
+            For a mixture without factors: use a `FactorAnalytic` covariance type.
+        """
+        check_is_fitted(self)
+        if factored.factors_of(self) is None:
+            raise ValueError(
+                f"factors: covariance_type={self.covariance_type!r} has none: fit with "
+                "covariance_type=FactorAnalytic(...)"
+            )
+        refuse_masked(X)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
+        return factored.scores(self._fitted()[1].components, X).astype(X.dtype)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.
@@ -146,6 +184,24 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         X : float64 array of shape (n_samples, n_features)
         y : integer array of shape (n_samples,), the component of each row
         """
+        return draw(*self._asked_to_draw(n_samples, random_state))
+
+    def sample_chunks(
+        self, n_samples: int, random_state: Any = None
+    ) -> Iterator[tuple[Array, AnyArray]]:
+        """The rows of `sample`, in chunks: for more of them than memory holds.
+
+        Parameters are those of `sample`.
+
+        Yields
+        ------
+        (X, y) : the next rows and the component of each; together they are what `sample` returns
+        """
+        return drawn(*self._asked_to_draw(n_samples, random_state))
+
+    def _asked_to_draw(
+        self, n_samples: int, random_state: Any
+    ) -> tuple[Mixture, int, MixtureParams, np.random.RandomState]:
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(
@@ -154,7 +210,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             )
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return draw(model, int(n_samples), params, rng)
+        return model, int(n_samples), params, rng
 
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it, covariances dense."""
@@ -166,7 +222,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             weights=params.weights,
             means=params.components.means,
             covariances=form.dense(params.components.covariances, K, d),
-            covariance_type=self.covariance_type,
+            covariance_type=structure(self.covariance_type).name,
             names=tuple(self._names()),
             fit=self.fit_result_,
         )
@@ -199,6 +255,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         if is_stream(X):
             rows = asked(self, X)
         else:
+            refuse_masked(X)
             rows = Rows(
                 validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
             )
@@ -218,6 +275,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         return answer
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
+        refuse_masked(sample_weight, "sample_weight")
         return np.asarray(
             _check_sample_weight(
                 sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True

@@ -17,7 +17,8 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Ground, prepare
+from mixtura.estimators.finding import prepare
+from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
@@ -231,6 +232,7 @@ def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
 
 def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     """The validated rows; refused is what a fit refuses."""
+    door.refuse_masked(X)
     door.refuse_inexact_integers(X)
     names = getattr(X, "columns", None)
     X = check_array(
@@ -244,6 +246,7 @@ def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
     if sample_weight is None:
         return Rows(X)
+    door.refuse_masked(sample_weight, "sample_weight")
     weights: Array = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )

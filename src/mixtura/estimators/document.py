@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.estimators import initial
+from mixtura.estimators import factored, initial
+from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.covariance import structure
+from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
-from mixtura.fit.solvers import SOLVERS, solver_name
 from mixtura.records import AnyArray, Array
 from mixtura.store import StoreError
 
@@ -24,24 +25,23 @@ AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
 def to_document(estimator: Any) -> dict[str, Any]:
     """Constructor parameters, fitted attributes and the Fit, as plain data and arrays.
 
-    A `random_state` that is a generator rather than a number is not kept, and of a solver that is
-    an object only the name ("auto" for one of the user's own).
+    A `random_state` that is a generator rather than a number is not kept, nor is a solver of the
+    user's own.
     """
-    settings = {
+    settings: dict[str, Any] = {
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if not isinstance(settings["solver"], str):
-        name = solver_name(settings["solver"])
-        settings["solver"] = name if name in SOLVERS else "auto"
+    settings["solver"] = solver_document(settings["solver"], to_document)
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
     fit = estimator.fit_result_
+    held = _arrays_of(estimator.covariance_type)
     return {
         "kind": type(estimator).__name__,
         "settings": {name: _plain(value) for name, value in settings.items()},
-        "arrays": {name: getattr(estimator, name) for name in ARRAYS},
+        "arrays": {name: getattr(estimator, name) for name in held},
         "scalars": {name: _plain(getattr(estimator, name)) for name in SCALARS},
         "feature_names": None if names is None else [str(name) for name in names],
         "fit": None if fit is None else fit.to_dict(),
@@ -52,8 +52,9 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
     """The estimator of class `kind` that `to_document` described."""
     _refuse_missing(document)
     try:
-        estimator = kind(**document["settings"])
-        for name in ARRAYS:
+        solver = restored_solver(document["settings"]["solver"], lambda inner: restore(inner, kind))
+        estimator = kind(**{**document["settings"], "solver": solver})
+        for name in _arrays_of(estimator.covariance_type):
             setattr(estimator, name, document["arrays"][name])
         for name in SCALARS:
             setattr(estimator, name, document["scalars"][name])
@@ -78,16 +79,24 @@ def _refuse_missing(document: dict[str, Any]) -> None:
     for part in ("settings", "arrays", "scalars", "feature_names", "fit"):
         if part not in document:
             raise StoreError(f"the model file is damaged: its part {part!r} is missing")
-    for part, names in (("settings", ()), ("arrays", ARRAYS), ("scalars", SCALARS)):
+    for part in ("settings", "arrays", "scalars"):
         if not isinstance(document[part], dict):
             raise StoreError(f"the model file is damaged: its part {part!r} is not an object")
+    held = _arrays_of(document["settings"].get("covariance_type"))
+    for part, names in (("arrays", held), ("scalars", SCALARS)):
         for name in names:
             if name not in document[part]:
                 raise StoreError(f"the model file is damaged: {part} has no {name!r}")
-    for name in ARRAYS:
+    for name in held:
         value = document["arrays"][name]
         if not isinstance(value, np.ndarray) or value.dtype.name not in AGREEMENT:
             raise StoreError(f"the model file is damaged: {name} is not an array of floats")
+
+
+def _arrays_of(covariance_type: Any) -> tuple[str, ...]:
+    """The fitted arrays of a covariance type; those of most for one that is unknown."""
+    factors = isinstance(covariance_type, FactorAnalytic) or parsed(str(covariance_type))
+    return ("weights_", "means_", *factored.HELD) if factors else ARRAYS
 
 
 def _check(estimator: Any) -> None:
@@ -102,7 +111,11 @@ def _check(estimator: Any) -> None:
     form = structure(estimator.covariance_type).form
     initial.check_weights(estimator.weights_, K)
     initial.check_means(estimator.means_, K, d)
-    _check_matrices(estimator, form, K, d)
+    kind = factored.factors_of(estimator)
+    if kind is None:
+        _check_matrices(estimator, form, K, d)
+    else:
+        factored.check(estimator, kind, K, d)
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and (len(names) != d or not all(isinstance(n, str) for n in names)):
         raise ValueError(f"feature_names has {len(names)} entries, not {d} names")
@@ -197,4 +210,6 @@ def _unit_free(covariances: Array, form: Form) -> Array:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, FactorAnalytic):
+        return str(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -14,10 +14,12 @@ from mixtura.data.moments import TableMoments, robust_covariance, source_moments
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.estimators.ground import Ground, factor_ground
 from mixtura.families.covariance import Structure
+from mixtura.families.factor_prior import NoisePrior
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
@@ -66,23 +68,6 @@ class Found:
 
     params: MixtureParams
     fit: Fit
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What every climb over one table shares: it depends on the table and on no solver.
-
-    engine is the one that runs, moments are the whole table's, maker makes the starts.
-    """
-
-    model: Mixture
-    engine: str
-    moments: TableMoments
-    maker: StartMaker
-
-    def open_sweep(self, model: Mixture, rows: Source) -> Sweep:
-        """A sweep of the engine."""
-        return open_sweep(self.engine, model, rows)
 
 
 def find(
@@ -151,6 +136,22 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
     return open_one
 
 
+@dataclass(frozen=True)
+class Surveyed:
+    """What is known of a table before any mixture: its moments; the rows starts are found on."""
+
+    moments: TableMoments
+    sample: Rows
+
+
+def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
+    """`rng` draws the sample."""
+    moments = source_moments(rows)
+    sample = sample_rows(rows, n_components, rng)
+    moments = replace(moments, distinct=len(sample.X))
+    return Surveyed(replace(moments, covariance=_robust(sample, moments)), sample)
+
+
 def prepare(
     rows: Source,
     structure: Structure,
@@ -160,10 +161,11 @@ def prepare(
     reg_covar: float | None = None,
     engine: str = "auto",
     given: Mapping[str, Array] = NOTHING_GIVEN,
+    known: Surveyed | None = None,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
-    `rng` draws the sample on which starts are found.
+    `rng` draws the sample on which starts are found, unless the table is `known` already.
     """
     if structure.columns not in (None, rows.d):
         raise ValueError(
@@ -171,11 +173,19 @@ def prepare(
             f"found {rows.d}. Use 'EII' or 'VII' for one variance in all columns, "
             "'EEE' or 'VVV' for correlations"
         )
+    if structure.factors is not None:
+        return factor_ground(
+            rows,
+            structure.factors,
+            n_components,
+            rng,
+            reg_covar=reg_covar,
+            engine=engine,
+            given=given,
+        )
     form = structure.form
-    moments = source_moments(rows)
-    sample = sample_rows(rows, n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
-    moments = replace(moments, covariance=_robust(sample, moments))
+    known = known or surveyed(rows, n_components, rng)
+    moments, sample = known.moments, known.sample
     relative = table_prior(form, moments)
     assert relative.reference is not None
     if structure.ranked and relative.held_columns:
@@ -230,7 +240,7 @@ def account(
     search: Search,
     ran: tuple[str, str],
     rows: tuple[int, int],
-    prior: CovariancePrior,
+    prior: CovariancePrior | NoisePrior,
 ) -> Fit:
     climb = outcome.climb
     return Fit(
@@ -261,7 +271,7 @@ def account(
     )
 
 
-def _rows(climb: Climb, prior: CovariancePrior) -> float:
+def _rows(climb: Climb, prior: CovariancePrior | NoisePrior) -> float:
     """The rows behind a climb, also where weights are not counts."""
     return climb.summary.weight * prior.count_scale
 

@@ -14,16 +14,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.engines.choose import ENGINES
-from mixtura.estimators import initial
+from mixtura.estimators import factored, initial
 from mixtura.estimators.asking import asked_of
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.checkpoint import Checkpoint
+from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.finding import Found, complaints, find
 from mixtura.estimators.identity import identity, resumed_seed
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
@@ -49,9 +51,11 @@ class GaussianMixture(MixtureEstimator):
     Parameters
     ----------
     n_components : int, default 1
-    covariance_type : {"full", "tied", "diag", "spherical"} or one of mclust's, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical"}, one of mclust's or FactorAnalytic, \
+            default "full"
         mclust's are EII VII EEI VEI EVI VVI EEE VEE EVE VVE EEV VEV EVV VVV, and for one column
-        E and V: docs/structures.md.
+        E and V: docs/structures.md. For many columns `FactorAnalytic(q)`, factors and noise, as
+        a string "UUU:10": docs/factors.md.
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
@@ -86,7 +90,7 @@ class GaussianMixture(MixtureEstimator):
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.mixed`). "auto" is
-        "compiled" wherever there is a kernel: for every covariance type.
+        "compiled" wherever there is a kernel: for all covariance types but factors.
 
     Attributes
     ----------
@@ -95,6 +99,8 @@ class GaussianMixture(MixtureEstimator):
     means_ : array of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : arrays
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
+    loadings_, noise_variance_ : arrays of shape (K or 1, d, q) and (K or 1, d or 1)
+        With factors only; covariances_ is then worked out when asked for.
     converged_ : bool
     n_iter_ : int
         Steps of the climb that gave the result.
@@ -122,7 +128,7 @@ class GaussianMixture(MixtureEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [CovarianceNames(set(STRUCTURES)), FactorAnalytic],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -143,7 +149,7 @@ class GaussianMixture(MixtureEstimator):
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: str | FactorAnalytic = "full",
         tol: float = 1e-6,
         reg_covar: float | None = None,
         max_iter: int = 1000,
@@ -184,7 +190,7 @@ class GaussianMixture(MixtureEstimator):
         covariances: Any = None,
         *,
         precisions: Any = None,
-        covariance_type: str = "full",
+        covariance_type: str | FactorAnalytic = "full",
         feature_names: Any = None,
         **settings: Any,
     ) -> Self:
@@ -226,7 +232,11 @@ class GaussianMixture(MixtureEstimator):
 
     @classmethod
     def _from_params(
-        cls, params: MixtureParams, covariance_type: str, feature_names: Any, **settings: Any
+        cls,
+        params: MixtureParams,
+        covariance_type: str | FactorAnalytic,
+        feature_names: Any,
+        **settings: Any,
     ) -> Self:
         K, d = params.components.means.shape
         mixture = cls(K, covariance_type=covariance_type, **settings)
@@ -275,9 +285,15 @@ class GaussianMixture(MixtureEstimator):
             Path(checkpoint).unlink(missing_ok=True)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
-        """`fit`, then the most probable component of each row."""
-        return self._answer(self._fit(X, sample_weight), "labels", dtype=np.dtype(np.int64))
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+    ) -> AnyArray:
+        """`fit`, then the most probable component of each row; parameters are those of `fit`."""
+        rows = self._fit(X, sample_weight, None, checkpoint)
+        labels = self._answer(rows, "labels", dtype=np.dtype(np.int64))
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
+        return labels
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.
@@ -353,6 +369,10 @@ class GaussianMixture(MixtureEstimator):
         self.fit_result_ = fit
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+        if factored.factors_of(self) is not None:
+            factored.hold(self, params, dtype)
+            return
+        factored.forget(self)
         form, parts = structure(self.covariance_type).form, params.components
         self.weights_ = params.weights.astype(dtype)
         self.means_ = parts.means.astype(dtype)
@@ -362,7 +382,9 @@ class GaussianMixture(MixtureEstimator):
         self.precisions_ = initial.precisions(factor, form).astype(dtype)
 
     def _fitted(self) -> tuple[Mixture, MixtureParams]:
-        form = structure(self.covariance_type).form
+        kind, form = factored.factors_of(self), structure(self.covariance_type).form
+        if kind is not None:
+            return factored.fitted(self, kind)
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         parts = gaussian_params_from_whiten(
             np.asarray(self.means_, dtype=np.float64),

@@ -51,6 +51,11 @@ def check_matrices(value: Any, form: Form, K: int, d: int, what: str) -> Array:
 
 def check_structure(cov: Array, shape: Structure, means: Array, name: str) -> None:
     """ValueError where covariances do not share what the structure says they share."""
+    if shape.factors is not None:
+        raise ValueError(
+            f"{name}: covariances of covariance_type={shape.name!r} are found by a fit and cannot "
+            "be given: leave them out, or use 'full'"
+        )
     found = gaussian_params(means, cov, shape.form)
     size = np.abs(cov).reshape(len(cov), -1).max(axis=1).reshape((-1,) + (1,) * (cov.ndim - 1))
     if np.any(np.abs(shape.imposed(found) - cov) > SHARED * size):

@@ -16,7 +16,8 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
-from mixtura.estimators.finding import Ground, prepare
+from mixtura.estimators.finding import prepare
+from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import structure
 from mixtura.fit.climb import Climb
 from mixtura.fit.search import Outcome, Search

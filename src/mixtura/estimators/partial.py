@@ -41,6 +41,7 @@ from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
+from mixtura.estimators import factored
 from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
@@ -65,6 +66,12 @@ REASON = "stopped: partial_fit learns as long as rows come; its log-likelihood i
 
 def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
+    if factored.factors_of(estimator) is not None:
+        raise ValueError(
+            f"partial_fit: covariance_type={str(estimator.covariance_type)!r} has factors, whose "
+            "sums cannot be averaged from step to step: use fit, which also reads a table in "
+            "pieces (mixtura.stream)"
+        )
     if isinstance(X, np.memmap):
         X = np.asarray(X)
     if is_stream(X):
@@ -86,6 +93,7 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
 def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
+    door.refuse_masked(X)
     door.refuse_inexact_integers(X)
     X = validate_data(estimator, X, reset=False, dtype=[np.float64, np.float32], order="C")
     door.refuse_extreme_scales(X, estimator._names())
@@ -117,7 +125,8 @@ def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
     All that the steps go on from is the mixture.
     """
     params, fit = estimator._fitted()[1], estimator.fit_result_
-    form, name = structure(estimator.covariance_type).form, estimator.covariance_type
+    shape = structure(estimator.covariance_type)
+    form, name = shape.form, shape.name
     moments = moments_of(params, form, fit)
     if fit is None:
         return Stream(name, moments, Running(params, None, None, 0.0))

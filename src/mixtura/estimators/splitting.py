@@ -6,7 +6,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Ground
+from mixtura.estimators.ground import Ground
 from mixtura.fit.em import em
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.models.mixture import Mixture

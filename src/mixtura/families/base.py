@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
 
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+
+
+class Look(Protocol):
+    """What a family makes of some rows: their densities first, then sums, from the same work."""
+
+    @property
+    def log_density(self) -> Array:
+        """log p(x_i | k), shape (n, K)."""
+        ...
+
+    def statistics(self, resp: Array) -> Statistics:
+        """The sums at responsibilities (n, K) that include the row weights."""
+        ...
 
 
 class Family(ABC):
@@ -15,6 +30,9 @@ class Family(ABC):
     A new family is a file with a `Params` record, a `Statistics` record and these methods; list
     it in `tests/contract` and it inherits the whole suite.
     """
+
+    # Rows that a chunk should have at least, for a family whose sums are large.
+    least_rows: ClassVar[int] = 1
 
     @abstractmethod
     def params(self, arrays: Mapping[str, Array]) -> Params:
@@ -27,6 +45,17 @@ class Family(ABC):
     @abstractmethod
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Statistics:
         """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights."""
+
+    def look(self, X: AnyArray, params: Any) -> Look:
+        """`log_density`, then `statistics`, of the same rows; families may share work in it."""
+        return _TwoLooks(self, X, params)
+
+    def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Params | None:
+        """Parameters from responsibilities (n, K) that include the row weights.
+
+        None, the default, where a single M-step of them is as good; then that is taken.
+        """
+        return None
 
     @abstractmethod
     def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
@@ -83,3 +112,19 @@ class Family(ABC):
     @abstractmethod
     def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
         """One row drawn from each labelled component, shape (len(labels), d)."""
+
+
+@dataclass(frozen=True)
+class _TwoLooks:
+    """The plain look: one for the densities, one for the sums."""
+
+    family: Family
+    X: AnyArray
+    params: Any
+
+    @cached_property
+    def log_density(self) -> Array:
+        return self.family.log_density(self.X, self.params)
+
+    def statistics(self, resp: Array) -> Statistics:
+        return self.family.statistics(self.X, resp, self.params)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.families import geometry, tangents
+from mixtura.families import factor_structure, geometry, tangents
+from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianParams
 from mixtura.families.matrices import Full, Tied
@@ -41,9 +42,11 @@ class Structure:
     count    free parameters of K covariances over d columns; None: as many as the form stores
     tangent  the free coordinates as a subspace of the form's (see `tangents`); None: all of them
     free     whether there are free coordinates
-    inside   whether the C pass has this M-step built in
+    inside   whether the M-step in C goes by the form alone; else by the letters
     columns  the only number of columns it is made for; None: any
     ranked   whether it compares volumes or shapes, which a direction without variance has not
+    factors  what its factors and noise are, where it has such; the form is then that of the
+             covariances made dense, and the family `families.factors`
     """
 
     name: str
@@ -56,6 +59,7 @@ class Structure:
     inside: bool = False
     columns: int | None = None
     ranked: bool = False
+    factors: FactorAnalytic | None = None
 
     def n_parameters(self, K: int, d: int) -> int:
         """Free parameters of the covariances of K components over d columns."""
@@ -247,8 +251,26 @@ STRUCTURES: dict[str, Structure] = {
 }
 
 
-def structure(name: str) -> Structure:
-    """The structure of that name; ValueError names the known ones."""
-    if name not in STRUCTURES:
-        raise ValueError(f"covariance_type must be one of {sorted(STRUCTURES)}, got {name!r}")
-    return STRUCTURES[name]
+def structure(spec: str | FactorAnalytic) -> Structure:
+    """The structure of that name, or of these factors; ValueError names the known ones."""
+    factors = spec if isinstance(spec, FactorAnalytic) else factor_structure.parsed(str(spec))
+    if factors is not None:
+        return _of_factors(factors)
+    if spec not in STRUCTURES:
+        raise ValueError(
+            f"covariance_type must be one of {sorted(STRUCTURES)}, or of factors as 'UUU:10', got "
+            f"{spec!r}"
+        )
+    return STRUCTURES[str(spec)]
+
+
+def _of_factors(factors: FactorAnalytic) -> Structure:
+    """The row that `factors` would have in the table, which has no end of them."""
+
+    def refused(*_: object) -> Array:
+        raise ValueError(
+            f"covariance_type={str(factors)!r}: whether given covariances are of so many factors "
+            "cannot be told: fit them, or use covariance_type='full'"
+        )
+
+    return Structure(str(factors), "", Full(), refused, count=factors.n_parameters, factors=factors)

@@ -184,7 +184,7 @@ class Gaussian(Family):
     ) -> list[tuple[int, float]]:
         """(component, spread) of those that only the penalty keeps from collapsing."""
         if np.any(prior.absolute):
-            return self._at_the_floor(params, counts, float(np.max(prior.absolute)))
+            return self._at_the_floor(params, counts, prior.floor)
         spread = self.spread(params, prior)
         rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
         a = prior.strength
@@ -218,5 +218,10 @@ class Gaussian(Family):
 
 def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
     """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < max(2 * (d + 1), 5)
+    few = rows < few_rows(d)
     return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
+
+
+def few_rows(d: int) -> int:
+    """A component of fewer rows than this may be one of the likelihood's spikes."""
+    return max(2 * (d + 1), 5)

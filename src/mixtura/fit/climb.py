@@ -156,7 +156,8 @@ def finish(
     """The climb that ended at `params`.
 
     reason says why it converged, None that it did not; then `stopped` says why it ended, if not
-    for the limit of steps. `objective` is that of `params`, where it is known; `brief` spares the gradient's norm, which takes an M-step.
+    for the limit of steps. `objective` is that of `params`, where it is known; `brief` spares the
+    gradient's norm, which takes an M-step.
     """
     return Climb(
         params=params,

@@ -12,6 +12,7 @@ Nothing is drawn: the same rows give the same start.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,16 +22,18 @@ from mixtura.records import AnyArray, Array
 # Merged are at most this many rows, evenly spread over the sample; the others join the group that
 # describes them best. Merging takes time and memory by the square of it.
 MOST = 1000
+# (rows, weights, groups to leave, shaped, variance) -> merges; see `history`.
+Merge = Callable[[Array, Array, int, bool, float], AnyArray]
 
 
 def hierarchical(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """The K groups that merging under any covariances leaves: mclust's default start."""
-    return _start(principal(Z, w), w, K, shaped=True)
+    return cuts(principal(Z, w), w, [K], shaped=True)[K]
 
 
 def ward(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     """The K groups that merging under equal balls leaves."""
-    return _start(Z, w, K, shaped=False)
+    return cuts(Z, w, [K], shaped=False)[K]
 
 
 def principal(Z: Array, w: Array) -> Array:
@@ -43,22 +46,50 @@ def principal(Z: Array, w: Array) -> Array:
     return np.asarray(centred @ axes[keep].T / np.sqrt(values[keep]))
 
 
-def _start(Z: Array, w: Array, K: int, shaped: bool) -> Array:
-    """Responsibilities (n, K), each zero or one."""
+def cuts(
+    Z: Array, w: Array, numbers: Sequence[int], shaped: bool, merge: Merge | None = None
+) -> dict[int, Array]:
+    """One tree of merges cut at several numbers of groups: K -> responsibilities (n, K), 0 or 1.
+
+    `merge` makes the tree; None is `history`.
+    """
     some = np.unique(np.linspace(0, len(Z) - 1, min(MOST, len(Z))).astype(np.int64))
-    labels = merged(Z[some], w[some], min(K, len(some)), shaped)
-    resp = np.zeros((len(Z), K))
-    resp[some, labels] = 1.0
     others = np.setdiff1d(np.arange(len(Z)), some)
-    if len(others):
-        resp[others, _joined(Z[others], Z[some], w[some], labels)] = 1.0
-    return resp
+    known, weights = np.ascontiguousarray(Z[some]), w[some].astype(np.float64)
+    least = min(*numbers, len(some))
+    variance = _variance(known, weights)
+    pairs = (merge or history)(known, weights, least, shaped, variance)
+    found = {}
+    for K in numbers:
+        labels = labelled(pairs[: len(some) - min(K, len(some))], len(some))
+        found[K] = resp = np.zeros((len(Z), K))
+        resp[some, labels] = 1.0
+        if len(others):
+            resp[others, _joined(Z[others], known, weights, labels)] = 1.0
+    return found
 
 
-def merged(Z: Array, w: Array, K: int, shaped: bool) -> AnyArray:
-    """Labels 0 to K - 1 of the rows Z (n, d) with weights w, after n - K merges."""
-    groups = _Groups.of(Z, w, shaped)
-    member, left = np.arange(len(Z)), np.arange(len(Z))
+def labelled(pairs: AnyArray, n: int) -> AnyArray:
+    """Labels from 0, in the order of the groups' first rows, after these merges of n rows."""
+    member = np.arange(n)
+    # Backwards every group already knows where those that it joined ended.
+    for i, j in pairs[::-1].tolist():
+        member[j] = member[i]
+    return np.unique(member, return_inverse=True)[1].ravel()
+
+
+def _variance(Z: Array, w: Array) -> float:
+    away = Z - w @ Z / w.sum()
+    return float(np.sum(w @ away**2) / (w.sum() * Z.shape[1]))
+
+
+def history(Z: Array, w: Array, K: int, shaped: bool, variance: float) -> AnyArray:
+    """(n - K, 2): at each merge the group that stays, the first of the two, and that which joins.
+
+    Z (n, d) are rows of weights w (n,), `variance` is a of the criterion.
+    """
+    groups = _Groups.of(Z, w, shaped, variance)
+    left, pairs = np.arange(len(Z)), []
     price = np.full((len(Z), len(Z)), np.inf)
     for i in left[:-1]:
         price[i, i + 1 :] = groups.price(i, left[i + 1 :])
@@ -68,7 +99,7 @@ def merged(Z: Array, w: Array, K: int, shaped: bool) -> AnyArray:
         one = left[price[left, partner[left]].argmin()]
         i, j = sorted((int(one), int(partner[one])))
         groups.merge(i, j)
-        member[member == j] = i
+        pairs.append((i, j))
         left = left[left != j]
         price[j], price[:, j] = np.inf, np.inf
         others = left[left != i]
@@ -78,7 +109,7 @@ def merged(Z: Array, w: Array, K: int, shaped: bool) -> AnyArray:
         partner[lost] = price[lost].argmin(axis=1)
         nearer = others[price[others, i] < price[others, partner[others]]]
         partner[nearer] = i
-    return np.searchsorted(left, member)
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 @dataclass
@@ -98,11 +129,9 @@ class _Groups:
     variance: float
 
     @classmethod
-    def of(cls, Z: Array, w: Array, shaped: bool) -> _Groups:
+    def of(cls, Z: Array, w: Array, shaped: bool, variance: float) -> _Groups:
         """Every row by itself."""
         n, d = Z.shape
-        away = Z - w @ Z / w.sum()
-        variance = float(np.sum(w @ away**2) / (w.sum() * d))
         groups = cls(
             w.astype(np.float64),
             np.ones(n, dtype=np.int64),

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mixtura.data.moments import longest_axis
 from mixtura.errors import FAILURES
 from mixtura.fit.climb import Climb
 from mixtura.fit.starts import StartMaker
@@ -118,8 +119,7 @@ def _side(Z: Array, mass: Array, rng: np.random.RandomState) -> Array:
     """1 for rows beyond a component's mean along its longest axis, or a random one; else 0."""
     centred = Z - mass @ Z / mass.sum()
     if rng.uniform() < 0.5:
-        _, axes = np.linalg.eigh((centred.T * mass) @ centred)
-        direction = axes[:, -1]
+        direction = longest_axis(centred, mass)
     else:
         direction = np.asarray(rng.standard_normal(Z.shape[1]))
     return np.asarray(centred @ direction > 0, dtype=np.float64)

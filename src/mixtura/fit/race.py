@@ -113,13 +113,9 @@ class Race:
         finally:
             self.passes += sweep.passes
 
-    def _run(
-        self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int
-    ) -> Climb:
+    def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
         model = self.maker.model
-        return em(
-            model, sweep, params, tol=self.tol, max_iter=steps, summary=summary, brief=True
-        )
+        return em(model, sweep, params, tol=self.tol, max_iter=steps, summary=summary, brief=True)
 
     def _first(self, name: str, frame: int) -> Climb:
         """The first round of one start."""
@@ -152,9 +148,7 @@ class Race:
 
     def _moved(self, winner: Runner, patience: int) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(
-            self.maker, winner.climb, self, self.worth, self.rng, patience
-        )
+        climb, self.moves = improve(self.maker, winner.climb, self, self.worth, self.rng, patience)
         return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
 
 

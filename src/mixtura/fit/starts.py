@@ -88,7 +88,8 @@ class StartMaker:
 
     rows       the sample
     base       parameters of the right shape, in the table's units
-    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs
+    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs;
+               (d,) for a diagonal one
     centre     the table's mean (d,)
     given      parameters the caller fixed at the start, by name; they replace those found
     """
@@ -108,7 +109,11 @@ class StartMaker:
 
     def unit_free(self, frame: int) -> Array:
         """The sample in one of the frames, centred."""
-        return np.asarray((self.rows.X - self.centre) @ self.frames[frame].T)
+        return self._framed(self.rows.X, frame)
+
+    def _framed(self, X: AnyArray, frame: int) -> Array:
+        B = self.frames[frame]
+        return np.asarray((X - self.centre) * B if B.ndim == 1 else (X - self.centre) @ B.T)
 
     def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
         """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
@@ -117,14 +122,13 @@ class StartMaker:
         means = self.given.get("means")
         if means is None:
             return STARTS[name](Z, self.weights, K, rng)
-        return one_hot(nearest(Z, (means - self.centre) @ self.frames[frame].T), K)
+        return one_hot(nearest(Z, self._framed(means, frame)), K)
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
         """The start that follows from `split`, with the given parameters in their places."""
         resp = self.split(name, frame, rng)
-        return self.replaced(
-            self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
-        )
+        found = self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
+        return self.replaced(found)
 
     def replaced(self, params: MixtureParams) -> MixtureParams:
         """`params` with the given parameters put in their places."""

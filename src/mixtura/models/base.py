@@ -47,6 +47,11 @@ class Model(ABC):
         """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
 
     @property
+    def least_rows(self) -> int:
+        """Rows that a chunk should have at least; more where a summary is large."""
+        return 1
+
+    @property
     @abstractmethod
     def penalised(self) -> bool:
         """Whether the prior is a penalty against collapse, which `unpenalised` takes away."""

@@ -31,6 +31,10 @@ class Mixture(Model):
     prior: Any
 
     @property
+    def least_rows(self) -> int:
+        return self.family.least_rows
+
+    @property
     def monotone(self) -> bool:
         return bool(self.prior.monotone)
 
@@ -69,17 +73,19 @@ class Mixture(Model):
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         with np.errstate(over="ignore", invalid="ignore"):
-            log_p, resp = respond(self.log_joint(X, params))
+            look = self.family.look(X, params.components)
+            log_p, resp = respond(look.log_density + params.log_weights)
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
             loglik, weight = float(sample_weight @ log_p), float(sample_weight.sum())
             resp *= sample_weight[:, None]
         reached = np.isfinite(log_p)
-        if not reached.all():
-            # No density anywhere: the log-likelihood says so, and no component moves for it.
-            X, resp = X[reached], resp[reached]
-        return Summary(loglik, weight, self.family.statistics(X, resp, params.components))
+        if reached.all():
+            return Summary(loglik, weight, look.statistics(resp))
+        # No density anywhere: the log-likelihood says so, and no component moves for it.
+        stats = self.family.statistics(X[reached], resp[reached], params.components)
+        return Summary(loglik, weight, stats)
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.family.counts(summary.components)
@@ -91,6 +97,10 @@ class Mixture(Model):
     ) -> MixtureParams:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
         weighted = resp if sample_weight is None else resp * sample_weight[:, None]
+        begun = self.family.start(X, weighted, params.components, self.prior)
+        if begun is not None:
+            counts = weighted.sum(axis=0)
+            return MixtureParams(counts / counts.sum(), begun)
         total: Summary | None = None
         for first in range(0, len(X), _START_ROWS):
             rows = slice(first, first + _START_ROWS)

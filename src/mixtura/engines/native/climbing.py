@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,9 @@ class _Em(ctypes.Structure):
         ("passes", _int),
         ("done", _int),
         ("failed", _int),
+        ("share", _int),
+        ("few", _int),
+        ("settled", _double),
     ]
 
 
@@ -94,53 +97,77 @@ def _layout(form: Form, K: int, d: int) -> tuple[tuple[slice, tuple[int, ...], i
     return tuple(layout)
 
 
-def gaussian_em(
-    X: Floats,
-    sample_weight: Array | None,
-    weights: Array,
-    means: Array,
-    roots: Array,
-    form: Form,
-    *,
-    passes: int,
-    strength: float,
-    target: Array | float,
-    held: Array | float,
-    absolute: float,
-    sums: Sums | None = None,
-    given: Array | None = None,
-) -> Reached:
-    """Run so many EM steps, each an M-step and the E-step after it.
+# Structures whose covariances share something short of all, as in structures.h; of the others the
+# form says all.
+SHARED = ("EII", "EEI", "VEI", "EVI", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV")
+_SHARES = {name: number for number, name in enumerate(SHARED, start=1)}
 
-    ``roots`` are the covariances' lower Cholesky factors, or standard deviations, in the shape
-    of the form. Each M-step sets a covariance to ``(S + 2 strength target) / (n + 2 strength) +
-    held + absolute I``, with S the scatter about the new mean; ``target`` and ``held`` have the
-    shape of one component's covariance. ``sums`` are those at the given parameters, where they
-    are known; else ``given``, responsibilities (n, K), may take the place of the first E-step's.
+
+class MStep(NamedTuple):
+    """What an M-step makes of the scatter S of n rows; arrays in one component's shape.
+
+    A covariance of components that share nothing is ``(S + 2 strength target) / (n + 2 strength)
+    + held + absolute I``; `structure`, mclust's name, says what they share, empty for what the
+    form says.
+    Steps that iterate end where nothing moves by more than `settled`, relative, and those for
+    common axes are content with good ones after `few` turns.
     """
-    data = _data(X, sample_weight)
-    n, d = X.shape
-    K = weights.shape[0]
+
+    strength: float
+    target: Array | float
+    held: Array | float
+    absolute: float
+    structure: str = ""
+    settled: float = 1e-13
+    few: int = 8
+
+
+class Asked(NamedTuple):
+    """A call made ready: the record for C, what it will fill, and what must live until then."""
+
+    em: _Em
+    parts: list[Array]
+    logliks: Array
+    alive: tuple[Array, ...]
+
+    def reached(self) -> Reached:
+        """What C has filled."""
+        weights, means, roots, whiten, _, log_norm, *totals = self.parts
+        logliks = self.logliks[: self.em.done]
+        return Reached(
+            weights, means, roots, whiten, log_norm, Sums(*totals), logliks, self.em.failed
+        )
+
+
+def asked(
+    X: Floats,
+    start: tuple[Array, Array, Array],
+    form: Form,
+    m_step: MStep,
+    passes: int,
+    sums: Sums | None,
+    given: Array | None,
+) -> Asked:
+    """The record of a call from (weights, means, roots), with room for passes + 1 values."""
+    (n, d), K = X.shape, start[0].shape[0]
     if K == 0 or passes < 0:
-        raise ValueError("gaussian_em needs at least one component and passes >= 0")
+        raise ValueError("EM needs at least one component and passes >= 0")
     layout = _layout(form, K, d)
     size = layout[-1][0].stop
-    buffer = np.empty(size + passes)
+    buffer = np.empty(size + passes + 1)
     parts = [buffer[place].reshape(shape) for place, shape, _ in layout]
     known = () if sums is None else zip(parts[6:], sums, ("count", "first", "second"), strict=True)
     for part, value, name in (
-        (parts[0], weights, "weights"),
-        (parts[1], means, "means"),
-        (parts[2], roots, "roots"),
+        *zip(parts[:3], start, ("weights", "means", "roots"), strict=True),
         *known,
     ):
         if value.shape != part.shape:
             raise ValueError(f"{name} must have shape {part.shape}, not {value.shape}")
         part[...] = value
-    target = np.ascontiguousarray(target, np.float64)
-    held = np.ascontiguousarray(held, np.float64)
     shape = layout[2][1]
     one = shape[-2:] if form in ("full", "tied") else shape[1:]
+    target = np.ascontiguousarray(m_step.target, np.float64)
+    held = np.ascontiguousarray(m_step.held, np.float64)
     base = _address(buffer)
     at = [base + offset for _, _, offset in layout]
     em = _Em(
@@ -150,18 +177,42 @@ def gaussian_em(
         None if given is None else _check("given", given, (n, K)),
         _check("target", target.reshape(one) if not one else target, one),
         _check("held", held.reshape(one) if not one else held, one),
-        strength,
-        absolute,
+        m_step.strength,
+        m_step.absolute,
         base + 8 * size,
         K,
         _FORMS[form],
         passes,
         0,
         -1,
+        _SHARES.get(m_step.structure, 0),
+        m_step.few,
+        m_step.settled,
     )
-    _run(_library().mixtura_em, data, em)
-    weights, means, roots, whiten, _, log_norm, *totals = parts
-    logliks = buffer[size : size + em.done]
-    return Reached(
-        weights, means, roots, whiten, log_norm, Sums(*totals), logliks, em.failed
-    )
+    return Asked(em, parts, buffer[size:], (buffer, target, held))
+
+
+def gaussian_em(
+    X: Floats,
+    sample_weight: Array | None,
+    weights: Array,
+    means: Array,
+    roots: Array,
+    form: Form,
+    *,
+    passes: int,
+    sums: Sums | None = None,
+    given: Array | None = None,
+    **m_step: Any,
+) -> Reached:
+    """Run so many EM steps, each an M-step and the E-step after it.
+
+    ``roots`` are the covariances' lower Cholesky factors, or standard deviations, in the shape
+    of the form; ``m_step`` are the fields of `MStep`. ``sums`` are those at the given parameters,
+    where they are known; else ``given``, responsibilities (n, K), may take the place of the first
+    E-step's.
+    """
+    data = _data(X, sample_weight)
+    call = asked(X, (weights, means, roots), form, MStep(**m_step), passes, sums, given)
+    _run(_library().mixtura_em, data, call.em)
+    return call.reached()

@@ -91,6 +91,21 @@ EXPORT int mixtura_em(const struct mixtura_data *data, struct mixtura_em *em)
     return kernels()->em(data, em);
 }
 
+EXPORT int mixtura_climb(const struct mixtura_data *data, struct mixtura_climb *climb)
+{
+    return kernels()->climb(data, climb);
+}
+
+EXPORT int mixtura_contest(const struct mixtura_data *data, struct mixtura_contest *contest)
+{
+    return kernels()->contest(data, contest);
+}
+
+EXPORT int mixtura_merging(const struct mixtura_merging *merging)
+{
+    return kernels()->merging(merging);
+}
+
 EXPORT int mixtura_neighbours(const struct mixtura_model *model, int64_t d, const double *roots,
                               int64_t first, int64_t last, const struct mixtura_near *near)
 {

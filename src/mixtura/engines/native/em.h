@@ -201,6 +201,11 @@ static void first_sums(struct work *w, const struct mixtura_data *data, struct m
         pass_with(w, data, now, &e->sums);
 }
 
+/* The M-step of any structure, and the numbers that its scratch holds: see structures.h. */
+static int64_t step_of(const struct mixtura_em *e, int64_t d, const struct state *old,
+                       struct mixtura_moments *m, struct state *new, double *tmp);
+static int64_t step_size(const struct mixtura_em *e, int64_t d);
+
 /* Steps from sums to sums: whoever goes on from here repeats no E-step. */
 static int em(const struct mixtura_data *data, struct mixtura_em *e)
 {
@@ -208,7 +213,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
     int64_t one = 3 * K + K * d + 2 * C;
     struct work w;
     void *scratch = work_open(&w, K, d, form, LEAST(data->n, SCREEN_BLOCK));
-    double *memory = malloc((size_t)(one + 4 * d * d + d) * 8);
+    double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
     if (!scratch || !memory) {
         free(scratch);
         free(memory);
@@ -234,7 +239,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
         }
         if (turn == e->passes)
             break;
-        e->failed = maximise(e, d, now, &e->sums, next, at);
+        e->failed = step_of(e, d, now, &e->sums, next, at);
         if (e->failed < 0)
             e->failed = invert(next, form, K, d);
         if (e->failed < 0) {

@@ -1,0 +1,159 @@
+"""Tables of any size, answered row by row: read, answered and written piece by piece."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixtura.cli.console import Working, writing_stdout
+from mixtura.cli.reading import is_long
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mixtura.data.tables import Table
+    from mixtura.data.writing import Put
+    from mixtura.records import AnyArray, Array
+
+# Pieces read ahead of the one that is answered.
+_AHEAD = 2
+# The new columns of some rows, by name.
+Answer = Callable[["Array"], Mapping[str, "AnyArray"]]
+
+
+def pieces(
+    mixture: Any,
+    path: Path,
+    columns: list[str] | None,
+    weights: str | None,
+    working: Working,
+    *,
+    out: Path | None = None,
+    whole: bool = True,
+) -> Iterator[Table]:
+    """The rows of a table, with the columns that a mixture was fitted to; tells the pace.
+
+    They are found by name, or by position without names. `columns` says which they are, in the
+    mixture's order, whatever they are called. `frame` has all columns, as `out` (None is text) is
+    to have them; if not `whole`, only what is asked for.
+    """
+    from mixtura.data.kept import about_rows, kept_pieces
+    from mixtura.data.opening import refuse_no_table
+    from mixtura.data.readahead import read_ahead
+
+    refuse_no_table(path)
+    told = working.paced(about_rows(path), None)
+    done = 0
+
+    def choose(frame: pa.Table) -> list[str]:
+        return _chosen(mixture, frame, path, columns, weights)
+
+    found = _kept(path, choose, out) if whole else kept_pieces(path, choose, weights, whole=False)
+    with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
+        for table in tables:
+            done += len(table.X)
+            told(done)
+            yield table
+
+
+def append(
+    tables: Iterator[Table], answer: Answer, width: int, path: Path, out: Path | None
+) -> None:
+    """Write the rows of tables read from `path`, with the `width` new columns of their answers."""
+    from mixtura.data.parts import piece_rows
+    from mixtura.data.tables import append_columns
+
+    with _put(out) as put:
+        for table in tables:
+            rows = piece_rows(table.frame.num_columns + width)
+            for start in range(0, len(table.X), rows):
+                new = answer(table.X[start : start + rows])
+                put(append_columns(table.frame.slice(start, rows), new, path))
+
+
+def put_table(frames: Iterator[pa.Table], out: Path | None) -> None:
+    """Write a table that comes in pieces to a file, or as CSV to stdout."""
+    with _put(out) as put:
+        for frame in frames:
+            put(frame)
+
+
+def on_screen(out: Path | None) -> bool:
+    """Whether a table without a file scrolls by where a progress line would be."""
+    return out is None and sys.stdout.isatty()
+
+
+def _put(out: Path | None) -> AbstractContextManager[Put]:
+    from mixtura.data.writing import writing
+
+    return _to_stdout() if out is None else writing(out)
+
+
+class _to_stdout:
+    """Rows as CSV on stdout, where errors of writing name it."""
+
+    def __enter__(self) -> Put:
+        from mixtura.data.writing import delimited
+
+        sys.stdout.flush()
+        self._form = delimited(sys.stdout.buffer)
+        put = self._form.__enter__()
+
+        def written(frame: pa.Table) -> None:
+            with writing_stdout():
+                put(frame)
+
+        return written
+
+    def __exit__(self, *_: object) -> None:
+        with writing_stdout():
+            sys.stdout.buffer.flush()
+
+
+def _kept(path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None) -> Iterator[Table]:
+    from mixtura.data.files import TEXT_SUFFIXES, read_frame, suffix
+    from mixtura.data.kept import kept_pieces
+    from mixtura.data.tables import select
+
+    array = path.suffix.lower() == ".npy"
+    text = not (array or path.is_dir()) and suffix(path)[0] in TEXT_SUFFIXES
+    as_text = out is None or suffix(out)[0] in TEXT_SUFFIXES
+    if text and not as_text and not is_long(path):
+        # What is in a column is known when all of it was read.
+        frame = read_frame(path)
+        yield select(frame, path, columns=choose(frame))
+        return
+    yield from kept_pieces(path, choose, as_text=as_text)
+
+
+def _chosen(
+    mixture: Any, frame: pa.Table, path: Path, columns: list[str] | None, weights: str | None
+) -> list[str]:
+    """The columns of a table that a mixture was fitted to; TableError where they are not there."""
+    from mixtura.data.tables import TableError, numeric_columns
+
+    names, d = columns, mixture.n_features_in_
+    if names is None and hasattr(mixture, "feature_names_in_"):
+        names = [str(name) for name in mixture.feature_names_in_]
+        missing = [name for name in names if name not in frame.column_names]
+        if missing:
+            raise TableError(
+                f"{path}: the model needs {_listed(names)}, and the table lacks "
+                f"{_listed(missing)}; it has {_listed(frame.column_names)}: rename them, or say "
+                "with --columns which ones to use, in the model's order"
+            )
+    if names is None:
+        names = [name for name in numeric_columns(frame) if name != weights]
+    if len(names) != d:
+        raise TableError(
+            f"{path}: the model has {d} columns, and here are {len(names)} ({_listed(names)}): "
+            "choose as many with --columns"
+        )
+    return names
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")

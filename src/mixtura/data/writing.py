@@ -1,0 +1,167 @@
+"""Tables out, piece by piece: CSV, TSV and Parquet files that appear whole or not at all, stdout.
+
+A piece is written and forgotten, so memory does not grow with the rows. Parquet wants large row
+groups, so pieces are gathered up to some megabytes for it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mixtura.data.atomic import atomic
+from mixtura.data.columns import listed
+from mixtura.data.files import PARQUET_SUFFIXES, writable_suffix
+from mixtura.data.refusal import TableError
+
+# Rows of text made at once, and bytes of a Parquet row group, before compression.
+_ROWS, GROUP_BYTES = 1 << 14, 1 << 25
+# Takes the next rows of a table.
+Put = Callable[[pa.Table], None]
+
+
+def write_table(frame: pa.Table, path: str | Path) -> None:
+    """Write a table, by the suffix of its name; the file appears whole or not at all."""
+    with writing(path) as put:
+        put(frame)
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Put]:
+    """A function that takes the next rows of the table that becomes the file `path`.
+
+    Which format is said by the suffix. The file appears when the block ends without an exception.
+    TableError where it cannot be written, or where later rows have other columns than the first.
+    """
+    kind, compression = writable_suffix(path)
+    form = _parquet if kind in PARQUET_SUFFIXES else delimited
+    with ExitStack() as open_until_done, _told(path):
+        part = open_until_done.enter_context(atomic(path))
+        stream = open_until_done.enter_context(pa.output_stream(part, compression=compression))
+        put = open_until_done.enter_context(form(stream, "\t" if kind == ".tsv" else ","))
+        closing = open_until_done.pop_all()
+    try:
+        yield _alike(put, path)
+    except BaseException:
+        # The caller's error, of which nothing is to be said here.
+        closing.__exit__(*sys.exc_info())
+        raise
+    with _told(path):
+        closing.close()
+
+
+@contextmanager
+def _told(path: str | Path) -> Iterator[None]:
+    """What goes wrong while writing, in words that name the file."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise TableError(
+            f"{path}: a column does not fit into a text file ({error}): write .parquet instead"
+        ) from None
+    except OSError as error:
+        # PyArrow's own text names the temporary file.
+        reason = error if error.errno is None else os.strerror(error.errno)
+        raise TableError(f"{path}: cannot be written ({reason})") from None
+
+
+@contextmanager
+def delimited(stream: IO[bytes] | Any, delimiter: str = ",") -> Iterator[Put]:
+    """Delimited text into a stream of bytes, quoting only what needs it; floats round-trip."""
+    begun = False
+
+    def put(frame: pa.Table) -> None:
+        nonlocal begun
+        if not begun:
+            line = io.StringIO()
+            csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(frame.column_names)
+            stream.write(line.getvalue().encode())
+            begun = True
+        for start in range(0, frame.num_rows, _ROWS):
+            stream.write(_lines(frame.slice(start, _ROWS), delimiter))
+            stream.write(b"\n")
+
+    yield put
+
+
+def _lines(frame: pa.Table, delimiter: str) -> pa.Buffer:
+    """The rows as one text, without the last line break."""
+    fields = [_fields(column, delimiter) for column in frame.columns]
+    mark = pa.scalar(delimiter, pa.large_string())
+    rows = pc.binary_join_element_wise(
+        *fields, mark, null_handling="replace", null_replacement=""
+    ).combine_chunks()
+    whole = pa.ListArray.from_arrays([0, len(rows)], rows)
+    return pc.binary_join(whole, pa.scalar("\n", pa.large_string()))[0].as_buffer()
+
+
+def _fields(column: pa.ChunkedArray, delimiter: str) -> pa.ChunkedArray:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind):
+        raise pa.ArrowNotImplementedError(f"its values are of type {kind}")
+    text = column.cast(kind).cast(pa.large_string())
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return text
+    special = pc.match_substring_regex(text, f'[{delimiter}"\r\n]')
+    if not pc.any(special).as_py():
+        return text
+    mark = pa.scalar('"', pa.large_string())
+    doubled = pc.replace_substring(text, '"', '""')
+    quoted = pc.binary_join_element_wise(mark, doubled, mark, pa.scalar("", pa.large_string()))
+    return pc.if_else(special, quoted, text)
+
+
+@contextmanager
+def _parquet(stream: Any, _: str) -> Iterator[Put]:
+    writer: pq.ParquetWriter | None = None
+    waiting: list[pa.Table] = []
+
+    def flush() -> None:
+        nonlocal writer
+        if waiting:
+            frame = pa.concat_tables(waiting)
+            waiting.clear()
+            if writer is None:
+                writer = pq.ParquetWriter(stream, frame.schema)
+            writer.write_table(frame)
+
+    def put(frame: pa.Table) -> None:
+        waiting.append(frame)
+        if sum(part.nbytes for part in waiting) >= GROUP_BYTES:
+            flush()
+
+    try:
+        yield put
+        flush()
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _alike(put: Put, path: str | Path) -> Put:
+    """`put`, for rows whose columns are those of the first ones."""
+    first: pa.Schema | None = None
+
+    def checked(frame: pa.Table) -> None:
+        nonlocal first
+        if first is None:
+            first = frame.schema
+        if frame.column_names != first.names:
+            raise TableError(
+                f"{path}: cannot be written: later rows have {listed(frame.column_names)}, and the "
+                f"first ones {listed(first.names)}: leave out such files"
+            )
+        with _told(path):
+            put(frame if frame.schema.equals(first) else frame.cast(first))
+
+    return checked

@@ -1,0 +1,112 @@
+"""What a fitted mixture with covariances of factors holds, and what is worked out from it.
+
+Held are loadings and noise, which grow with the number of columns. The covariances, which grow
+with its square, are made when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+
+from mixtura.estimators import initial
+from mixtura.families.covariance import structure
+from mixtura.families.factor_look import FactorLook
+from mixtura.families.factor_prior import no_noise_prior
+from mixtura.families.factor_records import FactorParams, canonical, factor_params
+from mixtura.families.factor_structure import FactorAnalytic, parsed
+from mixtura.families.factors import FactorAnalysers
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import AnyArray, Array
+
+# The fitted arrays in place of the covariances.
+HELD = ("loadings_", "noise_variance_")
+# Those that are worked out.
+DENSE = ("covariances_", "precisions_", "precisions_cholesky_")
+# Rows whose factor scores are worked out at once.
+_ROWS = 2048
+
+
+class CovarianceNames(StrOptions):  # type: ignore[misc]
+    """The names of the structures, and those of factors, such as "UUU:10"."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Whether `val` is one of the names."""
+        spelt = isinstance(val, str) and parsed(val) is not None
+        return spelt or bool(super().is_satisfied_by(val))
+
+
+def factors_of(estimator: Any) -> FactorAnalytic | None:
+    """What factors an estimator's covariances have; None where they have none."""
+    return structure(estimator.covariance_type).factors
+
+
+def hold(estimator: Any, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+    """Set the fitted arrays, the loadings in their canonical rotation."""
+    for name in DENSE:
+        estimator.__dict__.pop(name, None)
+    parts = canonical(params.components)
+    estimator.weights_ = params.weights.astype(dtype)
+    estimator.means_ = parts.means.astype(dtype)
+    estimator.loadings_ = parts.loadings.astype(dtype)
+    estimator.noise_variance_ = parts.noise.astype(dtype)
+
+
+def forget(estimator: Any) -> None:
+    """Take away what only a mixture with factors has."""
+    for name in HELD:
+        estimator.__dict__.pop(name, None)
+
+
+def fitted(estimator: Any, kind: FactorAnalytic) -> tuple[Mixture, MixtureParams]:
+    """The model and its parameters, from the fitted arrays, in float64."""
+    weights, means, loadings, noise = (
+        np.asarray(getattr(estimator, name), dtype=np.float64)
+        for name in ("weights_", "means_", *HELD)
+    )
+    model = Mixture(FactorAnalysers(kind), no_noise_prior(noise.shape[1]))
+    return model, MixtureParams(weights, factor_params(means, loadings, noise))
+
+
+def dense(estimator: Any, name: str) -> AnyArray:
+    """One of DENSE, in the precision of the loadings."""
+    kind = factors_of(estimator)
+    assert kind is not None
+    parts: FactorParams = fitted(estimator, kind)[1].components
+    if name == "covariances_":
+        value = parts.covariances
+    elif name == "precisions_":
+        value = parts.precisions
+    else:
+        form = structure(estimator.covariance_type).form
+        value = initial.precision_cholesky(form.invert_root(parts.root), form)
+    return np.asarray(value.astype(estimator.loadings_.dtype))
+
+
+def scores(params: FactorParams, X: AnyArray) -> Array:
+    """E[z | x, k] for each row and component, (n, K, q)."""
+    out = np.empty((len(X), len(params.means), params.loadings.shape[2]))
+    for first in range(0, len(X), _ROWS):
+        x = np.asarray(X[first : first + _ROWS], dtype=np.float64)
+        for group, found in zip(params.groups, FactorLook(x, params).scores, strict=True):
+            out[first : first + _ROWS, group.members] = found
+    # From projections: z = G^-T y.
+    return np.asarray(out.transpose(1, 0, 2) @ np.linalg.inv(params.gram)).transpose(1, 0, 2)
+
+
+def check(estimator: Any, kind: FactorAnalytic, K: int, d: int) -> None:
+    """ValueError unless restored loadings and noise belong to K components over d columns."""
+    for name, shape in zip(HELD, (kind.loadings_shape(K, d), kind.noise_shape(K, d)), strict=True):
+        value = getattr(estimator, name)
+        if value.shape != shape:
+            raise ValueError(
+                f"{name} has the shape {value.shape}, not {shape}, that of covariance_type "
+                f"{str(kind)!r} with {K} components in {d} columns"
+            )
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} has NaN or infinity")
+    if not (estimator.noise_variance_ > 0).all():
+        raise ValueError("noise_variance_ is not positive")

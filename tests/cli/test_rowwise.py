@@ -1,0 +1,195 @@
+"""predict, score and sample on tables of any size: what is kept, pieces, memory, refusals."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from commands import FAITHFUL, environment, names, run
+
+import mixtura
+from mixtura.cli import reading
+from mixtura.cli.pace import Pace
+from mixtura.data import parts, writing
+from mixtura.data.kept import about_rows
+
+LINES = FAITHFUL.read_text().splitlines()
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many pieces, and every table too long to be read as a whole."""
+    monkeypatch.setattr(parts, "NUMBERS", 100)
+    monkeypatch.setattr(parts, "BLOCK", 1 << 10)
+    monkeypatch.setattr(reading, "LONG", 10)
+    monkeypatch.setattr(writing, "GROUP_BYTES", 1 << 12)
+
+
+def faithful() -> np.ndarray:
+    return np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
+
+
+def test_text_is_kept_as_it_is_written(folder: Path, model: Path) -> None:
+    rows = ['007,3.60,79,"a, ""b"""', "010,1.8,54.0,NA", "011,2,60,"]
+    (folder / "t.csv").write_text("\n".join(["code,eruptions,waiting,note", *rows]))
+    done = run("predict", model, "t.csv")
+    assert done.exit_code == 0, done.output
+    kept = [line.rsplit(",", 3)[0] for line in done.stdout.splitlines()]
+    assert kept == ["code,eruptions,waiting,note", *rows]
+    run("score", model, "t.csv", "--per-row", "--out", "s.tsv")
+    assert (folder / "s.tsv").read_text().splitlines()[1].startswith('007\t3.60\t79\t"a, ""b"""\t')
+
+
+def tables(folder: Path) -> dict[str, Path]:
+    """The eruptions in every kind of file, with a column that is not fitted."""
+    X = faithful()
+    frame = pa.table({"eruptions": X[:, 0], "id": np.arange(len(X)), "waiting": X[:, 1]})
+    pacsv.write_csv(frame, folder / "t.csv")
+    (folder / "t.csv.gz").write_bytes(gzip.compress((folder / "t.csv").read_bytes()))
+    pq.write_table(frame, folder / "t.parquet")
+    (folder / "parts").mkdir()
+    for i, (first, last) in enumerate(((0, 100), (100, 272))):
+        pq.write_table(frame.slice(first, last - first), folder / "parts" / f"{i}.parquet")
+    return {name: folder / name for name in ("t.csv", "t.csv.gz", "t.parquet", "parts")}
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_pieces_answer_as_the_whole(folder: Path, model: Path) -> None:
+    X = faithful()
+    mixture = mixtura.load(model)
+    del mixture.feature_names_in_
+    for table in tables(folder).values():
+        for out in ("o.csv", "o.parquet"):
+            done = run("predict", model, table, "--out", out)
+            assert (done.exit_code, done.output) == (0, "")
+            found = pacsv.read_csv(out) if out == "o.csv" else pq.read_table(out)
+            assert found.column_names == ["eruptions", "id", "waiting", "label", "p_0", "p_1"]
+            assert found["id"].to_pylist() == list(range(272))
+            np.testing.assert_array_equal(found["label"], mixture.predict(X))
+            np.testing.assert_array_equal(found["p_1"], mixture.predict_proba(X)[:, 1])
+        scored = json.loads(run("score", model, table, "--json").stdout)
+        assert scored["rows"] == 272
+        assert scored["log_likelihood"] == pytest.approx(mixture.score(X) * 272, rel=1e-13)
+        assert scored["bic"] == pytest.approx(mixture.bic(X), rel=1e-13)
+        assert scored["aic"] == pytest.approx(mixture.aic(X), rel=1e-13)
+    assert pq.ParquetFile("o.parquet").num_row_groups > 1
+
+
+def test_an_array_file(folder: Path) -> None:
+    np.save("t.npy", faithful())
+    run("fit", "t.npy", "--no-figure")
+    done = run("predict", "t.model.json", "t.npy")
+    assert done.stdout.splitlines()[0] == "x1,x2,label,p_0,p_1"
+    assert len(done.stdout.splitlines()) == 273
+    np.save("odd.npy", np.zeros(3))
+    assert "give rows of numbers" in run("predict", "t.model.json", "odd.npy").stderr
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_gap_far_down_leaves_no_file(folder: Path, model: Path) -> None:
+    lines = [*LINES]
+    lines[250] = "3.1,"
+    (folder / "t.csv").write_text("\n".join(lines))
+    done = run("predict", model, "t.csv", "--out", "o.csv")
+    assert done.exit_code == 2
+    assert "t.csv: no value in column 'waiting', row 250" in done.stderr
+    assert names(folder) == ["t.csv"]
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_what_cannot_be_written_in_pieces_says_so(folder: Path, model: Path) -> None:
+    lines = [LINES[0] + ",n", *(line + ",1" for line in LINES[1:]), "3.1,70,one"]
+    (folder / "t.csv").write_text("\n".join(lines))
+    done = run("predict", model, "t.csv", "--out", "o.parquet")
+    assert done.exit_code == 2
+    assert "write .csv, whose columns may hold anything" in done.stderr
+    assert run("predict", model, "t.csv", "--out", "o.csv").exit_code == 0
+    (folder / "parts").mkdir()
+    X = faithful()
+    for i, extra in enumerate(("a", "b")):
+        frame = pa.table({"eruptions": X[:, 0], "waiting": X[:, 1], extra: X[:, 0]})
+        pq.write_table(frame, folder / "parts" / f"{i}.parquet")
+    done = run("predict", model, "parts", "--out", "o.parquet")
+    assert "later rows have columns 'eruptions', 'waiting', 'b'" in done.stderr
+    assert names(folder) == ["o.csv", "parts", "t.csv"]
+
+
+def test_weights_of_nothing_are_refused(folder: Path, model: Path) -> None:
+    (folder / "t.csv").write_text("eruptions,waiting,w\n3.6,79,0\n1.8,54,0\n")
+    done = run("score", model, "t.csv", "--weights", "w")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "the weights column 'w' is zero in every row" in done.stderr
+
+
+def test_the_rows_of_a_sample_do_not_hang_on_pieces(folder: Path, model: Path) -> None:
+    n = 40_000
+    run("sample", model, "-n", n, "--seed", 5, "--out", "s.parquet")
+    found = pq.read_table("s.parquet")
+    X, labels = mixtura.load(model).sample(n, random_state=5)
+    np.testing.assert_array_equal(found["waiting"], X[:, 1])
+    np.testing.assert_array_equal(found["label"], labels)
+
+
+def test_how_many_rows_are_guessed(folder: Path) -> None:
+    found = {name: about_rows(path) for name, path in tables(folder).items()}
+    assert found["parts"] == found["t.parquet"] == 272
+    assert found["t.csv"] == pytest.approx(272, abs=2)
+    assert found["t.csv.gz"] == pytest.approx(272, abs=2)
+
+
+def test_the_pace_of_one_reading() -> None:
+    now = [0.0]
+    pace = Pace(1000, None, clock=lambda: now[0])
+    for done in (100, 200, 400, 500):
+        now[0] += 1.0
+        pace.read(done)
+    assert pace.text() == "500 rows, 125 rows/s, about 0:04 left"
+    pace.read(1500)
+    assert pace.rows == 1500
+
+
+LIMITED = """
+import resource, sys
+from mixtura import load
+import pyarrow.parquet, pyarrow.compute, sklearn.cluster
+from mixtura.cli import main
+
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
+
+load(sys.argv[2]).predict_proba([[0.0] * 20])
+resource.setrlimit(resource.RLIMIT_DATA, (int(status("VmData") + 80) * 2**20,) * 2)
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are read as Linux has them")
+@pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"], ["score", "--json"]])
+def test_memory_does_not_grow_with_the_rows(folder: Path, arguments: list[str]) -> None:
+    # A file with holes: 400 MB of zeros, of which 80 MB may be held.
+    table = np.lib.format.open_memmap("t.npy", "w+", shape=(2_500_000, 20))
+    rows = len(table)
+    del table
+    mixtura.GaussianMixture.from_parameters(
+        [0.5, 0.5], [[-1.0] * 20, [1.0] * 20], [1.0, 1.0], covariance_type="spherical"
+    ).save("m.json")
+    out = [] if "--json" in arguments else ["--out", "o.parquet"]
+    command = [sys.executable, "-c", LIMITED, arguments[0], "m.json", "t.npy", *arguments[1:], *out]
+    quiet = environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+    done = subprocess.run(command, capture_output=True, text=True, env=quiet, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    if out:
+        assert pq.read_metadata("o.parquet").num_rows == rows
+        os.unlink("o.parquet")
+    else:
+        assert json.loads(done.stdout)["rows"] == rows
