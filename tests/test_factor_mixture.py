@@ -173,6 +173,20 @@ def test_the_search_finds_how_many_factors() -> None:
     assert search.best_params_["covariance_type"] == "UUC:2"
 
 
+def test_the_comparison_of_solvers_and_the_bootstrap_take_factors() -> None:
+    found = mixtura.compare_solvers(
+        X, 2, covariance_type=FactorAnalytic(2, "UCC"), n_starts=1, tol=1e-8, random_state=0
+    )
+    assert found.covariance_type == "UCC:2"
+    assert all(run.converged for run in found.runs)
+    assert np.ptp([run.loglik for run in found.runs]) < 1e-3
+    few = X[:150, :4]
+    trial = mixtura.bootstrap_lrt(
+        few, max_components=2, covariance_type="CCC:1", max_resamples=20, random_state=0
+    ).trials[0]
+    assert trial.rejected
+
+
 def test_the_command_takes_factors_by_name(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "table.csv", X, delimiter=",", header=",".join("abcdefghi"), comments="")
 

@@ -25,7 +25,7 @@ from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
 from mixtura.estimators.rounds import Listener, Rounds
 from mixtura.estimators.trial import Point, Trial
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.factor_structure import FactorAnalytic, parsed
+from mixtura.families.factor_structure import FactorAnalytic, parsed, type_name
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -317,7 +317,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
         given = _several("covariance_type", self.covariance_type, (str, FactorAnalytic))
-        names = list(dict.fromkeys(_canonical(each) for each in given))
+        names = list(dict.fromkeys(type_name(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
@@ -372,12 +372,6 @@ class Printing:
         point, measures = trial.point, trial.measures()
         told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
         print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
-
-
-def _canonical(covariance_type: str | FactorAnalytic) -> str:
-    """Its one name: factors have two."""
-    factors = parsed(str(covariance_type))
-    return str(covariance_type if factors is None else factors)
 
 
 def _several(name: str, value: Any, kind: Any) -> list[Any]:
