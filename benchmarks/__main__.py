@@ -18,6 +18,7 @@ BENCHMARKS = {
     "starts": "starts",
     "memory": "memory",
     "outofcore": "outofcore",
+    "killed": "killed",
     "startup": "startup",
     "solvers": "solvers",
     "optimum": "to_optimum",

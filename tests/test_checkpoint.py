@@ -67,6 +67,18 @@ def test_a_checkpoint_changes_nothing_and_is_gone_in_the_end(tmp_path: Path) -> 
     assert not path.exists()
 
 
+def test_fit_predict_takes_one_too(tmp_path: Path, stopped_after: Any) -> None:
+    path, mixture = tmp_path / "run.checkpoint", GaussianMixture(3, random_state=0, tol=1e-9)
+    stopped_after(5)
+    with pytest.raises(KeyboardInterrupt):
+        mixture.fit_predict(table(), checkpoint=path)
+    assert path.exists()
+    stopped_after(10_000)
+    labels = mixture.fit_predict(table(), checkpoint=path)
+    assert not path.exists()
+    np.testing.assert_array_equal(labels, fitted().predict(table()))
+
+
 @pytest.mark.parametrize("solver", ["auto", "em", "lbfgs", "squarem", "anderson", "stochastic"])
 def test_an_interrupted_fit_goes_on(solver: str, tmp_path: Path, stopped_after: Any) -> None:
     path = tmp_path / "run.checkpoint"

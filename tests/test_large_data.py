@@ -317,3 +317,13 @@ def test_an_iterator_that_runs_dry_is_refused() -> None:
         GaussianMixture(2).fit(lambda: same)
     with pytest.raises(ValueError, match="can be read only once"):
         GaussianMixture(2).fit(chunk for chunk in [NUMBERS])
+
+
+def test_a_stream_says_what_it_is(files: Path) -> None:
+    weighted = mixtura.stream(files / "w.parquet", weights="w", exclude=["c2"])
+    named = "2 columns (c0, c1), float64, weighted"
+    assert repr(weighted) == f"<Streamed {files / 'w.parquet'}: 30,011 rows of {named}>"
+    single = mixtura.stream(lambda: iter([X5[:, :1].astype(np.float32)]))
+    assert repr(single) == "<Streamed X: 5 rows of 1 column, float32>"
+    wide = mixtura.stream(lambda: iter([pd.DataFrame(np.eye(9))]))
+    assert repr(wide) == "<Streamed X: 9 rows of 9 columns (0, 1, 2, 3, 4, 5, ...), float64>"

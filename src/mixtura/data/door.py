@@ -16,6 +16,19 @@ EXACT_INTEGER = 2**53
 FAR = 1e8
 
 
+def refuse_masked(X: Any, name: str = "X") -> None:
+    """ValueError for a masked array with something masked, whose mask NumPy drops silently."""
+    if not isinstance(X, np.ma.MaskedArray):
+        return
+    masked = int(np.ma.getmaskarray(X).sum())
+    if masked:
+        values = f"{masked} masked value{'s' * (masked != 1)}"
+        raise ValueError(
+            f"{name}: {values} in a masked array: remove such rows or fill them in with "
+            f"{name}.filled(...)"
+        )
+
+
 def refuse_inexact_integers(X: Any) -> None:
     """ValueError if integers in `X` (array or frame) are too large to be exact in float64."""
     for name, values in _integer_columns(X):

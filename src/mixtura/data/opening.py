@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import refuse_masked
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -139,6 +140,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
         )
     w: Array | None = None
     if sample_weight is not None:
+        refuse_masked(sample_weight, "sample_weight")
         w = np.asarray(sample_weight, dtype=np.float64)
         if w.shape != (len(X),):
             raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")

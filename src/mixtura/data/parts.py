@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mixtura.data.columns import is_number
 from mixtura.data.delimited import not_utf8, refuse_ragged, sniff
-from mixtura.data.door import refuse_inexact_integers
+from mixtura.data.door import refuse_inexact_integers, refuse_masked
 from mixtura.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, refuse_equal_names, suffix
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
@@ -168,6 +168,7 @@ def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
         X, w = chunk if pair else (chunk, None)
         try:
             here, numbers = frame_names(X), as_floats(X)
+            refuse_masked(w, "its weights")
             weights = None if w is None else np.asarray(w, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
@@ -200,6 +201,7 @@ def _called(names: tuple[str, ...] | None) -> str:
 
 def as_floats(X: Any) -> AnyArray:
     """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
+    refuse_masked(X)
     refuse_inexact_integers(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)

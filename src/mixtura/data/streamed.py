@@ -24,6 +24,8 @@ AHEAD_BYTES, AHEAD = 1 << 23, 16
 # A table of at most so many bytes is read into memory once: a pass over it costs less than opening
 # a file does.
 SMALL_BYTES = 1 << 24
+# Column names that a repr lists.
+_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ class Streamed(Source):
         self.reader = reader
         self.on_rows: Callable[[int], None] | None = None
         self.survey = _survey(reader)
+
+    def __repr__(self) -> str:
+        names = self.reader.names
+        d = f"{self.d} column{'s' * (self.d != 1)}"
+        if names is not None:
+            shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+            d += f" ({shown})"
+        weighted = ", weighted" if self.survey.weighted else ""
+        return f"<Streamed {self.reader.name}: {self.n:,} rows of {d}, {self.dtype}{weighted}>"
 
     @property
     def n(self) -> int:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mixtura.data.door import column_names
+from mixtura.data.door import column_names, refuse_masked
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -112,6 +112,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
                 f"factors: covariance_type={self.covariance_type!r} has none: fit with "
                 "covariance_type=FactorAnalytic(...)"
             )
+        refuse_masked(X)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
         return factored.scores(self._fitted()[1].components, X).astype(X.dtype)
 
@@ -254,6 +255,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         if is_stream(X):
             rows = asked(self, X)
         else:
+            refuse_masked(X)
             rows = Rows(
                 validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
             )
@@ -273,6 +275,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         return answer
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
+        refuse_masked(sample_weight, "sample_weight")
         return np.asarray(
             _check_sample_weight(
                 sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True

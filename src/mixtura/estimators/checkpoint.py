@@ -14,7 +14,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -22,7 +22,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from mixtura.data.atomic import atomic, why_not_writable
+from mixtura.data.atomic import why_not_writable
+from mixtura.data.locked import HeldElsewhere, open_locked
 from mixtura.data.source import Source
 from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.records import Array, Params, Summary
@@ -52,20 +53,15 @@ class Checkpoint:
         if not isinstance(path, (str, os.PathLike)):
             raise ValueError(f"checkpoint must be the name of a file, got {path!r}")
         # Where a link leads: the file is removed in the end, and not what names it.
-        self.path = Path(os.path.realpath(path))
-        known = stored_identity(path)
-        if known is None:
-            try:
-                self._create(identity)
-            except OSError as error:
-                raise CheckpointError(
-                    f"{self.path}: cannot be written ({error.strerror or error})"
-                ) from None
-        else:
-            _refuse_another(self.path, known, dict(identity))
-        self._file: IO[bytes] = open(self.path, "r+b")  # noqa: SIM115
-        self._lock()
-        self._file.readline()
+        self.path, self.name = Path(os.path.realpath(path)), str(path)
+        head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
+        self._file: IO[bytes] = taken(path, lambda: line_of({**head, "identity": dict(identity)}))
+        try:
+            known = _identity(path, self._file.readline(1 << 20))
+            _refuse_another(self.name, known, dict(identity))
+        except BaseException:
+            self._file.close()
+            raise
         self._whole = self._file.tell()
         self._replaying = True
         self._waiting: list[bytes] = []
@@ -93,11 +89,11 @@ class Checkpoint:
             self._file.seek(self._whole)
             return None
         self._whole = self._file.tell()
-        summary, probe = _summary(self.path, record)
+        summary, probe = _summary(self.name, record)
         here = _probe(params)
         if probe.shape != here.shape or np.abs(probe - here).max() > NEAR:
             raise CheckpointError(
-                f"{self.path}: from its sweep {self.resumed + 1} on this checkpoint does not "
+                f"{self.name}: from its sweep {self.resumed + 1} on this checkpoint does not "
                 "follow from the settings and the rows: it was written by other versions of the "
                 "libraries. Delete it to begin anew"
             )
@@ -124,38 +120,37 @@ class Checkpoint:
         self._waiting.clear()
         self.path.unlink(missing_ok=True)
 
-    def _create(self, identity: Mapping[str, Any]) -> None:
-        reason = why_not_writable(self.path)
-        if reason is not None:
-            raise CheckpointError(f"checkpoint {self.path}: cannot be written: {reason}")
-        head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
-        with atomic(self.path) as part:
-            part.write_bytes(line_of({**head, "identity": dict(identity)}))
 
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise CheckpointError(
-                f"{self.path}: another fit is writing this checkpoint: wait for it, or give "
-                "another name"
-            ) from None
+def taken(path: str | Path, first_line: Callable[[], bytes]) -> IO[bytes]:
+    """The file of a checkpoint, begun where there is none, for this process alone until closed."""
+    target = Path(os.path.realpath(path))
+    reason = None if target.exists() else why_not_writable(target)
+    if reason is not None:
+        raise CheckpointError(f"checkpoint {path}: cannot be written: {reason}")
+    try:
+        return open_locked(target, first_line)
+    except HeldElsewhere:
+        raise CheckpointError(
+            f"{path}: another fit is writing this checkpoint: wait for it, or give another name"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def stored_identity(path: str | Path) -> dict[str, Any] | None:
     """Which fit a checkpoint is of; None where there is no file."""
     try:
         with open(path, "rb") as file:
-            head = checked(file.readline(1 << 20))
+            return _identity(path, file.readline(1 << 20))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _identity(path: str | Path, line: bytes) -> dict[str, Any]:
+    """Which fit it is, by the first line of a checkpoint."""
+    head = checked(line)
     if head is None or head.get("format") != FORMAT:
         raise CheckpointError(f"{path}: this is not a mixtura checkpoint: give another name")
     if head.get("version") != VERSION:
@@ -190,7 +185,7 @@ def digest_of(arrays: Mapping[str, Array]) -> str:
     return found.hexdigest()
 
 
-def _refuse_another(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> None:
+def _refuse_another(path: str, known: dict[str, Any], asked: dict[str, Any]) -> None:
     for name in {**known, **asked}:
         was, now = known.get(name), asked.get(name)
         if was != now:
@@ -229,7 +224,7 @@ def _record(params: Params, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _summary(path: Path, record: dict[str, Any]) -> tuple[Summary, Array]:
+def _summary(path: str, record: dict[str, Any]) -> tuple[Summary, Array]:
     try:
         loglik, weight = decode_array(record["sums"], "sums").tolist()
         parts = {name: decode_array(part, name) for name, part in record["components"].items()}

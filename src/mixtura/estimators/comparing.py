@@ -236,6 +236,7 @@ def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
 
 def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     """The validated rows; refused is what a fit refuses."""
+    door.refuse_masked(X)
     door.refuse_inexact_integers(X)
     names = getattr(X, "columns", None)
     X = check_array(
@@ -249,6 +250,7 @@ def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
     if sample_weight is None:
         return Rows(X)
+    door.refuse_masked(sample_weight, "sample_weight")
     weights: Array = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mixtura.estimators import factored, initial
+from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.covariance import structure
 from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
-from mixtura.fit.solvers import SOLVERS, solver_name
 from mixtura.records import AnyArray, Array
 from mixtura.store import StoreError
 
@@ -25,16 +25,14 @@ AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
 def to_document(estimator: Any) -> dict[str, Any]:
     """Constructor parameters, fitted attributes and the Fit, as plain data and arrays.
 
-    A `random_state` that is a generator rather than a number is not kept, and of a solver that is
-    an object only the name ("auto" for one of the user's own).
+    A `random_state` that is a generator rather than a number is not kept, nor is a solver of the
+    user's own.
     """
-    settings = {
+    settings: dict[str, Any] = {
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if not isinstance(settings["solver"], str):
-        name = solver_name(settings["solver"])
-        settings["solver"] = name if name in SOLVERS else "auto"
+    settings["solver"] = solver_document(settings["solver"], to_document)
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -54,7 +52,8 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
     """The estimator of class `kind` that `to_document` described."""
     _refuse_missing(document)
     try:
-        estimator = kind(**document["settings"])
+        solver = restored_solver(document["settings"]["solver"], lambda inner: restore(inner, kind))
+        estimator = kind(**{**document["settings"], "solver": solver})
         for name in _arrays_of(estimator.covariance_type):
             setattr(estimator, name, document["arrays"][name])
         for name in SCALARS:

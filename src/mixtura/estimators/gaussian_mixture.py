@@ -285,9 +285,15 @@ class GaussianMixture(MixtureEstimator):
             Path(checkpoint).unlink(missing_ok=True)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> AnyArray:
-        """`fit`, then the most probable component of each row."""
-        return self._answer(self._fit(X, sample_weight), "labels", dtype=np.dtype(np.int64))
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+    ) -> AnyArray:
+        """`fit`, then the most probable component of each row; parameters are those of `fit`."""
+        rows = self._fit(X, sample_weight, None, checkpoint)
+        labels = self._answer(rows, "labels", dtype=np.dtype(np.int64))
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
+        return labels
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.

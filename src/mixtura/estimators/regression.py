@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from mixtura.data.columns import listed
+from mixtura.data.door import refuse_masked
 from mixtura.inference.conditioning import Conditional
 from mixtura.records import Array
 
@@ -98,6 +99,7 @@ class MixtureRegression:
             X = frame.select(list(names)).to_numpy()
         elif len(names) == 1 and np.ndim(X) == 1:
             X = np.reshape(X, (-1, 1))
+        refuse_masked(X, what)
         rows = np.asarray(check_array(X, dtype=np.float64, input_name=what))
         if rows.shape[1] != len(names):
             raise ValueError(
