@@ -114,6 +114,11 @@ def objective_at(model: Model, summary: Summary, params: Any) -> float:
     return summary.loglik + model.log_prior(params)
 
 
+def rounding_between(model: Model, weight: float, *points: Any) -> Callable[[], float]:
+    """What rounding may take from the objective in a step between these points, when asked."""
+    return lambda: weight * max(model.rounding(params) for params in points)
+
+
 def joined(history: Iterable[float], first: float, weight: float) -> tuple[float, ...]:
     """The earlier climb's values, if it did end where this one begins."""
     values = tuple(history)[-HISTORY:]
