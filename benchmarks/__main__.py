@@ -26,6 +26,7 @@ BENCHMARKS = {
     "select": "select",
     "howmany": "howmany",
     "guard": "guard",
+    "factors": "factors",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")
 

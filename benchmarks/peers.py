@@ -42,12 +42,16 @@ LONG = 1.0
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody who fits; `missing` says why not here, or ''; dense: needs n K d numbers."""
+    """Somebody who fits.
+
+    missing says why not here, or ''; dense: needs n K d numbers; apart: why its ends may differ.
+    """
 
     name: str
     fit: Fit
     missing: Callable[[], str]
     dense: bool = False
+    apart: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,12 @@ def no_mlpack() -> str:
 
 PEERS = (
     Peer("scikit-learn", scikit_learn, lambda: ""),
-    Peer("pomegranate", pomegranate, module("pomegranate.gmm", "pomegranate")),
+    Peer(
+        "pomegranate",
+        pomegranate,
+        module("pomegranate.gmm", "pomegranate"),
+        apart="its component weights are summed in single precision",
+    ),
     Peer("tgmm", tgmm, module("tgmm", "tgmm"), dense=True),
     Peer("OpenCV", opencv, module("cv2", "'opencv-python-headless<5'", "ml")),
     Peer("Armadillo", armadillo, armadillo_missing),
@@ -228,7 +237,8 @@ def against(peer: Peer, work: Workload, X: Array, start: dict[str, Any], step: f
     )
     slower = [f"a step of {peer.name} at {work.name}"] * (steady and their_step < step)
     slower += [f"a fit of {peer.name} at {work.name}"] * (their_fit < fit)
-    apart = [] if gap <= AGREE else [f"{peer.name} at {work.name}: {gap:.0e}"]
+    why = f" ({peer.apart})" if peer.apart else ""
+    apart = [] if gap <= AGREE else [f"{peer.name} at {work.name}: {gap:.0e}{why}"]
     return Beside(row, slower, apart)
 
 

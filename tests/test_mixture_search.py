@@ -15,6 +15,7 @@ from sklearn.base import clone
 import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, StillRisingWarning
 from mixtura.estimators import rounds
+from mixtura.estimators.quick import Quick
 from mixtura.estimators.trial import Trial
 from mixtura.inference import criteria
 from mixtura.inference.slope import slope_criterion
@@ -191,8 +192,10 @@ def test_finished_cells_are_not_fitted_again(
     path.write_bytes(path.read_bytes()[:-7])  # killed while it wrote the fourth
 
     fitted = []
-    tried = rounds.tried
-    monkeypatch.setattr(rounds, "tried", lambda *given: fitted.append(given[2]) or tried(*given))
+    tried = Quick._tried
+    monkeypatch.setattr(
+        Quick, "_tried", lambda self, given: fitted.append(given[0]) or tried(self, given)
+    )
     with pytest.warns(StillRisingWarning):
         again = GaussianMixtureSearch(**FEW).fit(clouds, checkpoint=path)
     assert len(fitted) == 3

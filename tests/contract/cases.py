@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.column_moments import column_moments
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.families.covariance import structure
-from mixtura.families.factor_prior import column_moments, no_noise_prior, noise_prior
+from mixtura.families.factor_prior import no_noise_prior, noise_prior
 from mixtura.families.factor_records import factor_params
 from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.factors import FactorAnalysers

@@ -16,8 +16,10 @@ from mixtura.families.prior import no_prior
 from mixtura.inference.nesting import (
     doubled,
     embedded,
+    losses,
     neighbours,
     nested,
+    reduced,
     responsibilities,
     split,
     without,
@@ -94,6 +96,16 @@ def test_splits_and_removals_are_responsibilities(cells: dict[Key, Cell], faithf
     np.testing.assert_allclose(more[:, 0] + more[:, 2], resp[:, 0])
     assert min(more.sum(axis=0)) > 10
     three = cells["VVV", 3].params
+    cost = losses(responsibilities(mixture, rows, three), rows)
+    for k in range(3):
+        left = reduced(three, structure("VVV"), k)
+        assert len(left.weights) == 2
+        assert left.weights.sum() == pytest.approx(1.0)
+        # With the others' weights as they were the likelihood falls by that much, or by more for
+        # rows that no other component reaches.
+        fallen = cells["VVV", 3].loglik - mixture.e_step(faithful, None, left).loglik
+        others = len(faithful) * np.log(1 - three.weights[k])
+        assert fallen > cost[k] + others - 1e-6
     fewer = without(mixture.log_joint(faithful, three), rows)
     assert fewer.shape == (len(faithful), 2)
     np.testing.assert_allclose(fewer.sum(axis=1), 1.0)

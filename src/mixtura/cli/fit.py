@@ -84,6 +84,20 @@ Solver = StrEnum(
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
 
+def covariance_name(text: str) -> str:
+    """The name of a structure, or of factors such as UUU:10, as it was written."""
+    from mixtura.families.factor_structure import parsed
+
+    try:
+        known = text in set(Covariance) or parsed(text) is not None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not known:
+        names = ", ".join(Covariance)
+        raise typer.BadParameter(f"{text!r} is not one of {names}, or of factors as UUU:10")
+    return text
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The files a fit will write; figure is None when none is wanted."""
@@ -99,8 +113,14 @@ def fit(
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
     covariance: Annotated[
-        Covariance, typer.Option(help="What shapes the groups may have.")
-    ] = Covariance.full,
+        str,
+        typer.Option(
+            parser=covariance_name,
+            metavar="NAME",
+            help="What shapes the groups may have: full, tied, diag, spherical, mclust's EII to "
+            "VVV, or UUU:10 for 10 factors and noise.",
+        ),
+    ] = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -156,7 +176,7 @@ def fit(
     outputs = checked_outputs(table, out, figure, no_figure)
     settings: dict[str, Any] = {
         "n_components": components,
-        "covariance_type": str(covariance),
+        "covariance_type": covariance,
         "random_state": seed,
         "n_init": starts,
         "solver": str(solver),

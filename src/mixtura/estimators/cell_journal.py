@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from mixtura.data.rows import Rows
 from mixtura.estimators.checkpoint import CheckpointError, checked, line_of, taken
 from mixtura.estimators.document import restore, to_document
+from mixtura.estimators.finding import Found
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.trial import Point, Trial
 from mixtura.store import StoreError, decode, encode
@@ -54,7 +56,7 @@ class CellJournal:
         if self._file is not None:
             self._file.close()
 
-    def add(self, trial: Trial, split: int) -> None:
+    def add(self, trial: Trial, split: int, settings: Mapping[str, Any], rows: Rows) -> None:
         """Write down a cell that has ended, onto the disk."""
         self.known[trial.point, split] = trial
         if self._file is None:
@@ -62,7 +64,7 @@ class CellJournal:
         record = {
             "point": list(trial.point),
             "split": split,
-            "mixture": None if trial.mixture is None else to_document(trial.mixture),
+            "mixture": None if not trial.held else to_document(trial.mixture(settings, rows)),
             "flaw": trial.flaw,
             "certainty": trial.certainty,
             "heldout": [list(part) for part in trial.heldout],
@@ -96,10 +98,10 @@ class CellJournal:
         try:
             stored = decode(record, "")
             document = stored["mixture"]
-            mixture = None if document is None else restore(document, GaussianMixture)
+            found = None if document is None else _found(restore(document, GaussianMixture))
             trial = Trial(
                 Point(*stored["point"]),
-                mixture,
+                found,
                 stored["flaw"],
                 stored["certainty"],
                 tuple((part[0], part[1]) for part in stored["heldout"]),
@@ -108,3 +110,8 @@ class CellJournal:
             self.known[trial.point, stored["split"]] = trial
         except (KeyError, TypeError, StoreError):
             raise CheckpointError(f"{self.path}: the checkpoint is damaged: delete it") from None
+
+
+def _found(mixture: GaussianMixture) -> Found:
+    assert mixture.fit_result_ is not None
+    return Found(mixture._fitted()[1], mixture.fit_result_)

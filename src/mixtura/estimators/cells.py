@@ -1,7 +1,9 @@
 """Structures by numbers of components, a fit in every cell, and no larger model below a smaller.
 
-Every cell is searched from its own starts, and from its neighbours' optima: from the models nested
-in it exactly (see `inference.nesting`), from those it is nested in by the M-step of their groups.
+Every cell is searched from starts that all structures share (see `shared_starts`), from the best
+split of its structure's mixture with one component less, and from its neighbours' optima: from the
+models nested in it exactly (see `inference.nesting`), from those it is nested in by the M-step of
+their groups. Climbs run inside C (see `engines.whole`).
 Three walks over the table: up from the smallest model, down from the largest, and up again, where
 a cell that is below one nested in it takes that one over and climbs on.
 """
@@ -9,35 +11,37 @@ a cell that is below one nested in it takes that one over and climbs on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
-from mixtura.errors import FAILURES
-from mixtura.estimators.finding import prepare
+from mixtura.engines.whole import Climber, End
+from mixtura.estimators.finding import prepare, surveyed
 from mixtura.estimators.ground import Ground
-from mixtura.estimators.splitting import best_split
+from mixtura.estimators.shared_starts import shared_starts
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
-from mixtura.fit.search import Outcome, Search
-from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import (
     doubled,
     embedded,
     freedom,
+    losses,
     neighbours,
     nested,
+    reduced,
     responsibilities,
     without,
 )
+from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
 # What counts as higher, in units of log-likelihood.
 HIGHER = 1e-6
+# Components taken out by turns, and the gain for which the turns begin anew.
+SWAPPED, WORTH = 3, 1e-2
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,22 @@ class CellTable:
     names: Sequence[str]
     components: Sequence[int]
     seed: int = 0
-    n_init: int = 1
+    n_init: int = 16
     tol: float = 1e-7
     max_iter: int = 2000
     least: float = SPURIOUS_SPREAD
     told: Callable[[str], None] | None = None
     cells: dict[Key, Cell] = field(default_factory=dict)
-    grounds: dict[Key, Ground] = field(default_factory=dict)
+    grounds: dict[str, Ground] = field(default_factory=dict)
+    climbers: dict[str, Climber] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        rng = np.random.RandomState(self.seed)
+        self.known = surveyed(self.rows, max(self.components), rng)
+        # The same rows once each, where the sample is the whole table.
+        self.few = self.known.sample
+        self.all = self.few if self.few.weight == self.rows.weight else self.rows
+        self.starts = shared_starts(self.known, self.components, self.n_init, rng)
         self.structures = sorted((structure(name) for name in self.names), key=freedom)
         self.pairs = neighbours(self.structures)
 
@@ -96,37 +107,58 @@ class CellTable:
             for K, shape in self._order():
                 self._own(shape, K)
                 self._from_below(shape, K, always=True)
+                self._swap(shape, K)
             for K, shape in reversed(self._order()):
                 self._from_above(shape, K)
             for K, shape in self._order():
                 self._from_below(shape, K, always=False)
+                self._swap(shape, K)
         return self.cells
 
     def _order(self) -> list[tuple[int, Structure]]:
         return [(K, shape) for K in sorted(self.components) for shape in self.structures]
 
-    def _ground(self, shape: Structure, K: int) -> Ground:
-        key = (shape.name, K)
-        if key not in self.grounds:
+    def _ground(self, shape: Structure) -> Ground:
+        if shape.name not in self.grounds:
             rng = np.random.RandomState(self.seed)
-            self.grounds[key] = prepare(self.rows, shape, K, rng)
-        return self.grounds[key]
+            self.grounds[shape.name] = prepare(self.rows, shape, 1, rng, known=self.known)
+        return self.grounds[shape.name]
 
-    def _search(self, shape: Structure, K: int) -> Search:
-        ground = self._ground(shape, K)
-        _, solver = resolve_solver("auto", ground.model)
-        rng = np.random.RandomState(self.seed)
-        return Search(
-            ground.model, self.rows, ground.open_sweep, self.tol, self.max_iter, rng, solver
-        )
+    def _climber(self, shape: Structure) -> Climber:
+        if shape.name not in self.climbers:
+            ground = self._ground(shape)
+            units, model = ground.maker.base.components, ground.model.unpenalised()
+            self.climbers[shape.name] = Climber(model, units, self.tol, self.max_iter)
+        return self.climbers[shape.name]
 
     def _own(self, shape: Structure, K: int) -> None:
-        try:
-            maker = self._ground(shape, K).maker
-            outcome = self._search(shape, K).from_starts(maker, "auto", self.n_init)
-        except FAILURES:
-            return
-        self._offer(shape, K, outcome, "own starts")
+        """From the starts that all structures share, and from the best split."""
+        names, starts = self.starts[K]
+        climber = self._climber(shape)
+        for name, resp in zip(names, starts, strict=True):
+            self._offer(shape, K, self._further(climber, climber.from_groups(self.few, resp)), name)
+        fewer = self.cells.get((shape.name, K - 1))
+        if fewer is not None:
+            end, _ = climber.contest(self.few, starts[:0], fewer.params)
+            self._offer(shape, K, self._further(climber, end), "a split")
+
+    def _swap(self, shape: Structure, K: int) -> None:
+        """Components that cost least are taken out by turns and others split, while that gains."""
+        climber = self._climber(shape)
+        while K > 2 and (cell := self.cells.get((shape.name, K))) is not None:
+            resp = responsibilities(self._model(shape), self.few, cell.params)
+            for k in np.argsort(losses(resp, self.few))[:SWAPPED]:
+                fewer = reduced(cell.params, shape, int(k))
+                end, _ = climber.contest(self.few, self.starts[K][1][:0], fewer)
+                self._offer(shape, K, self._further(climber, end), "a swap")
+            if self.cells[shape.name, K].loglik <= cell.loglik + WORTH:
+                break
+
+    def _further(self, climber: Climber, end: End | None) -> End | None:
+        """From the sample's optimum to that of all rows, where the sample is not all."""
+        if end is None or self.all is self.few:
+            return end
+        return climber.from_params(self.all, end.params)
 
     def _from_below(self, shape: Structure, K: int, always: bool) -> None:
         """From the models nested in this one; unless `always` only where they stand higher."""
@@ -140,64 +172,49 @@ class CellTable:
         fewer = self.cells.get((shape.name, K - 1))
         if fewer is None:
             return
-        if always:
-            self._split(shape, K, fewer)
         if fewer.loglik > self._loglik(shape, K):
             self._climb(shape, K, doubled(fewer.params, shape), f"{K - 1} components", fewer)
 
     def _from_above(self, shape: Structure, K: int) -> None:
         """From the models this one is nested in: the M-step of their groups."""
-        model = self._ground(shape, K).model
         for small, large in self.pairs:
             if small is shape and (above := self.cells.get((large.name, K))) is not None:
-                other = self._ground(large, K).model
-                resp = responsibilities(other, self.rows, above.params)
+                resp = responsibilities(self._model(large), self.all, above.params)
                 self._start(shape, K, resp, large.name)
         more = self.cells.get((shape.name, K + 1))
         if more is not None:
-            joint = model.log_joint(self.rows.X, more.params)
-            self._start(shape, K, without(joint, self.rows), f"{K + 1} components")
+            joint = self._model(shape).log_joint(self.all.X, more.params)
+            self._start(shape, K, without(joint, self.all), f"{K + 1} components")
 
-    def _split(self, shape: Structure, K: int, fewer: Cell) -> None:
-        """From the best split of one component of the next smaller mixture."""
-        smaller = self._ground(shape, K - 1).model
-        best = best_split(self._ground(shape, K), self.rows, smaller, fewer.params, self.tol)
-        if best is not None:
-            self._climb(shape, K, best, "a split")
-
-    def _m_step(self, shape: Structure, K: int, resp: Array) -> MixtureParams:
-        ground = self._ground(shape, K)
-        return ground.model.start(self.rows.X, self.rows.sample_weight, resp, ground.maker.base)
+    def _model(self, shape: Structure) -> Mixture:
+        return self._ground(shape).model
 
     def _start(self, shape: Structure, K: int, resp: Array, origin: str) -> None:
-        try:
-            start = self._m_step(shape, K, resp)
-        except FAILURES:
-            return
-        self._climb(shape, K, start, origin)
+        end = self._climber(shape).from_groups(self.all, np.ascontiguousarray(resp))
+        self._offer(shape, K, end, origin)
 
     def _climb(
         self, shape: Structure, K: int, start: MixtureParams, origin: str, same: Cell | None = None
     ) -> None:
         """Climb from `start`, which is the cell `same` in other words where that is given."""
-        search = self._search(shape, K)
-        with suppress(*FAILURES):
-            self._offer(shape, K, search.climb(start), origin)
+        self._offer(shape, K, self._climber(shape).from_params(self.all, start), origin)
         if same is not None and same.loglik > self._loglik(shape, K):
             # A larger model that has no better regular optimum is the smaller one.
             self._take(shape, K, start, same.loglik, f"{origin} as it is")
 
-    def _offer(self, shape: Structure, K: int, outcome: Outcome, origin: str) -> None:
-        if not outcome.penalised and not outcome.floored:
-            climb = outcome.climb
-            self._take(shape, K, climb.params, climb.summary.loglik, origin)
+    def _offer(self, shape: Structure, K: int, end: End | None, origin: str) -> None:
+        if end is None or end.loglik <= self._loglik(shape, K) + HIGHER:
+            return
+        model, counts = self._model(shape), end.params.weights * self.rows.weight
+        if not model.family.narrow(end.params.components, counts, model.prior):
+            self._take(shape, K, end.params, end.loglik, origin)
 
     def _take(
         self, shape: Structure, K: int, params: MixtureParams, loglik: float, origin: str
     ) -> None:
         if loglik <= self._loglik(shape, K) + HIGHER:
             return
-        model = self._ground(shape, K).model
+        model = self._model(shape)
         smallest = self._smallest(shape, K, params)
         if smallest < self.least:
             return
@@ -216,7 +233,7 @@ class CellTable:
 
     def _smallest(self, shape: Structure, K: int, params: MixtureParams) -> float:
         """The least variance in any direction, measured alike for all forms of storage."""
-        reference = self._ground(shape, K).model.prior.reference
+        reference = self._model(shape).prior.reference
         means = params.components.means
         dense = shape.form.dense(params.components.covariances, *means.shape)
         whiten = np.linalg.inv(np.linalg.cholesky(reference))

@@ -136,6 +136,22 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
     return open_one
 
 
+@dataclass(frozen=True)
+class Surveyed:
+    """What is known of a table before any mixture: its moments; the rows starts are found on."""
+
+    moments: TableMoments
+    sample: Rows
+
+
+def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
+    """`rng` draws the sample."""
+    moments = source_moments(rows)
+    sample = sample_rows(rows, n_components, rng)
+    moments = replace(moments, distinct=len(sample.X))
+    return Surveyed(replace(moments, covariance=_robust(sample, moments)), sample)
+
+
 def prepare(
     rows: Source,
     structure: Structure,
@@ -145,10 +161,11 @@ def prepare(
     reg_covar: float | None = None,
     engine: str = "auto",
     given: Mapping[str, Array] = NOTHING_GIVEN,
+    known: Surveyed | None = None,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
-    `rng` draws the sample on which starts are found.
+    `rng` draws the sample on which starts are found, unless the table is `known` already.
     """
     if structure.columns not in (None, rows.d):
         raise ValueError(
@@ -167,10 +184,8 @@ def prepare(
             given=given,
         )
     form = structure.form
-    moments = source_moments(rows)
-    sample = sample_rows(rows, n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
-    moments = replace(moments, covariance=_robust(sample, moments))
+    known = known or surveyed(rows, n_components, rng)
+    moments, sample = known.moments, known.sample
     relative = table_prior(form, moments)
     assert relative.reference is not None
     if structure.ranked and relative.held_columns:

@@ -90,7 +90,7 @@ class GaussianMixture(MixtureEstimator):
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.mixed`). "auto" is
-        "compiled" wherever there is a kernel: for every covariance type.
+        "compiled" wherever there is a kernel: for all covariance types but factors.
 
     Attributes
     ----------

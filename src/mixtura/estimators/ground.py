@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.data import door
+from mixtura.data.column_moments import ColumnMoments, column_moments, robust
 from mixtura.data.moments import TableMoments
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
-from mixtura.families.factor_prior import ColumnMoments, column_moments, noise_prior
+from mixtura.families.factor_prior import noise_prior
 from mixtura.families.factor_records import factor_params
 from mixtura.families.factor_structure import FactorAnalytic
 from mixtura.families.factors import FactorAnalysers
@@ -21,6 +22,9 @@ from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
+
+# Starts of factor analysers are found on at most so many numbers: their passes are long.
+SAMPLE_NUMBERS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,11 @@ def factor_ground(
             "fewer factors than columns, or 'full'"
         )
     moments = column_moments(rows)
-    sample = sample_rows(rows, n_components, rng)
+    sample = sample_rows(rows, n_components, rng, numbers=SAMPLE_NUMBERS)
     if reg_covar is None:
         door.refuse_few_distinct(rows, n_components)
-    prior = noise_prior(moments, kind.isotropic, reg_covar)
+    # What counts as narrow and how far apart starts are must not hang on a few far rows.
+    prior = noise_prior(robust(moments, sample), kind.isotropic, reg_covar)
     model = Mixture(FactorAnalysers(kind), prior)
     frame = 1.0 / np.sqrt(np.broadcast_to(prior.scale, (rows.d,)) + prior.absolute)
     base = _base(kind, n_components, moments, 1.0 / frame**2)

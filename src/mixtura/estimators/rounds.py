@@ -8,19 +8,28 @@ other structure can change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import joblib
 import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.trial import Fold, Point, Trial, tried
+from mixtura.estimators.trial import Point, Trial
 
 # Rounds without a new best after which a structure leaves.
 PATIENCE = 2
+
+
+class Fitter(Protocol):
+    """How cells are fitted: see `thorough` and `quick`."""
+
+    def round(
+        self, points: Sequence[tuple[Point, Trial | None]], done: Mapping[Point, Trial]
+    ) -> Iterator[Trial]: ...
+
+    def refitted(self, trial: Trial) -> Trial: ...
 
 
 class Listener(Protocol):
@@ -35,12 +44,11 @@ class Rounds:
 
     rows: Rows
     settings: dict[str, Any]
+    fitter: Fitter
     components: Sequence[int]
     lanes: Sequence[tuple[str, float | None]]
     criterion: str
-    folds: Sequence[Fold]
     prune: bool
-    n_jobs: int | None
     journal: CellJournal
     listener: Listener | None = None
     trials: dict[Point, Trial] = field(default_factory=dict)
@@ -63,23 +71,18 @@ class Rounds:
 
     def _round(self, points: list[Point]) -> Iterator[Trial]:
         """The cells of one round as they end; those written down first."""
-        waiting = []
+        waiting, done = [], {}
         for point in points:
             before = self._smaller(point)
-            split = 0 if before is None else point.n_components - 1
-            known = self.journal.known.get((point, split))
+            known = self.journal.known.get((point, _split(before)))
             if known is not None:
+                done[point] = known
                 yield known
             else:
-                waiting.append((point, None if before is None else before.mixture, split))
-        splits = {point: split for point, _, split in waiting}
-        work = (
-            joblib.delayed(tried)(self.rows, self.settings, point, mixture, self.folds)
-            for point, mixture, _ in waiting
-        )
-        pool = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")
-        for trial in pool(work):
-            self.journal.add(trial, splits[trial.point])
+                waiting.append((point, before))
+        before_of = dict(waiting)
+        for trial in self.fitter.round(waiting, done):
+            self.journal.add(trial, _split(before_of[trial.point]), self.settings, self.rows)
             yield trial
 
     def _smaller(self, point: Point) -> Trial | None:
@@ -90,6 +93,11 @@ class Rounds:
     def _falling(self, lane: tuple[str, float | None]) -> bool:
         path = [trial for point, trial in self.trials.items() if point.lane == lane]
         return falling([score(trial, self.criterion) for trial in path])
+
+
+def _split(before: Trial | None) -> int:
+    """The components of the mixture that a cell was also started from; 0 for none."""
+    return 0 if before is None else before.point.n_components
 
 
 def falling(scores: Sequence[float]) -> bool:
@@ -103,3 +111,13 @@ def score(trial: Trial, criterion: str) -> float:
         return -np.inf
     value = trial.measures()[criterion]
     return value if criterion == "heldout" else -value
+
+
+class CellLines:
+    """A line for every cell, on stdout."""
+
+    def tried(self, done: int, total: int, trial: Trial) -> None:
+        """One more cell has ended."""
+        point, measures = trial.point, trial.measures()
+        told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
+        print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,26 +17,24 @@ from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
 from mixtura.estimators.checkpoint import digest, digest_of
+from mixtura.estimators.effort import effort_of
 from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.grid import FOURTEEN, TWO, canonical, several
 from mixtura.estimators.identity import described
+from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
-from mixtura.estimators.rounds import Listener, Rounds
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
+from mixtura.estimators.thorough import Thorough
+from mixtura.estimators.trial import Point
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic, parsed
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
-
-# mclust's, in its order; in one column only the volume is left.
-FOURTEEN = (
-    "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
-    "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV",
-)  # fmt: skip
-TWO = ("E", "V")
 
 
 class StillRisingWarning(UserWarning):
@@ -80,19 +77,26 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components : int or iterable of int, default 1 to 9
-    covariance_type : str or iterable of str, default "all"
-        "all": mclust's fourteen, for a table of one column "E" and "V".
+    covariance_type : str, FactorAnalytic or iterable of them, default "all"
+        "all": mclust's fourteen, for a table of one column "E" and "V". How many factors:
+        ``[FactorAnalytic(q) for q in (1, 2, 3)]``.
     reg_covar : float, None or iterable of them, default None
         The priors: see `GaussianMixture`.
     criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
     cv : int, splitter or iterable of (rows to fit, rows left out), default 5
         Folds of "heldout"; a number is of folds drawn by `random_state`.
+    effort : {"auto", "quick", "thorough"}, default "auto"
+        "quick": all structures share their starts, are climbed by EM alone, and only the chosen
+        mixture is examined. "thorough": every cell is fitted as `GaussianMixture` is. "auto":
+        quick, but for criterion="heldout", a solver, engine or init_params of one's own, and
+        tables of more than 32 columns or 4 million numbers.
     refit : bool, default True
         Keep the best mixture as `best_estimator_`. It was fitted to all rows in any case.
     prune : bool, default True
         Without effect for "slope", which needs the largest models.
     n_jobs : int or None, default None
-        Cells fitted at the same time, by joblib; None is 1, -1 all cores.
+        Cells fitted at the same time by a thorough search, by joblib; None is 1, -1 all cores.
+        A quick one always uses threads.
     tol, max_iter, n_init, init_params, solver, engine
         Of every fit, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
@@ -114,6 +118,8 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ``mean_fit_time`` (seconds), ``loglik``, ``n_parameters``, ``bic``, ``icl``, ``aic``,
         ``aicc``, ``heldout`` or ``slope`` where asked for, ``status``: "fitted", "pruned", or why
         the mixture may not be chosen. Unknown numbers are nan.
+    effort_ : str
+        "quick" or "thorough": which of them ran.
     slope_ : float
         kappa, with criterion="slope".
     n_features_in_ : int
@@ -142,6 +148,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         reg_covar: Any = None,
         criterion: str = "bic",
         cv: Any = 5,
+        effort: str = "auto",
         refit: bool = True,
         prune: bool = True,
         n_jobs: int | None = None,
@@ -159,6 +166,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.reg_covar = reg_covar
         self.criterion = criterion
         self.cv = cv
+        self.effort = effort
         self.refit = refit
         self.prune = prune
         self.n_jobs = n_jobs
@@ -206,6 +214,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = self._rows(X, sample_weight)
         components, lanes = self._grid(rows.d)
+        self.effort_ = effort_of(self, rows, [name for name, _ in lanes])
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings: dict[str, Any] = {
             name: getattr(self, name)
@@ -215,29 +224,41 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         folds = self._folds(rows, seed)
         identity = {
             **settings,
+            "effort": self.effort_,
             "solver": described(self.solver),
             "rows": digest(rows),
             "random_state": seed,
             "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
             "mixtura": __version__,
         }
+        drawn = {**settings, "random_state": seed}
+        grid = [Point(name, K, reg) for name, reg in lanes for K in components]
+        fitter: Fitter = Thorough(rows, drawn, folds, self.n_jobs)
+        if self.effort_ == "quick":
+            fitter = Quick(rows, drawn, grid)
         journal = CellJournal(checkpoint, identity)
         rounds = Rounds(
             rows,
-            {**settings, "random_state": seed},
+            drawn,
+            fitter,
             components,
             lanes,
             self.criterion,
-            folds,
             self.prune and self.criterion != "slope",
-            self.n_jobs,
             journal,
-            Printing() if listener is None and self.verbose else listener,
+            CellLines() if listener is None and self.verbose else listener,
         )
-        grid = [Point(name, K, reg) for name, reg in lanes for K in components]
         with journal:
-            trials = rounds.run()
-        self._choose(ranked(grid, trials, self.criterion), max(components), len(components))
+            found = rounds.run()
+        ranking = ranked(grid, found, self.criterion)
+        # A cell that is refitted may turn out not to be regular: then it is the next one's turn.
+        refitted = set()
+        while ranking.best is not None and grid[ranking.best] not in refitted:
+            best = grid[ranking.best]
+            refitted.add(best)
+            found[best] = fitter.refitted(found[best])
+            ranking = ranked(grid, found, self.criterion)
+        self._choose(ranking, rows, drawn, max(components), len(components))
         return self
 
     def fit_table(
@@ -279,13 +300,19 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self.best_estimator_
 
-    def _choose(self, ranking: Ranking, largest: int, numbers: int) -> None:
+    def _choose(
+        self,
+        ranking: Ranking,
+        rows: Rows,
+        settings: dict[str, Any],
+        largest: int,
+        numbers: int,
+    ) -> None:
         results, best = ranking.results, ranking.best
         if best is None:
             raise FitError(f"no mixture of the grid may be chosen: {ranking.why}")
         trial = ranking.trials[best]
         assert trial is not None
-        assert trial.mixture is not None
         self.cv_results_, self.best_index_ = results, best
         self.best_score_ = float(results["mean_test_score"][best])
         self.best_params_ = dict(results["params"][best])
@@ -294,11 +321,10 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if hasattr(self, "best_estimator_"):
             del self.best_estimator_
         if self.refit:
-            self.best_estimator_ = trial.mixture
+            self.best_estimator_ = trial.mixture(settings, rows)
             if hasattr(self, "feature_names_in_"):
-                trial.mixture.feature_names_in_ = self.feature_names_in_
-            fit = trial.mixture.fit_result_
-            for message, category in () if fit is None else complaints(fit):
+                self.best_estimator_.feature_names_in_ = self.feature_names_in_
+            for message, category in complaints(trial.found.fit):
                 warnings.warn(message, category, stacklevel=3)
         if numbers > 1 and trial.point.n_components == largest:
             warnings.warn(
@@ -314,22 +340,25 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"criterion={self.criterion!r}: choose from {', '.join(CRITERIA)}")
         if isinstance(self.cv, Integral) and int(self.cv) < 2:
             raise ValueError(f"cv={self.cv!r}: folds are a number from 2")
-        components = sorted({int(K) for K in _several("n_components", self.n_components, Integral)})
+        components = sorted({int(K) for K in several("n_components", self.n_components, Integral)})
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
-        names = _several("covariance_type", self.covariance_type, str)
+        given = several("covariance_type", self.covariance_type, (str, FactorAnalytic))
+        names = list(dict.fromkeys(canonical(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
-            if name not in STRUCTURES:
+            if name not in STRUCTURES and parsed(name) is None:
                 known = ", ".join(STRUCTURES)
-                raise ValueError(f"covariance_type: {name!r} is none of all, {known}")
+                raise ValueError(
+                    f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
+                )
             if structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
                     "or 'VII'"
                 )
-        priors = _several("reg_covar", self.reg_covar, (Real, type(None)))
+        priors = several("reg_covar", self.reg_covar, (Real, type(None)))
         for prior in priors:
             if prior is not None and not prior >= 0:
                 raise ValueError(f"reg_covar: {prior!r} is below 0: use 0 or more, or None")
@@ -362,25 +391,3 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"cv={self.cv}: more folds than the {len(present)} rows: use fewer")
         folds = KFold(self.cv, shuffle=True, random_state=seed).split(present)
         return [(present[fit], present[out]) for fit, out in folds]
-
-
-class Printing:
-    """A line for every cell, on stdout."""
-
-    def tried(self, done: int, total: int, trial: Trial) -> None:
-        """One more cell has ended."""
-        point, measures = trial.point, trial.measures()
-        told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
-        print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
-
-
-def _several(name: str, value: Any, kind: Any) -> list[Any]:
-    """One value or several, as a list without repetitions."""
-    alone = value is None or isinstance(value, (str, Real))
-    values = [value] if alone or not isinstance(value, Iterable) else list(value)
-    if not values:
-        raise ValueError(f"{name}: nothing to try: give at least one")
-    for each in values:
-        if not isinstance(each, kind) or isinstance(each, bool):
-            raise ValueError(f"{name}: {each!r} is no value for it")
-    return list(dict.fromkeys(values))

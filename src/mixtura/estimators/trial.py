@@ -16,6 +16,7 @@ from mixtura.estimators.asking import asked_of
 from mixtura.estimators.finding import Found, account, prepare
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.splitting import best_split
+from mixtura.fit.result import Fit
 from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference import criteria
@@ -39,14 +40,14 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished cell: the fitted mixture, or why there is none.
+    """A finished cell: what was found, or why nothing was.
 
     flaw says what is wrong with a mixture that is not to be chosen. certainty is
     sum_i w_i log max_k P(k | x_i). heldout holds (log-likelihood, weight) of each fold's rows.
     """
 
     point: Point
-    mixture: GaussianMixture | None
+    result: Found | None
     flaw: str = ""
     certainty: float = np.nan
     heldout: tuple[tuple[float, float], ...] = ()
@@ -55,13 +56,24 @@ class Trial:
     @property
     def regular(self) -> bool:
         """Whether this mixture may be chosen."""
-        return self.mixture is not None and not self.flaw
+        return self.held and not self.flaw
+
+    @property
+    def held(self) -> bool:
+        """Whether there is a mixture at all."""
+        return self.result is not None
+
+    @property
+    def found(self) -> Found:
+        """The mixture; ask `held` first."""
+        assert self.result is not None
+        return self.result
 
     def measures(self) -> dict[str, float]:
         """Log-likelihood, number of parameters and every criterion, each in its own sign."""
-        if self.mixture is None or self.mixture.fit_result_ is None:
+        if not self.held:
             return {}
-        fit = self.mixture.fit_result_
+        fit = self.found.fit
         asked = fit.loglik, fit.n_parameters
         return {
             "loglik": fit.loglik,
@@ -72,6 +84,13 @@ class Trial:
             "aicc": criteria.aicc(*asked, fit.weight),
             "heldout": self.mean_heldout,
         }
+
+    def mixture(self, settings: Mapping[str, Any], rows: Rows) -> GaussianMixture:
+        """The estimator that holds what was found in `rows`."""
+        mixture = GaussianMixture(**settings, **self.point._asdict())
+        mixture.n_features_in_ = rows.d
+        mixture._hold(self.found, rows.dtype)
+        return mixture
 
     @property
     def mean_heldout(self) -> float:
@@ -85,7 +104,7 @@ def tried(
     rows: Rows,
     settings: Mapping[str, Any],
     point: Point,
-    before: GaussianMixture | None,
+    before: Trial | None,
     folds: Sequence[Fold],
 ) -> Trial:
     """Fit one cell to all rows, from its own starts and from the best split of `before`.
@@ -96,22 +115,23 @@ def tried(
     began = time.perf_counter()
     with single_blas, single_openmp():
         try:
-            mixture, flaw = fitted(rows, settings, point, before)
+            found, flaw = fitted(rows, settings, point, before)
+            trial = Trial(point, found, flaw)
+            mixture = trial.mixture(settings, rows)
             heldout = tuple(_left_out(rows, settings, point, fold) for fold in folds)
         except (ValueError, ArithmeticError) as error:
             return Trial(point, None, str(error), seconds=time.perf_counter() - began)
         best = np.log(mixture.predict_proba(rows.X).max(axis=1).astype(np.float64))
     w = rows.sample_weight
     certainty = float(best.sum() if w is None else w @ best)
-    return Trial(point, mixture, flaw, certainty, heldout, time.perf_counter() - began)
+    return Trial(point, found, flaw, certainty, heldout, time.perf_counter() - began)
 
 
 def fitted(
-    rows: Rows, settings: Mapping[str, Any], point: Point, before: GaussianMixture | None = None
-) -> tuple[GaussianMixture, str]:
-    """The mixture of one cell, and its flaw; empty where it has none."""
+    rows: Rows, settings: Mapping[str, Any], point: Point, before: Trial | None = None
+) -> tuple[Found, str]:
+    """What was found in one cell, and its flaw; empty where it has none."""
     mixture = GaussianMixture(**settings, **point._asdict())
-    mixture.n_features_in_ = rows.d
     task = asked_of(mixture, rows.d)
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
@@ -127,7 +147,7 @@ def fitted(
     outcome = search.from_starts(ground.maker, task.init_params, task.n_init)
     start = None
     if before is not None:
-        start = best_split(ground, rows, *before._fitted(), task.tol)
+        start = best_split(ground, rows, *before.mixture(settings, rows)._fitted(), task.tol)
     if start is not None:
         try:
             other = search.climb(start)
@@ -137,22 +157,27 @@ def fitted(
             outcome = other
     counts = ground.moments.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
-    mixture._hold(Found(outcome.climb.params, fit), rows.dtype)
     narrow = ground.model.narrow(outcome.climb.summary, outcome.climb.params)
+    return Found(outcome.climb.params, fit), flaw_of(fit, [part[:2] for part in narrow])
+
+
+def flaw_of(fit: Fit, narrow: Sequence[tuple[int, float]]) -> str:
+    """Why a mixture may not be chosen; narrow are (component, rows) of those that collapsed."""
     if fit.empty:
-        return mixture, f"component {fit.empty[0]} is empty"
+        return f"component {fit.empty[0]} is empty"
     if narrow:
-        component, count, _ = narrow[0]
-        return mixture, f"component {component} has collapsed onto {count:.3g} rows"
-    return mixture, ""
+        component, count = narrow[0]
+        return f"component {component} has collapsed onto {count:.3g} rows"
+    return ""
 
 
 def _left_out(
     rows: Rows, settings: Mapping[str, Any], point: Point, fold: Fold
 ) -> tuple[float, float]:
     """Log-likelihood and weight of a fold's rows under a fit to the others."""
-    mixture, _ = fitted(rows.take(fold[0]), settings, point)
+    found, _ = fitted(rows.take(fold[0]), settings, point)
     out = rows.take(fold[1])
+    mixture = Trial(point, found).mixture(settings, out)
     log_p = mixture.score_samples(out.X).astype(np.float64)
     return float(
         log_p.sum() if out.sample_weight is None else out.sample_weight @ log_p

@@ -15,22 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.data.source import Source
+from mixtura.data.column_moments import ColumnMoments
 from mixtura.families.prior import HELD_SHARE
 from mixtura.records import Array
-
-# As `data.moments`: rows at a time.
-_CHUNK = 4096
-
-
-@dataclass(frozen=True)
-class ColumnMoments:
-    """weight = sum of weights, rows = those with a positive weight; mean, variance (d,)."""
-
-    weight: float
-    rows: int
-    mean: Array
-    variance: Array
 
 
 @dataclass(frozen=True)
@@ -38,7 +25,7 @@ class NoisePrior:
     """All arrays are (d,), or (1,) for isotropic noise.
 
     strength   a, the weight of the penalty; 0 is maximum likelihood
-    target     s, the variances of the table
+    target     s, the variances of the table; for isotropic noise their median
     held       variance added to columns that have none
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
@@ -82,31 +69,13 @@ def noise_prior(
     held, target = np.where(constant, HELD_SHARE, 0.0), moments.variance
     columns = tuple(int(j) for j in np.flatnonzero(constant))
     if isotropic:
-        # One variance for all columns needs no help while any of them varies.
+        # One variance for all columns needs no help while any of them varies. Noise is less than
+        # the variance of every column, so one in large units does not say how much there may be.
         held = np.array([HELD_SHARE if constant.all() else 0.0])
-        target, columns = target.mean(keepdims=True), columns if constant.all() else ()
+        target = np.array([0.0 if constant.all() else np.median(target[~constant])])
+        columns = columns if constant.all() else ()
     if reg_covar is not None:
         return NoisePrior(0.0, target, np.zeros_like(held), float(reg_covar), judged=False)
     scale = max(1.0, moments.rows / moments.weight)
     strength = 1.0 / (moments.weight * scale * scale)
     return NoisePrior(strength, target, held, count_scale=scale, held_columns=columns)
-
-
-def column_moments(source: Source) -> ColumnMoments:
-    """Weighted mean and variance of each column, in two passes about the mean."""
-    shift: Array | None = None
-    total, squares = np.zeros(source.d), np.zeros(source.d)
-    for X, w, _ in source.chunks(_CHUNK):
-        x = np.asarray(X, dtype=np.float64)
-        if shift is None:
-            if w is not None and not w.any():
-                continue
-            shift = x[0] if w is None else x[np.argmax(w > 0)]
-        total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
-    assert shift is not None, "no row carries weight"
-    mean = shift + total / source.weight
-    for X, w, _ in source.chunks(_CHUNK):
-        residual = np.asarray(X, dtype=np.float64) - mean
-        residual *= residual
-        squares += residual.sum(axis=0) if w is None else w @ residual
-    return ColumnMoments(source.weight, source.positive, mean, squares / source.weight)

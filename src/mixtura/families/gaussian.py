@@ -229,5 +229,10 @@ class Gaussian(Family):
 
 def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
     """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < max(2 * (d + 1), 5)
+    few = rows < few_rows(d)
     return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
+
+
+def few_rows(d: int) -> int:
+    """A component of fewer rows than this may be one of the likelihood's spikes."""
+    return max(2 * (d + 1), 5)

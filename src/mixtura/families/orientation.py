@@ -28,7 +28,7 @@ from mixtura.records import Array
 # the likelihood, and the next one goes on from there. With FEW = 1 a search over EVE and VVE on
 # iris takes half the time, to the same maxima, but hard EM ends before its last digits.
 DONE, LITTLE = 1e-13, 1e-6
-FEW, TURNS = 4, 25
+FEW, TURNS = 8, 25
 # At the end so many more of Newton's steps bring the last digits of the axes.
 POLISH = 16
 # A rotation is cut to LONGEST radians in every plane, and halved at most HALVINGS times.

@@ -8,30 +8,31 @@ negative at a saddle, where a step along its eigenvector leads up again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fit.charted import Charted, Point
+from mixtura.fit.charted import Charted
 from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.curvature import Curvature, in_sight, smallest_curvature
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
-from mixtura.records import Array
+from mixtura.records import Array, Summary
 
 # Shares of information below this are none: EM would need thousands of steps for one digit.
 FLAT = 1e-4
 # The step tried away from a saddle and from a ridge, in the chart's units: small enough for a true
 # saddle, and about as long as a component is wide where only a finite step can show the way.
 SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
-# EM steps that such a step may take to show that it leads up, and the least gain per row.
-TRIAL = 20
+# EM steps that such a step may take to show that it leads up; those that the highest of them, so
+# many, take on before they are compared; and the least gain per row.
+TRIAL, FINAL, FINALISTS = 20, 100, 3
 GAIN = 1e-7
 SHOULDER = "a shoulder: the slope does not end where the curvature says it should"
 # Directions drawn among the flat ones beside the flattest.
-DRAWN = 3
+DRAWN = 4
 
 
 def certify(
@@ -97,27 +98,34 @@ def way_up(
     Raises one of `errors.FAILURES` where the ways up from a saddle all lead to singularities.
 
     Tried are steps both ways along the flattest direction and along a few drawn among those that
-    are flat or rise, each followed by a short run of EM; the highest end is returned. At a
+    are flat or rise, each followed by a short run of EM; the highest go on for a longer one. At a
     degenerate saddle (equal components) the curvature is zero and only a finite step shows the
     way, and of the ways up some lead to lesser hills.
     """
     here = Charted.around(model, sweep, climb.params, climb.summary)
-    highest, best = climb.objective + GAIN * climb.summary.weight, None
-    failure: Exception | None = None
-    for free in _steps(seen, rng):
-        point = here.at(free)
-        if point is None:
-            continue
-        try:
-            value, params = _climbed(model, sweep, point)
-        except FAILURES as error:
-            failure = error
-            continue
-        if value > highest:
-            highest, best = value, params
-    if best is None and failure is not None and seen.smallest < -FLAT:
-        raise failure
-    return best
+    points = (here.at(free) for free in _steps(seen, rng))
+    begun = (Way(p.value, p.params, p.summary) for p in points if p is not None)
+    tried, failure = _climbed(model, sweep, begun, TRIAL)
+    least = climb.objective + GAIN * climb.summary.weight
+    ways = sorted((way for way in tried if way.objective > least), key=_height, reverse=True)
+    if not ways:
+        if failure is not None and seen.smallest < -FLAT:
+            raise failure
+        return None
+    further, _ = _climbed(model, sweep, ways[:FINALISTS] if len(ways) > 1 else (), FINAL)
+    return max((ways[0], *further), key=_height).params
+
+
+class Way(NamedTuple):
+    """A point on a way up."""
+
+    objective: float
+    params: Any
+    summary: Summary
+
+
+def _height(way: Way) -> float:
+    return way.objective
 
 
 def _steps(seen: Curvature, rng: np.random.RandomState) -> Iterator[Array]:
@@ -133,9 +141,18 @@ def _both_ways(direction: Array, length: float) -> tuple[Array, Array]:
     return step, -step
 
 
-def _climbed(model: Model, sweep: SweepLike, point: Point) -> tuple[float, Any]:
-    """(the objective, the parameters) after a short run of EM."""
-    params, summary = point.params, point.summary
-    model.refuse_collapse(summary, params)
-    params, summary, _ = sweep.advance(model, params, summary, TRIAL)
-    return summary.loglik + model.log_prior(params), params
+def _climbed(
+    model: Model, sweep: SweepLike, ways: Iterable[Way], steps: int
+) -> tuple[list[Way], Exception | None]:
+    """Where so many EM steps lead from each, and the last failure among them."""
+    ends: list[Way] = []
+    failure: Exception | None = None
+    for way in ways:
+        try:
+            model.refuse_collapse(way.summary, way.params)
+            params, summary, _ = sweep.advance(model, way.params, way.summary, steps)
+        except FAILURES as error:
+            failure = error
+            continue
+        ends.append(Way(summary.loglik + model.log_prior(params), params, summary))
+    return ends, failure

@@ -234,14 +234,19 @@ class Search:
         self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
 
 
-def sample_rows(rows: Source, K: int, rng: np.random.RandomState) -> Rows:
+def sample_rows(
+    rows: Source, K: int, rng: np.random.RandomState, numbers: int | None = None
+) -> Rows:
     """The rows the starts are found on: all of a small table, else drawn without replacement.
+
+    With `numbers` a wide table is drawn from more sparingly: at most about so many numbers.
 
     Equal rows are merged into one with their summed weight and the rows put in order, so that
     neither the order of a table nor writing a weight as copies of a row changes the starts.
     """
     n = rows.positive
-    size = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_COMPONENT * K)
+    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // rows.d)
+    size = max(most, SAMPLE_ROWS_PER_COMPONENT * K)
     # Drawn without a permutation of all rows, which might not fit into memory.
     chosen = (
         np.arange(n)

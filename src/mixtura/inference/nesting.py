@@ -94,9 +94,24 @@ def split(resp: Array, rows: Rows, component: int) -> Array:
 
 def without(log_joint: Array, rows: Rows) -> Array:
     """Responsibilities without the component whose rows the others explain best: (n, K - 1)."""
-    resp = normalise(log_joint)[1]
-    loss = -(_weights(rows) @ np.log1p(-np.minimum(resp, 1 - 1e-12)))
+    loss = losses(normalise(log_joint)[1], rows)
     return normalise(np.delete(log_joint, int(np.argmin(loss)), axis=1))[1]
+
+
+def losses(resp: Array, rows: Rows) -> Array:
+    """What taking each component out would cost in log-likelihood, before the others move."""
+    return np.asarray(-(_weights(rows) @ np.log1p(-np.minimum(resp, 1 - 1e-12))))
+
+
+def reduced(params: MixtureParams, structure: Structure, component: int) -> MixtureParams:
+    """The mixture without one component; the weights of the others in proportion."""
+    weights = np.delete(params.weights, component)
+    parts: GaussianParams = params.components
+    cov = parts.covariances
+    if not structure.form.shared:
+        cov = np.delete(cov, component, axis=0)
+    means = np.delete(parts.means, component, axis=0)
+    return MixtureParams(weights / weights.sum(), gaussian_params(means, cov, structure.form))
 
 
 def _weights(rows: Rows) -> Array:

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.families.factor_structure import parsed
 from mixtura.fit.result import Fit, Floored
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
@@ -238,7 +239,8 @@ def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
 
 
 def _shape(view: MixtureView) -> str:
-    words = SHAPES.get(view.covariance_type)
+    factors = parsed(view.covariance_type)
+    words = SHAPES.get(view.covariance_type) if factors is None else factors.words
     return f"{view.covariance_type}: {words}" if words else view.covariance_type
 
 

@@ -35,7 +35,8 @@ struct axes_problem {
     double *largest; /* K: the scatters' largest eigenvalues */
     double total;    /* rows */
     int same_volume;
-    int64_t few;        /* turns after which little is enough */
+    int64_t few;        /* turns after which little is enough; 0: Newton alone while it descends */
+    int largest_known;
     struct axes a, b;
     struct axes *best, *spare;
     double *tmp; /* 6 d^2 + d */
@@ -127,12 +128,26 @@ static void axes_pull(const struct axes_problem *p, double *tmp, double *out)
     }
 }
 
+static void axes_largest(struct axes_problem *p)
+{
+    int64_t d = p->d;
+    double *copy = p->tmp, *vectors = copy + d * d, *values = p->tmp + 6 * d * d;
+    for (int64_t k = 0; k < p->K && !p->largest_known; k++) {
+        memcpy(copy, p->W + k * d * d, (size_t)(d * d) * 8);
+        jacobi(d, copy, values, vectors);
+        p->largest[k] = values[d - 1];
+    }
+    p->largest_known = 1;
+}
+
 /* Browne & McNicholas's step with the largest eigenvalue of each scatter (left), or with the
  * largest slope of each component. */
 static void axes_majorise(struct axes_problem *p, int left)
 {
     int64_t K = p->K, d = p->d;
     double *tmp = p->tmp, *F = tmp + d * d, *bound = F + d * d, *v = bound + d * d;
+    if (left)
+        axes_largest(p);
     axes_pull(p, tmp, F);
     if (left) {
         for (int64_t j = 0; j < d; j++) {
@@ -201,6 +216,18 @@ static void axes_turn(struct axes_problem *p, const double *angles, double share
     product(d, p->best->D, rotation, p->spare->D);
 }
 
+/* Turns by as much of these angles as leads down; whether any does. */
+static int axes_rotate(struct axes_problem *p, const double *angles)
+{
+    double share = 1.0;
+    for (int halving = 0; halving < AXES_HALVINGS; halving++, share *= 0.5) {
+        axes_turn(p, angles, share, AXES_LONGEST);
+        if (axes_better(p))
+            return 1;
+    }
+    return 0;
+}
+
 /* The best rotation is left in p->best. Begins at the axes of `before`, or at those of the pooled
  * scatter where these are better. Returns -1, or the component with an axis without scatter. */
 static int64_t common_axes(struct axes_problem *p, const double *before)
@@ -209,12 +236,9 @@ static int64_t common_axes(struct axes_problem *p, const double *before)
     double *tmp = p->tmp, *sum = tmp + d * d, *values = tmp + 6 * d * d;
     double *angles = tmp + 5 * d * d;
     p->total = 0.0;
-    for (int64_t k = 0; k < K; k++) {
+    for (int64_t k = 0; k < K; k++)
         p->total += p->n[k];
-        memcpy(sum, p->W + k * d * d, (size_t)(d * d) * 8);
-        jacobi(d, sum, values, tmp);
-        p->largest[k] = values[d - 1];
-    }
+    p->largest_known = 0;
     memset(sum, 0, (size_t)(d * d) * 8);
     for (int64_t k = 0; k < K; k++) {
         double size = 0.0;
@@ -254,14 +278,14 @@ static int64_t common_axes(struct axes_problem *p, const double *before)
         }
         if (turn >= p->few && promise <= AXES_LITTLE * p->total)
             return -1;
-        axes_majorise(p, 1);
-        axes_majorise(p, 0);
-        axes_newton(p, p->best, angles);
-        double share = 1.0;
-        for (int halving = 0; halving < AXES_HALVINGS; halving++, share *= 0.5) {
-            axes_turn(p, angles, share, AXES_LONGEST);
-            if (axes_better(p))
-                break;
+        if (p->few > 0) {
+            axes_majorise(p, 1);
+            axes_majorise(p, 0);
+            axes_newton(p, p->best, angles);
+        }
+        if (!axes_rotate(p, angles) && p->few == 0) {
+            axes_majorise(p, 1);
+            axes_majorise(p, 0);
         }
     }
     return -1;

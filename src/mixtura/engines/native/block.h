@@ -99,11 +99,35 @@ static void block_density(struct work *w, int64_t nv)
     }
 }
 
+/* The same where all rows count once and nobody asks for their log densities: one logarithm for
+ * a product of several sums, each of them between 1 and K. */
+static void block_shares_unweighted(struct work *w, int64_t nv)
+{
+    const vec zero = splat(0.0), one = splat(1.0);
+    const double *total = w->log_density;
+    vec product = one;
+    for (int64_t v = 0; v < nv; v++) {
+        vec t = load(total + v * VL), weight = load(w->weight + v * VL);
+        vec share = (w->form == FORM_TIED ? one : weight) / t;
+        store(w->share + v * VL, pick_equal(t, zero, zero, share));
+        product *= pick_equal(weight, zero, one, t);
+        w->loglik += pick_equal(weight, zero, zero, load(w->best + v * VL));
+        if (v % 8 == 7 || v + 1 == nv) {
+            w->loglik += log_pos(product);
+            product = one;
+        }
+    }
+}
+
 /* log_density and share, from the sum of exp(log_p - best) that log_density holds. share
  * carries the sample weight, except in the tied form, which needs both kinds of
  * responsibility. */
 static void block_shares(struct work *w, int64_t nv)
 {
+    if (w->unweighted) {
+        block_shares_unweighted(w, nv);
+        return;
+    }
     const vec zero = splat(0.0);
     const double *total = w->log_density;
     for (int64_t v = 0; v < nv * VL; v += VL) {

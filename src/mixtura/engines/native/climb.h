@@ -67,7 +67,7 @@ static int climb(const struct mixtura_data *data, struct mixtura_climb *c)
     int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
     int64_t one = 3 * K + K * d + 2 * C;
     struct work w;
-    void *scratch = work_open(&w, K, d, form, 0);
+    void *scratch = work_open(&w, K, d, form, LEAST(data->n, SCREEN_BLOCK));
     double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
     if (!scratch || !memory) {
         free(scratch);
@@ -82,10 +82,12 @@ static int climb(const struct mixtura_data *data, struct mixtura_climb *c)
     e->done = 0;
     c->reason = CLIMB_ILL_DEFINED;
     e->failed = invert(now, form, K, d);
+    struct mixtura_model first = {now->log_weights, now->means, now->whiten,
+                                  now->log_norm,    K,          form};
+    w.model = &first;
+    hold(&w, data);
     if (e->given && e->failed < 0) {
-        struct mixtura_model model = {now->log_weights, now->means, now->whiten,
-                                      now->log_norm,    K,          form};
-        pass_given(&w, data, &model, e->given, &e->sums);
+        pass_given(&w, data, &first, e->given, &e->sums);
         e->failed = climb_step(c, d, now, next, at);
         swap = now, now = next, next = swap;
     }

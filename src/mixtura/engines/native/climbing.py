@@ -119,7 +119,7 @@ class MStep(NamedTuple):
     absolute: float
     structure: str = ""
     settled: float = 1e-13
-    few: int = 4
+    few: int = 8
 
 
 class Asked(NamedTuple):

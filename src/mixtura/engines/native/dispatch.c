@@ -96,6 +96,11 @@ EXPORT int mixtura_climb(const struct mixtura_data *data, struct mixtura_climb *
     return kernels()->climb(data, climb);
 }
 
+EXPORT int mixtura_contest(const struct mixtura_data *data, struct mixtura_contest *contest)
+{
+    return kernels()->contest(data, contest);
+}
+
 EXPORT int mixtura_merging(const struct mixtura_merging *merging)
 {
     return kernels()->merging(merging);

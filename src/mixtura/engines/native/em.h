@@ -182,6 +182,15 @@ static void copy_state(struct state *to, const struct state *from, int64_t K, in
     memcpy(to->log_norm, from->log_norm, (size_t)K * 8);
 }
 
+/* A table that fits into one block of columns is read once for all steps. */
+static void hold(struct work *w, const struct mixtura_data *data)
+{
+    if (w->wide || data->n > SCREEN_BLOCK || data->n > w->stride - 24)
+        return;
+    w->block = ROUND_UP(data->n, VL);
+    w->held = read_rows(w, data, 0, data->n);
+}
+
 /* The sums at `now`, unless they are known. */
 static void first_sums(struct work *w, const struct mixtura_data *data, struct mixtura_em *e,
                        const struct mixtura_model *now)
@@ -203,7 +212,7 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
     int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
     int64_t one = 3 * K + K * d + 2 * C;
     struct work w;
-    void *scratch = work_open(&w, K, d, form, 0);
+    void *scratch = work_open(&w, K, d, form, LEAST(data->n, SCREEN_BLOCK));
     double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
     if (!scratch || !memory) {
         free(scratch);
@@ -221,6 +230,8 @@ static int em(const struct mixtura_data *data, struct mixtura_em *e)
         struct mixtura_model model = {now->log_weights, now->means, now->whiten,
                                       now->log_norm,    K,          form};
         if (turn == 0) {
+            w.model = &model;
+            hold(&w, data);
             first_sums(&w, data, e, &model);
         } else {
             pass_with(&w, data, &model, &e->sums);

@@ -99,7 +99,7 @@ struct mixtura_em {
     int64_t passes;
     int64_t done;   /* out: of the passes, those done: an M-step and an E-step each */
     int64_t failed; /* out: component whose covariance was not positive, or -1 */
-    int64_t share;  /* what components share; see structures.h */
+    int64_t share;  /* what components share; see sharing.h */
     int64_t few;    /* turns after which common axes need be good only, see axes.h */
     double settled; /* alternations in an M-step end where nothing moves by more, relative */
 };
@@ -118,6 +118,22 @@ struct mixtura_climb {
     double spurious;
     double numeric;
     int64_t reason; /* out */
+};
+
+/* The best of several starts, climbed to its end. `climb` is as for one climb: its parameters are
+ * equal components that lend their units, its tolerance is that of the end. */
+struct mixtura_contest {
+    struct mixtura_climb climb;
+    const double *starts; /* n_starts x n x K: responsibilities */
+    int64_t n_starts;
+    /* A mixture with one component less, to be split, or NULL. */
+    const double *fewer_weights, *fewer_means, *fewer_roots;
+    int64_t splits; /* components tried, the heaviest first */
+    int64_t trial;  /* EM steps that show which is best split */
+    double rough;   /* the tolerance of short climbs */
+    double *values; /* out, n_starts + 1: where they ended; -inf where a singularity is on the way */
+    int64_t *steps; /* out, n_starts + 1: their steps; the splits' come last */
+    int64_t won;    /* out: which was climbed on; -1 where none came to its end */
 };
 
 /* Groups merged two by two until K are left; merging.h says how. */
@@ -151,6 +167,7 @@ struct mixtura_kernels {
                      const struct mixtura_near *, struct mixtura_kept *,
                      struct mixtura_moments *);
     int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
+    int (*contest)(const struct mixtura_data *, struct mixtura_contest *);
     int (*merging)(const struct mixtura_merging *);
 };
 

@@ -23,6 +23,7 @@ static void pass_with(struct work *w, const struct mixtura_data *data,
                       const struct mixtura_model *model, struct mixtura_moments *out)
 {
     prepare(w, model, 1);
+    w->unweighted = !data->weight;
     double heaviest = data->weight ? 0.0 : 1.0;
     for (int64_t i = 0; data->weight && i < data->n; i++)
         heaviest = data->weight[i] > heaviest ? data->weight[i] : heaviest;
@@ -37,7 +38,7 @@ static void pass_with(struct work *w, const struct mixtura_data *data,
                 w->cut[k] = negligible(w, k, heaviest);
         }
         n = LEAST(w->screen && !pays ? WIDE_BLOCK : w->block, data->n - i);
-        int64_t nv = read_rows(w, data, i, n);
+        int64_t nv = w->held ? w->held : read_rows(w, data, i, n);
         w->screened = w->screen && (pays || ask) && screen_density(w, nv, &pays);
         if (!w->screened)
             block_density(w, nv);

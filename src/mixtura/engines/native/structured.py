@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.engines.native import (
     Array,
     Floats,
     Form,
+    _address,
     _check,
     _data,
     _double,
@@ -19,8 +22,9 @@ from mixtura.engines.native import (
     _ptr,
     _run,
 )
-from mixtura.engines.native.climbing import MStep, Reached, _Em, asked
+from mixtura.engines.native.climbing import Asked, MStep, Reached, _Em, asked
 
+AnyArray = NDArray[Any]
 # As in kernels.h.
 LIMIT, CONVERGED, COLLAPSED, ILL_DEFINED = range(4)
 # Columns up to which M-steps by plain loops keep up with LAPACK's.
@@ -39,6 +43,23 @@ class _Climb(ctypes.Structure):
     ]
 
 
+class _Contest(ctypes.Structure):
+    _fields_ = [
+        ("climb", _Climb),
+        ("starts", _ptr),
+        ("n_starts", _int),
+        ("fewer_weights", _ptr),
+        ("fewer_means", _ptr),
+        ("fewer_roots", _ptr),
+        ("splits", _int),
+        ("trial", _int),
+        ("rough", _double),
+        ("values", _ptr),
+        ("steps", _ptr),
+        ("won", _int),
+    ]
+
+
 @dataclass(frozen=True)
 class Narrowest:
     """Components narrower than this end a climb.
@@ -51,6 +72,18 @@ class Narrowest:
     rows: float
     spurious: float
     numeric: float
+
+
+class Contested(NamedTuple):
+    """What became of each start, the splits last.
+
+    values are log-likelihoods after the short climbs, -inf after a singularity; won is the place of
+    the one climbed to its end, -1 where none was.
+    """
+
+    values: Array
+    steps: AnyArray
+    won: int
 
 
 def gaussian_climb(
@@ -75,11 +108,65 @@ def gaussian_climb(
     """
     data = _data(X, sample_weight)
     call = asked(X, (weights, means, roots), form, m_step, passes, None, given)
-    climb = _Climb(call.em, tol)
-    if narrowest is not None:
-        pivots = np.ascontiguousarray(narrowest.pivots)
-        climb.pivots = _check("pivots", pivots, (1 if form == "spherical" else X.shape[1],))
-        climb.few_rows, climb.spurious = narrowest.rows, narrowest.spurious
-        climb.numeric = narrowest.numeric
+    climb, alive = _climb(call, tol, narrowest)
     _run(_library().mixtura_climb, data, climb)
+    del alive
     return call._replace(em=climb.em).reached(), climb.reason
+
+
+def gaussian_contest(
+    X: Floats,
+    sample_weight: Array | None,
+    units: tuple[Array, Array, Array],
+    form: Form,
+    m_step: MStep,
+    starts: Array,
+    fewer: tuple[Array, Array, Array] | None,
+    *,
+    passes: int,
+    tol: float,
+    rough: float,
+    trial: int,
+    splits: int,
+    narrowest: Narrowest | None = None,
+) -> tuple[Reached, int, Contested]:
+    """(where the best start ended, why, what the others did).
+
+    ``starts`` are responsibilities (S, n, K), ``units`` equal components (weights, means, roots).
+    ``fewer`` is a mixture with one component less: ``splits`` of its components are tried, the
+    heaviest first, for ``trial`` steps. All are climbed until the gain still to come is at most
+    ``rough``; from there the best goes on as in `gaussian_climb`, and if it meets a singularity the
+    next.
+    """
+    data = _data(X, sample_weight)
+    S, K = len(starts), len(units[0])
+    call = asked(X, units, form, m_step, passes, None, None)
+    climb, alive = _climb(call, tol, narrowest)
+    values, steps = np.empty(S + 1), np.zeros(S + 1, dtype=np.int64)
+    contest = _Contest(climb, _check("starts", starts, (S, len(X), K)), S)
+    if fewer is not None:
+        d, root = X.shape[1], units[2].shape
+        shapes = ((K - 1,), (K - 1, d), root if form == "tied" else (K - 1, *root[1:]))
+        named = zip(("weights", "means", "roots"), fewer, shapes, strict=True)
+        places = [_check(f"fewer {name}", part, shape) for name, part, shape in named]
+        contest.fewer_weights, contest.fewer_means, contest.fewer_roots = places
+    contest.splits, contest.trial, contest.rough = splits, trial, rough
+    contest.values, contest.steps = _address(values), _address(steps)
+    _run(_library().mixtura_contest, data, contest)
+    del alive
+    told = Contested(values, steps, contest.won)
+    return call._replace(em=contest.climb.em).reached(), contest.climb.reason, told
+
+
+def _climb(call: Asked, tol: float, narrowest: Narrowest | None) -> tuple[_Climb, Array | None]:
+    """The record of a climb, and what must live as long."""
+    climb = _Climb(call.em, tol)
+    if narrowest is None:
+        return climb, None
+    pivots = np.ascontiguousarray(narrowest.pivots)
+    d = call.parts[1].shape[1]
+    spherical = call.parts[2].ndim == 1
+    climb.pivots = _check("pivots", pivots, (1 if spherical else d,))
+    climb.few_rows, climb.spurious = narrowest.rows, narrowest.spurious
+    climb.numeric = narrowest.numeric
+    return climb, pivots

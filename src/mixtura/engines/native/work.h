@@ -71,6 +71,8 @@ struct work {
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
+    int unweighted; /* rows past the end apart, all weights are 1 and only their sums are wanted */
+    int64_t held;   /* vectors of rows that stay in the block from pass to pass, or 0 */
     const char *ahead; /* where the table's next rows lie, and their bytes; see fetch_ahead */
     int64_t ahead_bytes;
     /* What rows are read relative to, with room for VL numbers behind, or NULL. */

@@ -1,0 +1,47 @@
+"""How much work a search puts into each cell: the rule behind effort="auto"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mixtura.data.rows import Rows
+from mixtura.families.covariance import STRUCTURES
+
+if TYPE_CHECKING:
+    from mixtura.estimators.searching import GaussianMixtureSearch
+
+EFFORTS = ("auto", "quick", "thorough")
+# M-steps of a quick search are plain loops over the columns, and its passes run in one thread each.
+MOST_COLUMNS, MOST_NUMBERS = 32, 1 << 22
+
+
+def effort_of(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -> str:
+    """Quick or thorough; `names` are the covariance types of the grid.
+
+    ValueError for an unknown effort, and where quick cannot be.
+    """
+    if search.effort not in EFFORTS:
+        raise ValueError(f"effort={search.effort!r}: choose from {', '.join(EFFORTS)}")
+    reason = not_quick(search, rows, names)
+    if search.effort == "quick" and reason:
+        raise ValueError(f"effort='quick' {reason}: use effort='auto' or 'thorough'")
+    return "quick" if search.effort != "thorough" and not reason else "thorough"
+
+
+def not_quick(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -> str:
+    """Why cells cannot be fitted side by side; empty where they can."""
+    if search.criterion == "heldout":
+        return "fits no folds, which criterion='heldout' needs"
+    for name in ("init_params", "solver", "engine"):
+        if getattr(search, name) != "auto":
+            return f"goes its own way, found {name}={getattr(search, name)!r}"
+    for name in names:
+        if name not in STRUCTURES:
+            return f"knows mclust's structures and their aliases, found covariance_type={name!r}"
+    if rows.d > MOST_COLUMNS or rows.n * rows.d > MOST_NUMBERS:
+        return (
+            f"is for tables of at most {MOST_COLUMNS} columns and {MOST_NUMBERS:,} numbers, found "
+            f"{rows.n} rows of {rows.d}"
+        )
+    return ""

@@ -1,0 +1,38 @@
+"""The cells of a search one by one, each with all that `GaussianMixture` would do for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+
+from mixtura.data.rows import Rows
+from mixtura.estimators import trial as cells
+from mixtura.estimators.trial import Fold, Point, Trial
+
+
+@dataclass(frozen=True)
+class Thorough:
+    """Fits cells by joblib, `n_jobs` at a time."""
+
+    rows: Rows
+    settings: Mapping[str, Any]
+    folds: Sequence[Fold]
+    n_jobs: int | None
+
+    def round(
+        self, points: Sequence[tuple[Point, Trial | None]], done: Mapping[Point, Trial]
+    ) -> Iterator[Trial]:
+        """The trials as they end; each cell is given beside the same with one component less."""
+        work = (
+            joblib.delayed(cells.tried)(self.rows, self.settings, point, before, self.folds)
+            for point, before in points
+        )
+        pool = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")
+        yield from pool(work)
+
+    def refitted(self, trial: Trial) -> Trial:
+        """The trial: nothing more is to be done."""
+        return trial

@@ -1,0 +1,188 @@
+"""`GaussianMixture` with covariances of factors: attributes, files, streams, search, command."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.base import clone
+
+import mixtura
+from mixtura import FactorAnalytic, GaussianMixture, GaussianMixtureSearch
+from mixtura.records import Array
+
+
+def groups(n: int = 600, d: int = 9, seed: int = 0) -> tuple[Array, Array]:
+    """Two groups of two factors each, and which rows are whose."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(2, size=n)
+    means, loadings = 2.0 * rng.normal(size=(2, d)), rng.normal(size=(2, d, 2))
+    scores = rng.normal(size=(n, 2))
+    X = means[labels] + np.einsum("ndq,nq->nd", loadings[labels], scores)
+    return X + rng.normal(size=(n, d)) * rng.uniform(0.6, 1.2, size=(2, d))[labels], labels
+
+
+X, LABELS = groups()
+
+
+@pytest.fixture(scope="module")
+def fitted() -> GaussianMixture:
+    return GaussianMixture(2, covariance_type=FactorAnalytic(2), random_state=0).fit(X)
+
+
+def test_a_fit_finds_the_groups_and_says_what_it_is(fitted: GaussianMixture) -> None:
+    agreed = (fitted.predict(X) == LABELS).mean()
+    assert max(agreed, 1 - agreed) > 0.99
+    assert fitted.loadings_.shape == (2, 9, 2)
+    assert fitted.noise_variance_.shape == (2, 9)
+    # A weight, the means, and 2 (9 x 2 - 1) + 2 x 9 of McNicholas & Murphy's table.
+    assert fitted.fit_result_.n_parameters == 1 + 18 + 34 + 18
+    text = " ".join(fitted.summary().split())
+    assert "UUU:2: own 2 factors and own noise, one variance per column" in text
+    assert "threads" in text
+    same = GaussianMixture(2, covariance_type="UUU:2", random_state=0).fit(X)
+    np.testing.assert_array_equal(same.loadings_, fitted.loadings_)
+
+
+def test_covariances_are_made_when_asked_for(fitted: GaussianMixture) -> None:
+    assert not {"covariances_", "precisions_"} & set(vars(fitted))
+    dense = fitted.loadings_ @ fitted.loadings_.transpose(0, 2, 1)
+    dense += fitted.noise_variance_[:, :, None] * np.eye(9)
+    np.testing.assert_allclose(fitted.covariances_, dense, atol=1e-12)
+    np.testing.assert_allclose(fitted.precisions_ @ dense, np.eye(9)[None] + 0 * dense, atol=1e-10)
+    factor = fitted.precisions_cholesky_
+    np.testing.assert_allclose(factor @ factor.transpose(0, 2, 1), fitted.precisions_, atol=1e-10)
+    joint = [
+        np.log(w) + multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(fitted.weights_, fitted.means_, dense, strict=True)
+    ]
+    np.testing.assert_allclose(fitted.score_samples(X), np.logaddexp(*joint), rtol=1e-10)
+    with pytest.raises(AttributeError, match="no attribute 'loading'"):
+        _ = fitted.loading
+
+
+def test_the_parts_of_a_fit_are_those_of_the_dense_mixture(fitted: GaussianMixture) -> None:
+    full = GaussianMixture.from_parameters(fitted.weights_, fitted.means_, fitted.covariances_)
+    some = fitted.marginal([0, 3, 4])
+    np.testing.assert_allclose(
+        some.score_samples(X[:, [0, 3, 4]]), full.marginal([0, 3, 4]).score_samples(X[:, [0, 3, 4]])
+    )
+    given = {0: 1.0, 5: -1.0}
+    np.testing.assert_allclose(fitted.condition(given).means_, full.condition(given).means_)
+    draws, _ = fitted.sample(20_000, random_state=1)
+    # Five standard errors of each of 9 variances: a false alarm in 2e5.
+    variance = np.diagonal(np.cov(draws.T))
+    exact = full.view().weights @ (full.view().variances + full.means_**2)
+    exact = exact - (fitted.weights_ @ fitted.means_) ** 2
+    np.testing.assert_allclose(variance, exact, rtol=5 * np.sqrt(2 / 20_000))
+
+
+def test_scores_are_the_posterior_means_of_the_factors(fitted: GaussianMixture) -> None:
+    scores = fitted.factors(X[:50])
+    assert scores.shape == (50, 2, 2)
+    for k in range(2):
+        # E[z | x] = Lambda' Sigma^-1 (x - m), the regression of the factors on the columns.
+        expected = (X[:50] - fitted.means_[k]) @ fitted.precisions_[k] @ fitted.loadings_[k]
+        np.testing.assert_allclose(scores[:, k], expected, atol=1e-10)
+    with pytest.raises(ValueError, match="factors: covariance_type='full' has none"):
+        GaussianMixture(1).fit(X).factors(X)
+
+
+def test_files_copies_and_continuations(fitted: GaussianMixture, tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    fitted.save(path)
+    for again in (mixtura.load(path), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+        assert again.fit_result_ == fitted.fit_result_
+    assert mixtura.load(path).covariance_type == "UUU:2"
+    assert clone(fitted).covariance_type == FactorAnalytic(2)
+    on = mixtura.load(path).set_params(warm_start=True, tol=1e-9).fit(X)
+    assert on.score(X) >= fitted.score(X) - 1e-12
+    assert on.fit_result_.starts == ()
+    with pytest.raises(ValueError, match="warm_start: the last fit has means, loadings"):
+        on.set_params(covariance_type="UUU:3").fit(X)
+    on.set_params(covariance_type="diag", warm_start=False).fit(X)
+    assert not hasattr(on, "loadings_")
+    document = json.loads(path.read_text())
+    document["arrays"]["noise_variance_"]["data"][0][0] = -1.0
+    path.write_text(json.dumps(document))
+    with pytest.raises(mixtura.StoreError, match="noise_variance_ is not positive"):
+        mixtura.load(path)
+
+
+def test_weights_and_streams_are_the_same_rows() -> None:
+    w = np.random.default_rng(1).integers(0, 3, size=len(X)).astype(float)
+    settings = {"covariance_type": "UCU:2", "random_state": 0}
+    weighted = GaussianMixture(2, **settings).fit(X, sample_weight=w)
+    copies = GaussianMixture(2, **settings).fit(np.repeat(X, w.astype(int), axis=0))
+    np.testing.assert_allclose(weighted.means_, copies.means_, atol=1e-3)
+    np.testing.assert_allclose(
+        weighted.score(X, sample_weight=w) * w.sum(),
+        copies.score(X, sample_weight=w) * w.sum(),
+        atol=1e-2,
+    )
+    pieces = GaussianMixture(2, **settings).fit(lambda: iter(np.array_split(X, 7)))
+    whole = GaussianMixture(2, **settings).fit(X)
+    np.testing.assert_allclose(pieces.loadings_, whole.loadings_, atol=1e-10)
+    half = GaussianMixture(2, **settings).fit(X.astype(np.float32))
+    assert half.loadings_.dtype == half.covariances_.dtype == np.float32
+    assert half.score(X.astype(np.float32)) == pytest.approx(whole.score(X), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"solver": "online"}, "sums of different steps cannot be averaged"),
+        ({"engine": "compiled"}, "engine='compiled' has no kernel"),
+        ({"precisions_init": np.tile(np.eye(9), (2, 1, 1))}, "precisions_init: covariances of"),
+        ({"covariance_type": "CUX:1"}, "covariance_type"),
+        ({"covariance_type": "UUU:9"}, "use fewer factors than columns"),
+    ],
+)
+def test_what_cannot_be_done_says_so(settings: dict[str, object], said: str) -> None:
+    gm = GaussianMixture(2, **{"covariance_type": "UUU:2", "random_state": 0, **settings})
+    with pytest.raises(ValueError, match=said):
+        gm.fit(X)
+
+
+def test_partial_fit_and_given_covariances_are_refused() -> None:
+    with pytest.raises(ValueError, match="partial_fit: covariance_type='UUU:2' has factors"):
+        GaussianMixture(2, covariance_type="UUU:2").partial_fit(X)
+    with pytest.raises(ValueError, match="covariances of covariance_type='UUU:1' are found by"):
+        GaussianMixture.from_parameters([1.0], [[0, 0]], [np.eye(2)], covariance_type="UUU:1")
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem", "lbfgs", "anderson", "hard", "truncated"])
+def test_solvers_by_name(solver: str) -> None:
+    gm = GaussianMixture(2, covariance_type="UUC:2", solver=solver, random_state=0).fit(X)
+    reference = GaussianMixture(2, covariance_type="UUC:2", random_state=0).fit(X)
+    assert gm.score(X) == pytest.approx(reference.score(X), abs=1e-3)
+
+
+def test_the_search_finds_how_many_factors() -> None:
+    types = [FactorAnalytic(q, "UUC") for q in (1, 2, 3)]
+    search = GaussianMixtureSearch([1, 2, 3], covariance_type=types, tol=1e-4, random_state=0)
+    search.fit(X)
+    assert search.best_params_["n_components"] == 2
+    assert search.best_params_["covariance_type"] == "UUC:2"
+
+
+def test_the_command_takes_factors_by_name(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "table.csv", X, delimiter=",", header=",".join("abcdefghi"), comments="")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mixtura", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = run("fit", "table.csv", "--covariance", "factor:2", "--no-figure", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["covariance_type"] == "UUU:2"
+    refused = run("fit", "table.csv", "--covariance", "UUU:0", "--no-figure")
+    assert refused.returncode == 2
+    assert "n_factors must be an integer from 1" in refused.stderr
