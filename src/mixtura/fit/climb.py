@@ -38,6 +38,8 @@ class SweepLike(Protocol):
 
     def over(self, rows: Source) -> SweepLike: ...
 
+    def remark(self, params: Any, summary: Summary) -> str: ...
+
 
 # How much of an earlier climb is worth remembering: enough for the ratios of the gains.
 HISTORY = 8
