@@ -23,7 +23,7 @@ from mixtura.cli.console import (
     split_names,
     stdout,
 )
-from mixtura.cli.fit import Covariance
+from mixtura.cli.fit import CovarianceName
 
 if TYPE_CHECKING:
     from mixtura.estimators.howmany import BootstrapLRT
@@ -39,9 +39,7 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    covariance: Annotated[
-        Covariance, typer.Option(help="What shapes the groups may have.")
-    ] = Covariance.full,
+    covariance: CovarianceName = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Annotated[
@@ -82,7 +80,7 @@ def howmany(
             data.X,
             components,
             max_components=most,
-            covariance_type=str(covariance),
+            covariance_type=covariance,
             level=level,
             max_resamples=resamples,
             sample_weight=data.sample_weight,
@@ -94,7 +92,7 @@ def howmany(
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
             mixture = GaussianMixture(
-                found.n_components, covariance_type=str(covariance), random_state=seed
+                found.n_components, covariance_type=covariance, random_state=seed
             )
             mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)

@@ -267,6 +267,7 @@ def account(
         n_parameters=search.model.n_parameters(climb.params),
         solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
         engine=ran[1],
+        remark=outcome.remark,
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],
