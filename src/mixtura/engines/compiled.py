@@ -150,6 +150,7 @@ class CompiledSweep(Sweep):
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
         s = summary.components
+        assert isinstance(s, GaussianStatistics)
         ended = self._inside(model, params, steps, sums=Sums(s.counts, s.first, s.second))
         if ended is None:
             # The plain steps fail at the same place, with the error that says what happened.

@@ -59,9 +59,9 @@ class _Em(ctypes.Structure):
 
 
 class Sums(NamedTuple):
-    """What an E-step sums: count (K,), first (K, d) and second, as `gaussian_pass` returns them."""
+    """What an E-step sums: counts (K,), first (K, d) and second, as `gaussian_pass` returns them."""
 
-    count: Array
+    counts: Array
     first: Array
     second: Array
 
