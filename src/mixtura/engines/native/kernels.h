@@ -19,7 +19,7 @@ struct mixtura_data {
     const double *weight;
     int64_t n;
     int64_t d;
-    int64_t single; /* non-zero: x holds float32 */
+    int64_t single; /* non-zero: x holds float32; 2: about what the means are about too */
 };
 
 /* A mixture in whitened form. The shape of `whiten` follows `form`. */
