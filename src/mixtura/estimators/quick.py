@@ -43,11 +43,15 @@ Lane = tuple[str, float | None]
 
 @dataclass(frozen=True)
 class Common:
-    """What all cells of a structure and prior share; `held` climbs with the penalty."""
+    """What all cells of a structure and prior share.
+
+    `held` climbs with the penalty; columns are those without variance of their own.
+    """
 
     ground: Ground
     free: Climber
     held: Climber
+    columns: tuple[int, ...]
 
 
 class Quick:
@@ -118,7 +122,7 @@ class Quick:
         free, held = (
             Climber(each, units, self.tol, self.max_iter) for each in (model.unpenalised(), model)
         )
-        return Common(ground, free, held)
+        return Common(ground, free, held, model.prior.held_columns)
 
     def _of(self, point: Point) -> Common:
         common = self.lanes[point.lane]
@@ -219,9 +223,9 @@ class Quick:
 
     def _fit(self, point: Point, end: End, starts: tuple[StartReport, ...], penalised: bool) -> Fit:
         """What is known of a cell that is not examined."""
-        model = self._of(point).ground.model
-        prior = model.prior
-        rows = end.params.weights * self.all.weight * prior.count_scale
+        common = self._of(point)
+        model = common.ground.model
+        rows = end.params.weights * self.all.weight * model.prior.count_scale
         return Fit(
             loglik=end.loglik,
             weight=self.rows.weight,
@@ -242,7 +246,7 @@ class Quick:
             starts=starts,
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
-            held=prior.held_columns,
+            held=common.columns,
             rows=self.known.moments.rows,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )
