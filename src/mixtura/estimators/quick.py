@@ -180,6 +180,8 @@ class Quick:
     def _lifted(self, trial: Trial, beside: Mapping[Point, Trial], fewer: Trial | None) -> Trial:
         """The trial, from a mixture nested in it where that is higher or this one irregular."""
         point = trial.point
+        if isinstance(self.lanes[point.lane], ValueError):
+            return trial
         own = trial.found.fit.loglik + HIGHER if trial.regular else -np.inf
         higher = [
             other
@@ -193,7 +195,10 @@ class Quick:
         if trial.regular and fewer is not None and fewer.found.fit.loglik > own:
             higher.append(fewer)
         for other in sorted(higher, key=lambda other: -other.found.fit.loglik):
-            lifted = self._from(other, trial)
+            try:
+                lifted = self._from(other, trial)
+            except FAILURES:
+                continue
             if lifted.regular:
                 return lifted
         return trial
