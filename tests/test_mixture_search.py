@@ -328,3 +328,20 @@ def test_weights_are_copies_and_float32_is_near(clouds: Array) -> None:
     plain = GaussianMixtureSearch([2, 3, 4], **settings).fit(clouds)
     assert single.best_params_ == plain.best_params_
     assert single.best_score_ == pytest.approx(plain.best_score_, rel=1e-5)
+
+
+def test_structures_that_do_not_fit_the_table_say_so_in_their_cells(clouds: Array) -> None:
+    X = np.c_[clouds, np.ones(60)]
+    search = GaussianMixtureSearch([2, 3, 4], random_state=0).fit(X)
+    results = search.cv_results_
+    ranked = results["param_covariance_type"] == "VEI"
+    assert all("no variance of its own in column 2" in each for each in results["status"][ranked])
+    assert search.best_params_["n_components"] == 3
+
+
+def test_more_components_than_rows_are_refused_in_their_cells() -> None:
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    search = GaussianMixtureSearch([1, 11, 13], covariance_type="EII", prune=False, random_state=0)
+    status = search.fit(X).cv_results_["status"]
+    assert status[0] == "fitted"
+    assert "n_components=13, but X has only 12 distinct rows" in status[2]

@@ -69,7 +69,7 @@ def select(
     ] = 1,
     thorough: Annotated[
         bool,
-        typer.Option("--thorough", help="Fit each as `mixtura fit` does: 100 times the work."),
+        typer.Option("--thorough", help="Fit each as `mixtura fit` does: many times the work."),
     ] = False,
     prune: Annotated[
         bool,

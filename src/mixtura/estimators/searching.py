@@ -69,10 +69,10 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     ========= ======================================================= ============= ==============
 
     Rounds: all structures and priors are fitted with the smallest number of components, then with
-    the next. Every cell has the starts of `GaussianMixture` and one more, the best split of the
-    same with one component less. With `prune` a structure leaves when its score has been below its
-    own best for two rounds running. A mixture with an empty component, or one collapsed onto a few
-    rows, is never chosen. The answer does not depend on `n_jobs`.
+    the next, from starts they share and from the best split of the same with one component less
+    (`effort`; see docs/choosing.md). With `prune` a structure leaves when its score has been below
+    its own best for two rounds running. A mixture with an empty component, or one collapsed onto a
+    few rows, is never chosen. The answer depends neither on `n_jobs` nor on threads.
 
     Parameters
     ----------
