@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
+from typer.testing import CliRunner, Result
 
 import mixtura
 from mixtura import FactorAnalytic, GaussianMixture, GaussianMixtureSearch
+from mixtura.cli import app
 from mixtura.records import Array
 
 
@@ -173,16 +173,29 @@ def test_the_search_finds_how_many_factors() -> None:
     assert search.best_params_["covariance_type"] == "UUC:2"
 
 
-def test_the_command_takes_factors_by_name(tmp_path: Path) -> None:
-    np.savetxt(tmp_path / "table.csv", X, delimiter=",", header=",".join("abcdefghi"), comments="")
+def test_the_comparison_of_solvers_and_the_bootstrap_take_factors() -> None:
+    settings = {"solvers": ["em", "lbfgs"], "n_starts": 1, "tol": 1e-8, "random_state": 0}
+    found = mixtura.compare_solvers(X, 2, covariance_type=FactorAnalytic(2, "UCC"), **settings)
+    assert found.covariance_type == "UCC:2"
+    assert all(run.converged for run in found.runs)
+    assert np.ptp([run.loglik for run in found.runs]) < 1e-3
+    settings = {"max_resamples": 8, "init_params": "kmeans", "random_state": 0}
+    few = X[:150, :4]
+    found = mixtura.bootstrap_lrt(few, max_components=2, covariance_type="CCC:1", **settings)
+    assert found.trials[0].resamples == 8
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mixtura", *words]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+def test_the_command_takes_factors_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("table.csv", X, delimiter=",", header=",".join("abcdefghi"), comments="")
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(app, list(words))
 
     done = run("fit", "table.csv", "--covariance", "factor:2", "--no-figure", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["covariance_type"] == "UUU:2"
+    assert run("predict", "table.model.json", "table.csv").stdout.count("\n") == len(X) + 1
     refused = run("fit", "table.csv", "--covariance", "UUU:0", "--no-figure")
-    assert refused.returncode == 2
-    assert "n_factors must be an integer from 1" in refused.stderr
+    assert refused.exit_code == 2
+    assert "n_factors must be an integer from 1" in refused.output

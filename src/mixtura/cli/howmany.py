@@ -23,7 +23,7 @@ from mixtura.cli.console import (
     split_names,
     stdout,
 )
-from mixtura.cli.fit import Covariance
+from mixtura.cli.fit import CovarianceName
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    covariance: Annotated[
-        Covariance, typer.Option(help="What shapes the groups may have.")
-    ] = Covariance.full,
+    covariance: CovarianceName = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Annotated[
@@ -79,7 +77,7 @@ def howmany(
             data.X,
             components,
             max_components=most,
-            covariance_type=str(covariance),
+            covariance_type=covariance,
             level=level,
             max_resamples=resamples,
             sample_weight=data.sample_weight,
@@ -91,7 +89,7 @@ def howmany(
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
             mixture = GaussianMixture(
-                found.n_components, covariance_type=str(covariance), random_state=seed
+                found.n_components, covariance_type=covariance, random_state=seed
             )
             mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)

@@ -63,8 +63,15 @@ def select(
         int, typer.Option(min=1, metavar="INT", help="Repeat the search within every fit.")
     ] = 1,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="INT", help="Fits at a time; -1: all cores.")
+        int,
+        typer.Option(
+            "--jobs", "-j", metavar="INT", help="Fits at a time of --thorough; -1: all cores."
+        ),
     ] = 1,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Fit each as `mixtura fit` does: 100 times the work."),
+    ] = False,
     prune: Annotated[
         bool,
         typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse."),
@@ -103,6 +110,7 @@ def select(
             covariance_type=shapes,
             criterion=str(criterion),
             cv=folds,
+            effort="thorough" if thorough else "auto",
             prune=prune,
             n_jobs=jobs,
             n_init=starts,

@@ -11,8 +11,6 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, get_args
 
-import numpy as np
-
 from mixtura.data.rows import Rows
 from mixtura.data.source import Chunk, Source
 from mixtura.engines import local, native
@@ -66,9 +64,8 @@ def chunk_rows(n: int, d: int, K: int, form: str) -> int:
 
 def m_step_in_c(structure: Structure, prior: CovariancePrior) -> MStep:
     """The M-step of a structure under a prior, as the kernels know it."""
-    floor = float(np.max(prior.absolute))
     shared = "" if structure.inside else structure.letters
-    return MStep(prior.strength, prior.target, prior.held, floor, shared)
+    return MStep(prior.strength, prior.target, prior.held, prior.floor, shared)
 
 
 class CompiledSweep(Sweep):
@@ -153,6 +150,7 @@ class CompiledSweep(Sweep):
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
         s = summary.components
+        assert isinstance(s, GaussianStatistics)
         ended = self._inside(model, params, steps, sums=Sums(s.counts, s.first, s.second))
         if ended is None:
             # The plain steps fail at the same place, with the error that says what happened.

@@ -19,7 +19,7 @@ from mixtura.estimators.checkpoint import digest, digest_of
 from mixtura.estimators.effort import effort_of
 from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.grid import FOURTEEN, TWO, canonical, several
+from mixtura.estimators.grid import FOURTEEN, TWO, several
 from mixtura.estimators.identity import described
 from mixtura.estimators.intake import held
 from mixtura.estimators.quick import Quick
@@ -28,7 +28,7 @@ from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
 from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.factor_structure import FactorAnalytic, parsed
+from mixtura.families.factor_structure import FactorAnalytic, parsed, type_name
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -346,7 +346,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if components[0] < 1:
             raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
         given = several("covariance_type", self.covariance_type, (str, FactorAnalytic))
-        names = list(dict.fromkeys(canonical(each) for each in given))
+        names = list(dict.fromkeys(type_name(each) for each in given))
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:

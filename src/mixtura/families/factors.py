@@ -118,7 +118,9 @@ class FactorAnalysers(Family):
 
     def spread(self, params: FactorParams, prior: NoisePrior) -> Array:
         """The smallest noise variance of each component, as a share of the table's; (K,)."""
-        smallest = (params.noise / prior.scale).min(axis=1)
+        # Only with a constant floor may a column be without any variance to compare with.
+        scale = np.where(prior.scale > 0, prior.scale, 1.0)
+        smallest = (params.noise / scale).min(axis=1)
         return np.broadcast_to(smallest, (len(params.means),)).copy()
 
     def refuse_collapse(self, params: FactorParams, counts: Array, prior: NoisePrior) -> None:

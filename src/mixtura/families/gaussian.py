@@ -195,7 +195,7 @@ class Gaussian(Family):
     ) -> list[tuple[int, float]]:
         """(component, spread) of those that only the penalty keeps from collapsing."""
         if np.any(prior.absolute):
-            return self._at_the_floor(params, counts, float(np.max(prior.absolute)))
+            return self._at_the_floor(params, counts, prior.floor)
         spread = self.spread(params, prior)
         rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
         a = prior.strength

@@ -66,6 +66,11 @@ class CovariancePrior:
         return not (np.any(self.held) or np.any(self.absolute))
 
     @cached_property
+    def floor(self) -> float:
+        """The largest of `absolute`."""
+        return float(np.max(self.absolute))
+
+    @cached_property
     def units(self) -> Array:
         """The matrix (d, d) that makes `reference` the identity."""
         assert self.reference is not None

@@ -22,10 +22,10 @@ from mixtura.models.base import Model
 from mixtura.records import Summary
 
 # Where an engine takes several steps at a time, a judgement costs as much as about
-# _JUDGED / (numbers in the table) of them. Blocks that grow as the root of the steps taken keep
-# the judgements and the steps taken in vain in proportion. The first steps are judged as asked:
+# _JUDGED / (numbers in the table) / 2 of them, and half a block is taken in vain. So blocks of the
+# root of that cost times twice the steps taken waste least. The first steps are judged as asked:
 # most climbs end there.
-_FIRST, _JUDGED = 24, 1 << 15
+_FIRST, _JUDGED = 24, 1 << 16
 
 
 def em(

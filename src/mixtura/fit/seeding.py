@@ -86,7 +86,7 @@ def _squares(Z: Array, norms: Array, chosen: AnyArray) -> Array:
 
 
 def _settle_empty(
-    Z: Array, w: Array, labels: AnyArray, centres: Array, totals: tuple[Array, Array]
+    Z: Array, w: Array, labels: AnyArray, centres: Array, totals: tuple[AnyArray, AnyArray]
 ) -> None:
     """Gives clusters without rows one of those farthest out each, in mass (K,) and sums (d, K)."""
     mass, sums = totals

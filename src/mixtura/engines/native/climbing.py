@@ -61,7 +61,7 @@ class _Em(ctypes.Structure):
 class Sums(NamedTuple):
     """What an E-step sums: count (K,), first (K, d) and second, as `gaussian_pass` returns them."""
 
-    count: Array
+    count: Array  # type: ignore[assignment]
     first: Array
     second: Array
 

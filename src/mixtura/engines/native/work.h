@@ -132,8 +132,8 @@ static void work_carve(struct work *w, char *base, int64_t *used)
         w->second = carve(base, used, (full ? K : 1) * TRIANGLE(d) * VL);
     int64_t P = w->pair_ld;
     w->pair = carve(base, used, w->pairs ? (K <= NARROW_MAX ? TRIANGLE(K) * VL : P * P) : 0);
-    w->spare = carve(base, used, NARROW_MAX * VL);
     w->sums_end = carve(base, used, 0);
+    w->spare = carve(base, used, NARROW_MAX * VL);
 }
 
 /* Returns the memory to free, or NULL. Blocks are at most `block` rows when all components
