@@ -102,9 +102,8 @@ class MixedSweep(CompiledSweep):
         return apart
 
     def _settled(self, loglik: float) -> bool:
-        """Whether this may be the neighbourhood of a top; so it is where sums overflowed."""
-        gain = self._gain(loglik)
-        return not (gain > _LARGE_STEP or gain < -_NEW_CLIMB)
+        """Whether this may be the neighbourhood of a top, a new climb, or rounding."""
+        return not self._gain(loglik) > _LARGE_STEP
 
     def _gain(self, loglik: float) -> float:
         """Since the last pass, per row and relative."""
