@@ -37,7 +37,7 @@ def test_under_one_gaussian_p_values_are_uniform():
     rng = np.random.default_rng(0)
     effort = Effort("full", "random_from_data", 1, 1e-3, 50)
     spread, weak = [], []
-    for table in range(40):
+    for table in range(60):
         X = rng.normal(size=(30, 1))
         pair = effort.pair(X, None, 1, _seed(table, 1, 0))
         observed = 2 * (pair.logliks[1] - pair.logliks[0])

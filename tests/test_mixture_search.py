@@ -17,7 +17,9 @@ from mixtura import GaussianMixture, GaussianMixtureSearch, StillRisingWarning
 from mixtura.estimators import rounds
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.trial import Trial
+from mixtura.families.covariance import structure
 from mixtura.inference import criteria
+from mixtura.inference.nesting import nested
 from mixtura.inference.slope import slope_criterion
 from mixtura.records import Array
 
@@ -259,3 +261,87 @@ def test_one_column_and_no_refit(clouds: Array, capsys: pytest.CaptureFixture[st
 def test_settings_that_cannot_be(clouds: Array, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GaussianMixtureSearch(**settings).fit(clouds)
+
+
+def test_effort_says_what_ran_and_refuses_what_cannot_be(clouds: Array) -> None:
+    settings: dict[str, Any] = {"covariance_type": "EEE", "random_state": 0}
+    quick = GaussianMixtureSearch([2, 3, 4], **settings).fit(clouds)
+    slow = GaussianMixtureSearch([2, 3, 4], effort="thorough", **settings).fit(clouds)
+    assert (quick.effort_, slow.effort_) == ("quick", "thorough")
+    assert quick.best_params_ == slow.best_params_
+    assert quick.best_score_ == pytest.approx(slow.best_score_, abs=1e-4)
+    own = GaussianMixtureSearch(2, covariance_type="EEE", solver="em").fit(clouds)
+    assert own.effort_ == "thorough"
+    for wrong, message in (
+        ({"effort": "fast"}, "effort='fast': choose from auto, quick, thorough"),
+        ({"effort": "quick", "criterion": "heldout"}, "effort='quick' fits no folds"),
+        ({"effort": "quick", "engine": "local"}, "found engine='local'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            GaussianMixtureSearch(2, **wrong).fit(clouds)
+    with pytest.raises(ValueError, match="at most 32 columns and 4,194,304 numbers, found 60 rows"):
+        GaussianMixtureSearch(2, effort="quick").fit(np.tile(clouds, 20))
+
+
+def test_the_winner_is_climbed_to_the_last_digits_and_examined(clouds: Array) -> None:
+    search = GaussianMixtureSearch([2, 3, 4], covariance_type=["VII", "VVV"], random_state=0)
+    fit = search.fit(clouds).best_estimator_.fit_result_
+    assert fit.verdict == "interior maximum"
+    assert {start.name for start in fit.starts} >= {"hierarchical", "a split"}
+    assert [start.outcome for start in fit.starts].count("kept") == 1
+    assert search.best_score_ == -search.cv_results_["bic"][search.best_index_]
+
+
+def test_no_cell_stays_below_one_nested_in_it(faithful: Array) -> None:
+    names, numbers = ["EII", "VII", "VEI", "EEE", "VVE", "VVV"], range(1, 7)
+    search = GaussianMixtureSearch(numbers, covariance_type=names, prune=False, random_state=0)
+    results = search.fit(faithful).cv_results_
+    loglik = {
+        tuple(p.values())[:2]: v for p, v in zip(results["params"], results["loglik"], strict=True)
+    }
+    assert set(results["status"]) == {"fitted"}
+    for (name, K), value in loglik.items():
+        for (other, L), larger in loglik.items():
+            same = name == other and L == K + 1
+            if same or (L == K and nested(structure(name), structure(other))):
+                assert larger > value - 1e-5, (name, K, other, L)
+
+
+def test_every_row_counts_in_a_table_longer_than_the_sample() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(21_000, 1)) + 6.0 * rng.integers(2, size=(21_000, 1))
+    X = np.hstack([X, rng.normal(size=(21_000, 1))])
+    search = GaussianMixtureSearch([2, 3], covariance_type="EII", random_state=0).fit(X)
+    assert search.effort_ == "quick"
+    best = search.best_estimator_
+    assert best.n_components == 2
+    assert search.cv_results_["loglik"][0] == pytest.approx(best.score(X) * 21_000, rel=1e-9)
+
+
+def test_weights_are_copies_and_float32_is_near(clouds: Array) -> None:
+    weights = np.random.default_rng(0).integers(1, 3, size=60)
+    settings: dict[str, Any] = {"covariance_type": ["VEE", "VVE"], "random_state": 0}
+    one = GaussianMixtureSearch([2, 3, 4], **settings).fit(clouds, sample_weight=weights)
+    two = GaussianMixtureSearch([2, 3, 4], **settings).fit(np.repeat(clouds, weights, axis=0))
+    np.testing.assert_allclose(one.cv_results_["bic"], two.cv_results_["bic"], rtol=1e-9)
+    single = GaussianMixtureSearch([2, 3, 4], **settings).fit(clouds.astype(np.float32))
+    plain = GaussianMixtureSearch([2, 3, 4], **settings).fit(clouds)
+    assert single.best_params_ == plain.best_params_
+    assert single.best_score_ == pytest.approx(plain.best_score_, rel=1e-5)
+
+
+def test_structures_that_do_not_fit_the_table_say_so_in_their_cells(clouds: Array) -> None:
+    X = np.c_[clouds, np.ones(60)]
+    search = GaussianMixtureSearch([2, 3, 4], random_state=0).fit(X)
+    results = search.cv_results_
+    ranked = results["param_covariance_type"] == "VEI"
+    assert all("no variance of its own in column 2" in each for each in results["status"][ranked])
+    assert search.best_params_["n_components"] == 3
+
+
+def test_more_components_than_rows_are_refused_in_their_cells() -> None:
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    search = GaussianMixtureSearch([1, 11, 13], covariance_type="EII", prune=False, random_state=0)
+    status = search.fit(X).cv_results_["status"]
+    assert status[0] == "fitted"
+    assert "n_components=13, but X has only 12 distinct rows" in status[2]

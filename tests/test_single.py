@@ -155,6 +155,29 @@ def test_a_table_that_float32_cannot_hold_is_swept_in_float64() -> None:
         params = model.m_step(got, params)
 
 
+def test_precisions_that_part_on_the_way_are_spoken_of() -> None:
+    # Wide at first, in the end a ten-millionth as wide as they are apart: float32 cannot say where
+    # in them a row lies.
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2, size=(20_000, 1)) + 1e-7 * rng.normal(size=(20_000, 2))
+    start = {"weights_init": [0.5, 0.5], "means_init": [[0.3, 0.3], [0.7, 0.7]]}
+    start |= {"precisions_init": np.stack([np.eye(2)] * 2)}
+    rough = GaussianMixture(2, engine="mixed", reg_covar=0.0, **start).fit(X).fit_result_
+    assert "float32 parts from float64 by" in rough.remark
+    assert "remark" in GaussianMixture(2, engine="mixed", reg_covar=0.0, **start).fit(X).summary()
+    exact = GaussianMixture(2, reg_covar=0.0, **start).fit(X).fit_result_
+    assert exact.remark == ""
+    # The end is the same: near the top every pass is in float64.
+    assert rough.loglik == pytest.approx(exact.loglik, rel=1e-9)
+
+
+def test_precisions_that_agree_are_not_spoken_of() -> None:
+    _, X, _ = overlapping("full", 20_000, 3, 3)
+    fit = GaussianMixture(3, engine="mixed", random_state=0).fit(X)
+    assert fit.fit_result_.remark == ""
+    assert "remark" not in fit.summary()
+
+
 @every_structure
 @pytest.mark.parametrize("d", [2, 9, 20])
 def test_the_copy_of_the_rows_changes_nothing(

@@ -12,6 +12,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.compiled import m_step_in_c
 from mixtura.engines.native import structured
 from mixtura.engines.native.climbing import SHARED, Reached, gaussian_em
+from mixtura.engines.whole import Climber
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.searching import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure
@@ -151,3 +152,39 @@ def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
         np.testing.assert_allclose(
             params.components.root, start.components.root, rtol=0, atol=1e-10 * np.abs(iris).max()
         )
+
+
+def test_a_contest_goes_on_from_its_best_start(iris: Array) -> None:
+    here = ground(iris, "VEE", 3)
+    climber = Climber(
+        here.model.unpenalised(), ground(iris, "VEE", 1).maker.base.components, 1e-8, 500
+    )
+    thirds = np.eye(3)[np.repeat([0, 1, 2], 50)]
+    # One row by itself is a singularity; the true groups are the best of the rest.
+    alone = np.eye(3)[np.r_[0, np.ones(75, int), np.full(74, 2)]]
+    starts = np.stack([alone, groups(150, 3), thirds])
+    end, told = climber.contest(Rows(iris), starts, None)
+    single = climber.from_groups(Rows(iris), thirds)
+    assert end is not None
+    assert single is not None
+    assert told.won == int(np.argmax(told.values)) == 2
+    assert end.loglik == pytest.approx(single.loglik, abs=1e-4)
+    assert told.values[3] == -np.inf
+    assert end.loglik >= told.values.max()
+
+
+def test_a_contest_splits_a_mixture_with_one_component_less(iris: Array) -> None:
+    climber = Climber(
+        ground(iris, "VVV", 1).model.unpenalised(),
+        ground(iris, "VVV", 1).maker.base.components,
+        1e-8,
+        500,
+    )
+    rows, none = Rows(iris), np.empty((0, 150, 3))
+    two = climber.from_groups(rows, np.eye(2)[np.repeat([0, 1, 1], 50)])
+    assert two is not None
+    end, told = climber.contest(rows, none, two.params)
+    assert end is not None
+    assert told.won == 0
+    # The three kinds of iris: mclust's VVV with three groups.
+    assert end.loglik == pytest.approx(-180.186, abs=0.01)

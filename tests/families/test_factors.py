@@ -280,6 +280,11 @@ def test_constant_columns_are_held() -> None:
     assert gm.fit_result_.held == (4,)
     np.testing.assert_allclose(gm.means_[:, 4], 7.0)
     assert np.isfinite(gm.score(X))
+    # scikit-learn's constant floor serves as well; without any there is no density.
+    floored = GaussianMixture(2, covariance_type="UUU:2", reg_covar=1e-6, random_state=0).fit(X)
+    np.testing.assert_allclose(floored.noise_variance_[:, 4], 1e-6)
+    with pytest.raises(ValueError, match="ill-defined"):
+        GaussianMixture(2, covariance_type="UUU:2", reg_covar=0.0, random_state=0).fit(X)
 
 
 def test_variances_are_not_set_by_a_few_far_rows() -> None:

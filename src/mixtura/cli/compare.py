@@ -26,7 +26,8 @@ from mixtura.cli.console import (
     split_names,
     stdout,
 )
-from mixtura.cli.fit import Covariance, Engine, Solver
+from mixtura.cli.fit import CovarianceName, Engine, Solver
+from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.estimators.comparing import Comparison
@@ -41,9 +42,7 @@ def compare(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    covariance: Annotated[
-        Covariance, typer.Option(help="What shapes the groups may have.")
-    ] = Covariance.full,
+    covariance: CovarianceName = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -80,7 +79,7 @@ def compare(
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = _target(table, figure, no_figure)
     settings: dict[str, Any] = {
-        "covariance_type": str(covariance),
+        "covariance_type": covariance,
         "random_state": seed,
         "n_starts": starts,
         "engine": str(engine),
@@ -90,11 +89,7 @@ def compare(
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or SOLVERS]
     with Working("reading", starts * len(solvers)) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
+        data = whole_table(table, split_names(columns), weights, split_names(exclude))
         if not (quiet or as_json):
             note_no_header(table)
         if components > len(data.X):

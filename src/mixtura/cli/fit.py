@@ -16,9 +16,9 @@ from mixtura.cli.console import (
     AsJson,
     Columns,
     Exclude,
-    LongTable,
     NoFigure,
     Quiet,
+    TableFile,
     Weights,
     Working,
     command,
@@ -98,6 +98,17 @@ def covariance_name(text: str) -> str:
     return text
 
 
+CovarianceName = Annotated[
+    str,
+    typer.Option(
+        parser=covariance_name,
+        metavar="NAME",
+        help="What shapes the groups may have: full, tied, diag, spherical, mclust's EII to VVV, "
+        "or UUU:10 for 10 factors and noise.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The files a fit will write; figure is None when none is wanted."""
@@ -108,19 +119,11 @@ class Outputs:
 
 @command
 def fit(
-    table: LongTable,
+    table: TableFile,
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    covariance: Annotated[
-        str,
-        typer.Option(
-            parser=covariance_name,
-            metavar="NAME",
-            help="What shapes the groups may have: full, tied, diag, spherical, mclust's EII to "
-            "VVV, or UUU:10 for 10 factors and noise.",
-        ),
-    ] = "full",
+    covariance: CovarianceName = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,

@@ -23,7 +23,8 @@ from mixtura.cli.console import (
     split_names,
     stdout,
 )
-from mixtura.cli.fit import Covariance
+from mixtura.cli.fit import CovarianceName
+from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.estimators.howmany import BootstrapLRT
@@ -39,9 +40,7 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    covariance: Annotated[
-        Covariance, typer.Option(help="What shapes the groups may have.")
-    ] = Covariance.full,
+    covariance: CovarianceName = "full",
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Annotated[
@@ -69,11 +68,7 @@ def howmany(
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
     _refuse_figure(figure)
     with Working("reading", resamples) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
+        data = whole_table(table, split_names(columns), weights, split_names(exclude))
         if not as_json:
             note_no_header(table)
         from mixtura import GaussianMixture, bootstrap_lrt, merge_components
@@ -82,7 +77,7 @@ def howmany(
             data.X,
             components,
             max_components=most,
-            covariance_type=str(covariance),
+            covariance_type=covariance,
             level=level,
             max_resamples=resamples,
             sample_weight=data.sample_weight,
@@ -94,7 +89,7 @@ def howmany(
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
             mixture = GaussianMixture(
-                found.n_components, covariance_type=str(covariance), random_state=seed
+                found.n_components, covariance_type=covariance, random_state=seed
             )
             mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)

@@ -74,6 +74,10 @@ class Sweep(ABC):
         """A sweep like this whose passes hang on their parameters alone, to the last bit."""
         return self
 
+    def remark(self, params: Any, summary: Summary) -> str:
+        """What is to be said of the passes of a climb that ended at `params`; empty if nothing."""
+        return ""
+
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
     ) -> tuple[Params, Summary, list[float]]:

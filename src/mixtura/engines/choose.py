@@ -36,8 +36,9 @@ def resolve(engine: str, model: Model) -> str:
     if engine not in ENGINES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
     if engine in _KERNELS and not compiled.supports(model):
+        kind = type(model.family if isinstance(model, Mixture) else model).__name__
         raise ValueError(
-            f"engine={engine!r} has no kernel for {model!r}: use engine='auto' or 'threads'"
+            f"engine={engine!r} has no kernel for {kind}: use engine='auto' or 'threads'"
         )
     return engine
 

@@ -5,10 +5,15 @@ In float32 a vector holds twice as many numbers. The log-likelihood per row is t
 judge that one has arrived: a pass whose gain is near that rounding is done again in float64, and
 so are all later ones, until the log-likelihood falls as only a new climb's does. So convergence,
 the check that no step leads down, and the certificate rest on float64 alone.
+
+Both precisions are compared at the first pass, whenever float32 is left, and where the climb ended.
+Where they part by more than is trusted float32 is not used again; where by more than 1e-5, as with
+components that have grown narrow beside their distances, the fit says so.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +32,8 @@ from mixtura.records import Array, Summary
 _TRUSTED = 5e-8
 _LARGE_STEP = 2e-6
 _NEW_CLIMB = 1e-3
+# What the fit speaks of.
+_WORTH_TELLING = 1e-5
 # Tables of at most so many numbers are copied into float32 (256 MB), so that a pass reads half the
 # bytes and converts nothing; so many rows at a time.
 _COPIED, _COPIED_ROWS = 1 << 26, 1 << 12
@@ -43,6 +50,10 @@ class MixedSweep(CompiledSweep):
         self.trusted: bool | None = None if self.stride == 1 else False
         self.last = float("-inf")
         self.far = True
+        # The most by which the log-likelihoods in both precisions have parted.
+        self.apart = 0.0
+        # Whether the climb has rested on a pass in float32.
+        self.used = False
         # The rows in float32 about a centre, and that centre.
         self.near: tuple[Rows, Array] | None = None
         # Passes in float32, of all.
@@ -53,14 +64,14 @@ class MixedSweep(CompiledSweep):
             return self._first(params)
         if not self.trusted:
             return super().__call__(params)
-        if self.far:
-            total = self._single(params)
-            self.far = not self._settled(total.loglik)
-            if self.far:
-                self.last = total.loglik
-                self.passes += 1
-                return total
+        single = self._single(params) if self.far else None
+        if single is not None and not self._settled(single.loglik):
+            self.last, self.used = single.loglik, True
+            self.passes += 1
+            return single
         total = super().__call__(params)
+        if single is not None:
+            self.trusted = self._compared(single.loglik, total.loglik) < _TRUSTED
         self.far = self._gain(total.loglik) < -_NEW_CLIMB
         self.last = total.loglik
         return total
@@ -69,8 +80,26 @@ class MixedSweep(CompiledSweep):
         """In both precisions: does float32 do for this table?"""
         total, single = super().__call__(params), self._single(params)
         self.last = total.loglik
+        # What float32 cannot do from the first is left to float64, and nothing is to be told.
         self.trusted = abs(self._gain(single.loglik)) < _TRUSTED
         return total
+
+    def remark(self, params: Any, summary: Summary) -> str:
+        if self.used:
+            self._compared(self._single(params).loglik, summary.loglik)
+        if self.apart <= _WORTH_TELLING:
+            return ""
+        return (
+            f"float32 parts from float64 by {self.apart:.1g} of the log-likelihood: the passes far "
+            "from the top were rough, the end is judged in float64; use engine='compiled'"
+        )
+
+    def _compared(self, single: float, double: float) -> float:
+        """How far apart both are, per row and relative; infinite where float32 overflowed."""
+        apart = abs(single - double) / (self.total_weight + abs(double))
+        apart = apart if math.isfinite(apart) else math.inf
+        self.apart = max(self.apart, apart)
+        return apart
 
     def _settled(self, loglik: float) -> bool:
         """Whether this may be the neighbourhood of a top; so it is where sums overflowed."""

@@ -31,7 +31,7 @@ SETTLED, FEW = 1e-6, 0
 # A start of a contest is climbed until this gain per row may be left; then the best goes on.
 ROUGH = 1e-4
 # EM steps that show which component is best split, and components tried, the heaviest first.
-TRIAL, SPLITS = 6, 8
+TRIAL, SPLITS = 6, 5
 
 Arrays = tuple[Array, Array, Array]
 

@@ -17,9 +17,11 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
+from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.finding import prepare
 from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor_structure import FactorAnalytic, type_name
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS
@@ -90,7 +92,7 @@ def compare_solvers(
     X: Any,
     n_components: int,
     *,
-    covariance_type: str = "full",
+    covariance_type: str | FactorAnalytic = "full",
     solvers: Sequence[str | Solver] = CLIMBERS,
     sample_weight: Any = None,
     n_starts: int = 3,
@@ -114,7 +116,8 @@ def compare_solvers(
     ----------
     X : array-like or data frame of shape (n_samples, n_features)
     n_components : int
-    covariance_type : {"full", "tied", "diag", "spherical"} or one of mclust's, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical"}, one of mclust's or FactorAnalytic, \
+            default "full"
     solvers : sequence of names or solvers
         Default: all that look for a maximum of the likelihood by a rule without chance.
     sample_weight : array-like of shape (n_samples,), optional
@@ -149,6 +152,7 @@ def compare_solvers(
     >>> [(run.solver, run.converged, round(run.loglik, 3)) for run in found.runs]
     [('em', True, -1130.264), ('lbfgs', True, -1130.264)]
     """
+    covariance_type = type_name(covariance_type)
     _check_settings(
         n_components=n_components,
         covariance_type=covariance_type,
@@ -202,7 +206,7 @@ def _from_one_start(
 def _check_settings(**settings: Any) -> None:
     constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [CovarianceNames(set(STRUCTURES))],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(STARTS))],
         "tol": [Interval(Real, 0.0, None, closed="left")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -142,6 +142,13 @@ class Surveyed:
 
     moments: TableMoments
     sample: Rows
+    priors: dict[str, CovariancePrior] = field(default_factory=dict)
+
+    def prior(self, form: Form) -> CovariancePrior:
+        """The default prior in a form of storage, made once."""
+        if form.name not in self.priors:
+            self.priors[form.name] = table_prior(form, self.moments)
+        return self.priors[form.name]
 
 
 def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
@@ -186,7 +193,7 @@ def prepare(
     form = structure.form
     known = known or surveyed(rows, n_components, rng)
     moments, sample = known.moments, known.sample
-    relative = table_prior(form, moments)
+    relative = known.prior(form)
     assert relative.reference is not None
     if structure.ranked and relative.held_columns:
         named = ", ".join(map(str, relative.held_columns))
@@ -260,6 +267,7 @@ def account(
         n_parameters=search.model.n_parameters(climb.params),
         solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
         engine=ran[1],
+        remark=outcome.remark,
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],

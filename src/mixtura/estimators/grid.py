@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
-from mixtura.families.factor_structure import FactorAnalytic, parsed
-
 # mclust's, in its order; in one column only the volume is left.
 FOURTEEN = (
     "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE",
@@ -26,9 +24,3 @@ def several(name: str, value: Any, kind: Any) -> list[Any]:
         if not isinstance(each, kind) or isinstance(each, bool):
             raise ValueError(f"{name}: {each!r} is no value for it")
     return list(dict.fromkeys(values))
-
-
-def canonical(covariance_type: str | FactorAnalytic) -> str:
-    """Its one name: factors have two."""
-    factors = parsed(str(covariance_type))
-    return str(covariance_type if factors is None else factors)

@@ -70,8 +70,10 @@ def factor_ground(
     # What counts as narrow and how far apart starts are must not hang on a few far rows.
     prior = noise_prior(robust(moments, sample), kind.isotropic, reg_covar)
     model = Mixture(FactorAnalysers(kind), prior)
-    frame = 1.0 / np.sqrt(np.broadcast_to(prior.scale, (rows.d,)) + prior.absolute)
-    base = _base(kind, n_components, moments, 1.0 / frame**2)
+    unit = np.broadcast_to(prior.scale, (rows.d,)) + prior.absolute
+    unit = np.where(unit > 0, unit, 1.0)
+    frame = 1.0 / np.sqrt(unit)
+    base = _base(kind, n_components, moments, unit)
     maker = StartMaker(model, sample, base, (frame,), moments.mean, given)
     return Ground(model, resolve(engine, model), moments, maker)
 

@@ -22,8 +22,10 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from mixtura.errors import FitError
 from mixtura.estimators.comparing import _rows
+from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.likelihood_ratio import Effort, Pair
 from mixtura.families.covariance import STRUCTURES
+from mixtura.families.factor_structure import FactorAnalytic, type_name
 from mixtura.fit.starts import STARTS
 from mixtura.inference.montecarlo import Listener, Resampling, Trial
 from mixtura.models.mixture import Mixture
@@ -89,7 +91,7 @@ def bootstrap_lrt(
     n_components: int = 1,
     *,
     max_components: int = 9,
-    covariance_type: str = "full",
+    covariance_type: str | FactorAnalytic = "full",
     level: float = 0.05,
     max_resamples: int = 999,
     risk: float = 1e-3,
@@ -115,7 +117,8 @@ def bootstrap_lrt(
         The first number tested.
     max_components : int, default 9
         The largest mixture fitted. n_components + 1 makes a single test.
-    covariance_type : {"full", "tied", "diag", "spherical"} or one of mclust's, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical"}, one of mclust's or FactorAnalytic, \
+            default "full"
     level : float, default 0.05, between 0 and 1
         Of each test. The walk keeps it: too many are found with at most this probability.
     max_resamples : int, default 999
@@ -154,6 +157,7 @@ def bootstrap_lrt(
     >>> found.trials[0].rejected, found.trials[0].ended
     (True, 'decided')
     """
+    covariance_type = type_name(covariance_type)
     settings: dict[str, Any] = {
         "covariance_type": covariance_type,
         "level": level,
@@ -270,7 +274,7 @@ def _check(
         "n_components": at_least_one,
         "max_components": at_least_one,
         "random_state": ["random_state"],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [CovarianceNames(set(STRUCTURES))],
         "level": [Interval(Real, 0, 1, closed="neither")],
         "risk": [Interval(Real, 0, 0.25, closed="both")],
         "max_resamples": at_least_one,

@@ -43,11 +43,15 @@ Lane = tuple[str, float | None]
 
 @dataclass(frozen=True)
 class Common:
-    """What all cells of a structure and prior share; `held` climbs with the penalty."""
+    """What all cells of a structure and prior share.
+
+    `held` climbs with the penalty; columns are those without variance of their own.
+    """
 
     ground: Ground
     free: Climber
     held: Climber
+    columns: tuple[int, ...]
 
 
 class Quick:
@@ -118,7 +122,7 @@ class Quick:
         free, held = (
             Climber(each, units, self.tol, self.max_iter) for each in (model.unpenalised(), model)
         )
-        return Common(ground, free, held)
+        return Common(ground, free, held, model.prior.held_columns)
 
     def _of(self, point: Point) -> Common:
         common = self.lanes[point.lane]
@@ -176,6 +180,8 @@ class Quick:
     def _lifted(self, trial: Trial, beside: Mapping[Point, Trial], fewer: Trial | None) -> Trial:
         """The trial, from a mixture nested in it where that is higher or this one irregular."""
         point = trial.point
+        if isinstance(self.lanes[point.lane], ValueError):
+            return trial
         own = trial.found.fit.loglik + HIGHER if trial.regular else -np.inf
         higher = [
             other
@@ -189,7 +195,10 @@ class Quick:
         if trial.regular and fewer is not None and fewer.found.fit.loglik > own:
             higher.append(fewer)
         for other in sorted(higher, key=lambda other: -other.found.fit.loglik):
-            lifted = self._from(other, trial)
+            try:
+                lifted = self._from(other, trial)
+            except FAILURES:
+                continue
             if lifted.regular:
                 return lifted
         return trial
@@ -219,9 +228,9 @@ class Quick:
 
     def _fit(self, point: Point, end: End, starts: tuple[StartReport, ...], penalised: bool) -> Fit:
         """What is known of a cell that is not examined."""
-        model = self._of(point).ground.model
-        prior = model.prior
-        rows = end.params.weights * self.all.weight * prior.count_scale
+        common = self._of(point)
+        model = common.ground.model
+        rows = end.params.weights * self.all.weight * model.prior.count_scale
         return Fit(
             loglik=end.loglik,
             weight=self.rows.weight,
@@ -242,7 +251,7 @@ class Quick:
             starts=starts,
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
-            held=prior.held_columns,
+            held=common.columns,
             rows=self.known.moments.rows,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,10 @@ class Trial:
 
     def measures(self) -> dict[str, float]:
         """Log-likelihood, number of parameters and every criterion, each in its own sign."""
+        return self._measures
+
+    @cached_property
+    def _measures(self) -> dict[str, float]:
         if not self.held:
             return {}
         fit = self.found.fit

@@ -105,6 +105,10 @@ class Family(ABC):
     def refuse_collapse(self, params: Any, counts: Array, prior: Any) -> None:
         """Raise Collapse where a component is about to reach a singularity of the likelihood."""
 
+    def rounding(self, params: Any) -> float:
+        """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""
+        return 0.0
+
     @abstractmethod
     def transported(self, stats: Any, before: Any, after: Any) -> Any:
         """Statistics taken at the parameters `before` as if taken at `after` (re-centred)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from mixtura.errors import IllDefined
 from mixtura.families.factor_prior import NoisePrior
 from mixtura.families.factor_records import FactorParams, factor_params
 from mixtura.families.factor_structure import FactorAnalytic
@@ -31,7 +32,8 @@ def started(
 ) -> FactorParams:
     """Parameters from responsibilities (n, K) that include the row weights.
 
-    A component without rows keeps those of `params`.
+    A component without rows keeps those of `params`. Raises IllDefined for one in which a column
+    does not vary, where no prior holds it.
     """
     K, d = params.means.shape
     counts = resp.sum(axis=0)
@@ -49,6 +51,8 @@ def started(
             counts[k] + 2 * a
         )
         variances[k] += prior.held + prior.absolute
+        if not np.all(variances[k] > 0):
+            raise IllDefined(int(k))
         loadings[k], noise[k] = _principal(centred, share, variances[k], kind)
     weights = np.where(counts > 0, counts, 0.0) / counts.sum()
     if kind.common_loadings:

@@ -116,3 +116,9 @@ def parsed(name: str) -> FactorAnalytic | None:
         return None
     letters, q = found.groups()
     return FactorAnalytic(int(q), "UUU" if letters == "factor" else letters)
+
+
+def type_name(covariance_type: str | FactorAnalytic) -> str:
+    """The one name of a covariance type: factors have two, and an object."""
+    factors = parsed(str(covariance_type))
+    return str(covariance_type if factors is None else factors)

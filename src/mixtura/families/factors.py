@@ -18,7 +18,7 @@ from mixtura.families.factor_score import score
 from mixtura.families.factor_start import started
 from mixtura.families.factor_step import maximised
 from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE
+from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
@@ -91,6 +91,11 @@ class FactorAnalysers(Family):
     def counts(self, stats: FactorStatistics) -> Array:
         return stats.counts
 
+    def rounding(self, params: FactorParams) -> float:
+        """Of a difference of sums as large as the strongest factors are, in units of the noise."""
+        eps = float(np.finfo(np.float64).eps)
+        return float(min(1.0, ROUNDED * params.means.shape[1] * eps * params.signal))
+
     def obstacle(self, prior: NoisePrior) -> str:
         if prior.absolute:
             return "with a reg_covar above 0 EM does not maximise the likelihood"
@@ -118,7 +123,9 @@ class FactorAnalysers(Family):
 
     def spread(self, params: FactorParams, prior: NoisePrior) -> Array:
         """The smallest noise variance of each component, as a share of the table's; (K,)."""
-        smallest = (params.noise / prior.scale).min(axis=1)
+        # Only with a constant floor may a column be without any variance to compare with.
+        scale = np.where(prior.scale > 0, prior.scale, 1.0)
+        smallest = (params.noise / scale).min(axis=1)
         return np.broadcast_to(smallest, (len(params.means),)).copy()
 
     def refuse_collapse(self, params: FactorParams, counts: Array, prior: NoisePrior) -> None:

@@ -27,6 +27,8 @@ from mixtura.supports import Real
 PENALTY_SHARE = 0.9
 # The width that all components get, as a share of the table's covariance, when all are narrow.
 ORDINARY_SHARE = 0.01
+# Units of rounding in the entries of a matrix that an M-step makes.
+ROUNDED = 8.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,15 @@ class Gaussian(Family):
         if bad.any():
             k = int(np.argmax(bad))
             raise Collapse(k, float(rows[k]), float(spread[k]))
+
+    def rounding(self, params: GaussianParams) -> float:
+        """Relative rounding of the correlations, over their smallest eigenvalue; at most 1."""
+        if not self.form.correlates:
+            return 0.0
+        rows = np.linalg.norm(params.root, axis=-1, keepdims=True)
+        smallest = np.linalg.svd(params.root / rows, compute_uv=False).min() ** 2
+        d = params.means.shape[1]
+        return float(min(1.0, ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)))
 
     def score(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior

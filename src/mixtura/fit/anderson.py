@@ -23,6 +23,7 @@ from mixtura.fit.climb import (
     finish,
     joined,
     objective_at,
+    rounding_between,
     why_converged,
 )
 from mixtura.fit.convergence import Ascent
@@ -66,7 +67,7 @@ def anderson(
     before_cycle = point.value
     slowest: deque[float] = deque(maxlen=2 * ORDER)
     while reason is None and len(logliks) <= max_iter:
-        target = model.m_step(point.summary, point.params)
+        last, target = point.params, model.m_step(point.summary, point.params)
         residual = here.chart.coordinates(target) - point.free
         trail.add(point.free, residual)
         damping = 1.0 / (1.0 + ALPHA ** (KAPPA - accepted))
@@ -85,7 +86,8 @@ def anderson(
                 here = Charted.around(model, sweep, target, sweep(target))
                 nxt, trail = here.centre, Trail()
             point = nxt
-        ascent.add(point.value)
+        rounding = rounding_between(model, summary.weight, last, point.params)
+        ascent.add(point.value, rounding)
         logliks.append(point.summary.loglik)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)

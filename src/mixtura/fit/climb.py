@@ -38,6 +38,8 @@ class SweepLike(Protocol):
 
     def over(self, rows: Source) -> SweepLike: ...
 
+    def remark(self, params: Any, summary: Summary) -> str: ...
+
 
 # How much of an earlier climb is worth remembering: enough for the ratios of the gains.
 HISTORY = 8
@@ -112,6 +114,11 @@ class Solver(Protocol):
 def objective_at(model: Model, summary: Summary, params: Any) -> float:
     """The log-likelihood plus the log-prior."""
     return summary.loglik + model.log_prior(params)
+
+
+def rounding_between(model: Model, weight: float, *points: Any) -> Callable[[], float]:
+    """What rounding may take from the objective in a step between these points, when asked."""
+    return lambda: weight * max(model.rounding(params) for params in points)
 
 
 def joined(history: Iterable[float], first: float, weight: float) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ mixtures of densities from the one-parameter exponential family, Ann. Inst. Stat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,10 @@ FALL = 1e-7
 _MANY = 24
 
 
+def _none() -> float:
+    return 0.0
+
+
 class Ascent:
     """The objective after each EM step, and what it says about the top.
 
@@ -36,21 +40,25 @@ class Ascent:
         self.weight, self.monotone = weight, monotone
         self.values: list[float] = list(history)
 
-    def add(self, value: float) -> None:
-        """Record the next value; raises LikelihoodFell on a fall beyond rounding."""
+    def add(self, value: float, rounding: Callable[[], float] = _none) -> None:
+        """Record the next value; raises LikelihoodFell on a fall beyond rounding.
+
+        `rounding` is asked only then: what more than a sum's, in all, the step's arithmetic has.
+        """
         if not math.isfinite(value):
             raise FitError(f"the log-likelihood became {value}: rescale the columns of X")
         if self.values and self.monotone:
             before = self.values[-1]
-            if value < before - FALL * (self.weight + abs(before)):
+            fell = before - value - FALL * (self.weight + abs(before))
+            if fell > 0 and fell > rounding():
                 raise LikelihoodFell(before, value)
         self.values.append(value)
 
-    def extend(self, values: list[float]) -> None:
+    def extend(self, values: list[float], rounding: Callable[[], float] = _none) -> None:
         """Record several: all at once where they are many and nothing is wrong with them."""
         if len(values) < _MANY:
             for value in values:
-                self.add(value)
+                self.add(value, rounding)
             return
         path = np.array([*self.values[-1:], *values])
         drop = path[:-1] - path[1:]
@@ -58,7 +66,7 @@ class Ascent:
             self.values += values
             return
         for value in values:
-            self.add(value)
+            self.add(value, rounding)
 
     @property
     def rounding(self) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.climb import Climb, OnStep, finish, why_converged
+from mixtura.fit.climb import Climb, OnStep, finish, rounding_between, why_converged
 from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
 from mixtura.records import Array
@@ -74,9 +74,11 @@ class Descent:
         """The climb has come to `point`: record it, and see whether this is the top."""
         self.model.refuse_collapse(point.summary, point.params)
         self.learn(point.free - self.last.free, self.last.gradient - point.gradient)
+        weight = point.summary.weight
+        rounding = rounding_between(self.model, weight, self.last.params, point.params)
         self.last = point
         self.left -= 1
-        self.ascent.add(point.value)
+        self.ascent.add(point.value, rounding)
         self.logliks.append(point.summary.loglik)
         self.gap = self.gap_at(point.gradient)
         self.rising = False

@@ -14,6 +14,7 @@ from mixtura.fit.climb import (
     finish,
     joined,
     objective_at,
+    rounding_between,
     why_converged,
 )
 from mixtura.fit.convergence import Ascent
@@ -59,10 +60,14 @@ def em(
     while reason is None and len(logliks) <= max_iter:
         whole = sweep.stride if penalised else _stride(sweep, len(logliks) - 1)
         steps = min(whole, max_iter + 1 - len(logliks))
+        before = params
         params, summary, between = sweep.advance(model, params, summary, steps)
         logliks += [*between, summary.loglik]
         prior = model.log_prior(params)
-        ascent.extend([*(between if prior == 0 else ()), summary.loglik + prior])
+        ascent.extend(
+            [*(between if prior == 0 else ()), summary.loglik + prior],
+            rounding_between(model, summary.weight, before, params),
+        )
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
         gap = ascent.gap if prior == 0 or steps == whole else math.inf

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.rows import in_memory
-from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
+from mixtura.fit.climb import (
+    Climb,
+    OnStep,
+    SweepLike,
+    finish,
+    joined,
+    objective_at,
+    rounding_between,
+)
 from mixtura.fit.convergence import Ascent
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
@@ -52,9 +60,9 @@ def hard(
     earlier = joined(history, objective_at(model, part, params), part.weight)
     logliks, reason = [part.loglik], None
     while reason is None and len(logliks) <= max_iter:
-        params = model.m_step(part, params)
+        before, params = params, model.m_step(part, params)
         part, value = classified(model, sweep, params)
-        ascent.add(value)
+        ascent.add(value, rounding_between(model, part.weight, before, params))
         logliks.append(part.loglik)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)

@@ -78,6 +78,7 @@ class Fit:
     certificate   what kind of point that is, from the curvature there
     n_parameters  free parameters, for BIC and AIC
     solver, engine  what ran
+    remark        what the engine has to say of its passes; empty where nothing is amiss
     starts        every start tried
     moves         moves of single components that improved the best short run
     sample_rows   rows the starts were found on
@@ -109,6 +110,7 @@ class Fit:
     held: tuple[int, ...] = ()
     rows: int = 0
     certificate: Certificate = Certificate("not examined")
+    remark: str = ""
 
     @property
     def verdict(self) -> str:

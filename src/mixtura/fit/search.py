@@ -46,13 +46,17 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes."""
+    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
+
+    remark is what the engine has to say of its passes.
+    """
 
     climb: Climb
     floored: tuple[Floored, ...]
     penalised: bool
     worth: float
     certificate: Certificate
+    remark: str = ""
 
 
 @dataclass
@@ -178,6 +182,7 @@ class Search:
                 strict=strict,
             )
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
+            remark = sweep.remark(climb.params, climb.summary)
         finally:
             self.passes += sweep.passes
         found = model.narrow(climb.summary, climb.params) if self.model.penalised else []
@@ -187,7 +192,7 @@ class Search:
         floored = tuple(Floored(*part) for part in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
-        return Outcome(climb, floored, model.penalised, self._worth(climb), certificate)
+        return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)
 
     def _edge(self, model: Mixture, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""

@@ -25,6 +25,7 @@ from mixtura.fit.climb import (
     finish,
     joined,
     objective_at,
+    rounding_between,
     why_converged,
 )
 from mixtura.fit.convergence import Ascent
@@ -62,8 +63,9 @@ def squarem(
     stretches: deque[float] = deque(maxlen=CYCLES)
     longest = 1.0
 
-    def note(params: Any, summary: Summary) -> None:
-        ascent.add(objective_at(model, summary, params))
+    def note(params: Any, summary: Summary, *before: Any) -> None:
+        rounding = rounding_between(model, summary.weight, params, *before)
+        ascent.add(objective_at(model, summary, params), rounding)
         logliks.append(summary.loglik)
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
@@ -71,7 +73,7 @@ def squarem(
     while reason is None and len(logliks) <= max_iter:
         first = model.m_step(summary, params)
         between = sweep(first)
-        note(first, between)
+        note(first, between, params)
         if len(logliks) > max_iter:
             params, summary = first, between
             break
@@ -91,7 +93,7 @@ def squarem(
             params, summary = second, sweep(second)
             longest = max(1.0, longest / GROWTH) if a == longest and a > 1.0 else longest
             longest = GROWTH if longest == 1.0 else longest
-        note(params, summary)
+        note(params, summary, first)
         # Half g' H^-1 g: the gradient is r in the chart's units, its slowest mode 1 / stretch.
         slope = directional(model, summary, params)
         gap = 0.5 * slope * max(1.0, *stretches)

@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
-from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
+from mixtura.fit.climb import (
+    Climb,
+    OnStep,
+    SweepLike,
+    finish,
+    joined,
+    objective_at,
+    rounding_between,
+)
 from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
 from mixtura.records import Summary
@@ -84,9 +92,10 @@ class Truncated:
         earlier = joined(history, value, part.weight)
         bounds, reason = [part.loglik], None
         while reason is None and len(bounds) <= max_iter:
-            params = model.m_step(part, params)
+            before, params = params, model.m_step(part, params)
             part, kept = self._pass(model, sweep, params, kept)
-            ascent.add(objective_at(model, part, params))
+            rounding = rounding_between(model, part.weight, before, params)
+            ascent.add(objective_at(model, part, params), rounding)
             bounds.append(part.loglik)
             if on_step is not None:
                 on_step(len(bounds) - 1, ascent.gain)

@@ -89,6 +89,13 @@ class Model(ABC):
     def refuse_collapse(self, summary: Summary, params: Any) -> None:
         """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
 
+    def rounding(self, params: Any) -> float:
+        """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats).
+
+        Beyond that of a sum, which is known: matrices that are nearly singular lose more.
+        """
+        return 0.0
+
     def at_edge(self, summary: Summary, params: Any) -> bool:
         """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
         return False

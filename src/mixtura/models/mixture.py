@@ -136,6 +136,9 @@ class Mixture(Model):
             params.components, self.family.counts(summary.components), self.prior
         )
 
+    def rounding(self, params: MixtureParams) -> float:
+        return self.family.rounding(params.components)
+
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
         counts = self.family.counts(summary.components)
         rows = counts * self.prior.count_scale

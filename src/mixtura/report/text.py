@@ -277,6 +277,7 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
         ("this point is", _verdict(fit)),
         ("passes", passes),
         ("solver, engine", f"{fit.solver}, {fit.engine}"),
+        *([("remark", fit.remark)] if fit.remark else []),
     ]
     return [*rows, ("starts", _starts(fit))] if fit.starts else rows
 
