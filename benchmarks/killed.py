@@ -31,7 +31,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "truncated, VVI": (*_LONG, "--solver", "truncated", "--covariance", "VVI"),
     "annealed, EEE": (*_LONG, "--solver", "annealed", "--covariance", "EEE"),
     "in pieces, EVE": (*_LONG, "--in-pieces", "--covariance", "EVE", "--max-iter", "60"),
-    "select": ("select", "short.parquet", "-k", "1:3", "--covariance", "EEE,VVV", "--no-figure"),
+    "select": ("select", "short.parquet", "-k", "1:6", "--no-figure"),
 }
 
 PROGRAM = """

@@ -1,7 +1,8 @@
 """Tables larger than memory: the speed of a pass beside that of reading alone, and the peak.
 
 Each fit runs in a process of its own whose private memory is limited, on a table five times that
-limit: once in a .npy file, once in Parquet, once from a callable that makes it up.
+limit: in a .npy file, as a memory map of it, in Parquet, and from a callable that makes it up. Then
+the command predicts the same rows, from file to file, and samples as many.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def watch():
         peak = max(peak, status("RssAnon"))
         time.sleep(0.01)
 threading.Thread(target=watch, daemon=True).start()
-table = chunks if kind == "callable" else path
+table = {"callable": chunks, "memmap": None}.get(kind, path)
+if kind == "memmap":
+    table = np.load(path, mmap_mode="r")
 began = time.perf_counter()
 source = mixtura.stream(table)
 opened = time.perf_counter() - began
@@ -85,6 +88,25 @@ print(json.dumps({"rows": source.n, "read": best(read),
                   "peak": peak, "whole": status("VmHWM")}))
 """
 
+# The command under the same limit; its words follow.
+COMMAND = """
+import resource, sys, time
+import mixtura, pyarrow.parquet, pyarrow.compute, sklearn.cluster
+from mixtura.cli import main
+
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
+
+limit, *sys.argv[1:] = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_DATA, (int(status("VmData") + int(limit)) * 2**20,) * 2)
+began = time.perf_counter()
+try:
+    main()
+finally:
+    print(time.perf_counter() - began, status("VmHWM"), file=sys.stderr)
+"""
+
 
 def program(kind: str, path: Path) -> str:
     sizes = map(str, (COLUMNS, COMPONENTS, STEPS, LIMIT))
@@ -94,18 +116,69 @@ def program(kind: str, path: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, env=quiet).stdout
 
 
+def command(*words: object) -> tuple[float, float]:
+    """(seconds, peak in MB) of the command under the limit."""
+    quiet = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    given = [sys.executable, "-c", COMMAND, str(LIMIT), *map(str, words)]
+    done = subprocess.run(given, check=True, capture_output=True, text=True, env=quiet)
+    seconds, peak = map(float, done.stderr.split()[-2:])
+    return seconds, peak
+
+
 def run(console: Console) -> None:
-    """Print the three tables."""
+    """Print both tables."""
+    passes(console)
+    rowwise(console)
+
+
+def rowwise(console: Console) -> None:
+    """What predict, score and sample take."""
+    import numpy as np
+
+    from mixtura import GaussianMixture
+
+    table = Table(title=f"The command on {5 * LIMIT} MB, {COLUMNS} columns, K = {COMPONENTS}")
+    for heading in ("command", "from", "to", "rows/s", "peak"):
+        table.add_column(heading, justify="right")
+    rows = 5 * LIMIT * 2**20 // 8 // COLUMNS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = folder / "model.json"
+        means = 1.5 * np.arange(COMPONENTS)[:, None] + np.zeros(COLUMNS)
+        GaussianMixture.from_parameters(
+            np.full(COMPONENTS, 1 / COMPONENTS), means, np.stack([np.eye(COLUMNS)] * COMPONENTS)
+        ).save(model)
+        program("write npy", folder / "t.npy")
+        for words, source, to in (
+            (("score", model, folder / "t.npy"), "npy", "stdout"),
+            (("predict", model, folder / "t.npy", "--out", folder / "p.parquet"), "npy", "parquet"),
+            (("score", model, folder / "p.parquet", "--columns", _names()), "parquet", "stdout"),
+            (("sample", model, "-n", rows, "--out", folder / "s.parquet"), "model", "parquet"),
+        ):
+            seconds, peak = command(*words)
+            speed = f"{rows / seconds / 1e6:.2f}M"
+            table.add_row(str(words[0]), source, to, speed, f"{peak:.0f} MB")
+    console.print(table)
+    console.print(f"promised: below {LIMIT} MB, whatever the rows")
+
+
+def _names() -> str:
+    return ",".join(f"x{j + 1}" for j in range(COLUMNS))
+
+
+def passes(console: Console) -> None:
+    """What a pass takes beside reading alone."""
     table = Table(title=f"A table of {5 * LIMIT} MB, {COLUMNS} columns, K = {COMPONENTS}, full")
     for heading in ("from", "rows", "reading", "a pass", "pass / reading", "private peak", "peak"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("npy", "parquet", "callable"):
-            path = Path(folder) / f"table.{kind}"
-            if kind != "callable":
+        for kind in ("npy", "memmap", "parquet", "callable"):
+            path = Path(folder) / f"table.{'npy' if kind == 'memmap' else kind}"
+            if kind not in ("callable", "memmap"):
                 program(f"write {kind}", path)
             found = json.loads(program(kind, path))
-            path.unlink(missing_ok=True)
+            if kind != "npy":
+                path.unlink(missing_ok=True)
             rows = found["rows"]
             table.add_row(
                 kind,

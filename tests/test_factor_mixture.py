@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
+from test_awkward import rows
 from typer.testing import CliRunner, Result
 
 import mixtura
 from mixtura import FactorAnalytic, GaussianMixture, GaussianMixtureSearch
 from mixtura.cli import app
+from mixtura.families.factor_structure import LETTERS
 from mixtura.records import Array
 
 
@@ -171,6 +175,37 @@ def test_the_search_finds_how_many_factors() -> None:
     search.fit(X)
     assert search.best_params_["n_components"] == 2
     assert search.best_params_["covariance_type"] == "UUC:2"
+
+
+# Rounding once made a likelihood fall in these, or rise without bound: columns in units a billion
+# apart, equal to thirteen digits, or with a row ten million deviations out.
+AWKWARD = (28, 42, 86, 158, 160, 170, 234, 240, 280, 354, 394, *range(500, 510))
+
+
+def test_awkward_tables_end_in_an_answer_or_a_refusal() -> None:
+    answers = 0
+    for seed in AWKWARD:
+        rng = np.random.default_rng(seed)
+        table = rows(rng)
+        if table.shape[1] < 2:
+            continue
+        name = f"{LETTERS[seed % 8]}:{rng.integers(1, table.shape[1])}"
+        K = int(rng.integers(1, 4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            gm = GaussianMixture(K, covariance_type=name, random_state=0, max_iter=100)
+            refused = ""
+            try:
+                gm.fit(table)
+            except ValueError as error:
+                refused = str(error)
+        if refused:
+            assert re.search("ill-defined|distinct row", refused), seed
+            continue
+        answers += 1
+        np.testing.assert_allclose(gm.predict_proba(table).sum(axis=1), 1, err_msg=str(seed))
+    # So that it is not refusals alone that pass.
+    assert answers >= len(AWKWARD) // 3
 
 
 def test_the_comparison_of_solvers_and_the_bootstrap_take_factors() -> None:

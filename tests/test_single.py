@@ -13,7 +13,7 @@ import pytest
 
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
-from mixtura.engines import native
+from mixtura.engines import mixed, native
 from mixtura.engines.choose import open_sweep
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
@@ -111,20 +111,20 @@ def test_every_variant_of_this_machine(level: str, tmp_path: Path) -> None:
 @every_structure
 def test_far_from_the_top_passes_are_in_float32_and_near_it_in_float64(name: str) -> None:
     model, X, params = overlapping(name, 20_000, 3, 3)
-    mixed, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
+    single, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
     used, last = [], None
     for _ in range(40):
-        before = mixed.single_passes  # type: ignore[attr-defined]
-        got, want = mixed(params), exact(params)
-        single = got.loglik != want.loglik
+        before = single.single_passes  # type: ignore[attr-defined]
+        got, want = single(params), exact(params)
+        differs = got.loglik != want.loglik
         assert got.loglik == pytest.approx(want.loglik, rel=1e-7)
         if last is not None and (want.loglik - last) / len(X) < 1e-6:
-            assert not single
-        used.append(mixed.single_passes - before)  # type: ignore[attr-defined]
+            assert not differs
+        used.append(single.single_passes - before)  # type: ignore[attr-defined]
         last, params = want.loglik, model.m_step(want, params)
     assert sum(used) >= 3
     assert used[-1] == 0
-    assert mixed.passes == exact.passes
+    assert single.passes == exact.passes
 
 
 @every_structure
@@ -148,9 +148,9 @@ def test_a_table_that_float32_cannot_hold_is_swept_in_float64() -> None:
     means = np.array([[-1e7, 0.0], [1e7, 0.0], [1e7, 5.0]])
     params = MixtureParams(params.weights, gaussian_params(means, c.covariances, model.family.form))
     X = means[np.arange(len(X)) % 3] + np.random.default_rng(0).normal(size=X.shape)
-    mixed, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
+    single, exact = open_sweep("mixed", model, Rows(X)), open_sweep("compiled", model, Rows(X))
     for _ in range(3):
-        got = mixed(params)
+        got = single(params)
         assert got.loglik == exact(params).loglik
         params = model.m_step(got, params)
 
@@ -176,3 +176,22 @@ def test_precisions_that_agree_are_not_spoken_of() -> None:
     fit = GaussianMixture(3, engine="mixed", random_state=0).fit(X)
     assert fit.fit_result_.remark == ""
     assert "remark" not in fit.summary()
+
+
+@every_structure
+@pytest.mark.parametrize("d", [2, 9, 20])
+def test_the_copy_of_the_rows_changes_nothing(
+    name: str, d: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, X, params = overlapping(name, 9_000, d, 4, offset=1e6)
+    w = np.random.default_rng(1).integers(0, 3, size=len(X)).astype(np.float64)
+    X[w == 0] = np.nan
+    exact = open_sweep("dense", model, Rows(X, w))(params).components
+    for most in (1 << 26, 0):
+        monkeypatch.setattr(mixed, "_COPIED", most)
+        sweep: Any = open_sweep("mixed", model, Rows(X, w))
+        got = sweep._single(params).components
+        assert (sweep.near is not None) == (most > 0)
+        np.testing.assert_allclose(got.counts, exact.counts, rtol=PROMISED)  # type: ignore[attr-defined]
+        scale = np.abs(exact.second).max()  # type: ignore[attr-defined]
+        assert np.all(np.abs(got.second - exact.second) <= PROMISED * scale)  # type: ignore[attr-defined]

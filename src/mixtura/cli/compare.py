@@ -27,6 +27,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.fit import CovarianceName, Engine, Solver
+from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.estimators.comparing import Comparison
@@ -88,11 +89,7 @@ def compare(
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or SOLVERS]
     with Working("reading", starts * len(solvers)) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
+        data = whole_table(table, split_names(columns), weights, split_names(exclude))
         if not (quiet or as_json):
             note_no_header(table)
         if components > len(data.X):

@@ -45,10 +45,6 @@ P = ParamSpec("P")
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by mixtura fit.")]
 TableFile = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="A .csv, .tsv, .txt (also .gz) or .parquet file.")
-]
-# What may be read in pieces.
-LongTable = Annotated[
     Path,
     typer.Argument(
         metavar="TABLE",

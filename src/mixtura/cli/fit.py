@@ -16,9 +16,9 @@ from mixtura.cli.console import (
     AsJson,
     Columns,
     Exclude,
-    LongTable,
     NoFigure,
     Quiet,
+    TableFile,
     Weights,
     Working,
     command,
@@ -119,7 +119,7 @@ class Outputs:
 
 @command
 def fit(
-    table: LongTable,
+    table: TableFile,
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,

@@ -24,6 +24,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.fit import CovarianceName
+from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.estimators.howmany import BootstrapLRT
@@ -67,11 +68,7 @@ def howmany(
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
     _refuse_figure(figure)
     with Working("reading", resamples) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
+        data = whole_table(table, split_names(columns), weights, split_names(exclude))
         if not as_json:
             note_no_header(table)
         from mixtura import GaussianMixture, bootstrap_lrt, merge_components

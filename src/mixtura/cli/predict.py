@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mixtura.cli.console import (
     Columns,
-    LongTable,
     ModelFile,
     Prefix,
+    TableFile,
     TableOut,
     Working,
     command,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @command
 def predict(
     model: ModelFile,
-    table: LongTable,
+    table: TableFile,
     out: TableOut = None,
     columns: Columns = None,
     prefix: Prefix = "",

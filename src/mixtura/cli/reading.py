@@ -34,6 +34,24 @@ def open_table(
     return read_table(path, columns=columns, weights=weights, exclude=exclude)
 
 
+def whole_table(
+    path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
+) -> Table:
+    """The table in memory, for what goes over it too often to read it each time."""
+    from mixtura.data.opening import stream
+    from mixtura.data.tables import Table, read_table
+
+    if not (path.is_dir() or path.suffix.lower() == ".npy"):
+        return read_table(path, columns=columns, weights=weights, exclude=exclude)
+    import pyarrow as pa
+
+    source = stream(path, columns=columns, weights=weights, exclude=exclude)
+    rows = source.loaded()
+    names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))
+    frame = pa.table({name: rows.X[:, j] for j, name in enumerate(names)})
+    return Table(rows.X, names, rows.sample_weight, frame)
+
+
 def shown_rows(data: Table | Streamed, seed: int) -> Rows:
     """The rows a figure is made of: all of a table in memory, some of a long one."""
     import numpy as np

@@ -10,9 +10,9 @@ import typer
 from mixtura.cli.console import (
     AsJson,
     Columns,
-    LongTable,
     ModelFile,
     Prefix,
+    TableFile,
     TableOut,
     Weights,
     Working,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @command
 def score(
     model: ModelFile,
-    table: LongTable,
+    table: TableFile,
     per_row: Annotated[
         bool, typer.Option("--per-row", help="Append each row's log-density instead.")
     ] = False,

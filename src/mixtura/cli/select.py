@@ -30,6 +30,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.fit import Outputs, checked_outputs, resumable
+from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.report.selection_text import Selection
@@ -98,11 +99,7 @@ def select(
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
     shapes = "all" if covariance == "all" else split_names(covariance)
     with Working("reading", 2) as working:
-        from mixtura.data.tables import read_table
-
-        data = read_table(
-            table, columns=split_names(columns), weights=weights, exclude=split_names(exclude)
-        )
+        data = whole_table(table, split_names(columns), weights, split_names(exclude))
         if not (quiet or as_json):
             note_no_header(table)
         from mixtura import GaussianMixtureSearch

@@ -25,7 +25,7 @@ from mixtura.data.files import PARQUET_SUFFIXES, writable_suffix
 from mixtura.data.refusal import TableError
 
 # Rows of text made at once, and bytes of a Parquet row group, before compression.
-_ROWS, GROUP_BYTES = 1 << 14, 1 << 25
+_ROWS, GROUP_BYTES = 1 << 14, 1 << 23
 # Takes the next rows of a table.
 Put = Callable[[pa.Table], None]
 
@@ -132,7 +132,9 @@ def _parquet(stream: Any, _: str) -> Iterator[Put]:
             frame = pa.concat_tables(waiting)
             waiting.clear()
             if writer is None:
-                writer = pq.ParquetWriter(stream, frame.schema)
+                # Hardly a measured number comes twice.
+                repeated = [f.name for f in frame.schema if not pa.types.is_floating(f.type)]
+                writer = pq.ParquetWriter(stream, frame.schema, use_dictionary=repeated or False)
             writer.write_table(frame)
 
     def put(frame: pa.Table) -> None:

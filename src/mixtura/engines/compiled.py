@@ -85,7 +85,9 @@ class CompiledSweep(Sweep):
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
-    def part(self, chunk: Chunk, params: MixtureParams, *, single: bool = False) -> Summary:
+    def part(
+        self, chunk: Chunk, params: MixtureParams, *, single: bool = False, centred: bool = False
+    ) -> Summary:
         """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
         X, w, _ = chunk
         c = params.components
@@ -98,6 +100,7 @@ class CompiledSweep(Sweep):
             c.log_norm,
             self.form.name,
             single=single,
+            centred=centred,
         )
         return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
 
@@ -115,13 +118,22 @@ class CompiledSweep(Sweep):
             total = self.plain(params)
         return Summary(total.loglik, self.total_weight, total.components)
 
-    def plain(self, params: MixtureParams, *, single: bool = False) -> Summary:
+    def plain(self, params: MixtureParams) -> Summary:
         """The sum over all chunks, every component looked at; its weight is left to the caller."""
-        size = chunk_rows(self.rows.n, self.rows.d, len(params.weights), self.form.name)
-        chunks = self.rows.chunks(size)
-        if self.rows.n <= size:
-            return added(self.part(chunk, params, single=single) for chunk in chunks)
-        return added(ordered_map(lambda chunk: self.part(chunk, params, single=single), chunks))
+        return self.summed(self.rows, params)
+
+    def summed(
+        self, rows: Source, params: MixtureParams, *, single: bool = False, centred: bool = False
+    ) -> Summary:
+        """The same over rows of the same shape, in float32 if `single`."""
+        size = chunk_rows(rows.n, rows.d, len(params.weights), self.form.name)
+
+        def part(chunk: Chunk) -> Summary:
+            return self.part(chunk, params, single=single, centred=centred)
+
+        if rows.n <= size:
+            return added(map(part, rows.chunks(size)))
+        return added(ordered_map(part, rows.chunks(size)))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1

@@ -14,13 +14,17 @@ components that have grown narrow beside their distances, the fit says so.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.compiled import CompiledSweep
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Summary
+from mixtura.records import Array, Summary
 
 # All relative to 1 + |log-likelihood per row|. What float32 may be off where it is used, half of
 # what fit.convergence takes for a fall; a gain that is told from rounding; a fall that no step of
@@ -30,6 +34,9 @@ _LARGE_STEP = 2e-6
 _NEW_CLIMB = 1e-3
 # What the fit speaks of.
 _WORTH_TELLING = 1e-5
+# Tables of at most so many numbers are copied into float32 (256 MB), so that a pass reads half the
+# bytes and converts nothing; so many rows at a time.
+_COPIED, _COPIED_ROWS = 1 << 26, 1 << 12
 
 
 class MixedSweep(CompiledSweep):
@@ -47,6 +54,8 @@ class MixedSweep(CompiledSweep):
         self.apart = 0.0
         # Whether the climb has rested on a pass in float32.
         self.used = False
+        # The rows in float32 about a centre, and that centre.
+        self.near: tuple[Rows, Array] | None = None
         # Passes in float32, of all.
         self.single_passes = 0
 
@@ -103,5 +112,22 @@ class MixedSweep(CompiledSweep):
 
     def _single(self, params: MixtureParams) -> Summary:
         self.single_passes += 1
-        total = self.plain(params, single=True)
+        if self.near is None and isinstance(self.rows, Rows) and self.rows.X.size <= _COPIED:
+            self.near = _centred(self.rows, params.weights @ params.components.means)
+        if self.near is None:
+            total = self.summed(self.rows, params, single=True)
+        else:
+            rows, centre = self.near
+            components = replace(params.components, means=params.components.means - centre)
+            moved = MixtureParams(params.weights, components)
+            total = self.summed(rows, moved, single=True, centred=True)
         return Summary(total.loglik, self.total_weight, total.components)
+
+
+def _centred(rows: Rows, centre: Array) -> tuple[Rows, Array]:
+    """The rows about `centre`, in float32; far rows may overflow, as they would in the kernel."""
+    X = np.empty(rows.X.shape, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for x, _, where in rows.chunks(_COPIED_ROWS):
+            np.subtract(x, centre, out=X[where], casting="same_kind")
+    return Rows(X, rows.sample_weight), centre

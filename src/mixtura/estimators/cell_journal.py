@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +20,7 @@ from mixtura.estimators.document import restore, to_document
 from mixtura.estimators.finding import Found
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.trial import Point, Trial
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.store import StoreError, decode, encode
 from mixtura.version import __version__
 
@@ -65,6 +67,7 @@ class CellJournal:
             "point": list(trial.point),
             "split": split,
             "mixture": None if not trial.held else to_document(trial.mixture(settings, rows)),
+            "params": None if not trial.held else _arrays(trial.found.params),
             "flaw": trial.flaw,
             "certainty": trial.certainty,
             "heldout": [list(part) for part in trial.heldout],
@@ -98,7 +101,8 @@ class CellJournal:
         try:
             stored = decode(record, "")
             document = stored["mixture"]
-            found = None if document is None else _found(restore(document, GaussianMixture))
+            mixture = None if document is None else restore(document, GaussianMixture)
+            found = None if mixture is None else _found(mixture, stored["params"])
             trial = Trial(
                 Point(*stored["point"]),
                 found,
@@ -112,6 +116,16 @@ class CellJournal:
             raise CheckpointError(f"{self.path}: the checkpoint is damaged: delete it") from None
 
 
-def _found(mixture: GaussianMixture) -> Found:
+def _arrays(params: MixtureParams) -> dict[str, Any]:
+    """All that the parameters hold: later cells begin there, to the last bit."""
+    parts = params.components
+    return {"weights": params.weights} | {f.name: getattr(parts, f.name) for f in fields(parts)}
+
+
+def _found(mixture: GaussianMixture, arrays: dict[str, Any]) -> Found:
     assert mixture.fit_result_ is not None
-    return Found(mixture._fitted()[1], mixture.fit_result_)
+    # An estimator keeps of each matrix and its factors what scikit-learn does, in its own type.
+    parts: Any = mixture._fitted()[1].components
+    named = {f.name: arrays[f.name] for f in fields(parts)}
+    params = MixtureParams(arrays["weights"], type(parts)(**named))
+    return Found(params, mixture.fit_result_)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura.data import door
 from mixtura.data.opening import is_stream, loaded, stream
@@ -18,6 +18,7 @@ from mixtura.fit.solvers import needs_memory
 if TYPE_CHECKING:
     from mixtura.estimators.base import MixtureEstimator
     from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.searching import GaussianMixtureSearch
 
 
 def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
@@ -51,16 +52,8 @@ def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
 
 def _streamed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
     source = stream(X, sample_weight=sample_weight)
-    if source.n < 2:
-        raise ValueError(
-            f"{source.reader.name}: found array with {source.n} sample(s) while a minimum of 2 is "
-            "required"
-        )
-    estimator.n_features_in_ = source.d
-    if source.reader.names is not None:
-        estimator.feature_names_in_ = np.array(source.reader.names, dtype=object)
-    elif hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_
+    _refuse_single(source)
+    _note_columns(estimator, source)
     _refuse_few(estimator, source.n)
     survey = source.survey
     door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
@@ -73,6 +66,56 @@ def _streamed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
             "use another solver, or load the table and fit the array"
         )
     return rows
+
+
+def held(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
+    """The rows of a search, in memory; ValueError where they cannot be searched."""
+    if is_stream(X):
+        source = stream(X, sample_weight=sample_weight)
+        _refuse_single(source)
+        _note_columns(estimator, source)
+        try:
+            rows = source.loaded()
+        except MemoryError:
+            raise ValueError(
+                f"{source.reader.name}: a search holds its rows in memory, and {source.n:,} rows "
+                f"of {source.d} columns do not fit there: give it a sample of them"
+            ) from None
+    else:
+        rows = _array(estimator, X, sample_weight)
+    names = getattr(estimator, "feature_names_in_", None)
+    door.refuse_extreme_scales(rows.X, door.column_names(names, rows.d))
+    if rows.sample_weight is not None:
+        door.check_weights(rows.sample_weight, 1)
+    return rows
+
+
+def _array(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
+    door.refuse_masked(X)
+    door.refuse_inexact_integers(X)
+    X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
+    if sample_weight is None:
+        return Rows(X)
+    door.refuse_masked(sample_weight, "sample_weight")
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return Rows(X, np.asarray(weights))
+
+
+def _refuse_single(source: Streamed) -> None:
+    if source.n < 2:
+        raise ValueError(
+            f"{source.reader.name}: found array with {source.n} sample(s) while a minimum of 2 is "
+            "required"
+        )
+
+
+def _note_columns(estimator: GaussianMixture | GaussianMixtureSearch, source: Streamed) -> None:
+    """Set what scikit-learn sets of the columns of a table in memory."""
+    estimator.n_features_in_ = source.d
+    if source.reader.names is not None:
+        estimator.feature_names_in_ = np.array(source.reader.names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
 
 
 def _refuse_few(estimator: GaussianMixture, n: int) -> None:

@@ -10,9 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data import door
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
@@ -22,6 +21,7 @@ from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.grid import FOURTEEN, TWO, several
 from mixtura.estimators.identity import described
+from mixtura.estimators.intake import held
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
 from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
@@ -192,7 +192,9 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features), in memory
+        X : array-like or data frame of shape (n_samples, n_features)
+            Also what `mixtura.stream` takes: a path, a memory map, a callable. A search goes over
+            its rows thousands of times, so they are read into memory, once.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, but for the folds of "heldout".
@@ -212,7 +214,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         FitError
             If no mixture of the grid may be chosen; with the reason of the first.
         """
-        rows = self._rows(X, sample_weight)
+        rows = held(self, X, sample_weight)
         components, lanes = self._grid(rows.d)
         self.effort_ = effort_of(self, rows, [name for name, _ in lanes])
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -363,21 +365,6 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             if prior is not None and not prior >= 0:
                 raise ValueError(f"reg_covar: {prior!r} is below 0: use 0 or more, or None")
         return components, [(name, reg) for name in names for reg in priors]
-
-    def _rows(self, X: Any, sample_weight: Any) -> Rows:
-        door.refuse_masked(X)
-        door.refuse_inexact_integers(X)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
-        names = getattr(self, "feature_names_in_", None)
-        door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
-        if sample_weight is None:
-            return Rows(X)
-        door.refuse_masked(sample_weight, "sample_weight")
-        weights = np.asarray(
-            _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        )
-        door.check_weights(weights, 1)
-        return Rows(X, weights)
 
     def _folds(self, rows: Rows, seed: int) -> list[tuple[AnyArray, AnyArray]]:
         """(rows to fit, rows left out) of each fold; rows without weight are in none."""

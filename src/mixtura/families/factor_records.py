@@ -15,6 +15,9 @@ from mixtura.records import AnyArray, Array, Params, Statistics
 # Means so far from the components' common centre, in squared standard deviations of the noise
 # summed over columns, cost more digits than they may: 1e-16 times this in a squared distance.
 FAR = 1e7
+# Factors this much stronger than the noise, in variances summed over columns, leave four digits of
+# a squared distance: it is a difference of two sums of their size.
+STRONGEST = 1e12
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class FactorParams(Params):
         return {"means": self.means, "loadings": self.loadings, "noise": self.noise}
 
     @property
+    def signal(self) -> float:
+        """The variance of the factors of the strongest component, in units of the noise."""
+        return float(np.sum(self.gram**2, axis=(1, 2)).max())
+
+    @property
     def variances(self) -> Array:
         """The diagonals of the covariances, (K, d)."""
         return np.asarray(np.sum(self.loadings**2, axis=2) + self.noise) + np.zeros_like(self.means)
@@ -154,13 +162,18 @@ def _group(params: FactorParams, members: AnyArray, centre: Array) -> Group:
 
 
 def factor_params(means: Array, loadings: Array, noise: Array) -> FactorParams:
-    """Factorise once; raises IllDefined naming a component whose noise is not positive."""
+    """Factorise once; raises IllDefined naming a component whose noise is not positive, or nothing
+    beside its factors.
+    """
     K, d = means.shape
     bad = ~((noise > 0) & np.isfinite(noise)).all(axis=1)
     if bad.any():
         raise IllDefined(int(np.argmax(bad)))
     weighed = loadings / np.sqrt(noise)[:, :, None]
     q = loadings.shape[2]
+    signal = np.sum(weighed**2, axis=(1, 2))
+    if not np.all(signal <= STRONGEST):
+        raise IllDefined(int(np.argmax(~(signal <= STRONGEST))))
     gram = np.asarray(np.linalg.cholesky(np.eye(q) + np.swapaxes(weighed, 1, 2) @ weighed))
     scaled = np.swapaxes(weighed / np.sqrt(noise)[:, :, None], 1, 2)
     projector = np.stack(

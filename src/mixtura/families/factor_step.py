@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixtura.errors import IllDefined
 from mixtura.families.factor_prior import NoisePrior
 from mixtura.families.factor_records import FactorParams, FactorStatistics
 from mixtura.families.factor_structure import FactorAnalytic
@@ -75,7 +76,7 @@ def _own(averages: Averages) -> tuple[Array, Array]:
     loadings = np.swapaxes(np.linalg.solve(averages.inner, np.swapaxes(cross, 1, 2)), 1, 2)
     explained = np.sum(loadings * cross, axis=2)
     residual = averages.square - _like(explained, averages.square)
-    return np.asarray(loadings @ np.linalg.cholesky(averages.inner)), residual
+    return np.asarray(loadings @ _root(averages.inner)), residual
 
 
 def _common(counts: Array, averages: Averages, params: FactorParams) -> tuple[Array, Array]:
@@ -94,7 +95,18 @@ def _common(counts: Array, averages: Averages, params: FactorParams) -> tuple[Ar
     explained = 2.0 * np.sum(loadings * cross, axis=2) - np.sum((loadings @ inner) * loadings, 2)
     residual = averages.square - _like(explained, averages.square)
     spread = np.tensordot(counts / counts.sum(), inner, axes=1)
-    return (loadings @ np.linalg.cholesky(spread))[None], residual
+    return (loadings @ _root(spread[None])[0])[None], residual
+
+
+def _root(spread: Array) -> Array:
+    """The lower Cholesky factors of the factors' covariances (K, q, q).
+
+    Raises IllDefined naming a component whose factors rounding has made dependent.
+    """
+    try:
+        return np.asarray(np.linalg.cholesky(spread))
+    except np.linalg.LinAlgError:
+        raise IllDefined(int(np.linalg.eigvalsh(spread).min(axis=1).argmin())) from None
 
 
 def _noise(

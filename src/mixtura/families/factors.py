@@ -18,7 +18,7 @@ from mixtura.families.factor_score import score
 from mixtura.families.factor_start import started
 from mixtura.families.factor_step import maximised
 from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE
+from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
@@ -90,6 +90,11 @@ class FactorAnalysers(Family):
 
     def counts(self, stats: FactorStatistics) -> Array:
         return stats.counts
+
+    def rounding(self, params: FactorParams) -> float:
+        """Of a difference of sums as large as the strongest factors are, in units of the noise."""
+        eps = float(np.finfo(np.float64).eps)
+        return float(min(1.0, ROUNDED * params.means.shape[1] * eps * params.signal))
 
     def obstacle(self, prior: NoisePrior) -> str:
         if prior.absolute:

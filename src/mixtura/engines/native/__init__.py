@@ -170,15 +170,21 @@ def gaussian_pass(
     form: Form,
     *,
     single: bool = False,
+    centred: bool = False,
 ) -> tuple[float, Array, Array, Array]:
     """One E-step over all rows of X: ``(loglik, count, first, second)``.
 
     With y = whiten (x - mean) and r the responsibility times the sample weight:
     ``count = sum r`` (K,), ``first = sum r y`` (K, d), ``second = sum r y y'`` in the
     shape of the form. Rows of weight zero contribute nothing, whatever they hold. With
-    ``single`` the work is done in float32, whatever X holds, in twice as many lanes.
+    ``single`` the work is done in float32, whatever X holds, in twice as many lanes; rows are then
+    read relative to the mixture's mean, unless float32 rows and means are ``centred`` already.
     """
     data = _data(X, sample_weight)
+    if centred:
+        if not (single and data.single):
+            raise ValueError("centred rows are float32 ones, for single=True")
+        data.single = 2
     d = X.shape[1]
     model, K, shape = _model(d, log_weights, means, whiten, log_norm, form)
     count, first, second = np.empty(K), np.empty((K, d)), np.empty(shape)

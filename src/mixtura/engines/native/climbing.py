@@ -59,9 +59,9 @@ class _Em(ctypes.Structure):
 
 
 class Sums(NamedTuple):
-    """What an E-step sums: count (K,), first (K, d) and second, as `gaussian_pass` returns them."""
+    """What an E-step sums: counts (K,), first (K, d) and second, as `gaussian_pass` has them."""
 
-    count: Array  # type: ignore[assignment]
+    counts: Array
     first: Array
     second: Array
 
@@ -156,7 +156,7 @@ def asked(
     size = layout[-1][0].stop
     buffer = np.empty(size + passes + 1)
     parts = [buffer[place].reshape(shape) for place, shape, _ in layout]
-    known = () if sums is None else zip(parts[6:], sums, ("count", "first", "second"), strict=True)
+    known = () if sums is None else zip(parts[6:], sums, ("counts", "first", "second"), strict=True)
     for part, value, name in (
         *zip(parts[:3], start, ("weights", "means", "roots"), strict=True),
         *known,

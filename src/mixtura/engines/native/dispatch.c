@@ -106,6 +106,8 @@ EXPORT int mixtura_merging(const struct mixtura_merging *merging)
     return kernels()->merging(merging);
 }
 
+EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
+
 EXPORT int mixtura_neighbours(const struct mixtura_model *model, int64_t d, const double *roots,
                               int64_t first, int64_t last, const struct mixtura_near *near)
 {

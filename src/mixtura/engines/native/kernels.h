@@ -19,7 +19,7 @@ struct mixtura_data {
     const double *weight;
     int64_t n;
     int64_t d;
-    int64_t single; /* non-zero: x holds float32 */
+    int64_t single; /* non-zero: x holds float32; 2: about what the means are about too */
 };
 
 /* A mixture in whitened form. The shape of `whiten` follows `form`. */
@@ -146,6 +146,21 @@ struct mixtura_merging {
     int64_t *pairs;  /* (n - K) x 2: the second group joins the first */
 };
 
+/* Rows to draw. `key` and `chunk` choose the random numbers. */
+struct mixtura_draw {
+    const double *share; /* K: weights added up; 1 from the last component with a weight on */
+    const double *means;
+    const double *roots; /* lower Cholesky roots or standard deviations, shape of the form */
+    int64_t K;
+    int64_t d;
+    int64_t form;
+    const uint64_t *key; /* 2 */
+    int64_t chunk;
+    int64_t n;
+    double *x;       /* out: n x d */
+    int64_t *labels; /* out: n */
+};
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -169,6 +184,7 @@ struct mixtura_kernels {
     int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
     int (*contest)(const struct mixtura_data *, struct mixtura_contest *);
     int (*merging)(const struct mixtura_merging *);
+    int (*draw)(const struct mixtura_draw *);
 };
 
 #endif

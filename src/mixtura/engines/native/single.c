@@ -114,8 +114,10 @@ int NAME(MIXTURA_VARIANT)(const struct mixtura_data *data, const struct mixtura_
         double top = model->log_norm[0];
         for (int64_t k = 1; k < K; k++)
             top = model->log_norm[k] > top ? model->log_norm[k] : top;
-        centre_of(model, d, centre);
-        w.origin = centre;
+        if (data->single != 2) {
+            centre_of(model, d, centre);
+            w.origin = centre;
+        }
         single_of(model, d, centre, top, size, log_weights, means, whiten, log_norm);
         out->loglik = 0.0;
         memset(out->count, 0, (size_t)K * 8);

@@ -3,6 +3,7 @@
 #include "contest.h"
 #include "merging.h"
 #include "prune.h"
+#include "sample.h"
 #include "truncate.h"
 
 #define NAME_(v) mixtura_kernels_##v
@@ -17,5 +18,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, merging,
+    climb, contest, merging, draw,
 };

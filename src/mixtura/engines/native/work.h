@@ -200,6 +200,11 @@ INLINE int64_t read_squares(struct work *w, const struct mixtura_data *data, con
             UNROLL
             for (int t = 0; t < VL; t++) {
                 int64_t at = (start + i + t) * d + j;
+                if (single && !about) {
+                    square[t] = __builtin_convertvector(
+                        *(const floats_any *)((const float *)data->x + at), vec);
+                    continue;
+                }
                 exact x = single
                               ? __builtin_convertvector(
                                     *(const floats_any *)((const float *)data->x + at), exact)
@@ -227,6 +232,8 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
     const mixtura_double *origin = w->origin;
     const double *fill = w->model->means;
 #define VALUE(i, j)                                                                        \
+    (single && !about ? (double)xs[(i) * d + (j)] : ABOUT(i, j))
+#define ABOUT(i, j)                                                                        \
     ((single ? (mixtura_double)xs[(i) * d + (j)] : xd[(i) * d + (j)]) -                    \
      (about ? origin[j] : 0.0))
     if (w->wide) {
@@ -248,6 +255,7 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
                 w->x[i + j * B] = VALUE(i, j);
     }
 #undef VALUE
+#undef ABOUT
     for (int64_t i = n; i < padded; i++)
         for (int64_t j = 0; j < d; j++)
             w->x[i * row + j * col] = fill[j];
