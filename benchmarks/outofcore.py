@@ -25,6 +25,7 @@ import json, resource, sys, threading, time, warnings
 import numpy as np
 import mixtura, pyarrow.parquet as pq, pyarrow as pa
 from mixtura.engines.choose import open_sweep
+from mixtura.engines.compiled import chunk_rows
 from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
 warnings.simplefilter("ignore")
@@ -79,8 +80,9 @@ def best(function):
         function()
         times.append(time.perf_counter() - began)
     return min(times)
+size = chunk_rows(source.n, source.d, K, "full")
 def read():
-    for _ in source.chunks(sweep.chunk_rows):
+    for _ in source.chunks(size):
         pass
 print(json.dumps({"rows": source.n, "read": best(read),
                   "pass": best(lambda: sweep(ground.maker.base)),
