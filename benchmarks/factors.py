@@ -19,10 +19,10 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import workers
 from mixtura.families.covariance import structure
-from mixtura.families.factor_prior import no_noise_prior
-from mixtura.families.factor_records import FactorParams, factor_params
-from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.families.factors import FactorAnalysers
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.prior import no_noise_prior
+from mixtura.families.factor.records import FactorParams, factor_params
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior

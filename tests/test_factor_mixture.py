@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 import mixtura
 from mixtura import FactorAnalytic, GaussianMixture, GaussianMixtureSearch
 from mixtura.cli import app
-from mixtura.families.factor_structure import LETTERS
+from mixtura.families.factor.structure import LETTERS
 from mixtura.records import Array
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
-    from mixtura.families.factor_structure import FactorAnalytic
+    from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.fit.annealed import Annealed
     from mixtura.fit.contrastive import NoiseContrastive
     from mixtura.fit.online import Online
@@ -68,7 +68,7 @@ _HOMES = {
     "Collapse": "mixtura.errors",
     "Comparison": "mixtura.estimators.comparing",
     "DegenerateWarning": "mixtura.estimators.finding",
-    "FactorAnalytic": "mixtura.families.factor_structure",
+    "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.fit.result",
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",

@@ -12,10 +12,10 @@ from mixtura.data.column_moments import column_moments
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.families.covariance import structure
-from mixtura.families.factor_prior import no_noise_prior, noise_prior
-from mixtura.families.factor_records import factor_params
-from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.families.factors import FactorAnalysers
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.prior import no_noise_prior, noise_prior
+from mixtura.families.factor.records import factor_params
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior, table_prior

@@ -14,11 +14,11 @@ from mixtura import DegenerateWarning, FactorAnalytic, GaussianMixture
 from mixtura.data.column_moments import column_moments, robust
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
-from mixtura.families.factor_chart import factor_chart
-from mixtura.families.factor_prior import no_noise_prior, noise_prior
-from mixtura.families.factor_records import FAR, FactorParams, canonical, factor_params
-from mixtura.families.factor_structure import LETTERS, parsed
-from mixtura.families.factors import HEYWOOD, FactorAnalysers
+from mixtura.families.factor.chart import factor_chart
+from mixtura.families.factor.family import HEYWOOD, FactorAnalysers
+from mixtura.families.factor.prior import no_noise_prior, noise_prior
+from mixtura.families.factor.records import FAR, FactorParams, canonical, factor_params
+from mixtura.families.factor.structure import LETTERS, parsed
 from mixtura.fit.em import em
 from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture

@@ -86,7 +86,7 @@ Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mi
 
 def covariance_name(text: str) -> str:
     """The name of a structure, or of factors such as UUU:10, as it was written."""
-    from mixtura.families.factor_structure import parsed
+    from mixtura.families.factor.structure import parsed
 
     try:
         known = text in set(Covariance) or parsed(text) is not None

@@ -19,7 +19,7 @@ from mixtura.engines.threads import single_blas
 from mixtura.estimators.chosen import positions
 from mixtura.estimators.regression import MixtureRegression
 from mixtura.families.covariance import structure
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian_records import gaussian_params_from_root
 from mixtura.inference import line
 from mixtura.inference.conditioning import conditional, marginal

@@ -9,7 +9,7 @@ import numpy as np
 from mixtura.estimators import factored, initial
 from mixtura.estimators.finding import Task
 from mixtura.families.covariance import structure
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.forms import Form
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

@@ -25,7 +25,7 @@ from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
 from mixtura.families.covariance import structure
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams

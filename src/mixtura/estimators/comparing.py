@@ -21,7 +21,7 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.finding import prepare
 from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.factor_structure import FactorAnalytic, type_name
+from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS

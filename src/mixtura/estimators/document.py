@@ -9,7 +9,7 @@ import numpy as np
 from mixtura.estimators import factored, initial
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.covariance import structure
-from mixtura.families.factor_structure import FactorAnalytic, parsed
+from mixtura.families.factor.structure import FactorAnalytic, parsed
 from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
 from mixtura.records import AnyArray, Array

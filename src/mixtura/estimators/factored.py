@@ -13,11 +13,11 @@ from sklearn.utils._param_validation import StrOptions
 
 from mixtura.estimators import initial
 from mixtura.families.covariance import structure
-from mixtura.families.factor_look import FactorLook
-from mixtura.families.factor_prior import no_noise_prior
-from mixtura.families.factor_records import FactorParams, canonical, factor_params
-from mixtura.families.factor_structure import FactorAnalytic, parsed
-from mixtura.families.factors import FactorAnalysers
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.look import FactorLook
+from mixtura.families.factor.prior import no_noise_prior
+from mixtura.families.factor.records import FactorParams, canonical, factor_params
+from mixtura.families.factor.structure import FactorAnalytic, parsed
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array

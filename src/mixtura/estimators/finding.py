@@ -19,7 +19,7 @@ from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.estimators.ground import Ground, factor_ground
 from mixtura.families.covariance import Structure
-from mixtura.families.factor_prior import NoisePrior
+from mixtura.families.factor.prior import NoisePrior
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params

@@ -25,7 +25,7 @@ from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
 from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior

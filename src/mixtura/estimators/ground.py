@@ -13,10 +13,10 @@ from mixtura.data.moments import TableMoments
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
-from mixtura.families.factor_prior import noise_prior
-from mixtura.families.factor_records import factor_params
-from mixtura.families.factor_structure import FactorAnalytic
-from mixtura.families.factors import FactorAnalysers
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.prior import noise_prior
+from mixtura.families.factor.records import factor_params
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.fit.search import sample_rows
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture

@@ -25,7 +25,7 @@ from mixtura.estimators.comparing import _rows
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.likelihood_ratio import Effort, Pair
 from mixtura.families.covariance import STRUCTURES
-from mixtura.families.factor_structure import FactorAnalytic, type_name
+from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.fit.starts import STARTS
 from mixtura.inference.montecarlo import Listener, Resampling, Trial
 from mixtura.models.mixture import Mixture

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.families import factor_structure, geometry, tangents
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families import geometry, tangents
+from mixtura.families.factor.structure import FactorAnalytic, parsed
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianParams
 from mixtura.families.matrices import Full, Tied
@@ -46,7 +46,7 @@ class Structure:
     columns  the only number of columns it is made for; None: any
     ranked   whether it compares volumes or shapes, which a direction without variance has not
     factors  what its factors and noise are, where it has such; the form is then that of the
-             covariances made dense, and the family `families.factors`
+             covariances made dense, and the family `families.factor.family`
     """
 
     name: str
@@ -253,7 +253,7 @@ STRUCTURES: dict[str, Structure] = {
 
 def structure(spec: str | FactorAnalytic) -> Structure:
     """The structure of that name, or of these factors; ValueError names the known ones."""
-    factors = spec if isinstance(spec, FactorAnalytic) else factor_structure.parsed(str(spec))
+    factors = spec if isinstance(spec, FactorAnalytic) else parsed(str(spec))
     if factors is not None:
         return _of_factors(factors)
     if spec not in STRUCTURES:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.families.factor_structure import parsed
+from mixtura.families.factor.structure import parsed
 from mixtura.fit.result import Fit, Floored
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
 from mixtura.errors import IllDefined
-from mixtura.families.factor_prior import NoisePrior
-from mixtura.families.factor_records import FactorParams, factor_params
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.records import FactorParams, factor_params
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.records import AnyArray, Array
 
 # Noise has at least this share of a column's variance, and a factor more than noise alone would.

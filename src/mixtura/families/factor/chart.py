@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from mixtura.families.factor_prior import NoisePrior
-from mixtura.families.factor_records import FactorParams, FactorStatistics, factor_params
-from mixtura.families.factor_score import score
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.records import FactorParams, FactorStatistics, factor_params
+from mixtura.families.factor.score import score
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.records import AnyArray, Array
 
 # A component with less than this share of the rows is scaled as if it had it; a factor weaker

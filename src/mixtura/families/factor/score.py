@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mixtura.families.factor_prior import NoisePrior
-from mixtura.families.factor_records import FactorParams, FactorStatistics
-from mixtura.families.factor_step import posterior
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.records import FactorParams, FactorStatistics
+from mixtura.families.factor.step import posterior
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.records import Array
 
 

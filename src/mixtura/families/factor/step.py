@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.errors import IllDefined
-from mixtura.families.factor_prior import NoisePrior
-from mixtura.families.factor_records import FactorParams, FactorStatistics
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.records import FactorParams, FactorStatistics
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.records import Array
 
 

@@ -2,7 +2,7 @@
 
 By Woodbury's identity the squared distance of a row is a weighted sum of squares less the squared
 length of its projection onto q directions. Rows are centred once for all components that lie close
-enough together (`factor_records.Group`), so everything is a product of the rows, or of their
+enough together (`families.factor.records.Group`), so everything is a product of the rows, or of their
 squares, with a thin matrix: about 4 n K d (q + 2) operations of a pass, nearly all of them BLAS's,
 and no array larger than the rows, or than K d q. Rows are taken in blocks that stay in the cache.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.families.factor_records import FactorParams, FactorStatistics, Group
+from mixtura.families.factor.records import FactorParams, FactorStatistics, Group
 from mixtura.records import AnyArray, Array
 
 # Rows of a block.

@@ -10,14 +10,14 @@ import numpy as np
 
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
-from mixtura.families.factor_chart import FactorChart, factor_chart
-from mixtura.families.factor_look import FactorLook
-from mixtura.families.factor_prior import NoisePrior
-from mixtura.families.factor_records import FactorParams, FactorStatistics, factor_params
-from mixtura.families.factor_score import score
-from mixtura.families.factor_start import started
-from mixtura.families.factor_step import maximised
-from mixtura.families.factor_structure import FactorAnalytic
+from mixtura.families.factor.chart import FactorChart, factor_chart
+from mixtura.families.factor.look import FactorLook
+from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.records import FactorParams, FactorStatistics, factor_params
+from mixtura.families.factor.score import score
+from mixtura.families.factor.start import started
+from mixtura.families.factor.step import maximised
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.records import AnyArray, Array, RandomNumbers
@@ -39,7 +39,7 @@ class FactorAnalysers(Family):
     loadings    (K, d, q)  real, known up to a rotation of the factors; (1, d, q) where common
     noise       (K, d)     positive; one line where it is common, one column where isotropic
     statistics  sums of rows, squares, factor scores and their products (FactorStatistics)
-    M-step      `factor_step`, without a d x d matrix
+    M-step      `factor.step`, without a d x d matrix
     Reference: McNicholas & Murphy (2008), Parsimonious Gaussian mixture models, Statistics and
     Computing 18.
     """
