@@ -2,7 +2,7 @@
 
 By Woodbury's identity the squared distance of a row is a weighted sum of squares less the squared
 length of its projection onto q directions. Rows are centred once for all components that lie close
-enough together (`families.factor.records.Group`), so everything is a product of the rows, or of their
+enough together (`factor.records.Group`), so everything is a product of the rows, or of their
 squares, with a thin matrix: about 4 n K d (q + 2) operations of a pass, nearly all of them BLAS's,
 and no array larger than the rows, or than K d q. Rows are taken in blocks that stay in the cache.
 """
