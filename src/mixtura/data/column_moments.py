@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mixtura.data.moments import CHUNK, FAR, FEW, source_mean
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.records import Array
 
-_CHUNK = 4096
-# As in `data.moments`: rows more than ten standard deviations out are outliers if at most this
-# share is there.
-_FAR, _FEW = 100.0, 0.02
 # The distance between the quartiles of a normal distribution, in standard deviations.
 _QUARTILES = 1.349
 
@@ -30,18 +27,9 @@ class ColumnMoments:
 
 def column_moments(source: Source) -> ColumnMoments:
     """Weighted mean and variance of each column, in two passes about the mean."""
-    shift: Array | None = None
-    total, squares = np.zeros(source.d), np.zeros(source.d)
-    for X, w, _ in source.chunks(_CHUNK):
-        x = np.asarray(X, dtype=np.float64)
-        if shift is None:
-            if w is not None and not w.any():
-                continue
-            shift = x[0] if w is None else x[np.argmax(w > 0)]
-        total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
-    assert shift is not None, "no row carries weight"
-    mean = shift + total / source.weight
-    for X, w, _ in source.chunks(_CHUNK):
+    mean = source_mean(source)
+    squares = np.zeros(source.d)
+    for X, w, _ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         residual *= residual
         squares += residual.sum(axis=0) if w is None else w @ residual
@@ -58,8 +46,8 @@ def robust(moments: ColumnMoments, sample: Rows) -> ColumnMoments:
     w = np.ones(len(X)) if sample.sample_weight is None else sample.sample_weight
     low, middle, high = _quantiles(X, w, (0.25, 0.5, 0.75))
     scale = ((high - low) / _QUARTILES) ** 2
-    far = w @ ((X - middle) ** 2 > _FAR * scale) / w.sum()
-    outliers = (scale > 0) & (far > 0) & (far <= _FEW)
+    far = w @ ((X - middle) ** 2 > FAR * scale) / w.sum()
+    outliers = (scale > 0) & (far > 0) & (far <= FEW)
     return replace(moments, variance=np.where(outliers, scale, moments.variance))
 
 

@@ -10,7 +10,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
-_CHUNK = 4096
+CHUNK = 4096
 # A direction whose share of the correlation matrix is below this, times the number of columns, is
 # without variance: what is there is the rounding of the matrix itself.
 NO_VARIANCE = 1e-15
@@ -20,7 +20,7 @@ _ROBUST_STEPS = 50
 # With more columns an axis is found without their covariance.
 _MANY_COLUMNS, _TURNS = 256, 30
 # Rows more than ten robust standard deviations out are outliers if at most this share is there.
-_FAR, _FEW = 100.0, 0.02
+FAR, FEW = 100.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,11 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
     return source_moments(Rows(X, sample_weight))
 
 
-def source_moments(source: Source) -> TableMoments:
-    """Weighted mean and (maximum likelihood) covariance, in two passes about the mean.
-
-    Two passes because the one-pass formula loses twice the digits of the offset.
-    """
-    d = source.d
+def source_mean(source: Source) -> Array:
+    """The weighted mean (d,), summed about the first row with weight."""
     shift: Array | None = None
-    total, scatter = np.zeros(d), np.zeros((d, d))
-    for X, w, _ in source.chunks(_CHUNK):
+    total = np.zeros(source.d)
+    for X, w, _ in source.chunks(CHUNK):
         x = np.asarray(X, dtype=np.float64)
         if shift is None:
             if w is not None and not w.any():
@@ -63,8 +59,17 @@ def source_moments(source: Source) -> TableMoments:
             shift = x[0] if w is None else x[np.argmax(w > 0)]
         total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
     assert shift is not None, "no row carries weight"
-    mean = shift + total / source.weight
-    for X, w, _ in source.chunks(_CHUNK):
+    return np.asarray(shift + total / source.weight)
+
+
+def source_moments(source: Source) -> TableMoments:
+    """Weighted mean and (maximum likelihood) covariance, in two passes about the mean.
+
+    Two passes because the one-pass formula loses twice the digits of the offset.
+    """
+    mean = source_mean(source)
+    scatter = np.zeros((source.d, source.d))
+    for X, w, _ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(source.weight, source.positive, mean, scatter / source.weight)
@@ -117,7 +122,7 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
         before, scatter = scatter, (residual.T * u) @ residual / u.sum()
         if np.abs(scatter - before).max() <= 1e-2 * np.abs(scatter).max():
             break
-    if w[distance > _FAR * len(root)].sum() > _FEW * w.sum():
+    if w[distance > FAR * len(root)].sum() > FEW * w.sum():
         return covariance  # too many to be outliers: they are what the table is like
     back = unit[:, None] * (vectors[:, kept] * np.sqrt(values[kept]))
     return np.asarray(back @ scatter @ back.T)
