@@ -190,7 +190,7 @@ def test_wide_tables_show_the_columns_that_differ() -> None:
     text = to_text(view, width=200)
     header = next(line for line in text.splitlines() if "weight" in line)
     assert header.split()[2:] == [f"column{j}" for j in range(4, 10)]
-    assert "the 6 columns in which the groups differ most; 4 not shown" in text
+    assert "Shown are 6 columns, those in which the groups differ most; 4 not shown" in text
     assert "column0, column1, column2, column3." in text
 
 

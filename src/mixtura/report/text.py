@@ -201,10 +201,10 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
         factor, column = spread_cells(view.means[:, j].tolist(), view.sds[:, j].tolist())
         header = "\n".join([wrapped(view.names[j], HEADER_WIDTH), *([factor] if factor else [])])
         cells[j] = (header, column)
-    room = width - len("  group   weight      ")
+    room = width - len(" group    weight ")
     for count in range(len(cells), 0, -1):
         shown = telling_columns(view, count)
-        used = sum(3 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
+        used = sum(4 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
         if used <= room or count == 1:
             return shown, [cells[j] for j in shown]
     return [], []
@@ -230,9 +230,9 @@ def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
     text = "Mean ± standard deviation within each group."
     hidden = [name for j, name in enumerate(view.names) if j not in shown]
     if hidden:
+        most = ", those in which the groups differ most" if len(view.weights) > 1 else ""
         text += (
-            f" Shown are the {len(shown)} columns in which the groups differ most; "
-            f"{len(hidden)} not shown: "
+            f" Shown are {counted(len(shown), 'column')}{most}; {len(hidden)} not shown: "
             f"{_joined([shorten(name, LONGEST_NAME) for name in hidden])}."
         )
     return Padding(Text(text, style="dim"), (0, 0, 0, 2))
