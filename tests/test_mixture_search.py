@@ -345,3 +345,26 @@ def test_more_components_than_rows_are_refused_in_their_cells() -> None:
     status = search.fit(X).cv_results_["status"]
     assert status[0] == "fitted"
     assert "n_components=13, but X has only 12 distinct rows" in status[2]
+
+
+def test_a_thin_line_of_many_rows_is_no_collapse() -> None:
+    """One of two groups is a hundredth as wide as long: with 100 rows that is its shape."""
+    rng = np.random.default_rng(0)
+    line = (rng.normal(size=(100, 2)) * [1, 0.01]) @ np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    X = np.concatenate([line, rng.normal(size=(100, 2)) + 6])
+    for effort in ("quick", "thorough"):
+        search = GaussianMixtureSearch(
+            [1, 2, 3], covariance_type="VVV", effort=effort, random_state=0
+        ).fit(X)
+        assert search.best_params_["n_components"] == 2, effort
+
+
+def test_the_race_keeps_the_start_that_finds_a_thin_line() -> None:
+    rng = np.random.default_rng(15)
+    K, d = int(rng.integers(2, 5)), int(rng.integers(2, 5))
+    groups = []
+    for _ in range(K):
+        rows = rng.normal(size=(80, d)) @ rng.normal(size=(d, d))
+        groups.append(rows + rng.normal(size=d) * 4)
+    fit = GaussianMixture(K, random_state=0).fit(np.concatenate(groups)).fit_result_
+    assert fit.loglik == pytest.approx(-1934.3266, abs=1e-3)

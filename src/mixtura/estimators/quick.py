@@ -258,7 +258,8 @@ class Quick:
 
     def _judged(self, point: Point, params: MixtureParams, fit: Fit, seconds: float) -> Trial:
         common = self._of(point)
-        prior, family = common.ground.model.prior, common.free.family
+        model = common.ground.model if fit.penalised else common.ground.model.unpenalised()
+        prior, family = model.prior, common.free.family
         counts = params.weights * self.all.weight
         narrow = family.narrow(params.components, counts, prior)
         flaw = flaw_of(fit, [(k, float(counts[k])) for k, _ in narrow])

@@ -162,7 +162,8 @@ def fitted(
             outcome = other
     counts = ground.moments.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
-    narrow = ground.model.narrow(outcome.climb.summary, outcome.climb.params)
+    model = ground.model if outcome.penalised else ground.model.unpenalised()
+    narrow = model.narrow(outcome.climb.summary, outcome.climb.params)
     return Found(outcome.climb.params, fit), flaw_of(fit, [part[:2] for part in narrow])
 
 
