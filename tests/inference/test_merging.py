@@ -114,6 +114,16 @@ def test_one_or_two_components_have_no_elbow():
         found.figure()
 
 
+@pytest.mark.parametrize("K", [3, 5])
+def test_groups_that_are_clear_are_not_merged(K):
+    rng = np.random.default_rng(K)
+    angle = 2 * np.pi * np.arange(K) / K
+    centres = 15 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    X = np.concatenate([centre + rng.normal(scale=0.5, size=(80, 2)) for centre in centres])
+    found = mixtura.merge_components(mixtura.GaussianMixture(K, random_state=0).fit(X), X)
+    assert found.suggested == found.suggested_by_rows == K
+
+
 def test_what_cannot_be_merged_is_refused(two_bent_groups):
     mixture, X = two_bent_groups
     with pytest.raises(ValueError, match="mixture must be a fitted mixture, got int"):

@@ -126,6 +126,8 @@ def mapped(path: Any) -> AnyArray:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file") from None
+    except EOFError:
+        raise TableError(f"{path}: the file is empty") from None
     except (OSError, ValueError) as error:
         raise TableError(f"{path}: this is not an .npy file that can be read ({error})") from None
 

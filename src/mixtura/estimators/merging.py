@@ -18,6 +18,9 @@ from mixtura.report.digits import counted
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# A share of the largest entropy, log K for each row, below which the groups are clear as they are.
+CLEAR = 0.01
+
 
 @dataclass(frozen=True)
 class Merging:
@@ -26,7 +29,8 @@ class Merging:
     n_components   of the mixture
     entropy        of its responsibilities, in nats, before any merge
     steps          one `Merge` for each, from n_components - 1 groups down to one
-    suggested      how many groups, by the elbow of the entropy against their number; None for
+    suggested      how many groups, by the elbow of the entropy against their number; all of them
+                   where the entropy is below a hundredth of the largest there could be; None for
                    mixtures of fewer than three components
     suggested_by_rows   the same against the cumulative number of merged rows
     weight         the rows, or the sum of their weights
@@ -143,12 +147,14 @@ def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Any = Non
     entropies = np.array([*(step.entropy for step in reversed(steps)), entropy])
     by_number, by_rows = _elbows(entropies, steps)
     K = resp.shape[1]
+    # Where rows are hardly in doubt an elbow is only that of the rounding.
+    clear = entropy <= CLEAR * float(w.sum()) * np.log(K)
     return Merging(
         K,
         entropy,
         steps,
-        None if by_number is None else by_number.at + 1,
-        None if by_rows is None else K - by_rows.at,
+        None if by_number is None else K if clear else by_number.at + 1,
+        None if by_rows is None else K if clear else K - by_rows.at,
         float(w.sum()),
         resp,
     )

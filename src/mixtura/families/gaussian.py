@@ -25,9 +25,9 @@ from mixtura.supports import Real
 
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
-# Of many rows a variance without the penalty's share may be this small a part of the table's: a thin
-# line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
-THIN_SPREAD = 1e-10
+# Of many rows a variance without the penalty's share may be this small a part of the table's: a
+# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
+THIN_SPREAD = 1e-6
 # The width that all components get, as a share of the table's covariance, when all are narrow.
 ORDINARY_SHARE = 0.01
 # Units of rounding in the entries of a matrix that an M-step makes.
@@ -204,7 +204,7 @@ class Gaussian(Family):
         a = prior.strength
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
         held = rows * prior.count_scale
-        # What the penalty added taken away: many rows on a thin line are no spike, on one value are.
+        # Without what the penalty added: many rows on a thin line are no spike, on one value are.
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
         few = (held >= 1) & (held < few_rows(params.means.shape[1]))
         bad = too_narrow(spread, held, params.means.shape[1])

@@ -65,7 +65,10 @@ def scaled(W: Array, n: Array, before: Array) -> Array:
         return np.asarray((W / volumes[:, None, None]).sum(axis=0))
 
     def moved(shape: Array) -> Array:
-        inverse = np.linalg.inv(shape)
+        try:
+            inverse = np.linalg.inv(shape)
+        except np.linalg.LinAlgError:
+            raise IllDefined(0) from None
         return np.asarray((W * inverse).sum(axis=(1, 2)) / (len(shape) * n))
 
     if not np.trace(W, axis1=1, axis2=2).min() > 0:

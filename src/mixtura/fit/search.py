@@ -27,6 +27,8 @@ from mixtura.models.mixture_params import MixtureParams
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
+# Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
+THIN_GAIN = 0.01
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike.
 FINALISTS = 3
 # Starts are found on at most this many rows (more for very many components).
@@ -114,11 +116,34 @@ class Search:
             self._report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or _better(outcome, best):
                 best = outcome
+        thin = self._thin(runners, best)
         for runner in runners:
-            self._report(runner, "dropped")
+            self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
+        if thin is not None:
+            return thin[1]
         if best is None:
             raise failure
         return best
+
+    def _thin(self, runners: list[Runner], best: Outcome | None) -> tuple[Runner, Outcome] | None:
+        """The start that was left for its narrow components, and its end if that is regular.
+
+        A component far thinner than the table may be a spike, or a thin group. Only the climb at
+        maximum likelihood tells.
+        """
+        if best is None or not self.model.penalised:
+            return None
+        least = best.climb.summary.loglik / best.climb.summary.weight + THIN_GAIN
+        higher = [each for each in runners if _height(each) > least]
+        if not higher:
+            return None
+        runner = max(higher, key=_height)
+        try:
+            outcome = self._climbed(self.model.unpenalised(), runner.params, ())
+        except FAILURES:
+            return None
+        higher_up = outcome.climb.summary.loglik > best.climb.summary.loglik
+        return (runner, outcome) if higher_up and not outcome.floored else None
 
     def from_given(self, start: MixtureParams) -> Outcome:
         """Climb from a mixture the caller gave; if that only leads to a singularity, keep it."""
@@ -237,6 +262,12 @@ class Search:
         climb = runner.climb
         mean = None if climb is None else climb.summary.loglik / climb.summary.weight
         self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
+
+
+def _height(runner: Runner) -> float:
+    """The log-likelihood per row where it stands; minus infinity where it has not begun."""
+    climb = runner.climb
+    return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
 
 
 def sample_rows(

@@ -55,7 +55,7 @@ def renderables(
         "entropy: how unclear it is which group the rows belong to, in nats; 0 is none. The pair "
         "is merged that lowers it most (Baudry et al. 2010).\n"
         "rows: those of the two groups. suggested: where a line of two pieces fits the entropy "
-        "best."
+        "best; all groups where there is next to none."
     )
     return [Text(headline, style="bold"), table, Padding(Text(notes, style="dim"), (0, 0, 0, 2))]
 
