@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commands import ESCAPE, FAITHFUL, environment, names, run, spawn
 
@@ -105,6 +107,24 @@ def test_the_table_is_not_overwritten(folder: Path, model: Path, arguments: list
     for out in ("t.csv", "link.csv"):
         refused(*arguments, model, "t.csv", "--out", out, message="this is the table that is read")
     assert (folder / "t.csv").read_bytes() == FAITHFUL.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"]])
+def test_no_part_of_the_table_is_overwritten(
+    folder: Path, model: Path, arguments: list[str]
+) -> None:
+    (folder / "k" / "deep").mkdir(parents=True)
+    (folder / "link").symlink_to("k")
+    part = folder / "k" / "t.parquet"
+    rows = np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
+    pq.write_table(pa.table({"eruptions": rows[:, 0], "waiting": rows[:, 1]}), part)
+    before = part.read_bytes()
+    for out in ("k/t.parquet", "k/new.csv", "k/deep/new.parquet", "link/t.parquet"):
+        refused(*arguments, model, "k", "--out", out, message="this lies in the folder that is")
+    refused(*arguments, model, "link", "--out", "k/t.parquet", message="this lies in the folder")
+    assert part.read_bytes() == before
+    assert names(folder / "k") == ["deep", "t.parquet"]
+    assert run(*arguments, model, "k", "--out", "k.parquet").exit_code == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
