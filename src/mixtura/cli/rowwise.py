@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,23 +92,15 @@ def _put(out: Path | None) -> AbstractContextManager[Put]:
     return _to_stdout() if out is None else writing(out)
 
 
-class _to_stdout:
+@contextmanager
+def _to_stdout() -> Iterator[Put]:
     """Rows as CSV on stdout, where errors of writing name it."""
+    from mixtura.data.writing import delimited_alike
 
-    def __enter__(self) -> Put:
-        from mixtura.data.writing import delimited
-
-        sys.stdout.flush()
-        self._form = delimited(sys.stdout.buffer)
-        put = self._form.__enter__()
-
-        def written(frame: pa.Table) -> None:
-            with writing_stdout():
-                put(frame)
-
-        return written
-
-    def __exit__(self, *_: object) -> None:
+    sys.stdout.flush()
+    with delimited_alike(sys.stdout.buffer, "standard output") as put:
+        yield put
+        # Not after an error: a broken pipe would hide it.
         with writing_stdout():
             sys.stdout.buffer.flush()
 

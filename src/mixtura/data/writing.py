@@ -94,6 +94,13 @@ def delimited(stream: IO[bytes] | Any, delimiter: str = ",") -> Iterator[Put]:
     yield put
 
 
+@contextmanager
+def delimited_alike(stream: IO[bytes] | Any, name: str) -> Iterator[Put]:
+    """Comma-separated text into a stream; TableErrors call it `name`, as those of `writing` do."""
+    with delimited(stream) as put:
+        yield _alike(put, name)
+
+
 def _lines(frame: pa.Table, delimiter: str) -> pa.Buffer:
     """The rows as one text, without the last line break."""
     fields = [_fields(column, delimiter) for column in frame.columns]
