@@ -183,6 +183,21 @@ def test_a_broken_pipe_does_not_hide_the_first_error(monkeypatch: pytest.MonkeyP
         rowwise.put_table(iter([pa.table({"a": [1]})]), None)
 
 
+@pytest.mark.parametrize("out", [[], ["--out", "o.parquet"]])
+@pytest.mark.parametrize("later", [[0.5, 1.5], ["one", "two"]])
+def test_parts_of_other_types_are_told_apart(
+    folder: Path, model: Path, out: list[str], later: list[object]
+) -> None:
+    table = folder_of(folder, pa.table({"n": [1, 2]}), pa.table({"n": later}))
+    done = run("predict", model, table, *out)
+    assert done.exit_code == 2
+    kind = "double" if later[0] == 0.5 else "string"
+    assert f"column 'n' is of type {kind} in later rows, and of type int64" in done.stderr
+    assert "give the column one type in all files" in done.stderr
+    assert "text file" not in done.stderr
+    assert names(folder) == ["k"]
+
+
 def test_weights_of_nothing_are_refused(folder: Path, model: Path) -> None:
     (folder / "t.csv").write_text("eruptions,waiting,w\n3.6,79,0\n1.8,54,0\n")
     done = run("score", model, "t.csv", "--weights", "w")
