@@ -100,6 +100,16 @@ def test_a_damaged_model_is_named(folder: Path, model: Path) -> None:
     refused("show", "m.json", message="m.json: this is a mixtura model that is cut off or damaged")
 
 
+@pytest.mark.parametrize("ending", [".csv", ".txt", ".npy", ".parquet"])
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_a_missing_table_is_told_alike(
+    folder: Path, model: Path, command: str, ending: str
+) -> None:
+    (folder / f"table{ending}").touch()
+    told = f"error: tabel{ending}: there is no such file (did you mean table{ending}?)"
+    refused(command, model, f"tabel{ending}", message=told)
+
+
 @pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"]])
 def test_the_table_is_not_overwritten(folder: Path, model: Path, arguments: list[str]) -> None:
     (folder / "t.csv").write_bytes(FAITHFUL.read_bytes())

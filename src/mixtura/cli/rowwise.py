@@ -38,7 +38,8 @@ def pieces(
 
     They are found by name, or by position without names. `columns` says which they are, in the
     mixture's order, whatever they are called. `frame` has all columns, as `out` (None is text) is
-    to have them; if not `whole`, only what is asked for.
+    to have them; if not `whole`, only what is asked for. TableError at once where there is no
+    table.
     """
     from mixtura.data.kept import about_rows, kept_pieces
     from mixtura.data.opening import refuse_no_table
@@ -46,17 +47,21 @@ def pieces(
 
     refuse_no_table(path)
     told = working.paced(about_rows(path), None)
-    done = 0
 
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
     found = _kept(path, choose, out) if whole else kept_pieces(path, choose, weights, whole=False)
-    with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
-        for table in tables:
-            done += len(table.X)
-            told(done)
-            yield table
+
+    def read() -> Iterator[Table]:
+        done = 0
+        with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
+            for table in tables:
+                done += len(table.X)
+                told(done)
+                yield table
+
+    return read()
 
 
 def append(
