@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
-from mixtura.engines import threads
+from mixtura.engines import sampling, threads
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep
 from mixtura.engines.sampling import draw
@@ -220,3 +221,24 @@ def test_many_draws_do_not_depend_on_threads(name: str, monkeypatch: pytest.Monk
         assert np.all(error < 6 * own.std(axis=0) / np.sqrt(len(own)))
     # Chunks have streams of their own: no row comes twice.
     assert len(np.unique(X[:, 0])) == len(X)
+
+
+def test_between_pieces_of_a_sample_blas_is_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One worker draws when asked, so between pieces nothing runs.
+    monkeypatch.setattr(threads, "workers", lambda: 1)
+    inside: list[int] = []
+    whole = sampling._Streams.part
+
+    def part(*given: Any) -> Any:
+        inside.extend(blas_threads())
+        return whole(*given)
+
+    monkeypatch.setattr(sampling._Streams, "part", part)
+    mixture = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [np.eye(2)])
+    with threads._blas_controller().limit(limits=2, user_api="blas"):
+        before = blas_threads()
+        for _ in mixture.sample_chunks(50_000, random_state=0):
+            assert blas_threads() == before
+        assert blas_threads() == before
+    assert set(inside) <= {1}
+    assert len(inside) == 4 * len(before)

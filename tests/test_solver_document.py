@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -67,6 +68,27 @@ def test_the_noise_that_rows_are_told_from(tmp_path: Path) -> None:
     mixture = GaussianMixture(2, random_state=0).fit(X)
     found = kept(with_solver(mixtura.NoiseContrastive(mixture)), tmp_path)
     np.testing.assert_array_equal(found.noise.score_samples(X), mixture.score_samples(X))
+
+
+@pytest.mark.parametrize("singular", [False, True])
+def test_noise_may_be_singular(singular: bool, tmp_path: Path) -> None:
+    cov = np.ones((2, 2)) if singular else np.eye(2)
+    noise = multivariate_normal([1.0, 2.0], cov, allow_singular=singular)
+    found = kept(with_solver(mixtura.NoiseContrastive(noise)), tmp_path).noise
+    assert found.allow_singular is singular
+    line = np.array([[1.0, 2.0], [3.0, 4.0], [3.0, 5.0]])
+    np.testing.assert_array_equal(found.logpdf(line), noise.logpdf(line))
+
+
+def test_noise_of_earlier_files_is_read(tmp_path: Path) -> None:
+    noise = CHANGED["nce"]["noise"]
+    with_solver(mixtura.NoiseContrastive(noise)).save(tmp_path / "m.json")
+    text = (tmp_path / "m.json").read_text()
+    earlier = re.sub(r',\s*"singular": false', "", text)
+    assert earlier != text
+    (tmp_path / "m.json").write_text(earlier)
+    found = mixtura.load(tmp_path / "m.json").solver.noise
+    np.testing.assert_array_equal(found.logpdf(X), noise.logpdf(X))
 
 
 def test_the_same_settings_make_the_same_fit(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commands import ESCAPE, FAITHFUL, environment, names, run, spawn
 
@@ -98,6 +100,16 @@ def test_a_damaged_model_is_named(folder: Path, model: Path) -> None:
     refused("show", "m.json", message="m.json: this is a mixtura model that is cut off or damaged")
 
 
+@pytest.mark.parametrize("ending", [".csv", ".txt", ".npy", ".parquet"])
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_a_missing_table_is_told_alike(
+    folder: Path, model: Path, command: str, ending: str
+) -> None:
+    (folder / f"table{ending}").touch()
+    told = f"error: tabel{ending}: there is no such file (did you mean table{ending}?)"
+    refused(command, model, f"tabel{ending}", message=told)
+
+
 @pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"]])
 def test_the_table_is_not_overwritten(folder: Path, model: Path, arguments: list[str]) -> None:
     (folder / "t.csv").write_bytes(FAITHFUL.read_bytes())
@@ -105,6 +117,24 @@ def test_the_table_is_not_overwritten(folder: Path, model: Path, arguments: list
     for out in ("t.csv", "link.csv"):
         refused(*arguments, model, "t.csv", "--out", out, message="this is the table that is read")
     assert (folder / "t.csv").read_bytes() == FAITHFUL.read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [["predict"], ["score", "--per-row"]])
+def test_no_part_of_the_table_is_overwritten(
+    folder: Path, model: Path, arguments: list[str]
+) -> None:
+    (folder / "k" / "deep").mkdir(parents=True)
+    (folder / "link").symlink_to("k")
+    part = folder / "k" / "t.parquet"
+    rows = np.loadtxt(FAITHFUL, delimiter=",", skiprows=1)
+    pq.write_table(pa.table({"eruptions": rows[:, 0], "waiting": rows[:, 1]}), part)
+    before = part.read_bytes()
+    for out in ("k/t.parquet", "k/new.csv", "k/deep/new.parquet", "link/t.parquet"):
+        refused(*arguments, model, "k", "--out", out, message="this lies in the folder that is")
+    refused(*arguments, model, "link", "--out", "k/t.parquet", message="this lies in the folder")
+    assert part.read_bytes() == before
+    assert names(folder / "k") == ["deep", "t.parquet"]
+    assert run(*arguments, model, "k", "--out", "k.parquet").exit_code == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

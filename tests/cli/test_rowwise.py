@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +20,7 @@ import pytest
 from commands import FAITHFUL, environment, names, run
 
 import mixtura
-from mixtura.cli import reading
+from mixtura.cli import reading, rowwise
 from mixtura.cli.pace import Pace
 from mixtura.data import parts, writing
 from mixtura.data.kept import about_rows
@@ -121,6 +124,78 @@ def test_what_cannot_be_written_in_pieces_says_so(folder: Path, model: Path) -> 
     done = run("predict", model, "parts", "--out", "o.parquet")
     assert "later rows have columns 'eruptions', 'waiting', 'b'" in done.stderr
     assert names(folder) == ["o.csv", "parts", "t.csv"]
+
+
+def folder_of(folder: Path, *extras: pa.Table) -> Path:
+    """A folder whose parts have the eruptions and these columns."""
+    X = faithful()[:2]
+    (folder / "k").mkdir()
+    for i, extra in enumerate(extras):
+        frame = pa.table({"eruptions": X[:, 0], "waiting": X[:, 1]})
+        for name in extra.column_names:
+            frame = frame.append_column(name, extra[name])
+        pq.write_table(frame, folder / "k" / f"{i}.parquet")
+    return folder / "k"
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "o.csv"], ["--out", "o.parquet"]])
+def test_parts_with_other_columns_are_refused(folder: Path, model: Path, out: list[str]) -> None:
+    one = pa.table({"a": [1, 2], "b": [3, 4]})
+    table = folder_of(folder, one, one.select(["b", "a"]))
+    done = run("predict", model, table, *out)
+    assert done.exit_code == 2
+    name = out[1] if out else "standard output"
+    assert f"error: {name}: cannot be written: later rows have columns" in done.stderr
+    assert len(done.stdout.splitlines()) == (0 if out else 3)
+
+
+def test_what_no_text_holds_is_told_on_stdout(folder: Path, model: Path) -> None:
+    table = folder_of(folder, pa.table({"l": [[1], [2, 3]]}))
+    done = run("predict", model, table)
+    assert done.exit_code == 2
+    assert "standard output: a column does not fit into a text file (its values" in done.stderr
+    bad = pa.array([b"\xff", b"a"], pa.binary())
+    pq.write_table(pq.read_table(table).set_column(2, "l", bad), table / "0.parquet")
+    done = run("predict", model, table)
+    assert done.exit_code == 2
+    assert "standard output: a column does not fit into a text file (Invalid UTF8" in done.stderr
+
+
+def test_a_broken_pipe_does_not_hide_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.BytesIO):
+        def flush(self) -> None:
+            raise BrokenPipeError(errno.EPIPE, "broken")
+
+    class Text:
+        buffer = Broken()
+
+        def flush(self) -> None:
+            pass
+
+    def frames() -> Iterator[pa.Table]:
+        yield pa.table({"a": [1]})
+        raise ValueError("the first error")
+
+    monkeypatch.setattr(sys, "stdout", Text())
+    with pytest.raises(ValueError, match="the first error"):
+        rowwise.put_table(frames(), None)
+    with pytest.raises(OSError, match=r"standard output: cannot be written \("):
+        rowwise.put_table(iter([pa.table({"a": [1]})]), None)
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "o.parquet"]])
+@pytest.mark.parametrize("later", [[0.5, 1.5], ["one", "two"]])
+def test_parts_of_other_types_are_told_apart(
+    folder: Path, model: Path, out: list[str], later: list[object]
+) -> None:
+    table = folder_of(folder, pa.table({"n": [1, 2]}), pa.table({"n": later}))
+    done = run("predict", model, table, *out)
+    assert done.exit_code == 2
+    kind = "double" if later[0] == 0.5 else "string"
+    assert f"column 'n' is of type {kind} in later rows, and of type int64" in done.stderr
+    assert "give the column one type in all files" in done.stderr
+    assert "text file" not in done.stderr
+    assert names(folder) == ["k"]
 
 
 def test_weights_of_nothing_are_refused(folder: Path, model: Path) -> None:

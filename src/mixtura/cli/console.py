@@ -146,9 +146,16 @@ def split_names(text: str | None) -> list[str] | None:
 
 
 def refuse_overwriting(out: Path | None, table: Path) -> None:
-    """ValueError if the result would replace the table it is made from."""
-    if out is not None and os.path.realpath(out) == os.path.realpath(table):
+    """ValueError if the result would replace the table it is made from, or a part of it."""
+    if out is None:
+        return
+    target, source = Path(os.path.realpath(out)), Path(os.path.realpath(table))
+    if target == source:
         raise ValueError(f"--out {out}: this is the table that is read: give another name")
+    if source.is_dir() and source in target.parents:
+        raise ValueError(
+            f"--out {out}: this lies in the folder that is read, {table}: write to another folder"
+        )
 
 
 def note_no_header(table: Path) -> None:

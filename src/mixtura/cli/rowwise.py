@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ def pieces(
 
     They are found by name, or by position without names. `columns` says which they are, in the
     mixture's order, whatever they are called. `frame` has all columns, as `out` (None is text) is
-    to have them; if not `whole`, only what is asked for.
+    to have them; if not `whole`, only what is asked for. TableError at once where there is no
+    table.
     """
     from mixtura.data.kept import about_rows, kept_pieces
     from mixtura.data.opening import refuse_no_table
@@ -46,17 +47,21 @@ def pieces(
 
     refuse_no_table(path)
     told = working.paced(about_rows(path), None)
-    done = 0
 
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
     found = _kept(path, choose, out) if whole else kept_pieces(path, choose, weights, whole=False)
-    with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
-        for table in tables:
-            done += len(table.X)
-            told(done)
-            yield table
+
+    def read() -> Iterator[Table]:
+        done = 0
+        with closing(read_ahead(found, _AHEAD)) as tables:  # type: ignore[type-var]
+            for table in tables:
+                done += len(table.X)
+                told(done)
+                yield table
+
+    return read()
 
 
 def append(
@@ -92,23 +97,15 @@ def _put(out: Path | None) -> AbstractContextManager[Put]:
     return _to_stdout() if out is None else writing(out)
 
 
-class _to_stdout:
+@contextmanager
+def _to_stdout() -> Iterator[Put]:
     """Rows as CSV on stdout, where errors of writing name it."""
+    from mixtura.data.writing import delimited_alike
 
-    def __enter__(self) -> Put:
-        from mixtura.data.writing import delimited
-
-        sys.stdout.flush()
-        self._form = delimited(sys.stdout.buffer)
-        put = self._form.__enter__()
-
-        def written(frame: pa.Table) -> None:
-            with writing_stdout():
-                put(frame)
-
-        return written
-
-    def __exit__(self, *_: object) -> None:
+    sys.stdout.flush()
+    with delimited_alike(sys.stdout.buffer, "standard output") as put:
+        yield put
+        # Not after an error: a broken pipe would hide it.
         with writing_stdout():
             sys.stdout.buffer.flush()
 

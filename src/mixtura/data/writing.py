@@ -94,6 +94,13 @@ def delimited(stream: IO[bytes] | Any, delimiter: str = ",") -> Iterator[Put]:
     yield put
 
 
+@contextmanager
+def delimited_alike(stream: IO[bytes] | Any, name: str) -> Iterator[Put]:
+    """Comma-separated text into a stream; TableErrors call it `name`, as those of `writing` do."""
+    with delimited(stream) as put:
+        yield _alike(put, name)
+
+
 def _lines(frame: pa.Table, delimiter: str) -> pa.Buffer:
     """The rows as one text, without the last line break."""
     fields = [_fields(column, delimiter) for column in frame.columns]
@@ -163,7 +170,24 @@ def _alike(put: Put, path: str | Path) -> Put:
                 f"{path}: cannot be written: later rows have {listed(frame.column_names)}, and the "
                 f"first ones {listed(first.names)}: leave out such files"
             )
+        same = frame if frame.schema.equals(first) else _as_first(frame, first, path)
         with _told(path):
-            put(frame if frame.schema.equals(first) else frame.cast(first))
+            put(same)
 
     return checked
+
+
+def _as_first(frame: pa.Table, first: pa.Schema, path: str | Path) -> pa.Table:
+    """The rows with columns of the first ones' types; TableError where a value has no place."""
+    columns = []
+    for field, column in zip(first, frame.columns, strict=True):
+        try:
+            one = pa.table([column], names=[field.name])
+            columns.append(one.cast(pa.schema([field]))[0])
+        except (ValueError, pa.ArrowNotImplementedError) as error:
+            raise TableError(
+                f"{path}: cannot be written: column {field.name!r} is of type {column.type} in "
+                f"later rows, and of type {field.type} in the first ones, which cannot hold them "
+                f"({error}): give the column one type in all files, or leave out such files"
+            ) from None
+    return pa.table(columns, schema=first)

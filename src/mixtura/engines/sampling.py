@@ -48,11 +48,13 @@ def drawn(
         yield model.sample(n, params, rng)
         return
     stream = _Streams(model, params, rng)
-    with single_blas:
-        yield from ordered_map(
-            lambda start: stream.part(start // _CHUNK_ROWS, min(_CHUNK_ROWS, n - start)),
-            range(0, n, _CHUNK_ROWS),
-        )
+
+    def part(start: int) -> tuple[Array, AnyArray]:
+        # Held here and not around the loop: between two pieces BLAS is the caller's.
+        with single_blas:
+            return stream.part(start // _CHUNK_ROWS, min(_CHUNK_ROWS, n - start))
+
+    yield from ordered_map(part, range(0, n, _CHUNK_ROWS))
 
 
 class _Streams:

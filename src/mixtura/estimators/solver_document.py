@@ -60,7 +60,8 @@ def _noise_document(noise: Any, of_mixture: Callable[[Any], Document]) -> Docume
         return None
     if isinstance(noise, _NORMAL):
         mean, cov = np.asarray(noise.mean), np.asarray(noise.cov_object.covariance)
-        return {"kind": "multivariate_normal", "mean": mean, "cov": cov}
+        singular = bool(noise.allow_singular)
+        return {"kind": "multivariate_normal", "mean": mean, "cov": cov, "singular": singular}
     if hasattr(noise, "fit_result_"):
         return of_mixture(noise)
     _left_out(f"the noise of the solver, {type(noise).__name__},", "the default noise")
@@ -69,7 +70,9 @@ def _noise_document(noise: Any, of_mixture: Callable[[Any], Document]) -> Docume
 
 def _noise(stored: Document, mixture_of: Callable[[Document], Any]) -> Any:
     if stored["kind"] == "multivariate_normal":
-        return multivariate_normal(stored["mean"], stored["cov"])
+        # Files of earlier versions do not say.
+        singular = bool(stored.get("singular", False))
+        return multivariate_normal(stored["mean"], stored["cov"], allow_singular=singular)
     return mixture_of(stored)
 
 
