@@ -14,9 +14,10 @@ from sklearn.base import clone
 
 import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, StillRisingWarning
+from mixtura.data.rows import Rows
 from mixtura.estimators import rounds
 from mixtura.estimators.quick import Quick
-from mixtura.estimators.trial import Trial
+from mixtura.estimators.trial import Point, Trial
 from mixtura.families.covariance import structure
 from mixtura.inference import criteria
 from mixtura.inference.nesting import nested
@@ -316,6 +317,15 @@ def test_every_row_counts_in_a_table_longer_than_the_sample() -> None:
     best = search.best_estimator_
     assert best.n_components == 2
     assert search.cv_results_["loglik"][0] == pytest.approx(best.score(X) * 21_000, rel=1e-9)
+
+
+def test_fractional_weights_leave_the_sample_the_whole_table(clouds: Array) -> None:
+    # Ten rows' weights of 0.1, added up one by one, are not 1.
+    rows = Rows(np.repeat(clouds[:50], 10, axis=0), np.full(500, 0.1))
+    settings = {"tol": 1e-6, "max_iter": 100, "random_state": 0, "n_init": 1}
+    quick = Quick(rows, settings, [Point("VVV", 2, None)])
+    assert quick.few.weight != rows.weight
+    assert quick.all is quick.few
 
 
 def test_weights_are_copies_and_float32_is_near(clouds: Array) -> None:

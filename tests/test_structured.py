@@ -11,7 +11,7 @@ import pytest
 from mixtura.data.rows import Rows
 from mixtura.engines.compiled import m_step_in_c
 from mixtura.engines.native import structured
-from mixtura.engines.native.climbing import SHARED, Reached, gaussian_em
+from mixtura.engines.native.climbing import SHARED, MStep, Reached, gaussian_em
 from mixtura.engines.whole import Climber
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.searching import FOURTEEN
@@ -135,6 +135,22 @@ def test_a_climb_ends_where_a_component_becomes_too_narrow() -> None:
         X, here.model.unpenalised(), here.maker.base, tol=1e-6, given=share, narrowest=narrow
     )
     assert (why, end.failed) == (structured.COLLAPSED, 1)
+
+
+@pytest.mark.parametrize("name", ["VVV", "EEE", "VVI", "VEV"])
+def test_groups_without_a_covariance_leave_the_parameters(name: str, iris: Array) -> None:
+    form = structure(name).form
+    flat = iris[:, :2] * [1.0, 0.0]
+    root = {"full": np.stack(2 * [np.eye(2)]), "tied": np.eye(2), "diag": np.ones((2, 2))}
+    start = np.full(2, 0.5), np.zeros((2, 2)), root[form.name]
+    nothing = np.zeros(root[form.name].shape[-1 if form.name == "diag" else -2 :])
+    m_step = MStep(0.0, nothing, nothing, 0.0, name if name in SHARED else "")
+    end, why = structured.gaussian_climb(
+        flat, None, *start, form.name, m_step, passes=5, tol=1e-6, given=groups(150, 2)
+    )
+    assert (why, len(end.logliks)) == (structured.ILL_DEFINED, 0)
+    for got, want in zip((end.weights, end.means, end.roots), start, strict=True):
+        np.testing.assert_array_equal(got, want)
 
 
 def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:

@@ -126,3 +126,11 @@ def test_from_this_start_come_mclusts_choices(table: str) -> None:
     assert gm.converged_
     assert -gm.bic(X) == pytest.approx(theirs, abs=0.03)
     assert -gm.bic(X) > theirs - 1e-3
+
+
+@pytest.mark.parametrize("shaped", [True, False])
+@pytest.mark.parametrize("bad", [np.nan, 1e200])
+def test_merges_without_a_price_are_refused(bad: float, shaped: bool) -> None:
+    Z = np.array([[0.0], [1.0], [bad], [-bad]])
+    with pytest.raises(ValueError, match="not finite"):
+        merging_history(Z, np.ones(4), 1, shaped, 1.0)

@@ -23,6 +23,7 @@ from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
+from mixtura.fit.search import sample_size
 from mixtura.inference.nesting import (
     doubled,
     embedded,
@@ -96,7 +97,8 @@ class CellTable:
         self.known = surveyed(self.rows, max(self.components), rng)
         # The same rows once each, where the sample is the whole table.
         self.few = self.known.sample
-        self.all = self.few if self.few.weight == self.rows.weight else self.rows
+        whole = self.rows.positive <= sample_size(self.rows.d, max(self.components))
+        self.all = self.few if whole else self.rows
         self.starts = shared_starts(self.known, self.components, self.n_init, rng)
         self.structures = sorted((structure(name) for name in self.names), key=freedom)
         self.pairs = neighbours(self.structures)

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mixtura.data.rows import Rows
+from mixtura.engines.native.structured import MOST_COLUMNS
 from mixtura.families.covariance import STRUCTURES
 
 if TYPE_CHECKING:
     from mixtura.estimators.searching import GaussianMixtureSearch
 
 EFFORTS = ("auto", "quick", "thorough")
-# M-steps of a quick search are plain loops over the columns, and its passes run in one thread each.
-MOST_COLUMNS, MOST_NUMBERS = 32, 1 << 22
+# The passes of a quick search run in one thread each.
+MOST_NUMBERS = 1 << 22
 
 
 def effort_of(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -> str:

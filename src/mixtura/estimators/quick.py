@@ -29,7 +29,7 @@ from mixtura.estimators.shared_starts import shared_starts
 from mixtura.estimators.trial import Point, Trial, flaw_of
 from mixtura.families.covariance import structure
 from mixtura.fit.result import Certificate, Fit, StartReport
-from mixtura.fit.search import Search
+from mixtura.fit.search import Search, sample_size
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams
@@ -65,7 +65,7 @@ class Quick:
         self.known = surveyed(rows, self.numbers[-1], self.rng)
         # The same rows once each, with their weights, where the starts' sample is the whole table.
         sample = self.known.sample
-        whole = sample.weight == rows.weight
+        whole = rows.positive <= sample_size(rows.d, self.numbers[-1])
         self.few, self.all = sample, sample if whole else rows
         self.lanes: dict[Lane, Common | ValueError] = {}
         for point in points:

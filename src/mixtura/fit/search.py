@@ -270,6 +270,12 @@ def _height(runner: Runner) -> float:
     return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
 
 
+def sample_size(d: int, K: int, numbers: int | None = None) -> int:
+    """Up to how many rows with weight the sample is the whole table."""
+    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // d)
+    return max(most, SAMPLE_ROWS_PER_COMPONENT * K)
+
+
 def sample_rows(
     rows: Source, K: int, rng: np.random.RandomState, numbers: int | None = None
 ) -> Rows:
@@ -280,9 +286,7 @@ def sample_rows(
     Equal rows are merged into one with their summed weight and the rows put in order, so that
     neither the order of a table nor writing a weight as copies of a row changes the starts.
     """
-    n = rows.positive
-    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // rows.d)
-    size = max(most, SAMPLE_ROWS_PER_COMPONENT * K)
+    n, size = rows.positive, sample_size(rows.d, K, numbers)
     # Drawn without a permutation of all rows, which might not fit into memory.
     chosen = (
         np.arange(n)

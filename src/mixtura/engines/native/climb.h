@@ -89,7 +89,8 @@ static int climb(const struct mixtura_data *data, struct mixtura_climb *c)
     if (e->given && e->failed < 0) {
         pass_given(&w, data, &first, e->given, &e->sums);
         e->failed = climb_step(c, d, now, next, at);
-        swap = now, now = next, next = swap;
+        if (e->failed < 0)
+            swap = now, now = next, next = swap;
     }
     while (e->failed < 0) {
         struct mixtura_model model = {now->log_weights, now->means, now->whiten,

@@ -68,7 +68,8 @@ static void beyond(const struct mixtura_data *data, const double *resp, int64_t 
     }
 }
 
-/* The responsibilities of the mixture with one component less, n x (K - 1). */
+/* The responsibilities of the mixture with one component less, n x (K - 1). Returns 1 without
+ * memory, -1 where that mixture is none. */
 static int fewer_shares(const struct mixtura_data *data, const struct mixtura_contest *t,
                         double *resp)
 {
@@ -80,7 +81,7 @@ static int fewer_shares(const struct mixtura_data *data, const struct mixtura_co
     struct state s = {(double *)t->fewer_weights, (double *)t->fewer_means,
                       (double *)t->fewer_roots,   memory,
                       memory + C,                 memory + C + K};
-    int failed = invert(&s, e->form, K, d) >= 0;
+    int failed = invert(&s, e->form, K, d) >= 0 ? -1 : 0;
     if (!failed) {
         struct mixtura_model model = {s.log_weights, s.means, s.whiten, s.log_norm, K, e->form};
         struct mixtura_rows out = {0, resp, 0, 0, 0, 0, 0};
@@ -102,19 +103,21 @@ static int64_t next_heaviest(const double *weights, int64_t K, int64_t k)
     return best;
 }
 
-/* Short trials of the splits, the best laid aside. Returns whether there is one. */
+/* Short trials of the splits, the best laid aside and its value noted last: -inf where there is
+ * none. Returns 1 without memory. */
 static int split_trials(const struct mixtura_data *data, struct mixtura_contest *t,
                         const struct aside *units, struct aside *best)
 {
     struct mixtura_em *e = &t->climb.em;
     int64_t n = data->n, d = data->d, K = e->K, C = covariance_size(e->form, K, d);
     int64_t k = -1, passes = e->passes;
-    double highest = -HUGE_VAL, *resp = malloc((size_t)(n * (2 * K - 1)) * 8);
-    double *tmp = malloc((size_t)(2 * d * d + 3 * d) * 8), *more = resp + n * (K - 1);
+    double *highest = t->values + t->n_starts, *resp = malloc((size_t)(n * (2 * K - 1)) * 8);
+    double *tmp = malloc((size_t)(2 * d * d + 3 * d) * 8);
     char *side = malloc((size_t)n);
-    int ready = resp && tmp && side && !fewer_shares(data, t, resp);
+    int known = resp && tmp && side ? fewer_shares(data, t, resp) : 1, out = known > 0;
     t->climb.tol = 0.0;
-    for (int64_t tried = 0; ready && tried < t->splits; tried++) {
+    for (int64_t tried = 0; known == 0 && !out && tried < t->splits; tried++) {
+        double *more = resp + n * (K - 1);
         k = next_heaviest(t->fewer_weights, K - 1, k);
         if (k < 0)
             break;
@@ -127,33 +130,36 @@ static int split_trials(const struct mixtura_data *data, struct mixtura_contest 
         take_up(e, d, C, units);
         e->given = more;
         e->passes = passes < t->trial ? passes : t->trial;
-        if (climb(data, &t->climb) || e->failed >= 0)
-            continue;
-        if (e->sums.loglik > highest) {
-            highest = e->sums.loglik;
+        out = climb(data, &t->climb);
+        if (!out && e->failed < 0 && e->sums.loglik > *highest) {
+            *highest = e->sums.loglik;
             lay_aside(e, d, C, best);
         }
     }
     e->passes = passes;
+    e->given = 0;
     free(resp);
     free(tmp);
     free(side);
-    return highest > -HUGE_VAL;
+    return out;
 }
 
-/* A short climb from where e stands, noted as number s. */
-static void short_climb(const struct mixtura_data *data, struct mixtura_contest *t, int64_t s,
+/* A short climb from where e stands, noted as number s. Returns 1 without memory. */
+static int short_climb(const struct mixtura_data *data, struct mixtura_contest *t, int64_t s,
                         struct aside *end)
 {
     struct mixtura_em *e = &t->climb.em;
     t->climb.tol = t->rough;
     t->values[s] = -HUGE_VAL;
     t->steps[s] = 0;
-    if (climb(data, &t->climb) || e->failed >= 0)
-        return;
+    if (climb(data, &t->climb))
+        return 1;
+    if (e->failed >= 0)
+        return 0;
     t->values[s] = e->sums.loglik;
     t->steps[s] = e->done - 1;
     lay_aside(e, data->d, covariance_size(e->form, e->K, data->d), end);
+    return 0;
 }
 
 static int contest(const struct mixtura_data *data, struct mixtura_contest *t)
@@ -171,38 +177,39 @@ static int contest(const struct mixtura_data *data, struct mixtura_contest *t)
     for (int64_t s = 0; s < S + 2; s++)
         ends[s] = (struct aside){take(&at, K), take(&at, K * d), take(&at, C)};
     lay_aside(e, d, C, units);
-    for (int64_t s = 0; s < S; s++) {
+    int out = 0;
+    for (int64_t s = 0; s < S && !out; s++) {
         take_up(e, d, C, units);
         e->given = t->starts + s * n * K;
-        short_climb(data, t, s, ends + s);
-    }
-    t->values[S] = -HUGE_VAL;
-    if (t->fewer_weights && split_trials(data, t, units, ends + S)) {
-        take_up(e, d, C, ends + S);
-        e->given = 0;
-        short_climb(data, t, S, ends + S);
+        out = short_climb(data, t, s, ends + s);
     }
     e->given = 0;
+    t->values[S] = -HUGE_VAL;
+    if (!out && t->fewer_weights)
+        out = split_trials(data, t, units, ends + S);
+    if (!out && t->values[S] > -HUGE_VAL) {
+        take_up(e, d, C, ends + S);
+        out = short_climb(data, t, S, ends + S);
+    }
     t->climb.tol = tol;
     t->won = -1;
-    for (int64_t tried = 0; tried <= S && t->won < 0; tried++) {
+    for (int64_t tried = 0; !out && tried <= S && t->won < 0; tried++) {
         int64_t best = -1;
         for (int64_t s = 0; s <= S; s++)
-            if (isfinite(t->values[s]) && t->steps[s] >= 0 &&
-                (best < 0 || t->values[s] > t->values[best]))
+            if (isfinite(t->values[s]) && (best < 0 || t->values[s] > t->values[best]))
                 best = s;
         if (best < 0)
             break;
         take_up(e, d, C, ends + best);
-        int failed = climb(data, &t->climb) || e->failed >= 0;
-        if (!failed)
+        out = climb(data, &t->climb);
+        if (e->failed < 0)
             t->won = best;
         else
             t->values[best] = -HUGE_VAL;
     }
     free(memory);
     free(ends);
-    return 0;
+    return out;
 }
 
 #endif

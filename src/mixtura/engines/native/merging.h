@@ -62,9 +62,10 @@ static double union_price(const struct groups *g, int64_t i, int64_t j)
     return union_value(g, i, j, &trace) - g->values[i] - g->values[j];
 }
 
+/* The partner of group i among the first `many` left, or -1 where no price is a number. */
 static int64_t cheapest(const struct groups *g, int64_t i, int64_t many)
 {
-    int64_t n = g->asked->n, best = 0;
+    int64_t n = g->asked->n, best = -1;
     double least = HUGE_VAL;
     for (int64_t t = 0; t < many; t++) {
         int64_t j = g->left[t];
@@ -74,6 +75,12 @@ static int64_t cheapest(const struct groups *g, int64_t i, int64_t many)
         }
     }
     return best;
+}
+
+/* What group i and its partner cost. */
+static double asking(const struct groups *g, int64_t i)
+{
+    return g->partner[i] < 0 ? HUGE_VAL : g->price[i * g->asked->n + g->partner[i]];
 }
 
 /* Group i takes in group j. */
@@ -94,7 +101,8 @@ static void take_in(struct groups *g, int64_t i, int64_t j)
     g->distinct[i] += g->distinct[j];
 }
 
-static void merge_all(struct groups *g)
+/* Returns 2 where no price that is left is a number. */
+static int merge_all(struct groups *g)
 {
     const struct mixtura_merging *asked = g->asked;
     int64_t n = asked->n, many = n;
@@ -107,10 +115,12 @@ static void merge_all(struct groups *g)
         int64_t i = g->left[0], j;
         for (int64_t t = 1; t < many; t++) {
             int64_t other = g->left[t];
-            if (g->price[other * n + g->partner[other]] < g->price[i * n + g->partner[i]])
+            if (asking(g, other) < asking(g, i))
                 i = other;
         }
         j = g->partner[i];
+        if (j < 0)
+            return 2;
         if (j < i) {
             int64_t kept = i;
             i = j;
@@ -133,10 +143,11 @@ static void merge_all(struct groups *g)
             int64_t other = g->left[t], partner = g->partner[other];
             if (partner == i || partner == j || other == i)
                 g->partner[other] = cheapest(g, other, many);
-            else if (g->price[other * n + i] < g->price[other * n + partner])
+            else if (g->price[other * n + i] < asking(g, other))
                 g->partner[other] = i;
         }
     }
+    return 0;
 }
 
 static int merging(const struct mixtura_merging *asked)
@@ -169,10 +180,10 @@ static int merging(const struct mixtura_merging *asked)
         g.left[i] = i;
         g.values[i] = asked->shaped ? g.rows[i] * log(asked->variance / g.rows[i]) : 0.0;
     }
-    merge_all(&g);
+    int failed = merge_all(&g);
     free(memory);
     free(whole);
-    return 0;
+    return failed;
 }
 
 #endif

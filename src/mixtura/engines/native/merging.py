@@ -7,7 +7,7 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.engines.native import Array, _address, _check, _double, _int, _library, _ptr, _run
+from mixtura.engines.native import Array, _address, _check, _double, _int, _library, _ptr
 
 
 class _Merging(ctypes.Structure):
@@ -27,11 +27,19 @@ def merging_history(Z: Array, w: Array, K: int, shaped: bool, variance: float) -
     """(n - K, 2): at each merge the group that stays and the one that joins it.
 
     Z (n, d) and w (n,) are rows and their weights, `variance` the table's; memory is 8 n^2 bytes.
+    ValueError where what merges cost is not finite.
     """
     n, d = Z.shape
     pairs = np.empty((max(n - K, 0), 2), dtype=np.int64)
     if len(pairs):
         address = _check("Z", Z, (n, d)), _check("w", w, (n,))
         asked = _Merging(*address, n, d, K, shaped, variance, _address(pairs))
-        _run(_library().mixtura_merging, asked)
+        status = _library().mixtura_merging(ctypes.byref(asked))
+        if status == 1:
+            raise MemoryError(f"no memory for the merges of {n} rows")
+        if status:
+            raise ValueError(
+                "Z, w: what a merge costs is not finite: give finite rows, near 1 in size, and "
+                "weights above 0"
+            )
     return pairs
