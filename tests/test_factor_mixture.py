@@ -177,6 +177,16 @@ def test_the_search_finds_how_many_factors() -> None:
     assert search.best_params_["covariance_type"] == "UUC:2"
 
 
+@pytest.mark.parametrize("spelt", ["UUU", "uuu:2", "UUX:2", "UUU:-1", FactorAnalytic])
+def test_a_name_that_is_none_is_answered_with_those_there_are(spelt: object) -> None:
+    said = "'covariance_type' parameter .* 'diag', 'full'.* 'VVV'; or factors, as 'UUU:10' or Fac"
+    with pytest.raises(ValueError, match=said) as refused:
+        GaussianMixture(2, covariance_type=spelt).fit(X)
+    assert all(letters in str(refused.value) for letters in LETTERS)
+    assert f"Got {spelt!r}" in str(refused.value)
+    assert "mixtura.families" not in str(refused.value).partition("Got")[0]
+
+
 # Rounding once made a likelihood fall in these, or rise without bound: columns in units a billion
 # apart, equal to thirteen digits, or with a row ten million deviations out.
 AWKWARD = (28, 42, 86, 158, 160, 170, 234, 240, 280, 354, 394, *range(500, 510))
