@@ -177,6 +177,60 @@ def test_the_search_finds_how_many_factors() -> None:
     assert search.best_params_["covariance_type"] == "UUC:2"
 
 
+@pytest.mark.parametrize("spelt", ["UUU", "uuu:2", "UUX:2", "UUU:-1", FactorAnalytic])
+def test_a_name_that_is_none_is_answered_with_those_there_are(spelt: object) -> None:
+    said = "'covariance_type' parameter .* 'diag', 'full'.* 'VVV'; or factors, as 'UUU:10' or Fac"
+    with pytest.raises(ValueError, match=said) as refused:
+        GaussianMixture(2, covariance_type=spelt).fit(X)
+    assert all(letters in str(refused.value) for letters in LETTERS)
+    assert f"Got {spelt!r}" in str(refused.value)
+    assert "mixtura.families" not in str(refused.value).partition("Got")[0]
+
+
+def exactly(correlations: Array, n: int) -> Array:
+    """n rows with exactly these correlations."""
+    raw = np.random.default_rng(0).normal(size=(n, len(correlations)))
+    raw -= raw.mean(axis=0)
+    white = raw @ np.linalg.inv(np.linalg.cholesky(raw.T @ raw / n)).T
+    return white @ np.linalg.cholesky(correlations).T
+
+
+def test_a_heywood_case_is_called_one_and_names_its_column() -> None:
+    # One factor would explain 0.8 x 0.75 / 0.45 > 1 of the first column's variance.
+    upper = np.array([[1, 0.8, 0.75, 0.2], [0, 1, 0.45, 0.1], [0, 0, 1, 0.1], [0, 0, 0, 1]])
+    table = exactly(upper + np.triu(upper, 1).T, 300)
+    with pytest.warns(UserWarning, match="noise of column 0 .* Heywood .* fewer factors") as said:
+        gm = GaussianMixture(1, covariance_type="UUU:1").fit(table)
+    assert "fewer components" not in str(said[0].message)
+    assert gm.fit_result_.floored[0].columns == (0,)
+    assert "Heywood" in gm.summary()
+
+
+def test_a_slow_way_to_no_noise_is_taken_with_the_penalty() -> None:
+    rng = np.random.default_rng(5)
+    loadings = rng.normal(size=(8, 3))
+    table = rng.normal(size=(500, 3)) @ loadings.T
+    table += rng.normal(size=(500, 8)) * np.sqrt(rng.uniform(0.2, 1.5, 8))
+    fit = GaussianMixture(1, covariance_type="UUU:4").fit(table).fit_result_
+    assert (fit.verdict, fit.converged, fit.penalised) == ("penalised maximum", True, True)
+    assert "column 6 (counted from 0) is on a slow way to zero: a Heywood case" in fit.remark
+
+
+def test_a_search_refuses_more_factors_than_columns_as_a_fit_does() -> None:
+    said = "'UUU:9' has 9 factors for 9 columns: use fewer factors"
+    with pytest.raises(ValueError, match=said):
+        GaussianMixtureSearch([1], covariance_type=["UUU:9", "UUU:1"]).fit(X)
+    with pytest.raises(ValueError, match=said):
+        GaussianMixture(1, covariance_type="UUU:9").fit(X)
+    with pytest.raises(ValueError, match="has 1 factor for 1 column: use 'diag'"):
+        GaussianMixture(1, covariance_type="UUU:1").fit(X[:, :1])
+
+
+def test_scores_of_factors_take_what_predict_takes(fitted: GaussianMixture, tmp_path: Path) -> None:
+    np.save(tmp_path / "table.npy", X)
+    np.testing.assert_allclose(fitted.factors(str(tmp_path / "table.npy")), fitted.factors(X))
+
+
 # Rounding once made a likelihood fall in these, or rise without bound: columns in units a billion
 # apart, equal to thirteen digits, or with a row ten million deviations out.
 AWKWARD = (28, 42, 86, 158, 160, 170, 234, 240, 280, 354, 394, *range(500, 510))

@@ -41,6 +41,21 @@ class Collapse(FitError):
         return (type(self), (self.component, self.count, self.spread))
 
 
+class Vanishing(FitError):
+    """The noise of a column of factors is on a slow way to zero: a Heywood case."""
+
+    def __init__(self, component: int, columns: tuple[int, ...]) -> None:
+        self.component, self.columns = component, columns
+        super().__init__(
+            f"in component {component} the noise of column {', '.join(map(str, columns))} (counted "
+            "from 0) is on a slow way to zero: a Heywood case, in which a column is a factor all "
+            "by itself. Use fewer factors."
+        )
+
+    def __reduce__(self) -> tuple[type[Vanishing], tuple[int, tuple[int, ...]]]:
+        return (type(self), (self.component, self.columns))
+
+
 class LikelihoodFell(ArithmeticError):
     """An EM step lowered the objective by more than rounding can: a defect, never ignored."""
 
@@ -58,4 +73,4 @@ class LikelihoodFell(ArithmeticError):
 
 
 # What ends one climb but not the search: the start is skipped and reported.
-FAILURES = (Collapse, IllDefined, LikelihoodFell)
+FAILURES = (Collapse, IllDefined, LikelihoodFell, Vanishing)

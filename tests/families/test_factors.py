@@ -256,7 +256,7 @@ def test_a_fit_never_ends_at_a_heywood_case_and_says_how_near_it_was(n: int) -> 
     assert len(near) == (n > 1000)
     assert len(fit.floored) == (n > 1000)
     words = " ".join(gm.summary().split())
-    said = "Only the penalty keeps a group from" if n > 1000 else "with its penalty against"
+    said = "The noise of x1 in group 0 runs to zero" if n > 1000 else "with its penalty against"
     assert said in words
 
 

@@ -36,7 +36,10 @@ def resolve(engine: str, model: Model) -> str:
     if engine not in ENGINES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
     if engine in _KERNELS and not compiled.supports(model):
+        known = isinstance(model, Mixture) and getattr(model.family, "kind", None)
         kind = type(model.family if isinstance(model, Mixture) else model).__name__
+        if known:
+            kind = f"covariances of factors such as {str(known)!r}"
         raise ValueError(
             f"engine={engine!r} has no kernel for {kind}: use engine='auto' or 'threads'"
         )

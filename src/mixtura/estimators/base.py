@@ -112,9 +112,10 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
                 f"factors: covariance_type={self.covariance_type!r} has none: fit with "
                 "covariance_type=FactorAnalytic(...)"
             )
-        refuse_masked(X)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
-        return factored.scores(self._fitted()[1].components, X).astype(X.dtype)
+        rows, params = self._asked(X), self._fitted()[1].components
+        pieces = rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS)
+        found = [factored.scores(params, piece).astype(rows.dtype) for piece, _, _ in pieces]
+        return np.concatenate(found)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.
@@ -251,15 +252,14 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
     ) -> AnyArray:
         """The wanted answer for each row, in the rows' precision."""
         check_is_fitted(self)
-        rows: Source
+        return self._answer(self._asked(X), what, wide=wide, dtype=dtype)
+
+    def _asked(self, X: Any) -> Source:
+        """The rows of which something is asked."""
         if is_stream(X):
-            rows = asked(self, X)
-        else:
-            refuse_masked(X)
-            rows = Rows(
-                validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C")
-            )
-        return self._answer(rows, what, wide=wide, dtype=dtype)
+            return asked(self, X)
+        refuse_masked(X)
+        return Rows(validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C"))
 
     def _answer(
         self, rows: Source, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None

@@ -17,7 +17,7 @@ from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.prior import no_noise_prior
 from mixtura.families.factor.records import FactorParams, canonical, factor_params
-from mixtura.families.factor.structure import FactorAnalytic, parsed
+from mixtura.families.factor.structure import LETTERS, FactorAnalytic, parsed
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
@@ -31,12 +31,22 @@ _ROWS = 2048
 
 
 class CovarianceNames(StrOptions):  # type: ignore[misc]
-    """The names of the structures, and those of factors, such as "UUU:10"."""
+    """The names of the structures; factors, by a name such as "UUU:10" or as FactorAnalytic."""
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Whether `val` is one of the names."""
+        """Whether `val` is one of these."""
+        if isinstance(val, FactorAnalytic):
+            return True
         spelt = isinstance(val, str) and parsed(val) is not None
         return spelt or bool(super().is_satisfied_by(val))
+
+    def __str__(self) -> str:
+        # Scikit-learn's names come first, then those of three letters.
+        names = sorted(self.options, key=lambda name: (name.isupper(), name))
+        return (
+            f"one of {', '.join(map(repr, names))}; or factors, as 'UUU:10' or FactorAnalytic(10), "
+            f"10 being their number, from 1, with the letters {', '.join(reversed(LETTERS))}"
+        )
 
 
 def factors_of(estimator: Any) -> FactorAnalytic | None:

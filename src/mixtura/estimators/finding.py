@@ -299,6 +299,19 @@ def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
         f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
         f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's)"
         for part in fit.floored
+        if not part.columns
     ]
+    heywood = [
+        f"in component {part.component} the noise of column "
+        f"{', '.join(map(str, part.columns))} (counted from 0) runs to zero"
+        for part in fit.floored
+        if part.columns
+    ]
+    if heywood:
+        yield (
+            "; ".join(heywood) + ": a Heywood case, in which a column is a factor all by itself "
+            "and only the penalty keeps its noise above zero. Use fewer factors",
+            DegenerateWarning,
+        )
     if troubles:
         yield "; ".join(troubles) + ". Use fewer components, or another seed", DegenerateWarning

@@ -128,7 +128,7 @@ class GaussianMixture(MixtureEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [CovarianceNames(set(STRUCTURES)), FactorAnalytic],
+        "covariance_type": [CovarianceNames(set(STRUCTURES))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],

@@ -58,11 +58,7 @@ def factor_ground(
 
     Nothing here grows with the square of the number of columns.
     """
-    if kind.n_factors >= rows.d:
-        raise ValueError(
-            f"covariance_type={str(kind)!r} has {kind.n_factors} factors for {rows.d} columns: use "
-            "fewer factors than columns, or 'full'"
-        )
+    kind.check_columns(rows.d)
     moments = column_moments(rows)
     sample = sample_rows(rows, n_components, rng, numbers=SAMPLE_NUMBERS)
     if reg_covar is None:

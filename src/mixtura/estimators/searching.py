@@ -350,12 +350,15 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if names == ["all"]:
             names = list(TWO if d == 1 else FOURTEEN)
         for name in names:
-            if name not in STRUCTURES and parsed(name) is None:
+            factors = parsed(name)
+            if name not in STRUCTURES and factors is None:
                 known = ", ".join(STRUCTURES)
                 raise ValueError(
                     f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
                 )
-            if structure(name).columns not in (None, d):
+            if factors is not None:
+                factors.check_columns(d)
+            elif structure(name).columns not in (None, d):
                 raise ValueError(
                     f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
                     "or 'VII'"

@@ -81,6 +81,15 @@ class Family(ABC):
     def narrow(self, params: Any, counts: Array, prior: Any) -> list[tuple[int, float]]:
         """(component, spread) of those that only the prior keeps from collapsing."""
 
+    def vanishing(
+        self, params: Any, counts: Array, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        """The columns whose noise alone runs to zero, by component; none in most families.
+
+        With `slowly` also those that may be on the way.
+        """
+        return {}
+
     @abstractmethod
     def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:
         """The same with each narrow component as wide as the others are on average."""

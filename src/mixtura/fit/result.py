@@ -26,11 +26,14 @@ class Floored:
     """A component that only the penalty keeps from collapsing.
 
     count is its expected number of rows, spread its smallest variance as a share of the table's.
+    columns are those that are a factor each by themselves: their noise runs to zero, not the
+    width of the component. None where the component as a whole collapses.
     """
 
     component: int
     count: float
     spread: float
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,5 +137,7 @@ class Fit:
         parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
         parts["certificate"] = Certificate(**parts["certificate"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
-        parts["floored"] = tuple(Floored(**f) for f in parts["floored"])
+        parts["floored"] = tuple(
+            Floored(**{**f, "columns": tuple(f.get("columns", ()))}) for f in parts["floored"]
+        )
         return cls(**parts)

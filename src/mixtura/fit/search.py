@@ -15,7 +15,7 @@ from sklearn.utils.random import sample_without_replacement
 
 from mixtura.data.rows import Rows, taken
 from mixtura.data.source import Source
-from mixtura.errors import FAILURES, Collapse, FitError
+from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
@@ -162,10 +162,14 @@ class Search:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
         try:
             outcome = self._climbed(self.model.unpenalised(), start, history)
-        except FAILURES:
+        except FAILURES as error:
             if not self.model.penalised:
                 raise
-            outcome = self._penalised(start)
+            if isinstance(error, Vanishing):
+                # From the end of the penalised climb the same way would be as slow.
+                outcome = replace(self._climbed(self.model, start, ()), remark=str(error))
+            else:
+                outcome = self._penalised(start)
         if self.listener is not None:
             summary = outcome.climb.summary
             self.listener.ended(outcome.climb, summary.loglik / summary.weight)
@@ -214,7 +218,12 @@ class Search:
         if strict and found:
             # On the way only a bound was looked at, and this end is a spike.
             raise Collapse(*found[0])
-        floored = tuple(Floored(*part) for part in found)
+        if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
+            # Towards a noise of zero the slope fades so slowly that a climb may not get there.
+            for part in model.vanishing(climb.summary, climb.params, slowly=True).items():
+                raise Vanishing(*part)
+        columns = model.vanishing(climb.summary, climb.params)
+        floored = tuple(Floored(*part, columns.get(part[0], ())) for part in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
         return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)

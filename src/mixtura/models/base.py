@@ -64,6 +64,15 @@ class Model(ABC):
     def narrow(self, summary: Summary, params: Any) -> list[tuple[int, float, float]]:
         """(component, rows, spread) of those that only the penalty keeps from collapsing."""
 
+    def vanishing(
+        self, summary: Summary, params: Any, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        """The columns whose noise alone runs to zero, by component; none in most models.
+
+        With `slowly` also those that may be on the way.
+        """
+        return {}
+
     @abstractmethod
     def sobered(self, summary: Summary, params: Any) -> Params:
         """`params` without the gain of narrow components: each gets the width of the others.

@@ -50,6 +50,12 @@ class Mixture(Model):
         found = self.family.narrow(params.components, counts, self.prior)
         return [(k, float(counts[k]), spread) for k, spread in found]
 
+    def vanishing(
+        self, summary: Summary, params: MixtureParams, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        counts = self.family.counts(summary.components)
+        return self.family.vanishing(params.components, counts, slowly=slowly)
+
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [k for k, _, _ in self.narrow(summary, params)]
         if not narrow:

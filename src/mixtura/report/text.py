@@ -149,8 +149,12 @@ def warnings(view: MixtureView) -> list[str]:
             "The log-likelihood is flat in some direction: other groups describe the table just "
             "as well. Fewer groups, or a simpler covariance, would be better determined."
         )
-    if fit.floored:
-        found.append(_floored(fit.floored))
+    narrow = tuple(part for part in fit.floored if not part.columns)
+    if narrow:
+        found.append(_floored(narrow))
+    heywood = [part for part in fit.floored if part.columns]
+    if heywood:
+        found.append(_heywood(heywood, view.names))
     if fit.empty:
         which = ", ".join(str(k) for k in fit.empty)
         found.append(f"No rows are left in group {which}: fewer groups describe the table as well.")
@@ -171,6 +175,18 @@ def _floored(floored: tuple[Floored, ...]) -> str:
         f"Only the penalty keeps {'a group' if one else f'{len(floored)} groups'} from collapsing "
         f"onto a point or a plane: {_joined(each, '; ')}. Do not read {'it' if one else 'them'} as "
         "real; try fewer groups, a simpler covariance, or look for repeated rows."
+    )
+
+
+def _heywood(floored: list[Floored], columns: tuple[str, ...]) -> str:
+    each = [
+        f"{_joined([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in group "
+        f"{part.component}"
+        for part in floored
+    ]
+    return (
+        f"The noise of {_joined(each, '; ')} runs to zero, and only the penalty keeps it above: a "
+        "Heywood case, in which a column is a factor all by itself. Use fewer factors."
     )
 
 

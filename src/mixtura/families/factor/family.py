@@ -27,6 +27,9 @@ from mixtura.supports import Real
 # one of the factors: a Heywood case, on the way to no noise at all. Columns that tell each other
 # precisely have little noise too, but then the others leave no more open.
 HEYWOOD = 0.02
+# Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
+# column less than this, it is taken to be on it.
+SLOWLY = 0.2
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -147,8 +150,25 @@ class FactorAnalysers(Family):
         """The rows behind the noise of each component."""
         return np.full(len(counts), counts.sum()) if self.kind.common_noise else counts
 
+    @property
+    def _few(self) -> int:
+        """Rows that factors can follow one by one."""
+        return max(2 * (self.kind.n_factors + 2), 5)
+
+    def vanishing(
+        self, params: FactorParams, counts: Array, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        if self.kind.isotropic:
+            return {}
+        small = params.uniqueness < (SLOWLY if slowly else HEYWOOD)
+        small &= (self._rows(counts) >= self._few)[:, None]
+        return {
+            int(k): tuple(np.flatnonzero(small[k]).tolist())
+            for k in np.flatnonzero(small.any(axis=1))
+        }
+
     def _too_narrow(self, params: FactorParams, spread: Array, rows: Array) -> Any:
-        few = rows < max(2 * (self.kind.n_factors + 2), 5)
+        few = rows < self._few
         bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
         if not self.kind.isotropic:
             bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)

@@ -91,6 +91,15 @@ class FactorAnalytic:
         columns = "the same in every column" if self.isotropic else "one variance per column"
         return f"{loadings} and {noise} noise, {columns}"
 
+    def check_columns(self, d: int) -> None:
+        """ValueError unless there are fewer factors than the d columns."""
+        if self.n_factors < d:
+            return
+        factors = f"{self.n_factors} factor{'' if self.n_factors == 1 else 's'}"
+        columns = f"{d} column{'' if d == 1 else 's'}"
+        instead = "use 'diag'" if d == 1 else "use fewer factors than columns, or 'full'"
+        raise ValueError(f"covariance_type={str(self)!r} has {factors} for {columns}: {instead}")
+
     def noise_shape(self, K: int, d: int) -> tuple[int, int]:
         """The shape in which the noise of K components over d columns is stored."""
         return (1 if self.common_noise else K), (1 if self.isotropic else d)
