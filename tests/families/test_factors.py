@@ -273,6 +273,16 @@ def test_precise_columns_are_no_heywood_case() -> None:
     np.testing.assert_allclose(gm.noise_variance_[0, :3], 1e-6, rtol=0.2)
 
 
+def test_the_start_leads_to_the_higher_of_two_optima() -> None:
+    """scikit-learn's FactorAnalysis(4, tol=1e-9) ends at -14886.16; the other is at -14892.54."""
+    rng = np.random.default_rng(23)
+    loadings = rng.normal(size=(20, 3))
+    X = rng.normal(size=(500, 3)) @ loadings.T
+    X += rng.normal(size=(500, 20)) * np.sqrt(rng.uniform(0.2, 1.5, 20))
+    fit = GaussianMixture(1, covariance_type="UUU:4", random_state=0).fit(X).fit_result_
+    assert abs(fit.loglik + 14886.16) < 0.02
+
+
 def test_constant_columns_are_held() -> None:
     X = one_group(300)
     X[:, 4] = 7.0

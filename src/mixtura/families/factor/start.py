@@ -19,6 +19,8 @@ from mixtura.records import AnyArray, Array
 
 # Noise has at least this share of a column's variance, and a factor more than noise alone would.
 LEAST_NOISE, LEAST_FACTOR = 0.02, 0.1
+# Turns of principal components in units of the noise, and the most columns for which they are made.
+_TURNS, _NARROW = 5, 100
 # A factor without rows of its own begins with this share of the variance, in a random direction.
 EMPTY_FACTOR = 1e-4
 # A matrix of which one side is at most this many times q is decomposed whole.
@@ -81,6 +83,27 @@ def _principal(
     explained = np.maximum(values - rest, LEAST_FACTOR * values)
     loadings = directions * np.sqrt(explained) * scale[:, None]
     noise = np.maximum(variance - np.sum(loadings**2, axis=1), LEAST_NOISE * variance)
+    if kind.isotropic or kind.common_loadings or not len(centred) > d <= _NARROW:
+        return loadings, noise
+    return _in_units_of_noise(centred, share, variance, q)
+
+
+def _in_units_of_noise(
+    centred: Array, share: Array, variance: Array, q: int
+) -> tuple[Array, Array]:
+    """The same in units of the noise, which is what they leave of the variance, by turns.
+
+    Joreskog (1967), Psychometrika 32: at given noise these loadings are the likeliest. Principal
+    components of standardised columns may lead to a lesser optimum, where a column with much noise
+    counts as much as one with little.
+    """
+    noise = variance
+    for _ in range(_TURNS):
+        scale = np.sqrt(noise)
+        values, directions = _leading(centred * (np.sqrt(share)[:, None] / scale), q)
+        explained = np.maximum(values - 1.0, LEAST_FACTOR * values)
+        loadings = directions * np.sqrt(explained) * scale[:, None]
+        noise = np.maximum(variance - np.sum(loadings**2, axis=1), LEAST_NOISE * variance)
     return loadings, noise
 
 
