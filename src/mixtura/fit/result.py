@@ -27,7 +27,7 @@ class Floored:
 
     count is its expected number of rows, spread its smallest variance as a share of the table's.
     columns are those that are a factor each by themselves: their noise runs to zero, not the
-    width of the component. None where the component as a whole collapses.
+    width of the component; none where the component as a whole collapses.
     """
 
     component: int
