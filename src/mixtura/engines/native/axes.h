@@ -47,25 +47,18 @@ static int64_t axes_size(int64_t K, int64_t d)
     return 2 * (d * d + K * d * d + 2 * K * d + K) + K + 6 * d * d + d;
 }
 
-static double *axes_take(double **at, int64_t n)
-{
-    double *p = *at;
-    *at += n;
-    return p;
-}
-
 static void axes_open(struct axes_problem *p, int64_t K, int64_t d, double *memory)
 {
     double *at = memory;
     struct axes *both[2] = {&p->a, &p->b};
     for (int i = 0; i < 2; i++) {
-        both[i]->D = axes_take(&at, d * d);
-        both[i]->scatter = axes_take(&at, K * d * d);
-        both[i]->along = axes_take(&at, K * d);
-        both[i]->slope = axes_take(&at, K * d);
-        both[i]->rows = axes_take(&at, K);
+        both[i]->D = take(&at, d * d);
+        both[i]->scatter = take(&at, K * d * d);
+        both[i]->along = take(&at, K * d);
+        both[i]->slope = take(&at, K * d);
+        both[i]->rows = take(&at, K);
     }
-    p->largest = axes_take(&at, K);
+    p->largest = take(&at, K);
     p->tmp = at;
     p->best = &p->a;
     p->spare = &p->b;

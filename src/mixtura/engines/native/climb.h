@@ -64,38 +64,26 @@ static int64_t climb_step(struct mixtura_climb *c, int64_t d, const struct state
 static int climb(const struct mixtura_data *data, struct mixtura_climb *c)
 {
     struct mixtura_em *e = &c->em;
-    int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
-    int64_t one = 3 * K + K * d + 2 * C;
-    struct work w;
-    void *scratch = work_open(&w, K, d, form, LEAST(data->n, SCREEN_BLOCK));
-    double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
-    if (!scratch || !memory) {
-        free(scratch);
-        free(memory);
+    struct steps s;
+    if (steps_open(&s, data, e))
         return 1;
-    }
-    double *at = memory;
-    struct state kept = {e->weights, e->means, e->roots, e->whiten, e->log_weights, e->log_norm};
-    struct state other = {take(&at, K), take(&at, K * d), take(&at, C),
-                          take(&at, C), take(&at, K),     take(&at, K)};
-    struct state *now = &kept, *next = &other, *swap;
+    struct state *now = &s.kept, *next = &s.other, *swap;
+    int64_t d = data->d;
     e->done = 0;
     c->reason = CLIMB_ILL_DEFINED;
-    e->failed = invert(now, form, K, d);
-    struct mixtura_model first = {now->log_weights, now->means, now->whiten,
-                                  now->log_norm,    K,          form};
-    w.model = &first;
-    hold(&w, data);
+    e->failed = invert(now, e->form, e->K, d);
+    struct mixtura_model first = model_at(now, e);
+    s.w.model = &first;
+    hold(&s.w, data);
     if (e->given && e->failed < 0) {
-        pass_given(&w, data, &first, e->given, &e->sums);
-        e->failed = climb_step(c, d, now, next, at);
+        pass_given(&s.w, data, &first, e->given, &e->sums);
+        e->failed = climb_step(c, d, now, next, s.tmp);
         if (e->failed < 0)
             swap = now, now = next, next = swap;
     }
     while (e->failed < 0) {
-        struct mixtura_model model = {now->log_weights, now->means, now->whiten,
-                                      now->log_norm,    K,          form};
-        pass_with(&w, data, &model, &e->sums);
+        struct mixtura_model model = model_at(now, e);
+        pass_with(&s.w, data, &model, &e->sums);
         e->logliks[e->done++] = e->sums.loglik;
         c->reason = CLIMB_LIMIT;
         if (!isfinite(e->sums.loglik)) {
@@ -107,15 +95,12 @@ static int climb(const struct mixtura_data *data, struct mixtura_climb *c)
         } else if (e->done > e->passes) {
             break;
         } else {
-            e->failed = climb_step(c, d, now, next, at);
+            e->failed = climb_step(c, d, now, next, s.tmp);
             if (e->failed < 0)
                 swap = now, now = next, next = swap;
         }
     }
-    if (now != &kept)
-        copy_state(&kept, now, K, d, C);
-    free(scratch);
-    free(memory);
+    steps_close(&s, now, e, d);
     return 0;
 }
 

@@ -5,6 +5,14 @@
 #include <math.h>
 #include <stdint.h>
 
+/* The next n numbers of a piece of memory. */
+static double *take(double **at, int64_t n)
+{
+    double *p = *at;
+    *at += n;
+    return p;
+}
+
 /* Lower Cholesky root of a (d x d); the part above the diagonal of root is zeroed.
  * Returns 0, or 1 at a pivot that is not positive and finite. */
 static int cholesky(int64_t d, const double *a, double *root)

@@ -165,13 +165,6 @@ static int64_t maximise(const struct mixtura_em *e, int64_t d, const struct stat
     return -1;
 }
 
-static double *take(double **at, int64_t n)
-{
-    double *p = *at;
-    *at += n;
-    return p;
-}
-
 static void copy_state(struct state *to, const struct state *from, int64_t K, int64_t d, int64_t C)
 {
     memcpy(to->weights, from->weights, (size_t)K * 8);
@@ -206,52 +199,82 @@ static int64_t step_of(const struct mixtura_em *e, int64_t d, const struct state
                        struct mixtura_moments *m, struct state *new, double *tmp);
 static int64_t step_size(const struct mixtura_em *e, int64_t d);
 
+/* What steps are taken with: a pass's scratch, the parameters given and others beside them, and an
+ * M-step's scratch. */
+struct steps {
+    struct work w;
+    void *scratch;
+    double *memory, *tmp;
+    struct state kept, other;
+};
+
+/* 1 where there is no memory; else `steps_close` must follow. */
+static int steps_open(struct steps *s, const struct mixtura_data *data, const struct mixtura_em *e)
+{
+    int64_t K = e->K, d = data->d, C = covariance_size(e->form, K, d);
+    int64_t one = 3 * K + K * d + 2 * C;
+    s->scratch = work_open(&s->w, K, d, e->form, LEAST(data->n, SCREEN_BLOCK));
+    s->memory = malloc((size_t)(one + step_size(e, d)) * 8);
+    if (!s->scratch || !s->memory) {
+        free(s->scratch);
+        free(s->memory);
+        return 1;
+    }
+    double *at = s->memory;
+    s->kept = (struct state){e->weights, e->means,       e->roots,
+                             e->whiten,  e->log_weights, e->log_norm};
+    s->other = (struct state){take(&at, K), take(&at, K * d), take(&at, C),
+                              take(&at, C), take(&at, K),     take(&at, K)};
+    s->tmp = at;
+    return 0;
+}
+
+/* The parameters at `now` are those handed back. */
+static void steps_close(struct steps *s, const struct state *now, const struct mixtura_em *e,
+                        int64_t d)
+{
+    if (now != &s->kept)
+        copy_state(&s->kept, now, e->K, d, covariance_size(e->form, e->K, d));
+    free(s->scratch);
+    free(s->memory);
+}
+
+static struct mixtura_model model_at(const struct state *s, const struct mixtura_em *e)
+{
+    return (struct mixtura_model){s->log_weights, s->means, s->whiten, s->log_norm, e->K, e->form};
+}
+
 /* Steps from sums to sums: whoever goes on from here repeats no E-step. */
 static int em(const struct mixtura_data *data, struct mixtura_em *e)
 {
-    int64_t K = e->K, d = data->d, form = e->form, C = covariance_size(form, K, d);
-    int64_t one = 3 * K + K * d + 2 * C;
-    struct work w;
-    void *scratch = work_open(&w, K, d, form, LEAST(data->n, SCREEN_BLOCK));
-    double *memory = malloc((size_t)(one + step_size(e, d)) * 8);
-    if (!scratch || !memory) {
-        free(scratch);
-        free(memory);
+    struct steps s;
+    if (steps_open(&s, data, e))
         return 1;
-    }
-    double *at = memory;
-    struct state kept = {e->weights, e->means, e->roots, e->whiten, e->log_weights, e->log_norm};
-    struct state other = {take(&at, K), take(&at, K * d), take(&at, C),
-                          take(&at, C), take(&at, K),     take(&at, K)};
-    struct state *now = &kept, *next = &other;
+    struct state *now = &s.kept, *next = &s.other;
     e->done = 0;
-    e->failed = invert(now, form, K, d);
+    e->failed = invert(now, e->form, e->K, data->d);
     for (int64_t turn = 0; e->failed < 0; turn++) {
-        struct mixtura_model model = {now->log_weights, now->means, now->whiten,
-                                      now->log_norm,    K,          form};
+        struct mixtura_model model = model_at(now, e);
         if (turn == 0) {
-            w.model = &model;
-            hold(&w, data);
-            first_sums(&w, data, e, &model);
+            s.w.model = &model;
+            hold(&s.w, data);
+            first_sums(&s.w, data, e, &model);
         } else {
-            pass_with(&w, data, &model, &e->sums);
+            pass_with(&s.w, data, &model, &e->sums);
             e->logliks[e->done++] = e->sums.loglik;
         }
         if (turn == e->passes)
             break;
-        e->failed = step_of(e, d, now, &e->sums, next, at);
+        e->failed = step_of(e, data->d, now, &e->sums, next, s.tmp);
         if (e->failed < 0)
-            e->failed = invert(next, form, K, d);
+            e->failed = invert(next, e->form, e->K, data->d);
         if (e->failed < 0) {
             struct state *swap = now;
             now = next;
             next = swap;
         }
     }
-    if (now != &kept)
-        copy_state(&kept, now, K, d, C);
-    free(scratch);
-    free(memory);
+    steps_close(&s, now, e, data->d);
     return 0;
 }
 
