@@ -55,6 +55,15 @@ class Summary:
         return Summary(self.loglik * factor, self.weight * factor, self.components.scale(factor))
 
 
+@dataclass(frozen=True)
+class Equation:
+    """The sum of weights times columns is `value` in every row; a constant column has weight 1."""
+
+    columns: tuple[int, ...]
+    weights: tuple[float, ...]
+    value: float
+
+
 class Params(ABC):
     """Parameters of a family or a model: a frozen record of named arrays."""
 

@@ -103,6 +103,8 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
     d = len(mean)
     unit = np.where(np.diagonal(covariance) > 0, np.sqrt(np.diagonal(covariance)), 1.0)
     values, vectors = np.linalg.eigh(covariance / np.outer(unit, unit))
+    # Not to rounding only: a constant column with a variance of 1e-30 would have that as its scale.
+    vectors[np.diagonal(covariance) <= 0] = 0.0
     kept = values > NO_VARIANCE * d
     if not kept.any():
         return covariance

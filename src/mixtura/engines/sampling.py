@@ -85,3 +85,4 @@ class _Streams:
         assert isinstance(family, Gaussian)
         weights = np.asarray(self.params.weights, dtype=np.float64)
         gaussian_draw(weights, c.means, c.root, family.form.name, self.key, chunk, X, labels)
+        family.settle(X, c)

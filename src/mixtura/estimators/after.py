@@ -17,8 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.threads import single_blas
 from mixtura.estimators.chosen import positions
+from mixtura.estimators.inherited import equations_of, inherit
 from mixtura.estimators.regression import MixtureRegression
 from mixtura.families.covariance import structure
+from mixtura.families.equations import among
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian_records import gaussian_params_from_root
 from mixtura.inference import line
@@ -146,6 +148,7 @@ class AfterFit(ABC):
             tuple(names[j] for j in asked),
             both,
             self.random_state,
+            among(equations_of(self), [*given, *asked]),
         )
 
     def cdf(self, x: Any, *, upper: bool = False) -> Array:
@@ -331,7 +334,7 @@ class AfterFit(ABC):
         means, root = np.ascontiguousarray(mixture.means), np.ascontiguousarray(root)
         params = MixtureParams(weights, gaussian_params_from_root(means, root, form))
         names = getattr(self, "feature_names_in_", None)
-        return self._from_params(
+        part = self._from_params(
             params,
             # The four plain names are those of the forms in which covariances are stored.
             form.name,
@@ -339,6 +342,8 @@ class AfterFit(ABC):
             random_state=self.random_state,
             engine=self.engine,
         )
+        inherit(part, self, columns)
+        return part
 
     def _on_a_line(self, what: str) -> Gaussians:
         mixture = self._gaussians()

@@ -130,9 +130,15 @@ def _check_fit(fit: Fit, K: int, d: int) -> None:
             raise ValueError(f"fit: {name} is {getattr(fit, name)!r}, not a number")
     if not fit.weight > 0:
         raise ValueError(f"fit: weight is {fit.weight!r}, not above 0")
+    for each in fit.equations:
+        numbers = (*each.weights, each.value)
+        if len(each.weights) != len(each.columns) or not np.isfinite(numbers).all():
+            raise ValueError("fit: equations are not of as many finite weights as columns")
     floored = [part.component for part in fit.floored]
+    tied = [column for each in fit.equations for column in each.columns]
     for name, found, size in (
         ("held", fit.held, d),
+        ("columns of equations", tied, d),
         ("empty", fit.empty, K),
         ("floored", floored, K),
     ):

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from mixtura.estimators import initial
+from mixtura.estimators.inherited import equations_of
 from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.look import FactorLook
@@ -77,15 +78,14 @@ def fitted(estimator: Any, kind: FactorAnalytic) -> tuple[Mixture, MixtureParams
         np.asarray(getattr(estimator, name), dtype=np.float64)
         for name in ("weights_", "means_", *HELD)
     )
-    model = Mixture(FactorAnalysers(kind), no_noise_prior(noise.shape[1]))
+    family = FactorAnalysers(kind, equations_of(estimator))
+    model = Mixture(family, no_noise_prior(noise.shape[1]))
     return model, MixtureParams(weights, factor_params(means, loadings, noise))
 
 
 def dense(estimator: Any, name: str) -> AnyArray:
     """One of DENSE, in the precision of the loadings."""
-    kind = factors_of(estimator)
-    assert kind is not None
-    parts: FactorParams = fitted(estimator, kind)[1].components
+    parts: FactorParams = estimator._fitted()[1].components
     if name == "covariances_":
         value = parts.covariances
     elif name == "precisions_":

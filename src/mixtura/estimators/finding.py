@@ -208,7 +208,7 @@ def prepare(
         prior = relative
     else:
         prior = absolute_prior(form, moments, reg_covar)
-    model = Mixture(Gaussian(structure), prior)
+    model = Mixture(Gaussian(structure, prior.equations), prior)
     # The first units are the table's, with the floor that every component will have.
     reference = relative.reference + (reg_covar or 0.0) * np.eye(len(moments.mean))
     base = _base(form, n_components, moments.mean, reference)
@@ -276,6 +276,7 @@ def account(
             int(k) for k in np.flatnonzero(climb.params.weights * _rows(climb, prior) < 0.5)
         ),
         held=prior.held_columns,
+        equations=prior.equations,
     )
 
 

@@ -21,6 +21,7 @@ from mixtura.estimators.checkpoint import Checkpoint
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.finding import Found, complaints, find
 from mixtura.estimators.identity import identity, resumed_seed
+from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
@@ -392,7 +393,7 @@ class GaussianMixture(MixtureEstimator):
             form,
         )
         model = Mixture(
-            Gaussian(structure(self.covariance_type)),
+            Gaussian(structure(self.covariance_type), equations_of(self)),
             no_prior(form, parts.means.shape[1]),
         )
         return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)

@@ -65,7 +65,7 @@ def factor_ground(
         door.refuse_few_distinct(rows, n_components)
     # What counts as narrow and how far apart starts are must not hang on a few far rows.
     prior = noise_prior(robust(moments, sample), kind.isotropic, reg_covar)
-    model = Mixture(FactorAnalysers(kind), prior)
+    model = Mixture(FactorAnalysers(kind, prior.equations), prior)
     unit = np.broadcast_to(prior.scale, (rows.d,)) + prior.absolute
     unit = np.where(unit > 0, unit, 1.0)
     frame = 1.0 / np.sqrt(unit)

@@ -147,7 +147,7 @@ def _model(estimator: GaussianMixture, moments: TableMoments) -> Mixture:
         prior = table_prior(shape.form, moments)
     else:
         prior = absolute_prior(shape.form, moments, estimator.reg_covar)
-    return Mixture(Gaussian(shape), prior)
+    return Mixture(Gaussian(shape, prior.equations), prior)
 
 
 def _grown_up(model: Mixture, params: MixtureParams) -> int:
@@ -263,4 +263,5 @@ def _account(
         floored=tuple(Floored(k, float(counts[k]), spread) for k, spread in found),
         empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
         held=model.prior.held_columns,
+        equations=model.prior.equations,
     )

@@ -45,13 +45,12 @@ Lane = tuple[str, float | None]
 class Common:
     """What all cells of a structure and prior share.
 
-    `held` climbs with the penalty; columns are those without variance of their own.
+    `held` climbs with the penalty.
     """
 
     ground: Ground
     free: Climber
     held: Climber
-    columns: tuple[int, ...]
 
 
 class Quick:
@@ -122,7 +121,7 @@ class Quick:
         free, held = (
             Climber(each, units, self.tol, self.max_iter) for each in (model.unpenalised(), model)
         )
-        return Common(ground, free, held, model.prior.held_columns)
+        return Common(ground, free, held)
 
     def _of(self, point: Point) -> Common:
         common = self.lanes[point.lane]
@@ -251,7 +250,8 @@ class Quick:
             starts=starts,
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
-            held=common.columns,
+            held=model.prior.held_columns,
+            equations=model.prior.equations,
             rows=self.known.moments.rows,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )

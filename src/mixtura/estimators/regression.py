@@ -11,8 +11,9 @@ from sklearn.utils import check_array, check_random_state
 
 from mixtura.data.columns import listed
 from mixtura.data.door import refuse_masked
+from mixtura.families.equations import settle
 from mixtura.inference.conditioning import Conditional
-from mixtura.records import Array
+from mixtura.records import Array, Equation
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class MixtureRegression:
     given   names of the p given columns, in the order in which their values are expected
     asked   names of the q other columns, in the order of the answers
     conditional, random_state   the arithmetic, and the fitted mixture's seed
+    equations   what all rows had in common; columns are numbered from the first given one
     """
 
     given: tuple[str, ...]
     asked: tuple[str, ...]
     conditional: Conditional = field(repr=False)
     random_state: Any = None
+    equations: tuple[Equation, ...] = ()
 
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
@@ -87,7 +90,11 @@ class MixtureRegression:
         random_state is an int, a RandomState or None for the fitted mixture's own.
         """
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return self.conditional.sample(self._rows(X, self.given, "X"), rng)
+        rows = self._rows(X, self.given, "X")
+        drawn = np.hstack([rows, self.conditional.sample(rows, rng)])
+        own = (self.conditional.roots**2).sum(axis=2).mean(axis=0)
+        settle(drawn, self.equations, np.concatenate([np.zeros(rows.shape[1]), own]))
+        return drawn[:, rows.shape[1] :]
 
     @staticmethod
     def _rows(X: Any, names: tuple[str, ...], what: str) -> Array:

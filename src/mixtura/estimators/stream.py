@@ -8,6 +8,7 @@ import numpy as np
 
 from mixtura.data.moments import NO_VARIANCE, TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
+from mixtura.families.equations import settle
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.families.prior import HELD_SHARE, CovariancePrior
@@ -18,12 +19,9 @@ from mixtura.records import AnyArray, Array, Summary
 
 # A constant column stays one while it moves by no more than this share of its values.
 CONSTANT = 1e-12
-# Nothing, beside the standard deviation with which a constant column is held.
-NOTHING = 1e-6 * HELD_SHARE**0.5
-# What a fit held has this share of the columns' variances at most, in whatever units it was held;
-# columns that depend on each other do so while chunks show less than that share (in the direction
-# found here, which is the fit's to some digits only).
-HELD, SHOWN = 100 * HELD_SHARE, 0.01 * HELD_SHARE
+# Columns that depend on each other do so while chunks show less than this share of their variances
+# in the direction found here, which is the fit's to some digits only.
+SHOWN = 0.01 * HELD_SHARE
 
 
 @dataclass(frozen=True)
@@ -63,44 +61,21 @@ def moments_of(params: MixtureParams, form: Form, fit: Fit | None) -> TableMomen
     """The moments of the rows a fit ended on, as the mixture itself has them.
 
     Equal to the rows' own at a stationary point, but that components far out do not set the
-    units, as far rows do not in a fit. What was held there had no variance.
+    units, as far rows do not in a fit.
     """
     K, d = params.components.means.shape
     # Two points on each axis of a component have its mean and covariance.
     axes = np.sqrt(d) * np.swapaxes(form.dense(params.components.root, K, d), 1, 2)
     centres = params.components.means[:, None, :]
     points = np.concatenate([centres + axes, centres - axes], axis=1).reshape(-1, d)
+    if fit is not None:
+        settle(points, fit.equations, points.var(axis=0))
     weights = np.repeat(params.weights / (2 * d), 2 * d)
     moments = table_moments(points, weights)
     covariance = robust_covariance(points, weights, moments.mean, moments.covariance)
     if fit is None:
         return TableMoments(0.0, 0, moments.mean, covariance)
-    mean = moments.mean
-    if fit.held:
-        constant = _constant(params, form)
-        covariance = _without(covariance, constant)
-        # What is left of a constant 0 in the means is rounding.
-        mean = np.where(constant & (np.abs(mean) < NOTHING), 0.0, mean)
-    return TableMoments(fit.weight, fit.rows or round(fit.weight), mean, covariance)
-
-
-def _constant(params: MixtureParams, form: Form) -> AnyArray:
-    """Which columns are what a constant one is in a fit: the same in all components, and held."""
-    means = params.components.means
-    dense = form.dense(params.components.covariances, *means.shape)
-    shares = np.diagonal(dense, axis1=1, axis2=2) / HELD_SHARE
-    same = np.ptp(means, axis=0) <= CONSTANT * np.abs(means[0]) + NOTHING
-    return np.asarray(same & np.all(np.abs(shares - 1.0) < 1e-5, axis=0))
-
-
-def _without(covariance: Array, constant: AnyArray) -> Array:
-    """No variance in the constant columns, nor in any direction that was held."""
-    varied = np.flatnonzero(~constant)
-    unit, values, vectors = _correlations(covariance, varied)
-    back = unit[:, None] * vectors * np.sqrt(np.where(values < HELD, 0.0, values))
-    out = np.zeros_like(covariance)
-    out[np.ix_(varied, varied)] = back @ back.T
-    return out
+    return TableMoments(fit.weight, fit.rows or round(fit.weight), moments.mean, covariance)
 
 
 def merged(known: TableMoments, new: TableMoments) -> TableMoments:

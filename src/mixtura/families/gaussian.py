@@ -12,6 +12,7 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
 from mixtura.families.chart import GaussianChart, gaussian_chart
 from mixtura.families.covariance import Structure
+from mixtura.families.equations import settle
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import (
     GaussianParams,
@@ -20,7 +21,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params_from_root,
 )
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real
 
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
@@ -42,10 +43,12 @@ class Gaussian(Family):
     covariances form's shape  positive definite; which ones are equal is the structure's business
     statistics  counts, first and second moments about the current means (GaussianStatistics)
     M-step      m_k = sum r x / n_k;  Sigma_k from the scatter about it by `structure.roots`
+    equations   what all rows have in common: no free parameters, and nothing to draw
     Reference: McLachlan & Peel (2000), Finite Mixture Models, sections 3.2 and 3.9.
     """
 
     structure: Structure
+    equations: tuple[Equation, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -164,7 +167,8 @@ class Gaussian(Family):
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape
-        return Real().size((K, d)) + self.structure.n_parameters(K, d)
+        free = d - len(self.equations)
+        return Real().size((K, free)) + self.structure.n_parameters(K, free) if free else 0
 
     def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:
         noise = rng.standard_normal((len(labels), params.means.shape[1]))
@@ -177,7 +181,16 @@ class Gaussian(Family):
             own = noise[start:stop]
             shape = own @ root.T if self.form.correlates else own * root
             out[order[start:stop]] = shape + params.means[k]
+        self.settle(out, params)
         return out
+
+    def settle(self, X: Array, params: GaussianParams) -> None:
+        """Take from drawn rows (n, d), in place, what the equations leave no room for."""
+        d = X.shape[1]
+        variance = np.ones(d)  # of no matter to constant columns, and others do not correlate
+        if self.form.correlates:
+            variance = np.diagonal(params.covariances, axis1=-2, axis2=-1).reshape(-1, d).mean(0)
+        settle(X, self.equations, variance)
 
     def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""

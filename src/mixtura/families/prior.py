@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.data.moments import NO_VARIANCE, TableMoments
+from mixtura.families.equations import constants, sums
 from mixtura.families.forms import Form
-from mixtura.records import Array
+from mixtura.records import Array, Equation
 
 # The variance given to a direction without any, as a share of its columns' variances. Every
 # component gets the same, so it says nothing about the groups and cancels from their
@@ -44,6 +46,8 @@ class CovariancePrior:
     reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
                refused and narrow components are the caller's business
     count_scale  rows per unit of weight, at least 1 when weights are not counts
+    equations  of the table, whether or not anything is added to its variances there
+    held_columns  columns with a direction that has no variance of its own
     """
 
     strength: float
@@ -54,6 +58,8 @@ class CovariancePrior:
     pivots: Array | None = None
     reference: Array | None = None
     count_scale: float = 1.0
+    equations: tuple[Equation, ...] = ()
+    held_columns: tuple[int, ...] = ()
 
     @property
     def monotone(self) -> bool:
@@ -75,15 +81,6 @@ class CovariancePrior:
         """The matrix (d, d) that makes `reference` the identity."""
         assert self.reference is not None
         return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
-
-    @property
-    def held_columns(self) -> tuple[int, ...]:
-        """Columns with a direction that has no variance of its own."""
-        if self.reference is None:
-            return ()
-        held = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
-        # A column outside the dependence has only a rounding's share in its direction.
-        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * np.diagonal(self.reference)))
 
     def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -122,7 +119,16 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     table = table_prior(form, moments)
     pivots = table.pivots if reg_covar == 0 else None
     floor = reg_covar * form.identity(d)
-    return CovariancePrior(0.0, zero, zero, floor, table.scale + floor, pivots)
+    return CovariancePrior(
+        0.0,
+        zero,
+        zero,
+        floor,
+        table.scale + floor,
+        pivots,
+        equations=table.equations,
+        held_columns=table.held_columns,
+    )
 
 
 def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
@@ -134,7 +140,12 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
     S = moments.covariance
     if moments.flat:
         S = np.diag(np.diagonal(S))
-    held = held_directions(S, form)
+    unit = np.where(np.diagonal(S) > 0, np.sqrt(np.diagonal(S)), 1.0)
+    constant, together = null_directions(S, unit, form)
+    # A constant column has no scale of its own: it is held at HELD_SHARE squared units. A linear
+    # dependence between columns is held at HELD_SHARE of their variances.
+    scaled = together * unit[:, None]
+    held = HELD_SHARE * (np.diag(constant.astype(np.float64)) + scaled @ scaled.T)
     reference = S + held
     if form.correlates:
         pivots = np.diagonal(np.linalg.cholesky(reference))
@@ -150,23 +161,27 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
         pivots=pivots,
         reference=reference,
         count_scale=scale,
+        equations=constants(constant, moments.mean) + sums(together, unit, moments.mean),
+        # A column outside the dependence has only a rounding's share in its direction.
+        held_columns=tuple(np.flatnonzero(constant | ((together**2).sum(axis=1) > 1e-4)).tolist()),
     )
 
 
-def held_directions(S: Array, form: Form) -> Array:
-    """The (d, d) matrix to add where S has no variance; all zeros for an ordinary table.
+def null_directions(S: Array, unit: Array, form: Form) -> tuple[NDArray[np.bool_], Array]:
+    """(which columns are constant (d,), the other directions without variance (d, m)).
 
-    A constant column has no scale of its own: it is held at HELD_SHARE squared units. A linear
-    dependence between columns is held at HELD_SHARE of their variances. A form with one variance
-    for all columns needs no help while any of them varies.
+    Those are orthonormal where columns are measured in `unit`. A form with one variance for all
+    columns needs no help while any of them varies, and one without correlations sees no dependence.
     """
-    if np.ndim(form.restrict(S)) == 0 and np.any(np.diagonal(S)):
-        return np.zeros_like(S)
-    variance = np.diagonal(S)
-    constant = variance <= 0
+    constant = np.diagonal(S) <= 0
+    none = np.zeros((len(S), 0))
     if not form.correlates:
-        return np.diag(np.where(constant, HELD_SHARE, 0.0))
-    unit = np.where(constant, 1.0, np.sqrt(variance))
-    values, vectors = np.linalg.eigh(S / np.outer(unit, unit))
-    null = vectors[:, values < NO_VARIANCE * len(S)] * unit[:, None]
-    return np.asarray(HELD_SHARE * null @ null.T)
+        spherical = np.ndim(form.restrict(S)) == 0
+        return constant & (not spherical or bool(constant.all())), none
+    varied = np.flatnonzero(~constant)
+    correlations = S[np.ix_(varied, varied)] / np.outer(unit[varied], unit[varied])
+    values, vectors = np.linalg.eigh(correlations)
+    vectors = vectors[:, values < NO_VARIANCE * len(S)]
+    together = np.zeros((len(S), vectors.shape[1]))
+    together[varied] = vectors
+    return constant, together

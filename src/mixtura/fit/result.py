@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mixtura.records import Equation
+
 
 @dataclass(frozen=True)
 class StartReport:
@@ -89,6 +91,7 @@ class Fit:
     empty         components with less than half a row
     rows          rows with a positive weight
     held          columns, or dependent groups of columns, without variance of their own
+    equations     what that is, one for each direction: a column or sum that is the same in all rows
     """
 
     loglik: float
@@ -111,6 +114,7 @@ class Fit:
     floored: tuple[Floored, ...] = ()
     empty: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
+    equations: tuple[Equation, ...] = ()
     rows: int = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
@@ -135,6 +139,10 @@ class Fit:
         parts = dict(document)
         parts["trace"] = tuple(parts["trace"])
         parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
+        parts["equations"] = tuple(
+            Equation(tuple(e["columns"]), tuple(e["weights"]), e["value"])
+            for e in parts.get("equations", ())
+        )
         parts["certificate"] = Certificate(**parts["certificate"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
         parts["floored"] = tuple(

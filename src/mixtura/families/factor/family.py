@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
+from mixtura.families.equations import settle
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.prior import NoisePrior
@@ -20,7 +21,7 @@ from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real
 
 # A column whose noise is less than this share of what the other columns leave open of it is itself
@@ -43,11 +44,13 @@ class FactorAnalysers(Family):
     noise       (K, d)     positive; one line where it is common, one column where isotropic
     statistics  sums of rows, squares, factor scores and their products (FactorStatistics)
     M-step      `factor.step`, without a d x d matrix
+    equations   the constant columns: no free parameters, and nothing to draw
     Reference: McNicholas & Murphy (2008), Parsimonious Gaussian mixture models, Statistics and
     Computing 18.
     """
 
     kind: FactorAnalytic
+    equations: tuple[Equation, ...] = ()
     least_rows: ClassVar[int] = 2048
 
     def params(self, arrays: Mapping[str, Array]) -> FactorParams:
@@ -111,7 +114,8 @@ class FactorAnalysers(Family):
 
     def n_parameters(self, params: FactorParams) -> int:
         K, d = params.means.shape
-        return Real().size((K, d)) + self.kind.n_parameters(K, d)
+        free = d - len(self.equations)
+        return Real().size((K, free)) + self.kind.n_parameters(K, free) if free else 0
 
     def sample(self, labels: AnyArray, params: FactorParams, rng: RandomNumbers) -> Array:
         K, d = params.means.shape
@@ -122,6 +126,7 @@ class FactorAnalysers(Family):
         for k in range(K):
             own = labels == k
             out[own] = out[own] * deviation[k] + scores[own] @ loadings[k].T + params.means[k]
+        settle(out, self.equations, np.ones(d))
         return out
 
     def spread(self, params: FactorParams, prior: NoisePrior) -> Array:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixtura.data.column_moments import ColumnMoments
+from mixtura.families.equations import constants
 from mixtura.families.prior import HELD_SHARE
-from mixtura.records import Array
+from mixtura.records import Array, Equation
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class NoisePrior:
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
     count_scale  rows per unit of weight, at least 1 when weights are not counts
-    held_columns  columns without a variance of their own
+    equations  the constant columns of the table
     """
 
     strength: float
@@ -39,7 +40,12 @@ class NoisePrior:
     absolute: float = 0.0
     judged: bool = True
     count_scale: float = 1.0
-    held_columns: tuple[int, ...] = ()
+    equations: tuple[Equation, ...] = ()
+
+    @property
+    def held_columns(self) -> tuple[int, ...]:
+        """Columns without a variance of their own."""
+        return tuple(each.columns[0] for each in self.equations)
 
     @property
     def monotone(self) -> bool:
@@ -67,15 +73,16 @@ def noise_prior(
     """The default; with `reg_covar`, scikit-learn's constant floor instead of the penalty."""
     constant = moments.variance <= 0
     held, target = np.where(constant, HELD_SHARE, 0.0), moments.variance
-    columns = tuple(int(j) for j in np.flatnonzero(constant))
     if isotropic:
         # One variance for all columns needs no help while any of them varies. Noise is less than
         # the variance of every column, so one in large units does not say how much there may be.
         held = np.array([HELD_SHARE if constant.all() else 0.0])
         target = np.array([0.0 if constant.all() else np.median(target[~constant])])
-        columns = columns if constant.all() else ()
+        constant = np.full_like(constant, constant.all())
+    equations = constants(constant, moments.mean)
     if reg_covar is not None:
-        return NoisePrior(0.0, target, np.zeros_like(held), float(reg_covar), judged=False)
+        zero = np.zeros_like(held)
+        return NoisePrior(0.0, target, zero, float(reg_covar), judged=False, equations=equations)
     scale = max(1.0, moments.rows / moments.weight)
     strength = 1.0 / (moments.weight * scale * scale)
-    return NoisePrior(strength, target, held, count_scale=scale, held_columns=columns)
+    return NoisePrior(strength, target, held, count_scale=scale, equations=equations)

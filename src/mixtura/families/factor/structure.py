@@ -114,6 +114,7 @@ class FactorAnalytic:
         Loadings are known up to a rotation, which takes q (q - 1) / 2 from each matrix.
         """
         matrices, _, q = self.loadings_shape(K, d)
+        q = min(q, d)  # without its constant columns a table may have fewer than there are factors
         rows, columns = self.noise_shape(K, d)
         return matrices * (d * q - q * (q - 1) // 2) + rows * columns
 
