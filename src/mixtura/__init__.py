@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.checkpoint import CheckpointError
     from mixtura.estimators.comparing import Comparison, compare_solvers
-    from mixtura.estimators.finding import DegenerateWarning
+    from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
+    from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.fit.annealed import Annealed
     from mixtura.fit.contrastive import NoiseContrastive
@@ -44,6 +45,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureSearch",
     "IllDefined",
+    "LightWeightsWarning",
     "LikelihoodFell",
     "Merging",
     "NoiseContrastive",
@@ -67,7 +69,7 @@ _HOMES = {
     "Annealed": "mixtura.fit.annealed",
     "Collapse": "mixtura.errors",
     "Comparison": "mixtura.estimators.comparing",
-    "DegenerateWarning": "mixtura.estimators.finding",
+    "DegenerateWarning": "mixtura.estimators.complaints",
     "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.fit.result",
     "FitError": "mixtura.errors",
@@ -75,6 +77,7 @@ _HOMES = {
     "GaussianMixtureSearch": "mixtura.estimators.searching",
     "StillRisingWarning": "mixtura.estimators.searching",
     "IllDefined": "mixtura.errors",
+    "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",
     "CheckpointError": "mixtura.estimators.checkpoint",
     "StoreError": "mixtura.store",

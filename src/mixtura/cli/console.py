@@ -62,6 +62,9 @@ Columns = Annotated[
 ]
 Exclude = Annotated[str | None, typer.Option(metavar="A,B", help="Columns to leave out.")]
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")]
+Importance = Annotated[
+    bool, typer.Option("--importance", help="Weights say how much a row counts, not how often.")
+]
 NoFigure = Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]

@@ -16,6 +16,7 @@ from mixtura.cli.console import (
     AsJson,
     Columns,
     Exclude,
+    Importance,
     NoFigure,
     Quiet,
     TableFile,
@@ -127,6 +128,7 @@ def fit(
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
+    importance: Importance = False,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
@@ -182,6 +184,7 @@ def fit(
         "covariance_type": covariance,
         "random_state": seed,
         "n_init": starts,
+        "weights": "importance" if importance else "counts",
         "solver": str(solver),
         "engine": str(engine),
     }

@@ -91,20 +91,29 @@ def _scored(
     mixture: Any, tables: Iterator[Table], path: Path, weights: str | None
 ) -> dict[str, float]:
     """What is printed, from one reading of the table."""
+    import numpy as np
+
     from mixtura.data.tables import TableError
+    from mixtura.estimators.weighing import doubt_light
     from mixtura.inference import criteria
 
-    rows, weight, total = 0, 0.0, 0.0
+    rows, positive, weight, total, squares = 0, 0, 0.0, 0.0, 0.0
     for table in tables:
         log_density = mixture.score_samples(table.X)
         w = table.sample_weight
         rows += len(log_density)
         weight += float(len(log_density) if w is None else w.sum())
+        positive += len(log_density) if w is None else int(np.count_nonzero(w))
+        squares += float(len(log_density) if w is None else w @ w)
         total += float(log_density.sum() if w is None else w @ log_density)
     if not weight > 0:
         raise TableError(
             f"{path}: the weights column {weights!r} is zero in every row: nothing is left to use"
         )
+    if mixture.weights == "importance":
+        total, weight = total * weight / squares, weight**2 / squares
+    else:
+        doubt_light(weight, positive)
     p = mixture._n_parameters()
     return {
         "rows": rows,

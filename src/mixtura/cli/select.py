@@ -16,6 +16,7 @@ from mixtura.cli.console import (
     AsJson,
     Columns,
     Exclude,
+    Importance,
     NoFigure,
     Quiet,
     TableFile,
@@ -55,6 +56,7 @@ def select(
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
+    importance: Importance = False,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
@@ -114,6 +116,7 @@ def select(
             prune=prune,
             n_jobs=jobs,
             n_init=starts,
+            weights="importance" if importance else "counts",
             random_state=seed,
         )
         began = time.perf_counter()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +43,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass found: rows, those with a positive weight, weight; each column's range."""
+    """What one pass found: rows, those with a positive weight, weight; each column's range.
+
+    squares is the sum of the squared weights.
+    """
 
     n: int
     positive: int
@@ -51,6 +55,7 @@ class Survey:
     high: Array
     dtype: np.dtype[np.floating]
     weighted: bool
+    squares: float
 
 
 class Streamed(Source):
@@ -116,6 +121,18 @@ class Streamed(Source):
                 f"{found} now: it must stay as it is while it is fitted, and a callable must "
                 "return a fresh iterator each time"
             )
+
+    def scaled(self, factor: float) -> Streamed:
+        """The same table with every weight multiplied by `factor`."""
+        pieces = self.reader.pieces
+        other = copy(self)
+        other.reader = replace(
+            self.reader,
+            pieces=lambda: ((x, None if w is None else w * factor) for x, w in pieces()),
+        )
+        squares = self.survey.squares * factor**2
+        other.survey = replace(self.survey, weight=self.weight * factor, squares=squares)
+        return other
 
     def loaded(self) -> Rows:
         """The whole table in memory."""
@@ -212,7 +229,7 @@ def _survey(reader: Reader) -> Survey:
     single = first[0].dtype == np.float32
     dtype: np.dtype[np.floating] = np.dtype(np.float32) if single else np.dtype(np.float64)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    n, positive, weight = 0, 0, 0.0
+    n, positive, weight, squares = 0, 0, 0.0, 0.0
     pieces = checked(reader, dtype, d, weighted)
     with closing(read_ahead(recut(pieces, RUN), AHEAD)) as cut:  # type: ignore[type-var]
         for x, w in cut:
@@ -220,6 +237,7 @@ def _survey(reader: Reader) -> Survey:
             n += len(x)
             positive += len(x) if w is None else int(np.count_nonzero(w))
             weight += len(x) if w is None else float(w.sum())
+            squares += len(x) if w is None else float(w @ w)
     if n == 0:
         raise ValueError(f"{reader.name}: the table has no rows")
-    return Survey(n, positive, weight, low, high, dtype, weighted)
+    return Survey(n, positive, weight, low, high, dtype, weighted, squares)

@@ -24,6 +24,7 @@ from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
+from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.fit.result import Fit
@@ -43,6 +44,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
 
     engine: str
     random_state: Any
+    weights: str
     covariance_type: str | FactorAnalytic
     n_features_in_: int
     fit_result_: Fit | None
@@ -160,9 +162,12 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
 
-        n is the sum of the weights, so a weight of 2 counts as two rows.
+        n is the sum of the weights, so a weight of 2 counts as two rows; with weights="importance"
+        it is (sum w)^2 / sum w^2, and the log-likelihood is taken on that scale.
         """
         total, n = self._total(X, sample_weight)
+        if sample_weight is not None and self.weights == COUNTS:
+            doubt_light(n, int(np.count_nonzero(sample_weight)))
         return -2.0 * total + self._n_parameters() * math.log(n)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
@@ -276,16 +281,15 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
         refuse_masked(sample_weight, "sample_weight")
-        return np.asarray(
-            _check_sample_weight(
-                sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True
-            )
+        checked = _check_sample_weight(
+            sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True
         )
+        return scaled(np.asarray(checked), self.weights)
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         check_is_fitted(self)
         if is_stream(X):
-            X = asked(self, X)
+            X = weighed(asked(self, X), self.weights)
             if X.survey.weighted and sample_weight is None:
                 parts = [
                     (float(w @ self._answer(Rows(x), "log_density")), float(w.sum()))

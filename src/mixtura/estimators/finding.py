@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
 from mixtura.data.moments import TableMoments, robust_covariance, source_moments
@@ -34,10 +33,6 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
-
-
-class DegenerateWarning(UserWarning):
-    """A component of the best mixture is empty, or only the penalty keeps it from collapse."""
 
 
 @dataclass(frozen=True)
@@ -283,36 +278,3 @@ def account(
 def _rows(climb: Climb, prior: CovariancePrior | NoisePrior) -> float:
     """The rows behind a climb, also where weights are not counts."""
     return climb.summary.weight * prior.count_scale
-
-
-def complaints(fit: Fit) -> Iterator[tuple[str, type[Warning]]]:
-    """(message, category) of each warning the fit deserves."""
-    if not fit.converged and len(fit.trace) > 1:
-        yield (
-            "Best performing initialization did not converge. Try different init parameters, "
-            "or increase max_iter, tol, or check for degenerate data.",
-            ConvergenceWarning,
-        )
-    if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
-        yield fit.reason, ConvergenceWarning
-    troubles = [f"component {k} is empty: it holds less than half a row" for k in fit.empty]
-    troubles += [
-        f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
-        f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's)"
-        for part in fit.floored
-        if not part.columns
-    ]
-    heywood = [
-        f"in component {part.component} the noise of column "
-        f"{', '.join(map(str, part.columns))} (counted from 0) runs to zero"
-        for part in fit.floored
-        if part.columns
-    ]
-    if heywood:
-        yield (
-            "; ".join(heywood) + ": a Heywood case, in which a column is a factor all by itself "
-            "and only the penalty keeps its noise above zero. Use fewer factors",
-            DegenerateWarning,
-        )
-    if troubles:
-        yield "; ".join(troubles) + ". Use fewer components, or another seed", DegenerateWarning

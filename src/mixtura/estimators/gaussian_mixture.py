@@ -18,17 +18,19 @@ from mixtura.estimators import factored, initial
 from mixtura.estimators.asking import asked_of
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.checkpoint import Checkpoint
+from mixtura.estimators.complaints import complaints
 from mixtura.estimators.factored import CovarianceNames
-from mixtura.estimators.finding import Found, complaints, find
+from mixtura.estimators.finding import Found, find
 from mixtura.estimators.identity import identity, resumed_seed
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
+from mixtura.families.gaussian_records import gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
 from mixtura.fit.climb import Solver
 from mixtura.fit.search import Listener
@@ -76,6 +78,10 @@ class GaussianMixture(MixtureEstimator):
     means_init : array-like of shape (n_components, n_features), optional
     precisions_init : array-like, optional
         Inverse covariances, in the shape of `precisions_`.
+    weights : {"counts", "importance"}, default "counts"
+        What `sample_weight` means. "counts": a weight of 2 is the row twice, and the n of BIC is
+        the sum. "importance": how much a row is to count; the weights are scaled to sum to
+        (sum w)^2 / sum w^2, as many equally weighted rows as would tell as much.
     random_state : int, RandomState instance or None
     warm_start : bool, default False
         Start from the last fit's parameters.
@@ -138,6 +144,7 @@ class GaussianMixture(MixtureEstimator):
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
+        "weights": [StrOptions(set(MEANINGS))],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
@@ -159,6 +166,7 @@ class GaussianMixture(MixtureEstimator):
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
+        weights: str = COUNTS,
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -176,6 +184,7 @@ class GaussianMixture(MixtureEstimator):
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.weights = weights
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -212,23 +221,10 @@ class GaussianMixture(MixtureEstimator):
         ValueError
             For a wrong shape, weights off the simplex, or a matrix that is not positive definite.
         """
-        form = structure(covariance_type).form
-        means = np.atleast_2d(np.asarray(means))
-        K, d = means.shape
-        means = initial.check_means(means, K, d).astype(np.float64)
-        weights = initial.check_weights(weights, K).astype(np.float64)
-        if (covariances is None) == (precisions is None):
-            raise ValueError("from_parameters: give exactly one of covariances and precisions")
-        if covariances is None:
-            value = initial.check_matrices(precisions, form, K, d, "precision")
-            cov = initial.invert(value, form)
-        else:
-            value = initial.check_matrices(covariances, form, K, d, "covariance")
-            cov = value.astype(np.float64)
-        initial.check_structure(cov, structure(covariance_type), means, "covariances")
+        params = initial.given(weights, means, covariances, precisions, structure(covariance_type))
         if feature_names is not None:
+            d = params.components.means.shape[1]
             initial.check_shape(np.asarray(feature_names), (d,), "feature_names")
-        params = MixtureParams(weights, gaussian_params(means, cov, form))
         return cls._from_params(params, covariance_type, feature_names, **settings)
 
     @classmethod
@@ -354,7 +350,7 @@ class GaussianMixture(MixtureEstimator):
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)
-        for message, category in complaints(found.fit):
+        for message, category in complaints(found.fit, self.weights):
             warnings.warn(message, category, stacklevel=4)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+from mixtura.estimators.ranking import CRITERIA
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
+
+if TYPE_CHECKING:
+    from mixtura.estimators.searching import GaussianMixtureSearch
 
 # mclust's, in its order; in one column only the volume is left.
 FOURTEEN = (
@@ -24,3 +31,39 @@ def several(name: str, value: Any, kind: Any) -> list[Any]:
         if not isinstance(each, kind) or isinstance(each, bool):
             raise ValueError(f"{name}: {each!r} is no value for it")
     return list(dict.fromkeys(values))
+
+
+def gridded(
+    search: GaussianMixtureSearch, d: int
+) -> tuple[list[int], list[tuple[str, float | None]]]:
+    """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
+    if search.criterion not in CRITERIA:
+        raise ValueError(f"criterion={search.criterion!r}: choose from {', '.join(CRITERIA)}")
+    if isinstance(search.cv, Integral) and int(search.cv) < 2:
+        raise ValueError(f"cv={search.cv!r}: folds are a number from 2")
+    components = sorted({int(K) for K in several("n_components", search.n_components, Integral)})
+    if components[0] < 1:
+        raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
+    given = several("covariance_type", search.covariance_type, (str, FactorAnalytic))
+    names = list(dict.fromkeys(type_name(each) for each in given))
+    if names == ["all"]:
+        names = list(TWO if d == 1 else FOURTEEN)
+    for name in names:
+        factors = parsed(name)
+        if name not in STRUCTURES and factors is None:
+            known = ", ".join(STRUCTURES)
+            raise ValueError(
+                f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
+            )
+        if factors is not None:
+            factors.check_columns(d)
+        elif structure(name).columns not in (None, d):
+            raise ValueError(
+                f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
+                "or 'VII'"
+            )
+    priors = several("reg_covar", search.reg_covar, (Real, type(None)))
+    for prior in priors:
+        if prior is not None and not prior >= 0:
+            raise ValueError(f"reg_covar: {prior!r} is below 0: use 0 or more, or None")
+    return components, [(name, reg) for name in names for reg in priors]

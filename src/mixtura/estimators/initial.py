@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import gaussian_params
+from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 from mixtura.supports import Real, Simplex
 
@@ -63,6 +64,24 @@ def check_structure(cov: Array, shape: Structure, means: Array, name: str) -> No
             f"{name} are not of covariance_type={shape.name!r}: its components share what these do "
             "not. Give those of a fit of that type, or use a type that shares less"
         )
+
+
+def given(
+    weights: Any, means: Any, covariances: Any, precisions: Any, shape: Structure
+) -> MixtureParams:
+    """The mixture of these parameters, with exactly one of covariances and precisions."""
+    means = np.atleast_2d(np.asarray(means))
+    K, d = means.shape
+    means = check_means(means, K, d).astype(np.float64)
+    weights = check_weights(weights, K).astype(np.float64)
+    if (covariances is None) == (precisions is None):
+        raise ValueError("from_parameters: give exactly one of covariances and precisions")
+    if covariances is None:
+        cov = invert(check_matrices(precisions, shape.form, K, d, "precision"), shape.form)
+    else:
+        cov = check_matrices(covariances, shape.form, K, d, "covariance").astype(np.float64)
+    check_structure(cov, shape, means, "covariances")
+    return MixtureParams(weights, gaussian_params(means, cov, shape.form))
 
 
 def invert(matrices: Array, form: Form) -> Array:

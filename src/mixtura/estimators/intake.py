@@ -13,6 +13,7 @@ from mixtura.data.opening import is_stream, loaded, stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
+from mixtura.estimators.weighing import scaled, weighed
 from mixtura.fit.solvers import needs_memory
 
 if TYPE_CHECKING:
@@ -24,12 +25,9 @@ if TYPE_CHECKING:
 def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
     """The rows of a fit; ValueError where they cannot be fitted."""
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
-    rows: Source
     if is_stream(X) and not mapped:
-        rows = _streamed(estimator, X, sample_weight)
-    else:
-        rows = _in_memory(estimator, X, sample_weight)
-    return rows
+        return _streamed(estimator, X, sample_weight)
+    return _in_memory(estimator, X, sample_weight)
 
 
 def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
@@ -51,7 +49,7 @@ def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
 
 
 def _streamed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
-    source = stream(X, sample_weight=sample_weight)
+    source = weighed(stream(X, sample_weight=sample_weight), estimator.weights)
     _refuse_single(source)
     _note_columns(estimator, source)
     _refuse_few(estimator, source.n)
@@ -85,9 +83,10 @@ def held(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
         rows = _array(estimator, X, sample_weight)
     names = getattr(estimator, "feature_names_in_", None)
     door.refuse_extreme_scales(rows.X, door.column_names(names, rows.d))
-    if rows.sample_weight is not None:
-        door.check_weights(rows.sample_weight, 1)
-    return rows
+    if rows.sample_weight is None:
+        return rows
+    door.check_weights(rows.sample_weight, 1)
+    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights))
 
 
 def _array(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:

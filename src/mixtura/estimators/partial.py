@@ -43,6 +43,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
 from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
+from mixtura.estimators.weighing import COUNTS
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
@@ -71,6 +72,12 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
             f"partial_fit: covariance_type={str(estimator.covariance_type)!r} has factors, whose "
             "sums cannot be averaged from step to step: use fit, which also reads a table in "
             "pieces (mixtura.stream)"
+        )
+    if estimator.weights != COUNTS and sample_weight is not None:
+        raise ValueError(
+            f"partial_fit: weights={estimator.weights!r} takes its scale from the weights of all "
+            "rows, which a stream never has: give all chunks weights on one scale, with "
+            "weights='counts'"
         )
     if isinstance(X, np.memmap):
         X = np.asarray(X)

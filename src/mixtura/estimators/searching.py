@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,19 +16,18 @@ from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
 from mixtura.estimators.checkpoint import digest, digest_of
+from mixtura.estimators.complaints import complaints
 from mixtura.estimators.effort import effort_of
-from mixtura.estimators.finding import complaints
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.grid import FOURTEEN, TWO, several
+from mixtura.estimators.grid import gridded
 from mixtura.estimators.identity import described
 from mixtura.estimators.intake import held
 from mixtura.estimators.quick import Quick
-from mixtura.estimators.ranking import CRITERIA, Ranking, ranked
+from mixtura.estimators.ranking import Ranking, ranked
 from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
 from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point
-from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
+from mixtura.estimators.weighing import COUNTS, light
 from mixtura.fit.climb import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
@@ -97,7 +96,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     n_jobs : int or None, default None
         Cells fitted at the same time by a thorough search, by joblib; None is 1, -1 all cores.
         A quick one always uses threads.
-    tol, max_iter, n_init, init_params, solver, engine
+    tol, max_iter, n_init, init_params, weights, solver, engine
         Of every fit, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
     verbose : int, default 0
@@ -156,6 +155,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         max_iter: int = 1000,
         n_init: int = 1,
         init_params: str = "auto",
+        weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
         random_state: Any = None,
@@ -174,6 +174,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
+        self.weights = weights
         self.solver = solver
         self.engine = engine
         self.random_state = random_state
@@ -215,12 +216,12 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             If no mixture of the grid may be chosen; with the reason of the first.
         """
         rows = held(self, X, sample_weight)
-        components, lanes = self._grid(rows.d)
+        components, lanes = gridded(self, rows.d)
         self.effort_ = effort_of(self, rows, [name for name, _ in lanes])
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("tol", "max_iter", "n_init", "init_params", "solver", "engine")
+            for name in ("tol", "max_iter", "n_init", "init_params", "weights", "solver", "engine")
         }
         GaussianMixture(**settings)._validate_params()
         folds = self._folds(rows, seed)
@@ -315,6 +316,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             raise FitError(f"no mixture of the grid may be chosen: {ranking.why}")
         trial = ranking.trials[best]
         assert trial is not None
+        fit = trial.found.fit
         self.cv_results_, self.best_index_ = results, best
         self.best_score_ = float(results["mean_test_score"][best])
         self.best_params_ = dict(results["params"][best])
@@ -326,48 +328,17 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             self.best_estimator_ = trial.mixture(settings, rows)
             if hasattr(self, "feature_names_in_"):
                 self.best_estimator_.feature_names_in_ = self.feature_names_in_
-            for message, category in complaints(trial.found.fit):
+            for message, category in complaints(fit, self.weights):
                 warnings.warn(message, category, stacklevel=3)
-        if numbers > 1 and trial.point.n_components == largest:
+        # With n near 1 a criterion has no price for components: that is said of the weights.
+        rising = self.weights != COUNTS or not light(fit.weight, fit.rows)
+        if rising and numbers > 1 and trial.point.n_components == largest:
             warnings.warn(
                 f"the best number of components, {largest}, is the largest one tried, so "
                 f"{self.criterion} is still rising there: try more components",
                 StillRisingWarning,
                 stacklevel=3,
             )
-
-    def _grid(self, d: int) -> tuple[list[int], list[tuple[str, float | None]]]:
-        """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
-        if self.criterion not in CRITERIA:
-            raise ValueError(f"criterion={self.criterion!r}: choose from {', '.join(CRITERIA)}")
-        if isinstance(self.cv, Integral) and int(self.cv) < 2:
-            raise ValueError(f"cv={self.cv!r}: folds are a number from 2")
-        components = sorted({int(K) for K in several("n_components", self.n_components, Integral)})
-        if components[0] < 1:
-            raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
-        given = several("covariance_type", self.covariance_type, (str, FactorAnalytic))
-        names = list(dict.fromkeys(type_name(each) for each in given))
-        if names == ["all"]:
-            names = list(TWO if d == 1 else FOURTEEN)
-        for name in names:
-            factors = parsed(name)
-            if name not in STRUCTURES and factors is None:
-                known = ", ".join(STRUCTURES)
-                raise ValueError(
-                    f"covariance_type: {name!r} is none of all, {known}, nor of factors as 'UUU:10'"
-                )
-            if factors is not None:
-                factors.check_columns(d)
-            elif structure(name).columns not in (None, d):
-                raise ValueError(
-                    f"covariance_type: {name!r} is for a table of one column, found {d}: use 'EII' "
-                    "or 'VII'"
-                )
-        priors = several("reg_covar", self.reg_covar, (Real, type(None)))
-        for prior in priors:
-            if prior is not None and not prior >= 0:
-                raise ValueError(f"reg_covar: {prior!r} is below 0: use 0 or more, or None")
-        return components, [(name, reg) for name in names for reg in priors]
 
     def _folds(self, rows: Rows, seed: int) -> list[tuple[AnyArray, AnyArray]]:
         """(rows to fit, rows left out) of each fold; rows without weight are in none."""
