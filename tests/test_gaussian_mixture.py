@@ -80,7 +80,8 @@ def test_sample_weight_is_copies(iris: np.ndarray) -> None:
 
 
 def test_weights_that_are_no_counts_keep_the_optimum(iris: np.ndarray) -> None:
-    a = GaussianMixture(3, random_state=0).fit(iris, sample_weight=np.full(150, 1 / 150))
+    with pytest.warns(mixtura.LightWeightsWarning):
+        a = GaussianMixture(3, random_state=0).fit(iris, sample_weight=np.full(150, 1 / 150))
     b = GaussianMixture(3, random_state=0).fit(iris)
     np.testing.assert_allclose(a.means_, b.means_, rtol=1e-6)
     assert a.fit_result_.weight == pytest.approx(1.0)

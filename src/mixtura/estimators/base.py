@@ -17,12 +17,11 @@ from mixtura.data.door import column_names, refuse_masked
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import RowOutputs
-from mixtura.engines.choose import fill, resolve
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
-from mixtura.estimators.document import to_document
+from mixtura.estimators.answering import ANSWERED_ROWS, answers
+from mixtura.estimators.document import SCALARS, to_document
 from mixtura.estimators.intake import asked
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.covariance import structure
@@ -35,8 +34,8 @@ from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.store import write_document
 
-# Rows of a table read in pieces that are answered at a time.
-_ANSWERED_ROWS = 1 << 15
+# What a mixture of parameters set by hand lacks.
+BY_FIT = ("fit_result_", *SCALARS)
 
 
 class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -53,7 +52,13 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         # Only asked for what is not held: covariances of factors are not.
         if name in factored.DENSE and "loadings_" in self.__dict__:
             return factored.dense(self, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        kind = type(self).__name__
+        if name in BY_FIT and "means_" in self.__dict__:
+            raise AttributeError(
+                f"{name} is set by a fit, and the parameters of this {kind} were set by hand: make "
+                f"it with {kind}.from_parameters(weights, means, covariances)"
+            )
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}")
 
     @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -86,6 +91,11 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         Returns
         -------
         array of shape (n_samples, n_components), rows summing to one
+
+        Raises
+        ------
+        ValueError
+            As `predict`: a row has no density under any component, even in logarithms.
         """
         return self._prepare(X, "responsibilities", wide=True)
 
@@ -115,7 +125,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
                 "covariance_type=FactorAnalytic(...)"
             )
         rows, params = self._asked(X), self._fitted()[1].components
-        pieces = rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS)
+        pieces = rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS)
         found = [factored.scores(params, piece).astype(rows.dtype) for piece, _, _ in pieces]
         return np.concatenate(found)
 
@@ -257,7 +267,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
     ) -> AnyArray:
         """The wanted answer for each row, in the rows' precision."""
         check_is_fitted(self)
-        return self._answer(self._asked(X), what, wide=wide, dtype=dtype)
+        return answers(self, self._asked(X), what, wide=wide, dtype=dtype)
 
     def _asked(self, X: Any) -> Source:
         """The rows of which something is asked."""
@@ -265,19 +275,6 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             return asked(self, X)
         refuse_masked(X)
         return Rows(validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C"))
-
-    def _answer(
-        self, rows: Source, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
-    ) -> AnyArray:
-        model, params = self._fitted()
-        shape = (rows.n, len(params.weights)) if wide else (rows.n,)
-        out = RowOutputs(**{what: np.empty(shape, dtype=dtype or rows.dtype)})
-        engine = resolve(self.engine, model)
-        for X, _, where in rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS):
-            fill(engine, model, X, params, out.part(where))
-        answer = getattr(out, what)
-        assert isinstance(answer, np.ndarray)
-        return answer
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
         refuse_masked(sample_weight, "sample_weight")
@@ -292,8 +289,8 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             X = weighed(asked(self, X), self.weights)
             if X.survey.weighted and sample_weight is None:
                 parts = [
-                    (float(w @ self._answer(Rows(x), "log_density")), float(w.sum()))
-                    for x, w, _ in X.chunks(_ANSWERED_ROWS)
+                    (float(w @ answers(self, Rows(x), "log_density")), float(w.sum()))
+                    for x, w, _ in X.chunks(ANSWERED_ROWS)
                     if w is not None
                 ]
                 return sum(total for total, _ in parts), sum(weight for _, weight in parts)

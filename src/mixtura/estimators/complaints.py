@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
+from mixtura.families.covariance import structure
 from mixtura.fit.result import Fit
+from mixtura.report.collapse import Collapse, collapses
+
+if TYPE_CHECKING:
+    from mixtura.estimators.gaussian_mixture import GaussianMixture
+
+# Components that a warning names.
+LISTED = 3
 
 
 class DegenerateWarning(UserWarning):
     """A component of the best mixture is empty, or only the penalty keeps it from collapse."""
 
 
-def complaints(fit: Fit, weights: str) -> Iterator[tuple[str, type[Warning]]]:
-    """(message, category) of each warning the fit deserves; `weights` is what its weights mean."""
+def complaints(fit: Fit, mixture: GaussianMixture) -> Iterator[tuple[str, type[Warning]]]:
+    """(message, category) of each warning that the fit of a mixture deserves."""
+    shape, names = structure(mixture.covariance_type), mixture._names()
+    weights, K = mixture.weights, mixture.n_components
     if weights == COUNTS and light(fit.weight, fit.rows):
         yield doubt(fit.weight, fit.rows), LightWeightsWarning
     if not fit.converged and len(fit.trace) > 1:
@@ -26,13 +37,10 @@ def complaints(fit: Fit, weights: str) -> Iterator[tuple[str, type[Warning]]]:
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
         yield fit.reason, ConvergenceWarning
-    troubles = [f"component {k} is empty: it holds less than half a row" for k in fit.empty]
-    troubles += [
-        f"component {part.component} holds {part.count:.3g} rows and only the penalty keeps "
-        f"it from collapsing (its smallest variance is {part.spread:.2g} of the table's)"
-        for part in fit.floored
-        if not part.columns
-    ]
+    if fit.empty:
+        yield _empty(fit.empty), DegenerateWarning
+    for why in collapses(fit.floored, shape, names, K, "component"):
+        yield _collapsed(why), DegenerateWarning
     heywood = [
         f"in component {part.component} the noise of column "
         f"{', '.join(map(str, part.columns))} (counted from 0) runs to zero"
@@ -45,5 +53,20 @@ def complaints(fit: Fit, weights: str) -> Iterator[tuple[str, type[Warning]]]:
             "and only the penalty keeps its noise above zero. Use fewer factors",
             DegenerateWarning,
         )
-    if troubles:
-        yield "; ".join(troubles) + ". Use fewer components, or another seed", DegenerateWarning
+
+
+def _empty(components: tuple[int, ...]) -> str:
+    each = [f"component {k} is empty: it holds less than half a row" for k in components]
+    left = len(each) - LISTED
+    more = f"; and {left} more are" if left > 0 else ""
+    return "; ".join(each[:LISTED]) + f"{more}. Use fewer components, or another seed"
+
+
+def _collapsed(why: Collapse) -> str:
+    count, listed = len(why.each), why.listed(LISTED)
+    if why.shared:
+        head = f"the covariance that all components share has collapsed: {listed}, and"
+    else:
+        head = f"{count} components: {listed}:" if count > LISTED else f"{listed}:"
+    them = "it" if count == 1 else "them"
+    return f"{head} only the penalty keeps {them} from collapsing. {why.remedy}"

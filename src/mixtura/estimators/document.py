@@ -136,9 +136,11 @@ def _check_fit(fit: Fit, K: int, d: int) -> None:
             raise ValueError("fit: equations are not of as many finite weights as columns")
     floored = [part.component for part in fit.floored]
     tied = [column for each in fit.equations for column in each.columns]
+    told = [j for part in fit.floored for j in (*part.columns, *(j for j, _ in part.constant))]
     for name, found, size in (
         ("held", fit.held, d),
         ("columns of equations", tied, d),
+        ("columns of floored", told, d),
         ("empty", fit.empty, K),
         ("floored", floored, K),
     ):

@@ -24,7 +24,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.fit.climb import Climb, Solver
-from mixtura.fit.result import Fit
+from mixtura.fit.result import Fit, Floored
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
@@ -266,13 +266,23 @@ def account(
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],
-        floored=outcome.floored,
+        floored=named(outcome.floored, search.model, climb.params, climb.summary.weight),
         empty=tuple(
             int(k) for k in np.flatnonzero(climb.params.weights * _rows(climb, prior) < 0.5)
         ),
         held=prior.held_columns,
         equations=prior.equations,
     )
+
+
+def named(
+    floored: tuple[Floored, ...], model: Mixture, params: MixtureParams, weight: float
+) -> tuple[Floored, ...]:
+    """The same with the columns that are constant inside a component."""
+    if not floored:
+        return ()
+    constant = model.constant(weight, params)
+    return tuple(replace(part, constant=constant[part.component]) for part in floored)
 
 
 def _rows(climb: Climb, prior: CovariancePrior | NoisePrior) -> float:

@@ -15,6 +15,7 @@ from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators import factored, initial
+from mixtura.estimators.answering import answers
 from mixtura.estimators.asking import asked_of
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.checkpoint import Checkpoint
@@ -287,7 +288,7 @@ class GaussianMixture(MixtureEstimator):
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`."""
         rows = self._fit(X, sample_weight, None, checkpoint)
-        labels = self._answer(rows, "labels", dtype=np.dtype(np.int64))
+        labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
         if checkpoint is not None:
             Path(checkpoint).unlink(missing_ok=True)
         return labels
@@ -350,7 +351,7 @@ class GaussianMixture(MixtureEstimator):
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)
-        for message, category in complaints(found.fit, self.weights):
+        for message, category in complaints(found.fit, self):
             warnings.warn(message, category, stacklevel=4)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:

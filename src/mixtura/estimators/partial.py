@@ -42,6 +42,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
+from mixtura.estimators.finding import named
 from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.covariance import structure
@@ -267,7 +268,12 @@ def _account(
         n_parameters=model.n_parameters(params),
         solver="online",
         engine=engine,
-        floored=tuple(Floored(k, float(counts[k]), spread) for k, spread in found),
+        floored=named(
+            tuple(Floored(k, float(counts[k]), spread) for k, spread in found),
+            model,
+            params,
+            weight,
+        ),
         empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
         held=model.prior.held_columns,
         equations=model.prior.equations,

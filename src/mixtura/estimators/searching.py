@@ -328,7 +328,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             self.best_estimator_ = trial.mixture(settings, rows)
             if hasattr(self, "feature_names_in_"):
                 self.best_estimator_.feature_names_in_ = self.feature_names_in_
-            for message, category in complaints(fit, self.weights):
+            for message, category in complaints(fit, self.best_estimator_):
                 warnings.warn(message, category, stacklevel=3)
         # With n near 1 a criterion has no price for components: that is said of the weights.
         rising = self.weights != COUNTS or not light(fit.weight, fit.rows)

@@ -45,10 +45,10 @@ def light(weight: float, rows: int) -> bool:
 
 def doubt(weight: float, rows: int) -> str:
     """What a criterion means where weights are light, and what to do."""
+    n = f"{weight:.4g}"
     return (
-        f"the weights of {rows:,} rows sum to {weight:.4g}, and a weight of 2 is the row twice: "
-        f"BIC, and the number of components it prefers, are those of a table of {weight:.4g} "
-        f"row{'s' * (weight != 1)}. "
+        f"the weights of {rows:,} rows sum to {n}, and a weight of 2 is the row twice: BIC, and "
+        f"the number of components it prefers, are those of a table of {n} row{'s' * (n != '1')}. "
         "If the weights say how much a row is to count, not how often it was seen, use "
         "weights='importance' (--importance), which makes n = (sum w)^2 / sum w^2"
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 
 
@@ -41,6 +43,10 @@ class Family(ABC):
     @abstractmethod
     def log_density(self, X: AnyArray, params: Any) -> Array:
         """log p(x_i | k), shape (n, K)."""
+
+    def within_reach(self, X: AnyArray, params: Any) -> bool:
+        """Whether all rows surely have a density in logarithms; False where that is not known."""
+        return False
 
     @abstractmethod
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Statistics:
@@ -89,6 +95,10 @@ class Family(ABC):
         With `slowly` also those that may be on the way.
         """
         return {}
+
+    def constant(self, params: Any, counts: Array, prior: Any) -> AnyArray:
+        """Which columns do not vary at all inside which component, bool (K, d) or (1, 1)."""
+        return np.zeros((1, 1), dtype=bool)
 
     @abstractmethod
     def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:

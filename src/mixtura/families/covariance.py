@@ -61,6 +61,14 @@ class Structure:
     ranked: bool = False
     factors: FactorAnalytic | None = None
 
+    @property
+    def one_covariance(self) -> bool:
+        """Whether all components have the same covariance."""
+        kind = self.factors
+        if kind is not None:
+            return kind.common_loadings and kind.common_noise
+        return self.letters in ("EII", "EEI", "EEE")
+
     def n_parameters(self, K: int, d: int) -> int:
         """Free parameters of the covariances of K components over d columns."""
         if self.count is not None:

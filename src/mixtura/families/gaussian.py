@@ -31,6 +31,8 @@ PENALTY_SHARE = 0.9
 THIN_SPREAD = 1e-6
 # The width that all components get, as a share of the table's covariance, when all are narrow.
 ORDINARY_SHARE = 0.01
+# The square of a distance this large is a number still.
+FARTHEST = 1e150
 # Units of rounding in the entries of a matrix that an M-step makes.
 ROUNDED = 8.0
 
@@ -63,6 +65,11 @@ class Gaussian(Family):
             y = self.form.residuals(X, params.means, params.whiten, k)
             out[:, k] = params.log_norm[k] - 0.5 * np.einsum("ij,ij->i", y, y)
         return out
+
+    def within_reach(self, X: AnyArray, params: GaussianParams) -> bool:
+        with np.errstate(over="ignore"):
+            farthest = np.abs([X.max(), X.min()]).max() + np.abs(params.means).max()
+            return bool(np.abs(params.whiten).max() * farthest * X.shape[1] < FARTHEST)
 
     def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
         first, seconds = np.empty_like(params.means), []
@@ -223,6 +230,27 @@ class Gaussian(Family):
         bad = too_narrow(spread, held, params.means.shape[1])
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
+
+    def constant(
+        self, params: GaussianParams, counts: Array, prior: CovariancePrior
+    ) -> NDArray[np.bool_]:
+        K, d = params.means.shape
+        a, rows = prior.strength, counts[:, None]
+        if self.structure.one_covariance:
+            a, rows = (a if self.form.shared else K * a), counts.sum(keepdims=True)[:, None]
+        added = self._variances(prior.held + prior.absolute)
+        scatter = (self._variances(params.covariances) - added) * (rows + 2 * a)
+        own = scatter - 2 * a * self._variances(prior.target)
+        found = own <= THIN_SPREAD * rows * self._variances(prior.scale)
+        found = np.broadcast_to(found, (K, d)).copy()
+        found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
+        return found
+
+    def _variances(self, matrices: Array) -> Array:
+        """Those of the columns, in a shape that broadcasts to (K, d)."""
+        if self.form.correlates:
+            return np.diagonal(matrices, axis1=-2, axis2=-1)
+        return matrices[..., None] if self.form.name == "spherical" else matrices
 
     def _at_the_floor(
         self, params: GaussianParams, counts: Array, floor: float

@@ -30,12 +30,21 @@ class Floored:
     count is its expected number of rows, spread its smallest variance as a share of the table's.
     columns are those that are a factor each by themselves: their noise runs to zero, not the
     width of the component; none where the component as a whole collapses.
+    constant are (column, value) of those that do not vary at all inside the component.
     """
 
     component: int
     count: float
     spread: float
     columns: tuple[int, ...] = ()
+    constant: tuple[tuple[int, float], ...] = ()
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Floored:
+        """The inverse of `asdict`, also after a trip through JSON."""
+        constant = tuple((column, value) for column, value in document.get("constant", ()))
+        columns = tuple(document.get("columns", ()))
+        return cls(**{**document, "columns": columns, "constant": constant})
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,5 @@ class Fit:
         )
         parts["certificate"] = Certificate(**parts["certificate"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
-        parts["floored"] = tuple(
-            Floored(**{**f, "columns": tuple(f.get("columns", ()))}) for f in parts["floored"]
-        )
+        parts["floored"] = tuple(Floored.from_dict(each) for each in parts["floored"])
         return cls(**parts)

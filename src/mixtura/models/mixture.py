@@ -56,6 +56,15 @@ class Mixture(Model):
         counts = self.family.counts(summary.components)
         return self.family.vanishing(params.components, counts, slowly=slowly)
 
+    def constant(self, weight: float, params: MixtureParams) -> list[tuple[tuple[int, float], ...]]:
+        """(column, value) of those that do not vary at all inside each component."""
+        counts, means = weight * params.weights, params.components.means
+        found = self.family.constant(params.components, counts, self.prior)
+        return [
+            tuple((int(j), float(mean[j])) for j in np.flatnonzero(columns))
+            for columns, mean in zip(np.broadcast_to(found, means.shape), means, strict=True)
+        ]
+
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [k for k, _, _ in self.narrow(summary, params)]
         if not narrow:

@@ -12,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import parsed
 from mixtura.fit.result import Fit, Floored
+from mixtura.report.collapse import LONGEST_NAME, Collapse, collapses
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
 from mixtura.report.view import (
@@ -29,7 +31,6 @@ WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.
 MOST_COLUMNS = 6
 HEADER_WIDTH = 18
-LONGEST_NAME = 24
 # The headline names this many columns.
 NAMED = 4
 # Lists longer than this end in "and 5 more".
@@ -149,9 +150,8 @@ def warnings(view: MixtureView) -> list[str]:
             "The log-likelihood is flat in some direction: other groups describe the table just "
             "as well. Fewer groups, or a simpler covariance, would be better determined."
         )
-    narrow = tuple(part for part in fit.floored if not part.columns)
-    if narrow:
-        found.append(_floored(narrow))
+    shape, K = structure(view.covariance_type), len(view.weights)
+    found += [_collapsed(why) for why in collapses(fit.floored, shape, view.names, K, "group")]
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
         found.append(_heywood(heywood, view.names))
@@ -163,18 +163,14 @@ def warnings(view: MixtureView) -> list[str]:
     return found
 
 
-def _floored(floored: tuple[Floored, ...]) -> str:
-    one = len(floored) == 1
-    each = [
-        f"group {f.component} has about {f.count:.3g} row{'' if f'{f.count:.3g}' == '1' else 's'} "
-        "and a smallest variance "
-        f"{f.spread:.1g} of the table's"
-        for f in floored
-    ]
+def _collapsed(why: Collapse) -> str:
+    count = len(why.each)
+    which = "a group" if count == 1 else f"{count} groups"
+    if why.shared:
+        which = "the covariance that all groups share"
     return (
-        f"Only the penalty keeps {'a group' if one else f'{len(floored)} groups'} from collapsing "
-        f"onto a point or a plane: {_joined(each, '; ')}. Do not read {'it' if one else 'them'} as "
-        "real; try fewer groups, a simpler covariance, or look for repeated rows."
+        f"Only the penalty keeps {which} from collapsing onto a point or a plane: "
+        f"{why.listed(MOST_LISTED)}. {why.remedy}"
     )
 
 

@@ -1,0 +1,58 @@
+"""What a fitted mixture says of each row, whatever the rows come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.engines.base import RowOutputs
+from mixtura.engines.choose import fill, resolve
+from mixtura.models.mixture import Mixture
+from mixtura.records import AnyArray
+
+# Rows of a table read in pieces that are answered at a time.
+ANSWERED_ROWS = 1 << 15
+# Answers that tell a row's component, which is not to be told of one without any density.
+TELLING = ("responsibilities", "labels")
+
+
+def answers(
+    mixture: Any, rows: Source, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
+) -> AnyArray:
+    """One of `RowOutputs` for each row, in the rows' precision unless `dtype` says otherwise.
+
+    ValueError, for those that tell a component, where a row lies too far out for that.
+    """
+    model, params = mixture._fitted()
+    shape = (rows.n, len(params.weights)) if wide else (rows.n,)
+    out = np.empty(shape, dtype=dtype or rows.dtype)
+    engine = resolve(mixture.engine, model)
+    for X, _, where in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
+        wanted = {what: out[where]}
+        doubtful = what in TELLING and not model.family.within_reach(X, params.components)
+        if doubtful:
+            wanted["log_density"] = np.empty(len(X), dtype=rows.dtype)
+        fill(engine, model, X, params, RowOutputs(**wanted))
+        if doubtful:
+            _refuse_lost(model, params, X, wanted["log_density"], where.start)
+    return out
+
+
+def _refuse_lost(
+    model: Mixture, params: Any, X: AnyArray, log_density: AnyArray, first: int
+) -> None:
+    """ValueError where a row has no density under any component, not even in logarithms."""
+    # In float32 that of other rows overflows too.
+    (lost,) = np.nonzero(np.isneginf(log_density))
+    with np.errstate(over="ignore", invalid="ignore"):
+        joint = model.log_joint(X[lost].astype(np.float64), params)
+    lost = lost[~np.isfinite(joint).any(axis=1)]
+    if len(lost):
+        raise ValueError(
+            f"X: row {first + lost[0]} lies so far from every component that its density is zero "
+            "even in logarithms, and nothing tells to which it belongs: check the units of its "
+            "columns, or leave it out"
+        )
