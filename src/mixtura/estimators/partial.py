@@ -28,6 +28,7 @@ nothing.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
 from mixtura.estimators.finding import named
 from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
-from mixtura.estimators.weighing import COUNTS
+from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
@@ -86,16 +87,23 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
         raise ValueError("partial_fit learns from one chunk of rows: give an array or data frame")
     before = dict(estimator.__dict__)
     try:
-        if hasattr(estimator, "weights_"):
-            _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
-        else:
-            rows = estimator._fit(X, sample_weight)
-            assert isinstance(rows, Rows)
-            estimator._stream = _begun(estimator, present(rows))
+        with warnings.catch_warnings():
+            # Time is counted in rows, and of weights nothing but a common scale is asked.
+            warnings.simplefilter("ignore", LightWeightsWarning)
+            _absorbed(estimator, X, sample_weight)
     except BaseException:
         estimator.__dict__.clear()
         estimator.__dict__.update(before)
         raise
+
+
+def _absorbed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
+    if hasattr(estimator, "weights_"):
+        _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
+        return
+    rows = estimator._fit(X, sample_weight)
+    assert isinstance(rows, Rows)
+    estimator._stream = _begun(estimator, present(rows))
 
 
 def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
