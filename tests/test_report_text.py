@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 import mixtura
-from mixtura.fit.result import Fit, Floored, StartReport
+from mixtura.fit.result import Fit, StartReport
+from mixtura.records import Spike
 from mixtura.report.digits import percent, spread_cells, total
 from mixtura.report.palette import SAFE, colours, rgb
 from mixtura.report.text import renderables, to_text, warnings
@@ -130,7 +131,7 @@ def test_warnings_come_before_the_table() -> None:
         FIT,
         converged=False,
         reason="stopped: max_iter=5 steps were taken",
-        floored=(Floored(1, 3.02, 2.3e-5),),
+        floored=(Spike(1, 3.02, 2.3e-5),),
         held=(1,),
         gap=math.inf,
         penalised=True,
@@ -171,7 +172,7 @@ def test_stopped_at_the_top_is_not_called_unconverged(gap: float, norm: float, t
 
 
 def test_many_warnings_are_counted_not_listed() -> None:
-    floored = tuple(Floored(k, 2.0, 1e-9) for k in range(9))
+    floored = tuple(Spike(k, 2.0, 1e-9) for k in range(9))
     text = warnings(make_view(replace(FIT, floored=floored)))[0]
     assert "keeps 9 groups from" in text
     assert "and 3 more" in text

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mixtura.supports import Support, declared
 
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
@@ -20,14 +22,31 @@ RandomNumbers = np.random.RandomState | np.random.Generator
 
 @dataclass(frozen=True)
 class Statistics:
-    """Additive sums over rows; every field of a subclass is an array."""
+    """Additive sums over rows; every field of a subclass is an array or Statistics again.
+
+    Fields named in `joined` hold a line per row instead: those of two chunks are put one after
+    the other, and a factor leaves them as they are.
+    """
+
+    joined: ClassVar[tuple[str, ...]] = ()
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        def add(name: str) -> Any:
+            one, two = getattr(self, name), getattr(other, name)
+            return np.concatenate([one, two]) if name in self.joined else one + two
+
+        return type(self)(*(add(f.name) for f in fields(self)))
 
     def scale(self, factor: float) -> Self:
         """The statistics of the same rows with every weight multiplied by `factor`."""
-        return type(self)(*(getattr(self, f.name) * factor for f in fields(self)))
+
+        def times(name: str) -> Any:
+            value = getattr(self, name)
+            if name in self.joined:
+                return value
+            return value.scale(factor) if isinstance(value, Statistics) else value * factor
+
+        return type(self)(*(times(f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -55,12 +74,43 @@ class Summary:
         return Summary(self.loglik * factor, self.weight * factor, self.components.scale(factor))
 
 
-class Params(ABC):
-    """Parameters of a family or a model: a frozen record of named arrays."""
+class Params:
+    """Parameters of a family or a model: a frozen dataclass of named arrays.
 
-    @abstractmethod
+    A field says where it may live in its type, `rates: Annotated[Array, Positive()]`. From that
+    follow its checks, the number of free parameters and the coordinates that optimisers move in.
+    """
+
     def arrays(self) -> dict[str, Array]:
         """The parameters by name, in their natural (user's) shapes and units."""
+        found: dict[str, Array] = {}
+        for name in (f.name for f in fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, Params):
+                found |= value.arrays()
+            else:
+                found[name] = value
+        return found
+
+    @classmethod
+    def supports(cls) -> dict[str, Support]:
+        """Where each array may live, by name; those without a declared support are left out."""
+        return declared(cls)
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A component on a singularity of the likelihood, or kept from one by the penalty alone.
+
+    count is its expected number of rows, spread its smallest variance as a share of the table's.
+    columns are those that are a factor each by themselves: their noise runs to zero, not the
+    width of the component; none where the component as a whole collapses.
+    """
+
+    component: int
+    count: float
+    spread: float
+    columns: tuple[int, ...] = ()
 
 
 def inner(gradient: dict[str, Array], direction: dict[str, Array]) -> float:

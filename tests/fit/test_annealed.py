@@ -181,7 +181,7 @@ def test_an_end_held_up_by_the_penalty_yields_to_one_that_is_not() -> None:
     narrow = gaussian_params(means, np.array([1e-9, 9.0]), structure("spherical").form)
     spike = climbed(model, X, MixtureParams(params.weights, narrow), solver=em, max_iter=0)
     sound = climbed(model, X, params, solver=em)
-    assert model.narrow(spike.summary, spike.params)
+    assert model.guard(spike.summary, spike.params)
     assert better(model, sound, spike, 1e-6)
     assert better(model, sound, replace(spike, objective=np.inf), 1e-6)
     assert not better(model, replace(spike, objective=np.inf), sound, 1e-6)

@@ -207,7 +207,7 @@ class CompiledSweep(Sweep):
         components = GaussianParams(
             end.means, self.form.square(end.roots), end.roots, end.whiten, end.log_norm
         )
-        self.family.refuse_collapse(components, end.weights * self.total_weight, model.prior)
+        model.prior.refuse_collapse(components, end.weights * self.total_weight)
         summary = Summary(float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums))
         return MixtureParams(end.weights, components), summary, end.logliks
 

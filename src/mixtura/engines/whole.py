@@ -19,9 +19,9 @@ from mixtura.engines.native import structured
 from mixtura.engines.native.climbing import MStep, Reached
 from mixtura.engines.native.structured import Contested
 from mixtura.families.forms import Form
-from mixtura.families.gaussian import Gaussian, few_rows
+from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
+from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

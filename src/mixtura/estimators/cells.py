@@ -208,7 +208,7 @@ class CellTable:
         if end is None or end.loglik <= self._loglik(shape, K) + HIGHER:
             return
         model, counts = self._model(shape), end.params.weights * self.rows.weight
-        if not model.family.narrow(end.params.components, counts, model.prior):
+        if not model.prior.narrow(end.params.components, counts):
             self._take(shape, K, end.params, end.loglik, origin)
 
     def _take(

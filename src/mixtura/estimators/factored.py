@@ -77,7 +77,7 @@ def fitted(estimator: Any, kind: FactorAnalytic) -> tuple[Mixture, MixtureParams
         np.asarray(getattr(estimator, name), dtype=np.float64)
         for name in ("weights_", "means_", *HELD)
     )
-    model = Mixture(FactorAnalysers(kind), no_noise_prior(noise.shape[1]))
+    model = Mixture(FactorAnalysers(kind), no_noise_prior(kind, noise.shape[1]))
     return model, MixtureParams(weights, factor_params(means, loadings, noise))
 
 

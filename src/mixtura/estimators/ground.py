@@ -64,7 +64,7 @@ def factor_ground(
     if reg_covar is None:
         door.refuse_few_distinct(rows, n_components)
     # What counts as narrow and how far apart starts are must not hang on a few far rows.
-    prior = noise_prior(robust(moments, sample), kind.isotropic, reg_covar)
+    prior = noise_prior(kind, robust(moments, sample), reg_covar)
     model = Mixture(FactorAnalysers(kind), prior)
     unit = np.broadcast_to(prior.scale, (rows.d,)) + prior.absolute
     unit = np.where(unit > 0, unit, 1.0)

@@ -47,7 +47,7 @@ from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
 from mixtura.fit.online import Pace, Running, batches, enough_rows, present
-from mixtura.fit.result import Certificate, Fit, Floored
+from mixtura.fit.result import Certificate, Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
@@ -241,7 +241,7 @@ def _account(
     penalised: bool,
 ) -> Fit:
     weight, counts = moments.weight, params.weights * moments.weight
-    found = model.family.narrow(params.components, counts, model.prior) if penalised else []
+    found = model.prior.narrow(params.components, counts) if penalised else []
     rows = counts * model.prior.count_scale
     return Fit(
         loglik=bounds[-1] * weight,
@@ -260,7 +260,7 @@ def _account(
         n_parameters=model.n_parameters(params),
         solver="online",
         engine=engine,
-        floored=tuple(Floored(k, float(counts[k]), spread) for k, spread in found),
+        floored=tuple(found),
         empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
         held=model.prior.held_columns,
     )

@@ -259,10 +259,10 @@ class Quick:
     def _judged(self, point: Point, params: MixtureParams, fit: Fit, seconds: float) -> Trial:
         common = self._of(point)
         model = common.ground.model if fit.penalised else common.ground.model.unpenalised()
-        prior, family = model.prior, common.free.family
+        family = common.free.family
         counts = params.weights * self.all.weight
-        narrow = family.narrow(params.components, counts, prior)
-        flaw = flaw_of(fit, [(k, float(counts[k])) for k, _ in narrow])
+        narrow = model.prior.narrow(params.components, counts)
+        flaw = flaw_of(fit, narrow)
         best = np.log(responsibilities(self.all, params, family.form).max(axis=1))
         w = self.all.sample_weight
         certainty = float(best.sum() if w is None else w @ best)

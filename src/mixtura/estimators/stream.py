@@ -52,7 +52,7 @@ def implied(
     """
     K, d = params.components.means.shape
     shape, counts = form.shape(K, d), weight * params.weights
-    added = prior.whitened(form, params.components.whiten)
+    added = prior.whitened(params.components.whiten)
     unit = np.broadcast_to(form.identity(d) - added.held - added.absolute, shape)
     rows = counts.sum() if form.shared else counts.reshape(-1, *(1,) * (len(shape) - 1))
     stats = GaussianStatistics(counts, np.zeros((K, d)), form.as_second(rows * unit, d))

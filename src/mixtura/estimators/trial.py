@@ -21,7 +21,7 @@ from mixtura.fit.result import Fit
 from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference import criteria
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Spike
 
 Fold = tuple[AnyArray, AnyArray]
 
@@ -163,17 +163,16 @@ def fitted(
     counts = ground.moments.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
-    narrow = model.narrow(outcome.climb.summary, outcome.climb.params)
-    return Found(outcome.climb.params, fit), flaw_of(fit, [part[:2] for part in narrow])
+    narrow = model.guard(outcome.climb.summary, outcome.climb.params)
+    return Found(outcome.climb.params, fit), flaw_of(fit, narrow)
 
 
-def flaw_of(fit: Fit, narrow: Sequence[tuple[int, float]]) -> str:
-    """Why a mixture may not be chosen; narrow are (component, rows) of those that collapsed."""
+def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
+    """Why a mixture may not be chosen; narrow are the components that collapsed."""
     if fit.empty:
         return f"component {fit.empty[0]} is empty"
     if narrow:
-        component, count = narrow[0]
-        return f"component {component} has collapsed onto {count:.3g} rows"
+        return f"component {narrow[0].component} has collapsed onto {narrow[0].count:.3g} rows"
     return ""
 
 

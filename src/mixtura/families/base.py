@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.supports import Support
+
+# Rows that are looked at together where a whole table passes by.
+_PIECE = 1 << 14
+# Rows (n, d) as numbers (n, q) without units, in which near rows are alike: where starts are made.
+Frame = Callable[[AnyArray], Array]
 
 
 class Look(Protocol):
@@ -24,19 +35,37 @@ class Look(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A family that has seen its table.
+
+    family  the same with what it took from the table (the levels of categories, say)
+    prior   its default prior there
+    base    K components that all are the whole table
+    frames  where starts are made
+    """
+
+    family: Family
+    prior: Any
+    base: Any
+    frames: tuple[Frame, ...]
+
+
 class Family(ABC):
     """K densities of one kind. Only `log_density` and `statistics` touch rows.
 
-    A new family is a file with a `Params` record, a `Statistics` record and these methods; list
-    it in `tests/contract` and it inherits the whole suite.
+    A new family is a file with a `Params` record, a `Statistics` record that has a field `counts`
+    (sum_i r_ik, (K,)), and the three abstract methods. What follows them has defaults that are
+    right for most; each says what writing it brings. List it in `families.registry` and it
+    inherits the contract tests, files, reports and the command line.
     """
 
+    # The record of its parameters, whose fields carry their supports.
+    record: ClassVar[type[Params]]
     # Rows that a chunk should have at least, for a family whose sums are large.
     least_rows: ClassVar[int] = 1
-
-    @abstractmethod
-    def params(self, arrays: Mapping[str, Array]) -> Params:
-        """The parameters from their named arrays; raises if they are not admissible."""
+    # Whether columns are independent within a component, so that missing cells are left out.
+    allows_gaps: ClassVar[bool] = False
 
     @abstractmethod
     def log_density(self, X: AnyArray, params: Any) -> Array:
@@ -44,11 +73,57 @@ class Family(ABC):
 
     @abstractmethod
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Statistics:
-        """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights."""
+        """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights.
 
-    def look(self, X: AnyArray, params: Any) -> Look:
-        """`log_density`, then `statistics`, of the same rows; families may share work in it."""
-        return _TwoLooks(self, X, params)
+        `params` are those at which `resp` was computed, None where there are none yet.
+        """
+
+    @abstractmethod
+    def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
+        """The M-step: the parameters that maximise the expected complete log-likelihood.
+
+        `params` are those of the statistics (None where there are none yet), which a component
+        without rows keeps.
+        """
+
+    def score(self, stats: Any, params: Any) -> dict[str, Array]:
+        """The gradient of the observed log-likelihood, by parameter name.
+
+        Fisher's identity: at the parameters where the responsibilities were computed it equals
+        the gradient of the expected complete log-likelihood. Brings L-BFGS, Newton, the gradient
+        norm and the certificate.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no score")
+
+    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
+        """One row drawn from each labelled component, (len(labels), d). Brings simulation."""
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
+        )
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        """ValueError, naming the column, where rows cannot come from this family."""
+        return None
+
+    def frame(self, X: AnyArray) -> Array:
+        """Rows as numbers (n, q) without units; unlike columns should count alike.
+
+        Where starts are made. By default columns are standardised, gaps at their means.
+        """
+        return standardised(X)
+
+    def information(self, params: Any, shares: Array) -> dict[str, Array]:
+        """What a row with its label tells of each free number, in expectation, by name.
+
+        In the shape of the free numbers (`Support.free_shape`); `shares` (K,) are the components'
+        parts of the rows. It makes the units of the free coordinates: exact, EM's step is the
+        gradient there, and curvatures are shares of the complete information.
+        """
+        found = {}
+        for name, support in self.supports().items():
+            shape = support.free_shape(params.arrays()[name].shape)
+            found[name] = np.broadcast_to(shares.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+        return found
 
     def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Params | None:
         """Parameters from responsibilities (n, K) that include the row weights.
@@ -57,50 +132,41 @@ class Family(ABC):
         """
         return None
 
-    @abstractmethod
-    def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
-        """The M-step: the parameters that maximise the expected complete log-likelihood."""
+    def settled(self, source: Source, sample: Rows, K: int) -> Settled:
+        """The family with its prior, its first parameters and its frames for this table."""
+        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
+        resp = np.repeat(weights[:, None] / K, K, axis=1)
+        stats = self.statistics(np.asarray(sample.X, dtype=np.float64), resp, None)
+        return Settled(self, Flat(), self.maximize(stats, None, Flat()), (self.frame,))
 
-    @abstractmethod
-    def score(self, stats: Any, params: Any, prior: Any) -> dict[str, Array]:
-        """The gradient of the observed log-likelihood plus log-prior, by parameter name.
+    def supports(self) -> dict[str, Support]:
+        """Where each parameter may live, by name."""
+        return self.record.supports()
 
-        Fisher's identity: at the parameters where the responsibilities were computed it equals
-        the gradient of the expected complete log-likelihood.
-        """
+    def params(self, arrays: Mapping[str, Array]) -> Params:
+        """The parameters from their named arrays; ValueError if they are not admissible."""
+        for name, support in self.supports().items():
+            support.check(arrays[name], name)
+        return self.record(**{name: arrays[name] for name in self.supports()})
 
-    @abstractmethod
-    def log_prior(self, params: Any, prior: Any) -> float:
-        """What the prior adds to the log-likelihood, up to a constant; 0 without a prior."""
-
-    @abstractmethod
-    def counts(self, stats: Any) -> Array:
-        """sum_i r_ik, shape (K,)."""
-
-    @abstractmethod
-    def narrow(self, params: Any, counts: Array, prior: Any) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the prior keeps from collapsing."""
-
-    def vanishing(
-        self, params: Any, counts: Array, *, slowly: bool = False
-    ) -> dict[int, tuple[int, ...]]:
-        """The columns whose noise alone runs to zero, by component; none in most families.
-
-        With `slowly` also those that may be on the way.
-        """
-        return {}
-
-    @abstractmethod
-    def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:
-        """The same with each narrow component as wide as the others are on average."""
-
-    @abstractmethod
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
+        arrays = params.arrays()
+        return sum(support.size(arrays[name].shape) for name, support in self.supports().items())
+
+    def counts(self, stats: Any) -> Array:
+        """sum_i r_ik, shape (K,)."""
+        return np.asarray(stats.counts)
+
+    def look(self, X: AnyArray, params: Any) -> Look:
+        """`log_density`, then `statistics`, of the same rows; families may share work in it."""
+        return _TwoLooks(self, X, params)
 
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""
-        return f"{type(self).__name__} has no free coordinates"
+        if type(self).score is Family.score:
+            return f"{type(self).__name__} has no score: write score(stats, params)"
+        return str(prior.obstacle())
 
     def chart(self, params: Any, weights: Array) -> Any:
         """Free coordinates around `params` for components with these shares of the rows.
@@ -108,23 +174,20 @@ class Family(ABC):
         An object with `size`, `radius`, `params`, `coordinates` and `gradient(stats, params,
         prior)` as in `records.Chart`.
         """
-        raise NotImplementedError(self.obstacle(None))
+        from mixtura.families.fields import field_chart
 
-    @abstractmethod
-    def refuse_collapse(self, params: Any, counts: Array, prior: Any) -> None:
-        """Raise Collapse where a component is about to reach a singularity of the likelihood."""
+        return field_chart(self, params, weights)
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""
         return 0.0
 
-    @abstractmethod
     def transported(self, stats: Any, before: Any, after: Any) -> Any:
-        """Statistics taken at the parameters `before` as if taken at `after` (re-centred)."""
+        """Statistics taken at the parameters `before` as if taken at `after`.
 
-    @abstractmethod
-    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
-        """One row drawn from each labelled component, shape (len(labels), d)."""
+        The same, where statistics are sums over rows alone.
+        """
+        return stats
 
 
 @dataclass(frozen=True)
@@ -141,3 +204,13 @@ class _TwoLooks:
 
     def statistics(self, resp: Array) -> Statistics:
         return self.family.statistics(self.X, resp, self.params)
+
+
+def standardised(X: AnyArray) -> Array:
+    """Columns with mean 0 and deviation 1, gaps at the mean, constant columns at 0."""
+    X = np.asarray(X, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        centred = X - np.nanmean(X, axis=0)
+    centred[np.isnan(centred)] = 0.0
+    spread = centred.std(axis=0)
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))

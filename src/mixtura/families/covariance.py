@@ -85,7 +85,7 @@ def _whitened(estimate: Estimate) -> Roots:
     def roots(
         form: Form, now: GaussianParams, scatter: Array, counts: Array, prior: CovariancePrior
     ) -> Array:
-        inner = estimate(scatter, counts, prior.whitened(form, now.whiten))
+        inner = estimate(scatter, counts, prior.whitened(now.whiten))
         empty = counts + 2 * prior.strength <= 0
         if empty.any() and not form.shared:
             inner[empty] = form.identity(now.means.shape[1])

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
 from mixtura.families.chart import GaussianChart, gaussian_chart
 from mixtura.families.covariance import Structure
@@ -19,17 +17,10 @@ from mixtura.families.gaussian_records import (
     gaussian_params,
     gaussian_params_from_root,
 )
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
+from mixtura.families.prior import CovariancePrior
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
-# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
-PENALTY_SHARE = 0.9
-# Of many rows a variance without the penalty's share may be this small a part of the table's: a
-# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
-THIN_SPREAD = 1e-6
-# The width that all components get, as a share of the table's covariance, when all are narrow.
-ORDINARY_SHARE = 0.01
 # Units of rounding in the entries of a matrix that an M-step makes.
 ROUNDED = 8.0
 
@@ -79,28 +70,8 @@ class Gaussian(Family):
         scatter = form.about(counts, shift, stats.second)
         root = self.structure.roots(form, params, scatter, counts, prior)
         new = gaussian_params_from_root(means, root, form)
-        self.refuse_collapse(new, counts, prior)
+        prior.refuse_collapse(new, counts)
         return new
-
-    def refuse_collapse(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
-    ) -> None:
-        """At maximum likelihood, stop before a component reaches a singularity.
-
-        Cholesky pivots bound the smallest eigenvalue of S^-1 Sigma_k from above and cost nothing.
-        """
-        if prior.pivots is None or prior.strength > 0:
-            return
-        spread = np.min((self.form.pivots(params.root) / prior.pivots) ** 2, axis=1)
-        rows = counts.sum(keepdims=True) if self.form.shared else counts
-        if prior.reference is None:
-            if spread.min() < NUMERIC_SPREAD:
-                raise IllDefined(int(spread.argmin()))
-            return
-        bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise Collapse(k, float(rows[k]), float(spread[k]))
 
     def rounding(self, params: GaussianParams) -> float:
         """Relative rounding of the correlations, over their smallest eigenvalue; at most 1."""
@@ -111,43 +82,16 @@ class Gaussian(Family):
         d = params.means.shape[1]
         return float(min(1.0, ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)))
 
-    def score(
-        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
-    ) -> dict[str, Array]:
+    def score(self, stats: GaussianStatistics, params: GaussianParams) -> dict[str, Array]:
         d = params.means.shape[1]
         means = self.form.pulled(params.whiten, stats.first)
         covariances = self.form.excess(params.whiten, stats.counts, stats.second, d)
-        if prior.strength > 0:
-            covariances = covariances + self._prior_score(params, prior)
         return {"means": means, "covariances": covariances}
-
-    def _prior_score(self, params: GaussianParams, prior: CovariancePrior) -> Array:
-        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
-        d, rows = params.means.shape[1], np.full(len(params.means), 2 * prior.strength)
-        if self.form.shared:
-            rows = rows[:1]
-        second = self.form.as_second(self.form.whitened(params.whiten, prior.target), d)
-        return self.form.excess(params.whiten, rows, 2 * prior.strength * second, d)
-
-    def log_prior(self, params: GaussianParams, prior: CovariancePrior) -> float:
-        if prior.strength == 0:
-            return 0.0
-        d = params.means.shape[1]
-        half_log_det = self.form.half_log_det(params.whiten, d).sum()
-        trace = self.form.trace(self.form.whitened(params.whiten, prior.target), d)
-        return float(-prior.strength * (trace - 2 * half_log_det))
-
-    def counts(self, stats: GaussianStatistics) -> Array:
-        return stats.counts
 
     def obstacle(self, prior: CovariancePrior) -> str:
         if not self.structure.free:
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
-        if np.any(prior.absolute):
-            return "with a reg_covar above 0 EM does not maximise the likelihood"
-        if np.any(prior.held):
-            return "a column has no variance of its own, which only EM's steps can hold"
-        return ""
+        return prior.obstacle()
 
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
         return gaussian_chart(self.form, params, weights, self.structure.tangent)
@@ -178,68 +122,3 @@ class Gaussian(Family):
             shape = own @ root.T if self.form.correlates else own * root
             out[order[start:stop]] = shape + params.means[k]
         return out
-
-    def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:
-        """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
-        K, d = params.means.shape
-        if prior.reference is None:
-            return np.full(K, np.nan)
-        if not self.form.correlates:
-            share = params.covariances / self.form.restrict(prior.reference)
-            if self.form.shared:
-                return np.full(K, share.min())
-            return np.asarray(share.reshape(K, -1).min(axis=1))
-        inverse = prior.units
-        dense = self.form.dense(params.covariances, K, d)
-        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
-
-    def narrow(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
-    ) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the penalty keeps from collapsing."""
-        if np.any(prior.absolute):
-            return self._at_the_floor(params, counts, prior.floor)
-        spread = self.spread(params, prior)
-        rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
-        a = prior.strength
-        share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
-        held = rows * prior.count_scale
-        # Without what the penalty added: many rows on a thin line are no spike, on one value are.
-        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
-        few = (held >= 1) & (held < few_rows(params.means.shape[1]))
-        bad = too_narrow(spread, held, params.means.shape[1])
-        bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
-        return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
-
-    def _at_the_floor(
-        self, params: GaussianParams, counts: Array, floor: float
-    ) -> list[tuple[int, float]]:
-        K, d = params.means.shape
-        dense = self.form.dense(params.covariances, K, d)
-        smallest = np.linalg.eigvalsh(dense).min(axis=1)
-        bad = (floor > PENALTY_SHARE * smallest) & (counts >= 1)
-        return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
-
-    def sobered(
-        self, params: GaussianParams, weights: Array, narrow: list[int], prior: CovariancePrior
-    ) -> GaussianParams:
-        if self.form.shared:
-            return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        cov = params.covariances.copy()
-        if len(lenders):
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
-        else:
-            cov = cov + ORDINARY_SHARE * prior.scale
-        return gaussian_params(params.means, cov, self.form)
-
-
-def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
-    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < few_rows(d)
-    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
-
-
-def few_rows(d: int) -> int:
-    """A component of fewer rows than this may be one of the likelihood's spikes."""
-    return max(2 * (d + 1), 5)

@@ -14,10 +14,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.data.moments import NO_VARIANCE, TableMoments
+from mixtura.errors import Collapse, IllDefined
 from mixtura.families.forms import Form
-from mixtura.records import Array
+from mixtura.families.gaussian_records import GaussianParams, gaussian_params
+from mixtura.families.priors import Prior
+from mixtura.records import Array, Spike
 
 # The variance given to a direction without any, as a share of its columns' variances. Every
 # component gets the same, so it says nothing about the groups and cancels from their
@@ -28,12 +32,20 @@ NUMERIC_SPREAD = 1e-14
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
 # the reference tables stay above 0.0076, spurious ones below 1e-4).
 SPURIOUS_SPREAD = 1e-3
+# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
+PENALTY_SHARE = 0.9
+# Of many rows a variance without the penalty's share may be this small a part of the table's: a
+# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
+THIN_SPREAD = 1e-6
+# The width that all components get, as a share of the table's covariance, when all are narrow.
+ORDINARY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class CovariancePrior:
+class CovariancePrior(Prior):
     """All arrays are in the form's shape for one component.
 
+    form       how covariances are stored
     strength   a, the weight of the penalty; 0 is maximum likelihood
     target     S
     held       variance added in directions where the table has none
@@ -46,6 +58,7 @@ class CovariancePrior:
     count_scale  rows per unit of weight, at least 1 when weights are not counts
     """
 
+    form: Form
     strength: float
     target: Array
     held: Array
@@ -59,6 +72,10 @@ class CovariancePrior:
     def monotone(self) -> bool:
         """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
         return not np.any(self.absolute)
+
+    @property
+    def penalised(self) -> bool:
+        return self.strength > 0
 
     @cached_property
     def floorless(self) -> bool:
@@ -76,8 +93,8 @@ class CovariancePrior:
         assert self.reference is not None
         return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
 
-    @property
-    def held_columns(self) -> tuple[int, ...]:
+    @cached_property
+    def held_columns(self) -> tuple[int, ...]:  # type: ignore[override]
         """Columns with a direction that has no variance of its own."""
         if self.reference is None:
             return ()
@@ -85,8 +102,9 @@ class CovariancePrior:
         # A column outside the dependence has only a rounding's share in its direction.
         return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * np.diagonal(self.reference)))
 
-    def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
+    def whitened(self, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
+        form = self.form
 
         if self.floorless:
             if self.strength == 0:
@@ -104,14 +122,122 @@ class CovariancePrior:
         )
 
     def without_penalty(self) -> CovariancePrior:
-        """The same, at maximum likelihood."""
         return replace(self, strength=0.0)
+
+    def obstacle(self) -> str:
+        if np.any(self.absolute):
+            return "with a reg_covar above 0 EM does not maximise the likelihood"
+        if np.any(self.held):
+            return "a column has no variance of its own, which only EM's steps can hold"
+        return ""
+
+    def log_prior(self, params: GaussianParams) -> float:
+        if self.strength == 0:
+            return 0.0
+        d = params.means.shape[1]
+        half_log_det = self.form.half_log_det(params.whiten, d).sum()
+        trace = self.form.trace(self.form.whitened(params.whiten, self.target), d)
+        return float(-self.strength * (trace - 2 * half_log_det))
+
+    def score(self, params: GaussianParams) -> dict[str, Array]:
+        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
+        if self.strength == 0:
+            return {}
+        d, rows = params.means.shape[1], np.full(len(params.means), 2 * self.strength)
+        if self.form.shared:
+            rows = rows[:1]
+        second = self.form.as_second(self.form.whitened(params.whiten, self.target), d)
+        return {"covariances": self.form.excess(params.whiten, rows, 2 * self.strength * second, d)}
+
+    def refuse_collapse(self, params: GaussianParams, counts: Array) -> None:
+        """At maximum likelihood, stop before a component reaches a singularity.
+
+        Cholesky pivots bound the smallest eigenvalue of S^-1 Sigma_k from above and cost nothing.
+        """
+        if self.pivots is None or self.strength > 0:
+            return
+        spread = np.min((self.form.pivots(params.root) / self.pivots) ** 2, axis=1)
+        rows = self._rows(counts)
+        if self.reference is None:
+            if spread.min() < NUMERIC_SPREAD:
+                raise IllDefined(int(spread.argmin()))
+            return
+        bad = too_narrow(spread, rows * self.count_scale, params.means.shape[1])
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise Collapse(k, float(rows[k]), float(spread[k]))
+
+    def spread(self, params: GaussianParams) -> Array:
+        """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
+        K, d = params.means.shape
+        if self.reference is None:
+            return np.full(K, np.nan)
+        if not self.form.correlates:
+            share = params.covariances / self.form.restrict(self.reference)
+            if self.form.shared:
+                return np.full(K, share.min())
+            return np.asarray(share.reshape(K, -1).min(axis=1))
+        inverse = self.units
+        dense = self.form.dense(params.covariances, K, d)
+        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
+
+    def narrow(self, params: GaussianParams, counts: Array) -> list[Spike]:
+        if np.any(self.absolute):
+            return self._at_the_floor(params, counts)
+        spread = self.spread(params)
+        d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
+        a = self.strength
+        share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
+        held = rows * self.count_scale
+        # Without what the penalty added: many rows on a thin line are no spike, on one value are.
+        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
+        few = (held >= 1) & (held < few_rows(d))
+        bad = too_narrow(spread, held, d)
+        bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
+        return spikes(bad, counts, spread)
+
+    def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
+        K, d = params.means.shape
+        dense = self.form.dense(params.covariances, K, d)
+        smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        return spikes((self.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
+
+    def _rows(self, counts: Array) -> Array:
+        """The rows behind each covariance."""
+        return counts.sum(keepdims=True) if self.form.shared else counts
+
+    def sobered(self, params: GaussianParams, weights: Array, narrow: list[int]) -> GaussianParams:
+        if self.form.shared:
+            return params
+        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
+        cov = params.covariances.copy()
+        if len(lenders):
+            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+        else:
+            cov = cov + ORDINARY_SHARE * self.scale
+        return gaussian_params(params.means, cov, self.form)
+
+
+def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:
+    """One for each component that is `bad`."""
+    return [Spike(int(k), float(counts[k]), float(spread[k])) for k in np.flatnonzero(bad)]
+
+
+def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
+    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
+    few = rows < few_rows(d)
+    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
+
+
+def few_rows(d: int) -> int:
+    """A component of fewer rows than this may be one of the likelihood's spikes."""
+    return max(2 * (d + 1), 5)
 
 
 def no_prior(form: Form, d: int) -> CovariancePrior:
     """Maximum likelihood, come what may."""
     zero = np.zeros_like(form.identity(d))
-    return CovariancePrior(0.0, zero, zero, zero, zero)
+    return CovariancePrior(form, 0.0, zero, zero, zero, zero)
 
 
 def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> CovariancePrior:
@@ -122,7 +248,7 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     table = table_prior(form, moments)
     pivots = table.pivots if reg_covar == 0 else None
     floor = reg_covar * form.identity(d)
-    return CovariancePrior(0.0, zero, zero, floor, table.scale + floor, pivots)
+    return CovariancePrior(form, 0.0, zero, zero, floor, table.scale + floor, pivots)
 
 
 def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
@@ -142,6 +268,7 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
         pivots = np.sqrt(np.atleast_1d(form.restrict(reference)))
     scale = max(1.0, moments.rows / moments.weight)
     return CovariancePrior(
+        form=form,
         strength=1.0 / (moments.weight * scale * scale),
         target=form.restrict(S),
         held=form.restrict(held),

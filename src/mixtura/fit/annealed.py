@@ -195,7 +195,7 @@ def better(model: Model, frozen: Climb, plain: Climb, tol: float) -> bool:
 
     Above all an end without a component that only the penalty holds up, where the other has one.
     """
-    held = [bool(model.narrow(end.summary, end.params)) for end in (frozen, plain)]
+    held = [bool(model.guard(end.summary, end.params)) for end in (frozen, plain)]
     if held[0] != held[1]:
         return held[1]
     return frozen.objective > plain.objective + tol * plain.summary.weight

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mixtura.records import Spike
+
 
 @dataclass(frozen=True)
 class StartReport:
@@ -19,21 +21,6 @@ class StartReport:
     loglik: float | None
     outcome: str
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Floored:
-    """A component that only the penalty keeps from collapsing.
-
-    count is its expected number of rows, spread its smallest variance as a share of the table's.
-    columns are those that are a factor each by themselves: their noise runs to zero, not the
-    width of the component; none where the component as a whole collapses.
-    """
-
-    component: int
-    count: float
-    spread: float
-    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +95,7 @@ class Fit:
     starts: tuple[StartReport, ...] = ()
     moves: int = 0
     sample_rows: int = 0
-    floored: tuple[Floored, ...] = ()
+    floored: tuple[Spike, ...] = ()
     empty: tuple[int, ...] = ()
     held: tuple[int, ...] = ()
     rows: int = 0
@@ -138,6 +125,6 @@ class Fit:
         parts["certificate"] = Certificate(**parts["certificate"])
         parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
         parts["floored"] = tuple(
-            Floored(**{**f, "columns": tuple(f.get("columns", ()))}) for f in parts["floored"]
+            Spike(**{**f, "columns": tuple(f.get("columns", ()))}) for f in parts["floored"]
         )
         return cls(**parts)

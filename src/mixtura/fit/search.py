@@ -20,10 +20,11 @@ from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
-from mixtura.fit.result import Certificate, Floored, StartReport
+from mixtura.fit.result import Certificate, StartReport
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Spike
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
@@ -54,7 +55,7 @@ class Outcome:
     """
 
     climb: Climb
-    floored: tuple[Floored, ...]
+    floored: tuple[Spike, ...]
     penalised: bool
     worth: float
     certificate: Certificate
@@ -214,29 +215,29 @@ class Search:
             remark = sweep.remark(climb.params, climb.summary)
         finally:
             self.passes += sweep.passes
-        found = model.narrow(climb.summary, climb.params) if self.model.penalised else []
+        found = model.guard(climb.summary, climb.params) if self.model.penalised else []
         if strict and found:
             # On the way only a bound was looked at, and this end is a spike.
-            raise Collapse(*found[0])
+            raise Collapse(found[0].component, found[0].count, found[0].spread)
         if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
             # Towards a noise of zero the slope fades so slowly that a climb may not get there.
             for part in model.vanishing(climb.summary, climb.params, slowly=True).items():
                 raise Vanishing(*part)
         columns = model.vanishing(climb.summary, climb.params)
-        floored = tuple(Floored(*part, columns.get(part[0], ())) for part in found)
+        floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
         return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)
 
     def _edge(self, model: Mixture, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
-        if model.penalised and model.narrow(climb.summary, climb.params):
+        if model.penalised and model.guard(climb.summary, climb.params):
             return "a component is held up by the penalty against collapse"
         if model.at_edge(climb.summary, climb.params):
-            for k, count, spread in model.narrow(climb.summary, climb.params):
+            for spike in model.guard(climb.summary, climb.params):
                 return (
-                    f"component {k} holds {count:.3g} rows, and its smallest variance is only "
-                    f"{spread:.2g} of the table's"
+                    f"component {spike.component} holds {spike.count:.3g} rows, and its smallest "
+                    f"variance is only {spike.spread:.2g} of the table's"
                 )
             return "a component holds less than a row"
         return ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
-from mixtura.records import AnyArray, Array, Chart, Params, Summary
+from mixtura.records import AnyArray, Array, Chart, Params, RandomNumbers, Spike, Summary
 
 # log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
 Respond = Callable[[Array], tuple[Array, Array]]
@@ -15,13 +15,117 @@ Respond = Callable[[Array], tuple[Array, Array]]
 class Model(ABC):
     """A model turns rows and parameters into a summary, and a summary into parameters.
 
-    A user's own latent-variable model is a class with these methods; every algorithm, engine and
-    report then works on it. The M-step never sees data.
+    A user's own latent-variable model is a class with the two abstract methods and a `Params`
+    record. `mixtura.fit(model, data, start=...)` then climbs by EM, SQUAREM and Anderson, on every
+    engine and from every source, and checks while it runs that the objective never falls. Each
+    further method says what writing it brings. The M-step never sees data.
     """
 
     @abstractmethod
     def e_step(self, X: AnyArray, sample_weight: Array | None, params: Any) -> Summary:
         """The summary of these rows at these parameters."""
+
+    @abstractmethod
+    def m_step(self, summary: Summary, params: Any) -> Params:
+        """The parameters that maximise the expected complete log-likelihood plus log-prior."""
+
+    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
+        """The gradient of the objective at `params`, by parameter name (Fisher's identity).
+
+        Brings the gradient norm; with supports on the fields of `Params` also L-BFGS, Newton and
+        the certificate.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no score")
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is a `score`."""
+        return type(self).score is not Model.score
+
+    def log_prior(self, params: Any) -> float:
+        """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
+        return 0.0
+
+    @property
+    def monotone(self) -> bool:
+        """Whether an M-step is guaranteed never to lower the objective; it is then checked."""
+        return True
+
+    @property
+    def least_rows(self) -> int:
+        """Rows that a chunk should have at least; more where a summary is large."""
+        return 1
+
+    def n_parameters(self, params: Any) -> int:
+        """Free parameters, for BIC and AIC: what the supports of the fields leave free."""
+        supports = type(params).supports()
+        return sum(
+            supports[name].size(array.shape) if name in supports else array.size
+            for name, array in params.arrays().items()
+        )
+
+    def guard(self, summary: Summary, params: Any) -> list[Spike]:
+        """Components that sit on a singularity of the likelihood, or that only the penalty keeps
+        from one. None by default, which is right where the likelihood is bounded."""
+        return []
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the prior is a penalty against collapse, which `unpenalised` takes away."""
+        return False
+
+    def unpenalised(self) -> Self:
+        """The same model at maximum likelihood."""
+        return self
+
+    def vanishing(
+        self, summary: Summary, params: Any, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        """The columns whose noise alone runs to zero, by component; none in most models.
+
+        With `slowly` also those that may be on the way.
+        """
+        return {}
+
+    def sobered(self, summary: Summary, params: Any) -> Any:
+        """`params` without the gain of narrow components: each gets the width of the others.
+
+        The likelihood of a spike is what its floor makes it. With an ordinary width a component
+        that holds a far row keeps its merit, and one that sits inside a cloud loses it.
+        """
+        return params
+
+    def refuse_collapse(self, summary: Summary, params: Any) -> None:
+        """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
+        return None
+
+    def at_edge(self, summary: Summary, params: Any) -> bool:
+        """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
+        return False
+
+    def obstacle(self) -> str:
+        """Why there is no chart for this model; empty where there is one."""
+        if not self.scored:
+            return f"{type(self).__name__} has no score: write score(summary, params)"
+        return f"{type(self).__name__} has no free coordinates: write chart(params)"
+
+    def chart(self, params: Any) -> Chart:
+        """Free coordinates around `params`; ask `obstacle` first."""
+        raise NotImplementedError(self.obstacle())
+
+    def rounding(self, params: Any) -> float:
+        """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats).
+
+        Beyond that of a sum, which is known: matrices that are nearly singular lose more.
+        """
+        return 0.0
+
+    def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
+        """A summary taken at `before` as if taken at `after`, so that summaries can be averaged.
+
+        The same, where it holds sums over rows alone.
+        """
+        return summary
 
     def e_step_with(
         self, X: AnyArray, sample_weight: Array | None, params: Any, respond: Respond
@@ -34,81 +138,24 @@ class Model(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no responsibilities to replace")
 
-    @abstractmethod
-    def m_step(self, summary: Summary, params: Any) -> Params:
-        """The parameters that maximise the expected complete log-likelihood plus log-prior."""
+    def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
+        """n rows and what was hidden behind them. Brings simulation and the bootstrap."""
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be drawn from: write sample(n, params, rng)"
+        )
+
+
+class Labelled(Model):
+    """A model whose rows have hidden labels 0, ..., K - 1: what starts, moves and `predict` ask."""
 
     @abstractmethod
-    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
-        """The gradient of the objective at `params`, by parameter name (Fisher's identity)."""
+    def log_joint(self, X: AnyArray, params: Any) -> Array:
+        """log P(k, x_i), shape (n, K)."""
 
     @abstractmethod
-    def log_prior(self, params: Any) -> float:
-        """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
-
-    @property
-    def least_rows(self) -> int:
-        """Rows that a chunk should have at least; more where a summary is large."""
-        return 1
-
-    @property
-    @abstractmethod
-    def penalised(self) -> bool:
-        """Whether the prior is a penalty against collapse, which `unpenalised` takes away."""
+    def start(self, X: AnyArray, sample_weight: Array | None, resp: Array, params: Any) -> Any:
+        """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
 
     @abstractmethod
-    def unpenalised(self) -> Model:
-        """The same model at maximum likelihood."""
-
-    @abstractmethod
-    def narrow(self, summary: Summary, params: Any) -> list[tuple[int, float, float]]:
-        """(component, rows, spread) of those that only the penalty keeps from collapsing."""
-
-    def vanishing(
-        self, summary: Summary, params: Any, *, slowly: bool = False
-    ) -> dict[int, tuple[int, ...]]:
-        """The columns whose noise alone runs to zero, by component; none in most models.
-
-        With `slowly` also those that may be on the way.
-        """
-        return {}
-
-    @abstractmethod
-    def sobered(self, summary: Summary, params: Any) -> Params:
-        """`params` without the gain of narrow components: each gets the width of the others.
-
-        The likelihood of a spike is what its floor makes it. With an ordinary width a component
-        that holds a far row keeps its merit, and one that sits inside a cloud loses it.
-        """
-
-    @property
-    @abstractmethod
-    def monotone(self) -> bool:
-        """Whether an M-step is guaranteed never to lower the objective."""
-
-    def obstacle(self) -> str:
-        """Why there is no chart for this model; empty where there is one."""
-        return f"{type(self).__name__} has no free coordinates"
-
-    def chart(self, params: Any) -> Chart:
-        """Free coordinates around `params`; ask `obstacle` first."""
-        raise NotImplementedError(self.obstacle())
-
-    @abstractmethod
-    def refuse_collapse(self, summary: Summary, params: Any) -> None:
-        """Raise Collapse where `params`, with this summary, are on the way to a singularity."""
-
-    def rounding(self, params: Any) -> float:
-        """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats).
-
-        Beyond that of a sum, which is known: matrices that are nearly singular lose more.
-        """
-        return 0.0
-
-    def at_edge(self, summary: Summary, params: Any) -> bool:
-        """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
-        return False
-
-    def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
-        """A summary taken at `before` as if taken at `after`, so that summaries can be averaged."""
-        raise NotImplementedError(f"{type(self).__name__} cannot re-centre its statistics")
+    def with_arrays(self, params: Any, given: Mapping[str, Array]) -> Any:
+        """`params` with the named arrays replaced."""

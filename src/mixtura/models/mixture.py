@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from mixtura.families.base import Family
-from mixtura.models.base import Model, Respond
+from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, RandomNumbers, Summary
+from mixtura.records import AnyArray, Array, RandomNumbers, Spike, Summary
 
 # Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 _START_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class Mixture(Model):
+class Mixture(Labelled):
     """p(x) = sum_k pi_k p(x | k).
 
     E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms
@@ -39,28 +39,31 @@ class Mixture(Model):
         return bool(self.prior.monotone)
 
     @property
+    def scored(self) -> bool:
+        return type(self.family).score is not Family.score
+
+    @property
     def penalised(self) -> bool:
-        return bool(self.prior.strength > 0)
+        return bool(self.prior.penalised)
 
     def unpenalised(self) -> Mixture:
         return replace(self, prior=self.prior.without_penalty())
 
-    def narrow(self, summary: Summary, params: MixtureParams) -> list[tuple[int, float, float]]:
+    def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
         counts = self.family.counts(summary.components)
-        found = self.family.narrow(params.components, counts, self.prior)
-        return [(k, float(counts[k]), spread) for k, spread in found]
+        return list(self.prior.narrow(params.components, counts))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
     ) -> dict[int, tuple[int, ...]]:
         counts = self.family.counts(summary.components)
-        return self.family.vanishing(params.components, counts, slowly=slowly)
+        return dict(self.prior.vanishing(params.components, counts, slowly=slowly))
 
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        narrow = [k for k, _, _ in self.narrow(summary, params)]
+        narrow = [spike.component for spike in self.guard(summary, params)]
         if not narrow:
             return params
-        components = self.family.sobered(params.components, params.weights, narrow, self.prior)
+        components = self.prior.sobered(params.components, params.weights, narrow)
         return MixtureParams(params.weights, components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
@@ -126,10 +129,10 @@ class Mixture(Model):
         counts = self.family.counts(summary.components)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
-        return {
-            "weights": weights,
-            **self.family.score(summary.components, params.components, self.prior),
-        }
+        found = self.family.score(summary.components, params.components)
+        for name, part in self.prior.score(params.components).items():
+            found[name] = found[name] + part
+        return {"weights": weights, **found}
 
     def obstacle(self) -> str:
         return self.family.obstacle(self.prior)
@@ -138,9 +141,7 @@ class Mixture(Model):
         return mixture_chart(self.family, self.prior, params)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
-        self.family.refuse_collapse(
-            params.components, self.family.counts(summary.components), self.prior
-        )
+        self.prior.refuse_collapse(params.components, self.family.counts(summary.components))
 
     def rounding(self, params: MixtureParams) -> float:
         return self.family.rounding(params.components)
@@ -148,14 +149,14 @@ class Mixture(Model):
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
         counts = self.family.counts(summary.components)
         rows = counts * self.prior.count_scale
-        return bool(rows.min() < 1.0) or bool(self.narrow(summary, params))
+        return bool(rows.min() < 1.0) or bool(self.guard(summary, params))
 
     def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
         stats = self.family.transported(summary.components, before.components, after.components)
         return replace(summary, components=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
-        return self.family.log_prior(params.components, self.prior)
+        return float(self.prior.log_prior(params.components))
 
     def n_parameters(self, params: MixtureParams) -> int:
         """Free parameters: K - 1 weights and the family's."""

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mixtura.families.factor.structure import parsed
-from mixtura.fit.result import Fit, Floored
+from mixtura.fit.result import Fit
+from mixtura.records import Spike
 from mixtura.report.digits import counted, percent, spread_cells, total
 from mixtura.report.palette import colours
 from mixtura.report.view import (
@@ -163,7 +164,7 @@ def warnings(view: MixtureView) -> list[str]:
     return found
 
 
-def _floored(floored: tuple[Floored, ...]) -> str:
+def _floored(floored: tuple[Spike, ...]) -> str:
     one = len(floored) == 1
     each = [
         f"group {f.component} has about {f.count:.3g} row{'' if f'{f.count:.3g}' == '1' else 's'} "
@@ -178,7 +179,7 @@ def _floored(floored: tuple[Floored, ...]) -> str:
     )
 
 
-def _heywood(floored: list[Floored], columns: tuple[str, ...]) -> str:
+def _heywood(floored: list[Spike], columns: tuple[str, ...]) -> str:
     each = [
         f"{_joined([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in group "
         f"{part.component}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from mixtura.errors import Collapse, IllDefined
 from mixtura.families.base import Family
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.look import FactorLook
@@ -18,18 +17,10 @@ from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
+from mixtura.families.gaussian import ROUNDED
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
-# A column whose noise is less than this share of what the other columns leave open of it is itself
-# one of the factors: a Heywood case, on the way to no noise at all. Columns that tell each other
-# precisely have little noise too, but then the others leave no more open.
-HEYWOOD = 0.02
-# Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
-# column less than this, it is taken to be on it.
-SLOWLY = 0.2
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -76,23 +67,11 @@ class FactorAnalysers(Family):
     ) -> FactorParams:
         """One step of EM with expanded parameters."""
         new = factor_params(*maximised(stats, params, self.kind, prior))
-        self.refuse_collapse(new, stats.counts, prior)
+        prior.refuse_collapse(new, stats.counts)
         return new
 
-    def score(
-        self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior
-    ) -> dict[str, Array]:
-        return score(stats, params, self.kind, prior)
-
-    def log_prior(self, params: FactorParams, prior: NoisePrior) -> float:
-        if prior.strength == 0:
-            return 0.0
-        times = params.means.shape[1] if self.kind.isotropic else 1
-        penalty = prior.target / params.noise + np.log(params.noise)
-        return float(-prior.strength * times * penalty.sum())
-
-    def counts(self, stats: FactorStatistics) -> Array:
-        return stats.counts
+    def score(self, stats: FactorStatistics, params: FactorParams) -> dict[str, Array]:
+        return score(stats, params, self.kind)
 
     def rounding(self, params: FactorParams) -> float:
         """Of a difference of sums as large as the strongest factors are, in units of the noise."""
@@ -100,11 +79,7 @@ class FactorAnalysers(Family):
         return float(min(1.0, ROUNDED * params.means.shape[1] * eps * params.signal))
 
     def obstacle(self, prior: NoisePrior) -> str:
-        if prior.absolute:
-            return "with a reg_covar above 0 EM does not maximise the likelihood"
-        if np.any(prior.held):
-            return "a column has no variance of its own, which only EM's steps can hold"
-        return ""
+        return prior.obstacle()
 
     def chart(self, params: FactorParams, weights: Array) -> FactorChart:
         return factor_chart(params, weights, self.kind)
@@ -123,84 +98,6 @@ class FactorAnalysers(Family):
             own = labels == k
             out[own] = out[own] * deviation[k] + scores[own] @ loadings[k].T + params.means[k]
         return out
-
-    def spread(self, params: FactorParams, prior: NoisePrior) -> Array:
-        """The smallest noise variance of each component, as a share of the table's; (K,)."""
-        # Only with a constant floor may a column be without any variance to compare with.
-        scale = np.where(prior.scale > 0, prior.scale, 1.0)
-        smallest = (params.noise / scale).min(axis=1)
-        return np.broadcast_to(smallest, (len(params.means),)).copy()
-
-    def refuse_collapse(self, params: FactorParams, counts: Array, prior: NoisePrior) -> None:
-        """At maximum likelihood, stop before the noise of a component vanishes."""
-        if prior.strength > 0 or prior.absolute > 0:
-            return
-        spread = self.spread(params, prior)
-        if not prior.judged:
-            if spread.min() < NUMERIC_SPREAD:
-                raise IllDefined(int(spread.argmin()))
-            return
-        rows = self._rows(counts)
-        bad = self._too_narrow(params, spread, rows * prior.count_scale)
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise Collapse(k, float(rows[k]), float(spread[k]))
-
-    def _rows(self, counts: Array) -> Array:
-        """The rows behind the noise of each component."""
-        return np.full(len(counts), counts.sum()) if self.kind.common_noise else counts
-
-    @property
-    def _few(self) -> int:
-        """Rows that factors can follow one by one."""
-        return max(2 * (self.kind.n_factors + 2), 5)
-
-    def vanishing(
-        self, params: FactorParams, counts: Array, *, slowly: bool = False
-    ) -> dict[int, tuple[int, ...]]:
-        if self.kind.isotropic:
-            return {}
-        small = params.uniqueness < (SLOWLY if slowly else HEYWOOD)
-        small &= (self._rows(counts) >= self._few)[:, None]
-        return {
-            int(k): tuple(np.flatnonzero(small[k]).tolist())
-            for k in np.flatnonzero(small.any(axis=1))
-        }
-
-    def _too_narrow(self, params: FactorParams, spread: Array, rows: Array) -> Any:
-        few = rows < self._few
-        bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
-        if not self.kind.isotropic:
-            bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)
-        return bad
-
-    def narrow(
-        self, params: FactorParams, counts: Array, prior: NoisePrior
-    ) -> list[tuple[int, float]]:
-        a, rows = prior.strength, self._rows(counts)
-        spread = self.spread(params, prior)
-        if prior.absolute > 0:
-            smallest = np.broadcast_to(params.noise.min(axis=1), counts.shape)
-            bad = (prior.absolute > PENALTY_SHARE * smallest) & (counts >= 1)
-            return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
-        bad = self._too_narrow(params, spread, rows * prior.count_scale)
-        if a > 0:
-            share = 2 * a / ((rows + 2 * a) * spread)
-            bad = bad | (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
-        return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
-
-    def sobered(
-        self, params: FactorParams, weights: Array, narrow: list[int], prior: NoisePrior
-    ) -> FactorParams:
-        if self.kind.common_noise:
-            return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        noise = params.noise.copy()
-        if len(lenders):
-            noise[narrow] = np.average(noise[lenders], axis=0, weights=weights[lenders])
-        else:
-            noise = noise + ORDINARY_SHARE * prior.scale
-        return factor_params(params.means, params.loadings, noise)
 
     def transported(
         self, stats: FactorStatistics, before: FactorParams, after: FactorParams
