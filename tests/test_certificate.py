@@ -58,7 +58,7 @@ def climbed(X: Array, K: int, tol: float = 1e-12) -> tuple[Mixture, LocalSweep, 
         ),
     )
     sweep = LocalSweep(model, Rows(X))
-    start = model.start(X, None, resp, base)
+    start = model.first_step(X, None, resp, base)
     return model, sweep, em(model, sweep, start, tol=tol, max_iter=20_000)
 
 

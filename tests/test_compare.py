@@ -21,6 +21,7 @@ from mixtura.errors import Collapse, LikelihoodFell
 from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.registry import family
 from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.em import em
 from mixtura.fit.online import Online
@@ -107,7 +108,7 @@ def test_em_is_recorded_as_it_climbs(faithful: np.ndarray) -> None:
     """The logged objectives are those of an ordinary climb from the same parameters."""
     found = compare_solvers(faithful, 2, solvers=["em"], n_starts=1, random_state=4)
     rng = np.random.RandomState(np.random.RandomState(4).randint(2**31 - 1))
-    ground = prepare(Rows(faithful), structure("full"), 2, rng)
+    ground = prepare(Rows(faithful), family("full"), 2, rng)
     params = ground.maker.make("k-means++", 0, rng)
     sweep = open_sweep("local", ground.model, Rows(faithful))
     sweep.stride = 1

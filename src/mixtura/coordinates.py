@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.records import Array
 from mixtura.supports import Simplex, Support
 
-# A share below this is scaled as if it were this.
-LEAST_SHARE = 1e-12
+# A share below this is scaled as if it were this, and so is what a row tells of a number.
+LEAST_SHARE, LEAST_TOLD = 1e-12, 1e-16
 
 
 class Around(ABC):
@@ -32,6 +33,11 @@ class Around(ABC):
     @abstractmethod
     def free(self, value: Array) -> Array:
         """The inverse of `value`."""
+
+    @abstractmethod
+    def numbers(self, told: Array) -> Array:
+        """Of an array in the shape of the free numbers (of a simplex: of its shares), the numbers
+        that there are, (size,)."""
 
     @abstractmethod
     def slope(self, value: Array, gradient: Array) -> Array:
@@ -62,6 +68,10 @@ class AroundPacked(Around):
     def free(self, value: Array) -> Array:
         return self.support.pack(value) - self._packed
 
+    def numbers(self, told: Array) -> Array:
+        shape = self.support.free_shape(self.centre.shape)
+        return np.broadcast_to(told, shape).ravel()
+
     def slope(self, value: Array, gradient: Array) -> Array:
         return self.support.slope(value, gradient)
 
@@ -71,67 +81,126 @@ class AroundShares(Around):
     """p = softmax(log p0 + B z) for each simplex, B = diag(p0)^-1/2 Q.
 
     Q is an orthonormal basis of the complement of sqrt(p0), so the information of z in one draw,
-    B' (diag p0 - p0 p0') B, is the identity. A share that is 0 stays 0.
+    B' (diag p0 - p0 p0') B, is the identity. A share that is 0 stays 0 and has no free number.
     """
 
     support: Simplex
     centre: Array
 
     @cached_property
-    def _bases(self) -> list[Array]:
-        """B of each simplex, (..., L, L - 1)."""
-        return [basis_of(part) for part in self._split(self.centre)]
+    def _parts(self) -> list[tuple[slice, Array, NDArray[np.bool_]]]:
+        """Of each simplex: where it stands on the last axis, B with a column for each share, and
+        which of these columns there are."""
+        found = []
+        starts = self.support.starts(self.centre.shape[-1])
+        for start, size in zip(starts, self.support.sizes(self.centre.shape[-1]), strict=True):
+            where = slice(int(start), int(start) + size)
+            found.append((where, *basis_of(self.centre[..., where])))
+        return found
 
-    def _split(self, value: Array) -> list[Array]:
-        return np.split(value, self.support.starts(value.shape[-1])[1:], axis=-1)
+    @cached_property
+    def _alive(self) -> NDArray[np.bool_]:
+        return np.concatenate([alive for _, _, alive in self._parts], axis=-1)
 
-    def _free_parts(self, free: Array) -> list[Array]:
-        shaped = free.reshape(self.support.free_shape(self.centre.shape))
-        cuts = np.cumsum([basis.shape[-1] for basis in self._bases])[:-1]
-        return np.split(shaped, cuts, axis=-1)
+    def numbers(self, told: Array) -> Array:
+        return np.broadcast_to(told, self.centre.shape)[self._alive]
 
     def value(self, free: Array) -> Array:
-        parts = []
-        for p, basis, z in zip(
-            self._split(self.centre), self._bases, self._free_parts(free), strict=True
-        ):
+        whole = np.zeros(self.centre.shape)
+        whole[self._alive] = free
+        out = np.empty(self.centre.shape)
+        for where, basis, _ in self._parts:
             with np.errstate(divide="ignore"):
-                logits = np.log(p) + np.einsum("...lz,...z->...l", basis, z)
+                logits = np.log(self.centre[..., where])
+            logits = logits + np.einsum("...lz,...z->...l", basis, whole[..., where])
             odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-            parts.append(odds / odds.sum(axis=-1, keepdims=True))
-        return np.concatenate(parts, axis=-1)
+            out[..., where] = odds / odds.sum(axis=-1, keepdims=True)
+        return out
 
     def free(self, value: Array) -> Array:
-        parts = []
-        for p0, p, basis in zip(
-            self._split(self.centre), self._split(value), self._bases, strict=True
-        ):
+        out = np.empty(self.centre.shape)
+        for where, basis, _ in self._parts:
+            p0, p = self.centre[..., where], value[..., where]
             both = (p > 0) & (p0 > 0)
             ratio = np.zeros(p.shape)
             np.divide(p, p0, out=ratio, where=both)
             np.log(ratio, out=ratio, where=both)
             # B is diag(p0)^-1/2 Q, so diag(p0) B is the transpose of its left inverse.
-            parts.append(np.einsum("...lz,...l->...z", basis, p0 * ratio))
-        return np.concatenate(parts, axis=-1).ravel()
+            out[..., where] = np.einsum("...lz,...l->...z", basis, p0 * ratio)
+        return out[self._alive]
 
     def slope(self, value: Array, gradient: Array) -> Array:
-        parts = []
-        for p, g, basis in zip(self._split(value), self._split(gradient), self._bases, strict=True):
+        out = np.empty(self.centre.shape)
+        for where, basis, _ in self._parts:
+            p, g = value[..., where], gradient[..., where]
             # A share at 0 has an infinite slope in itself and none in its logarithm.
             along = np.where(p > 0, p * np.where(p > 0, g, 0.0), 0.0)
             logits = along - p * along.sum(axis=-1, keepdims=True)
-            parts.append(np.einsum("...lz,...l->...z", basis, logits))
-        return np.concatenate(parts, axis=-1).ravel()
+            out[..., where] = np.einsum("...lz,...l->...z", basis, logits)
+        return out[self._alive]
 
 
-def basis_of(shares: Array) -> Array:
-    """diag(p)^-1/2 Q for p (..., L): (..., L, L - 1)."""
+@dataclass(frozen=True)
+class Fields:
+    """The free numbers of several named arrays, one array's after the other's.
+
+    Each array's are multiplied by its `scales`, roots of what one row tells of them.
+    """
+
+    parts: dict[str, Around]
+    scales: dict[str, Array]
+
+    @property
+    def size(self) -> int:
+        """How many free numbers there are."""
+        return sum(scale.size for scale in self.scales.values())
+
+    def arrays(self, free: Array) -> dict[str, Array]:
+        """The arrays at these numbers."""
+        cuts = np.cumsum([scale.size for scale in self.scales.values()])[:-1]
+        each = zip(self.parts.items(), self.scales.values(), np.split(free, cuts), strict=True)
+        return {name: part.value(numbers / scale) for (name, part), scale, numbers in each}
+
+    def free(self, arrays: dict[str, Array]) -> Array:
+        """The inverse of `arrays`."""
+        return np.concatenate(
+            [part.free(arrays[name]) * self.scales[name] for name, part in self.parts.items()]
+        )
+
+    def slope(self, arrays: dict[str, Array], gradient: dict[str, Array]) -> Array:
+        """The gradient in the free numbers, from that in the arrays."""
+        return np.concatenate(
+            [
+                part.slope(arrays[name], gradient[name]) / self.scales[name]
+                for name, part in self.parts.items()
+            ]
+        )
+
+
+def fields_around(
+    supports: dict[str, Support], centre: dict[str, Array], told: dict[str, Array] | None = None
+) -> Fields:
+    """The free numbers around `centre`; `told` is the information of each, 1 by default."""
+    parts = {name: around(support, centre[name]) for name, support in supports.items()}
+    each = {
+        name: part.numbers(np.ones(()) if told is None else told[name])
+        for name, part in parts.items()
+    }
+    scales = {name: np.sqrt(np.maximum(one, LEAST_TOLD)) for name, one in each.items()}
+    return Fields(parts, scales)
+
+
+def basis_of(shares: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """(diag(p)^-1/2 Q with a column for each of p (..., L), which of the columns are of Q).
+
+    All are but that of the largest share; those of shares that are 0 move nothing.
+    """
     root = np.sqrt(shares)
-    # A Householder reflection that sends the last axis to sqrt(p): its other columns are Q.
-    mirror = root.copy()
-    mirror[..., -1] += 1.0
+    pivot = np.zeros(shares.shape, dtype=bool)
+    np.put_along_axis(pivot, shares.argmax(axis=-1)[..., None], True, axis=-1)
+    # A Householder reflection that sends the pivot's axis to sqrt(p): its other columns are Q.
+    mirror = root + pivot
     size = np.sum(mirror**2, axis=-1)[..., None, None]
-    outer = mirror[..., :, None] * mirror[..., None, :]
-    reflection = np.eye(shares.shape[-1]) - 2.0 * outer / size
-    unit = np.sqrt(np.maximum(shares, LEAST_SHARE))[..., None]
-    return np.asarray(reflection[..., :-1] / unit)
+    reflection = np.eye(shares.shape[-1]) - 2.0 * mirror[..., :, None] * mirror[..., None, :] / size
+    basis = reflection / np.sqrt(np.maximum(shares, LEAST_SHARE))[..., None]
+    return np.where(pivot[..., None, :], 0.0, basis), ~pivot & (shares > 0)

@@ -7,7 +7,8 @@ A `Summary` is all that an algorithm ever sees of the data. Summaries add, so wh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +23,8 @@ RandomNumbers = np.random.RandomState | np.random.Generator
 
 @dataclass(frozen=True)
 class Statistics:
-    """Additive sums over rows; every field of a subclass is an array or Statistics again.
+    """Additive sums over rows; every field of a subclass is an array, Statistics again, or a
+    tuple of such.
 
     Fields named in `joined` hold a line per row instead: those of two chunks are put one after
     the other, and a factor leaves them as they are.
@@ -33,6 +35,8 @@ class Statistics:
     def __add__(self, other: Self) -> Self:
         def add(name: str) -> Any:
             one, two = getattr(self, name), getattr(other, name)
+            if isinstance(one, tuple):
+                return tuple(a + b for a, b in zip(one, two, strict=True))
             return np.concatenate([one, two]) if name in self.joined else one + two
 
         return type(self)(*(add(f.name) for f in fields(self)))
@@ -44,6 +48,8 @@ class Statistics:
             value = getattr(self, name)
             if name in self.joined:
                 return value
+            if isinstance(value, tuple):
+                return tuple(part.scale(factor) for part in value)
             return value.scale(factor) if isinstance(value, Statistics) else value * factor
 
         return type(self)(*(times(f.name) for f in fields(self)))
@@ -92,10 +98,21 @@ class Params:
                 found[name] = value
         return found
 
+    def with_arrays(self, given: Mapping[str, Array]) -> Self:
+        """The same with the named arrays replaced."""
+        new: dict[str, Any] = {}
+        for name in (f.name for f in fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, Params):
+                new[name] = value.with_arrays(given)
+            elif name in given:
+                new[name] = given[name]
+        return replace(self, **new)  # type: ignore[type-var]
+
     @classmethod
     def supports(cls) -> dict[str, Support]:
         """Where each array may live, by name; those without a declared support are left out."""
-        return declared(cls)
+        return declared(cls)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

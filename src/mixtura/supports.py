@@ -37,6 +37,10 @@ class Support(ABC):
         """The number of free real numbers in a value of this shape."""
         return int(np.prod(self.free_shape(shape)))
 
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        """Which numbers lie on the edge of the support, where logarithms end."""
+        return np.zeros(value.shape, dtype=bool)
+
     @abstractmethod
     def pack(self, value: Array) -> Array:
         """Unconstrained coordinates, shape (size,)."""
@@ -87,6 +91,9 @@ class Positive(Support):
         if not (np.all(np.isfinite(value)) and np.all(value > 0)):
             raise ValueError(f"'{name}' should be positive")
 
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray(value <= TINY)
+
     def pack(self, value: Array) -> Array:
         return np.log(value).ravel()
 
@@ -104,6 +111,9 @@ class UnitInterval(Support):
     def check(self, value: Array, name: str) -> None:
         if not np.all((value >= 0) & (value <= 1)):
             raise ValueError(f"'{name}' should be in the range [0, 1]")
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray((value <= TINY) | (value >= 1.0))
 
     def pack(self, value: Array) -> Array:
         return (np.log(value) - np.log1p(-value)).ravel()
@@ -157,6 +167,9 @@ class Simplex(Support):
     def spread(self, sums: Array, last: int) -> Array:
         """One number for each simplex, repeated for each of its members."""
         return np.repeat(sums, self.sizes(last), axis=-1)
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray(value <= TINY)
 
     def pack(self, value: Array) -> Array:
         last = value.shape[-1]

@@ -16,6 +16,7 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import FAILURES
+from mixtura.families.base import Affine
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.fit.annealed import Annealed, better, pushed, tempered
@@ -129,8 +130,8 @@ def eight() -> tuple[StartMaker, Array]:
     form = structure("spherical").form
     components = gaussian_params(np.tile(moments.mean, (8, 1)), np.ones(8), form)
     base = MixtureParams(np.full(8, 1 / 8), components)
-    frames = tuple(form.frames(moments.covariance))
-    return StartMaker(with_penalty(model, X), Rows(X), base, frames, moments.mean, {}), X
+    frames = tuple(Affine(moments.mean, B) for B in form.frames(moments.covariance))
+    return StartMaker(with_penalty(model, X), Rows(X), base, frames, {}), X
 
 
 def ended(solver: Any, start: int) -> float:

@@ -36,7 +36,7 @@ def first_step(name: str, iris: np.ndarray) -> tuple[Mixture, MixtureParams]:
     table = gaussian_params(
         np.tile(iris.mean(axis=0), (3, 1)), form.repeat(form.restrict(np.eye(4)), 3), form
     )
-    return model, model.start(iris, None, resp, MixtureParams(np.full(3, 1 / 3), table))
+    return model, model.first_step(iris, None, resp, MixtureParams(np.full(3, 1 / 3), table))
 
 
 def assert_parameters(params: MixtureParams, model: Mixture, expected: dict, tol: float) -> None:

@@ -50,3 +50,34 @@ class Source(ABC):
     @abstractmethod
     def chunks(self, size: int) -> Iterator[Chunk]:
         """All rows in order, `size` at a time; the last chunk may be shorter."""
+
+
+class Columns(Source):
+    """Some columns of another source."""
+
+    def __init__(self, source: Source, columns: tuple[int, ...]) -> None:
+        self.source, self.columns = source, columns
+
+    @property
+    def n(self) -> int:
+        return self.source.n
+
+    @property
+    def d(self) -> int:
+        return len(self.columns)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        return self.source.dtype
+
+    @property
+    def weight(self) -> float:
+        return self.source.weight
+
+    @property
+    def positive(self) -> int:
+        return self.source.positive
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        for X, w, where in self.source.chunks(size):
+            yield np.ascontiguousarray(X[:, self.columns]), w, where

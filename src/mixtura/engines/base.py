@@ -11,8 +11,8 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture, normalise
+from mixtura.models.base import Labelled, Model
+from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
@@ -92,13 +92,13 @@ class Sweep(ABC):
             logliks.append(summary.loglik)
         return params, summary, logliks[:-1]
 
-    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]:
+    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]:
         """The M-step from given responsibilities (n, K) of rows in memory, and its summary.
 
         `params` lends its units and shapes.
         """
         assert isinstance(self.rows, Rows)
-        start = model.start(self.rows.X, self.rows.sample_weight, resp, params)
+        start = model.first_step(self.rows.X, self.rows.sample_weight, resp, params)
         return start, self(start)
 
 

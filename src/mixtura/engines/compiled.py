@@ -25,7 +25,7 @@ from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
 from mixtura.families.prior import CovariancePrior
-from mixtura.models.base import Model
+from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Summary
@@ -170,8 +170,9 @@ class CompiledSweep(Sweep):
         new, after, logliks = ended
         return new, after, logliks[:-1].tolist()
 
-    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Any, Summary]:
-        ended = self._inside(model, params, 1, given=resp) if self.steps_inside else None
+    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Any, Summary]:
+        inside = self.steps_inside and isinstance(model, Mixture)
+        ended = self._inside(model, params, 1, given=resp) if inside else None
         if ended is None:
             return super().begun(model, resp, params)
         new, summary, _ = ended
@@ -179,7 +180,7 @@ class CompiledSweep(Sweep):
 
     def _inside(
         self,
-        model: Mixture,
+        model: Any,
         params: MixtureParams,
         steps: int,
         *,

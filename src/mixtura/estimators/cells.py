@@ -23,6 +23,7 @@ from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
+from mixtura.families.registry import family
 from mixtura.fit.search import sample_size
 from mixtura.inference.nesting import (
     doubled,
@@ -123,7 +124,9 @@ class CellTable:
     def _ground(self, shape: Structure) -> Ground:
         if shape.name not in self.grounds:
             rng = np.random.RandomState(self.seed)
-            self.grounds[shape.name] = prepare(self.rows, shape, 1, rng, known=self.known)
+            self.grounds[shape.name] = prepare(
+                self.rows, family(shape.name), 1, rng, known=self.known
+            )
         return self.grounds[shape.name]
 
     def _climber(self, shape: Structure) -> Climber:

@@ -16,9 +16,9 @@ def identity(rows: Source, task: Task, seed: int) -> dict[str, Any]:
     """Rows and settings by name, as plain values; one pass over the rows."""
     return {
         "rows": digest(rows),
-        "covariance_type": task.structure.name,
+        "family": task.family.name,
         "n_components": task.n_components,
-        "reg_covar": task.reg_covar,
+        "reg_covar": getattr(task.family, "reg_covar", None),
         "tol": task.tol,
         "max_iter": task.max_iter,
         "n_init": task.n_init,

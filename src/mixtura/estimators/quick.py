@@ -23,11 +23,13 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.engines.whole import Climber, End, responsibilities
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Found, account, prepare, surveyed
+from mixtura.estimators.finding import Found, prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
 from mixtura.estimators.trial import Point, Trial, flaw_of
 from mixtura.families.covariance import structure
+from mixtura.families.registry import family
+from mixtura.fit.account import account
 from mixtura.fit.result import Certificate, Fit, StartReport
 from mixtura.fit.search import Search, sample_size
 from mixtura.fit.solvers import resolve_solver
@@ -104,18 +106,16 @@ class Quick:
                 outcome = search.climb(trial.found.params)
             except FAILURES as error:
                 return replace(trial, flaw=str(error))
-        counts = ground.moments.rows, len(self.few.X)
-        fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
+        counts = self.rows.positive, len(self.few.X)
+        fit = account(outcome, search, (name, ground.engine), counts)
         fit = replace(fit, starts=trial.found.fit.starts)
         return self._judged(trial.point, outcome.climb.params, fit, trial.seconds)
 
     def _common(self, point: Point) -> Common | ValueError:
         """What cells of a structure and prior share; the error where they do not fit the table."""
-        shape = structure(point.covariance_type)
+        kind = family(point.covariance_type, point.reg_covar)
         try:
-            ground = prepare(
-                self.rows, shape, 1, self.rng, reg_covar=point.reg_covar, known=self.known
-            )
+            ground = prepare(self.rows, kind, 1, self.rng, known=self.known)
         except ValueError as error:
             return error
         units, model = ground.maker.base.components, ground.model
@@ -252,7 +252,7 @@ class Quick:
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
             held=common.columns,
-            rows=self.known.moments.rows,
+            rows=self.known.rows,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )
 

@@ -14,9 +14,10 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.asking import asked_of
-from mixtura.estimators.finding import Found, account, prepare
+from mixtura.estimators.finding import Found, prepare
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.splitting import best_split
+from mixtura.fit.account import account
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
@@ -141,10 +142,9 @@ def fitted(
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,
-        task.structure,
+        task.family,
         task.n_components,
         rng,
-        reg_covar=task.reg_covar,
         engine=task.engine,
     )
     name, solver = resolve_solver(task.solver, ground.model)
@@ -160,8 +160,8 @@ def fitted(
             other = outcome
         if other.worth > outcome.worth:
             outcome = other
-    counts = ground.moments.rows, len(ground.maker.rows.X)
-    fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
+    counts = rows.positive, len(ground.maker.rows.X)
+    fit = account(outcome, search, (name, ground.engine), counts)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
     narrow = model.guard(outcome.climb.summary, outcome.climb.params)
     return Found(outcome.climb.params, fit), flaw_of(fit, narrow)

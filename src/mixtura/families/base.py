@@ -10,12 +10,15 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from mixtura.data.rows import Rows
-from mixtura.data.source import Source
+from mixtura.coordinates import fields_around
+from mixtura.data.survey import Survey
+from mixtura.families.fields import FieldChart
 from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Support
 
+# A component with less than this share of the rows is scaled as if it had it.
+LEAST_SHARE = 1e-8
 # Rows that are looked at together where a whole table passes by.
 _PIECE = 1 << 14
 # Rows (n, d) as numbers (n, q) without units, in which near rows are alike: where starts are made.
@@ -66,6 +69,13 @@ class Family(ABC):
     least_rows: ClassVar[int] = 1
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
+    # Starts are found on at most so many numbers, for a family whose passes are long.
+    start_numbers: ClassVar[int | None] = None
+
+    @property
+    def name(self) -> str:
+        """What messages, files and reports call it."""
+        return type(self).__name__.lower()
 
     @abstractmethod
     def log_density(self, X: AnyArray, params: Any) -> Array:
@@ -115,14 +125,15 @@ class Family(ABC):
     def information(self, params: Any, shares: Array) -> dict[str, Array]:
         """What a row with its label tells of each free number, in expectation, by name.
 
-        In the shape of the free numbers (`Support.free_shape`); `shares` (K,) are the components'
-        parts of the rows. It makes the units of the free coordinates: exact, EM's step is the
-        gradient there, and curvatures are shares of the complete information.
+        In the shape of the parameter, for matrices of their free numbers (`Support.free_shape`),
+        or one that broadcasts to it; `shares` (K,) are the components' parts of the rows. It
+        makes the units of the free coordinates: exact, EM's step is the gradient there, and
+        curvatures are shares of the complete information.
         """
         found = {}
         for name, support in self.supports().items():
             shape = support.free_shape(params.arrays()[name].shape)
-            found[name] = np.broadcast_to(shares.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+            found[name] = shares.reshape(-1, *(1,) * (len(shape) - 1))
         return found
 
     def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Params | None:
@@ -132,8 +143,14 @@ class Family(ABC):
         """
         return None
 
-    def settled(self, source: Source, sample: Rows, K: int) -> Settled:
-        """The family with its prior, its first parameters and its frames for this table."""
+    def settled(self, survey: Survey, K: int) -> Settled:
+        """The family with its prior, its first parameters and its frames for this table.
+
+        ValueError where the table is none for it.
+        """
+        for chunk in survey.source.chunks(_PIECE):
+            self.refuse(chunk[0], [str(j) for j in range(survey.source.d)])
+        sample = survey.sample
         weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
         resp = np.repeat(weights[:, None] / K, K, axis=1)
         stats = self.statistics(np.asarray(sample.X, dtype=np.float64), resp, None)
@@ -174,9 +191,18 @@ class Family(ABC):
         An object with `size`, `radius`, `params`, `coordinates` and `gradient(stats, params,
         prior)` as in `records.Chart`.
         """
-        from mixtura.families.fields import field_chart
+        told = self.information(params, np.maximum(weights, LEAST_SHARE))
+        fields = fields_around(self.supports(), params.arrays(), told)
+        return FieldChart(fields, self.params, self.score)
 
-        return field_chart(self, params, weights)
+    def edge(self, params: Any) -> str:
+        """Which parameters lie on the edge of what is admissible; empty where none does."""
+        arrays = params.arrays()
+        at = {
+            name: int(support.at_edge(arrays[name]).sum())
+            for name, support in self.supports().items()
+        }
+        return "; ".join(f"{count} of the {name} are 0" for name, count in at.items() if count)
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""
@@ -204,6 +230,18 @@ class _TwoLooks:
 
     def statistics(self, resp: Array) -> Statistics:
         return self.family.statistics(self.X, resp, self.params)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """The frame B (x - centre); B is (d, d), or (d,) for a diagonal one."""
+
+    centre: Array
+    map: Array
+
+    def __call__(self, X: AnyArray) -> Array:
+        moved = X - self.centre
+        return np.asarray(moved * self.map if self.map.ndim == 1 else moved @ self.map.T)
 
 
 def standardised(X: AnyArray) -> Array:

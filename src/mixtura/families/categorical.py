@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from mixtura.data.rows import Rows
-from mixtura.data.source import Source
+from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares
@@ -59,14 +58,14 @@ class Categorical(Family):
         """Where each column's levels begin."""
         return np.cumsum((0, *self.levels))[:-1]
 
-    def settled(self, source: Source, sample: Rows, K: int) -> Settled:
+    def settled(self, survey: Survey, K: int) -> Settled:
         levels = self.levels
         if not levels:
-            most = np.zeros(source.d)
-            for chunk in source.chunks(_PIECE):
+            most = np.zeros(survey.source.d)
+            for chunk in survey.source.chunks(_PIECE):
                 most = np.fmax(most, np.fmax.reduce(chunk[0], axis=0))
             levels = tuple(int(top) + 1 for top in most)
-        return Family.settled(replace(self, levels=levels), source, sample, K)
+        return Family.settled(replace(self, levels=levels), survey, K)
 
     def _codes(self, X: AnyArray) -> tuple[AnyArray, AnyArray]:
         """(where each cell's level stands (n, d), whether the cell is there (n, d))."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from mixtura.families.base import Family
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.families.base import Affine, Family, Settled
 from mixtura.families.chart import GaussianChart, gaussian_chart
 from mixtura.families.covariance import Structure
 from mixtura.families.forms import Form
@@ -17,8 +20,8 @@ from mixtura.families.gaussian_records import (
     gaussian_params,
     gaussian_params_from_root,
 )
-from mixtura.families.prior import CovariancePrior
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Real
 
 # Units of rounding in the entries of a matrix that an M-step makes.
@@ -37,6 +40,13 @@ class Gaussian(Family):
     """
 
     structure: Structure
+    # Added to every variance, as in scikit-learn; None: the penalty relative to the table.
+    reg_covar: float | None = None
+    record: ClassVar[type[Params]] = GaussianParams
+
+    @property
+    def name(self) -> str:
+        return self.structure.name
 
     @property
     def form(self) -> Form:
@@ -44,6 +54,40 @@ class Gaussian(Family):
 
     def params(self, arrays: Mapping[str, Array]) -> GaussianParams:
         return gaussian_params(arrays["means"], arrays["covariances"], self.form)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        self._refuse_table(survey, K)
+        moments, form = survey.moments, self.form
+        relative = table_prior(form, moments)
+        reference = relative.reference
+        assert reference is not None
+        if self.structure.ranked and relative.held_columns:
+            named = ", ".join(map(str, relative.held_columns))
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} compares the volumes or shapes of "
+                f"components, and X has no variance of its own in column {named} (counted from "
+                "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
+                "'VVI' or 'EEI'"
+            )
+        prior = relative
+        if self.reg_covar is not None:
+            prior = absolute_prior(form, moments, self.reg_covar)
+        # The first units are the table's, with the floor that every component will have.
+        reference = reference + (self.reg_covar or 0.0) * np.eye(len(moments.mean))
+        covariances = form.repeat(form.restrict(reference), K)
+        base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
+        frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
+        return Settled(self, prior, base, frames)
+
+    def _refuse_table(self, survey: Survey, K: int) -> None:
+        if self.reg_covar is None and len(survey.sample.X) < K:
+            refuse_few_distinct(survey.source, K)
+        if self.structure.columns not in (None, survey.source.d):
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} is for a table of "
+                f"{self.structure.columns} column, found {survey.source.d}. Use 'EII' or 'VII' "
+                "for one variance in all columns, 'EEE' or 'VVV' for correlations"
+            )
 
     def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
         out = np.empty((len(X), len(params.means)))
@@ -92,6 +136,9 @@ class Gaussian(Family):
         if not self.structure.free:
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
         return prior.obstacle()
+
+    def edge(self, params: GaussianParams) -> str:
+        return ""
 
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
         return gaussian_chart(self.form, params, weights, self.structure.tangent)

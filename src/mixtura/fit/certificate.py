@@ -48,7 +48,7 @@ def certify(
         return Certificate("not converged", detail=climb.reason), None
     if not climb.stationary:
         return Certificate("not a maximum", detail=f"{climb.ran} looks for something else"), None
-    obstacle = model.obstacle()
+    obstacle = model.obstacle() or model.examinable
     if obstacle:
         return Certificate("not examined", detail=obstacle), None
     before = sweep.passes

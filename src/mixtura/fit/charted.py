@@ -41,7 +41,7 @@ class Charted:
     def around(cls, model: Model, sweep: SweepLike, params: Any, summary: Summary) -> Charted:
         """A new chart; `summary` is that of `params`, so no pass is spent."""
         chart = model.chart(params)
-        gradient = chart.gradient(summary, params) / summary.weight
+        gradient = _gradient(model, chart, summary, params)
         value = objective_at(model, summary, params)
         centre = Point(np.zeros(chart.size), params, summary, value, gradient)
         return cls(model, sweep, chart, centre, {centre.free.tobytes(): centre})
@@ -54,15 +54,22 @@ class Charted:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 params = self.chart.params(free)
+                if not all(np.isfinite(value).all() for value in params.arrays().values()):
+                    return None
+                summary = self.sweep(params)
+                value = objective_at(self.model, summary, params)
             except (ArithmeticError, ValueError):
                 return None
-            if not all(np.isfinite(value).all() for value in params.arrays().values()):
-                return None
-            summary = self.sweep(params)
-            value = objective_at(self.model, summary, params)
-            gradient = self.chart.gradient(summary, params) / summary.weight
+            gradient = _gradient(self.model, self.chart, summary, params)
         if not (math.isfinite(value) and np.isfinite(gradient).all()):
             return None
         point = Point(free.copy(), params, summary, value, gradient)
         self.met[key] = point
         return point
+
+
+def _gradient(model: Model, chart: Chart, summary: Summary, params: Any) -> Array:
+    """Per row; zeros, which nobody looks at, for a model without a score."""
+    if not model.scored:
+        return np.zeros(chart.size)
+    return chart.gradient(summary, params) / summary.weight

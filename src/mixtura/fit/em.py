@@ -72,7 +72,8 @@ def em(
             on_step(len(logliks) - 1, ascent.gain)
         gap = ascent.gap if prior == 0 or steps == whole else math.inf
         if tol > 0 and gap <= max(tol, ascent.rounding):
-            slope = 0.0 if brief else directional(model, summary, params)
+            judged = model.scored and not brief
+            slope = directional(model, summary, params) if judged else 0.0
             if slope <= max(2 * tol, ascent.rounding):
                 reason = why_converged(ascent, gap, tol)
     return finish(

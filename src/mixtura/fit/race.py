@@ -20,7 +20,6 @@ from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.em import em
 from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
 
@@ -39,7 +38,7 @@ ROUNDS = (8, 16, 32)
 # From this many components on, the winner also tries moves of single components.
 MOVES_FROM = 3
 
-OpenSweep = Callable[[Mixture, Source], SweepLike]
+OpenSweep = Callable[[Any, Source], SweepLike]
 
 
 @dataclass(frozen=True)

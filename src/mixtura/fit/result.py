@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mixtura.records import Spike
@@ -51,6 +51,14 @@ class Certificate:
     detail: str = ""
 
 
+# What a Fit holds beside its account; files have it elsewhere.
+HELD = ("params", "summary")
+
+
+def _without_held(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if name not in HELD}
+
+
 @dataclass(frozen=True)
 class Fit:
     """The outcome of a fit; frozen, and JSON in and out by `to_dict` and `from_dict`.
@@ -75,6 +83,8 @@ class Fit:
     floored       components that only the penalty keeps from collapsing
     empty         components with less than half a row
     rows          rows with a positive weight
+    params        the parameters found
+    summary       the model's summary there; both are None after a trip through a file
     held          columns, or dependent groups of columns, without variance of their own
     """
 
@@ -101,6 +111,8 @@ class Fit:
     rows: int = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
+    params: Any = field(default=None, repr=False, compare=False)
+    summary: Any = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -114,7 +126,8 @@ class Fit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dictionaries."""
-        return asdict(self)
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in HELD}
+        return asdict(Fit(**plain), dict_factory=_without_held)
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Fit:

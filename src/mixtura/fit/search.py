@@ -22,7 +22,7 @@ from mixtura.fit.examine import Examiner
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
 from mixtura.fit.result import Certificate, StartReport
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture
+from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Spike
 
@@ -66,7 +66,7 @@ class Outcome:
 class Search:
     """What all starts share, and the tally of what they did."""
 
-    model: Mixture
+    model: Model
     rows: Source
     open_sweep: OpenSweep
     tol: float
@@ -91,7 +91,7 @@ class Search:
             except FAILURES as error:
                 failure = error
                 continue
-            if best is None or _better(outcome, best):
+            if best is None or better(outcome, best):
                 best = outcome
         if best is None:
             raise failure or FitError("no start was tried")
@@ -115,7 +115,7 @@ class Search:
             spent = runner.spent + outcome.climb.iterations
             ended = replace(runner, climb=outcome.climb, spent=spent)
             self._report(ended, "collapsed" if outcome.floored else "kept")
-            if best is None or _better(outcome, best):
+            if best is None or better(outcome, best):
                 best = outcome
         thin = self._thin(runners, best)
         for runner in runners:
@@ -186,7 +186,7 @@ class Search:
         except FAILURES:
             return outcome
 
-    def _climbed(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Outcome:
+    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
@@ -229,7 +229,7 @@ class Search:
             certificate = replace(certificate, verdict="penalised maximum")
         return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)
 
-    def _edge(self, model: Mixture, climb: Climb) -> str:
+    def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
         if model.penalised and model.guard(climb.summary, climb.params):
             return "a component is held up by the penalty against collapse"
@@ -240,7 +240,7 @@ class Search:
                     f"variance is only {spike.spread:.2g} of the table's"
                 )
             return "a component holds less than a row"
-        return ""
+        return model.edge(climb.params)
 
     def _worth(self, climb: Climb) -> float:
         sober = self.model.sobered(climb.summary, climb.params)
@@ -312,7 +312,7 @@ def sample_rows(
     return Rows(np.ascontiguousarray(X[new]), weights.astype(np.float64))
 
 
-def _better(new: Outcome, old: Outcome) -> bool:
+def better(new: Outcome, old: Outcome) -> bool:
     """Better beyond rounding, so that equal optima keep the order in which they were found."""
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin

@@ -6,6 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.models.fields import model_chart
 from mixtura.records import AnyArray, Array, Chart, Params, RandomNumbers, Spike, Summary
 
 # log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
@@ -103,15 +107,52 @@ class Model(ABC):
         """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
         return False
 
+    def edge(self, params: Any) -> str:
+        """Which parameters lie on the edge of their supports; empty where none does."""
+        return ""
+
     def obstacle(self) -> str:
-        """Why there is no chart for this model; empty where there is one."""
+        """Why no gradient can be followed in free coordinates; empty where one can."""
         if not self.scored:
             return f"{type(self).__name__} has no score: write score(summary, params)"
-        return f"{type(self).__name__} has no free coordinates: write chart(params)"
+        return ""
+
+    @property
+    def extrapolates(self) -> bool:
+        """Whether EM's steps can be extrapolated in the chart: SQUAREM and Anderson do."""
+        return True
 
     def chart(self, params: Any) -> Chart:
-        """Free coordinates around `params`; ask `obstacle` first."""
-        raise NotImplementedError(self.obstacle())
+        """Free coordinates around `params`, from the supports on its fields."""
+        return model_chart(self.score, params, self.information(params))
+
+    def information(self, params: Any) -> dict[str, Array] | None:
+        """What a row, with what is hidden in it, tells of each free number, in expectation.
+
+        By name, in the shape of the free numbers (`Support.free_shape`). It makes the units in
+        which the certificate says whether a point is a maximum; None, the default: not known.
+        """
+        return None
+
+    @property
+    def examinable(self) -> str:
+        """Why the curvature at an end cannot be judged; empty where it can."""
+        if type(self).information is Model.information:
+            return f"{type(self).__name__} has no information(params), the units of curvature"
+        return ""
+
+    def start(self, source: Source, rng: np.random.RandomState) -> Any:
+        """First parameters for a table, drawn with `rng`. Brings many starts."""
+        raise NotImplementedError(f"{type(self).__name__} has no start(source, rng)")
+
+    def empty(self, summary: Summary, params: Any) -> tuple[int, ...]:
+        """Components with less than half a row."""
+        return ()
+
+    @property
+    def held_columns(self) -> tuple[int, ...]:
+        """Columns without variance of their own, which no component may use."""
+        return ()
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats).
@@ -153,7 +194,7 @@ class Labelled(Model):
         """log P(k, x_i), shape (n, K)."""
 
     @abstractmethod
-    def start(self, X: AnyArray, sample_weight: Array | None, resp: Array, params: Any) -> Any:
+    def first_step(self, X: AnyArray, sample_weight: Array | None, resp: Array, params: Any) -> Any:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
 
     @abstractmethod

@@ -101,7 +101,7 @@ class Mixture(Labelled):
         components = self.family.maximize(summary.components, params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
-    def start(
+    def first_step(
         self, X: AnyArray, sample_weight: Array | None, resp: Array, params: MixtureParams
     ) -> MixtureParams:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
@@ -119,6 +119,25 @@ class Mixture(Labelled):
             total = part if total is None else total + part
         assert total is not None
         return self.m_step(total, params)
+
+    def edge(self, params: MixtureParams) -> str:
+        return self.family.edge(params.components)
+
+    @property
+    def extrapolates(self) -> bool:
+        return not self.obstacle()
+
+    @property
+    def examinable(self) -> str:
+        return self.obstacle()
+
+    def empty(self, summary: Summary, params: MixtureParams) -> tuple[int, ...]:
+        rows = params.weights * summary.weight * self.prior.count_scale
+        return tuple(int(k) for k in np.flatnonzero(rows < 0.5))
+
+    @property
+    def held_columns(self) -> tuple[int, ...]:
+        return tuple(self.prior.held_columns)
 
     def with_arrays(self, params: MixtureParams, given: Mapping[str, Array]) -> MixtureParams:
         """`params` with the named arrays replaced."""

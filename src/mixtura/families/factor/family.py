@@ -8,17 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from mixtura.families.base import Family
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.families.base import Affine, Family, Settled
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.look import FactorLook
-from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.prior import NoisePrior, noise_prior
 from mixtura.families.factor.records import FactorParams, FactorStatistics, factor_params
 from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import ROUNDED
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Real
 
 # Rows looked at together where all are asked for at once.
@@ -39,7 +41,32 @@ class FactorAnalysers(Family):
     """
 
     kind: FactorAnalytic
+    # Added to every noise variance; None: the penalty relative to the table.
+    reg_covar: float | None = None
+    record: ClassVar[type[Params]] = FactorParams
     least_rows: ClassVar[int] = 2048
+    start_numbers: ClassVar[int | None] = 1 << 22
+
+    @property
+    def name(self) -> str:
+        return str(self.kind)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        """Nothing here grows with the square of the number of columns."""
+        self.kind.check_columns(survey.source.d)
+        if self.reg_covar is None and len(survey.sample.X) < K:
+            refuse_few_distinct(survey.source, K)
+        moments, d = survey.columns, survey.source.d
+        prior = noise_prior(self.kind, moments, self.reg_covar)
+        unit = np.broadcast_to(prior.scale, (d,)) + prior.absolute
+        unit = np.where(unit > 0, unit, 1.0)
+        noise = unit.mean(keepdims=True) if self.kind.isotropic else unit
+        base = factor_params(
+            np.tile(moments.mean, (K, 1)),
+            np.zeros(self.kind.loadings_shape(K, d)),
+            np.broadcast_to(noise, self.kind.noise_shape(K, d)).copy(),
+        )
+        return Settled(self, prior, base, (Affine(moments.mean, 1.0 / np.sqrt(unit)),))
 
     def params(self, arrays: Mapping[str, Array]) -> FactorParams:
         return factor_params(arrays["means"], arrays["loadings"], arrays["noise"])
