@@ -26,7 +26,8 @@ from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.result import Fit
-from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.fit.sample import sample_rows
+from mixtura.fit.search import Listener, Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture

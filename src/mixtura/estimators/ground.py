@@ -17,7 +17,7 @@ from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.prior import noise_prior
 from mixtura.families.factor.records import factor_params
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.fit.search import sample_rows
+from mixtura.fit.sample import sample_rows
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams

@@ -78,8 +78,13 @@ class Family(ABC):
         """sum_i r_ik, shape (K,)."""
 
     @abstractmethod
-    def narrow(self, params: Any, counts: Array, prior: Any) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the prior keeps from collapsing."""
+    def narrow(
+        self, params: Any, counts: Array, prior: Any, stats: Any = None
+    ) -> list[tuple[int, float]]:
+        """(component, spread) of those that only the prior keeps from collapsing.
+
+        `stats`, where they are known, show what a component would be by its own rows alone.
+        """
 
     def vanishing(
         self, params: Any, counts: Array, *, slowly: bool = False
@@ -91,8 +96,11 @@ class Family(ABC):
         return {}
 
     @abstractmethod
-    def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:
-        """The same with each narrow component as wide as the others are on average."""
+    def sobered(self, params: Any, counts: Array, narrow: list[int], prior: Any) -> Params:
+        """The same with each narrow component as wide as the others are on average.
+
+        Where all are narrow, as wide as the table where they have no width of their own.
+        """
 
     @abstractmethod
     def n_parameters(self, params: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ PENALTY_SHARE = 0.9
 # Of many rows a variance without the penalty's share may be this small a part of the table's: a
 # thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
 THIN_SPREAD = 1e-6
-# The width that all components get, as a share of the table's covariance, when all are narrow.
-ORDINARY_SHARE = 0.01
+# The variance, as a share of the table's, that components get where they have none of their own,
+# if no other can lend one: two groups this wide that make up a direction are six standard
+# deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
+# in which a sum of columns is rounded outranks groups.
+ORDINARY_SHARE = 0.3
 # Units of rounding in the entries of a matrix that an M-step makes.
 ROUNDED = 8.0
 
@@ -194,9 +197,17 @@ class Gaussian(Family):
         return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
 
     def narrow(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
+        self,
+        params: GaussianParams,
+        counts: Array,
+        prior: CovariancePrior,
+        stats: GaussianStatistics | None = None,
     ) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the penalty keeps from collapsing."""
+        """(component, spread) of those that only the penalty keeps from collapsing.
+
+        Where volumes or shapes are shared also those that only the others keep from it: their rows
+        lie on a plane. `stats` tell.
+        """
         if np.any(prior.absolute):
             return self._at_the_floor(params, counts, prior.floor)
         spread = self.spread(params, prior)
@@ -209,7 +220,22 @@ class Gaussian(Family):
         few = (held >= 1) & (held < few_rows(params.means.shape[1]))
         bad = too_narrow(spread, held, params.means.shape[1])
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
+        if stats is not None and self.structure.ranked:
+            flat = self._own_spread(stats, params, prior)
+            # So few rows as span a plane always lie on one.
+            bad = bad | (flat < THIN_SPREAD) & (held > params.means.shape[1])
+            spread = np.minimum(spread, flat)
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
+
+    def _own_spread(
+        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
+    ) -> Array:
+        """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
+        form, counts = self.form, np.maximum(stats.counts, 1e-300)
+        scatter = form.about(counts, stats.first / counts[:, None], stats.second)
+        own = form.whitened(params.root, scatter)
+        own = own / counts.reshape((-1,) + (1,) * (own.ndim - 1))
+        return np.maximum(self.spread(replace(params, covariances=own), prior), 0.0)
 
     def _at_the_floor(
         self, params: GaussianParams, counts: Array, floor: float
@@ -221,17 +247,32 @@ class Gaussian(Family):
         return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
 
     def sobered(
-        self, params: GaussianParams, weights: Array, narrow: list[int], prior: CovariancePrior
+        self, params: GaussianParams, counts: Array, narrow: list[int], prior: CovariancePrior
     ) -> GaussianParams:
         if self.form.shared:
             return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        cov = params.covariances.copy()
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
         if len(lenders):
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+            cov = params.covariances.copy()
+            cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
         else:
-            cov = cov + ORDINARY_SHARE * prior.scale
+            cov = self._widened(params, counts, prior)
         return gaussian_params(params.means, cov, self.form)
+
+    def _widened(self, params: GaussianParams, counts: Array, prior: CovariancePrior) -> Array:
+        """The covariances, ordinarily wide wherever a component has no width of its own."""
+        a, form = prior.strength, self.form
+        floor = 2 * a / ((counts + 2 * a) * PENALTY_SHARE)
+        least = np.maximum(floor, SPURIOUS_SPREAD)
+        if not form.correlates:
+            cov, scale = params.covariances, np.broadcast_to(prior.scale, params.covariances.shape)
+            least = least.reshape((-1,) + (1,) * (cov.ndim - 1))
+            return np.where(cov < least * scale, ORDINARY_SHARE * scale, cov)
+        root = np.linalg.cholesky(prior.scale)
+        values, vectors = np.linalg.eigh(form.whitened(np.linalg.inv(root), params.covariances))
+        values = np.where(values < least[:, None], ORDINARY_SHARE, values)
+        axes = root @ vectors
+        return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
 
 
 def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:

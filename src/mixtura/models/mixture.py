@@ -47,7 +47,7 @@ class Mixture(Model):
 
     def narrow(self, summary: Summary, params: MixtureParams) -> list[tuple[int, float, float]]:
         counts = self.family.counts(summary.components)
-        found = self.family.narrow(params.components, counts, self.prior)
+        found = self.family.narrow(params.components, counts, self.prior, summary.components)
         return [(k, float(counts[k]), spread) for k, spread in found]
 
     def vanishing(
@@ -60,7 +60,8 @@ class Mixture(Model):
         narrow = [k for k, _, _ in self.narrow(summary, params)]
         if not narrow:
             return params
-        components = self.family.sobered(params.components, params.weights, narrow, self.prior)
+        counts = self.family.counts(summary.components)
+        components = self.family.sobered(params.components, counts, narrow, self.prior)
         return MixtureParams(params.weights, components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:

@@ -18,7 +18,7 @@ from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
+from mixtura.families.gaussian import PENALTY_SHARE, ROUNDED
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
@@ -30,6 +30,8 @@ HEYWOOD = 0.02
 # Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
 # column less than this, it is taken to be on it.
 SLOWLY = 0.2
+# The noise that all components get, as a share of the table's variances, when all are narrow.
+ORDINARY_SHARE = 0.01
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -175,7 +177,7 @@ class FactorAnalysers(Family):
         return bad
 
     def narrow(
-        self, params: FactorParams, counts: Array, prior: NoisePrior
+        self, params: FactorParams, counts: Array, prior: NoisePrior, stats: Any = None
     ) -> list[tuple[int, float]]:
         a, rows = prior.strength, self._rows(counts)
         spread = self.spread(params, prior)
@@ -190,14 +192,14 @@ class FactorAnalysers(Family):
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
 
     def sobered(
-        self, params: FactorParams, weights: Array, narrow: list[int], prior: NoisePrior
+        self, params: FactorParams, counts: Array, narrow: list[int], prior: NoisePrior
     ) -> FactorParams:
         if self.kind.common_noise:
             return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
         noise = params.noise.copy()
         if len(lenders):
-            noise[narrow] = np.average(noise[lenders], axis=0, weights=weights[lenders])
+            noise[narrow] = np.average(noise[lenders], axis=0, weights=counts[lenders])
         else:
             noise = noise + ORDINARY_SHARE * prior.scale
         return factor_params(params.means, params.loadings, noise)
