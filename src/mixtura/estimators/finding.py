@@ -152,11 +152,13 @@ class Surveyed:
         return self.priors[form.name]
 
 
-def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
-    """`rng` draws the sample."""
+def surveyed(
+    rows: Source, n_components: int, rng: np.random.RandomState, groups: int = 1
+) -> Surveyed:
+    """`rng` draws the sample; `groups` is the number of components of the smallest mixture."""
     moments = source_moments(rows)
     sample = sample_rows(rows, n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
+    moments = replace(moments, distinct=len(sample.X), groups=groups)
     return Surveyed(replace(moments, covariance=_robust(sample, moments)), sample)
 
 
@@ -192,7 +194,7 @@ def prepare(
             given=given,
         )
     form = structure.form
-    known = known or surveyed(rows, n_components, rng)
+    known = known or surveyed(rows, n_components, rng, groups=n_components)
     moments, sample = known.moments, known.sample
     relative = known.prior(form)
     assert relative.reference is not None

@@ -100,7 +100,9 @@ class Gaussian(Family):
             if spread.min() < NUMERIC_SPREAD:
                 raise IllDefined(int(spread.argmin()))
             return
-        bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & self._few(
+            rows * prior.count_scale, params.means.shape[1]
+        )
         if bad.any():
             k = int(np.argmax(bad))
             raise Collapse(k, float(rows[k]), float(spread[k]))
@@ -217,8 +219,9 @@ class Gaussian(Family):
         held = rows * prior.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
-        few = (held >= 1) & (held < few_rows(params.means.shape[1]))
-        bad = too_narrow(spread, held, params.means.shape[1])
+        few = self._few(held, params.means.shape[1])
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         if stats is not None and self.structure.ranked:
             flat = self._own_spread(stats, params, prior)
@@ -226,6 +229,10 @@ class Gaussian(Family):
             bad = bad | (flat < THIN_SPREAD) & (held > params.means.shape[1])
             spread = np.minimum(spread, flat)
         return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
+
+    def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
+        """Which components hold so few rows that they may be spikes; never one for all of them."""
+        return np.zeros(len(rows), dtype=bool) if self.form.shared else rows < few_rows(d)
 
     def _own_spread(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
@@ -273,12 +280,6 @@ class Gaussian(Family):
         values = np.where(values < least[:, None], ORDINARY_SHARE, values)
         axes = root @ vectors
         return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
-
-
-def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
-    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < few_rows(d)
-    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
 
 
 def few_rows(d: int) -> int:

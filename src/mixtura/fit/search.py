@@ -1,7 +1,8 @@
 """Many starts, a principled choice among them, and a report of what each one met.
 
 Climbs are at maximum likelihood. One that runs into a singularity is climbed again with the
-penalty that keeps every component at finite width, and is preferred only to nothing.
+penalty that keeps every component at finite width, and is preferred to a regular end only where it
+is far ahead without the gain of its spikes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from mixtura.models.mixture_params import MixtureParams
 RACE_STEPS = 10
 # Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
 THIN_GAIN = 0.01
+# Nats for each row in components that only the penalty holds up by which an end with such must be
+# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
+MERIT = 1.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left.
 FINALISTS, SOUND = 3, 2
@@ -286,11 +290,13 @@ def _height(runner: Runner) -> float:
 
 
 def better(new: Outcome, old: Outcome) -> bool:
-    """Regular before held up by the penalty; then better beyond rounding.
+    """Better beyond rounding, so that equal optima keep the order in which they were found.
 
-    So equal optima keep the order in which they were found.
+    An end with components that the penalty holds up must be far ahead of a regular one.
     """
-    if bool(new.floored) != bool(old.floored):
-        return not new.floored
+    if new.floored and not old.floored:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
+    if old.floored and not new.floored:
+        return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin
