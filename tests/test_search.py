@@ -21,7 +21,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.moves import improve
 from mixtura.fit.race import RACE
-from mixtura.fit.search import sample_rows
+from mixtura.fit.sample import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams

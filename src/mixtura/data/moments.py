@@ -28,6 +28,7 @@ class TableMoments:
     """weight = sum of weights, rows = rows with a positive weight, mean (d,), covariance (d, d).
 
     distinct = distinct rows, at most those that were looked at; 0 where nobody counted them.
+    groups = means that are taken from the rows.
     """
 
     weight: float
@@ -35,11 +36,17 @@ class TableMoments:
     mean: Array
     covariance: Array
     distinct: int = 0
+    groups: int = 1
 
     @property
     def flat(self) -> bool:
-        """Whether there are no more (distinct) rows than columns."""
-        return (self.distinct or self.rows) <= len(self.mean)
+        """Whether the (distinct) rows are too few to tell a scatter within groups.
+
+        With one group: no more of them than columns. Every further group takes a mean, and where
+        not another row is left for it, a row by itself narrows the scatter of the others as much
+        as a group does.
+        """
+        return (self.distinct or self.rows) < len(self.mean) + 2 * self.groups - 1
 
 
 def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:

@@ -15,19 +15,22 @@ from mixtura.data.source import Columns, Source
 
 @dataclass(frozen=True)
 class Survey:
-    """A table and its sample; moments are worked out when a family asks for them, and once.
+    """A table, its sample, and the least number of means that will be taken from it.
 
-    What counts as narrow and how far apart starts are must not hang on a few far rows, so both
-    kinds of moments are robust.
+    Moments are worked out when a family asks for them, and once. What counts as narrow and how far
+    apart starts are must not hang on a few far rows, so both kinds of moments are robust.
     """
 
     source: Source
     sample: Rows
+    groups: int = 1
 
     @cached_property
     def moments(self) -> TableMoments:
         """Mean and covariance; two passes."""
-        found = replace(source_moments(self.source), distinct=len(self.sample.X))
+        found = replace(
+            source_moments(self.source), distinct=len(self.sample.X), groups=self.groups
+        )
         if found.flat or self.sample.sample_weight is None:
             return found
         X, w = self.sample.X.astype(np.float64), self.sample.sample_weight
@@ -43,7 +46,7 @@ class Survey:
         """The same of some of the columns."""
         X = np.ascontiguousarray(self.sample.X[:, columns])
         sample = Rows(X, self.sample.sample_weight)
-        return Survey(Columns(self.source, columns), sample)
+        return Survey(Columns(self.source, columns), sample, self.groups)
 
     @property
     def rows(self) -> int:

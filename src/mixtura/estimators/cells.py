@@ -24,7 +24,7 @@ from mixtura.estimators.shared_starts import shared_starts
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
 from mixtura.families.registry import family
-from mixtura.fit.search import sample_size
+from mixtura.fit.sample import sample_size
 from mixtura.inference.nesting import (
     doubled,
     embedded,

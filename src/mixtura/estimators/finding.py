@@ -20,7 +20,8 @@ from mixtura.families.base import Family
 from mixtura.fit.account import account
 from mixtura.fit.climb import Solver
 from mixtura.fit.result import Fit
-from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.fit.sample import sample_rows
+from mixtura.fit.search import Listener, Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
@@ -129,10 +130,18 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
 
 
 def surveyed(
-    rows: Source, n_components: int, rng: np.random.RandomState, numbers: int | None = None
+    rows: Source,
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    groups: int = 1,
+    numbers: int | None = None,
 ) -> Survey:
-    """`rng` draws the sample; with `numbers` of at most about so many."""
-    return Survey(rows, sample_rows(rows, n_components, rng, numbers))
+    """`rng` draws the sample, with `numbers` of at most about so many.
+
+    `groups` is the number of components of the smallest mixture.
+    """
+    return Survey(rows, sample_rows(rows, n_components, rng, numbers), groups)
 
 
 def prepare(
@@ -149,7 +158,9 @@ def prepare(
 
     `rng` draws the sample on which starts are found, unless the table is `known` already.
     """
-    known = known or surveyed(rows, n_components, rng, family.start_numbers)
+    known = known or surveyed(
+        rows, n_components, rng, groups=n_components, numbers=family.start_numbers
+    )
     settled = family.settled(known, n_components)
     model = Mixture(settled.family, settled.prior)
     base = MixtureParams(np.full(n_components, 1.0 / n_components), settled.base)

@@ -144,7 +144,7 @@ def _model(estimator: GaussianMixture, moments: TableMoments) -> Mixture:
     """The model, in the units of all rows so far."""
     shape = structure(estimator.covariance_type)
     if estimator.reg_covar is None:
-        prior = table_prior(shape.form, moments)
+        prior = table_prior(shape.form, moments, ranked=shape.ranked)
     else:
         prior = absolute_prior(shape.form, moments, estimator.reg_covar)
     return Mixture(Gaussian(shape), prior)

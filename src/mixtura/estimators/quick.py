@@ -31,7 +31,8 @@ from mixtura.families.covariance import structure
 from mixtura.families.registry import family
 from mixtura.fit.account import account
 from mixtura.fit.result import Certificate, Fit, StartReport
-from mixtura.fit.search import Search, sample_size
+from mixtura.fit.sample import sample_size
+from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams

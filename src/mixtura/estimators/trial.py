@@ -19,7 +19,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.splitting import best_split
 from mixtura.fit.account import account
 from mixtura.fit.result import Fit
-from mixtura.fit.search import Search
+from mixtura.fit.search import Search, better
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference import criteria
 from mixtura.records import AnyArray, Spike
@@ -158,7 +158,7 @@ def fitted(
             other = search.climb(start)
         except FAILURES:
             other = outcome
-        if other.worth > outcome.worth:
+        if better(other, outcome):
             outcome = other
     counts = rows.positive, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts)

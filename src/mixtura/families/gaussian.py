@@ -58,7 +58,7 @@ class Gaussian(Family):
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)
         moments, form = survey.moments, self.form
-        relative = table_prior(form, moments)
+        relative = table_prior(form, moments, ranked=self.structure.ranked)
         reference = relative.reference
         assert reference is not None
         if self.structure.ranked and relative.held_columns:

@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from mixtura.data.moments import NO_VARIANCE, TableMoments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.forms import Form
-from mixtura.families.gaussian_records import GaussianParams, gaussian_params
+from mixtura.families.gaussian_records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params,
+)
 from mixtura.families.priors import Prior
 from mixtura.records import Array, Spike
 
@@ -37,8 +41,11 @@ PENALTY_SHARE = 0.9
 # Of many rows a variance without the penalty's share may be this small a part of the table's: a
 # thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
 THIN_SPREAD = 1e-6
-# The width that all components get, as a share of the table's covariance, when all are narrow.
-ORDINARY_SHARE = 0.01
+# The variance, as a share of the table's, that components get where they have none of their own,
+# if no other can lend one: two groups this wide that make up a direction are six standard
+# deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
+# in which a sum of columns is rounded outranks groups.
+ORDINARY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class CovariancePrior(Prior):
     reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
                refused and narrow components are the caller's business
     count_scale  rows per unit of weight, at least 1 when weights are not counts
+    ranked     whether components share volumes or shapes
     """
 
     form: Form
@@ -67,6 +75,7 @@ class CovariancePrior(Prior):
     pivots: Array | None = None
     reference: Array | None = None
     count_scale: float = 1.0
+    ranked: bool = False
 
     @property
     def monotone(self) -> bool:
@@ -162,7 +171,8 @@ class CovariancePrior(Prior):
             if spread.min() < NUMERIC_SPREAD:
                 raise IllDefined(int(spread.argmin()))
             return
-        bad = too_narrow(spread, rows * self.count_scale, params.means.shape[1])
+        few = self._few(rows * self.count_scale, params.means.shape[1])
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
         if bad.any():
             k = int(np.argmax(bad))
             raise Collapse(k, float(rows[k]), float(spread[k]))
@@ -181,7 +191,11 @@ class CovariancePrior(Prior):
         dense = self.form.dense(params.covariances, K, d)
         return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
 
-    def narrow(self, params: GaussianParams, counts: Array) -> list[Spike]:
+    def narrow(
+        self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
+    ) -> list[Spike]:
+        """Where volumes or shapes are shared also those that only the others keep from collapse:
+        their rows lie on a plane. `stats` tell."""
         if np.any(self.absolute):
             return self._at_the_floor(params, counts)
         spread = self.spread(params)
@@ -191,10 +205,28 @@ class CovariancePrior(Prior):
         held = rows * self.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
         own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
-        few = (held >= 1) & (held < few_rows(d))
-        bad = too_narrow(spread, held, d)
+        few = self._few(held, d)
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
+        if stats is not None and self.ranked:
+            flat = self._own_spread(stats, params)
+            # So few rows as span a plane always lie on one.
+            bad = bad | (flat < THIN_SPREAD) & (held > d)
+            spread = np.minimum(spread, flat)
         return spikes(bad, counts, spread)
+
+    def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
+        """Which components hold so few rows that they may be spikes; never one for all of them."""
+        return np.zeros(len(rows), dtype=bool) if self.form.shared else rows < few_rows(d)
+
+    def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
+        """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
+        form, counts = self.form, np.maximum(stats.counts, 1e-300)
+        scatter = form.about(counts, stats.first / counts[:, None], stats.second)
+        own = form.whitened(params.root, scatter)
+        own = own / counts.reshape((-1,) + (1,) * (own.ndim - 1))
+        return np.maximum(self.spread(replace(params, covariances=own)), 0.0)
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         K, d = params.means.shape
@@ -206,27 +238,36 @@ class CovariancePrior(Prior):
         """The rows behind each covariance."""
         return counts.sum(keepdims=True) if self.form.shared else counts
 
-    def sobered(self, params: GaussianParams, weights: Array, narrow: list[int]) -> GaussianParams:
+    def sobered(self, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
         if self.form.shared:
             return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        cov = params.covariances.copy()
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
         if len(lenders):
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
+            cov = params.covariances.copy()
+            cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
         else:
-            cov = cov + ORDINARY_SHARE * self.scale
+            cov = self._widened(params, counts)
         return gaussian_params(params.means, cov, self.form)
+
+    def _widened(self, params: GaussianParams, counts: Array) -> Array:
+        """The covariances, ordinarily wide wherever a component has no width of its own."""
+        a, form = self.strength, self.form
+        floor = 2 * a / ((counts + 2 * a) * PENALTY_SHARE)
+        least = np.maximum(floor, SPURIOUS_SPREAD)
+        if not form.correlates:
+            cov, scale = params.covariances, np.broadcast_to(self.scale, params.covariances.shape)
+            least = least.reshape((-1,) + (1,) * (cov.ndim - 1))
+            return np.where(cov < least * scale, ORDINARY_SHARE * scale, cov)
+        root = np.linalg.cholesky(self.scale)
+        values, vectors = np.linalg.eigh(form.whitened(np.linalg.inv(root), params.covariances))
+        values = np.where(values < least[:, None], ORDINARY_SHARE, values)
+        axes = root @ vectors
+        return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
 
 
 def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:
     """One for each component that is `bad`."""
     return [Spike(int(k), float(counts[k]), float(spread[k])) for k in np.flatnonzero(bad)]
-
-
-def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
-    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < few_rows(d)
-    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
 
 
 def few_rows(d: int) -> int:
@@ -251,7 +292,7 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     return CovariancePrior(form, 0.0, zero, zero, floor, table.scale + floor, pivots)
 
 
-def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
+def table_prior(form: Form, moments: TableMoments, *, ranked: bool = False) -> CovariancePrior:
     """The scale-aware default: S from the table, a = 1/n, directions without variance held.
 
     A table with no more rows than columns spans fewer directions than it has columns, and in its
@@ -277,6 +318,7 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
         pivots=pivots,
         reference=reference,
         count_scale=scale,
+        ranked=ranked,
     )
 
 

@@ -49,8 +49,11 @@ class Prior:
     def refuse_collapse(self, params: Any, counts: Array) -> None:
         """Raise Collapse where a component is about to reach a singularity of the likelihood."""
 
-    def narrow(self, params: Any, counts: Array) -> list[Spike]:
-        """Components that sit on a singularity, or that only the penalty keeps from one."""
+    def narrow(self, params: Any, counts: Array, stats: Any = None) -> list[Spike]:
+        """Components that sit on a singularity, or that only the penalty keeps from one.
+
+        `stats`, where they are known, show what a component would be by its own rows alone.
+        """
         return []
 
     def vanishing(
@@ -62,8 +65,11 @@ class Prior:
         """
         return {}
 
-    def sobered(self, params: Any, weights: Array, narrow: list[int]) -> Any:
-        """The same with each of these components as wide as the others are on average."""
+    def sobered(self, params: Any, counts: Array, narrow: list[int]) -> Any:
+        """The same with each of these components as wide as the others are on average.
+
+        Where all are narrow, as wide as the table where they have no width of their own.
+        """
         return params
 
 

@@ -246,19 +246,20 @@ class ProductPrior(Prior):
         for prior, part in zip(self.blocks, params.blocks, strict=True):
             prior.refuse_collapse(part, counts)
 
-    def narrow(self, params: ProductParams, counts: Array) -> list[Spike]:
-        each = zip(self.blocks, params.blocks, strict=True)
-        found = [spike for prior, part in each for spike in prior.narrow(part, counts)]
+    def narrow(self, params: ProductParams, counts: Array, stats: Any = None) -> list[Spike]:
+        known = [None] * len(self.blocks) if stats is None else stats.blocks
+        each = zip(self.blocks, params.blocks, known, strict=True)
+        found = [spike for prior, part, s in each for spike in prior.narrow(part, counts, s)]
         # A component is named once, by its narrowest block.
         return [
             min((s for s in found if s.component == k), key=lambda spike: spike.spread)
             for k in sorted({spike.component for spike in found})
         ]
 
-    def sobered(self, params: ProductParams, weights: Array, narrow: list[int]) -> ProductParams:
+    def sobered(self, params: ProductParams, counts: Array, narrow: list[int]) -> ProductParams:
         each = zip(self.blocks, params.blocks, strict=True)
         return replace(
-            params, blocks=tuple(prior.sobered(part, weights, narrow) for prior, part in each)
+            params, blocks=tuple(prior.sobered(part, counts, narrow) for prior, part in each)
         )
 
 

@@ -1,7 +1,8 @@
 """Many starts, a principled choice among them, and a report of what each one met.
 
 Climbs are at maximum likelihood. One that runs into a singularity is climbed again with the
-penalty that keeps every component at finite width, and is preferred only to nothing.
+penalty that keeps every component at finite width, and is preferred to a regular end only where it
+is far ahead without the gain of its spikes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from sklearn.utils.random import sample_without_replacement
 
-from mixtura.data.rows import Rows, taken
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
 from mixtura.fit.climb import Climb, Solver
@@ -30,11 +29,12 @@ from mixtura.records import Spike
 RACE_STEPS = 10
 # Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
 THIN_GAIN = 0.01
-# At most this many starts of a race are climbed to the top, if the first ones end on a spike.
-FINALISTS = 3
-# Starts are found on at most this many rows (more for very many components).
-SAMPLE_ROWS = 20_000
-SAMPLE_ROWS_PER_COMPONENT = 200
+# Nats for each row in components that only the penalty holds up by which an end with such must be
+# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
+MERIT = 1.0
+# At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
+# then so many of those that were on none when they were left.
+FINALISTS, SOUND = 3, 2
 
 
 class Listener(Protocol):
@@ -102,10 +102,10 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
-        for _ in range(FINALISTS):
-            if not runners or not (best is None or best.floored):
+        for place in range(FINALISTS + SOUND):
+            runner = self._next(runners, place) if best is None or best.floored else None
+            if runner is None:
                 break
-            runner = runners.pop(0)
             try:
                 outcome = self.climb(runner.params)
             except FAILURES as error:
@@ -125,6 +125,14 @@ class Search:
         if best is None:
             raise failure
         return best
+
+    def _next(self, runners: list[Runner], place: int) -> Runner | None:
+        """The start whose turn it is, taken out: the first ones, then those without a spike."""
+        for i, runner in enumerate(runners):
+            climb = runner.climb
+            if place < FINALISTS or (climb and not self.model.guard(climb.summary, climb.params)):
+                return runners.pop(i)
+        return None
 
     def _thin(self, runners: list[Runner], best: Outcome | None) -> tuple[Runner, Outcome] | None:
         """The start that was left for its narrow components, and its end if that is regular.
@@ -227,7 +235,8 @@ class Search:
         floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
-        return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)
+        worth = self._worth(model, climb)
+        return Outcome(climb, floored, model.penalised, worth, certificate, remark)
 
     def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
@@ -242,12 +251,13 @@ class Search:
             return "a component holds less than a row"
         return model.edge(climb.params)
 
-    def _worth(self, climb: Climb) -> float:
-        sober = self.model.sobered(climb.summary, climb.params)
+    def _worth(self, model: Model, climb: Climb) -> float:
+        # By the model it climbed: no penalty is taken away that an end never had.
+        sober = model.sobered(climb.summary, climb.params)
         if sober is climb.params:
             return climb.summary.loglik
         self.passes += 1
-        return self.open_sweep(self.model, self.rows)(sober).loglik
+        return self.open_sweep(model, self.rows)(sober).loglik
 
     def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
         """Starting mixtures in order of promise."""
@@ -280,39 +290,14 @@ def _height(runner: Runner) -> float:
     return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
 
 
-def sample_size(d: int, K: int, numbers: int | None = None) -> int:
-    """Up to how many rows with weight the sample is the whole table."""
-    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // d)
-    return max(most, SAMPLE_ROWS_PER_COMPONENT * K)
-
-
-def sample_rows(
-    rows: Source, K: int, rng: np.random.RandomState, numbers: int | None = None
-) -> Rows:
-    """The rows the starts are found on: all of a small table, else drawn without replacement.
-
-    With `numbers` a wide table is drawn from more sparingly: at most about so many numbers.
-
-    Equal rows are merged into one with their summed weight and the rows put in order, so that
-    neither the order of a table nor writing a weight as copies of a row changes the starts.
-    """
-    n, size = rows.positive, sample_size(rows.d, K, numbers)
-    # Drawn without a permutation of all rows, which might not fit into memory.
-    chosen = (
-        np.arange(n)
-        if n <= size
-        else np.sort(sample_without_replacement(n, size, random_state=rng))
-    )
-    sample = taken(rows, chosen)
-    order = np.lexsort(sample.X.T[::-1])
-    X = sample.X[order]
-    new = np.concatenate([[True], (X[1:] != X[:-1]).any(axis=1)])
-    w = None if sample.sample_weight is None else sample.sample_weight[order]
-    weights = np.bincount(np.cumsum(new) - 1, weights=w)
-    return Rows(np.ascontiguousarray(X[new]), weights.astype(np.float64))
-
-
 def better(new: Outcome, old: Outcome) -> bool:
-    """Better beyond rounding, so that equal optima keep the order in which they were found."""
+    """Better beyond rounding, so that equal optima keep the order in which they were found.
+
+    An end with components that the penalty holds up must be far ahead of a regular one.
+    """
+    if new.floored and not old.floored:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
+    if old.floored and not new.floored:
+        return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin

@@ -51,7 +51,7 @@ class Mixture(Labelled):
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
         counts = self.family.counts(summary.components)
-        return list(self.prior.narrow(params.components, counts))
+        return list(self.prior.narrow(params.components, counts, summary.components))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
@@ -63,7 +63,8 @@ class Mixture(Labelled):
         narrow = [spike.component for spike in self.guard(summary, params)]
         if not narrow:
             return params
-        components = self.prior.sobered(params.components, params.weights, narrow)
+        counts = self.family.counts(summary.components)
+        components = self.prior.sobered(params.components, counts, narrow)
         return MixtureParams(params.weights, components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:

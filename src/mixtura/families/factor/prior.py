@@ -12,6 +12,7 @@ Heywood cases. Each column is compared with its own variance, so units do not ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,6 @@ from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.prior import (
     HELD_SHARE,
     NUMERIC_SPREAD,
-    ORDINARY_SHARE,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     spikes,
@@ -38,6 +38,8 @@ HEYWOOD = 0.02
 # Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
 # column less than this, it is taken to be on it.
 SLOWLY = 0.2
+# The noise that all components get, as a share of the table's variances, when all are narrow.
+ORDINARY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class NoisePrior(Prior):
         smallest = (params.noise / scale).min(axis=1)
         return np.broadcast_to(smallest, (len(params.means),)).copy()
 
-    def narrow(self, params: FactorParams, counts: Array) -> list[Spike]:
+    def narrow(self, params: FactorParams, counts: Array, stats: Any = None) -> list[Spike]:
         a, rows = self.strength, self._rows(counts)
         spread = self.spread(params)
         if self.absolute > 0:
@@ -166,13 +168,13 @@ class NoisePrior(Prior):
             for k in np.flatnonzero(small.any(axis=1))
         }
 
-    def sobered(self, params: FactorParams, weights: Array, narrow: list[int]) -> FactorParams:
+    def sobered(self, params: FactorParams, counts: Array, narrow: list[int]) -> FactorParams:
         if self.kind.common_noise:
             return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
         noise = params.noise.copy()
         if len(lenders):
-            noise[narrow] = np.average(noise[lenders], axis=0, weights=weights[lenders])
+            noise[narrow] = np.average(noise[lenders], axis=0, weights=counts[lenders])
         else:
             noise = noise + ORDINARY_SHARE * self.scale
         return factor_params(params.means, params.loadings, noise)
