@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixtura.data.exact import DATES
 from mixtura.records import Array
 
 # What PyArrow reads as a number: it trims blanks, not line breaks.
@@ -49,7 +50,7 @@ def description(frame: pa.Table, name: str) -> str:
     if pa.types.is_null(kind):
         return "is empty"
     if pa.types.is_temporal(kind):
-        return "holds dates or times"
+        return DATES
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return f"holds values of type {kind}"
     text = frame[name].cast(kind)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from mixtura.data.columns import is_number
 from mixtura.data.delimited import not_utf8, refuse_ragged, sniff
-from mixtura.data.door import refuse_inexact_integers, refuse_masked
+from mixtura.data.door import refuse_masked, refuse_unfit
 from mixtura.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, refuse_equal_names, suffix
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
@@ -201,8 +201,7 @@ def _called(names: tuple[str, ...] | None) -> str:
 
 def as_floats(X: Any) -> AnyArray:
     """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
-    refuse_masked(X)
-    refuse_inexact_integers(X)
+    refuse_unfit(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
     if array.dtype.kind not in "iufbO":

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixtura.data.columns import as_option, description, floats, is_number, kind_of, listed, plain
-from mixtura.data.door import EXACT_INTEGER
+from mixtura.data.exact import beyond
 from mixtura.data.files import lacks_header, read_frame, refuse_unwritable
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array
@@ -183,15 +183,12 @@ def _refuse_not_numbers(
 def refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None:
     """TableError for integers that are too large to be exact in float64."""
     for name in chosen:
-        if not pa.types.is_integer(kind_of(frame, name)):
+        kind = kind_of(frame, name)
+        if not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
             continue
-        ends = pc.min_max(plain(frame, name)).as_py()
-        largest = max((abs(end) for end in ends.values() if end is not None), default=0)
-        if largest > EXACT_INTEGER:
-            raise TableError(
-                f"{path}: column {name!r} holds integers beyond 2**53 ({largest}), which float64 "
-                "cannot tell apart: subtract an offset from them first"
-            )
+        found = beyond(list(pc.min_max(plain(frame, name)).as_py().values()))
+        if found is not None:
+            raise TableError(f"{path}: column {name!r} {found}: subtract an offset from them first")
 
 
 def _refuse_gaps(
