@@ -20,16 +20,18 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceName, Engine, Solver
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.estimators.comparing import Comparison
 
 # Written out, as are the choices, because looking them up would import the whole library.
@@ -37,6 +39,7 @@ SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
 
 
 @command
+@reads_table
 def compare(
     table: TableFile,
     components: Annotated[
@@ -75,6 +78,8 @@ def compare(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = _target(table, figure, no_figure)
@@ -89,9 +94,9 @@ def compare(
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or SOLVERS]
     with Working("reading", starts * len(solvers)) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not (quiet or as_json):
-            note_no_header(table)
+            note_remarks(data.remarks)
         if components > len(data.X):
             rows = f"{len(data.X)} row{'' if len(data.X) == 1 else 's'}"
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")

@@ -38,6 +38,7 @@ PATIENCE = 1.0
 # Reports are at most this wide, and exactly this wide where there is no terminal.
 WIDEST = 100
 
+_ALIASES: dict[str, str] = {}
 stdout = Console()
 stderr = Console(stderr=True)
 
@@ -48,7 +49,8 @@ TableFile = Annotated[
     Path,
     typer.Argument(
         metavar="TABLE",
-        help="A .csv, .tsv, .txt (also .gz), .parquet or .npy file, or a folder of .parquet files.",
+        help="A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods, "
+        "or .npy file, a folder of .parquet files, or - for standard input.",
     ),
 ]
 TableOut = Annotated[
@@ -105,8 +107,15 @@ def _fail(message: str, code: int) -> None:
     raise typer.Exit(code)
 
 
+def alias(path: str, name: str) -> None:
+    """Let notes call a temporary file by what it holds."""
+    _ALIASES[path] = name
+
+
 def note(message: str, style: str = "yellow") -> None:
     """One line on stderr, its first word in colour."""
+    for path, name in _ALIASES.items():
+        message = message.replace(path, name)
     head, _, rest = message.partition(":")
     stderr.print(Text.assemble((f"{head}:", f"bold {style}"), rest), soft_wrap=True)
 
@@ -158,15 +167,10 @@ def refuse_overwriting(out: Path | None, table: Path) -> None:
         )
 
 
-def note_no_header(table: Path) -> None:
-    """Say so where the first line was taken as data: it may have been meant as names."""
-    from mixtura.data.tables import lacks_header
-
-    if lacks_header(table):
-        note(
-            f"note: no header found in {table}, so its columns are called x1, x2, ...: put names "
-            "in the first line"
-        )
+def note_remarks(remarks: tuple[str, ...]) -> None:
+    """Say what was understood of a table that may have been meant otherwise."""
+    for remark in remarks:
+        note(f"note: {remark}")
 
 
 @contextmanager

@@ -23,16 +23,18 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.fit.result import Fit
@@ -66,20 +68,7 @@ Covariance = StrEnum(
 )
 Solver = StrEnum(
     "Solver",
-    [
-        "auto",
-        "em",
-        "squarem",
-        "anderson",
-        "lbfgs",
-        "newton",
-        "annealed",
-        "hard",
-        "stochastic",
-        "online",
-        "nce",
-        "truncated",
-    ],
+    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
@@ -118,6 +107,7 @@ class Outputs:
 
 
 @command
+@reads_table
 def fit(
     table: TableFile,
     components: Annotated[
@@ -174,6 +164,8 @@ def fit(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure)
@@ -190,9 +182,11 @@ def fit(
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
     with Working("reading", starts) as working:
-        data = open_table(table, split_names(columns), weights, split_names(exclude), in_pieces)
+        data = open_table(
+            table, split_names(columns), weights, split_names(exclude), in_pieces, dialect
+        )
         if not silent:
-            note_no_header(table)
+            note_remarks(data.remarks)
         n = _rows(data)
         if components > n:
             rows = f"{n} row{'' if n == 1 else 's'}"

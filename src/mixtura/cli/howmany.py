@@ -17,21 +17,24 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceName
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.estimators.howmany import BootstrapLRT
     from mixtura.estimators.merging import Merging
 
 
 @command
+@reads_table
 def howmany(
     table: TableFile,
     most: Annotated[
@@ -64,13 +67,15 @@ def howmany(
         typer.Option(metavar="FIG.png", help="Draw the entropy of the merges there."),
     ] = None,
     as_json: AsJson = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
     _refuse_figure(figure)
     with Working("reading", resamples) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not as_json:
-            note_no_header(table)
+            note_remarks(data.remarks)
         from mixtura import GaussianMixture, bootstrap_lrt, merge_components
 
         found = bootstrap_lrt(

@@ -14,6 +14,7 @@ from mixtura.cli.reading import is_long
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.data.writing import Put
     from mixtura.records import AnyArray, Array
@@ -30,6 +31,7 @@ def pieces(
     columns: list[str] | None,
     weights: str | None,
     working: Working,
+    dialect: Dialect,
     *,
     out: Path | None = None,
     whole: bool = True,
@@ -51,7 +53,10 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
-    found = _kept(path, choose, out) if whole else kept_pieces(path, choose, weights, whole=False)
+    if whole:
+        found = _kept(path, choose, out, dialect)
+    else:
+        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect)
 
     def read() -> Iterator[Table]:
         done = 0
@@ -68,7 +73,7 @@ def append(
     tables: Iterator[Table], answer: Answer, width: int, path: Path, out: Path | None
 ) -> None:
     """Write the rows of tables read from `path`, with the `width` new columns of their answers."""
-    from mixtura.data.parts import piece_rows
+    from mixtura.data.columnar import piece_rows
     from mixtura.data.tables import append_columns
 
     with _put(out) as put:
@@ -110,7 +115,9 @@ def _to_stdout() -> Iterator[Put]:
             sys.stdout.buffer.flush()
 
 
-def _kept(path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None) -> Iterator[Table]:
+def _kept(
+    path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None, dialect: Dialect
+) -> Iterator[Table]:
     from mixtura.data.files import TEXT_SUFFIXES, read_frame, suffix
     from mixtura.data.kept import kept_pieces
     from mixtura.data.tables import select
@@ -120,10 +127,10 @@ def _kept(path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None)
     as_text = out is None or suffix(out)[0] in TEXT_SUFFIXES
     if text and not as_text and not is_long(path):
         # What is in a column is known when all of it was read.
-        frame = read_frame(path)
+        frame = read_frame(path, dialect)
         yield select(frame, path, columns=choose(frame))
         return
-    yield from kept_pieces(path, choose, as_text=as_text)
+    yield from kept_pieces(path, choose, as_text=as_text, dialect=dialect)
 
 
 def _chosen(

@@ -23,22 +23,25 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import Outputs, checked_outputs, resumable
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.report.selection_text import Selection
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope"])
 
 
 @command
+@reads_table
 def select(
     table: TableFile,
     components: Annotated[
@@ -91,6 +94,8 @@ def select(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
     outputs = _outputs(table, out, figure, no_figure)
@@ -99,9 +104,9 @@ def select(
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
     shapes = "all" if covariance == "all" else split_names(covariance)
     with Working("reading", 2) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not (quiet or as_json):
-            note_no_header(table)
+            note_remarks(data.remarks)
         from mixtura import GaussianMixtureSearch
         from mixtura.estimators.selecting import selection
 

@@ -32,12 +32,14 @@ _SHOWN = 6
 class Reader:
     """How a table is read: `pieces()` begins a new reading, from the first row.
 
-    names are the columns', None where they have none; name is what messages call the table.
+    names are the columns', None where they have none; name is what messages call the table;
+    remarks say what was understood of a file that may have been meant otherwise.
     """
 
     pieces: Callable[[], Iterator[Piece]]
     name: str
     names: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Streamed(Source):
             d += f" ({shown})"
         weighted = ", weighted" if self.survey.weighted else ""
         return f"<Streamed {self.reader.name}: {self.n:,} rows of {d}, {self.dtype}{weighted}>"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was understood of a file that may have been meant otherwise."""
+        return self.reader.remarks
 
     @property
     def n(self) -> int:

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mixtura.data.door import column_names, refuse_masked
+from mixtura.data.door import column_names, refuse_masked, refuse_unfit
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -258,7 +258,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         """The rows of which something is asked."""
         if is_stream(X):
             return asked(self, X)
-        refuse_masked(X)
+        refuse_unfit(X)
         return Rows(validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C"))
 
     def _answer(

@@ -237,8 +237,7 @@ def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
 
 def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     """The validated rows; refused is what a fit refuses."""
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     names = getattr(X, "columns", None)
     X = check_array(
         X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2, input_name="X"

@@ -93,8 +93,7 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
 def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     X = validate_data(estimator, X, reset=False, dtype=[np.float64, np.float32], order="C")
     door.refuse_extreme_scales(X, estimator._names())
     if sample_weight is None:

@@ -1,0 +1,151 @@
+"""Numbers as people write them: decimal commas, separated thousands, typeset minus signs.
+
+A file has one convention. It is seen in its first lines where only one reads all their numbers; a
+column that two conventions read differently is left as text, which messages then explain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixtura.data.dialect import APOSTROPHES, BLANKS, Dialect
+
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none")
+_NEUTRAL = {*MISSING, "inf", "-inf", "+inf", "infinity", "-infinity"}
+MINUS = "\u2212\u2013\ufe63\uff0d"
+# What is not in a number as Python writes it.
+_ODD = re.compile(rf"[0-9][,{BLANKS}{APOSTROPHES}][0-9]|[{MINUS}]|\.[0-9]{{3}}\.")
+
+
+@dataclass(frozen=True)
+class Numerals:
+    """How numbers are written: the decimal mark, what separates thousands, typeset minus signs."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    minus: bool = False
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether PyArrow has to be given other text."""
+        return self.thousands is not None or self.minus
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression of such numbers, for Python and for PyArrow."""
+        mark = re.escape(self.decimal)
+        whole = "[0-9]+"
+        if self.thousands is not None:
+            whole = f"(?:{whole}|[1-9][0-9]{{0,2}}(?:{_class(self.thousands)}[0-9]{{3}})+)"
+        number = rf"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        return rf"^[ \t]*[-+{MINUS}]?{number}[ \t]*$"
+
+
+PLAIN, COMMAS = Numerals(), Numerals(",")
+ENGLISH, GERMAN = Numerals(".", ","), Numerals(",", ".")
+# What looks like a number to someone; the simpler first.
+KNOWN = (
+    PLAIN,
+    COMMAS,
+    ENGLISH,
+    GERMAN,
+    *(Numerals(decimal, mark) for mark in (BLANKS[0], APOSTROPHES[0]) for decimal in ".,"),
+)
+
+
+def _class(thousands: str) -> str:
+    for alike in (BLANKS, APOSTROPHES):
+        if thousands in alike:
+            return f"[{alike}]"
+    return re.escape(thousands)
+
+
+@cache
+def _compiled(numerals: Numerals) -> re.Pattern[str]:
+    return re.compile(numerals.pattern)
+
+
+def is_numeral(field: str) -> bool:
+    """Whether a field is a number in some convention."""
+    return field.strip().lower() in _NEUTRAL - set(MISSING) or any(
+        _compiled(each).match(field) for each in KNOWN
+    )
+
+
+def all_numerals(fields: Sequence[str]) -> bool:
+    """Whether every field is a number or missing, and at least one is a number."""
+    present = [field for field in fields if field.strip().lower() not in MISSING]
+    return bool(present) and all(map(is_numeral, present))
+
+
+def seen(columns: Sequence[Sequence[str]], dialect: Dialect) -> Numerals:
+    """The one convention that reads all numbers of the columns, or what is said, or plain."""
+    said = Numerals(dialect.decimal or (PLAIN.decimal), dialect.thousands)
+    if dialect.decimal is None and dialect.thousands == ".":
+        said = GERMAN
+    if not any(_ODD.search(field) for fields in columns for field in fields):
+        return said
+    asked = [
+        each
+        for each in (*KNOWN, said)
+        if dialect.decimal in (None, each.decimal) and dialect.thousands in (None, each.thousands)
+    ]
+    left, numbers = asked, set()
+    for fields in columns:
+        present = {field.strip() for field in fields if field.strip().lower() not in _NEUTRAL}
+        here = [each for each in left if all(map(_compiled(each).match, present))]
+        if present and any(all(map(_compiled(each).match, present)) for each in asked):
+            left = here
+            numbers |= present
+    minus = any(mark in field for field in numbers for mark in MINUS)
+    found = _decided(left, numbers, dialect) or said
+    return Numerals(found.decimal, found.thousands, minus)
+
+
+def _decided(left: list[Numerals], numbers: set[str], dialect: Dialect) -> Numerals | None:
+    """The simplest of the conventions that are left; None where two read the numbers apart."""
+    if not left or not numbers:
+        return None
+    if PLAIN in left:
+        return PLAIN
+    if COMMAS in left and ENGLISH in left:
+        return None
+    # 1.234 is a number without any thousands too.
+    proof = re.compile(r"\.[0-9]{3}[.,]")
+    unsaid = dialect.thousands is None and left[0] == GERMAN
+    return None if unsaid and not any(map(proof.search, numbers)) else left[0]
+
+
+def plain(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray:
+    """Text whose numbers are written as Python writes them; all else is as it was."""
+    numbers = pc.fill_null(pc.match_substring_regex(text, numerals.pattern), False)
+    out = text
+    if numerals.thousands is not None:
+        out = pc.replace_substring_regex(out, _class(numerals.thousands), "")
+    if numerals.decimal != ".":
+        out = pc.replace_substring(out, numerals.decimal, ".")
+    if numerals.minus:
+        out = pc.replace_substring_regex(out, f"[{MINUS}]", "-")
+    return pc.if_else(numbers, out, text)
+
+
+def numbers_of(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray | None:
+    """A text column as float64, missing values as null; None where it holds other text."""
+    trimmed = pc.utf8_trim_whitespace(text)
+    missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING, trimmed.type))
+    present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
+    rewritten = plain(present, numerals)
+    readable = pc.match_substring_regex(rewritten, PLAIN.pattern)
+    endless = pc.is_in(pc.utf8_lower(rewritten), value_set=pa.array(_ENDLESS, trimmed.type))
+    if not pc.all(pc.or_(readable, endless)).as_py():
+        return None
+    return rewritten.cast(pa.float64())
+
+
+_ENDLESS = sorted(_NEUTRAL - set(MISSING))
