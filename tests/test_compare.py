@@ -137,7 +137,7 @@ def test_whatever_sweeps_is_counted(faithful: np.ndarray) -> None:
         assert sweep.stride == 1
         summary = sweep(params)
         sweep.advance(model, params, summary, 5)
-        sweep.folded(lambda x, w, _: model.e_step(x, w, params))
+        sweep.folded(lambda chunk: model.e_step(chunk, params))
         sweep.over(Rows(faithful[:50]))(params)
         sweep.passes += 1
         counts.append(sweep.passes)

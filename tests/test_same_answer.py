@@ -19,7 +19,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines import compiled, local, threads
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.families.covariance import STRUCTURES
-from mixtura.records import Summary
+from mixtura.records import Chunk, Summary
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 
@@ -31,7 +31,7 @@ def table(n: int = 20_000, d: int = 4) -> np.ndarray:
 
 def arrays(summary: Summary) -> list[np.ndarray]:
     sums = np.array([summary.loglik, summary.weight])
-    return [sums, *vars(summary.components).values()]
+    return [sums, *vars(summary.statistics).values()]
 
 
 def assert_equal(a: list[np.ndarray], b: list[np.ndarray]) -> None:
@@ -69,7 +69,7 @@ def test_one_two_and_four_threads_to_the_last_bit(
 def test_any_chunk_size_and_engine_to_1e_12(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = gaussian_case("full")
     rows = Rows(table())
-    whole = arrays(case.model.e_step(rows.X, None, case.params))
+    whole = arrays(case.model.e_step(Chunk(rows.X), case.params))
     for size in (64, 1000, 8192, 20_000):
         for module in (compiled, local, threads):
             monkeypatch.setattr(module, "chunk_rows", lambda *shape, size=size: size)

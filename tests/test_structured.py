@@ -19,7 +19,7 @@ from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.registry import family
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 
 def ground(X: Array, name: str, K: int) -> Ground:
@@ -78,7 +78,7 @@ def test_every_m_step_is_the_tables(name: str, penalised: bool, iris: Array) -> 
     params = model.first_step(iris, None, share, base)
     for steps in range(1, 7):
         at = params
-        params = model.m_step(model.e_step(iris, None, at), at)
+        params = model.m_step(model.e_step(Chunk(iris), at), at)
         close(stepped(iris, model, at, passes=1), params)
         close(stepped(iris, model, base, passes=steps + 1, given=share), params)
 
@@ -97,7 +97,7 @@ def test_many_columns_weights_and_an_empty_component(name: str) -> None:
     share[:, 1] = 0.0
     base = ground(X, name, 3).maker.base
     params = model.first_step(X, weight, share, base)
-    after = model.m_step(model.e_step(X, weight, params), params)
+    after = model.m_step(model.e_step(Chunk(X, weight), params), params)
     close(stepped(X, model, base, weight, passes=2, given=share), after)
     assert after.weights[1] == 0
 
@@ -122,7 +122,7 @@ def test_a_climb_ends_where_the_gain_to_come_is_small(name: str, faithful: Array
             "covariances": structure(name).form.square(fine.roots),
         },
     )
-    assert model.e_step(faithful, None, end).loglik == pytest.approx(fine.logliks[-1], rel=1e-12)
+    assert model.e_step(Chunk(faithful), end).loglik == pytest.approx(fine.logliks[-1], rel=1e-12)
 
 
 def test_a_climb_ends_where_a_component_becomes_too_narrow() -> None:
@@ -165,7 +165,7 @@ def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
         assert len(between) == 2
         assert summary.loglik == pytest.approx(sweep(params).loglik, rel=1e-13)
         for _ in range(3):
-            start = model.m_step(model.e_step(iris, None, start), start)
+            start = model.m_step(model.e_step(Chunk(iris), start), start)
         np.testing.assert_allclose(
             params.components.root, start.components.root, rtol=0, atol=1e-10 * np.abs(iris).max()
         )

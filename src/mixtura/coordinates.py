@@ -193,11 +193,14 @@ def fields_around(
 def basis_of(shares: Array) -> tuple[Array, NDArray[np.bool_]]:
     """(diag(p)^-1/2 Q with a column for each of p (..., L), which of the columns are of Q).
 
-    All are but that of the largest share; those of shares that are 0 move nothing.
+    All are but that of the last share (where it is 0, of the largest); those of shares that are 0
+    move nothing.
     """
     root = np.sqrt(shares)
     pivot = np.zeros(shares.shape, dtype=bool)
-    np.put_along_axis(pivot, shares.argmax(axis=-1)[..., None], True, axis=-1)
+    last = np.full(shares.shape[:-1], shares.shape[-1] - 1)
+    chosen = np.where(shares[..., -1] > 0, last, shares.argmax(axis=-1))
+    np.put_along_axis(pivot, chosen[..., None], True, axis=-1)
     # A Householder reflection that sends the pivot's axis to sqrt(p): its other columns are Q.
     mirror = root + pivot
     size = np.sum(mirror**2, axis=-1)[..., None, None]

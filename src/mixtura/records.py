@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,19 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
+
+
+class Chunk(NamedTuple):
+    """Some rows of a table: all that a model sees of the data at a time.
+
+    X       (m, d), C-contiguous; float64 where a model is given it
+    weight  (m,) or None; a weight of 2 is the row twice
+    where   where the rows stand in the table
+    """
+
+    X: AnyArray
+    weight: Array | None = None
+    where: slice = slice(None)
 
 
 @dataclass(frozen=True)
@@ -61,23 +74,23 @@ class Summary:
 
     loglik      sum_i w_i log p(x_i), natural logarithm
     weight      sum_i w_i (the number of rows when there are no weights)
-    components  the family's statistics
+    statistics  the sums that the M-step needs
     """
 
     loglik: float
     weight: float
-    components: Statistics
+    statistics: Statistics
 
     def __add__(self, other: Summary) -> Summary:
         return Summary(
             self.loglik + other.loglik,
             self.weight + other.weight,
-            self.components + other.components,
+            self.statistics + other.statistics,
         )
 
     def scale(self, factor: float) -> Summary:
         """The summary of the same rows with every weight multiplied by `factor`."""
-        return Summary(self.loglik * factor, self.weight * factor, self.components.scale(factor))
+        return Summary(self.loglik * factor, self.weight * factor, self.statistics.scale(factor))
 
 
 class Params:

@@ -22,7 +22,7 @@ from mixtura.fit.em import em
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array, Statistics, Summary
+from mixtura.records import Array, Chunk, Statistics, Summary
 
 __all__ = ["check_family", "check_model"]
 
@@ -115,18 +115,18 @@ def _mixture(
 
 
 def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
-    whole = model.e_step(X, None, params)
+    whole = model.e_step(Chunk(X), params)
     _require(bool(np.isfinite(whole.loglik)), f"the log-likelihood at `params` is {whole.loglik}")
     cut = int(rng.integers(1, len(X))) if len(X) > 1 else 0
     if cut:
-        parts = model.e_step(X[:cut], None, params) + model.e_step(X[cut:], None, params)
+        parts = model.e_step(Chunk(X[:cut]), params) + model.e_step(Chunk(X[cut:]), params)
         _assert_same(
             parts, whole, f"e_step: summaries of rows 0 to {cut - 1} and the rest do not add"
         )
     times = rng.integers(0, 3, size=len(X))
     times[0] = 2
-    weighted = model.e_step(X, times.astype(np.float64), params)
-    copies = model.e_step(np.repeat(X, times, axis=0), None, params)
+    weighted = model.e_step(Chunk(X, times.astype(np.float64)), params)
+    copies = model.e_step(Chunk(np.repeat(X, times, axis=0)), params)
     _assert_same(
         weighted, copies, "e_step: a weight of 2 is not the row twice, or 0 not its absence"
     )
@@ -135,7 +135,7 @@ def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -
 def _check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
     many = np.tile(X, (max(1, 3000 // len(X)), 1))
     w = rng.uniform(0.5, 2.0, size=len(many))
-    plain = model.e_step(many, w, params)
+    plain = model.e_step(Chunk(many, w), params)
     for engine in {"local", "threads", resolve("auto", model)}:
         summary = open_sweep(engine, model, Rows(many, w))(params)
         _assert_same(
@@ -176,7 +176,7 @@ def _check_top(model: Model, X: Array, params: Any) -> None:
 
 def _check_score(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
     chart = model.chart(params)
-    gradient = chart.gradient(model.e_step(X, None, params), params)
+    gradient = chart.gradient(model.e_step(Chunk(X), params), params)
     for _ in range(5):
         direction = rng.standard_normal(chart.size)
         direction /= np.linalg.norm(direction)
@@ -193,14 +193,14 @@ def _check_score(model: Model, X: Array, params: Any, rng: np.random.Generator) 
 
 
 def _objective(model: Model, X: Array, params: Any) -> float:
-    return model.e_step(X, None, params).loglik + model.log_prior(params)
+    return model.e_step(Chunk(X), params).loglik + model.log_prior(params)
 
 
 def _assert_same(one: Summary, two: Summary, what: str) -> None:
     for name, a, b in (("loglik", one.loglik, two.loglik), ("weight", one.weight, two.weight)):
         _require(abs(a - b) <= SUMS * (1.0 + abs(b)), f"{what}: {name} is {a!r}, not {b!r}")
-    flat = _flat(one.components), _flat(two.components)
-    for name, mine, other in zip(_names(one.components), *flat, strict=True):
+    flat = _flat(one.statistics), _flat(two.statistics)
+    for name, mine, other in zip(_names(one.statistics), *flat, strict=True):
         size = 1.0 + float(np.max(np.abs(other), initial=0.0))
         _require(
             bool(np.all(np.abs(mine - other) <= SUMS * size)),

@@ -23,7 +23,7 @@ from mixtura.fit.em import em
 from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_kind = pytest.mark.parametrize("letters", LETTERS)
 
@@ -135,11 +135,11 @@ def test_the_charts_gradient_is_the_finite_difference(letters: str) -> None:
     direction = rng.normal(size=chart.size)
     for free in (np.zeros(chart.size), 0.3 * rng.normal(size=chart.size)):
         here = chart.params(free)
-        slope = chart.gradient(model.e_step(X, None, here), here) @ direction
+        slope = chart.gradient(model.e_step(Chunk(X), here), here) @ direction
 
         def value(step: float, free: Array = free) -> float:
             there = chart.params(free + step * direction)
-            return model.e_step(X, None, there).loglik + model.log_prior(there)
+            return model.e_step(Chunk(X), there).loglik + model.log_prior(there)
 
         numeric = (value(1e-5) - value(-1e-5)) / 2e-5
         assert slope == pytest.approx(numeric, rel=1e-6, abs=1e-4)

@@ -25,7 +25,7 @@ from mixtura.fit.em import em
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_case = pytest.mark.parametrize(
     "case", [case for case in CASES if case.free], ids=lambda case: case.name
@@ -71,7 +71,7 @@ def test_a_tempered_step_is_that_of_a_loop_over_rows(
     expected = maximised(X, w, resp, name, model.prior.strength)
     for ours, theirs in zip(plain(model.m_step(part, params)), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
-    assert part.loglik == pytest.approx(model.e_step(X, w, params).loglik, rel=1e-12)
+    assert part.loglik == pytest.approx(model.e_step(Chunk(X, w), params).loglik, rel=1e-12)
 
 
 @every_type
@@ -263,7 +263,7 @@ def test_what_it_reports(tol: float) -> None:
     assert climb.ran == "annealed"
     assert climb.iterations > Annealed().length == 260
     assert climb.logliks[-1] == climb.summary.loglik
-    assert climb.logliks[0] == pytest.approx(model.e_step(X, None, params).loglik, rel=1e-12)
+    assert climb.logliks[0] == pytest.approx(model.e_step(Chunk(X), params).loglik, rel=1e-12)
     # One pass for the start, one a step, and one where EM begins at beta = 1.
     assert sweep.passes == 1 + before + climb.iterations + 1
     numbers = [steps for steps, _ in told]

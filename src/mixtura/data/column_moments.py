@@ -29,7 +29,7 @@ def column_moments(source: Source) -> ColumnMoments:
     """Weighted mean and variance of each column, in two passes about the mean."""
     mean = source_mean(source)
     squares = np.zeros(source.d)
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         residual *= residual
         squares += residual.sum(axis=0) if w is None else w @ residual

@@ -74,7 +74,7 @@ def refuse_far(X: AnyArray, mean: Array, variance: Array, names: list[str]) -> N
 def refuse_few_distinct(rows: Source, K: int) -> None:
     """ValueError if the table has fewer distinct rows than components."""
     known = np.empty((0, rows.d), rows.dtype)
-    for X, w, _ in rows.chunks(10 * K + 1000):
+    for X, w, *_ in rows.chunks(10 * K + 1000):
         present = X if w is None else X[w > 0]
         known = np.unique(np.concatenate([known, present]), axis=0)
         if len(known) >= K:

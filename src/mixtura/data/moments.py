@@ -58,7 +58,7 @@ def source_mean(source: Source) -> Array:
     """The weighted mean (d,), summed about the first row with weight."""
     shift: Array | None = None
     total = np.zeros(source.d)
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         x = np.asarray(X, dtype=np.float64)
         if shift is None:
             if w is not None and not w.any():
@@ -76,7 +76,7 @@ def source_moments(source: Source) -> TableMoments:
     """
     mean = source_mean(source)
     scatter = np.zeros((source.d, source.d))
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(source.weight, source.positive, mean, scatter / source.weight)

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mixtura.records import AnyArray, Array
+from mixtura.records import Chunk
 
-# (rows (m, d) C-contiguous, their weights (m,) or None, where they stand in the table).
-Chunk = tuple[AnyArray, Array | None, slice]
 # Weights are summed in runs of so many, so that their sum does not hang on where the rows lie.
 RUN = 8192
 
@@ -79,5 +77,6 @@ class Columns(Source):
         return self.source.positive
 
     def chunks(self, size: int) -> Iterator[Chunk]:
-        for X, w, where in self.source.chunks(size):
-            yield np.ascontiguousarray(X[:, self.columns]), w, where
+        for chunk in self.source.chunks(size):
+            X = np.ascontiguousarray(chunk.X[:, self.columns])
+            yield chunk._replace(X=X)

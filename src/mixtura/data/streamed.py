@@ -14,8 +14,8 @@ import numpy as np
 
 from mixtura.data.readahead import read_ahead
 from mixtura.data.rows import Rows
-from mixtura.data.source import RUN, Chunk, Source
-from mixtura.records import AnyArray, Array
+from mixtura.data.source import RUN, Source
+from mixtura.records import AnyArray, Array, Chunk
 
 # Some rows (m, d) and their weights (m,) or None, as a reader hands them out.
 Piece = tuple[AnyArray, Array | None]
@@ -115,7 +115,7 @@ class Streamed(Source):
                     break
                 if self.on_rows is not None:
                     self.on_rows(done)
-                yield X, w, where
+                yield Chunk(X, w, where)
         if done != self.n:
             found = "more" if done > self.n else f"{done}"
             raise ValueError(

@@ -268,7 +268,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         shape = (rows.n, len(params.weights)) if wide else (rows.n,)
         out = RowOutputs(**{what: np.empty(shape, dtype=dtype or rows.dtype)})
         engine = resolve(self.engine, model)
-        for X, _, where in rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS):
+        for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else _ANSWERED_ROWS):
             fill(engine, model, X, params, out.part(where))
         answer = getattr(out, what)
         assert isinstance(answer, np.ndarray)
@@ -289,7 +289,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             if X.survey.weighted and sample_weight is None:
                 parts = [
                     (float(w @ self._answer(Rows(x), "log_density")), float(w.sum()))
-                    for x, w, _ in X.chunks(_ANSWERED_ROWS)
+                    for x, w, *_ in X.chunks(_ANSWERED_ROWS)
                     if w is not None
                 ]
                 return sum(total for total, _ in parts), sum(weight for _, weight in parts)

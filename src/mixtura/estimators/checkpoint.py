@@ -167,7 +167,7 @@ def _identity(path: str | Path, line: bytes) -> dict[str, Any]:
 def digest(source: Source) -> str:
     """A fingerprint of all numbers and weights, in order; one pass."""
     rows, weights = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
-    for X, w, _ in source.chunks(_DIGESTED_ROWS):
+    for X, w, *_ in source.chunks(_DIGESTED_ROWS):
         rows.update(np.ascontiguousarray(X).data)
         if w is not None:
             weights.update(np.ascontiguousarray(w).data)
@@ -216,7 +216,7 @@ def _probe(params: Params) -> Array:
 
 
 def _record(params: Params, summary: Summary) -> dict[str, Any]:
-    parts = {f.name: getattr(summary.components, f.name) for f in fields(summary.components)}
+    parts = {f.name: getattr(summary.statistics, f.name) for f in fields(summary.statistics)}
     return {
         "at": encode_array(_probe(params)),
         "sums": encode_array(np.array([summary.loglik, summary.weight])),

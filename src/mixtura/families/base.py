@@ -149,7 +149,7 @@ class Family(ABC):
         ValueError where the table is none for it.
         """
         for chunk in survey.source.chunks(_PIECE):
-            self.refuse(chunk[0], [str(j) for j in range(survey.source.d)])
+            self.refuse(chunk.X, [str(j) for j in range(survey.source.d)])
         sample = survey.sample
         weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
         resp = np.repeat(weights[:, None] / K, K, axis=1)

@@ -63,7 +63,7 @@ class Categorical(Family):
         if not levels:
             most = np.zeros(survey.source.d)
             for chunk in survey.source.chunks(_PIECE):
-                most = np.fmax(most, np.fmax.reduce(chunk[0], axis=0))
+                most = np.fmax(most, np.fmax.reduce(chunk.X, axis=0))
             levels = tuple(int(top) + 1 for top in most)
         return Family.settled(replace(self, levels=levels), survey, K)
 

@@ -11,7 +11,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.convergence import ROUNDING, Ascent
 from mixtura.models.base import Labelled, Model
-from mixtura.records import AnyArray, Array, Params, Summary, difference, inner
+from mixtura.records import Array, Chunk, Params, Summary, difference, inner
 
 
 class SweepLike(Protocol):
@@ -29,7 +29,7 @@ class SweepLike(Protocol):
 
     def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]: ...
 
-    def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
+    def folded(self, step: Callable[[Chunk], Summary]) -> Summary: ...
 
     def truncated(
         self, model: Model, params: Any, kept: Any, *, keep: int, search: int

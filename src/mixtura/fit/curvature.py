@@ -19,7 +19,7 @@ from mixtura.records import Array
 # Length of the differences of gradients, in the chart's units (standard deviations of the
 # complete data's estimates are 1 / sqrt(n) there): the error of a one-sided difference is of this
 # order and its rounding 1e-15 over it.
-DIFFERENCE = 1e-5
+DIFFERENCE = 2e-6
 # All directions are tried where there are at most this many; else Lanczos takes this many steps
 # at most, and stops when its estimate is known to this share (or to this value).
 EXACT = 16

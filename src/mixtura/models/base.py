@@ -10,7 +10,7 @@ import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.models.fields import model_chart
-from mixtura.records import AnyArray, Array, Chart, Params, RandomNumbers, Spike, Summary
+from mixtura.records import AnyArray, Array, Chart, Chunk, Params, RandomNumbers, Spike, Summary
 
 # log pi_k + log p(x_i | k), (n, K) -> (log p(x_i), (n,); responsibilities, (n, K)).
 Respond = Callable[[Array], tuple[Array, Array]]
@@ -26,7 +26,7 @@ class Model(ABC):
     """
 
     @abstractmethod
-    def e_step(self, X: AnyArray, sample_weight: Array | None, params: Any) -> Summary:
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
         """The summary of these rows at these parameters."""
 
     @abstractmethod
@@ -168,9 +168,7 @@ class Model(ABC):
         """
         return summary
 
-    def e_step_with(
-        self, X: AnyArray, sample_weight: Array | None, params: Any, respond: Respond
-    ) -> Summary:
+    def e_step_with(self, chunk: Chunk, params: Any, respond: Respond) -> Summary:
         """The same with the responsibilities that `respond` makes of the joint log-densities.
 
         It is given those of the rows with a positive weight, in their order, and answers with new

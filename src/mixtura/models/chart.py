@@ -52,9 +52,9 @@ class MixtureChart(Chart):
         return np.concatenate([free, self.components.coordinates(params.components)])
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         slope = np.divide(counts, params.weights, out=np.zeros_like(counts), where=counts > 0)
-        parts = self.components.gradient(summary.components, params.components, self.prior)
+        parts = self.components.gradient(summary.statistics, params.components, self.prior)
         return np.concatenate([self.weights.slope(params.weights, slope), parts])
 
 

@@ -12,7 +12,7 @@ from mixtura.families.base import Family
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, RandomNumbers, Spike, Summary
+from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Spike, Summary
 
 # Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 _START_ROWS = 2048
@@ -50,20 +50,20 @@ class Mixture(Labelled):
         return replace(self, prior=self.prior.without_penalty())
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
-        counts = self.family.counts(summary.components)
-        return list(self.prior.narrow(params.components, counts, summary.components))
+        counts = self.family.counts(summary.statistics)
+        return list(self.prior.narrow(params.components, counts, summary.statistics))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
     ) -> dict[int, tuple[int, ...]]:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         return dict(self.prior.vanishing(params.components, counts, slowly=slowly))
 
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [spike.component for spike in self.guard(summary, params)]
         if not narrow:
             return params
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         components = self.prior.sobered(params.components, counts, narrow)
         return MixtureParams(params.weights, components)
 
@@ -71,14 +71,11 @@ class Mixture(Labelled):
         """log pi_k + log p(x_i | k), shape (n, K)."""
         return self.family.log_density(X, params.components) + params.log_weights
 
-    def e_step(self, X: AnyArray, sample_weight: Array | None, params: MixtureParams) -> Summary:
-        return self.e_step_with(
-            X, sample_weight, params, lambda joint: normalise(joint, params.weights)
-        )
+    def e_step(self, chunk: Chunk, params: MixtureParams) -> Summary:
+        return self.e_step_with(chunk, params, lambda joint: normalise(joint, params.weights))
 
-    def e_step_with(
-        self, X: AnyArray, sample_weight: Array | None, params: MixtureParams, respond: Respond
-    ) -> Summary:
+    def e_step_with(self, chunk: Chunk, params: MixtureParams, respond: Respond) -> Summary:
+        X, sample_weight, *_ = chunk
         if sample_weight is not None and not sample_weight.all():
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
@@ -98,8 +95,8 @@ class Mixture(Labelled):
         return Summary(loglik, weight, stats)
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.family.counts(summary.components)
-        components = self.family.maximize(summary.components, params.components, self.prior)
+        counts = self.family.counts(summary.statistics)
+        components = self.family.maximize(summary.statistics, params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
     def first_step(
@@ -146,10 +143,10 @@ class Mixture(Labelled):
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
-        found = self.family.score(summary.components, params.components)
+        found = self.family.score(summary.statistics, params.components)
         for name, part in self.prior.score(params.components).items():
             found[name] = found[name] + part
         return {"weights": weights, **found}
@@ -161,19 +158,19 @@ class Mixture(Labelled):
         return mixture_chart(self.family, self.prior, params)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
-        self.prior.refuse_collapse(params.components, self.family.counts(summary.components))
+        self.prior.refuse_collapse(params.components, self.family.counts(summary.statistics))
 
     def rounding(self, params: MixtureParams) -> float:
         return self.family.rounding(params.components)
 
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         rows = counts * self.prior.count_scale
         return bool(rows.min() < 1.0) or bool(self.guard(summary, params))
 
     def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
-        stats = self.family.transported(summary.components, before.components, after.components)
-        return replace(summary, components=stats)
+        stats = self.family.transported(summary.statistics, before.components, after.components)
+        return replace(summary, statistics=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
         return float(self.prior.log_prior(params.components))
