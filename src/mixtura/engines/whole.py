@@ -20,7 +20,7 @@ from mixtura.engines.native.climbing import MStep, Reached
 from mixtura.engines.native.structured import Contested
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian, few_rows
-from mixtura.families.gaussian_records import GaussianParams
+from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -147,6 +147,28 @@ class Climber:
 
 def _arrays(params: MixtureParams) -> Arrays:
     return params.weights, params.components.means, params.components.root
+
+
+def narrow(rows: Rows, model: Mixture, params: MixtureParams) -> list[tuple[int, float]]:
+    """`Gaussian.narrow` at the end of a climb on rows in memory.
+
+    Where components share volumes or shapes the rows say more than the covariances do, so a pass
+    is made.
+    """
+    family, parts, stats = model.family, params.components, None
+    assert isinstance(family, Gaussian)
+    if family.structure.ranked:
+        _, *sums = native.gaussian_pass(
+            rows.X,
+            rows.sample_weight,
+            params.log_weights,
+            parts.means,
+            parts.whiten,
+            parts.log_norm,
+            family.form.name,
+        )
+        stats = GaussianStatistics(*sums)
+    return family.narrow(parts, params.weights * rows.weight, model.prior, stats)
 
 
 def responsibilities(rows: Rows, params: MixtureParams, form: Form) -> Array:
