@@ -17,7 +17,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
-from mixtura.engines.whole import Climber, End
+from mixtura.engines.whole import Climber, End, narrow
 from mixtura.estimators.finding import prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
@@ -210,8 +210,7 @@ class CellTable:
     def _offer(self, shape: Structure, K: int, end: End | None, origin: str) -> None:
         if end is None or end.loglik <= self._loglik(shape, K) + HIGHER:
             return
-        model, counts = self._model(shape), end.params.weights * self.rows.weight
-        if not model.prior.narrow(end.params.components, counts):
+        if not narrow(self.all, self._model(shape), end.params):
             self._take(shape, K, end.params, end.loglik, origin)
 
     def _take(

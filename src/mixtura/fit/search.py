@@ -31,7 +31,7 @@ RACE_STEPS = 10
 THIN_GAIN = 0.01
 # Nats for each row in components that only the penalty holds up by which an end with such must be
 # worth more than a regular one: a row far out is, a plane through rounded numbers is not.
-MERIT = 1.0
+MERIT = 3.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left.
 FINALISTS, SOUND = 3, 2
