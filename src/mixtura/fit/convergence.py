@@ -88,7 +88,8 @@ class Ascent:
     def gap(self) -> float:
         """Estimated gain per row still to come, at least rounding; infinite while it is unknown.
 
-        The larger of the last two ratios is used: early in a climb the ratio still grows.
+        The ratio still grows while slower directions take over: to the larger of the last two
+        their difference is added.
         """
         if abs(self.gain) <= self.rounding:
             return self.rounding
@@ -98,5 +99,6 @@ class Ascent:
             return math.inf
         if min(gains) <= 0:
             return math.inf if self.monotone else abs(self.gain)
-        ratio = max(after / before for before, after in pairwise(gains))
+        ratios = [after / before for before, after in pairwise(gains)]
+        ratio = 2.0 * max(ratios) - min(ratios)
         return math.inf if ratio >= 1 else self.gain * ratio / (1 - ratio)
