@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixtura.data.column_moments import ColumnMoments
-from mixtura.families.prior import HELD_SHARE
+from mixtura.families.prior import HELD_SHARE, rows_per_weight
 from mixtura.records import Array
 
 
@@ -29,7 +29,7 @@ class NoisePrior:
     held       variance added to columns that have none
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
-    count_scale  rows per unit of weight, at least 1 when weights are not counts
+    count_scale  rows per unit of weight, 1 where weights may be counts
     held_columns  columns without a variance of their own
     """
 
@@ -76,6 +76,6 @@ def noise_prior(
         columns = columns if constant.all() else ()
     if reg_covar is not None:
         return NoisePrior(0.0, target, np.zeros_like(held), float(reg_covar), judged=False)
-    scale = max(1.0, moments.rows / moments.weight)
-    strength = 1.0 / (moments.weight * scale * scale)
+    scale = rows_per_weight(moments.rows, moments.weight)
+    strength = 1.0 / (moments.weight * scale) / scale
     return NoisePrior(strength, target, held, count_scale=scale, held_columns=columns)
