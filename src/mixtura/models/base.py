@@ -105,6 +105,10 @@ class Model(ABC):
         """
         return 0.0
 
+    def coarseness(self, params: Any) -> float:
+        """How coarsely float64 holds the places of `params`, in standard deviations."""
+        return 0.0
+
     def at_edge(self, summary: Summary, params: Any) -> bool:
         """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
         return False
