@@ -36,6 +36,9 @@ POLISH = 16
 LONGEST, HALVINGS = 0.5, 12
 # Newton's curvature is trusted where it is this share of the part that cannot be negative.
 TRUSTED = 0.1
+# Where one axis is longer than another by more than this, only rotations plane by plane turn them:
+# a singular value decomposition is orthogonal to the last digits of the longest alone.
+COMPARABLE = 1e6
 # Below this share of the rows per radian squared a plane has no curvature: the axes are equal.
 ROUND, TINY = 1e-12, 1e-300
 
@@ -53,12 +56,9 @@ def common_axes(W: Array, n: Array, before: Array, same_volume: bool) -> Array:
             return axes.polished(angles, promise)
         if turn >= FEW and promise <= LITTLE * n.sum():
             break
-        with np.errstate(over="ignore", invalid="ignore"):
-            left = axes.majorised_left()
-        axes = axes.better(left)
-        with np.errstate(over="ignore", invalid="ignore"):
-            right = axes.majorised_right()
-        axes = axes.better(right)
+        if axes.comparable:
+            axes = axes.better(axes.majorised_left())
+            axes = axes.better(axes.majorised_right())
         axes = axes.rotated()
     return axes.D
 
@@ -107,6 +107,12 @@ class _Axes:
         """The axes D if they are better, else these."""
         other = _Axes(self.problem, D)
         return other if other.value < self.value else self
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the shortest axis is seen beside the longest by a whole decomposition."""
+        lengths = self.along.mean(axis=0)
+        return bool(lengths.max() <= COMPARABLE**2 * lengths.min())
 
     def majorised_left(self) -> Array:
         """Browne & McNicholas's step with the largest eigenvalue of each scatter."""
@@ -174,5 +180,5 @@ class _Axes:
 
 def _nearest(F: Array) -> Array:
     """The rotation D that makes tr(F' D) smallest."""
-    left, _, right = np.linalg.svd(np.nan_to_num(F))
+    left, _, right = np.linalg.svd(F)
     return np.asarray(-left @ right)

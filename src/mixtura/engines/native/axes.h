@@ -17,6 +17,7 @@
 #define AXES_LONGEST 0.5
 #define AXES_HALVINGS 12
 #define AXES_TRUSTED 0.1
+#define AXES_COMPARABLE 1e6
 #define AXES_ROUND 1e-12
 #define AXES_TINY 1e-300
 
@@ -134,12 +135,28 @@ static void axes_largest(struct axes_problem *p)
     p->largest_known = 1;
 }
 
+/* Whether the shortest axis is seen beside the longest by a whole decomposition. */
+static int axes_comparable(const struct axes_problem *p)
+{
+    double least = HUGE_VAL, most = 0.0;
+    for (int64_t j = 0; j < p->d; j++) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < p->K; k++)
+            sum += p->best->along[k * p->d + j];
+        least = sum < least ? sum : least;
+        most = sum > most ? sum : most;
+    }
+    return most <= AXES_COMPARABLE * AXES_COMPARABLE * least;
+}
+
 /* Browne & McNicholas's step with the largest eigenvalue of each scatter (left), or with the
  * largest slope of each component. */
 static void axes_majorise(struct axes_problem *p, int left)
 {
     int64_t K = p->K, d = p->d;
     double *tmp = p->tmp, *F = tmp + d * d, *bound = F + d * d, *v = bound + d * d;
+    if (!axes_comparable(p))
+        return;
     if (left)
         axes_largest(p);
     axes_pull(p, tmp, F);
