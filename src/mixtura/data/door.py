@@ -10,6 +10,8 @@ from mixtura.data.exact import refuse_inexact
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
+# Mean weights of at most so much, or as little, leave room for what they multiply.
+HEAVIEST = 1e250
 # The square of so many standard deviations leaves no digit of the other rows' variance.
 FAR = 1e8
 
@@ -97,6 +99,11 @@ def check_total_weight(weight: float, rows: int, K: int) -> None:
         raise ValueError("sample_weight is zero for every row: nothing is left to fit")
     if not np.isfinite(weight):
         raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
+    if not 1.0 / HEAVIEST <= weight / rows <= HEAVIEST:
+        raise ValueError(
+            f"sample_weight is {weight / rows:.2g} in the mean, and sums of such numbers times squares "
+            "leave float64 or lose digits: divide the weights by their mean"
+        )
     if rows < K:
         raise ValueError(f"n_components={K}, but only {rows} rows have a positive sample_weight")
 

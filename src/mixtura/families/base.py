@@ -208,6 +208,10 @@ class Family(ABC):
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""
         return 0.0
 
+    def coarseness(self, params: Any) -> float:
+        """The largest gap between numbers that float64 has near a mean, in standard deviations."""
+        return 0.0
+
     def transported(self, stats: Any, before: Any, after: Any) -> Any:
         """Statistics taken at the parameters `before` as if taken at `after`.
 

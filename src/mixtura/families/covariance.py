@@ -123,6 +123,7 @@ def _together(share: geometry.Geometry) -> Roots:
     """Covariances that share something, estimated together in the table's units.
 
     The penalty is 2a more rows with covariance S for each component, as for those estimated apart.
+    The unit of the weights and one common to all columns are taken away meanwhile.
     """
 
     def roots(
@@ -131,13 +132,24 @@ def _together(share: geometry.Geometry) -> Roots:
         a = prior.strength
         rows = counts + 2 * a
         some = rows > 0
-        W = form.whitened(now.root, scatter) + 2 * a * prior.target
+        share_of = rows[some] / rows.sum()
+        W = form.whitened(now.root, scatter / rows.sum()) + 2 * a / rows.sum() * prior.target
+        unit = _unit(W[some])
         cov = now.covariances.copy()
-        cov[some] = share(W[some], rows[some], now.covariances[some])
+        cov[some] = share(W[some] / unit, share_of, now.covariances[some] / unit) * unit
         cov[some] += prior.held + prior.absolute
         return form.root_of(cov)
 
     return roots
+
+
+def _unit(W: Array) -> float:
+    """The power of two amid the variances of these scatters, the small and the large."""
+    along = np.diagonal(W, axis1=1, axis2=2) if W.ndim == 3 else W
+    exponents = np.frexp(along[(along > 0) & np.isfinite(along)])[1]
+    if not exponents.size:
+        return 1.0
+    return float(2.0 ** ((int(exponents.min()) + int(exponents.max())) // 2))
 
 
 def _triangle(d: int) -> int:

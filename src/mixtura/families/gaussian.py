@@ -118,13 +118,22 @@ class Gaussian(Family):
         return new
 
     def rounding(self, params: GaussianParams) -> float:
-        """Relative rounding of the correlations, over their smallest eigenvalue; at most 1."""
+        """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
+
+        At most 1. A mean far from zero is stored so coarsely that a step may miss its place.
+        """
+        of_means = 0.125 * self.coarseness(params) ** 2
         if not self.form.correlates:
-            return 0.0
+            return min(1.0, of_means)
         rows = np.linalg.norm(params.root, axis=-1, keepdims=True)
         smallest = np.linalg.svd(params.root / rows, compute_uv=False).min() ** 2
         d = params.means.shape[1]
-        return float(min(1.0, ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)))
+        of_matrix = ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)
+        return float(min(1.0, of_matrix + of_means))
+
+    def coarseness(self, params: GaussianParams) -> float:
+        off = self.form.move(np.abs(params.whiten), np.spacing(np.abs(params.means)))
+        return float(np.linalg.norm(off, axis=1).max())
 
     def score(self, stats: GaussianStatistics, params: GaussianParams) -> dict[str, Array]:
         d = params.means.shape[1]

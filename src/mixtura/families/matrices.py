@@ -27,7 +27,7 @@ class Full(Form):
         return (K, d, d)
 
     def root_of(self, cov: Array) -> Array:
-        return _cholesky_of_all(cov)
+        return cholesky(cov)
 
     def invert_root(self, root: Array) -> Array:
         return _inverses(root)
@@ -247,7 +247,8 @@ def _inverses_by_row(root: Array) -> Array:
     return inverse
 
 
-def _cholesky_of_all(covariances: Array) -> Array:
+def cholesky(covariances: Array) -> Array:
+    """Lower roots (K, d, d); IllDefined names one that is not positive definite."""
     try:
         roots = np.linalg.cholesky(covariances)
     except np.linalg.LinAlgError:

@@ -31,6 +31,8 @@ from mixtura.records import Array, Spike
 # component gets the same, so it says nothing about the groups and cancels from their
 # responsibilities.
 HELD_SHARE = 1e-6
+# More rows than this for each row in the table, in the mean, are no count.
+MOST_COPIES = 2.0**20
 # Below this share of the table's variance only rounding is left, however many rows a component has.
 NUMERIC_SPREAD = 1e-14
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
@@ -62,7 +64,7 @@ class CovariancePrior(Prior):
                None when no variance is refused but what is not positive
     reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
                refused and narrow components are the caller's business
-    count_scale  rows per unit of weight, at least 1 when weights are not counts
+    count_scale  rows per unit of weight, 1 where weights may be counts
     ranked     whether components share volumes or shapes
     """
 
@@ -307,10 +309,10 @@ def table_prior(form: Form, moments: TableMoments, *, ranked: bool = False) -> C
         pivots = np.diagonal(np.linalg.cholesky(reference))
     else:
         pivots = np.sqrt(np.atleast_1d(form.restrict(reference)))
-    scale = max(1.0, moments.rows / moments.weight)
+    scale = rows_per_weight(moments.rows, moments.weight)
     return CovariancePrior(
         form=form,
-        strength=1.0 / (moments.weight * scale * scale),
+        strength=1.0 / (moments.weight * scale) / scale,
         target=form.restrict(S),
         held=form.restrict(held),
         absolute=np.zeros_like(form.identity(len(S))),
@@ -320,6 +322,15 @@ def table_prior(form: Form, moments: TableMoments, *, ranked: bool = False) -> C
         count_scale=scale,
         ranked=ranked,
     )
+
+
+def rows_per_weight(rows: int, weight: float) -> float:
+    """How many rows stand behind a unit of weight, where `rows` have so much in all.
+
+    A weight of 2 is the row twice. Weights of less than a row in the mean, or of more than a row
+    can stand for, are shares in some unit: then every row counts as one.
+    """
+    return 1.0 if 1.0 <= weight / rows <= MOST_COPIES else rows / weight
 
 
 def held_directions(S: Array, form: Form) -> Array:

@@ -161,6 +161,10 @@ class Model(ABC):
         """
         return 0.0
 
+    def coarseness(self, params: Any) -> float:
+        """How coarsely float64 holds the places of `params`, in standard deviations."""
+        return 0.0
+
     def transported(self, summary: Summary, before: Any, after: Any) -> Summary:
         """A summary taken at `before` as if taken at `after`, so that summaries can be averaged.
 

@@ -163,6 +163,9 @@ class Mixture(Labelled):
     def rounding(self, params: MixtureParams) -> float:
         return self.family.rounding(params.components)
 
+    def coarseness(self, params: MixtureParams) -> float:
+        return self.family.coarseness(params.components)
+
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
         counts = self.family.counts(summary.statistics)
         rows = counts * self.prior.count_scale

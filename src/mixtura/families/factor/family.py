@@ -101,9 +101,16 @@ class FactorAnalysers(Family):
         return score(stats, params, self.kind)
 
     def rounding(self, params: FactorParams) -> float:
-        """Of a difference of sums as large as the strongest factors are, in units of the noise."""
+        """Of a difference of sums as large as the strongest factors are, in units of the noise;
+        and of means in that unit.
+        """
         eps = float(np.finfo(np.float64).eps)
-        return float(min(1.0, ROUNDED * params.means.shape[1] * eps * params.signal))
+        of_sums = ROUNDED * params.means.shape[1] * eps * params.signal
+        return float(min(1.0, of_sums + 0.125 * self.coarseness(params) ** 2))
+
+    def coarseness(self, params: FactorParams) -> float:
+        off = np.spacing(np.abs(params.means)) / np.sqrt(params.noise)
+        return float(np.linalg.norm(off, axis=1).max())
 
     def obstacle(self, prior: NoisePrior) -> str:
         return prior.obstacle()

@@ -26,6 +26,7 @@ from mixtura.families.prior import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
+    rows_per_weight,
     spikes,
 )
 from mixtura.families.priors import Prior
@@ -52,7 +53,7 @@ class NoisePrior(Prior):
     held       variance added to columns that have none
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
-    count_scale  rows per unit of weight, at least 1 when weights are not counts
+    count_scale  rows per unit of weight, 1 where weights may be counts
     held_columns  columns without a variance of their own
     """
 
@@ -200,6 +201,6 @@ def noise_prior(
         columns = columns if constant.all() else ()
     if reg_covar is not None:
         return NoisePrior(kind, 0.0, target, np.zeros_like(held), float(reg_covar), judged=False)
-    scale = max(1.0, moments.rows / moments.weight)
-    strength = 1.0 / (moments.weight * scale * scale)
+    scale = rows_per_weight(moments.rows, moments.weight)
+    strength = 1.0 / (moments.weight * scale) / scale
     return NoisePrior(kind, strength, target, held, count_scale=scale, held_columns=columns)
