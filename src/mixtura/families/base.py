@@ -95,6 +95,14 @@ class Family(ABC):
         """The same with each narrow component as wide as the others are on average."""
 
     @abstractmethod
+    def variances(self, params: Any) -> Array:
+        """Each component's variance in each column, (K, d)."""
+
+    @abstractmethod
+    def covariances(self, params: Any, columns: AnyArray) -> Array:
+        """Each component's covariances of these columns, dense, (K, m, m)."""
+
+    @abstractmethod
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Support
 
 Name = Literal["full", "tied", "diag", "spherical"]
@@ -91,6 +91,14 @@ class Form(ABC):
     @abstractmethod
     def dense(self, cov: Array, K: int, d: int) -> Array:
         """The covariances as (K, d, d)."""
+
+    @abstractmethod
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        """The diagonals of the covariances, (K, d)."""
+
+    @abstractmethod
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        """The covariances of some columns only, in this form."""
 
     @abstractmethod
     def whitened(self, whiten: Array, matrix: Array) -> Array:

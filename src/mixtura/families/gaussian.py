@@ -162,6 +162,13 @@ class Gaussian(Family):
         second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
         return GaussianStatistics(stats.counts, first, second)
 
+    def variances(self, params: GaussianParams) -> Array:
+        return self.form.variances(params.covariances, *params.means.shape)
+
+    def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
+        some = self.form.among(params.covariances, columns)
+        return self.form.dense(some, len(params.means), len(columns))
+
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape
         return Real().size((K, d)) + self.structure.n_parameters(K, d)

@@ -68,6 +68,12 @@ class Full(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov
 
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.diagonal(cov, axis1=1, axis2=2)
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[:, columns[:, None], columns]
+
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return np.asarray(whiten @ matrix @ np.swapaxes(whiten, -1, -2))
 
@@ -148,6 +154,12 @@ class Tied(Form):
 
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return np.broadcast_to(cov, (K, d, d))
+
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.broadcast_to(np.diagonal(cov), (K, d))
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[columns[:, None], columns]
 
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return np.asarray(whiten @ matrix @ whiten.T)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mixtura.errors import IllDefined
 from mixtura.families.forms import Form, Name
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Positive
 
 
@@ -59,6 +59,12 @@ class Diagonal(Form):
 
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, :, None] * np.eye(d)
+
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return cov
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[:, columns]
 
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return matrix * whiten**2
@@ -143,6 +149,12 @@ class Spherical(Form):
 
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, None, None] * np.eye(d)
+
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.broadcast_to(cov[:, None], (K, d))
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov
 
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return matrix * whiten**2
