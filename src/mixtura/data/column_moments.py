@@ -1,4 +1,7 @@
-"""Mean and variance of each column, for models that look at no covariances of a whole table."""
+"""Mean and variance of each column, for models that look at no covariances of a whole table.
+
+Nothing here grows with the square of the number of columns.
+"""
 
 from __future__ import annotations
 

@@ -37,6 +37,11 @@ class TableMoments:
     distinct: int = 0
 
     @property
+    def variance(self) -> Array:
+        """The variance of each column, (d,)."""
+        return np.diagonal(self.covariance)
+
+    @property
     def flat(self) -> bool:
         """Whether there are no more (distinct) rows than columns."""
         return (self.distinct or self.rows) <= len(self.mean)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
+from mixtura.data.column_moments import ColumnMoments, column_moments, robust
 from mixtura.data.moments import TableMoments, robust_covariance, source_moments
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -23,7 +25,7 @@ from mixtura.families.factor.prior import NoisePrior
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.families.prior import CovariancePrior, Moments, absolute_prior, table_prior
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.result import Fit
 from mixtura.fit.search import Listener, Outcome, Search, sample_rows
@@ -138,25 +140,41 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
 
 @dataclass(frozen=True)
 class Surveyed:
-    """What is known of a table before any mixture: its moments; the rows starts are found on."""
+    """What is known of a table before any mixture: the rows starts are found on; its moments.
 
-    moments: TableMoments
+    What counts as narrow and how far apart starts are must not hang on a few far rows, so moments
+    are robust. They are taken when they are asked for: of many columns nobody may want covariances.
+    """
+
+    rows: Source
     sample: Rows
     priors: dict[str, CovariancePrior] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> ColumnMoments:
+        """Mean and variance of each column."""
+        return robust(column_moments(self.rows), self.sample)
+
+    @cached_property
+    def table(self) -> TableMoments:
+        """Mean and covariance."""
+        moments = replace(source_moments(self.rows), distinct=len(self.sample.X))
+        return replace(moments, covariance=_robust(self.sample, moments))
+
+    def moments(self, form: Form) -> Moments:
+        """As much as a form of storage has a use for."""
+        return self.table if form.correlates else self.columns
 
     def prior(self, form: Form) -> CovariancePrior:
         """The default prior in a form of storage, made once."""
         if form.name not in self.priors:
-            self.priors[form.name] = table_prior(form, self.moments)
+            self.priors[form.name] = table_prior(form, self.moments(form))
         return self.priors[form.name]
 
 
 def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
     """`rng` draws the sample."""
-    moments = source_moments(rows)
-    sample = sample_rows(rows, n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
-    return Surveyed(replace(moments, covariance=_robust(sample, moments)), sample)
+    return Surveyed(rows, sample_rows(rows, n_components, rng))
 
 
 def prepare(
@@ -192,7 +210,7 @@ def prepare(
         )
     form = structure.form
     known = known or surveyed(rows, n_components, rng)
-    moments, sample = known.moments, known.sample
+    moments, sample = known.moments(form), known.sample
     relative = known.prior(form)
     assert relative.reference is not None
     if structure.ranked and relative.held_columns:
@@ -210,7 +228,7 @@ def prepare(
         prior = absolute_prior(form, moments, reg_covar)
     model = Mixture(Gaussian(structure), prior)
     # The first units are the table's, with the floor that every component will have.
-    reference = relative.reference + (reg_covar or 0.0) * np.eye(len(moments.mean))
+    reference = relative.reference + (reg_covar or 0.0) * form.identity(rows.d)
     base = _base(form, n_components, moments.mean, reference)
     frames = tuple(form.frames(reference))
     maker = StartMaker(model, sample, base, frames, moments.mean, given)
@@ -218,7 +236,7 @@ def prepare(
 
 
 def _robust(sample: Rows, moments: TableMoments) -> Array:
-    """What counts as narrow and how far apart starts are must not hang on a few far rows."""
+    """The covariance that far rows do not set."""
     if moments.flat or sample.sample_weight is None:
         return moments.covariance
     X = sample.X.astype(np.float64)

@@ -20,6 +20,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params_from_root,
 )
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
+from mixtura.families.triangular import within
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
@@ -116,25 +117,15 @@ class Gaussian(Family):
     ) -> dict[str, Array]:
         d = params.means.shape[1]
         means = self.form.pulled(params.whiten, stats.first)
-        covariances = self.form.excess(params.whiten, stats.counts, stats.second, d)
-        if prior.strength > 0:
-            covariances = covariances + self._prior_score(params, prior)
-        return {"means": means, "covariances": covariances}
-
-    def _prior_score(self, params: GaussianParams, prior: CovariancePrior) -> Array:
-        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
-        d, rows = params.means.shape[1], np.full(len(params.means), 2 * prior.strength)
-        if self.form.shared:
-            rows = rows[:1]
-        second = self.form.as_second(self.form.whitened(params.whiten, prior.target), d)
-        return self.form.excess(params.whiten, rows, 2 * prior.strength * second, d)
+        rows, second = prior.with_rows(self.form, params.whiten, stats.counts, stats.second, d)
+        return {"means": means, "covariances": self.form.excess(params.whiten, rows, second, d)}
 
     def log_prior(self, params: GaussianParams, prior: CovariancePrior) -> float:
         if prior.strength == 0:
             return 0.0
         d = params.means.shape[1]
         half_log_det = self.form.half_log_det(params.whiten, d).sum()
-        trace = self.form.trace(self.form.whitened(params.whiten, prior.target), d)
+        trace = self.form.trace_within(params.whiten, prior.target, d)
         return float(-prior.strength * (trace - 2 * half_log_det))
 
     def counts(self, stats: GaussianStatistics) -> Array:
@@ -188,7 +179,7 @@ class Gaussian(Family):
 
     def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
-        K, d = params.means.shape
+        K = len(params.means)
         if prior.reference is None:
             return np.full(K, np.nan)
         if not self.form.correlates:
@@ -196,9 +187,8 @@ class Gaussian(Family):
             if self.form.shared:
                 return np.full(K, share.min())
             return np.asarray(share.reshape(K, -1).min(axis=1))
-        inverse = prior.units
-        dense = self.form.dense(params.covariances, K, d)
-        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
+        values = np.linalg.eigvalsh(within(prior.units, params.covariances))
+        return np.full(K, values.min()) if self.form.shared else np.asarray(values.min(axis=1))
 
     def narrow(
         self, params: GaussianParams, counts: Array, prior: CovariancePrior
@@ -221,9 +211,11 @@ class Gaussian(Family):
     def _at_the_floor(
         self, params: GaussianParams, counts: Array, floor: float
     ) -> list[tuple[int, float]]:
-        K, d = params.means.shape
-        dense = self.form.dense(params.covariances, K, d)
-        smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        if self.form.correlates:
+            dense = self.form.dense(params.covariances, *params.means.shape)
+            smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        else:
+            smallest = self.variances(params).min(axis=1)
         bad = (floor > PENALTY_SHARE * smallest) & (counts >= 1)
         return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
 

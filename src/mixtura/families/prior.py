@@ -15,8 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
+from mixtura.data.column_moments import ColumnMoments
 from mixtura.data.moments import NO_VARIANCE, TableMoments
-from mixtura.families.forms import Form
+from mixtura.families.forms import Form, diagonal
 from mixtura.records import Array
 
 # The variance given to a direction without any, as a share of its columns' variances. Every
@@ -28,6 +29,8 @@ NUMERIC_SPREAD = 1e-14
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
 # the reference tables stay above 0.0076, spurious ones below 1e-4).
 SPURIOUS_SPREAD = 1e-3
+
+Moments = TableMoments | ColumnMoments
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class CovariancePrior:
     scale      S with the held directions, whatever the strength; judges, never penalises
     pivots     Cholesky pivots, in the form, of the table's covariance with the held directions;
                None when no variance is refused but what is not positive
-    reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
-               refused and narrow components are the caller's business
+    reference  that covariance, dense (d, d), or its diagonal (d,) where the form has no more; None
+               when only a variance of nothing but rounding is refused and narrow components are
+               the caller's business
     count_scale  rows per unit of weight, at least 1 when weights are not counts
     """
 
@@ -81,9 +85,9 @@ class CovariancePrior:
         """Columns with a direction that has no variance of its own."""
         if self.reference is None:
             return ()
-        held = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
+        held = diagonal(np.atleast_1d(self.held))
         # A column outside the dependence has only a rounding's share in its direction.
-        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * np.diagonal(self.reference)))
+        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * diagonal(self.reference)))
 
     def whitened(self, form: Form, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -103,6 +107,19 @@ class CovariancePrior:
             absolute=move(self.absolute),
         )
 
+    def with_rows(
+        self, form: Form, whiten: Array, counts: Array, second: Array, d: int
+    ) -> tuple[Array, Array]:
+        """(rows, second moments) of each distinct matrix: the penalty is 2a rows with covariance S.
+
+        `counts` (K,) and `second` are sums in the units of `whiten`.
+        """
+        rows = counts.sum(keepdims=True) if form.shared else counts
+        if self.strength == 0:
+            return rows, second
+        target = form.as_second(form.whitened(whiten, self.target), d)
+        return rows + 2 * self.strength, second + 2 * self.strength * target
+
     def without_penalty(self) -> CovariancePrior:
         """The same, at maximum likelihood."""
         return replace(self, strength=0.0)
@@ -114,7 +131,7 @@ def no_prior(form: Form, d: int) -> CovariancePrior:
     return CovariancePrior(0.0, zero, zero, zero, zero)
 
 
-def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> CovariancePrior:
+def absolute_prior(form: Form, moments: Moments, reg_covar: float) -> CovariancePrior:
     """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
     d = len(moments.mean)
     zero = np.zeros_like(form.identity(d))
@@ -125,15 +142,14 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     return CovariancePrior(0.0, zero, zero, floor, table.scale + floor, pivots)
 
 
-def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
+def table_prior(form: Form, moments: Moments) -> CovariancePrior:
     """The scale-aware default: S from the table, a = 1/n, directions without variance held.
 
     A table with no more rows than columns spans fewer directions than it has columns, and in its
-    own whitened units all its rows are equally far apart: there S is the diagonal alone.
+    own whitened units all its rows are equally far apart: there S is the diagonal alone. A form
+    without correlations asks for no more anywhere, and takes moments of the columns alone.
     """
-    S = moments.covariance
-    if moments.flat:
-        S = np.diag(np.diagonal(S))
+    S = _scatter(form, moments)
     held = held_directions(S, form)
     reference = S + held
     if form.correlates:
@@ -153,19 +169,26 @@ def table_prior(form: Form, moments: TableMoments) -> CovariancePrior:
     )
 
 
+def _scatter(form: Form, moments: Moments) -> Array:
+    """(d, d), or (d,) for a form without correlations."""
+    if not form.correlates:
+        return moments.variance
+    assert isinstance(moments, TableMoments), "a form with correlations asks for covariances"
+    return np.diag(moments.variance) if moments.flat else moments.covariance
+
+
 def held_directions(S: Array, form: Form) -> Array:
-    """The (d, d) matrix to add where S has no variance; all zeros for an ordinary table.
+    """What to add where S has no variance, in its shape; all zeros for an ordinary table.
 
     A constant column has no scale of its own: it is held at HELD_SHARE squared units. A linear
     dependence between columns is held at HELD_SHARE of their variances. A form with one variance
     for all columns needs no help while any of them varies.
     """
-    if np.ndim(form.restrict(S)) == 0 and np.any(np.diagonal(S)):
-        return np.zeros_like(S)
-    variance = np.diagonal(S)
+    variance = diagonal(S)
     constant = variance <= 0
     if not form.correlates:
-        return np.diag(np.where(constant, HELD_SHARE, 0.0))
+        one_for_all = np.ndim(form.restrict(S)) == 0 and not constant.all()
+        return np.where(constant & (not one_for_all), HELD_SHARE, 0.0)
     unit = np.where(constant, 1.0, np.sqrt(variance))
     values, vectors = np.linalg.eigh(S / np.outer(unit, unit))
     null = vectors[:, values < NO_VARIANCE * len(S)] * unit[:, None]
