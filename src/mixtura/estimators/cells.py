@@ -18,9 +18,10 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
 from mixtura.engines.whole import Climber, End
-from mixtura.estimators.finding import prepare, surveyed
+from mixtura.estimators.finding import prepare
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
+from mixtura.estimators.survey import surveyed
 from mixtura.families.covariance import STRUCTURES, Structure, structure
 from mixtura.families.prior import SPURIOUS_SPREAD
 from mixtura.fit.search import sample_size

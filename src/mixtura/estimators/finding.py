@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data import door
-from mixtura.data.column_moments import ColumnMoments, column_moments, robust
-from mixtura.data.moments import TableMoments, robust_covariance, source_moments
-from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.estimators.ground import Ground, factor_ground
+from mixtura.estimators.survey import Surveyed, surveyed
 from mixtura.families.covariance import Structure
 from mixtura.families.factor.prior import NoisePrior
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import CovariancePrior, Moments, absolute_prior, table_prior
+from mixtura.families.prior import CovariancePrior, absolute_prior
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.result import Fit
-from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.fit.search import Listener, Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
@@ -138,45 +135,6 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
     return open_one
 
 
-@dataclass(frozen=True)
-class Surveyed:
-    """What is known of a table before any mixture: the rows starts are found on; its moments.
-
-    What counts as narrow and how far apart starts are must not hang on a few far rows, so moments
-    are robust. They are taken when they are asked for: of many columns nobody may want covariances.
-    """
-
-    rows: Source
-    sample: Rows
-    priors: dict[str, CovariancePrior] = field(default_factory=dict)
-
-    @cached_property
-    def columns(self) -> ColumnMoments:
-        """Mean and variance of each column."""
-        return robust(column_moments(self.rows), self.sample)
-
-    @cached_property
-    def table(self) -> TableMoments:
-        """Mean and covariance."""
-        moments = replace(source_moments(self.rows), distinct=len(self.sample.X))
-        return replace(moments, covariance=_robust(self.sample, moments))
-
-    def moments(self, form: Form) -> Moments:
-        """As much as a form of storage has a use for."""
-        return self.table if form.correlates else self.columns
-
-    def prior(self, form: Form) -> CovariancePrior:
-        """The default prior in a form of storage, made once."""
-        if form.name not in self.priors:
-            self.priors[form.name] = table_prior(form, self.moments(form))
-        return self.priors[form.name]
-
-
-def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
-    """`rng` draws the sample."""
-    return Surveyed(rows, sample_rows(rows, n_components, rng))
-
-
 def prepare(
     rows: Source,
     structure: Structure,
@@ -233,14 +191,6 @@ def prepare(
     frames = tuple(form.frames(reference))
     maker = StartMaker(model, sample, base, frames, moments.mean, given)
     return Ground(model, resolve(engine, model), moments, maker)
-
-
-def _robust(sample: Rows, moments: TableMoments) -> Array:
-    """The covariance that far rows do not set."""
-    if moments.flat or sample.sample_weight is None:
-        return moments.covariance
-    X = sample.X.astype(np.float64)
-    return robust_covariance(X, sample.sample_weight, moments.mean, moments.covariance)
 
 
 def _base(form: Form, K: int, mean: Array, reference: Array) -> MixtureParams:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.data import door
-from mixtura.data.column_moments import ColumnMoments, column_moments, robust
-from mixtura.data.moments import TableMoments
+from mixtura.data.column_moments import ColumnMoments, Moments, column_moments, robust
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve
@@ -36,7 +35,7 @@ class Ground:
 
     model: Mixture
     engine: str
-    moments: TableMoments | ColumnMoments
+    moments: Moments
     maker: StartMaker
 
     def open_sweep(self, model: Mixture, rows: Source) -> Sweep:

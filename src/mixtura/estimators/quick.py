@@ -23,9 +23,10 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.engines.whole import Climber, End, responsibilities
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Found, account, prepare, surveyed
+from mixtura.estimators.finding import Found, account, prepare
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
+from mixtura.estimators.survey import surveyed
 from mixtura.estimators.trial import Point, Trial, flaw_of
 from mixtura.families.covariance import structure
 from mixtura.fit.result import Certificate, Fit, StartReport

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mixtura.engines.native.merging import merging_history
-from mixtura.estimators.finding import Surveyed
+from mixtura.estimators.survey import Surveyed
 from mixtura.fit.hierarchical import cuts, principal
 from mixtura.fit.starts import kmeans
 from mixtura.records import Array

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mixtura.data.column_moments import ColumnMoments
+from mixtura.data.column_moments import Moments
 from mixtura.data.moments import NO_VARIANCE, TableMoments
 from mixtura.families.forms import Form, diagonal
 from mixtura.records import Array
@@ -29,8 +29,6 @@ NUMERIC_SPREAD = 1e-14
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
 # the reference tables stay above 0.0076, spurious ones below 1e-4).
 SPURIOUS_SPREAD = 1e-3
-
-Moments = TableMoments | ColumnMoments
 
 
 @dataclass(frozen=True)
