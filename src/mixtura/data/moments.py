@@ -39,6 +39,11 @@ class TableMoments:
     groups: int = 1
 
     @property
+    def variance(self) -> Array:
+        """The variance of each column, (d,)."""
+        return np.diagonal(self.covariance)
+
+    @property
     def flat(self) -> bool:
         """Whether the (distinct) rows are too few to tell a scatter within groups.
 

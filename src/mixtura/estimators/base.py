@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -214,15 +215,14 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         return model, int(n_samples), params, rng
 
     def view(self) -> MixtureView:
-        """The fitted mixture as reports and figures see it, covariances dense."""
+        """The fitted mixture as reports and figures see it."""
         check_is_fitted(self)
-        _, params = self._fitted()
-        K, d = params.components.means.shape
-        form = structure(self.covariance_type).form
+        model, params = self._fitted()
         return MixtureView(
             weights=params.weights,
             means=params.components.means,
-            covariances=form.dense(params.components.covariances, K, d),
+            variances=model.family.variances(params.components),
+            among=partial(model.family.covariances, params.components),
             covariance_type=structure(self.covariance_type).name,
             names=tuple(self._names()),
             fit=self.fit_result_,

@@ -21,8 +21,8 @@ from mixtura.engines.whole import Climber, End, narrow
 from mixtura.estimators.finding import prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
-from mixtura.families.covariance import Structure, structure
-from mixtura.families.prior import SPURIOUS_SPREAD
+from mixtura.families.covariance import STRUCTURES, Structure, structure
+from mixtura.families.prior import SPURIOUS_SPREAD, table_prior
 from mixtura.families.registry import family
 from mixtura.fit.sample import sample_size
 from mixtura.inference.nesting import (
@@ -237,7 +237,8 @@ class CellTable:
 
     def _smallest(self, shape: Structure, K: int, params: MixtureParams) -> float:
         """The least variance in any direction, measured alike for all forms of storage."""
-        reference = self._model(shape).prior.reference
+        reference = table_prior(STRUCTURES["full"].form, self.known.moments).reference
+        assert reference is not None
         means = params.components.means
         dense = shape.form.dense(params.components.covariances, *means.shape)
         whiten = np.linalg.inv(np.linalg.cholesky(reference))

@@ -36,13 +36,13 @@ from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
 from mixtura.data import door
-from mixtura.data.moments import TableMoments, table_moments
+from mixtura.data.column_moments import Moments
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
-from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
+from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
@@ -139,7 +139,7 @@ def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
     return Stream(name, moments, running, kept, len(rows.X))
 
 
-def _model(estimator: GaussianMixture, moments: TableMoments) -> Mixture:
+def _model(estimator: GaussianMixture, moments: Moments) -> Mixture:
     """The model, in the units of all rows so far."""
     shape = structure(estimator.covariance_type)
     if estimator.reg_covar is None:
@@ -157,7 +157,7 @@ def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
     """The estimator after one more chunk."""
     known = stream.moments
     if known.rows > 0 and len(rows.X):
-        door.refuse_far(rows.X, known.mean, np.diagonal(known.covariance), estimator._names())
+        door.refuse_far(rows.X, known.mean, known.variance, estimator._names())
     dtype = np.result_type(estimator.means_.dtype, rows.X.dtype)
     if stream.kept is not None:
         grown_up = _grown_up(*estimator._fitted())
@@ -178,7 +178,8 @@ def _stepped(
     estimator: GaussianMixture, stream: Stream, rows: Rows, dtype: np.dtype[Any]
 ) -> Stream:
     """One online step for each mini-batch; sets what the estimator shows."""
-    moments = merged(stream.moments, table_moments(rows.X, rows.sample_weight))
+    form = structure(estimator.covariance_type).form
+    moments = merged(stream.moments, measured(rows, form))
     model, running = _model(estimator, moments), stream.running
     engine, enough = resolve(estimator.engine, model), enough_rows(running.params)
     pace, bounds = Pace(max(enough, BATCH), DELAY), []
@@ -233,7 +234,7 @@ def _smoothed(model: Mixture, running: Running, weight: float) -> tuple[Any, boo
 def _account(
     model: Mixture,
     params: MixtureParams,
-    moments: TableMoments,
+    moments: Moments,
     bounds: list[float],
     steps: int,
     engine: str,

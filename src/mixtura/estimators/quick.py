@@ -274,7 +274,7 @@ class Quick:
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
             held=common.columns,
-            rows=self.known.rows,
+            rows=self.rows.positive,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )
 

@@ -27,8 +27,8 @@ def shared_starts(
     """The starts on the sample of a table; the two trees count as the first of `n_init`."""
     w = known.sample.sample_weight
     assert w is not None
-    sd = np.sqrt(np.diagonal(known.moments.covariance))
-    Z = (known.sample.X - known.moments.mean) / np.where(sd > 0, sd, 1.0)
+    sd = np.sqrt(known.columns.variance)
+    Z = (known.sample.X - known.columns.mean) / np.where(sd > 0, sd, 1.0)
     along = principal(Z, w)
     spread = np.sqrt(w @ along**2 / w.sum())
     frames = (along / np.where(spread > 0, spread, 1.0), Z)

@@ -166,6 +166,14 @@ class Family(ABC):
             support.check(arrays[name], name)
         return self.record(**{name: arrays[name] for name in self.supports()})
 
+    def variances(self, params: Any) -> Array:
+        """Each component's variance in each column, (K, d)."""
+        raise NotImplementedError(f"{type(self).__name__} does not tell its variances")
+
+    def covariances(self, params: Any, columns: AnyArray) -> Array:
+        """Each component's covariances of these columns, dense, (K, m, m)."""
+        return self.variances(params)[:, columns, None] * np.eye(len(columns))
+
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
         arrays = params.arrays()

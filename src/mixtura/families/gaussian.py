@@ -57,7 +57,8 @@ class Gaussian(Family):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)
-        moments, form = survey.moments, self.form
+        form = self.form
+        moments = survey.moments if form.correlates else survey.columns
         relative = table_prior(form, moments, ranked=self.structure.ranked)
         reference = relative.reference
         assert reference is not None
@@ -73,7 +74,7 @@ class Gaussian(Family):
         if self.reg_covar is not None:
             prior = absolute_prior(form, moments, self.reg_covar)
         # The first units are the table's, with the floor that every component will have.
-        reference = reference + (self.reg_covar or 0.0) * np.eye(len(moments.mean))
+        reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
         covariances = form.repeat(form.restrict(reference), K)
         base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
         frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
@@ -161,6 +162,13 @@ class Gaussian(Family):
         first = form.move(inner, stats.first) + stats.counts[:, None] * shift
         second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
         return GaussianStatistics(stats.counts, first, second)
+
+    def variances(self, params: GaussianParams) -> Array:
+        return self.form.variances(params.covariances, *params.means.shape)
+
+    def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
+        some = self.form.among(params.covariances, columns)
+        return self.form.dense(some, len(params.means), len(columns))
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape

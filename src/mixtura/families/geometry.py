@@ -19,9 +19,9 @@ from collections.abc import Callable
 import numpy as np
 
 from mixtura.errors import IllDefined
-from mixtura.families.matrices import cholesky
 from mixtura.families.orientation import common_axes
 from mixtura.families.spectrum import spectra
+from mixtura.families.triangular import cholesky_of_all
 from mixtura.records import Array
 
 Geometry = Callable[[Array, Array, Array], Array]
@@ -147,7 +147,7 @@ def _axes_volume(W: Array) -> Array:
 
 def _volume(W: Array) -> Array:
     """|W_k|^(1/d); IllDefined where one is not positive definite."""
-    pivots = np.diagonal(cholesky(W), axis1=1, axis2=2)
+    pivots = np.diagonal(cholesky_of_all(W), axis1=1, axis2=2)
     return np.asarray(np.exp(2.0 * np.log(pivots).mean(axis=1)))
 
 

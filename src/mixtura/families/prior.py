@@ -16,15 +16,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.data.column_moments import Moments
 from mixtura.data.moments import NO_VARIANCE, TableMoments
 from mixtura.errors import Collapse, IllDefined
-from mixtura.families.forms import Form
+from mixtura.families.forms import Form, diagonal
 from mixtura.families.gaussian_records import (
     GaussianParams,
     GaussianStatistics,
     gaussian_params,
 )
 from mixtura.families.priors import Prior
+from mixtura.families.triangular import within
 from mixtura.records import Array, Spike
 
 # The variance given to a direction without any, as a share of its columns' variances. Every
@@ -62,8 +64,9 @@ class CovariancePrior(Prior):
     scale      S with the held directions, whatever the strength; judges, never penalises
     pivots     Cholesky pivots, in the form, of the table's covariance with the held directions;
                None when no variance is refused but what is not positive
-    reference  that covariance, dense (d, d); None when only a variance of nothing but rounding is
-               refused and narrow components are the caller's business
+    reference  that covariance, dense (d, d), or its diagonal (d,) where the form has no more; None
+               when only a variance of nothing but rounding is refused and narrow components are
+               the caller's business
     count_scale  rows per unit of weight, 1 where weights may be counts
     ranked     whether components share volumes or shapes
     """
@@ -109,9 +112,9 @@ class CovariancePrior(Prior):
         """Columns with a direction that has no variance of its own."""
         if self.reference is None:
             return ()
-        held = np.diagonal(self.held) if self.held.ndim == 2 else np.atleast_1d(self.held)
+        held = diagonal(np.atleast_1d(self.held))
         # A column outside the dependence has only a rounding's share in its direction.
-        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * np.diagonal(self.reference)))
+        return tuple(int(j) for j in np.flatnonzero(held > 1e-10 * diagonal(self.reference)))
 
     def whitened(self, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -132,6 +135,17 @@ class CovariancePrior(Prior):
             absolute=move(self.absolute),
         )
 
+    def with_rows(self, whiten: Array, counts: Array, second: Array, d: int) -> tuple[Array, Array]:
+        """(rows, second moments) of each distinct matrix: the penalty is 2a rows with covariance S.
+
+        `counts` (K,) and `second` are sums in the units of `whiten`.
+        """
+        rows = self._rows(counts)
+        if self.strength == 0:
+            return rows, second
+        target = self.form.as_second(self.form.whitened(whiten, self.target), d)
+        return rows + 2 * self.strength, second + 2 * self.strength * target
+
     def without_penalty(self) -> CovariancePrior:
         return replace(self, strength=0.0)
 
@@ -147,18 +161,16 @@ class CovariancePrior(Prior):
             return 0.0
         d = params.means.shape[1]
         half_log_det = self.form.half_log_det(params.whiten, d).sum()
-        trace = self.form.trace(self.form.whitened(params.whiten, self.target), d)
+        trace = self.form.trace_within(params.whiten, self.target, d)
         return float(-self.strength * (trace - 2 * half_log_det))
 
     def score(self, params: GaussianParams) -> dict[str, Array]:
         """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
         if self.strength == 0:
             return {}
-        d, rows = params.means.shape[1], np.full(len(params.means), 2 * self.strength)
-        if self.form.shared:
-            rows = rows[:1]
-        second = self.form.as_second(self.form.whitened(params.whiten, self.target), d)
-        return {"covariances": self.form.excess(params.whiten, rows, 2 * self.strength * second, d)}
+        K, d = params.means.shape
+        rows, second = self.with_rows(params.whiten, np.zeros(K), np.zeros(()), d)
+        return {"covariances": self.form.excess(params.whiten, rows, second, d)}
 
     def refuse_collapse(self, params: GaussianParams, counts: Array) -> None:
         """At maximum likelihood, stop before a component reaches a singularity.
@@ -181,7 +193,7 @@ class CovariancePrior(Prior):
 
     def spread(self, params: GaussianParams) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
-        K, d = params.means.shape
+        K = len(params.means)
         if self.reference is None:
             return np.full(K, np.nan)
         if not self.form.correlates:
@@ -189,9 +201,8 @@ class CovariancePrior(Prior):
             if self.form.shared:
                 return np.full(K, share.min())
             return np.asarray(share.reshape(K, -1).min(axis=1))
-        inverse = self.units
-        dense = self.form.dense(params.covariances, K, d)
-        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
+        values = np.linalg.eigvalsh(within(self.units, params.covariances))
+        return np.full(K, values.min()) if self.form.shared else np.asarray(values.min(axis=1))
 
     def narrow(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
@@ -231,9 +242,11 @@ class CovariancePrior(Prior):
         return np.maximum(self.spread(replace(params, covariances=own)), 0.0)
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
-        K, d = params.means.shape
-        dense = self.form.dense(params.covariances, K, d)
-        smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        if self.form.correlates:
+            dense = self.form.dense(params.covariances, *params.means.shape)
+            smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        else:
+            smallest = self.form.variances(params.covariances, *params.means.shape).min(axis=1)
         return spikes((self.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
 
     def _rows(self, counts: Array) -> Array:
@@ -283,7 +296,7 @@ def no_prior(form: Form, d: int) -> CovariancePrior:
     return CovariancePrior(form, 0.0, zero, zero, zero, zero)
 
 
-def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> CovariancePrior:
+def absolute_prior(form: Form, moments: Moments, reg_covar: float) -> CovariancePrior:
     """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
     d = len(moments.mean)
     zero = np.zeros_like(form.identity(d))
@@ -294,15 +307,14 @@ def absolute_prior(form: Form, moments: TableMoments, reg_covar: float) -> Covar
     return CovariancePrior(form, 0.0, zero, zero, floor, table.scale + floor, pivots)
 
 
-def table_prior(form: Form, moments: TableMoments, *, ranked: bool = False) -> CovariancePrior:
+def table_prior(form: Form, moments: Moments, *, ranked: bool = False) -> CovariancePrior:
     """The scale-aware default: S from the table, a = 1/n, directions without variance held.
 
     A table with no more rows than columns spans fewer directions than it has columns, and in its
-    own whitened units all its rows are equally far apart: there S is the diagonal alone.
+    own whitened units all its rows are equally far apart: there S is the diagonal alone. A form
+    without correlations asks for no more anywhere, and takes moments of the columns alone.
     """
-    S = moments.covariance
-    if moments.flat:
-        S = np.diag(np.diagonal(S))
+    S = _scatter(form, moments)
     held = held_directions(S, form)
     reference = S + held
     if form.correlates:
@@ -333,19 +345,26 @@ def rows_per_weight(rows: int, weight: float) -> float:
     return 1.0 if 1.0 <= weight / rows <= MOST_COPIES else rows / weight
 
 
+def _scatter(form: Form, moments: Moments) -> Array:
+    """(d, d), or (d,) for a form without correlations."""
+    if not form.correlates:
+        return moments.variance
+    assert isinstance(moments, TableMoments), "a form with correlations asks for covariances"
+    return np.diag(moments.variance) if moments.flat else moments.covariance
+
+
 def held_directions(S: Array, form: Form) -> Array:
-    """The (d, d) matrix to add where S has no variance; all zeros for an ordinary table.
+    """What to add where S has no variance, in its shape; all zeros for an ordinary table.
 
     A constant column has no scale of its own: it is held at HELD_SHARE squared units. A linear
     dependence between columns is held at HELD_SHARE of their variances. A form with one variance
     for all columns needs no help while any of them varies.
     """
-    if np.ndim(form.restrict(S)) == 0 and np.any(np.diagonal(S)):
-        return np.zeros_like(S)
-    variance = np.diagonal(S)
+    variance = diagonal(S)
     constant = variance <= 0
     if not form.correlates:
-        return np.diag(np.where(constant, HELD_SHARE, 0.0))
+        one_for_all = np.ndim(form.restrict(S)) == 0 and not constant.all()
+        return np.where(constant & (not one_for_all), HELD_SHARE, 0.0)
     unit = np.where(constant, 1.0, np.sqrt(variance))
     values, vectors = np.linalg.eigh(S / np.outer(unit, unit))
     null = vectors[:, values < NO_VARIANCE * len(S)] * unit[:, None]

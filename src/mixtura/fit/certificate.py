@@ -44,17 +44,20 @@ def certify(
 
     `edge` says why the point lies at the edge of the parameters, empty where it does not. The
     examination costs a pass for each direction tried: all of them where there are at most 16,
-    else at most 30.
+    else at most 30; none at an edge where the last step gained no more than rounding.
     """
     if not climb.converged:
         return Certificate("not converged", detail=climb.reason), None
     if not climb.stationary:
         return Certificate("not a maximum", detail=f"{climb.ran} looks for something else"), None
+    if edge and climb.at_rounding:
+        # The curvature could only say whether anything is left to gain.
+        return Certificate("boundary", detail=edge), None
     obstacle = model.obstacle() or model.examinable
     if not obstacle and (coarse := model.coarseness(climb.params)) > COARSE * DIFFERENCE:
         obstacle = (
-            f"float64 holds the means in steps of {coarse:.1g} standard deviations only, so far are "
-            "the rows from zero: subtract an offset from the columns"
+            f"float64 holds the means in steps of {coarse:.1g} standard deviations only, so far "
+            "are the rows from zero: subtract an offset from the columns"
         )
     if obstacle:
         return Certificate("not examined", detail=obstacle), None

@@ -12,6 +12,10 @@ from mixtura.fit.climb import SweepLike, objective_at
 from mixtura.models.base import Model
 from mixtura.records import Array, Chart, Summary
 
+# Points kept, those asked for last: an optimiser comes back to where it stands, and to the step it
+# has just tried. With many columns each has matrices of its own.
+REMEMBERED = 3
+
 
 @dataclass(frozen=True)
 class Point:
@@ -50,6 +54,7 @@ class Charted:
         """The point at these coordinates; None where there is no finite density."""
         key = free.tobytes()
         if key in self.met:
+            self.met[key] = self.met.pop(key)
             return self.met[key]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
@@ -65,6 +70,8 @@ class Charted:
             return None
         point = Point(free.copy(), params, summary, value, gradient)
         self.met[key] = point
+        if len(self.met) > REMEMBERED:
+            del self.met[next(iter(self.met))]
         return point
 
 

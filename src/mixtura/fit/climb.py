@@ -73,6 +73,12 @@ class Climb:
         """Steps taken."""
         return len(self.logliks) - 1
 
+    @property
+    def at_rounding(self) -> bool:
+        """Whether what is left to gain is no more than a log-likelihood's rounding."""
+        mean = abs(self.objective) / self.summary.weight
+        return self.gap <= 2 * ROUNDING * (1.0 + mean)
+
     def followed(self, after: Climb, *, jump: bool = False) -> Climb:
         """This climb and the one that went on from its end, as one; a `jump` between is a step."""
         ran = self.ran if after.ran in self.ran.split(", ") else f"{self.ran}, {after.ran}"

@@ -118,6 +118,12 @@ class FactorAnalysers(Family):
     def chart(self, params: FactorParams, weights: Array) -> FactorChart:
         return factor_chart(params, weights, self.kind)
 
+    def variances(self, params: FactorParams) -> Array:
+        return params.variances
+
+    def covariances(self, params: FactorParams, columns: AnyArray) -> Array:
+        return params.among(columns)
+
     def n_parameters(self, params: FactorParams) -> int:
         K, d = params.means.shape
         return Real().size((K, d)) + self.kind.n_parameters(K, d)

@@ -123,10 +123,16 @@ class FactorParams(Params):
     @cached_property
     def covariances(self) -> Array:
         """Sigma_k dense, (K, d, d): for tables of few enough columns."""
-        K, d = self.means.shape
-        shared = self.loadings @ np.swapaxes(self.loadings, 1, 2)
-        dense: Array = np.broadcast_to(shared, (K, d, d)).copy()
-        dense[:, np.arange(d), np.arange(d)] += self.noise
+        return self.among(np.arange(self.means.shape[1]))
+
+    def among(self, columns: AnyArray) -> Array:
+        """The covariances of m of the columns, dense, (K, m, m)."""
+        K, m = len(self.means), len(columns)
+        loadings = self.loadings[:, columns]
+        shared = loadings @ np.swapaxes(loadings, 1, 2)
+        dense: Array = np.broadcast_to(shared, (K, m, m)).copy()
+        noise = np.broadcast_to(self.noise, (len(self.noise), self.means.shape[1]))
+        dense[:, np.arange(m), np.arange(m)] += noise[:, columns]
         return dense
 
     @property
