@@ -348,7 +348,7 @@ class GaussianMixture(MixtureEstimator):
         if checkpoint is None:
             return find(rows, task, np.random.RandomState(seed), listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)
-        with Checkpoint(checkpoint, identity(rows, task, seed)) as journal:
+        with Checkpoint(checkpoint, identity(rows, task, seed, self.random_state)) as journal:
             return find(rows, task, np.random.RandomState(seed), listener, journal)
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
