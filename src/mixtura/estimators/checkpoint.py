@@ -91,11 +91,6 @@ class Checkpoint:
             self._waiting.clear()
         self._written = time.monotonic()
 
-    def remove(self) -> None:
-        """The fit is done: the checkpoint is not needed any more."""
-        self._waiting.clear()
-        self._lines.remove()
-
 
 def stored_identity(path: str | Path) -> dict[str, Any] | None:
     """Which fit a checkpoint is of; None where there is no file."""
