@@ -31,6 +31,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "truncated, VVI": (*_LONG, "--solver", "truncated", "--covariance", "VVI"),
     "annealed, EEE": (*_LONG, "--solver", "annealed", "--covariance", "EEE"),
     "in pieces, EVE": (*_LONG, "--in-pieces", "--covariance", "EVE", "--max-iter", "60"),
+    "factors": (*_LONG, "--covariance", "UUU:1", "--solver", "em", "--max-iter", "12"),
+    "factors in pieces": (*_LONG, "--in-pieces", "--covariance", "CCC:1", "--max-iter", "12"),
     "select": ("select", "short.parquet", "-k", "1:6", "--no-figure"),
 }
 

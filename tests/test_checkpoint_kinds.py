@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from contract.cases import CASES, FACTOR_CASES
 from sklearn.base import clone
 
 from mixtura import CheckpointError, FactorAnalytic, GaussianMixture, GaussianMixtureSearch
@@ -22,9 +23,6 @@ from mixtura.estimators.checkpoint import FORMAT, VERSION, Checkpoint, stored_id
 from mixtura.estimators.journal_file import line_of
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor.structure import LETTERS
-
-sys.path.insert(0, str(Path(__file__).parent / "contract"))
-from cases import CASES, FACTOR_CASES
 
 # Few steps are enough to be stopped in.
 pytestmark = [
