@@ -67,6 +67,35 @@ class Statistics:
 
         return type(self)(*(times(f.name) for f in fields(self)))
 
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name; those of parts have the part's name and a dot before theirs."""
+        found: dict[str, Array] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            parts = (
+                {f"{f.name}.{i}": part for i, part in enumerate(value)}
+                if isinstance(value, tuple)
+                else {f.name: value}
+            )
+            for name, part in parts.items():
+                if isinstance(part, Statistics):
+                    found |= {f"{name}.{inner}": a for inner, a in part.arrays().items()}
+                else:
+                    found[name] = np.asarray(part, dtype=np.float64)
+        return found
+
+    def with_arrays(self, given: Mapping[str, Array], prefix: str = "") -> Self:
+        """Statistics of this kind with other arrays, named as in `arrays`."""
+
+        def made(value: Any, name: str) -> Any:
+            if isinstance(value, tuple):
+                return tuple(made(part, f"{name}.{i}") for i, part in enumerate(value))
+            if isinstance(value, Statistics):
+                return value.with_arrays(given, f"{name}.")
+            return given[name]
+
+        return type(self)(*(made(getattr(self, f.name), f"{prefix}{f.name}") for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class Summary:

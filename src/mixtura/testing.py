@@ -22,7 +22,7 @@ from mixtura.fit.em import em
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array, Chunk, Statistics, Summary
+from mixtura.records import Array, Chunk, Summary
 
 __all__ = ["check_family", "check_model"]
 
@@ -199,29 +199,14 @@ def _objective(model: Model, X: Array, params: Any) -> float:
 def _assert_same(one: Summary, two: Summary, what: str) -> None:
     for name, a, b in (("loglik", one.loglik, two.loglik), ("weight", one.weight, two.weight)):
         _require(abs(a - b) <= SUMS * (1.0 + abs(b)), f"{what}: {name} is {a!r}, not {b!r}")
-    flat = _flat(one.statistics), _flat(two.statistics)
-    for name, mine, other in zip(_names(one.statistics), *flat, strict=True):
+    others = two.statistics.arrays()
+    for name, mine in one.statistics.arrays().items():
+        other = others[name]
         size = 1.0 + float(np.max(np.abs(other), initial=0.0))
         _require(
             bool(np.all(np.abs(mine - other) <= SUMS * size)),
             f"{what}: {name} differs by {np.max(np.abs(mine - other)):.3g}",
         )
-
-
-def _flat(stats: Any) -> list[Array]:
-    if isinstance(stats, Statistics):
-        return [part for value in vars(stats).values() for part in _flat(value)]
-    if isinstance(stats, tuple):
-        return [part for value in stats for part in _flat(value)]
-    return [np.asarray(stats, dtype=np.float64)]
-
-
-def _names(stats: Any, prefix: str = "") -> list[str]:
-    if isinstance(stats, Statistics):
-        return [n for key, value in vars(stats).items() for n in _names(value, f"{prefix}{key}.")]
-    if isinstance(stats, tuple):
-        return [n for i, value in enumerate(stats) for n in _names(value, f"{prefix}{i}.")]
-    return [prefix.rstrip(".")]
 
 
 def _check_mass(family: Family, column: Array, rng: np.random.Generator) -> None:

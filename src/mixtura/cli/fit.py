@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     AsJson,
     Columns,
@@ -169,6 +168,7 @@ def fit(
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure)
+    refuse_checkpoint(checkpoint)
     settings: dict[str, Any] = {
         "n_components": components,
         "covariance_type": covariance,
@@ -195,8 +195,6 @@ def fit(
             mixture = _fitted(data, settings, working, checkpoint, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
     if as_json:
         print_json(as_document(mixture) | {"files": _named(outputs)})
     elif not quiet:
@@ -209,19 +207,6 @@ def _rows(data: Table | Streamed) -> int:
     from mixtura.data.tables import Table
 
     return len(data.X) if isinstance(data, Table) else data.n
-
-
-@contextmanager
-def resumable(checkpoint: Path | None) -> Iterator[None]:
-    """An interruption says how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if checkpoint is None or not checkpoint.exists():
-            raise
-        raise KeyboardInterrupt(
-            f"interrupted: the same command goes on from {checkpoint}"
-        ) from None
 
 
 def _fitted(

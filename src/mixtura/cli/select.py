@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     WIDEST,
     AsJson,
@@ -30,7 +31,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import Outputs, checked_outputs, resumable
+from mixtura.cli.fit import Outputs, checked_outputs
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def select(
 ) -> None:
     """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
     outputs = _outputs(table, out, figure, no_figure)
+    refuse_checkpoint(checkpoint)
     numbers = parsed(components)
     if jobs == 0:
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
@@ -124,12 +126,10 @@ def select(
         began = time.perf_counter()
         with resumable(checkpoint):
             _searched(search, data, working, checkpoint)
-        seconds = time.perf_counter() - began
-        found = selection(search, len(data.X))
-        working.doing = "writing"
-        _write(search, found, outputs)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+            seconds = time.perf_counter() - began
+            found = selection(search, len(data.X))
+            working.doing = "writing"
+            _write(search, found, outputs)
     files = {
         "model": str(outputs.model),
         "figure": None if outputs.figure is None else str(outputs.figure),

@@ -1,7 +1,8 @@
 """What a fitted mixture with covariances of factors holds, and what is worked out from it.
 
 Held are loadings and noise, which grow with the number of columns. The covariances, which grow
-with its square, are made when they are asked for.
+with its square, are made when they are asked for. Products with a side of a few factors are too
+short for BLAS's threads: they wait for each other, in a pool of processes for ever.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from mixtura.engines.threads import single_blas
 from mixtura.estimators import initial
 from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
@@ -58,7 +60,8 @@ def hold(estimator: Any, params: MixtureParams, dtype: np.dtype[Any]) -> None:
     """Set the fitted arrays, the loadings in their canonical rotation."""
     for name in DENSE:
         estimator.__dict__.pop(name, None)
-    parts = canonical(params.components)
+    with single_blas:
+        parts = canonical(params.components)
     estimator.weights_ = params.weights.astype(dtype)
     estimator.means_ = parts.means.astype(dtype)
     estimator.loadings_ = parts.loadings.astype(dtype)
@@ -78,7 +81,8 @@ def fitted(estimator: Any, kind: FactorAnalytic) -> tuple[Mixture, MixtureParams
         for name in ("weights_", "means_", *HELD)
     )
     model = Mixture(FactorAnalysers(kind), no_noise_prior(kind, noise.shape[1]))
-    return model, MixtureParams(weights, factor_params(means, loadings, noise))
+    with single_blas:
+        return model, MixtureParams(weights, factor_params(means, loadings, noise))
 
 
 def dense(estimator: Any, name: str) -> AnyArray:

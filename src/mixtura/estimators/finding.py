@@ -124,7 +124,7 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
 
     def open_one(model: Mixture, source: Source) -> Sweep:
         sweep = ground.open_sweep(model, source)
-        return Journaled(sweep, journal) if source is rows else sweep
+        return Journaled(sweep, model, journal) if source is rows else sweep
 
     return open_one
 

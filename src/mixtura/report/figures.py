@@ -22,6 +22,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from mixtura.data.atomic import atomic
 from mixtura.records import Array
 from mixtura.report import panels
 from mixtura.report.digits import percent
@@ -90,13 +91,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"cannot tell a figure's format from {target.name!r}: use {known}")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(target.parent)!r} to put {target.name!r} in")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "xb") as file, _quiet_about_glyphs():
-            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic(target) as part, open(part, "wb") as file, _quiet_about_glyphs():
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
 
 
 @contextmanager
