@@ -58,7 +58,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "odd d": (put("scalars", "n_features_in_", "3"), "n_features_in_ is '3'"),
     "K": (put("settings", "n_components", 3), "weights"),
     "held": (put("fit", "held", [7]), "fit: held is .7., not indices below 3"),
-    "weight": (put("fit", "weight", 0), "fit: weight is 0"),
+    "weight": (put("fit", "weight", 0), "fit.weight is 0"),
     "scalar": (lambda doc: doc["scalars"].pop("n_iter_"), "scalars has no 'n_iter_'"),
     "number": (put("arrays", "means_", 3), "means_ is not an array"),
 } | {name: (lambda doc, n=name: doc["arrays"].pop(n), f"has no '{name}'") for name in ARRAYS}
