@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -79,8 +80,10 @@ def to_document(estimator: Any) -> dict[str, Any]:
 
 
 def restore(document: dict[str, Any], kind: type[Any]) -> Any:
-    """The estimator of class `kind` that `to_document` described; StoreError where it is damaged."""
+    """The estimator of class `kind` that `to_document` described; StoreError if damaged."""
     try:
+        if document.get("kind") != kind.__name__:
+            raise ValueError(f"kind is {reprlib.repr(document.get('kind'))}, not {kind.__name__!r}")
         stored = read(Stored, {k: v for k, v in document.items() if k not in _HEAD}, "")
         estimator = _with_settings(stored.settings, kind)
         _set_fitted(estimator, stored)
@@ -158,6 +161,8 @@ def _check(estimator: Any, stored: Stored) -> None:
     _check_initial(estimator, shape, K, d)
     if shape.factors is None:
         _check_matrices(estimator, shape.form)
+    else:
+        factored.check(estimator, shape.factors)
     names = stored.feature_names
     if names is not None and len(names) != d:
         raise ValueError(f"feature_names has {len(names)} entries, not {d} names")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from mixtura.errors import IllDefined
 from mixtura.estimators import initial
 from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
@@ -116,3 +117,15 @@ def arrays_of(kind: FactorAnalytic, K: int, d: int) -> dict[str, Floats]:
         "loadings_": Floats(kind.loadings_shape(K, d), Real()),
         "noise_variance_": Floats(kind.noise_shape(K, d), Positive()),
     }
+
+
+def check(estimator: Any, kind: FactorAnalytic) -> None:
+    """ValueError unless there are covariances of the restored loadings and noise."""
+    try:
+        with np.errstate(all="ignore"):
+            fitted(estimator, kind)
+    except IllDefined as error:
+        raise ValueError(
+            f"loadings_ and noise_variance_ of component {error.component} are too far apart for "
+            "a covariance"
+        ) from None
