@@ -14,9 +14,9 @@ from mixtura.cli.console import (
     command,
     load_model,
     note_no_header,
-    refuse_overwriting,
     split_names,
 )
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def predict(
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         K = len(mixture.weights_)
         tables = pieces(mixture, table, split_names(columns), None, working, out=out)

@@ -21,9 +21,9 @@ from mixtura.cli.console import (
     note_no_header,
     print_json,
     print_text,
-    refuse_overwriting,
     split_names,
 )
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def score(
 
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         names = split_names(columns)
         tables = pieces(mixture, table, names, weights, working, out=out, whole=per_row)
