@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ def prepare() -> None:
     codecs.register_error("mixtura.signs", _signs)
     if sys.stdout is None:
         # Writing fails there as well, and no file that is opened later takes its number.
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = os.fdopen(nowhere, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         abandon("stderr")
     for stream in (sys.stdout, sys.stderr):
@@ -46,7 +48,7 @@ def writing_stdout() -> Iterator[None]:
 def abandon(stream: str) -> None:
     """What `stream` of `sys` did not take is not tried again, not when the process ends either."""
     _ABANDONED.append(getattr(sys, stream))
-    setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+    setattr(sys, stream, io.StringIO())
 
 
 def reason(error: OSError) -> str:
