@@ -144,6 +144,8 @@ def _within(place: str, name: str) -> str:
 
 
 def _is_plain(kind: type, value: Any) -> bool:
+    if type(value) is kind:
+        return True
     fits = isinstance(value, _PLAIN[kind][1])
     if kind is float and fits:
         # A whole number may be too large for one.

@@ -100,7 +100,7 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     """An estimator with these constructor parameters, which are checked as before a fit."""
     for name in settings:
         if name not in kind._parameter_constraints:
-            raise ValueError(f"settings has an unknown {name!r}")
+            raise ValueError(f"settings has an unknown {reprlib.repr(name)}")
     for name in ("n_components", "covariance_type", "solver"):
         if name not in settings:
             raise ValueError(f"settings has no {name!r}")
