@@ -86,6 +86,7 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
             raise ValueError(f"kind is {reprlib.repr(document.get('kind'))}, not {kind.__name__!r}")
         stored = read(Stored, {k: v for k, v in document.items() if k not in _HEAD}, "")
         estimator = _with_settings(stored.settings, kind)
+        _check_arrays(stored, structure(estimator.covariance_type), estimator.n_components)
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:
@@ -140,13 +141,9 @@ def _arrays_of(shape: Structure, K: int, d: int) -> dict[str, Floats]:
     return common | {name: Floats(shape.form.shape(K, d)) for name in ARRAYS[2:]}
 
 
-def _check(estimator: Any, stored: Stored) -> None:
-    """ValueError, saying which part, unless the restored parts belong together.
-
-    What is stored is only looked at: loading must not change a bit of it.
-    """
-    K, d = estimator.n_components, estimator.n_features_in_
-    shape = structure(estimator.covariance_type)
+def _check_arrays(stored: Stored, shape: Structure, K: int) -> None:
+    """ValueError unless there are the arrays of K components, each of its shape and support."""
+    d = stored.scalars.n_features_in_
     if shape.columns not in (None, d):
         raise ValueError(
             f"covariance_type={shape.name!r} is for {shape.columns} column, and n_features_in_ "
@@ -158,6 +155,15 @@ def _check(estimator: Any, stored: Stored) -> None:
         raise ValueError(
             f"{error}, that of covariance_type {shape.name!r} with {K} components in {d} columns"
         ) from None
+
+
+def _check(estimator: Any, stored: Stored) -> None:
+    """ValueError, saying which part, unless the restored parts belong together.
+
+    What is stored is only looked at: loading must not change a bit of it.
+    """
+    K, d = estimator.n_components, estimator.n_features_in_
+    shape = structure(estimator.covariance_type)
     _check_initial(estimator, shape, K, d)
     if shape.factors is None:
         _check_matrices(estimator, shape.form)
