@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.ranges import Count
 from mixtura.supports import Support, declared
 
 Array = NDArray[np.float64]
@@ -166,10 +167,10 @@ class Spike:
     width of the component; none where the component as a whole collapses.
     """
 
-    component: int
+    component: Count
     count: float
     spread: float
-    columns: tuple[int, ...] = ()
+    columns: tuple[Count, ...] = ()
 
 
 def inner(gradient: dict[str, Array], direction: dict[str, Array]) -> float:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.atomic import atomic, why_not_writable
+from mixtura.printable import printable
 from mixtura.records import AnyArray
 from mixtura.version import __version__
 
@@ -76,7 +77,8 @@ def read_document(path: str | Path) -> dict[str, Any]:
     try:
         decoded = decode(document, "")
     except StoreError as error:
-        raise StoreError(f"{path}: {error}") from None
+        # Keys come into it as they are.
+        raise StoreError(f"{path}: {printable(str(error))}") from None
     except RecursionError:
         raise StoreError(f"{path}: this is not a mixtura model (nested too deeply)") from None
     assert isinstance(decoded, dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,10 +28,13 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
@@ -97,14 +99,6 @@ CovarianceName = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """The files a fit will write; figure is None when none is wanted."""
-
-    model: Path
-    figure: Path | None
-
-
 @command
 @reads_table
 def fit(
@@ -167,7 +161,7 @@ def fit(
     dialect: Dialect,
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
-    outputs = checked_outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint)
     settings: dict[str, Any] = {
         "n_components": components,
@@ -196,10 +190,10 @@ def fit(
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
     if as_json:
-        print_json(as_document(mixture) | {"files": _named(outputs)})
+        print_json(as_document(mixture) | {"files": named(outputs)})
     elif not quiet:
         print_report(mixture)
-        written = [f"{path} ({what})" for what, path in _named(outputs).items() if path]
+        written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
 
 
@@ -249,64 +243,16 @@ def _unfinished(fit: Fit) -> str:
     return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
-def checked_outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
-    """Where the files will go; ValueError, before any work, if they cannot be written."""
-    from mixtura.data.atomic import why_not_writable
-
-    if figure is not None and no_figure:
-        raise ValueError("--figure and --no-figure contradict each other: leave one out")
-    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
-    model = out or Path(f"{stem}.model.json")
-    drawn = None if no_figure else figure or Path(f"{stem}.png")
-    if model.suffix.lower() != ".json":
-        raise ValueError(f"--out {model}: a model's name ends in .json")
-    if drawn is not None and drawn.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--figure {drawn}: a figure's name ends in .png, .svg or .pdf")
-    for option, path in (("--out", model), ("--figure", drawn)):
-        reason = None if path is None else why_not_writable(path)
-        if reason is not None:
-            raise ValueError(f"{option} {path}: cannot be written: {reason}")
-    return Outputs(model, drawn)
-
-
-def _named(outputs: Outputs) -> dict[str, str | None]:
-    return {
-        "model": str(outputs.model),
-        "figure": None if outputs.figure is None else str(outputs.figure),
-    }
-
-
 def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:
-    """Write both files, or neither when interrupted; what was written."""
-    from mixtura.data.atomic import atomic
-    from mixtura.store import StoreError
+    def picture() -> Figure:
+        from mixtura.report.figures import draw
 
-    # The model stays under a temporary name until the figure is done.
-    with atomic(outputs.model) as model:
-        try:
-            mixture.save(model)
-        except StoreError as error:
-            raise StoreError(str(error).replace(str(model), str(outputs.model))) from None
-        if outputs.figure is None:
-            return outputs
-        from mixtura.report.figures import draw, save_figure
+        rows = shown_rows(data, seed)
+        return draw(
+            mixture.view(),
+            rows.X,
+            responsibilities=mixture.predict_proba(rows.X),
+            sample_weight=rows.sample_weight,
+        )
 
-        try:
-            rows = shown_rows(data, seed)
-            picture = draw(
-                mixture.view(),
-                rows.X,
-                responsibilities=mixture.predict_proba(rows.X),
-                sample_weight=rows.sample_weight,
-            )
-            with atomic(outputs.figure) as figure:
-                save_figure(picture, figure)
-        except (ValueError, ArithmeticError, OSError) as error:
-            # A fit may have taken hours: it is not thrown away for a picture.
-            reason = str(error)
-            if isinstance(error, OSError) and error.strerror:
-                # Its own text names a temporary file.
-                reason = f"{outputs.figure}: {error.strerror}"
-            note(f"warning: the figure was not drawn: {reason}")
-            return Outputs(outputs.model, None)
-    return outputs
+    return write_outputs(outputs, mixture.save, picture)

@@ -14,10 +14,10 @@ from mixtura.cli.console import (
     command,
     load_model,
     note_remarks,
-    refuse_overwriting,
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def predict(
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         K = len(mixture.weights_)
         tables = pieces(mixture, table, split_names(columns), None, working, dialect, out=out)

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixtura.cli.console import Working, writing_stdout
+from mixtura.cli.console import Working
 from mixtura.cli.reading import is_long
+from mixtura.cli.streams import abandon, reason, writing_stdout
+from mixtura.printable import printable_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,11 +110,23 @@ def _to_stdout() -> Iterator[Put]:
     from mixtura.data.writing import delimited_alike
 
     sys.stdout.flush()
-    with delimited_alike(sys.stdout.buffer, "standard output") as put:
+    with delimited_alike(_Printable(), "standard output") as put:
         yield put
         # Not after an error: a broken pipe would hide it.
         with writing_stdout():
             sys.stdout.buffer.flush()
+
+
+class _Printable:
+    """Standard output for rows whose cells may hold anything."""
+
+    def write(self, text: Any) -> None:
+        """Write UTF-8 text, controls in it spelt out."""
+        try:
+            sys.stdout.buffer.write(printable_rows(text))
+        except OSError as error:
+            abandon("stdout")
+            raise OSError(reason(error)) from None
 
 
 def _kept(

@@ -21,10 +21,10 @@ from mixtura.cli.console import (
     note_remarks,
     print_json,
     print_text,
-    refuse_overwriting,
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def score(
 
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         names = split_names(columns)
         tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from mixtura.ranges import Count, Finite, Positive
 from mixtura.records import Spike
+from mixtura.schema import read
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class StartReport:
     """
 
     name: str
-    iterations: int
+    iterations: Count
     loglik: float | None
     outcome: str
     detail: str = ""
@@ -46,8 +48,8 @@ class Certificate:
     curvature: float | None = None
     error: float = 0.0
     method: str = "none"
-    passes: int = 0
-    saddles_left: int = 0
+    passes: Count = 0
+    saddles_left: Count = 0
     detail: str = ""
 
 
@@ -88,27 +90,27 @@ class Fit:
     held          columns, or dependent groups of columns, without variance of their own
     """
 
-    loglik: float
-    weight: float
+    loglik: Finite
+    weight: Positive
     trace: tuple[float, ...]
     penalised: bool
-    passes: int
-    sample_passes: int
-    iterations: int
+    passes: Count
+    sample_passes: Count
+    iterations: Count
     converged: bool
     reason: str
     gradient_norm: float
     gap: float
-    n_parameters: int
+    n_parameters: Count
     solver: str
     engine: str
     starts: tuple[StartReport, ...] = ()
-    moves: int = 0
-    sample_rows: int = 0
+    moves: Count = 0
+    sample_rows: Count = 0
     floored: tuple[Spike, ...] = ()
-    empty: tuple[int, ...] = ()
-    held: tuple[int, ...] = ()
-    rows: int = 0
+    empty: tuple[Count, ...] = ()
+    held: tuple[Count, ...] = ()
+    rows: Count = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
     params: Any = field(default=None, repr=False, compare=False)
@@ -131,13 +133,9 @@ class Fit:
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Fit:
-        """The inverse of `to_dict`, also after a trip through JSON."""
-        parts = dict(document)
-        parts["trace"] = tuple(parts["trace"])
-        parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
-        parts["certificate"] = Certificate(**parts["certificate"])
-        parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
-        parts["floored"] = tuple(
-            Spike(**{**f, "columns": tuple(f.get("columns", ()))}) for f in parts["floored"]
-        )
-        return cls(**parts)
+        """The inverse of `to_dict`, also after a trip through JSON; ValueError names a bad part."""
+        for name in HELD:
+            if name in document:
+                raise ValueError(f"fit has an unknown {name!r}")
+        found: Fit = read(cls, document, "fit")
+        return found

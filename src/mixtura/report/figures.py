@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from mixtura.data.atomic import atomic
+from mixtura.printable import printable_record
 from mixtura.records import Array
 from mixtura.report import panels
 from mixtura.report.digits import percent
@@ -68,6 +69,7 @@ def draw(
     Raises ValueError if the arrays do not fit the mixture, values are missing or infinite, or no
     row has weight.
     """
+    view = printable_record(view)
     rows, resp, w = _checked(view, X, responsibilities, sample_weight)
     points = _points(rows, resp, w)
     heading = title or f"{groups(view)} in {_names(view)}"
