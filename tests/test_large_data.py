@@ -17,7 +17,7 @@ import pytest
 
 import mixtura
 from mixtura import GaussianMixture
-from mixtura.data import opening, parts, streamed
+from mixtura.data import columnar, opening, parts, streamed
 from mixtura.data.moments import source_moments
 from mixtura.data.readahead import read_ahead
 from mixtura.data.rows import Rows, taken
@@ -46,7 +46,7 @@ def frame(X: np.ndarray, w: np.ndarray | None = None) -> pa.Table:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many pieces, none of them like a chunk, and no table read into memory."""
     monkeypatch.setattr(streamed, "SMALL_BYTES", 0)
-    monkeypatch.setattr(parts, "NUMBERS", 3 * 1237)
+    monkeypatch.setattr(columnar, "NUMBERS", 3 * 1237)
     monkeypatch.setattr(parts, "BLOCK", 1 << 16)
 
 
