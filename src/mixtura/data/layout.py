@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
     if not body:
         raise TableError(f"{path}: the file holds nothing but blank lines")
     first = [lines[i].strip("\r\n") for i in body[:LINES]]
+    if dialect.decimal == "," and not _cut_by_commas(first):
+        delimiters = delimiters.replace(",", "")
     delimiter = dialect.sep or sep or _delimiter(first, delimiters)
     spaced = delimiter == " "
     if spaced:
@@ -196,6 +199,16 @@ def _delimiter(lines: list[str], delimiters: str) -> str:
     if blanks:
         return " "
     return max(delimiters, key=lambda mark: counts[mark][0])
+
+
+def _cut_by_commas(lines: list[str]) -> bool:
+    """Whether commas may be delimiters although they are decimal marks."""
+    with suppress(csv.Error):
+        rows = list(csv.reader(lines))
+        quoted = any("," in field for row in rows for field in row)
+        even = len({len(row) for row in rows}) == 1
+        return quoted or (even and not all_numerals(rows[0]))
+    return False
 
 
 def _is_spaced(lines: list[str]) -> bool:
