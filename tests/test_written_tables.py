@@ -178,11 +178,11 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
         "t.csv", "a;b\n1.234;5,5\n", "'b' holds decimal commas .*--decimal , reads them",
     ),
     "a minus far down": (
-        "t.csv", "a\n" + "1\n" * 40_000 + "−5\n",
+        "t.csv", "a\n" + "1\n" * 200_000 + "−5\n",
         r"'a' holds a minus sign that is not '-' \('−5'\)",
     ),
     "commas far down": (
-        "t.csv", "a;b\n" + "1;2\n" * 40_000 + "1,5;2\n",
+        "t.csv", "a;b\n" + "1;2\n" * 100_000 + "1,5;2\n",
         r"'a' holds decimal commas \('1,5'; --decimal , reads them\): ",
     ),
     "a comment below": (
