@@ -18,6 +18,8 @@ from mixtura.data.refusal import TableError
 # The lines by which a delimiter is chosen.
 LINES = 20
 _FIELD = re.compile(r'"[^"]*"|\S+')
+# Such a mark outside quotes says that blanks are not what separates.
+_MARKED = re.compile(r"[^\"].*[|;]|[|;]")
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
@@ -90,7 +92,7 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
         said.append(f"the column names of {path} are those of its last comment line")
         header, used = True, 0
     elif header:
-        names = _with_row_names(top, rows, [lines[i] for i in body[used:]], spaced)
+        names = _with_row_names(top, rows, [lines[i] for i in body[used:]], delimiter, spaced)
     else:
         used = 0
         said.append(
@@ -175,15 +177,14 @@ def _number(field: str) -> bool:
 
 
 def _with_row_names(
-    top: list[str], rows: list[list[str]], lines: list[str], spaced: bool
+    top: list[str], rows: list[list[str]], lines: list[str], delimiter: str, spaced: bool
 ) -> list[str]:
     """The names, with an empty one before them where R left out that of the row names."""
     longer = bool(rows) and all(len(row) == len(top) + 1 for row in rows)
     if not longer or not any(row[-1] for row in rows):
         return top
-    quoted = all(line.lstrip().startswith('"') for line in lines if line.strip())
-    named = spaced or quoted or not any(_number(row[0]) for row in rows)
-    return ["", *top] if named else top
+    name = re.compile(rf'\s*"[^"]*"{re.escape(delimiter)}')
+    return ["", *top] if spaced or all(map(name.match, lines)) else top
 
 
 def _delimiter(lines: list[str], delimiters: str) -> str:
@@ -217,6 +218,7 @@ def _is_spaced(lines: list[str]) -> bool:
     size = len(rows[-1])
     return (
         size > 1
+        and not any(_MARKED.match(field) for row in rows for field in row)
         and all(len(row) == size for row in rows[1:])
         and len(rows[0]) in (size, size - 1)
         and (len(rows) > 1 or len(rows[0]) == size)

@@ -116,7 +116,7 @@ def _decided(left: list[Numerals], numbers: set[str], dialect: Dialect) -> Numer
         return None
     if POINTS in left:
         return POINTS
-    if COMMAS in left and ENGLISH in left:
+    if ENGLISH in left and (COMMAS in left or GERMAN in left):
         return None
     # 1.234 is a number without any thousands too.
     proof = re.compile(r"\.[0-9]{3}[.,]")
