@@ -203,7 +203,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "not a workbook": ("t.xlsx", "a,b\n1,2\n", "this is not an .xlsx or .ods file"),
     "an empty archive": ("t.ods", b"PK\x05\x06" + bytes(18), "this workbook cannot be read"),
-    "not an Arrow file": ("t.feather", "a,b\n1,2\n" * 99, "cannot be read"),
+    "not an Arrow file": ("t.feather", "a,b\n1,2\n" * 99, "not an Arrow file"),
 }  # fmt: skip
 
 

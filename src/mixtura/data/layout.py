@@ -34,7 +34,6 @@ class Layout:
 
     delimiter: str
     names: tuple[str, ...]
-    header: bool
     skip: int
     above: int
     spaced: bool
@@ -64,16 +63,51 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
     if not body:
         raise TableError(f"{path}: the file holds nothing but blank lines")
     first = [lines[i].strip("\r\n") for i in body[:LINES]]
-    if dialect.decimal == "," and not _cut_by_commas(first):
-        delimiters = delimiters.replace(",", "")
-    delimiter = dialect.sep or sep or _delimiter(first, delimiters)
+    delimiter = dialect.sep or sep or _delimiter(first, delimiters, dialect)
     spaced = delimiter == " "
     if spaced:
         if dialect.sep is None:
             said.append(f"the values in {path} are separated by blanks")
         lines = [mended(line.encode(), None, True, False).decode() for line in lines]
         delimiter = "\t"
-    reader = csv.reader([lines[i] for i in body], delimiter=delimiter)
+    table = [lines[i] for i in body]
+    top, used, rows = _parsed(path, table, delimiter, whole)
+    names = _named_by_comment(lines[:begin], top, delimiter, spaced, dialect.comment or "#")
+    if names:
+        said.append(f"the column names of {path} are those of its last comment line")
+        used, rows = 0, [top, *rows]
+    elif not all_numerals(top):
+        names = _with_row_names(top, rows, table[used:], delimiter, spaced)
+    else:
+        names = [f"x{j + 1}" for j in range(len(top))]
+        used, rows = 0, [top, *rows]
+        said.append(
+            f"no header found in {path}, so its columns are called x1, x2, ...: put names in the "
+            "first line"
+        )
+    above = body[used - 1] + 1 if used else body[0]
+    columns = list(zip(*(row for row in rows if len(row) == len(names)), strict=True))
+    numerals = seen(columns, dialect)
+    return Layout(
+        delimiter=delimiter,
+        names=tuple(name.strip() for name in names),
+        skip=mark + sum(map(len, raw[:above])),
+        above=above,
+        spaced=spaced,
+        comment=dialect.comment,
+        numerals=numerals,
+        quoted=any('"' in line for line in lines),
+        longest=max(map(len, raw)),
+        empty=whole and not rows,
+        remarks=(*said, *_spelled(path, numerals, dialect)),
+    )
+
+
+def _parsed(
+    path: str | Path, lines: list[str], delimiter: str, whole: bool
+) -> tuple[list[str], int, list[list[str]]]:
+    """(the fields of the first row, how many lines it takes, those of the other rows)."""
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
         top = next(row for row in reader if row)
         used = reader.line_num
@@ -83,42 +117,8 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
             f"{path}: this is not a table (a field of its first lines has more than "
             f"{csv.field_size_limit():,} characters)"
         ) from None
-    if not whole and rows:
-        # It may be cut within a quoted line break.
-        rows.pop()
-    header = not all_numerals(top)
-    names = _named_by_comment(lines[:begin], top, delimiter, spaced, dialect.comment or "#")
-    if names:
-        said.append(f"the column names of {path} are those of its last comment line")
-        header, used = True, 0
-    elif header:
-        names = _with_row_names(top, rows, [lines[i] for i in body[used:]], delimiter, spaced)
-    else:
-        used = 0
-        said.append(
-            f"no header found in {path}, so its columns are called x1, x2, ...: put names in the "
-            "first line"
-        )
-    if not used:
-        rows = [top, *rows]
-    above = body[used - 1] + 1 if used else body[0]
-    names = names or [f"x{j + 1}" for j in range(len(top))]
-    columns = list(zip(*(row for row in rows if len(row) == len(names)), strict=True))
-    numerals = seen(columns, dialect)
-    return Layout(
-        delimiter,
-        tuple(name.strip() for name in names),
-        header,
-        mark + sum(map(len, raw[:above])),
-        above,
-        spaced,
-        dialect.comment,
-        numerals,
-        any('"' in line for line in lines),
-        max(map(len, raw)),
-        whole and not rows,
-        (*said, *_spelled(path, numerals, dialect)),
-    )
+    # The last one may be cut within a quoted line break.
+    return top, used, rows if whole else rows[:-1]
 
 
 def _beginning(
@@ -187,11 +187,13 @@ def _with_row_names(
     return ["", *top] if spaced or all(map(name.match, lines)) else top
 
 
-def _delimiter(lines: list[str], delimiters: str) -> str:
+def _delimiter(lines: list[str], delimiters: str, dialect: Dialect) -> str:
     """The delimiter that cuts all lines into equally many fields, else the commonest one.
 
     Tab and semicolon are asked before the comma, which may be a decimal comma; blanks come last.
     """
+    if dialect.decimal == "," and not _cut_by_commas(lines):
+        delimiters = delimiters.replace(",", "")
     counts = {mark: _counts(lines, mark) for mark in delimiters}
     blanks = len(delimiters) > 1 and _is_spaced(lines)
     for mark in sorted(delimiters, key="\t;,".index):
