@@ -127,7 +127,8 @@ def mended(text: bytes, comment: str | None, spaced: bool, lone: bool) -> bytes:
         parts = text.split(b'"')
         parts[::2] = map(_tabbed, parts[::2])
         return b'"'.join(parts).strip(b"\t")
-    return _EDGES.sub(b"", text) if lone else text
+    blank = lone and (b" " in text or b"\t" in text)
+    return _EDGES.sub(b"", text) if blank else text
 
 
 def _tabbed(text: bytes) -> bytes:
