@@ -17,8 +17,8 @@ class Among:
 
 
 # Larger ones are no counts, and no floats.
-_MOST = 2**63 - 1
-Count = Annotated[int, Among("a whole number from 0", lambda n: 0 <= n <= _MOST)]
-Size = Annotated[int, Among("a whole number from 1", lambda n: 1 <= n <= _MOST)]
+MOST = 2**63 - 1
+Count = Annotated[int, Among("a whole number from 0", lambda n: 0 <= n <= MOST)]
+Size = Annotated[int, Among("a whole number from 1", lambda n: 1 <= n <= MOST)]
 Finite = Annotated[float, Among("a finite number", math.isfinite)]
 Positive = Annotated[float, Among("a finite number above 0", lambda v: 0 < v < math.inf)]

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -49,15 +49,19 @@ def reads_table(function: Callable[..., None]) -> Callable[..., None]:
         with _spooled(given.pop("table")) as table:
             function(table=table, dialect=dialect, **given)
 
-    signature = inspect.signature(function)
-    own = [each for each in signature.parameters.values() if each.name != "dialect"]
+    # Resolved here, because Typer would resolve them where this function is.
+    hints = get_type_hints(function, localns={"Dialect": Dialect}, include_extras=True)
+    own = [
+        each.replace(annotation=hints[each.name])
+        for each in inspect.signature(function).parameters.values()
+        if each.name != "dialect"
+    ]
     more = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in _OPTIONS.items()
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
-    hints = {name: kind for name, kind in function.__annotations__.items() if name != "dialect"}
-    run.__annotations__ = hints | _OPTIONS
+    run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in [*own, *more]}
     return run
 
 

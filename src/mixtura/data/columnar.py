@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PARQUET_SUFFIXES, ARROW_SUFFIXES = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
-NAMES = dict.fromkeys(PARQUET_SUFFIXES, "Parquet") | dict.fromkeys(ARROW_SUFFIXES, "Arrow")
+NAMES = dict.fromkeys(PARQUET_SUFFIXES, "a Parquet file")
+NAMES |= dict.fromkeys(ARROW_SUFFIXES, "an Arrow file")
 # Rows and numbers of a piece; bytes of a Parquet file read at once, over all columns.
 ROWS, NUMBERS = 1 << 16, 1 << 17
 BUFFERS = 1 << 22

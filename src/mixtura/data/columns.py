@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mixtura.data.exact import DATES
-from mixtura.data.numerals import COMMAS, ENGLISH, KNOWN, MINUS, PLAIN
+from mixtura.data.numerals import COMMAS, ENGLISH, KNOWN, MINUS, PLAIN, POINTS
 from mixtura.records import Array
 
 
@@ -56,20 +56,20 @@ def description(frame: pa.Table, name: str) -> str:
     if not is_text(kind):
         return f"holds values of type {kind}"
     text = frame[name].cast(pa.large_string())
-    strange = _spelling(text)
+    strange = spelling(text)
     if strange is not None:
         return strange
     numbers = pc.fill_null(pc.match_substring_regex(text, PLAIN.pattern), True)
     if pc.any(pc.and_(numbers, pc.is_valid(text))).as_py():
         row = pc.index(numbers, False).as_py()
-        odd = _spelling(text.slice(row, 1))
-        told = f"holds text ({_quoted(text[row].as_py())})" if odd is None else odd
+        odd = spelling(text.slice(row, 1))
+        told = f"holds text ({quoted(text[row].as_py())})" if odd is None else odd
         return f"{told} in row {row + 1} among its numbers"
     values = pc.unique(text.drop_null())
-    return f"holds text ({_quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
+    return f"holds text ({quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
 
 
-def _spelling(text: pa.ChunkedArray) -> str | None:
+def spelling(text: pa.ChunkedArray) -> str | None:
     """What numbers that are not written as usual hold, and what reads them; None for others."""
     values = pc.unique(text.drop_null())
     plain = pc.match_substring_regex(values, PLAIN.pattern)
@@ -79,10 +79,10 @@ def _spelling(text: pa.ChunkedArray) -> str | None:
     if not len(values) or not reads:
         return None
     odd = pc.index(plain, False).as_py()
-    shown = _quoted(values[max(odd, 0)].as_py())
+    shown = quoted(values[max(odd, 0)].as_py())
     if any(mark in shown for mark in MINUS):
         return f"holds a minus sign that is not '-' ({shown})"
-    if PLAIN in reads:
+    if POINTS in reads:
         return f"holds decimal points ({shown}) where other columns hold decimal commas"
     if COMMAS in reads and ENGLISH in reads:
         return (
@@ -102,5 +102,5 @@ def as_option(names: list[str]) -> str:
     return shlex.quote("" if names == [""] else line.getvalue())
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return repr(text if len(text) <= 30 else text[:27] + "...")

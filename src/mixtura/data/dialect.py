@@ -28,8 +28,8 @@ class Dialect:
             self._refuse(each.name, getattr(self, each.name))
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}: give one of them")
-        if self.sep is not None and self.sep in (self.decimal, self.comment):
-            raise ValueError(f"sep is {self.sep!r}, and so is another mark: give another one")
+        if self.sep is not None and self.sep == self.comment:
+            raise ValueError(f"sep and comment are both {self.sep!r}: give one of them")
 
     def _refuse(self, name: str, mark: str | None) -> None:
         if mark is None:

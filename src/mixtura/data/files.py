@@ -40,8 +40,8 @@ def read_frame(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> pa.Table:
         else:
             frame = columnar.read(path)
     except pa.ArrowException as error:
-        what = f"{columnar.NAMES[kind]} file" if kind in columnar.NAMES else "table"
-        raise TableError(f"{path}: this is not a {what} that can be read ({error})") from None
+        what = columnar.NAMES.get(kind, "a table")
+        raise TableError(f"{path}: this is not {what} that can be read ({error})") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror or error})") from None
     _refuse_bad_frame(frame, path)

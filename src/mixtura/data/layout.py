@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mixtura.data.refusal import TableError
 # The lines by which a delimiter is chosen.
 LINES = 20
 _FIELD = re.compile(r'"[^"]*"|\S+')
+# Such a mark outside quotes says that blanks are not what separates.
+_MARKED = re.compile(r"[^\"].*[|;]|[|;]")
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
@@ -31,7 +34,6 @@ class Layout:
 
     delimiter: str
     names: tuple[str, ...]
-    header: bool
     skip: int
     above: int
     spaced: bool
@@ -61,14 +63,51 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
     if not body:
         raise TableError(f"{path}: the file holds nothing but blank lines")
     first = [lines[i].strip("\r\n") for i in body[:LINES]]
-    delimiter = dialect.sep or sep or _delimiter(first, delimiters)
+    delimiter = dialect.sep or sep or _delimiter(first, delimiters, dialect)
     spaced = delimiter == " "
     if spaced:
         if dialect.sep is None:
             said.append(f"the values in {path} are separated by blanks")
         lines = [mended(line.encode(), None, True, False).decode() for line in lines]
         delimiter = "\t"
-    reader = csv.reader([lines[i] for i in body], delimiter=delimiter)
+    table = [lines[i] for i in body]
+    top, used, rows = _parsed(path, table, delimiter, whole)
+    names = _named_by_comment(lines[:begin], top, delimiter, spaced, dialect.comment or "#")
+    if names:
+        said.append(f"the column names of {path} are those of its last comment line")
+        used, rows = 0, [top, *rows]
+    elif not all_numerals(top):
+        names = _with_row_names(top, rows, table[used:], delimiter, spaced)
+    else:
+        names = [f"x{j + 1}" for j in range(len(top))]
+        used, rows = 0, [top, *rows]
+        said.append(
+            f"no header found in {path}, so its columns are called x1, x2, ...: put names in the "
+            "first line"
+        )
+    above = body[used - 1] + 1 if used else body[0]
+    columns = list(zip(*(row for row in rows if len(row) == len(names)), strict=True))
+    numerals = seen(columns, dialect)
+    return Layout(
+        delimiter=delimiter,
+        names=tuple(name.strip() for name in names),
+        skip=mark + sum(map(len, raw[:above])),
+        above=above,
+        spaced=spaced,
+        comment=dialect.comment,
+        numerals=numerals,
+        quoted=any('"' in line for line in lines),
+        longest=max(map(len, raw)),
+        empty=whole and not rows,
+        remarks=(*said, *_spelled(path, numerals, dialect)),
+    )
+
+
+def _parsed(
+    path: str | Path, lines: list[str], delimiter: str, whole: bool
+) -> tuple[list[str], int, list[list[str]]]:
+    """(the fields of the first row, how many lines it takes, those of the other rows)."""
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
         top = next(row for row in reader if row)
         used = reader.line_num
@@ -78,42 +117,8 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
             f"{path}: this is not a table (a field of its first lines has more than "
             f"{csv.field_size_limit():,} characters)"
         ) from None
-    if not whole and rows:
-        # It may be cut within a quoted line break.
-        rows.pop()
-    header = not all_numerals(top)
-    names = _named_by_comment(lines[:begin], top, delimiter, spaced, dialect.comment or "#")
-    if names:
-        said.append(f"the column names of {path} are those of its last comment line")
-        header, used = True, 0
-    elif header:
-        names = _with_row_names(top, rows, [lines[i] for i in body[used:]], spaced)
-    else:
-        used = 0
-        said.append(
-            f"no header found in {path}, so its columns are called x1, x2, ...: put names in the "
-            "first line"
-        )
-    if not used:
-        rows = [top, *rows]
-    above = body[used - 1] + 1 if used else body[0]
-    names = names or [f"x{j + 1}" for j in range(len(top))]
-    columns = list(zip(*(row for row in rows if len(row) == len(names)), strict=True))
-    numerals = seen(columns, dialect)
-    return Layout(
-        delimiter,
-        tuple(name.strip() for name in names),
-        header,
-        mark + sum(map(len, raw[:above])),
-        above,
-        spaced,
-        dialect.comment,
-        numerals,
-        any('"' in line for line in lines),
-        max(map(len, raw)),
-        whole and not rows,
-        (*said, *_spelled(path, numerals, dialect)),
-    )
+    # The last one may be cut within a quoted line break.
+    return top, used, rows if whole else rows[:-1]
 
 
 def _beginning(
@@ -172,22 +177,23 @@ def _number(field: str) -> bool:
 
 
 def _with_row_names(
-    top: list[str], rows: list[list[str]], lines: list[str], spaced: bool
+    top: list[str], rows: list[list[str]], lines: list[str], delimiter: str, spaced: bool
 ) -> list[str]:
     """The names, with an empty one before them where R left out that of the row names."""
     longer = bool(rows) and all(len(row) == len(top) + 1 for row in rows)
     if not longer or not any(row[-1] for row in rows):
         return top
-    quoted = all(line.lstrip().startswith('"') for line in lines if line.strip())
-    named = spaced or quoted or not any(_number(row[0]) for row in rows)
-    return ["", *top] if named else top
+    name = re.compile(rf'\s*"[^"]*"{re.escape(delimiter)}')
+    return ["", *top] if spaced or all(map(name.match, lines)) else top
 
 
-def _delimiter(lines: list[str], delimiters: str) -> str:
+def _delimiter(lines: list[str], delimiters: str, dialect: Dialect) -> str:
     """The delimiter that cuts all lines into equally many fields, else the commonest one.
 
     Tab and semicolon are asked before the comma, which may be a decimal comma; blanks come last.
     """
+    if dialect.decimal == "," and not _cut_by_commas(lines):
+        delimiters = delimiters.replace(",", "")
     counts = {mark: _counts(lines, mark) for mark in delimiters}
     blanks = len(delimiters) > 1 and _is_spaced(lines)
     for mark in sorted(delimiters, key="\t;,".index):
@@ -198,12 +204,23 @@ def _delimiter(lines: list[str], delimiters: str) -> str:
     return max(delimiters, key=lambda mark: counts[mark][0])
 
 
+def _cut_by_commas(lines: list[str]) -> bool:
+    """Whether commas may be delimiters although they are decimal marks."""
+    with suppress(csv.Error):
+        rows = list(csv.reader(lines))
+        quoted = any("," in field for row in rows for field in row)
+        even = len({len(row) for row in rows}) == 1
+        return quoted or (even and not all_numerals(rows[0]))
+    return False
+
+
 def _is_spaced(lines: list[str]) -> bool:
     """Whether blanks cut all lines alike, into names (or one fewer: row names) and numbers."""
     rows = [_FIELD.findall(line) for line in lines]
     size = len(rows[-1])
     return (
         size > 1
+        and not any(_MARKED.match(field) for row in rows for field in row)
         and all(len(row) == size for row in rows[1:])
         and len(rows[0]) in (size, size - 1)
         and (len(rows) > 1 or len(rows[0]) == size)

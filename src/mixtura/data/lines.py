@@ -16,7 +16,6 @@ from mixtura.data.refusal import TableError
 # Enough to see the header and some rows; a longer first line is read to its end, up to LINE bytes.
 HEAD, LINE = 1 << 16, 1 << 24
 _BLOCK = 1 << 20
-_BLANKS = re.compile(rb'"[^"\n]*"|[ \t]+')
 _EDGES = re.compile(rb"^[ \t]+|[ \t]+(?=\r?$)", re.MULTILINE)
 
 
@@ -124,8 +123,19 @@ def mended(text: bytes, comment: str | None, spaced: bool, lone: bool) -> bytes:
     """Whole lines without comments; `spaced`: tabs for blanks; `lone`: no blank ones."""
     if comment is not None:
         text = re.sub(rb"(?m)^[ \t]*%b[^\r\n]*" % re.escape(comment.encode()), b"", text)
-    if spaced or lone:
-        text = _EDGES.sub(b"", text)
     if spaced:
-        text = _BLANKS.sub(lambda m: m[0] if m[0][:1] == b'"' else b"\t", text)
-    return text
+        parts = text.split(b'"')
+        parts[::2] = map(_tabbed, parts[::2])
+        return b'"'.join(parts).strip(b"\t")
+    blank = lone and (b" " in text or b"\t" in text)
+    return _EDGES.sub(b"", text) if blank else text
+
+
+def _tabbed(text: bytes) -> bytes:
+    """Text outside quotes with one tab for each run of blanks, none at the ends of lines."""
+    text = text.replace(b"\t", b" ")
+    while b"  " in text:
+        text = text.replace(b"  ", b" ")
+    for end in (b"\n", b"\r"):
+        text = text.replace(b" " + end, end).replace(end + b" ", end)
+    return text.replace(b" ", b"\t")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pyarrow as pa
@@ -44,18 +44,21 @@ class Numerals:
         if self.thousands is not None:
             whole = f"(?:{whole}|[1-9][0-9]{{0,2}}(?:{_class(self.thousands)}[0-9]{{3}})+)"
         number = rf"(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+)(?:[eE][-+]?[0-9]+)?"
-        return rf"^[ \t]*[-+{MINUS}]?{number}[ \t]*$"
+        sign = f"[-+{MINUS}]?" if self.minus else "[-+]?"
+        return rf"^[ \t]*{sign}{number}[ \t]*$"
 
 
-PLAIN, COMMAS = Numerals(), Numerals(",")
-ENGLISH, GERMAN = Numerals(".", ","), Numerals(",", ".")
+# As Python writes them.
+PLAIN = Numerals()
+POINTS, COMMAS = Numerals(".", None, True), Numerals(",", None, True)
+ENGLISH, GERMAN = Numerals(".", ",", True), Numerals(",", ".", True)
 # What looks like a number to someone; the simpler first.
 KNOWN = (
-    PLAIN,
+    POINTS,
     COMMAS,
     ENGLISH,
     GERMAN,
-    *(Numerals(decimal, mark) for mark in (BLANKS[0], APOSTROPHES[0]) for decimal in ".,"),
+    *(Numerals(decimal, mark, True) for mark in (BLANKS[0], APOSTROPHES[0]) for decimal in ".,"),
 )
 
 
@@ -86,14 +89,13 @@ def all_numerals(fields: Sequence[str]) -> bool:
 
 def seen(columns: Sequence[Sequence[str]], dialect: Dialect) -> Numerals:
     """The one convention that reads all numbers of the columns, or what is said, or plain."""
-    said = Numerals(dialect.decimal or (PLAIN.decimal), dialect.thousands)
-    if dialect.decimal is None and dialect.thousands == ".":
-        said = GERMAN
+    point = "," if dialect.thousands == "." else "."
+    said = Numerals(dialect.decimal or point, dialect.thousands)
     if not any(_ODD.search(field) for fields in columns for field in fields):
         return said
     asked = [
         each
-        for each in (*KNOWN, said)
+        for each in (*KNOWN, replace(said, minus=True))
         if dialect.decimal in (None, each.decimal) and dialect.thousands in (None, each.thousands)
     ]
     left, numbers = asked, set()
@@ -112,9 +114,9 @@ def _decided(left: list[Numerals], numbers: set[str], dialect: Dialect) -> Numer
     """The simplest of the conventions that are left; None where two read the numbers apart."""
     if not left or not numbers:
         return None
-    if PLAIN in left:
-        return PLAIN
-    if COMMAS in left and ENGLISH in left:
+    if POINTS in left:
+        return POINTS
+    if ENGLISH in left and (COMMAS in left or GERMAN in left):
         return None
     # 1.234 is a number without any thousands too.
     proof = re.compile(r"\.[0-9]{3}[.,]")
@@ -137,15 +139,27 @@ def plain(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray:
 
 def numbers_of(text: pa.ChunkedArray, numerals: Numerals) -> pa.ChunkedArray | None:
     """A text column as float64, missing values as null; None where it holds other text."""
+    rewritten, readable = _rewritten(text, numerals)
+    return rewritten.cast(pa.float64()) if pc.all(readable, min_count=0).as_py() else None
+
+
+def stranger(text: pa.ChunkedArray, numerals: Numerals) -> str:
+    """The first text in a column that keeps `numbers_of` from reading it."""
+    rewritten, readable = _rewritten(text, numerals)
+    return str(rewritten[pc.index(readable, False).as_py()].as_py())
+
+
+def _rewritten(
+    text: pa.ChunkedArray, numerals: Numerals
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """A column written as Python writes numbers, missing values null; which values are numbers."""
     trimmed = pc.utf8_trim_whitespace(text)
     missing = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(MISSING, trimmed.type))
     present = pc.if_else(missing, pa.scalar(None, trimmed.type), trimmed)
     rewritten = plain(present, numerals)
     readable = pc.match_substring_regex(rewritten, PLAIN.pattern)
     endless = pc.is_in(pc.utf8_lower(rewritten), value_set=pa.array(_ENDLESS, trimmed.type))
-    if not pc.all(pc.or_(readable, endless)).as_py():
-        return None
-    return rewritten.cast(pa.float64())
+    return rewritten, pc.or_(readable, endless)
 
 
 _ENDLESS = sorted(_NEUTRAL - set(MISSING))

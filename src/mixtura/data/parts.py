@@ -6,6 +6,7 @@ holding more of the file than that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pyarrow.csv as pacsv
 
 from mixtura.data import columnar
 from mixtura.data.columnar import piece_rows
-from mixtura.data.columns import description, is_number, is_text
+from mixtura.data.columns import is_number, is_text, quoted, spelling
 from mixtura.data.delimited import nothing, refuse_ragged, settings
 from mixtura.data.dialect import Dialect
 from mixtura.data.door import refuse_masked, refuse_unfit
@@ -30,7 +31,7 @@ from mixtura.data.files import (
 )
 from mixtura.data.layout import Layout, sniff
 from mixtura.data.lines import not_utf8
-from mixtura.data.numerals import PLAIN, numbers_of, plain
+from mixtura.data.numerals import PLAIN, numbers_of, plain, stranger
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
 from mixtura.data.tables import refuse_inexact
@@ -38,6 +39,8 @@ from mixtura.records import AnyArray, Array
 
 # Bytes of text parsed at once.
 BLOCK = 1 << 18
+# What PyArrow says of text where a number was to be.
+_INVALID = re.compile(r"CSV column #(\d+):.*invalid value '(.*)'", re.DOTALL)
 # The types of the columns of a text file, given what its first block looks like.
 Kinds = Callable[[pa.Schema], dict[str, pa.DataType]]
 
@@ -134,7 +137,16 @@ def delimited_pieces(
         refuse_ragged(path, layout, BLOCK)
         if "invalid UTF8" in str(error):
             raise not_utf8(path) from None
+        misread = _INVALID.search(str(error))
+        if misread:
+            raise _among_numbers(path, layout.names[int(misread[1])], misread[2]) from None
         raise
+
+
+def _among_numbers(path: Path, name: str, value: str) -> TableError:
+    """The refusal of text in a column whose first values are numbers."""
+    found = spelling(pa.chunked_array([[value]])) or f"holds text ({quoted(value)})"
+    return TableError(f"{path}: column {name!r} {found} among its numbers")
 
 
 def _spelled(head: pa.Table, types: dict[str, pa.DataType], layout: Layout) -> set[str]:
@@ -163,7 +175,7 @@ def _read(frame: pa.Table, layout: Layout, spelled: set[str], path: Path) -> pa.
             continue
         numbers = numbers_of(frame[j], layout.numerals)
         if numbers is None:
-            raise TableError(f"{path}: column {field.name!r} {description(frame, field.name)}")
+            raise _among_numbers(path, field.name, stranger(frame[j], layout.numerals))
         frame = frame.set_column(j, field.name, numbers)
     return frame
 
