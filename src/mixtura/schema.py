@@ -133,7 +133,7 @@ def _is_plain(kind: type, value: Any) -> bool:
     fits = isinstance(value, _PLAIN[kind][1])
     if kind is float and fits:
         # A whole number may be too large for one.
-        fits = not isinstance(value, Integral) or abs(int(value)) <= _MOST
+        fits = not isinstance(value, Integral) or abs(int(value)) <= MOST
     return fits and (kind is bool or not isinstance(value, bool))
 
 
