@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, Union, get_args, get_origin, get_ty
 
 import numpy as np
 
+from mixtura.ranges import MOST
 from mixtura.records import AnyArray
 from mixtura.supports import Support
 
