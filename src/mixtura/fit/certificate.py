@@ -53,8 +53,8 @@ def certify(
     obstacle = model.obstacle()
     if not obstacle and (coarse := model.coarseness(climb.params)) > COARSE * DIFFERENCE:
         obstacle = (
-            f"float64 holds the means in steps of {coarse:.1g} standard deviations only, so far are "
-            "the rows from zero: subtract an offset from the columns"
+            f"float64 holds the means in steps of {coarse:.1g} standard deviations only, so far "
+            "are the rows from zero: subtract an offset from the columns"
         )
     if obstacle:
         return Certificate("not examined", detail=obstacle), None
