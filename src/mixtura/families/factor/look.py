@@ -6,8 +6,9 @@ lose digits, it is the squared length of what the factors leave of the row, and 
 a minimum over the scores, so that their rounding counts squared.
 
 Rows are centred once for all components that lie close enough together (`factor.records.Group`), so
-everything is a product of the rows, or of their squares, with a thin matrix: about 4 n K d (q + 2) operations of a pass, nearly all of them BLAS's,
-and no array larger than the rows, or than K d q. Rows are taken in blocks that stay in the cache.
+everything is a product of the rows, or of their squares, with a thin matrix: about 4 n K d (q + 2)
+operations of a pass, nearly all of them BLAS's, and no array larger than the rows, or than K d q.
+Rows are taken in blocks that stay in the cache.
 """
 
 from __future__ import annotations
