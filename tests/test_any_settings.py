@@ -80,7 +80,9 @@ def test_any_settings(seed: int) -> None:
     try:
         model.fit(X, sample_weight=weights)
     except ValueError as refused:
-        assert str(refused)
+        # One sentence or two, and no traceback of what lies beneath.
+        if not 20 < len(str(refused)) < 600:
+            raise
         return
     fit, w = model.fit_result_, np.ones(len(X)) if weights is None else weights
     np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0, rtol=1e-9)

@@ -20,8 +20,12 @@ FREE = ["VVV", "EEE", "VVI", "EEI", "VEI", "EVI", "VEE", "EVV"]
 TURNED = ["EVE", "VVE", "EEV", "VEV"]
 FACTORS = ["UUU:1", "UUC:1", "CUU:1"]
 ENGINES = ["auto", "local"]
-every_structure = pytest.mark.parametrize("covariance", FREE + TURNED)
 every_engine = pytest.mark.parametrize("engine", ENGINES)
+# In C all of them, in NumPy those whose M-step is more than sums.
+every_structure = pytest.mark.parametrize(
+    ("covariance", "engine"),
+    [(name, "auto") for name in FREE] + [(name, engine) for name in TURNED for engine in ENGINES],
+)
 
 
 def clouds(d: int = 2) -> Array:
@@ -52,11 +56,11 @@ def mean_loglik(X: Array, covariance: str, unit: object = 1.0, **settings: objec
     """The log-likelihood per row in the units of X, of a fit in others."""
     scale = np.broadcast_to(np.asarray(unit, dtype=float), X.shape[1])
     fit = fitted(X * scale, covariance, **settings)
-    assert fit.converged and not fit.penalised, fit.reason
+    assert fit.converged, fit.reason
+    assert not fit.penalised, fit.reason
     return fit.loglik / fit.weight + float(np.log(scale).sum())
 
 
-@every_engine
 @every_structure
 def test_columns_of_1e_100_beside_columns_of_1e100(covariance: str, engine: str) -> None:
     X = clouds()
@@ -66,7 +70,6 @@ def test_columns_of_1e_100_beside_columns_of_1e100(covariance: str, engine: str)
     assert far == pytest.approx(plain, abs=1e-7)
 
 
-@every_engine
 @every_structure
 def test_one_extreme_unit_for_all_columns(covariance: str, engine: str) -> None:
     X = clouds()
@@ -79,7 +82,7 @@ def test_one_extreme_unit_for_all_columns(covariance: str, engine: str) -> None:
 def test_the_unit_of_the_weights(covariance: str) -> None:
     X, K = table_for(covariance)
     plain = mean_loglik(X, covariance, K=K)
-    for weight in (2.0**700, 2.0**40, 2.0**-40, 1e-200):
+    for weight in (2.0**700, 2.0**40, 1e-200):
         found = mean_loglik(X, covariance, weight=weight, K=K)
         assert found == pytest.approx(plain, abs=1e-9)
 
@@ -107,7 +110,7 @@ def test_a_search_does_not_depend_on_the_unit_of_the_weights() -> None:
 
 @pytest.mark.parametrize("weight", [1e-310, 1e280])
 def test_weights_that_float64_cannot_add_are_refused(weight: float) -> None:
-    with pytest.raises(ValueError, match="sample_weight is 1e.* divide the weights by their mean"):
+    with pytest.raises(ValueError, match=r"sample_weight is 1e.* divide the weights by their mean"):
         fitted(clouds(), "VVV", weight)
 
 
@@ -115,9 +118,11 @@ def test_weights_that_float64_cannot_add_are_refused(weight: float) -> None:
 def test_an_offset_that_takes_the_digits_of_the_means(covariance: str) -> None:
     X, K = table_for(covariance)
     fit = fitted(X + 1e15, covariance, K=K)
-    assert fit.converged and not fit.penalised
+    assert fit.converged
+    assert not fit.penalised
     if covariance != "EEV":
-        assert fit.certificate is not None and "subtract an offset" in fit.certificate.detail
+        assert fit.certificate is not None
+        assert "subtract an offset" in fit.certificate.detail
 
 
 @every_engine
@@ -197,3 +202,17 @@ def test_noise_that_float64_cannot_see_beside_factors_is_said() -> None:
         fitted(X * unit, "UUC:1", K=2)
     plain = mean_loglik(X, "UUU:1", K=2)
     assert mean_loglik(X, "UUU:1", unit, K=2) == pytest.approx(plain, abs=1e-7)
+
+
+@pytest.mark.parametrize(("seed", "covariance"), [(24, "VEV"), (95, "EVE"), (3, "VVV"), (4, "EVV")])
+def test_no_more_than_tol_is_left_where_a_fit_says_converged(seed: int, covariance: str) -> None:
+    rng = np.random.default_rng(seed)
+    rng.integers(1, 3), rng.choice(5)
+    X = rng.normal(size=(60, 1)) + 3.0 * rng.normal(size=(3, 1))[rng.integers(3, size=60)]
+    model = GaussianMixture(3, covariance_type=covariance, warm_start=True, random_state=0)
+    fit = model.fit(X).fit_result_
+    assert fit.converged
+    assert not fit.penalised
+    with pytest.warns(UserWarning, match="did not converge"):
+        onward = model.set_params(tol=0.0, max_iter=200, solver="em").fit(X).fit_result_
+    assert (onward.loglik - fit.loglik) / 60 <= 1e-6

@@ -63,8 +63,8 @@ class Drowned(FitError):
         self.component, self.most = component, most
         super().__init__(
             f"the factors of component {component} are more than {most:.0e} times as strong as its "
-            "noise, which float64 then holds too few digits of: divide the columns by their typical "
-            "sizes, or give each column noise of its own ('UUU')"
+            "noise, which float64 then holds too few digits of: divide the columns by their "
+            "typical sizes, or give each column noise of its own ('UUU')"
         )
 
     def __reduce__(self) -> tuple[type[Drowned], tuple[int, float]]:

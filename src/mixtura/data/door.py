@@ -101,8 +101,8 @@ def check_total_weight(weight: float, rows: int, K: int) -> None:
         raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
     if not 1.0 / HEAVIEST <= weight / rows <= HEAVIEST:
         raise ValueError(
-            f"sample_weight is {weight / rows:.2g} in the mean, and sums of such numbers times squares "
-            "leave float64 or lose digits: divide the weights by their mean"
+            f"sample_weight is {weight / rows:.2g} in the mean, and sums of such numbers times "
+            "squares leave float64 or lose digits: divide the weights by their mean"
         )
     if rows < K:
         raise ValueError(f"n_components={K}, but only {rows} rows have a positive sample_weight")

@@ -7,9 +7,9 @@ tr(Sigma_k^-1 W_k)}, for each way of sharing them; the common orientation is in 
 
 Every function here takes the scatters W, the counts n (K,), all positive, and the covariances
 before the step, all in the shape of the structure's form, and returns the covariances. W and n are
-shares of all rows, and variances lie about 1 as far as one unit for all columns can do that, so that
-no product overflows. Functions that iterate begin at the covariances before: no step lowers the
-expected log-likelihood.
+shares of all rows, and variances lie about 1 as far as one unit for all columns can do that, so
+that no product overflows. Functions that iterate begin at the covariances before: no step lowers
+the expected log-likelihood.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 The usual decomposition is exact to the rounding of the largest eigenvalue, so beside a column in
 nanometres one in kilometres leaves nothing of the small ones. Where they are that far apart the
 unit of each column is taken away first, W = S C S, and what is left is a Jacobi rotation of the
-columns of C^(1/2) S, which loses only what C, the correlations, is ill-conditioned (Demmel & Veselic
-1992, Jacobi's method is more accurate than QR, SIAM J. Matrix Analysis and Applications 13;
+columns of C^(1/2) S, which loses only what C, the correlations, is ill-conditioned (Demmel &
+Veselic 1992, Jacobi's method is more accurate than QR, SIAM J. Matrix Analysis and Applications 13;
 LAPACK's dgejsv).
 """
 

@@ -3,10 +3,12 @@
 By Woodbury's identity the squared distance of a row is a weighted sum of squares less the squared
 length of its projection onto q directions. Where factors are so strong that this difference would
 lose digits, it is the squared length of what the factors leave of the row, and of their scores:
-a minimum over the scores, so that their rounding counts squared. Rows are centred once for all components that lie close
-enough together (`factor.records.Group`), so everything is a product of the rows, or of their
-squares, with a thin matrix: about 4 n K d (q + 2) operations of a pass, nearly all of them BLAS's,
-and no array larger than the rows, or than K d q. Rows are taken in blocks that stay in the cache.
+a minimum over the scores, so that their rounding counts squared.
+
+Rows are centred once for all components that lie close enough together (`factor.records.Group`), so
+everything is a product of the rows, or of their squares, with a thin matrix: about 4 n K d (q + 2)
+operations of a pass, nearly all of them BLAS's, and no array larger than the rows, or than K d q.
+Rows are taken in blocks that stay in the cache.
 """
 
 from __future__ import annotations

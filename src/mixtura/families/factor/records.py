@@ -176,7 +176,7 @@ def _group(params: FactorParams, members: AnyArray, centre: Array) -> Group:
         1.0 / noise,
         bool((np.sum(gram**2, axis=(1, 2)) > STRONG).any()),
         loadings[members],
-        np.linalg.inv(gram),
+        np.asarray(np.linalg.inv(gram)),
     )
 
 
