@@ -132,8 +132,9 @@ def _together(share: geometry.Geometry) -> Roots:
         rows = counts + 2 * a
         some = rows > 0
         W = form.whitened(now.root, scatter) + 2 * a * prior.target
-        cov = now.covariances.copy()
-        cov[some] = share(W[some], rows[some], now.covariances[some])
+        before = now.covariances
+        cov = before.copy()
+        cov[some] = share(W[some], rows[some], before[some])
         cov[some] += prior.held + prior.absolute
         return form.root_of(cov)
 

@@ -20,7 +20,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params_from_root,
 )
 from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
-from mixtura.families.triangular import within
+from mixtura.families.triangular import square, times
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Real
 
@@ -187,7 +187,7 @@ class Gaussian(Family):
             if self.form.shared:
                 return np.full(K, share.min())
             return np.asarray(share.reshape(K, -1).min(axis=1))
-        values = np.linalg.eigvalsh(within(prior.units, params.covariances))
+        values = np.linalg.eigvalsh(square(times(prior.units, params.root)))
         return np.full(K, values.min()) if self.form.shared else np.asarray(values.min(axis=1))
 
     def narrow(
