@@ -205,9 +205,7 @@ class CompiledSweep(Sweep):
         self.passes += len(end.logliks)
         if end.failed >= 0:
             return None
-        components = GaussianParams(
-            end.means, self.form.square(end.roots), end.roots, end.whiten, end.log_norm
-        )
+        components = GaussianParams(end.means, end.roots, end.whiten, end.log_norm, self.form)
         model.prior.refuse_collapse(components, end.weights * self.total_weight)
         summary = Summary(float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums))
         return MixtureParams(end.weights, components), summary, end.logliks

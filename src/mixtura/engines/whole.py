@@ -122,8 +122,7 @@ class Climber:
     def _end(self, end: Reached, why: int) -> End | None:
         if why in (structured.COLLAPSED, structured.ILL_DEFINED):
             return None
-        covariances = self.form.square(end.roots)
-        components = GaussianParams(end.means, covariances, end.roots, end.whiten, end.log_norm)
+        components = GaussianParams(end.means, end.roots, end.whiten, end.log_norm, self.form)
         params = MixtureParams(end.weights, components)
         values = end.logliks
         return End(params, float(values[-1]), len(values) - 1, why == structured.CONVERGED)

@@ -135,8 +135,9 @@ def _together(share: geometry.Geometry) -> Roots:
         share_of = rows[some] / rows.sum()
         W = form.whitened(now.root, scatter / rows.sum()) + 2 * a / rows.sum() * prior.target
         unit = _unit(W[some])
-        cov = now.covariances.copy()
-        cov[some] = share(W[some] / unit, share_of, now.covariances[some] / unit) * unit
+        before = now.covariances
+        cov = before.copy()
+        cov[some] = share(W[some] / unit, share_of, before[some] / unit) * unit
         cov[some] += prior.held + prior.absolute
         return form.root_of(cov)
 

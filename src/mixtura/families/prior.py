@@ -26,8 +26,8 @@ from mixtura.families.gaussian_records import (
     gaussian_params,
 )
 from mixtura.families.priors import Prior
-from mixtura.families.triangular import within
-from mixtura.records import Array, Spike
+from mixtura.families.triangular import square, times, within
+from mixtura.records import AnyArray, Array, Spike
 
 # The variance given to a direction without any, as a share of its columns' variances. Every
 # component gets the same, so it says nothing about the groups and cancels from their
@@ -196,13 +196,17 @@ class CovariancePrior(Prior):
         K = len(params.means)
         if self.reference is None:
             return np.full(K, np.nan)
-        if not self.form.correlates:
-            share = params.covariances / self.form.restrict(self.reference)
-            if self.form.shared:
-                return np.full(K, share.min())
-            return np.asarray(share.reshape(K, -1).min(axis=1))
-        values = np.linalg.eigvalsh(within(self.units, params.covariances))
-        return np.full(K, values.min()) if self.form.shared else np.asarray(values.min(axis=1))
+        if self.form.correlates:
+            values = np.linalg.eigvalsh(square(times(self.units, params.root)))
+        else:
+            values = params.covariances / self.form.restrict(self.reference)
+        return self._least(values, K)
+
+    def _least(self, values: AnyArray, K: int) -> Array:
+        """The smallest of each component's values, (K,)."""
+        if self.form.shared:
+            return np.full(K, values.min())
+        return np.asarray(values.reshape(K, -1).min(axis=1))
 
     def narrow(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
@@ -239,7 +243,12 @@ class CovariancePrior(Prior):
         scatter = form.about(counts, stats.first / counts[:, None], stats.second)
         own = form.whitened(params.root, scatter)
         own = own / counts.reshape((-1,) + (1,) * (own.ndim - 1))
-        return np.maximum(self.spread(replace(params, covariances=own)), 0.0)
+        assert self.reference is not None
+        if form.correlates:
+            values = np.linalg.eigvalsh(within(self.units, own))
+        else:
+            values = own / form.restrict(self.reference)
+        return np.maximum(self._least(values, len(counts)), 0.0)
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         if self.form.correlates:

@@ -16,9 +16,11 @@ _FEW_COLUMNS, _MANY_COLUMNS = 16, 128
 
 def times(root: Array, matrix: Array, *, turned: bool = False) -> Array:
     """root @ matrix, or root' @ matrix; either may be one matrix (d, d) or K of them."""
-    if root.shape[-1] < _MANY_COLUMNS:
+    d, scale = root.shape[-1], _scale(root)
+    if d < _MANY_COLUMNS:
         return np.asarray((np.swapaxes(root, -1, -2) if turned else root) @ matrix)
-    d = root.shape[-1]
+    if scale is not None:
+        return np.asarray(matrix * scale[:, None])
     out = np.empty(np.broadcast_shapes(root.shape, matrix.shape))
     roots, matrices = np.broadcast_to(root, out.shape), np.broadcast_to(matrix, out.shape)
     for product, a, b in zip(
@@ -36,9 +38,6 @@ def square(root: Array) -> Array:
 
 def within(root: Array, matrix: Array, *, turned: bool = False) -> Array:
     """root @ matrix @ root', or root' @ matrix @ root, for a symmetric matrix."""
-    scale = _scale(root)
-    if scale is not None:
-        return np.asarray(matrix * np.outer(scale, scale))
     half = _half(root, matrix, turned)
     if half.shape[-1] < _MANY_COLUMNS:
         return np.asarray(half @ (root if turned else np.swapaxes(root, -1, -2)))

@@ -143,6 +143,8 @@ class Race:
         # Without a penalty a late step may collapse; the full climb will say whether it must.
         try:
             assert runner.climb is not None
+            if runner.climb.at_rounding:
+                return runner  # as a start whose rows are parted for good after a step or two
             return self._after(runner, self.further(runner.params, runner.climb.summary, steps))
         except FAILURES:
             return runner
