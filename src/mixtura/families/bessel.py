@@ -28,7 +28,7 @@ def log_bessel(order: float, x: Array) -> Array:
     far = x > LARGE * (order * order + 1.0)
     plain = (scaled > LEAST) & ~far
     if plain.all():
-        return np.log(scaled)
+        return np.asarray(np.log(scaled))
     out = np.log(np.where(plain, scaled, 1.0))
     small = ~plain & (x * x < order + 1.0)
     for where, way in ((far, _far), (small, _series), (~(plain | far | small), _uniform)):

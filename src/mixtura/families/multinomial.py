@@ -82,11 +82,15 @@ class Multinomial(Family):
     def sample(self, labels: AnyArray, params: MultinomialParams, rng: RandomNumbers) -> Array:
         if not self.totals:
             raise ValueError("Multinomial: give totals=(...) to say how many draws a row has")
-        draws = rng.choice(np.array(self.totals), size=len(labels)).astype(np.int64)
+        left = rng.choice(np.array(self.totals), size=len(labels)).astype(np.int64)
+        # One category after the other, of the draws that are left for it and those behind it.
+        behind = np.cumsum(params.probabilities[:, ::-1], axis=1)[:, ::-1]
+        odds = np.minimum(params.probabilities / np.maximum(behind, TINY), 1.0)
         out = np.empty((len(labels), params.probabilities.shape[1]))
-        for k, probabilities in enumerate(params.probabilities):
-            own = labels == k
-            out[own] = rng.multinomial(draws[own], probabilities / probabilities.sum())
+        for j in range(out.shape[1] - 1):
+            out[:, j] = rng.binomial(left, odds[labels, j])
+            left -= out[:, j].astype(np.int64)
+        out[:, -1] = left
         return out
 
     def frame(self, X: AnyArray) -> Array:
