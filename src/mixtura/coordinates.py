@@ -1,8 +1,9 @@
 """Free numbers around one value of a support: what an optimiser moves.
 
 Around a point of a simplex the free numbers are taken along an orthonormal basis of what a
-multinomial tells, so that one draw has the identity for its information; elsewhere they are the
-packed numbers, counted from the point's own.
+multinomial tells, so that one draw has the identity for its information; around a unit vector they
+are arcs along orthonormal directions; elsewhere they are the packed numbers, counted from the
+point's own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.records import Array
-from mixtura.supports import Simplex, Support
+from mixtura.supports import Angle, Simplex, Sphere, Support, UnitInterval, turned
 
 # A share below this is scaled as if it were this, and so is what a row tells of a number.
 LEAST_SHARE, LEAST_TOLD = 1e-12, 1e-16
@@ -48,6 +49,10 @@ def around(support: Support, centre: Array) -> Around:
     """Free numbers around `centre`."""
     if isinstance(support, Simplex):
         return AroundShares(support, centre)
+    if isinstance(support, UnitInterval):
+        return AroundOdds(AroundShares(Simplex(), both_shares(centre)))
+    if isinstance(support, Sphere):
+        return AroundDirection(centre)
     return AroundPacked(support, centre)
 
 
@@ -66,7 +71,8 @@ class AroundPacked(Around):
         return self.support.unpack(self._packed + free, self.centre.shape)
 
     def free(self, value: Array) -> Array:
-        return self.support.pack(value) - self._packed
+        apart = self.support.pack(value) - self._packed
+        return turned(apart) if isinstance(self.support, Angle) else apart
 
     def numbers(self, told: Array) -> Array:
         shape = self.support.free_shape(self.centre.shape)
@@ -138,6 +144,90 @@ class AroundShares(Around):
             logits = along - p * along.sum(axis=-1, keepdims=True)
             out[..., where] = np.einsum("...lz,...l->...z", basis, logits)
         return out[self._alive]
+
+
+@dataclass(frozen=True)
+class AroundOdds(Around):
+    """Probabilities p as the shares (1 - p, p) of two: one that is 0 or 1 has no free number."""
+
+    shares: AroundShares
+
+    @property
+    def centre(self) -> Array:  # type: ignore[override]
+        return np.asarray(self.shares.centre[..., 1])
+
+    def numbers(self, told: Array) -> Array:
+        return self.shares.numbers(np.asarray(told)[..., None])
+
+    def value(self, free: Array) -> Array:
+        return np.asarray(self.shares.value(free)[..., 1])
+
+    def free(self, value: Array) -> Array:
+        return self.shares.free(both_shares(value))
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        whole = np.stack([np.zeros_like(gradient), gradient], axis=-1)
+        return self.shares.slope(both_shares(value), whole)
+
+
+def both_shares(probabilities: Array) -> Array:
+    """(1 - p, p) over a new last axis."""
+    return np.stack([1.0 - probabilities, probabilities], axis=-1)
+
+
+@dataclass(frozen=True)
+class AroundDirection(Around):
+    """Unit vectors by the arc from the centre: cos |v| c + sin |v| v / |v|, v = B z.
+
+    B is an orthonormal basis of what is orthogonal to c.
+    """
+
+    centre: Array
+
+    @cached_property
+    def _basis(self) -> Array:
+        # A Householder reflection that sends the last axis to c, up to sign: its others are B.
+        sign = np.where(self.centre[..., -1:] >= 0, 1.0, -1.0)
+        mirror = self.centre.copy()
+        mirror[..., -1:] += sign
+        size = np.sum(mirror**2, axis=-1)[..., None, None]
+        whole = np.eye(mirror.shape[-1]) - 2 * mirror[..., :, None] * mirror[..., None, :] / size
+        return np.asarray(whole[..., :-1])
+
+    def numbers(self, told: Array) -> Array:
+        shape = self.centre.shape
+        return np.broadcast_to(told, (*shape[:-1], shape[-1] - 1)).ravel()
+
+    def value(self, free: Array) -> Array:
+        z = free.reshape(*self.centre.shape[:-1], -1)
+        arc = np.linalg.norm(z, axis=-1, keepdims=True)
+        # numpy's sinc is that of pi x.
+        off = np.sinc(arc / np.pi) * np.einsum("...dz,...z->...d", self._basis, z)
+        found = np.cos(arc) * self.centre + off
+        return np.asarray(found / np.linalg.norm(found, axis=-1, keepdims=True))
+
+    def _arc(self, value: Array) -> tuple[Array, Array, Array]:
+        """(arc from the centre (..., 1), its sine, coordinates of `value` along the basis)."""
+        flat = np.einsum("...dz,...d->...z", self._basis, value)
+        sine = np.linalg.norm(flat, axis=-1, keepdims=True)
+        cosine = np.sum(self.centre * value, axis=-1, keepdims=True)
+        return np.arctan2(sine, cosine), sine, flat
+
+    def free(self, value: Array) -> Array:
+        arc, sine, flat = self._arc(value)
+        longer = np.divide(arc, sine, out=np.ones_like(arc), where=sine > 0)
+        return np.asarray(flat * longer).ravel()
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        arc, sine, flat = self._arc(value)
+        ahead = np.divide(flat, sine, out=np.zeros_like(flat), where=sine > 0)
+        across = np.einsum("...dz,...d->...z", self._basis, gradient)
+        inward = np.sum(self.centre * gradient, axis=-1, keepdims=True)
+        along = np.sum(ahead * across, axis=-1, keepdims=True)
+        # Along the arc one moves at full speed, across it by sin(arc) / arc.
+        slower = np.sinc(arc / np.pi)
+        onward = np.cos(arc) * along - np.sin(arc) * inward
+        return np.asarray(slower * (across - along * ahead) + onward * ahead).ravel()
 
 
 @dataclass(frozen=True)

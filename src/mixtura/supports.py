@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 Array = NDArray[np.float64]
 
@@ -20,10 +21,19 @@ Array = NDArray[np.float64]
 TINY = float(np.finfo(np.float64).tiny)
 # Matrices may come from float32, or from an inverse: each half then has its own rounding errors.
 SYMMETRY = 1e-5
+# Unit vectors may come from float32 too.
+UNIT = 1e-5
+
+
+# Beyond these exponents exp is 0 or infinite.
+EXPONENT = 700.0
 
 
 class Support(ABC):
     """A set of admissible values for an array of a given shape."""
+
+    # What numbers on the edge of the support are.
+    edge: ClassVar[str] = "0"
 
     @abstractmethod
     def check(self, value: Array, name: str) -> None:
@@ -98,7 +108,7 @@ class Positive(Support):
         return np.log(value).ravel()
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
-        return np.exp(free).reshape(shape)
+        return np.exp(np.clip(free, -EXPONENT, EXPONENT)).reshape(shape)
 
     def slope(self, value: Array, gradient: Array) -> Array:
         return (value * gradient).ravel()
@@ -108,6 +118,8 @@ class Positive(Support):
 class UnitInterval(Support):
     """Numbers strictly between 0 and 1 (or on its ends), packed by their log-odds."""
 
+    edge: ClassVar[str] = "0 or 1"
+
     def check(self, value: Array, name: str) -> None:
         if not np.all((value >= 0) & (value <= 1)):
             raise ValueError(f"'{name}' should be in the range [0, 1]")
@@ -116,10 +128,11 @@ class UnitInterval(Support):
         return np.asarray((value <= TINY) | (value >= 1.0))
 
     def pack(self, value: Array) -> Array:
-        return (np.log(value) - np.log1p(-value)).ravel()
+        with np.errstate(divide="ignore"):
+            return (np.log(value) - np.log1p(-value)).ravel()
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
-        return (1.0 / (1.0 + np.exp(-free))).reshape(shape)
+        return np.asarray(expit(free)).reshape(shape)
 
     def slope(self, value: Array, gradient: Array) -> Array:
         return (value * (1.0 - value) * gradient).ravel()
@@ -195,6 +208,57 @@ class Simplex(Support):
         along = np.where(value > 0, value * np.where(value > 0, gradient, 0.0), 0.0)
         free = along - value * self.spread(self.sums(along), last)
         return np.asarray(np.delete(free, ends, axis=-1)).ravel()
+
+
+@dataclass(frozen=True)
+class Angle(Support):
+    """Angles in radians, packed as they are: two that differ by a whole turn are one."""
+
+    def check(self, value: Array, name: str) -> None:
+        Real().check(value, name)
+
+    def pack(self, value: Array) -> Array:
+        return value.ravel()
+
+    def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
+        return turned(free).reshape(shape)
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return gradient.ravel()
+
+
+def turned(angles: Array) -> Array:
+    """The same angles from -pi to pi."""
+    return np.asarray(angles - 2 * np.pi * np.round(angles / (2 * np.pi)))
+
+
+@dataclass(frozen=True)
+class Sphere(Support):
+    """Unit vectors over the last axis, packed by stereographic projection from (0, ..., 0, -1)."""
+
+    def check(self, value: Array, name: str) -> None:
+        if not np.all(np.abs(np.linalg.norm(value, axis=-1) - 1.0) < UNIT):
+            raise ValueError(f"'{name}' should be unit vectors")
+
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] - 1)
+
+    def pack(self, value: Array) -> Array:
+        above = np.maximum(1.0 + value[..., -1:], TINY)
+        return np.asarray(value[..., :-1] / above).ravel()
+
+    def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
+        flat = free.reshape(self.free_shape(shape))
+        square = np.sum(flat**2, axis=-1, keepdims=True)
+        whole = np.concatenate([2.0 * flat, 1.0 - square], axis=-1)
+        return np.asarray(whole / (1.0 + square))
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        above = 1.0 + value[..., -1:]
+        flat = value[..., :-1] / above
+        # The derivative of `unpack`: (1 + x_last) (g - x (g . flat + g_last)) without the last.
+        along = np.sum(flat * gradient[..., :-1], axis=-1, keepdims=True) + gradient[..., -1:]
+        return np.asarray(above * (gradient[..., :-1] - flat * along)).ravel()
 
 
 @dataclass(frozen=True)

@@ -206,11 +206,11 @@ class Family(ABC):
     def edge(self, params: Any) -> str:
         """Which parameters lie on the edge of what is admissible; empty where none does."""
         arrays = params.arrays()
-        at = {
-            name: int(support.at_edge(arrays[name]).sum())
+        at = [
+            (int(support.at_edge(arrays[name]).sum()), name, support.edge)
             for name, support in self.supports().items()
-        }
-        return "; ".join(f"{count} of the {name} are 0" for name, count in at.items() if count)
+        ]
+        return "; ".join(f"{count} of the {name} are {edge}" for count, name, edge in at if count)
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""

@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares
+from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Simplex, Support
-
-# Rows that are looked at together when levels are counted.
-_PIECE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,25 @@ class CategoricalStatistics(Statistics):
 
 
 @dataclass(frozen=True)
+class CategoricalLook:
+    """Which levels some rows have, and how many each has that the table never had."""
+
+    met: csr_array
+    new: AnyArray | None
+    params: CategoricalParams
+
+    @property
+    def log_density(self) -> Array:
+        """log p(x_i | k)."""
+        found = summed(self.met, np.log(np.maximum(self.params.probabilities, TINY)))
+        return found if self.new is None else found + self.new[:, None] * np.log(TINY)
+
+    def statistics(self, resp: Array) -> CategoricalStatistics:
+        """The sums at these responsibilities."""
+        return CategoricalStatistics(resp.sum(axis=0), hits(self.met, resp))
+
+
+@dataclass(frozen=True)
 class Categorical(Family):
     """log p(x | k) = sum_j log probability_k[j, x_j], x_j = 0, 1, ..., levels_j - 1
 
@@ -42,7 +60,8 @@ class Categorical(Family):
     probabilities  (K, sum of levels)  a simplex for each column, side by side
     statistics     counts (K,), hits (K, sum of levels)
     M-step         probability = hits / hits in that column
-    A category that a component never met has probability 0 there (but for rounding's sake).
+    A category that a component never met has probability 0 there (but for rounding's sake). One
+    that the whole table never had has it in all of them, so it tells nothing of the component.
     Reference: Lazarsfeld & Henry (1968), Latent Structure Analysis.
     """
 
@@ -53,42 +72,27 @@ class Categorical(Family):
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}
 
-    @property
-    def starts(self) -> AnyArray:
-        """Where each column's levels begin."""
-        return np.cumsum((0, *self.levels))[:-1]
-
     def settled(self, survey: Survey, K: int) -> Settled:
-        levels = self.levels
-        if not levels:
-            most = np.zeros(survey.source.d)
-            for chunk in survey.source.chunks(_PIECE):
-                most = np.fmax(most, np.fmax.reduce(chunk.X, axis=0))
-            levels = tuple(int(top) + 1 for top in most)
+        levels = self.levels or tuple(int(most) + 1 for most in largest_codes(survey))
         return Family.settled(replace(self, levels=levels), survey, K)
 
-    def _codes(self, X: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """(where each cell's level stands (n, d), whether the cell is there (n, d))."""
-        seen = ~np.isnan(X)
-        return np.where(seen, X, 0.0).astype(np.intp) + self.starts, seen
+    def _known(self, X: AnyArray) -> tuple[AnyArray, AnyArray | None]:
+        """(rows with gaps where a level is new; in which row how many are, None for none)."""
+        if np.all(np.fmax.reduce(X, axis=0, initial=0.0) < self.levels):
+            return X, None
+        with np.errstate(invalid="ignore"):
+            new = np.array(self.levels) <= X
+        return np.where(new, np.nan, X), new.sum(axis=1)
+
+    def look(self, X: AnyArray, params: CategoricalParams) -> CategoricalLook:
+        known, new = self._known(X)
+        return CategoricalLook(met(known, self.levels), new, params)
 
     def log_density(self, X: AnyArray, params: CategoricalParams) -> Array:
-        codes, seen = self._codes(X)
-        logs = np.log(np.maximum(params.probabilities, TINY)).T
-        out = np.zeros((len(X), logs.shape[1]))
-        for j in range(codes.shape[1]):
-            part = logs[codes[:, j]]
-            out += part if seen[:, j].all() else np.where(seen[:, j, None], part, 0.0)
-        return out
+        return self.look(X, params).log_density
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> CategoricalStatistics:
-        codes, seen = self._codes(X)
-        total, K = sum(self.levels), resp.shape[1]
-        hits = np.zeros((K, total))
-        for k in range(K):
-            weights = np.where(seen, resp[:, k, None], 0.0)
-            hits[k] = np.bincount(codes.ravel(), weights.ravel(), minlength=total)
-        return CategoricalStatistics(resp.sum(axis=0), hits)
+        return self.look(X, params).statistics(resp)
 
     def maximize(self, stats: CategoricalStatistics, params: Any, prior: Any) -> CategoricalParams:
         support = Simplex(self.levels)
@@ -102,18 +106,15 @@ class Categorical(Family):
 
     def sample(self, labels: AnyArray, params: CategoricalParams, rng: RandomNumbers) -> Array:
         out = np.empty((len(labels), len(self.levels)))
-        for j, (start, size) in enumerate(zip(self.starts, self.levels, strict=True)):
+        starts = np.cumsum((0, *self.levels))[:-1]
+        for j, (start, size) in enumerate(zip(starts, self.levels, strict=True)):
             edges = np.cumsum(params.probabilities[:, start : start + size - 1], axis=1)
             out[:, j] = (rng.uniform(size=(len(labels), 1)) >= edges[labels]).sum(axis=1)
         return out
 
     def frame(self, X: AnyArray) -> Array:
         """One number per level, 1 where it is met; gaps 0 in all levels of their column."""
-        codes, seen = self._codes(X)
-        out = np.zeros((len(X), sum(self.levels)))
-        rows, columns = np.nonzero(seen)
-        out[rows, codes[rows, columns]] = 1.0
-        return out
+        return np.asarray(met(self._known(X)[0], self.levels).toarray())
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         with np.errstate(invalid="ignore"):

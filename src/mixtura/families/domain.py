@@ -16,6 +16,13 @@ def refuse_no_counts(X: AnyArray, names: Sequence[str], family: str) -> None:
     refuse_cells(X, bad, names, f"family={family!r} is for counts (0, 1, 2, ...)")
 
 
+def refuse_not_positive(X: AnyArray, names: Sequence[str], family: str) -> None:
+    """ValueError unless every cell that is there is a positive number."""
+    with np.errstate(invalid="ignore"):
+        inside = np.isfinite(X) & (X > 0)
+    refuse_outside(X, names, inside, family, "positive numbers")
+
+
 def refuse_outside(
     X: AnyArray, names: Sequence[str], inside: AnyArray, family: str, wants: str
 ) -> None:
