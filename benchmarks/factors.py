@@ -74,7 +74,9 @@ def rows(parts: FactorParams, n: int) -> tuple[Array, Array]:
 
 def factor_pass(parts: FactorParams, X: Array) -> Callable[[], object]:
     """The pass of the engine that "auto" chooses."""
-    model = Mixture(FactorAnalysers(FactorAnalytic(FACTORS)), no_noise_prior(COLUMNS))
+    model = Mixture(
+        FactorAnalysers(FactorAnalytic(FACTORS)), no_noise_prior(FactorAnalytic(FACTORS), COLUMNS)
+    )
     params = MixtureParams(np.full(COMPONENTS, 1 / COMPONENTS), parts)
     sweep = open_sweep(resolve("auto", model), model, Rows(X))
     return lambda: sweep(params)

@@ -20,6 +20,8 @@ from rich.table import Table
 KILLS = 30
 # Sweeps are journaled only where steps are not taken inside C: more than 32,768 numbers.
 _LONG = ("fit", "long.parquet", "-k", "3", "--no-figure", "--tol", "1e-9")
+# Those of factors are journaled whatever the table's size.
+_SHORT = ("fit", "short.parquet", "-k", "2", "--no-figure", "--max-iter", "60")
 CASES: dict[str, tuple[str, ...]] = {
     "em, full": (*_LONG, "--solver", "em", "--max-iter", "150"),
     "auto, VEV": (*_LONG, "--covariance", "VEV"),
@@ -31,6 +33,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "truncated, VVI": (*_LONG, "--solver", "truncated", "--covariance", "VVI"),
     "annealed, EEE": (*_LONG, "--solver", "annealed", "--covariance", "EEE"),
     "in pieces, EVE": (*_LONG, "--in-pieces", "--covariance", "EVE", "--max-iter", "60"),
+    "factors": (*_SHORT, "--covariance", "UUU:1"),
+    "factors in pieces": (*_SHORT, "--in-pieces", "--covariance", "CCC:1"),
     "select": ("select", "short.parquet", "-k", "1:6", "--no-figure"),
 }
 

@@ -28,6 +28,7 @@ from mixtura.engines.choose import open_sweep
 from mixtura.engines.compiled import chunk_rows
 from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
+from mixtura.families.registry import family
 warnings.simplefilter("ignore")
 kind, path, d, K, steps, limit = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 rows = 5 * limit * 2**20 // 8 // d
@@ -71,7 +72,7 @@ source = mixtura.stream(table)
 opened = time.perf_counter() - began
 fit = mixtura.GaussianMixture(K, random_state=0, max_iter=steps).fit(source)
 took = time.perf_counter() - began
-ground = prepare(source, structure("full"), K, np.random.RandomState(0))
+ground = prepare(source, family("full"), K, np.random.RandomState(0))
 sweep = open_sweep(ground.engine, ground.model, source)
 def best(function):
     times = []

@@ -149,7 +149,7 @@ class Problem:
             structure("full").form,
         )
         base = MixtureParams(np.full(K, 1.0 / K), parts)
-        return self.model.start(self.X, None, np.eye(K)[labels], base)
+        return self.model.first_step(self.X, None, np.eye(K)[labels], base)
 
     def by_k_means(self) -> MixtureParams:
         return self.start(KMeans(self.K, n_init=1, random_state=0).fit(self.X).labels_)

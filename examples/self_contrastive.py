@@ -32,7 +32,7 @@ from mixtura.families.prior import no_prior
 from mixtura.fit.contrastive import Contrast
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 FULL = structure("full")
 MODEL = Mixture(Gaussian(FULL), no_prior(FULL.form, 1))
@@ -56,7 +56,7 @@ def log_density(X: Array, params: MixtureParams) -> Array:
 
 def likelihood_gradient(X: Array, params: MixtureParams) -> Array:
     """Of the mean log-likelihood, in free coordinates around `params`."""
-    summary = MODEL.e_step(X, None, params)
+    summary = MODEL.e_step(Chunk(X), params)
     return MODEL.chart(params).gradient(summary, params) / len(X)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,3 +43,24 @@ def galaxies() -> np.ndarray:
 @pytest.fixture(scope="session")
 def acidity() -> np.ndarray:
     return read("acidity", 1)
+
+
+@pytest.fixture
+def stopped_after(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a fit stop, as Ctrl-C would, when it has written so many sweeps."""
+    from mixtura.estimators.checkpoint import Checkpoint
+
+    add = Checkpoint.add
+
+    def limit(sweeps: int) -> None:
+        left = [sweeps]
+
+        def counted(self: Checkpoint, params: Any, summary: Any) -> None:
+            add(self, params, summary)
+            left[0] -= 1
+            if left[0] == 0:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Checkpoint, "add", counted)
+
+    return limit

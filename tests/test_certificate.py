@@ -22,7 +22,7 @@ from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_type = pytest.mark.parametrize("covariance_type", ["diag", "full", "spherical", "tied"])
 
@@ -58,7 +58,7 @@ def climbed(X: Array, K: int, tol: float = 1e-12) -> tuple[Mixture, LocalSweep, 
         ),
     )
     sweep = LocalSweep(model, Rows(X))
-    start = model.start(X, None, resp, base)
+    start = model.first_step(X, None, resp, base)
     return model, sweep, em(model, sweep, start, tol=tol, max_iter=20_000)
 
 
@@ -83,7 +83,7 @@ def test_a_planted_saddle_is_left(covariance_type: str, d: int, solver: str) -> 
     fit = stuck.fit_result_
     assert fit.certificate.saddles_left >= 1
     assert fit.verdict == "interior maximum"
-    saddle = model.e_step(X, None, start).loglik / len(X)
+    saddle = model.e_step(Chunk(X), start).loglik / len(X)
     assert fit.mean_loglik > saddle + 1e-3
     if covariance_type != "full" or d != 2:
         # There a lesser hill lies nearer: two crossing components instead of two clusters.

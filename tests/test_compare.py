@@ -21,6 +21,7 @@ from mixtura.errors import Collapse, LikelihoodFell
 from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.registry import family
 from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.em import em
 from mixtura.fit.online import Online
@@ -107,7 +108,7 @@ def test_em_is_recorded_as_it_climbs(faithful: np.ndarray) -> None:
     """The logged objectives are those of an ordinary climb from the same parameters."""
     found = compare_solvers(faithful, 2, solvers=["em"], n_starts=1, random_state=4)
     rng = np.random.RandomState(np.random.RandomState(4).randint(2**31 - 1))
-    ground = prepare(Rows(faithful), structure("full"), 2, rng)
+    ground = prepare(Rows(faithful), family("full"), 2, rng)
     params = ground.maker.make("k-means++", 0, rng)
     sweep = open_sweep("local", ground.model, Rows(faithful))
     sweep.stride = 1
@@ -136,7 +137,7 @@ def test_whatever_sweeps_is_counted(faithful: np.ndarray) -> None:
         assert sweep.stride == 1
         summary = sweep(params)
         sweep.advance(model, params, summary, 5)
-        sweep.folded(lambda x, w, _: model.e_step(x, w, params))
+        sweep.folded(lambda chunk: model.e_step(chunk, params))
         sweep.over(Rows(faithful[:50]))(params)
         sweep.passes += 1
         counts.append(sweep.passes)

@@ -30,7 +30,7 @@ from mixtura.fit.contrastive import Contrast, NoiseContrastive
 from mixtura.fit.lbfgs import lbfgs
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "self_contrastive.py"
 every_type = pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
@@ -174,10 +174,10 @@ def test_it_ends_where_the_criterions_gradient_vanishes(name: str, penalised: bo
 def test_what_is_reported_is_the_likelihood(engine: str) -> None:
     model, X, start = problem()
     climb = climbed(model, X, start, engine=engine)
-    summary = model.e_step(X, None, climb.params)
+    summary = model.e_step(Chunk(X), climb.params)
     assert climb.summary.loglik == climb.logliks[-1] == pytest.approx(summary.loglik, rel=1e-13)
-    assert climb.logliks[0] == pytest.approx(model.e_step(X, None, start).loglik, rel=1e-13)
-    np.testing.assert_allclose(climb.summary.components.counts, summary.components.counts)
+    assert climb.logliks[0] == pytest.approx(model.e_step(Chunk(X), start).loglik, rel=1e-13)
+    np.testing.assert_allclose(climb.summary.statistics.counts, summary.statistics.counts)
     assert climb.objective == climb.summary.loglik
     assert not climb.stationary
     assert climb.gradient_norm > 0.01
@@ -216,7 +216,7 @@ def test_steps_passes_and_history_are_accounted_for(penalised: bool) -> None:
 
 def test_without_steps_the_start_is_handed_back() -> None:
     model, X, start = problem()
-    summary = model.e_step(X, None, start)
+    summary = model.e_step(Chunk(X), start)
     solver, sweep = NoiseContrastive(), sweep_of(model, X)
     climb = solver(model, sweep, start, tol=1e-6, max_iter=0, summary=summary)
     assert climb.params is start
@@ -492,7 +492,7 @@ def test_against_itself_the_datas_part_is_half_an_em_pass(name: str) -> None:
     model, X, params = problem(name, d=3)
     contrast = against_itself(model, X, params, Rows(X[::-1].copy()))
     value, halved = contrast.side(contrast.data, contrast.log_q, 1.0, params)
-    whole = model.e_step(X, None, params).components
+    whole = model.e_step(Chunk(X), params).components
     for field in ("counts", "first", "second"):
         expected = 0.5 * getattr(whole, field)
         np.testing.assert_allclose(getattr(halved.components, field), expected, rtol=1e-13)
@@ -512,7 +512,7 @@ def test_against_itself_the_gradient_is_half_the_likelihoods(name: str, seed: in
     here = model.chart(there)
     _, noise = contrast.side(contrast.noise, contrast.log_q_noise, -1.0, there)
     assert np.abs(here.gradient(noise, there)).max() / len(X) < 1e-10
-    ml = here.gradient(model.e_step(X, None, there), there)
+    ml = here.gradient(model.e_step(Chunk(X), there), there)
     np.testing.assert_allclose(here.gradient(contrast(there), there), ml / 2, atol=1e-10 * len(X))
     assert np.abs(ml).max() > 1.0
 

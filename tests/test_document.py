@@ -58,8 +58,15 @@ BAD: dict[str, tuple[Change, str]] = {
     "odd d": (put("scalars", "n_features_in_", "3"), "n_features_in_ is '3'"),
     "K": (put("settings", "n_components", 3), "weights"),
     "held": (put("fit", "held", [7]), "fit: held is .7., not indices below 3"),
-    "weight": (put("fit", "weight", 0), "fit: weight is 0"),
+    "weight": (put("fit", "weight", 0), "fit.weight is 0"),
     "scalar": (lambda doc: doc["scalars"].pop("n_iter_"), "scalars has no 'n_iter_'"),
+    "odd array": (put("arrays", "__class__", 3), "arrays has an unknown '__class__'"),
+    "odd setting": (put("settings", "__class__", 3), "settings has an unknown '__class__'"),
+    "odd scalar": (put("scalars", "fit", 3), "scalars has an unknown 'fit'"),
+    "reason": (put("fit", "reason", 0), "fit.reason is 0, not text"),
+    "moves": (put("fit", "moves", "x"), "fit.moves is 'x', not a whole number from 0"),
+    "engine": (put("settings", "engine", [[]]), "'engine' parameter of GaussianMixture must be"),
+    "one name": (lambda doc: doc.update(feature_names=3), "feature_names is 3, not a list"),
     "number": (put("arrays", "means_", 3), "means_ is not an array"),
 } | {name: (lambda doc, n=name: doc["arrays"].pop(n), f"has no '{name}'") for name in ARRAYS}
 

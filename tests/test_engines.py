@@ -156,7 +156,7 @@ def test_a_row_out_of_reach_without_weight_is_nothing(name: str, engine: str, va
     one, two = (open_sweep(engine, case.model, Rows(X, weight))(case.params) for X in (near, far))
     assert one.loglik == two.loglik
     assert one.weight == two.weight
-    for a, b in zip(vars(one.components).values(), vars(two.components).values(), strict=True):
+    for a, b in zip(vars(one.statistics).values(), vars(two.statistics).values(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -169,7 +169,7 @@ def test_a_weighted_row_out_of_reach_moves_nothing(engine: str) -> None:
     whole = open_sweep(engine, case.model, Rows(far))(case.params)
     rest = open_sweep(engine, case.model, Rows(np.delete(far, 4, axis=0)))(case.params)
     assert whole.loglik == -np.inf
-    for a, b in zip(vars(whole.components).values(), vars(rest.components).values(), strict=True):
+    for a, b in zip(vars(whole.statistics).values(), vars(rest.statistics).values(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 

@@ -116,7 +116,7 @@ def test_files_copies_and_continuations(fitted: GaussianMixture, tmp_path: Path)
     document = json.loads(path.read_text())
     document["arrays"]["noise_variance_"]["data"][0][0] = -1.0
     path.write_text(json.dumps(document))
-    with pytest.raises(mixtura.StoreError, match="noise_variance_ is not positive"):
+    with pytest.raises(mixtura.StoreError, match="'noise_variance' should be positive"):
         mixtura.load(path)
 
 

@@ -308,9 +308,9 @@ def test_passes_are_counted_where_they_are_made(
     rows = []
     step = Mixture.e_step
 
-    def counted(self, X, sample_weight, params):
-        rows.append(len(X))
-        return step(self, X, sample_weight, params)
+    def counted(self, chunk, params):
+        rows.append(len(chunk.X))
+        return step(self, chunk, params)
 
     monkeypatch.setattr(Mixture, "e_step", counted)
     fit = GaussianMixture(2, random_state=0, engine="local").fit(iris).fit_result_

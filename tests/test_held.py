@@ -16,6 +16,7 @@ from mixtura.families.covariance import structure
 from mixtura.families.equations import constants
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.records import factor_params
+from mixtura.families.prior import table_prior
 
 rng = np.random.default_rng(0)
 PLAIN = np.concatenate([rng.normal(size=(60, 2)), rng.normal([5.0, 0.0], size=(60, 2))])
@@ -53,7 +54,8 @@ def test_a_sum_of_others_changes_no_criterion(name: str) -> None:
 
 def test_constant_columns_of_factors_are_no_parameters() -> None:
     kind = mixtura.FactorAnalytic(3)
-    plain, constant = FactorAnalysers(kind), FactorAnalysers(kind, constants(ONE, np.ones(4)))
+    plain = FactorAnalysers(kind)
+    constant = FactorAnalysers(kind, equations=constants(ONE, np.ones(4)))
     params = factor_params(np.zeros((2, 4)), np.ones((2, 4, 3)), np.ones((2, 4)))
     of_three = factor_params(np.zeros((2, 3)), np.ones((2, 3, 3)), np.ones((2, 3)))
     assert constant.n_parameters(params) == plain.n_parameters(of_three) < 2 * (4 + 9 + 4)
@@ -123,7 +125,7 @@ def test_constants_beside_other_columns_are_found(seed: int) -> None:
     varied = rng.normal(size=(60, 6)) * 10.0 ** rng.integers(-4, 5, size=6)
     X = np.column_stack([varied, np.full(60, 0.1), varied[:, 0] - varied[:, 1], np.full(60, -3e5)])
     known = surveyed(Rows(X), 2, np.random.RandomState(0))
-    found = known.prior(structure("full").form).equations
+    found = table_prior(structure("full").form, known.moments).equations
     constant = [(each.columns, each.value) for each in found if len(each.columns) == 1]
     assert constant == [((6,), 0.1), ((8,), -3e5)]
     assert len(found) == 3

@@ -17,12 +17,21 @@ LONGEST_FILE = 400
 # Lowest first. A file may import lower layers and its own part; parts of one layer are strangers,
 # but for the small files at the bottom.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("records", "supports", "errors", "version"),
+    (
+        "records",
+        "supports",
+        "ranges",
+        "coordinates",
+        "schema",
+        "printable",
+        "errors",
+        "version",
+    ),
     ("data",),
     ("families",),
     ("models",),
     ("engines", "fit"),
-    ("inference",),
+    ("inference", "fitting", "testing"),
     ("report", "store"),
     ("estimators",),
     ("cli",),

@@ -23,7 +23,7 @@ from mixtura.fit.em import em
 from mixtura.fit.online import Online, Pace, Running, batches, enough_rows
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_type = pytest.mark.parametrize("name", ["diag", "full", "spherical", "tied"])
 
@@ -266,14 +266,14 @@ def test_before_the_first_m_step_the_average_is_that_of_all_rows(name: str) -> N
     running, pace = Running(params, None, None, 0.0), Pace(500, 10.0)
     for part in (X[:1], X[1:40], X[40:300], X[300:]):
         running = running.after(
-            model, model.e_step(part, None, params), len(part), pace, weight=None
+            model, model.e_step(Chunk(part), params), len(part), pace, weight=None
         )
     assert running.params is params
     assert running.average is not None
-    whole = model.e_step(X, None, params).scale(1 / 600)
+    whole = model.e_step(Chunk(X), params).scale(1 / 600)
     assert running.average.weight == pytest.approx(1.0)
     assert running.average.loglik == pytest.approx(whole.loglik)
-    np.testing.assert_allclose(running.average.components.second, whole.components.second)
+    np.testing.assert_allclose(running.average.statistics.second, whole.statistics.second)
     expected = model.m_step(whole, params)
     np.testing.assert_allclose(
         model.m_step(running.average, params).components.covariances,
@@ -287,15 +287,15 @@ def test_an_average_taken_on_the_way_is_one_of_data(name: str) -> None:
     X = table(400)
     model, first = beginning(X, name)
     pace = Pace(200, 1.0)
-    running = Running.begun(first, model.e_step(X[:200], None, first), 200, 200.0)
-    one = model.m_step(model.e_step(X[:200], None, first), first)
+    running = Running.begun(first, model.e_step(Chunk(X[:200]), first), 200, 200.0)
+    one = model.m_step(model.e_step(Chunk(X[:200]), first), first)
     running = replace(running, params=one)
     running = replace(
         running,
-        average=model.transported(model.e_step(X[:200], None, first), first, one).scale(1 / 200),
+        average=model.transported(model.e_step(Chunk(X[:200]), first), first, one).scale(1 / 200),
     )
     share = pace.share(200.0, 200)
-    after = running.after(model, model.e_step(X[200:], None, one), 200, pace, weight=400.0)
+    after = running.after(model, model.e_step(Chunk(X[200:]), one), 200, pace, weight=400.0)
     resp = [
         np.exp(
             model.log_joint(x, at) - np.logaddexp.reduce(model.log_joint(x, at), axis=1)[:, None]

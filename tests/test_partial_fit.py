@@ -21,7 +21,7 @@ from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
 from mixtura.models.mixture import Mixture
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_type = pytest.mark.parametrize("name", ["diag", "full", "spherical", "tied"])
 CENTRES = np.array([[0.0, 0.0], [3.5, 0.5], [0.5, 4.0]])
@@ -502,10 +502,10 @@ def test_the_implied_summary_has_the_mixture_as_its_m_step(
     for key, value in params.arrays().items():
         np.testing.assert_allclose(after.arrays()[key], value, rtol=1e-9, atol=1e-12, err_msg=key)
     # At a stationary point it is the summary of the rows.
-    summary = model.e_step(X, None, params)
+    summary = model.e_step(Chunk(X), params)
     expected = implied(params, form, prior, 500.0, -1.0).components
-    np.testing.assert_allclose(summary.components.counts, expected.counts, rtol=0.01)
-    np.testing.assert_allclose(summary.components.second, expected.second, atol=5.0)
+    np.testing.assert_allclose(summary.statistics.counts, expected.counts, rtol=0.01)
+    np.testing.assert_allclose(summary.statistics.second, expected.second, atol=5.0)
 
 
 def test_a_mixture_knows_its_tables_moments() -> None:

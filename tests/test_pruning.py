@@ -68,7 +68,7 @@ def sweep_of(model: Mixture, rows: Rows, labels: Array | None = None) -> Any:
 
 def assert_same(got: Summary, want: Summary) -> None:
     assert got.loglik == pytest.approx(want.loglik, rel=1e-13)
-    a, b = got.components, want.components
+    a, b = got.components, want.statistics
     counts = b.counts
     np.testing.assert_allclose(a.counts, counts, rtol=SAME, atol=0)
     for got_sums, sums in ((a.first, b.first), (a.second, b.second)):
@@ -142,8 +142,8 @@ def test_far_outliers_duplicates_and_one_giant(name: str) -> None:
     assert total.loglik == pytest.approx(want.loglik, rel=1e-13)
     # What near.h proves, in the table's weight times each component's: what is skipped.
     atol = 2.0**-52 * giant.weights * len(X)
-    gap = np.abs(total.components.counts - want.components.counts)
-    assert np.all(gap <= atol + SAME * want.components.counts)
+    gap = np.abs(total.statistics.counts - want.statistics.counts)
+    assert np.all(gap <= atol + SAME * want.statistics.counts)
     assert_same(sweep(giant), want)
 
 
@@ -157,9 +157,9 @@ def test_a_component_that_its_weight_flatters_is_not_pruned() -> None:
     sweep, dense = sweep_of(model, Rows(X)), open_sweep("dense", model, Rows(X))
     sweep(moved)
     want = dense(moved)
-    assert 0 < want.components.counts[7] < 1e-12
+    assert 0 < want.statistics.counts[7] < 1e-12
     got = sweep(moved)
-    np.testing.assert_array_equal(got.components.counts, want.components.counts)
+    np.testing.assert_array_equal(got.components.counts, want.statistics.counts)
 
 
 def test_components_without_weight_stay_without_rows() -> None:

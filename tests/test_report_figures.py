@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
 
+from mixtura.records import AnyArray
 from mixtura.report.figures import draw, save_figure
 from mixtura.report.palette import rgb
 from mixtura.report.panels import bin_edges, component_curves
@@ -32,11 +34,16 @@ def make(K: int, d: int, n: int = 200, seed: int = 0) -> tuple[MixtureView, Floa
     view = MixtureView(
         np.full(K, 1 / K),
         means,
-        sds[:, :, None] ** 2 * np.eye(d),
+        *spreads(sds),
         "diag",
         tuple(f"column {j}" for j in range(d)),
     )
     return view, X, p / p.sum(axis=1, keepdims=True)
+
+
+def spreads(sds: Floats) -> tuple[Floats, Callable[[AnyArray], Floats]]:
+    """The variances of columns that do not correlate, and their covariances."""
+    return sds**2, lambda columns: sds[:, columns, None] ** 2 * np.eye(len(columns))
 
 
 def caption(figure: Figure) -> str:
@@ -110,7 +117,7 @@ def test_rows_without_weight_are_absent() -> None:
 def test_ellipses_hold_what_the_caption_says() -> None:
     view, X, resp = make(1, 2)
     cov = np.array([[[2.0, 1.2], [1.2, 1.0]]])
-    view = replace(view, covariances=cov)
+    view = replace(view, variances=np.diagonal(cov, axis1=1, axis2=2), among=lambda _: cov)
     figure = draw(view, X, responsibilities=resp)
     assert "50% and 95%" in caption(figure)
     ellipses = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
@@ -155,13 +162,14 @@ def test_scales_constant_columns_and_awkward_names(d: int, scale: float, tmp_pat
     means = view.means * scale
     means[:, 0] = 3.0
     names = ("costs $ of a very long name " * 4, "a $x", "\n", "[b]")[:d]
-    view = replace(view, means=means, covariances=sds[:, :, None] ** 2 * np.eye(d), names=names)
+    variances, among = spreads(sds)
+    view = replace(view, means=means, variances=variances, among=among, names=names)
     save_figure(draw(view, X, responsibilities=resp), tmp_path / "figure.png")
 
 
 def test_a_spike_does_not_flatten_the_rest() -> None:
     view, X, resp = make(2, 1)
-    spiky = replace(view, covariances=np.array([[[1.0]], [[1e-12]]]))
+    spiky = replace(view, variances=np.array([[1.0], [1e-12]]))
     top = draw(spiky, X, responsibilities=resp).axes[0].get_ylim()[1]
     assert top < 10
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from rich.console import Console
 
 import mixtura
-from mixtura.fit.result import Fit, Floored, StartReport
+from mixtura.fit.result import Fit, StartReport
+from mixtura.records import Spike
 from mixtura.report.digits import percent, spread_cells, total
 from mixtura.report.palette import SAFE, colours, rgb
 from mixtura.report.text import renderables, to_text, warnings
@@ -46,11 +48,16 @@ FIT = Fit(
 )
 
 
+def unasked(columns: object) -> NDArray[np.float64]:
+    raise AssertionError("a report in words needs no covariances between columns")
+
+
 def make_view(fit: Fit | None = FIT) -> MixtureView:
     return MixtureView(
         weights=np.array([0.356, 0.644]),
         means=np.array([[2.0364, 54.479], [4.2897, 79.968]]),
-        covariances=np.array([[[0.0692, 0.435], [0.435, 33.7]], [[0.17, 0.941], [0.941, 36.05]]]),
+        variances=np.array([[0.0692, 33.7], [0.17, 36.05]]),
+        among=unasked,
         covariance_type="full",
         names=("eruptions", "waiting"),
         fit=fit,
@@ -63,7 +70,8 @@ def wide_view(d: int) -> MixtureView:
     return MixtureView(
         np.array([0.5, 0.5]),
         means,
-        np.broadcast_to(np.eye(d), (2, d, d)),
+        np.ones((2, d)),
+        unasked,
         "diag",
         tuple(f"column{j}" for j in range(d)),
         FIT,
@@ -130,7 +138,7 @@ def test_warnings_come_before_the_table() -> None:
         FIT,
         converged=False,
         reason="stopped: max_iter=5 steps were taken",
-        floored=(Floored(1, 3.02, 2.3e-5),),
+        floored=(Spike(1, 3.02, 2.3e-5),),
         held=(1,),
         gap=math.inf,
         penalised=True,
@@ -171,7 +179,7 @@ def test_stopped_at_the_top_is_not_called_unconverged(gap: float, norm: float, t
 
 
 def test_many_warnings_are_counted_not_listed() -> None:
-    floored = tuple(Floored(k, 2.0, 1e-9) for k in range(9))
+    floored = tuple(Spike(k, 2.0, 1e-9) for k in range(9))
     text = warnings(make_view(replace(FIT, floored=floored)))[0]
     assert "keeps 9 groups from" in text
     assert "and 3 more" in text
@@ -208,12 +216,12 @@ def test_separation_is_unit_free_and_sees_spread() -> None:
     scaled = replace(
         view,
         means=view.means * [1e6, 1e-6],
-        covariances=view.covariances * np.outer([1e6, 1e-6], [1e6, 1e-6]),
+        variances=view.variances * np.array([1e6, 1e-6]) ** 2,
     )
     np.testing.assert_allclose(separation(view), separation(scaled), rtol=1e-9)
     # Same mean, variances 1 and 4 with equal weights: ln(2.5) / 2 - ln(1 * 4) / 4.
     spread = MixtureView(
-        np.array([0.5, 0.5]), np.zeros((2, 1)), np.array([[[1.0]], [[4.0]]]), "full", ("x",)
+        np.array([0.5, 0.5]), np.zeros((2, 1)), np.array([[1.0], [4.0]]), unasked, "full", ("x",)
     )
     expected = 0.5 * math.log(2.5) - 0.25 * math.log(4.0)
     np.testing.assert_allclose(separation(spread), [expected])

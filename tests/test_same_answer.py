@@ -18,8 +18,10 @@ from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines import compiled, local, threads
 from mixtura.engines.choose import ENGINES, open_sweep
+from mixtura.estimators import factored
 from mixtura.families.covariance import STRUCTURES
-from mixtura.records import Summary
+from mixtura.families.factor import records
+from mixtura.records import Chunk, Summary
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 
@@ -31,7 +33,7 @@ def table(n: int = 20_000, d: int = 4) -> np.ndarray:
 
 def arrays(summary: Summary) -> list[np.ndarray]:
     sums = np.array([summary.loglik, summary.weight])
-    return [sums, *vars(summary.components).values()]
+    return [sums, *vars(summary.statistics).values()]
 
 
 def assert_equal(a: list[np.ndarray], b: list[np.ndarray]) -> None:
@@ -69,7 +71,7 @@ def test_one_two_and_four_threads_to_the_last_bit(
 def test_any_chunk_size_and_engine_to_1e_12(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = gaussian_case("full")
     rows = Rows(table())
-    whole = arrays(case.model.e_step(rows.X, None, case.params))
+    whole = arrays(case.model.e_step(Chunk(rows.X), case.params))
     for size in (64, 1000, 8192, 20_000):
         for module in (compiled, local, threads):
             monkeypatch.setattr(module, "chunk_rows", lambda *shape, size=size: size)
@@ -152,6 +154,44 @@ def test_a_forked_child_fits_as_its_parent_did() -> None:
     finally:
         child.join(60)
     assert child.exitcode == 0
+
+
+def _of_factors(seed: int) -> list[np.ndarray]:
+    # Wide enough for BLAS to take threads where it may.
+    X = np.random.default_rng(5).normal(size=(60, 1500))
+    mixture = GaussianMixture(2, covariance_type="UUU:2", random_state=seed, max_iter=3).fit(X)
+    mixture.predict(X)
+    return [mixture.means_, mixture.loadings_, mixture.noise_variance_]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_fork_pool_fits_factors_as_its_parent_did() -> None:
+    with threadpool_limits(4):
+        KMeans(2, n_init=1, random_state=0).fit(table())
+        mine = [_of_factors(seed) for seed in (0, 1)]
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            found = pool.map_async(_of_factors, (0, 1)).get(timeout=60)
+    for a, b in zip(found, mine, strict=True):
+        assert_equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_factors_are_worked_out_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its threads wait for each other longer than such thin products take; in a fork, for ever.
+    met: list[int] = []
+    make = records.factor_params
+
+    def noted(*arrays: np.ndarray) -> Any:
+        met.extend(lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas")
+        return make(*arrays)
+
+    for module in (records, factored):
+        monkeypatch.setattr(module, "factor_params", noted)
+    with threadpool_limits(2):
+        _of_factors(0)
+    assert set(met) == {1}
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])

@@ -12,6 +12,7 @@ from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
+from mixtura.families.base import Affine
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
@@ -20,7 +21,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.moves import improve
 from mixtura.fit.race import RACE
-from mixtura.fit.search import sample_rows
+from mixtura.fit.sample import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -38,8 +39,8 @@ def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
     spread = np.ones((K, 1, 1))
     spread[-1] = 36.0
     start = MixtureParams(np.full(K, 1 / K), gaussian_params(centres, spread, form))
-    frames = tuple(form.frames(moments.covariance))
-    maker = StartMaker(model, Rows(X), start, frames, moments.mean, {})
+    frames = tuple(Affine(moments.mean, B) for B in form.frames(moments.covariance))
+    maker = StartMaker(model, Rows(X), start, frames, {})
     return maker, start, X
 
 

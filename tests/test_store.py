@@ -6,6 +6,7 @@ import json
 import math
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mixtura.store import (
+    MOST_TEXT,
     StoreError,
     decode_array,
     encode_array,
@@ -22,6 +24,7 @@ from mixtura.store import (
     write_document,
 )
 
+HEAD = b'{"format": "mixtura-model", "version": 1, "mixtura": "0", "kind": "'
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 ARRAYS = st.one_of(
     hnp.arrays(np.float64, SHAPES, elements=st.floats(width=64, allow_subnormal=True)),
@@ -208,3 +211,34 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path, value: object) -> None
 def test_a_document_needs_a_kind(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="kind"):
         write_document({}, tmp_path / "m.json")
+
+
+@pytest.mark.parametrize("text", [b"x", b'\\"'])
+def test_half_a_gigabyte_of_text_is_refused_before_it_is_parsed(
+    tmp_path: Path, text: bytes
+) -> None:
+    path = tmp_path / "m.json"
+    with path.open("wb") as file:
+        file.write(HEAD + text * (MOST_TEXT // len(text)))
+        # A hole in the file: as long as half a gigabyte, without its bytes.
+        file.truncate(500_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StoreError, match=r"not a mixtura model \(it holds 32 MB of text"):
+            read_document(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_numbers_are_no_text(tmp_path: Path) -> None:
+    path, many = tmp_path / "m.json", MOST_TEXT // 24 + 1
+    path.write_bytes(HEAD + b'k", "a": [' + b"0," + b" " * 24 * many + b"1]}")
+    assert read_document(path)["a"] == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.json")
+    with pytest.raises(StoreError, match="this is not a regular file"):
+        read_document(tmp_path / "m.json")

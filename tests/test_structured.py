@@ -16,13 +16,14 @@ from mixtura.engines.whole import Climber
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.searching import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.registry import family
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 
 def ground(X: Array, name: str, K: int) -> Ground:
-    return prepare(Rows(X), structure(name), K, np.random.RandomState(0))
+    return prepare(Rows(X), family(name), K, np.random.RandomState(0))
 
 
 def groups(n: int, K: int) -> Array:
@@ -74,10 +75,10 @@ def test_every_m_step_is_the_tables(name: str, penalised: bool, iris: Array) -> 
         # A thousand times stronger than it is, so that an error in it would show.
         model = replace(model, prior=replace(model.prior, strength=1e3 * model.prior.strength))
     share, base = groups(len(iris), 4), here.maker.base
-    params = model.start(iris, None, share, base)
+    params = model.first_step(iris, None, share, base)
     for steps in range(1, 7):
         at = params
-        params = model.m_step(model.e_step(iris, None, at), at)
+        params = model.m_step(model.e_step(Chunk(iris), at), at)
         close(stepped(iris, model, at, passes=1), params)
         close(stepped(iris, model, base, passes=steps + 1, given=share), params)
 
@@ -95,8 +96,8 @@ def test_many_columns_weights_and_an_empty_component(name: str) -> None:
     share[:, 0] += share[:, 1]
     share[:, 1] = 0.0
     base = ground(X, name, 3).maker.base
-    params = model.start(X, weight, share, base)
-    after = model.m_step(model.e_step(X, weight, params), params)
+    params = model.first_step(X, weight, share, base)
+    after = model.m_step(model.e_step(Chunk(X, weight), params), params)
     close(stepped(X, model, base, weight, passes=2, given=share), after)
     assert after.weights[1] == 0
 
@@ -121,7 +122,7 @@ def test_a_climb_ends_where_the_gain_to_come_is_small(name: str, faithful: Array
             "covariances": structure(name).form.square(fine.roots),
         },
     )
-    assert model.e_step(faithful, None, end).loglik == pytest.approx(fine.logliks[-1], rel=1e-12)
+    assert model.e_step(Chunk(faithful), end).loglik == pytest.approx(fine.logliks[-1], rel=1e-12)
 
 
 def test_a_climb_ends_where_a_component_becomes_too_narrow() -> None:
@@ -157,14 +158,14 @@ def test_the_sweep_takes_whole_steps_of_every_structure(iris: Array) -> None:
     for name in FOURTEEN:
         here = ground(iris, name, 3)
         model = here.model.unpenalised()
-        start = model.start(iris, None, groups(len(iris), 3), here.maker.base)
+        start = model.first_step(iris, None, groups(len(iris), 3), here.maker.base)
         sweep = here.open_sweep(model, Rows(iris))
         assert sweep.steps_inside
         params, summary, between = sweep.advance(model, start, sweep(start), 3)
         assert len(between) == 2
         assert summary.loglik == pytest.approx(sweep(params).loglik, rel=1e-13)
         for _ in range(3):
-            start = model.m_step(model.e_step(iris, None, start), start)
+            start = model.m_step(model.e_step(Chunk(iris), start), start)
         np.testing.assert_allclose(
             params.components.root, start.components.root, rtol=0, atol=1e-10 * np.abs(iris).max()
         )

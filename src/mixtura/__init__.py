@@ -14,11 +14,11 @@ from mixtura.version import __version__
 if TYPE_CHECKING:
     from mixtura.data.opening import stream
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
-    from mixtura.estimators.checkpoint import CheckpointError
     from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
+    from mixtura.estimators.journal_file import CheckpointError
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
@@ -79,7 +79,7 @@ _HOMES = {
     "IllDefined": "mixtura.errors",
     "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",
-    "CheckpointError": "mixtura.estimators.checkpoint",
+    "CheckpointError": "mixtura.estimators.journal_file",
     "StoreError": "mixtura.store",
     "stream": "mixtura.data.opening",
     "Truncated": "mixtura.fit.truncated",

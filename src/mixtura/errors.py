@@ -56,6 +56,21 @@ class Vanishing(FitError):
         return (type(self), (self.component, self.columns))
 
 
+class Drowned(FitError):
+    """The noise of a component is nothing beside its factors, as far as float64 can tell."""
+
+    def __init__(self, component: int, most: float) -> None:
+        self.component, self.most = component, most
+        super().__init__(
+            f"the factors of component {component} are more than {most:.0e} times as strong as its "
+            "noise, which float64 then holds too few digits of: divide the columns by their "
+            "typical sizes, or give each column noise of its own ('UUU')"
+        )
+
+    def __reduce__(self) -> tuple[type[Drowned], tuple[int, float]]:
+        return (type(self), (self.component, self.most))
+
+
 class LikelihoodFell(ArithmeticError):
     """An EM step lowered the objective by more than rounding can: a defect, never ignored."""
 
@@ -73,4 +88,4 @@ class LikelihoodFell(ArithmeticError):
 
 
 # What ends one climb but not the search: the start is skipped and reported.
-FAILURES = (Collapse, IllDefined, LikelihoodFell, Vanishing)
+FAILURES = (Collapse, Drowned, IllDefined, LikelihoodFell, Vanishing)

@@ -7,27 +7,95 @@ A `Summary` is all that an algorithm ever sees of the data. Summaries add, so wh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mixtura.ranges import Count, Finite
+from mixtura.supports import Support, declared
 
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
 
 
+class Chunk(NamedTuple):
+    """Some rows of a table: all that a model sees of the data at a time.
+
+    X       (m, d), C-contiguous; float64 where a model is given it
+    weight  (m,) or None; a weight of 2 is the row twice
+    where   where the rows stand in the table
+    """
+
+    X: AnyArray
+    weight: Array | None = None
+    where: slice = slice(None)
+
+
 @dataclass(frozen=True)
 class Statistics:
-    """Additive sums over rows; every field of a subclass is an array."""
+    """Additive sums over rows; every field of a subclass is an array, Statistics again, or a
+    tuple of such.
+
+    Fields named in `joined` hold a line per row instead: those of two chunks are put one after
+    the other, and a factor leaves them as they are.
+    """
+
+    joined: ClassVar[tuple[str, ...]] = ()
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        def add(name: str) -> Any:
+            one, two = getattr(self, name), getattr(other, name)
+            if isinstance(one, tuple):
+                return tuple(a + b for a, b in zip(one, two, strict=True))
+            return np.concatenate([one, two]) if name in self.joined else one + two
+
+        return type(self)(*(add(f.name) for f in fields(self)))
 
     def scale(self, factor: float) -> Self:
         """The statistics of the same rows with every weight multiplied by `factor`."""
-        return type(self)(*(getattr(self, f.name) * factor for f in fields(self)))
+
+        def times(name: str) -> Any:
+            value = getattr(self, name)
+            if name in self.joined:
+                return value
+            if isinstance(value, tuple):
+                return tuple(part.scale(factor) for part in value)
+            return value.scale(factor) if isinstance(value, Statistics) else value * factor
+
+        return type(self)(*(times(f.name) for f in fields(self)))
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name; those of parts have the part's name and a dot before theirs."""
+        found: dict[str, Array] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            parts = (
+                {f"{f.name}.{i}": part for i, part in enumerate(value)}
+                if isinstance(value, tuple)
+                else {f.name: value}
+            )
+            for name, part in parts.items():
+                if isinstance(part, Statistics):
+                    found |= {f"{name}.{inner}": a for inner, a in part.arrays().items()}
+                else:
+                    found[name] = np.asarray(part, dtype=np.float64)
+        return found
+
+    def with_arrays(self, given: Mapping[str, Array], prefix: str = "") -> Self:
+        """Statistics of this kind with other arrays, named as in `arrays`."""
+
+        def made(value: Any, name: str) -> Any:
+            if isinstance(value, tuple):
+                return tuple(made(part, f"{name}.{i}") for i, part in enumerate(value))
+            if isinstance(value, Statistics):
+                return value.with_arrays(given, f"{name}.")
+            return given[name]
+
+        return type(self)(*(made(getattr(self, f.name), f"{prefix}{f.name}") for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -36,40 +104,84 @@ class Summary:
 
     loglik      sum_i w_i log p(x_i), natural logarithm
     weight      sum_i w_i (the number of rows when there are no weights)
-    components  the family's statistics
+    statistics  the sums that the M-step needs
     """
 
     loglik: float
     weight: float
-    components: Statistics
+    statistics: Statistics
 
     def __add__(self, other: Summary) -> Summary:
         return Summary(
             self.loglik + other.loglik,
             self.weight + other.weight,
-            self.components + other.components,
+            self.statistics + other.statistics,
         )
 
     def scale(self, factor: float) -> Summary:
         """The summary of the same rows with every weight multiplied by `factor`."""
-        return Summary(self.loglik * factor, self.weight * factor, self.components.scale(factor))
+        return Summary(self.loglik * factor, self.weight * factor, self.statistics.scale(factor))
 
 
 @dataclass(frozen=True)
 class Equation:
     """The sum of weights times columns is `value` in every row; a constant column has weight 1."""
 
-    columns: tuple[int, ...]
-    weights: tuple[float, ...]
-    value: float
+    columns: tuple[Count, ...]
+    weights: tuple[Finite, ...]
+    value: Finite
 
 
-class Params(ABC):
-    """Parameters of a family or a model: a frozen record of named arrays."""
+class Params:
+    """Parameters of a family or a model: a frozen dataclass of named arrays.
 
-    @abstractmethod
+    A field says where it may live in its type, `rates: Annotated[Array, Positive()]`. From that
+    follow its checks, the number of free parameters and the coordinates that optimisers move in.
+    """
+
     def arrays(self) -> dict[str, Array]:
         """The parameters by name, in their natural (user's) shapes and units."""
+        found: dict[str, Array] = {}
+        for name in (f.name for f in fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, Params):
+                found |= value.arrays()
+            else:
+                found[name] = value
+        return found
+
+    def with_arrays(self, given: Mapping[str, Array]) -> Self:
+        """The same with the named arrays replaced."""
+        new: dict[str, Any] = {}
+        for name in (f.name for f in fields(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if isinstance(value, Params):
+                new[name] = value.with_arrays(given)
+            elif name in given:
+                new[name] = given[name]
+        return replace(self, **new)  # type: ignore[type-var]
+
+    @classmethod
+    def supports(cls) -> dict[str, Support]:
+        """Where each array may live, by name; those without a declared support are left out."""
+        return declared(cls)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A component on a singularity of the likelihood, or kept from one by the penalty alone.
+
+    count is its expected number of rows, spread its smallest variance as a share of the table's.
+    columns are those that are a factor each by themselves: their noise runs to zero, not the
+    width of the component; none where the component as a whole collapses.
+    constant are (column, value) of those that do not vary at all inside the component.
+    """
+
+    component: Count
+    count: float
+    spread: float
+    columns: tuple[Count, ...] = ()
+    constant: tuple[tuple[Count, Finite], ...] = ()
 
 
 def inner(gradient: dict[str, Array], direction: dict[str, Array]) -> float:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.atomic import atomic, why_not_writable
+from mixtura.printable import printable
 from mixtura.records import AnyArray
 from mixtura.version import __version__
 
@@ -28,6 +31,10 @@ VERSION = 1
 DTYPES = ("float64", "float32", "int64", "int32", "bool", "str")
 _NON_FINITE = ("inf", "-inf", "nan")
 _ARRAY = {"dtype", "shape", "data"}
+# Names are all the text there is: bytes of it that no model has.
+MOST_TEXT = 1 << 25
+# A text in a JSON file, or its first MOST_TEXT bytes: looked at no further than that.
+_TEXT = re.compile(rb'"(?:[^"\\]{1,4096}+|\\.){0,8192}+"?', re.DOTALL)
 
 
 class StoreError(ValueError):
@@ -70,7 +77,8 @@ def read_document(path: str | Path) -> dict[str, Any]:
     try:
         decoded = decode(document, "")
     except StoreError as error:
-        raise StoreError(f"{path}: {error}") from None
+        # Keys come into it as they are.
+        raise StoreError(f"{path}: {printable(str(error))}") from None
     except RecursionError:
         raise StoreError(f"{path}: this is not a mixtura model (nested too deeply)") from None
     assert isinstance(decoded, dict)
@@ -184,6 +192,7 @@ def _parsed(path: str | Path) -> Any:
     if os.path.isdir(path):
         raise StoreError(f"{path}: this is a directory; a model is one file")
     try:
+        _refuse_long_text(path)
         data = Path(path).read_bytes()
     except FileNotFoundError:
         raise StoreError(f"{path}: there is no such file") from None
@@ -200,6 +209,23 @@ def _parsed(path: str | Path) -> Any:
         raise StoreError(f"{path}: this is {what} ({where})") from None
     except (UnicodeDecodeError, RecursionError, ValueError):
         raise StoreError(f"{path}: this is not a mixtura model (not JSON text)") from None
+
+
+def _refuse_long_text(path: str | Path) -> None:
+    """StoreError for text that would take many times its bytes to parse; not read for that."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StoreError(f"{path}: this is not a regular file; a model is one")
+    if os.path.getsize(path) <= MOST_TEXT:
+        return
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        total = 0
+        for text in _TEXT.finditer(data):
+            total += text.end() - text.start()
+            if total >= MOST_TEXT:
+                raise StoreError(
+                    f"{path}: this is not a mixtura model (it holds "
+                    f"{MOST_TEXT >> 20} MB of text or more)"
+                )
 
 
 def _refuse_constant(name: str) -> Any:

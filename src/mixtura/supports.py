@@ -8,25 +8,48 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
 
-from mixtura.records import Array
+Array = NDArray[np.float64]
 
+# What stands for 0 where a logarithm is taken: the smallest number with all its digits.
+TINY = float(np.finfo(np.float64).tiny)
 # Matrices may come from float32, or from an inverse: each half then has its own rounding errors.
 SYMMETRY = 1e-5
+# Unit vectors may come from float32 too.
+UNIT = 1e-5
+
+
+# Beyond these exponents exp is 0 or infinite.
+EXPONENT = 700.0
 
 
 class Support(ABC):
     """A set of admissible values for an array of a given shape."""
 
+    # What numbers on the edge of the support are.
+    edge: ClassVar[str] = "0"
+
     @abstractmethod
     def check(self, value: Array, name: str) -> None:
         """Raise ValueError, naming the parameter, unless `value` lies in the support."""
 
-    @abstractmethod
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that the free numbers of a value of this shape have; often the same."""
+        return shape
+
     def size(self, shape: tuple[int, ...]) -> int:
         """The number of free real numbers in a value of this shape."""
+        return int(np.prod(self.free_shape(shape)))
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        """Which numbers lie on the edge of the support, where logarithms end."""
+        return np.zeros(value.shape, dtype=bool)
 
     @abstractmethod
     def pack(self, value: Array) -> Array:
@@ -35,6 +58,21 @@ class Support(ABC):
     @abstractmethod
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
         """The inverse of `pack`."""
+
+    @abstractmethod
+    def slope(self, value: Array, gradient: Array) -> Array:
+        """The gradient in the packed numbers at `value` of a function whose gradient in the value,
+        each of its numbers taken as free, is given; shape (size,)."""
+
+
+@cache
+def declared(record: Any) -> dict[str, Support]:
+    """The supports in a record's field types, `rates: Annotated[Array, Positive()]`, by name."""
+    found: dict[str, Support] = {}
+    for name, kind in get_type_hints(record, include_extras=True).items():
+        if get_origin(kind) is Annotated:
+            found.update((name, part) for part in get_args(kind)[1:] if isinstance(part, Support))
+    return found
 
 
 @dataclass(frozen=True)
@@ -45,14 +83,14 @@ class Real(Support):
         if not np.all(np.isfinite(value)):
             raise ValueError(f"The parameter '{name}' should be finite, but has NaN or infinity")
 
-    def size(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(shape))
-
     def pack(self, value: Array) -> Array:
         return value.ravel()
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
         return free.reshape(shape)
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return gradient.ravel()
 
 
 @dataclass(frozen=True)
@@ -63,19 +101,51 @@ class Positive(Support):
         if not (np.all(np.isfinite(value)) and np.all(value > 0)):
             raise ValueError(f"'{name}' should be positive")
 
-    def size(self, shape: tuple[int, ...]) -> int:
-        return int(np.prod(shape))
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray(value <= TINY)
 
     def pack(self, value: Array) -> Array:
         return np.log(value).ravel()
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
-        return np.exp(free).reshape(shape)
+        return np.exp(np.clip(free, -EXPONENT, EXPONENT)).reshape(shape)
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return (value * gradient).ravel()
+
+
+@dataclass(frozen=True)
+class UnitInterval(Support):
+    """Numbers strictly between 0 and 1 (or on its ends), packed by their log-odds."""
+
+    edge: ClassVar[str] = "0 or 1"
+
+    def check(self, value: Array, name: str) -> None:
+        if not np.all((value >= 0) & (value <= 1)):
+            raise ValueError(f"'{name}' should be in the range [0, 1]")
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray((value <= TINY) | (value >= 1.0))
+
+    def pack(self, value: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return (np.log(value) - np.log1p(-value)).ravel()
+
+    def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
+        return np.asarray(expit(free)).reshape(shape)
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return (value * (1.0 - value) * gradient).ravel()
 
 
 @dataclass(frozen=True)
 class Simplex(Support):
-    """Non-negative numbers that sum to one, packed by log-ratios to the last."""
+    """Non-negative numbers that sum to one over the last axis, packed by log-ratios to its last.
+
+    With `blocks`, the last axis holds several simplices side by side, of so many numbers each.
+    """
+
+    blocks: tuple[int, ...] | None = None
 
     def check(self, value: Array, name: str) -> None:
         if not np.all((value >= 0) & (value <= 1)):
@@ -85,22 +155,110 @@ class Simplex(Support):
                 f"{value.min():.5f}, min value {value.max():.5f}"
             )
         tolerance = 1e-6 if value.dtype == np.float32 else 1e-8
-        if abs(1.0 - float(value.sum())) > tolerance:
+        total = self.sums(value)
+        if np.any(np.abs(1.0 - total) > tolerance):
+            worst = total.flat[np.argmax(np.abs(1.0 - total))]
             raise ValueError(
-                f"The parameter '{name}' should be normalized, but got sum({name}) = "
-                f"{value.sum():.5f}"
+                f"The parameter '{name}' should be normalized, but got sum({name}) = {worst:.5f}"
             )
 
-    def size(self, shape: tuple[int, ...]) -> int:
-        return shape[0] - 1
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] - len(self.sizes(shape[-1])))
+
+    def sizes(self, last: int) -> tuple[int, ...]:
+        """How many numbers each simplex has, the last axis holding so many."""
+        return (last,) if self.blocks is None else self.blocks
+
+    def starts(self, last: int) -> NDArray[np.int64]:
+        """Where each simplex begins on the last axis."""
+        return np.cumsum((0, *self.sizes(last)))[:-1]
+
+    def sums(self, value: Array) -> Array:
+        """The sum of each simplex."""
+        return np.asarray(np.add.reduceat(value, self.starts(value.shape[-1]), axis=-1))
+
+    def spread(self, sums: Array, last: int) -> Array:
+        """One number for each simplex, repeated for each of its members."""
+        return np.repeat(sums, self.sizes(last), axis=-1)
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray(value <= TINY)
 
     def pack(self, value: Array) -> Array:
-        return np.asarray(np.log(value[:-1]) - np.log(value[-1]))
+        last = value.shape[-1]
+        ends = self.starts(last) + np.array(self.sizes(last)) - 1
+        with np.errstate(divide="ignore"):
+            logs = np.log(value)
+        ratios = logs - self.spread(logs[..., ends], last)
+        return np.asarray(np.delete(ratios, ends, axis=-1)).ravel()
 
     def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
-        logits = np.append(free, 0.0)
-        odds = np.exp(logits - logits.max())
-        return np.asarray(odds / odds.sum())
+        last, starts = shape[-1], self.starts(shape[-1])
+        ends = starts + np.array(self.sizes(last)) - 1
+        logits = np.zeros(shape)
+        logits[..., np.delete(np.arange(last), ends)] = free.reshape(self.free_shape(shape))
+        top = np.maximum.reduceat(logits, starts, axis=-1)
+        odds = np.exp(logits - self.spread(top, last))
+        return np.asarray(odds / self.spread(self.sums(odds), last))
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        last = value.shape[-1]
+        ends = self.starts(last) + np.array(self.sizes(last)) - 1
+        # A number at 0 has an infinite slope in itself and none in its logarithm.
+        along = np.where(value > 0, value * np.where(value > 0, gradient, 0.0), 0.0)
+        free = along - value * self.spread(self.sums(along), last)
+        return np.asarray(np.delete(free, ends, axis=-1)).ravel()
+
+
+@dataclass(frozen=True)
+class Angle(Support):
+    """Angles in radians, packed as they are: two that differ by a whole turn are one."""
+
+    def check(self, value: Array, name: str) -> None:
+        Real().check(value, name)
+
+    def pack(self, value: Array) -> Array:
+        return value.ravel()
+
+    def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
+        return turned(free).reshape(shape)
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return gradient.ravel()
+
+
+def turned(angles: Array) -> Array:
+    """The same angles from -pi to pi."""
+    return np.asarray(angles - 2 * np.pi * np.round(angles / (2 * np.pi)))
+
+
+@dataclass(frozen=True)
+class Sphere(Support):
+    """Unit vectors over the last axis, packed by stereographic projection from (0, ..., 0, -1)."""
+
+    def check(self, value: Array, name: str) -> None:
+        if not np.all(np.abs(np.linalg.norm(value, axis=-1) - 1.0) < UNIT):
+            raise ValueError(f"'{name}' should be unit vectors")
+
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-1], shape[-1] - 1)
+
+    def pack(self, value: Array) -> Array:
+        above = np.maximum(1.0 + value[..., -1:], TINY)
+        return np.asarray(value[..., :-1] / above).ravel()
+
+    def unpack(self, free: Array, shape: tuple[int, ...]) -> Array:
+        flat = free.reshape(self.free_shape(shape))
+        square = np.sum(flat**2, axis=-1, keepdims=True)
+        whole = np.concatenate([2.0 * flat, 1.0 - square], axis=-1)
+        return np.asarray(whole / (1.0 + square))
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        above = 1.0 + value[..., -1:]
+        flat = value[..., :-1] / above
+        # The derivative of `unpack`: (1 + x_last) (g - x (g . flat + g_last)) without the last.
+        along = np.sum(flat * gradient[..., :-1], axis=-1, keepdims=True) + gradient[..., -1:]
+        return np.asarray(above * (gradient[..., :-1] - flat * along)).ravel()
 
 
 @dataclass(frozen=True)
@@ -122,9 +280,8 @@ class Covariance(Support):
         gap = np.abs(correlation - np.swapaxes(correlation, -1, -2))
         return bool(np.all(gap <= SYMMETRY) and np.linalg.eigvalsh(correlation).min() > 0)
 
-    def size(self, shape: tuple[int, ...]) -> int:
-        d = shape[-1]
-        return int(np.prod(shape[:-2])) * d * (d + 1) // 2
+    def free_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (*shape[:-2], shape[-1] * (shape[-1] + 1) // 2)
 
     def pack(self, value: Array) -> Array:
         root = np.linalg.cholesky(value)
@@ -140,3 +297,10 @@ class Covariance(Support):
         diagonal = np.arange(d)
         root[..., diagonal, diagonal] = np.exp(root[..., diagonal, diagonal])
         return np.asarray(root @ np.swapaxes(root, -1, -2))
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        root, d = np.linalg.cholesky(value), value.shape[-1]
+        change = (gradient + np.swapaxes(gradient, -1, -2)) @ root
+        diagonal = np.arange(d)
+        change[..., diagonal, diagonal] *= root[..., diagonal, diagonal]
+        return np.asarray(change[(..., *np.tril_indices(d))]).ravel()

@@ -85,7 +85,7 @@ class Problem:
         """One M-step from the rows' nearest k-means++ centres."""
         centres, _ = kmeans_plusplus(self.X, self.K, random_state=np.random.RandomState(seed))
         nearest = np.square(self.X[:, None] - centres).sum(axis=2).argmin(axis=1)
-        return self.model.start(self.X, None, np.eye(self.K)[nearest], self.base)
+        return self.model.first_step(self.X, None, np.eye(self.K)[nearest], self.base)
 
     def climbed(self, solver: str, start: MixtureParams, tol: float) -> tuple[Climb, Recorder]:
         sweep = Recorder(self.model, Rows(self.X))

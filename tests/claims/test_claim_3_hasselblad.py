@@ -18,7 +18,7 @@ from mixtura.fit.curvature import information_times, smallest_curvature
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
 from mixtura.fit.solvers import resolve_solver
-from mixtura.records import Array, Summary
+from mixtura.records import Array, Chunk, Summary
 
 DEATHS = np.arange(10.0)[:, None]
 DAYS = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1], dtype=float)
@@ -184,10 +184,10 @@ def test_fishers_gradient_of_the_users_model_is_the_finite_difference() -> None:
     free = np.array([0.2, -0.3, 0.4])
 
     def value(free: Array) -> float:
-        return MODEL.e_step(DEATHS, DAYS, chart.params(free)).loglik
+        return MODEL.e_step(Chunk(DEATHS, DAYS), chart.params(free)).loglik
 
     params = chart.params(free)
-    gradient = chart.gradient(MODEL.e_step(DEATHS, DAYS, params), params)
+    gradient = chart.gradient(MODEL.e_step(Chunk(DEATHS, DAYS), params), params)
     numeric = [(value(free + axis) - value(free - axis)) / 2e-5 for axis in 1e-5 * np.eye(3)]
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6)
     np.testing.assert_allclose(chart.coordinates(params), free, rtol=1e-12)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from mixtura.models.base import Model
-from mixtura.records import AnyArray, Array, Chart, Params, Statistics, Summary
+from mixtura.records import Array, Chunk, Params, Statistics, Summary
+from mixtura.supports import Real
 
 
 @dataclass(frozen=True)
 class Means(Params):
     """means (2, d), all that is not known."""
 
-    means: Array
-
-    def arrays(self) -> dict[str, Array]:
-        return {"means": self.means}
+    means: Annotated[Array, Real()]
 
 
 @dataclass(frozen=True)
@@ -30,33 +28,9 @@ class MeansStatistics(Statistics):
     sums: Array
 
 
-@dataclass(frozen=True)
-class MeansChart(Chart):
-    """means = means0 + sqrt(2) z: the complete-data information of a mean is half the identity."""
-
-    centre: Means
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return self.centre.means.size
-
-    def params(self, free: Array) -> Means:
-        return Means(self.centre.means + math.sqrt(2.0) * free.reshape(self.centre.means.shape))
-
-    def coordinates(self, params: Means) -> Array:
-        return np.ravel(params.means - self.centre.means) / math.sqrt(2.0)
-
-    def gradient(self, summary: Summary, params: Means) -> Array:
-        return math.sqrt(2.0) * slopes(summary, params).ravel()
-
-    @property
-    def radius(self) -> Array:
-        return np.full(self.size, 10.0)
-
-
 def slopes(summary: Summary, params: Means) -> Array:
     """The gradient in the means (2, d)."""
-    stats: Any = summary.components
+    stats: Any = summary.statistics
     return np.asarray(stats.sums - stats.counts[:, None] * params.means)
 
 
@@ -67,7 +41,8 @@ class TwoGaussians(Model):
     log-densities.
     """
 
-    def e_step(self, X: AnyArray, sample_weight: Array | None, params: Means) -> Summary:
+    def e_step(self, chunk: Chunk, params: Means) -> Summary:
+        X, sample_weight, *_ = chunk
         first, second = params.means
         odds = X @ (second - first) - 0.5 * (second @ second - first @ first)
         rest = X - first
@@ -86,7 +61,7 @@ class TwoGaussians(Model):
         return Summary(loglik, weight, MeansStatistics(resp.sum(axis=1), resp @ X))
 
     def m_step(self, summary: Summary, params: Means) -> Means:
-        stats: Any = summary.components
+        stats: Any = summary.statistics
         counts = stats.counts[:, None]
         # A mean so far out that no row belongs to it stays where it is.
         means = np.divide(stats.sums, counts, out=params.means.copy(), where=counts > 0)
@@ -95,31 +70,6 @@ class TwoGaussians(Model):
     def score(self, summary: Summary, params: Means) -> dict[str, Array]:
         return {"means": slopes(summary, params)}
 
-    def obstacle(self) -> str:
-        return ""
-
-    def chart(self, params: Means) -> MeansChart:
-        return MeansChart(params)
-
-    @property
-    def monotone(self) -> bool:
-        return True
-
-    @property
-    def penalised(self) -> bool:
-        return False
-
-    def unpenalised(self) -> TwoGaussians:
-        return self
-
-    def log_prior(self, params: Means) -> float:
-        return 0.0
-
-    def narrow(self, summary: Summary, params: Means) -> list[tuple[int, float, float]]:
-        return []
-
-    def sobered(self, summary: Summary, params: Means) -> Means:
-        return params
-
-    def refuse_collapse(self, summary: Summary, params: Means) -> None:
-        """With the covariance known the likelihood is bounded: nothing can collapse."""
+    def information(self, params: Means) -> dict[str, Array]:
+        """Of each number of a mean half a row's."""
+        return {"means": np.full((), 0.5)}

@@ -60,7 +60,7 @@ BAD_USE = {
         ["score", "MODEL", "TABLE", "--per-row", "--weights", "waiting"],
         "--weights does not change a row's density",
     ),
-    "odd out": (["predict", "MODEL", "TABLE", "--out", "o.xlsx"], "the name ends in '.xlsx'"),
+    "odd out": (["predict", "MODEL", "TABLE", "--out", "o.xls"], "the name ends in '.xls'"),
     "no out folder": (["sample", "MODEL", "--out", "x/o.csv"], "there is no folder 'x'"),
 }
 

@@ -22,7 +22,7 @@ from commands import FAITHFUL, environment, names, run
 import mixtura
 from mixtura.cli import reading, rowwise
 from mixtura.cli.pace import Pace
-from mixtura.data import parts, writing
+from mixtura.data import columnar, parts, writing
 from mixtura.data.kept import about_rows
 
 LINES = FAITHFUL.read_text().splitlines()
@@ -31,7 +31,7 @@ LINES = FAITHFUL.read_text().splitlines()
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many pieces, and every table too long to be read as a whole."""
-    monkeypatch.setattr(parts, "NUMBERS", 100)
+    monkeypatch.setattr(columnar, "NUMBERS", 100)
     monkeypatch.setattr(parts, "BLOCK", 1 << 10)
     monkeypatch.setattr(reading, "LONG", 10)
     monkeypatch.setattr(writing, "GROUP_BYTES", 1 << 12)

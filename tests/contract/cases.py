@@ -100,10 +100,10 @@ def factor_case(letters: str, d: int = 8, q: int = 2, penalised: bool = False) -
     noise = rng.uniform(0.3, 0.6, size=kind.noise_shape(K, d))
     made = MixtureParams(np.array([0.4, 0.6]), factor_params(means, loadings, noise))
     family = FactorAnalysers(kind)
-    prior = no_noise_prior(noise.shape[1])
+    prior = no_noise_prior(kind, noise.shape[1])
     X, _ = Mixture(family, prior).sample(400, made, np.random.RandomState(3))
     if penalised:
-        prior = noise_prior(column_moments(Rows(X)), kind.isotropic)
+        prior = noise_prior(kind, column_moments(Rows(X)))
     near = factor_params(means + 0.3, loadings + 0.2 * rng.normal(size=loadings.shape), 1.3 * noise)
     params = MixtureParams(np.array([0.5, 0.5]), near)
     label = f"factors-{letters}" + ("-penalised" if penalised else "")

@@ -17,7 +17,7 @@ from mixtura.engines.choose import ENGINES, fill, open_sweep, resolve
 from mixtura.fit.climb import directional
 from mixtura.fit.em import em
 from mixtura.models.mixture import normalise
-from mixtura.records import Summary, inner
+from mixtura.records import Chunk, Summary, inner
 
 
 def runs(engine: str, case: Case) -> bool:
@@ -41,22 +41,22 @@ every_engine = pytest.mark.parametrize(
 def assert_summaries_close(one: Summary, two: Summary, rtol: float = 1e-10) -> None:
     assert one.loglik == pytest.approx(two.loglik, rel=rtol, abs=1e-10)
     assert one.weight == pytest.approx(two.weight, rel=rtol)
-    for field in fields(one.components):  # type: ignore[arg-type]
-        a, b = getattr(one.components, field.name), getattr(two.components, field.name)
+    for field in fields(one.statistics):  # type: ignore[arg-type]
+        a, b = getattr(one.statistics, field.name), getattr(two.statistics, field.name)
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1.0, np.abs(b).max()))
 
 
 def objective(case: Case, params: object) -> float:
-    return case.model.e_step(case.X, None, params).loglik + case.model.log_prior(params)
+    return case.model.e_step(Chunk(case.X), params).loglik + case.model.log_prior(params)
 
 
 @every_case
 @given(cut=st.integers(1, 149))
 @settings(max_examples=10, deadline=None)
 def test_statistics_add_over_any_chunking(case: Case, cut: int) -> None:
-    whole = case.model.e_step(case.X, None, case.params)
-    parts = case.model.e_step(case.X[:cut], None, case.params) + case.model.e_step(
-        case.X[cut:], None, case.params
+    whole = case.model.e_step(Chunk(case.X), case.params)
+    parts = case.model.e_step(Chunk(case.X[:cut]), case.params) + case.model.e_step(
+        Chunk(case.X[cut:]), case.params
     )
     assert_summaries_close(parts, whole)
 
@@ -78,7 +78,7 @@ def test_every_engine_equals_the_plain_sum(case: Case, engine: str) -> None:
     X.flags.writeable = False
     w = np.random.default_rng(0).uniform(0, 2, size=len(X))
     for weights in (None, w):
-        whole = case.model.e_step(X, weights, case.params)
+        whole = case.model.e_step(Chunk(X, weights), case.params)
         assert_summaries_close(
             open_sweep(engine, case.model, Rows(X, weights))(case.params), whole, 1e-9
         )
@@ -132,16 +132,16 @@ def test_responsibilities_are_those_of_brute_force_enumeration(case: Case) -> No
         p = np.exp(sum(joint[i, k] for i, k in enumerate(labels)))
         total += p
         posterior[np.arange(3), labels] += p
-    summary = case.model.e_step(X, None, case.params)
+    summary = case.model.e_step(Chunk(X), case.params)
     assert summary.loglik == pytest.approx(np.log(total), rel=1e-10)
     np.testing.assert_allclose(
-        case.model.family.counts(summary.components), posterior.sum(axis=0) / total, rtol=1e-9
+        case.model.family.counts(summary.statistics), posterior.sum(axis=0) / total, rtol=1e-9
     )
 
 
 @every_case
 def test_score_is_the_finite_difference_of_the_objective(case: Case) -> None:
-    gradient = case.model.score(case.model.e_step(case.X, None, case.params), case.params)
+    gradient = case.model.score(case.model.e_step(Chunk(case.X), case.params), case.params)
     rng = np.random.default_rng(3)
     for name, value in case.params.arrays().items():
         direction = rng.normal(size=value.shape) * np.abs(value).mean()
@@ -191,7 +191,7 @@ def test_em_never_falls_and_stops_where_the_gradient_vanishes(case: Case) -> Non
 
 @every_case
 def test_the_directional_slope_bounds_the_gain_of_a_step(case: Case) -> None:
-    summary = case.model.e_step(case.X, None, case.params)
+    summary = case.model.e_step(Chunk(case.X), case.params)
     slope = directional(case.model, summary, case.params) * summary.weight
     gain = objective(case, case.model.m_step(summary, case.params)) - objective(case, case.params)
     assert slope > 0
@@ -251,6 +251,6 @@ def test_inputs_are_left_alone(case: Case) -> None:
     X.flags.writeable = w.flags.writeable = False
     for array in case.params.arrays().values():
         array.flags.writeable = False
-    summary = case.model.e_step(X, w, case.params)
+    summary = case.model.e_step(Chunk(X, w), case.params)
     case.model.m_step(summary, case.params)
     case.model.score(summary, case.params)

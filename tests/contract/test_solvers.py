@@ -15,7 +15,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fit.climb import Climb
 from mixtura.fit.online import Online
 from mixtura.fit.solvers import CLIMBERS, SOLVERS, resolve_solver
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 # Those that look for a maximum of the likelihood; what the others promise is tested by name.
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -39,7 +39,7 @@ def climbed(
 
 
 def objective(case: Case, params: object) -> float:
-    return case.model.e_step(case.X, None, params).loglik + case.model.log_prior(params)
+    return case.model.e_step(Chunk(case.X), params).loglik + case.model.log_prior(params)
 
 
 def at_a_singularity(case: Case, climb: Climb) -> bool:
@@ -141,7 +141,7 @@ def test_fishers_gradient_is_the_finite_difference(case: Case, away: float) -> N
     chart = case.model.chart(case.params)
     free = away * np.random.default_rng(3).standard_normal(chart.size)
     params = chart.params(free)
-    gradient = chart.gradient(case.model.e_step(case.X, None, params), params)
+    gradient = chart.gradient(case.model.e_step(Chunk(case.X), params), params)
     numeric = np.empty(chart.size)
     step = 1e-4
     for j, axis in enumerate(step * np.eye(chart.size)):

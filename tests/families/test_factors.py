@@ -15,15 +15,15 @@ from mixtura.data.column_moments import column_moments, robust
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.families.factor.chart import factor_chart
-from mixtura.families.factor.family import HEYWOOD, FactorAnalysers
-from mixtura.families.factor.prior import no_noise_prior, noise_prior
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.prior import HEYWOOD, no_noise_prior, noise_prior
 from mixtura.families.factor.records import FAR, FactorParams, canonical, factor_params
 from mixtura.families.factor.structure import LETTERS, parsed
 from mixtura.fit.em import em
 from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_kind = pytest.mark.parametrize("letters", LETTERS)
 
@@ -41,9 +41,9 @@ def drawn(letters: str, n: int, **shape: int) -> tuple[Mixture, Array, MixturePa
     K, q = len(parts.means), parts.loadings.shape[2]
     family = FactorAnalysers(FactorAnalytic(q, letters))
     params = MixtureParams(np.full(K, 1.0 / K), parts)
-    bare = Mixture(family, no_noise_prior(parts.noise.shape[1]))
+    bare = Mixture(family, no_noise_prior(family.kind, parts.noise.shape[1]))
     X, _ = bare.sample(n, params, np.random.RandomState(0))
-    prior = noise_prior(column_moments(Rows(X)), family.kind.isotropic)
+    prior = noise_prior(family.kind, column_moments(Rows(X)))
     return Mixture(family, prior.without_penalty()), X, params
 
 
@@ -130,16 +130,16 @@ def test_a_rotation_of_the_factors_moves_nothing_in_the_chart(letters: str) -> N
 @every_kind
 def test_the_charts_gradient_is_the_finite_difference(letters: str) -> None:
     model, X, params = drawn(letters, 200)
-    model = Mixture(model.family, noise_prior(column_moments(Rows(X)), model.family.kind.isotropic))
+    model = Mixture(model.family, noise_prior(model.family.kind, column_moments(Rows(X))))
     chart, rng = model.chart(params), np.random.default_rng(6)
     direction = rng.normal(size=chart.size)
     for free in (np.zeros(chart.size), 0.3 * rng.normal(size=chart.size)):
         here = chart.params(free)
-        slope = chart.gradient(model.e_step(X, None, here), here) @ direction
+        slope = chart.gradient(model.e_step(Chunk(X), here), here) @ direction
 
         def value(step: float, free: Array = free) -> float:
             there = chart.params(free + step * direction)
-            return model.e_step(X, None, there).loglik + model.log_prior(there)
+            return model.e_step(Chunk(X), there).loglik + model.log_prior(there)
 
         numeric = (value(1e-5) - value(-1e-5)) / 2e-5
         assert slope == pytest.approx(numeric, rel=1e-6, abs=1e-4)

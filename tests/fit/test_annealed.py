@@ -16,6 +16,7 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import FAILURES
+from mixtura.families.base import Affine
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.fit.annealed import Annealed, better, pushed, tempered
@@ -24,7 +25,7 @@ from mixtura.fit.em import em
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 every_case = pytest.mark.parametrize(
     "case", [case for case in CASES if case.free], ids=lambda case: case.name
@@ -70,7 +71,7 @@ def test_a_tempered_step_is_that_of_a_loop_over_rows(
     expected = maximised(X, w, resp, name, model.prior.strength)
     for ours, theirs in zip(plain(model.m_step(part, params)), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
-    assert part.loglik == pytest.approx(model.e_step(X, w, params).loglik, rel=1e-12)
+    assert part.loglik == pytest.approx(model.e_step(Chunk(X, w), params).loglik, rel=1e-12)
 
 
 @every_type
@@ -129,8 +130,8 @@ def eight() -> tuple[StartMaker, Array]:
     form = structure("spherical").form
     components = gaussian_params(np.tile(moments.mean, (8, 1)), np.ones(8), form)
     base = MixtureParams(np.full(8, 1 / 8), components)
-    frames = tuple(form.frames(moments.covariance))
-    return StartMaker(with_penalty(model, X), Rows(X), base, frames, moments.mean, {}), X
+    frames = tuple(Affine(moments.mean, B) for B in form.frames(moments.covariance))
+    return StartMaker(with_penalty(model, X), Rows(X), base, frames, {}), X
 
 
 def ended(solver: Any, start: int) -> float:
@@ -181,7 +182,7 @@ def test_an_end_held_up_by_the_penalty_yields_to_one_that_is_not() -> None:
     narrow = gaussian_params(means, np.array([1e-9, 9.0]), structure("spherical").form)
     spike = climbed(model, X, MixtureParams(params.weights, narrow), solver=em, max_iter=0)
     sound = climbed(model, X, params, solver=em)
-    assert model.narrow(spike.summary, spike.params)
+    assert model.guard(spike.summary, spike.params)
     assert better(model, sound, spike, 1e-6)
     assert better(model, sound, replace(spike, objective=np.inf), 1e-6)
     assert not better(model, replace(spike, objective=np.inf), sound, 1e-6)
@@ -262,7 +263,7 @@ def test_what_it_reports(tol: float) -> None:
     assert climb.ran == "annealed"
     assert climb.iterations > Annealed().length == 260
     assert climb.logliks[-1] == climb.summary.loglik
-    assert climb.logliks[0] == pytest.approx(model.e_step(X, None, params).loglik, rel=1e-12)
+    assert climb.logliks[0] == pytest.approx(model.e_step(Chunk(X), params).loglik, rel=1e-12)
     # One pass for the start, one a step, and one where EM begins at beta = 1.
     assert sweep.passes == 1 + before + climb.iterations + 1
     numbers = [steps for steps, _ in told]

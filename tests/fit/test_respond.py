@@ -10,7 +10,7 @@ from contract.cases import CASES, Case
 
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
-from mixtura.records import Array, Params, Summary
+from mixtura.records import Array, Chunk, Params, Summary
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -19,8 +19,8 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_with_bayes_rule_it_is_the_e_step(case: Case, weighted: bool) -> None:
     w = np.random.default_rng(0).uniform(0.5, 2.0, size=len(case.X)) if weighted else None
-    plain = case.model.e_step(case.X, w, case.params)
-    same = case.model.e_step_with(case.X, w, case.params, normalise)
+    plain = case.model.e_step(Chunk(case.X, w), case.params)
+    same = case.model.e_step_with(Chunk(case.X, w), case.params, normalise)
     assert same.loglik == plain.loglik
     np.testing.assert_array_equal(same.components.second, plain.components.second)  # type: ignore[attr-defined]
 
@@ -37,45 +37,25 @@ def test_what_is_answered_is_what_is_summed(case: Case) -> None:
         asked.append(joint.copy())
         return np.full(len(joint), 2.0), np.tile(np.arange(1.0, K + 1), (len(joint), 1))
 
-    got = case.model.e_step_with(case.X, w, case.params, respond)
+    got = case.model.e_step_with(Chunk(case.X, w), case.params, respond)
     kept = case.model.log_joint(case.X[w > 0], case.params)
     np.testing.assert_array_equal(np.concatenate(asked), kept)
     assert got.loglik == pytest.approx(2.0 * w.sum(), rel=1e-12)
     assert got.weight == pytest.approx(w.sum(), rel=1e-12)
-    counts = case.model.family.counts(got.components)
+    counts = case.model.family.counts(got.statistics)
     np.testing.assert_allclose(counts, w.sum() * np.arange(1.0, K + 1), rtol=1e-12)
 
 
 class Labelless(Model):
     """A user's model with nothing but what is required."""
 
-    penalised = monotone = False  # type: ignore[assignment]
-
-    def e_step(self, X: Any, sample_weight: Any, params: Any) -> Summary:
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
         raise AssertionError
 
     def m_step(self, summary: Summary, params: Any) -> Params:
         raise AssertionError
 
-    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
-        return {}
-
-    def log_prior(self, params: Any) -> float:
-        return 0.0
-
-    def unpenalised(self) -> Model:
-        return self
-
-    def narrow(self, summary: Summary, params: Any) -> list[tuple[int, float, float]]:
-        return []
-
-    def sobered(self, summary: Summary, params: Any) -> Params:
-        raise AssertionError
-
-    def refuse_collapse(self, summary: Summary, params: Any) -> None:
-        return None
-
 
 def test_a_model_without_responsibilities_says_so() -> None:
     with pytest.raises(NotImplementedError, match="Labelless has no responsibilities to replace"):
-        Labelless().e_step_with(np.zeros((1, 1)), None, None, normalise)
+        Labelless().e_step_with(Chunk(np.zeros((1, 1))), None, normalise)

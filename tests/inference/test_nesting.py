@@ -25,7 +25,7 @@ from mixtura.inference.nesting import (
     without,
 )
 from mixtura.models.mixture import Mixture
-from mixtura.records import Array
+from mixtura.records import Array, Chunk
 
 DATA = Path(__file__).parents[1] / "reference" / "data"
 REFERENCE = json.loads((DATA / "mclust_bic.json").read_text())
@@ -80,10 +80,10 @@ def test_embedded_mixtures_have_the_same_likelihood(
         for row in STRUCTURES.values():
             if nested(structure(small), row) and row.columns is None:
                 larger = embedded(cell.params, structure(small), row)
-                value = model(row.name, 2).e_step(faithful, None, larger).loglik
+                value = model(row.name, 2).e_step(Chunk(faithful), larger).loglik
                 assert value == pytest.approx(cell.loglik, rel=1e-12)
         twice = doubled(cell.params, structure(small))
-        value = model(small, 2).e_step(faithful, None, twice).loglik
+        value = model(small, 2).e_step(Chunk(faithful), twice).loglik
         assert value == pytest.approx(cell.loglik, rel=1e-12)
         assert len(twice.weights) == K + 1
 
@@ -103,7 +103,7 @@ def test_splits_and_removals_are_responsibilities(cells: dict[Key, Cell], faithf
         assert left.weights.sum() == pytest.approx(1.0)
         # With the others' weights as they were the likelihood falls by that much, or by more for
         # rows that no other component reaches.
-        fallen = cells["VVV", 3].loglik - mixture.e_step(faithful, None, left).loglik
+        fallen = cells["VVV", 3].loglik - mixture.e_step(Chunk(faithful), left).loglik
         others = len(faithful) * np.log(1 - three.weights[k])
         assert fallen > cost[k] + others - 1e-6
     fewer = without(mixture.log_joint(faithful, three), rows)

@@ -6,12 +6,18 @@ and usage errors must not wait for it.
 
 from __future__ import annotations
 
+import os
 import signal
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from mixtura.cli.compare import compare
+from mixtura.cli.console import told
 from mixtura.cli.fit import fit
 from mixtura.cli.howmany import howmany
 from mixtura.cli.predict import predict
@@ -19,11 +25,38 @@ from mixtura.cli.sample import sample
 from mixtura.cli.score import score
 from mixtura.cli.select import select
 from mixtura.cli.show import show
+from mixtura.cli.streams import prepare, writing_stdout
+from mixtura.printable import printable
 
 __all__ = ["app", "main"]
 
+
+class _Commands(typer.core.TyperGroup):
+    """What is wrong with a command line is told without the controls in it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _printable_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, *args: Any, **kwargs: Any) -> Any:
+        with _printable_errors():
+            return super().invoke(*args, **kwargs)
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # A usage error of Typer's, whose class is not public.
+        if isinstance(getattr(error, "message", None), str):
+            error.message = printable(error.message)  # type: ignore[attr-defined]
+        raise
+
+
 app = typer.Typer(
     name="mixtura",
+    cls=_Commands,
     help="Gaussian mixtures: find groups in a table of numbers.",
     no_args_is_help=True,
     add_completion=False,
@@ -59,4 +92,15 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE"):
         # `mixtura predict ... | head` ends quietly, as other filters do.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    app()
+    # Figures are only written to files: no window's backend may stand in their way.
+    os.environ["MPLBACKEND"] = "agg"
+    prepare()
+    try:
+        # Help and the version are written by Typer.
+        with writing_stdout():
+            try:
+                app()
+            finally:
+                sys.stdout.flush()
+    except OSError as error:
+        sys.exit(told(error))

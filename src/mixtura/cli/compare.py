@@ -20,16 +20,19 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceName, Engine, Solver
+from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.estimators.comparing import Comparison
 
 # Written out, as are the choices, because looking them up would import the whole library.
@@ -37,6 +40,7 @@ SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
 
 
 @command
+@reads_table
 def compare(
     table: TableFile,
     components: Annotated[
@@ -75,9 +79,11 @@ def compare(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
-    target = _target(table, figure, no_figure)
+    target = checked_figure(table, figure, no_figure, ".compare")
     settings: dict[str, Any] = {
         "covariance_type": covariance,
         "random_state": seed,
@@ -89,9 +95,9 @@ def compare(
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or SOLVERS]
     with Working("reading", starts * len(solvers)) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not (quiet or as_json):
-            note_no_header(table)
+            note_remarks(data.remarks)
         if components > len(data.X):
             rows = f"{len(data.X)} row{'' if len(data.X) == 1 else 's'}"
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
@@ -105,15 +111,17 @@ def compare(
             listener=Racing(working),
             **settings,
         )
-        drawn = _draw(found, target, working)
+        failed = all(run.failed for run in found.runs)
+        working.doing = "drawing"
+        target = drawn(None if failed else target, found.figure)
     if as_json:
-        files = {"figure": None if drawn is None else str(drawn)}
+        files = {"figure": None if target is None else str(target)}
         print_json({"columns": list(data.names), **found.to_dict(), "files": files})
     elif not quiet:
         _print_table(found)
-        if drawn is not None:
-            print_text(f"\n  wrote {drawn} (figure)")
-    if all(run.failed for run in found.runs):
+        if target is not None:
+            print_text(f"\n  wrote {target} (figure)")
+    if failed:
         note("error: no solver got anywhere from any start")
         raise typer.Exit(FIT_FAILED)
 
@@ -133,38 +141,6 @@ class Racing:
     def stepped(self, iterations: int, gain: float) -> None:
         """One more step was taken."""
         self.working.doing = f"{self.what}: step {iterations}, last gain {gain:.1e} per row"
-
-
-def _target(table: Path, figure: Path | None, no_figure: bool) -> Path | None:
-    """Where the figure will go; ValueError, before any work, if it cannot be written."""
-    from mixtura.data.atomic import why_not_writable
-
-    if figure is not None and no_figure:
-        raise ValueError("--figure and --no-figure contradict each other: leave one out")
-    if no_figure:
-        return None
-    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
-    target = figure or Path(f"{stem}.compare.png")
-    if target.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--figure {target}: a figure's name ends in .png, .svg or .pdf")
-    reason = why_not_writable(target)
-    if reason is not None:
-        raise ValueError(f"--figure {target}: cannot be written: {reason}")
-    return target
-
-
-def _draw(found: Comparison, target: Path | None, working: Working) -> Path | None:
-    """The figure's path; None where there is none."""
-    if target is None or all(run.failed for run in found.runs):
-        return None
-    working.doing = "drawing"
-    from mixtura.data.atomic import atomic
-    from mixtura.report.figures import save_figure
-
-    picture = found.figure()
-    with atomic(target) as part:
-        save_figure(picture, part)
-    return target
 
 
 def _print_table(found: Comparison) -> None:

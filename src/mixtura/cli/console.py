@@ -6,7 +6,6 @@ import csv
 import functools
 import json
 import math
-import os
 import sys
 import threading
 import warnings
@@ -28,6 +27,8 @@ from rich.progress import (
 from rich.text import Text
 
 from mixtura.cli.pace import Pace
+from mixtura.cli.streams import abandon, has_all_signs, writing_stdout
+from mixtura.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from mixtura.fit.climb import Climb
@@ -38,6 +39,7 @@ PATIENCE = 1.0
 # Reports are at most this wide, and exactly this wide where there is no terminal.
 WIDEST = 100
 
+_ALIASES: dict[str, str] = {}
 stdout = Console()
 stderr = Console(stderr=True)
 
@@ -48,7 +50,8 @@ TableFile = Annotated[
     Path,
     typer.Argument(
         metavar="TABLE",
-        help="A .csv, .tsv, .txt (also .gz), .parquet or .npy file, or a folder of .parquet files.",
+        help="A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods, "
+        "or .npy file, a folder of .parquet files, or - for standard input.",
     ),
 ]
 TableOut = Annotated[
@@ -80,9 +83,10 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             try:
                 function(*args, **kwargs)
             except KeyboardInterrupt as stop:
-                _fail(str(stop) or "interrupted: nothing was written", INTERRUPTED)
+                note(str(stop) or "interrupted: nothing was written", style="red")
+                raise typer.Exit(INTERRUPTED) from None
             except (ArithmeticError, ValueError, OSError, MemoryError) as error:
-                _fail(f"error: {_one_line(error)}", _exit_code(error))
+                raise typer.Exit(told(error)) from None
 
     return run
 
@@ -103,15 +107,27 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _fail(message: str, code: int) -> None:
-    note(message, style="red")
-    raise typer.Exit(code)
+def alias(path: str, name: str) -> None:
+    """Let notes call a temporary file by what it holds."""
+    _ALIASES[path] = name
 
 
 def note(message: str, style: str = "yellow") -> None:
     """One line on stderr, its first word in colour."""
-    head, _, rest = message.partition(":")
-    stderr.print(Text.assemble((f"{head}:", f"bold {style}"), rest), soft_wrap=True)
+    for path, name in _ALIASES.items():
+        message = message.replace(path, name)
+    head, _, rest = printable(message).partition(":")
+    try:
+        stderr.print(Text.assemble((f"{head}:", f"bold {style}"), rest), soft_wrap=True)
+    except OSError:
+        # There is nowhere else to say it; the exit code stays.
+        abandon("stderr")
+
+
+def told(error: Exception) -> int:
+    """Say what went wrong in one line; the exit code."""
+    note(f"error: {_one_line(error)}", style="red")
+    return _exit_code(error)
 
 
 @contextmanager
@@ -148,49 +164,22 @@ def split_names(text: str | None) -> list[str] | None:
     return [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) or [""]]
 
 
-def refuse_overwriting(out: Path | None, table: Path) -> None:
-    """ValueError if the result would replace the table it is made from, or a part of it."""
-    if out is None:
-        return
-    target, source = Path(os.path.realpath(out)), Path(os.path.realpath(table))
-    if target == source:
-        raise ValueError(f"--out {out}: this is the table that is read: give another name")
-    if source.is_dir() and source in target.parents:
-        raise ValueError(
-            f"--out {out}: this lies in the folder that is read, {table}: write to another folder"
-        )
-
-
-def note_no_header(table: Path) -> None:
-    """Say so where the first line was taken as data: it may have been meant as names."""
-    from mixtura.data.tables import lacks_header
-
-    if lacks_header(table):
-        note(
-            f"note: no header found in {table}, so its columns are called x1, x2, ...: put names "
-            "in the first line"
-        )
-
-
-@contextmanager
-def writing_stdout() -> Iterator[None]:
-    """Errors of writing name where to."""
-    try:
-        yield
-    except OSError as error:
-        reason = error if error.errno is None else os.strerror(error.errno)
-        raise OSError(f"standard output: cannot be written ({reason})") from None
+def note_remarks(remarks: tuple[str, ...]) -> None:
+    """Say what was understood of a table that may have been meant otherwise."""
+    for remark in remarks:
+        note(f"note: {remark}")
 
 
 def print_text(text: str, end: str = "\n") -> None:
-    """Plain text on stdout."""
+    """Plain text on stdout, controls in it spelt out."""
     with writing_stdout():
-        typer.echo(text + end, nl=False)
+        typer.echo(printable(text) + end, nl=False)
 
 
 def print_json(value: Any) -> None:
     """JSON on stdout; what JSON lacks (inf, nan) is null."""
-    print_text(json.dumps(_jsonable(value), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(_jsonable(value), indent=2, ensure_ascii=not has_all_signs(), allow_nan=False)
+    print_text(printable_json(text))
 
 
 def _jsonable(value: Any) -> Any:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     AsJson,
     Columns,
@@ -24,16 +22,21 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.fit.result import Fit
@@ -67,20 +70,7 @@ Covariance = StrEnum(
 )
 Solver = StrEnum(
     "Solver",
-    [
-        "auto",
-        "em",
-        "squarem",
-        "anderson",
-        "lbfgs",
-        "newton",
-        "annealed",
-        "hard",
-        "stochastic",
-        "online",
-        "nce",
-        "truncated",
-    ],
+    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
@@ -110,15 +100,8 @@ CovarianceName = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """The files a fit will write; figure is None when none is wanted."""
-
-    model: Path
-    figure: Path | None
-
-
 @command
+@reads_table
 def fit(
     table: TableFile,
     components: Annotated[
@@ -176,9 +159,12 @@ def fit(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
-    outputs = checked_outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    refuse_checkpoint(checkpoint)
     settings: dict[str, Any] = {
         "n_components": components,
         "covariance_type": covariance,
@@ -193,9 +179,11 @@ def fit(
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
     with Working("reading", starts) as working:
-        data = open_table(table, split_names(columns), weights, split_names(exclude), in_pieces)
+        data = open_table(
+            table, split_names(columns), weights, split_names(exclude), in_pieces, dialect
+        )
         if not silent:
-            note_no_header(table)
+            note_remarks(data.remarks)
         n = _rows(data)
         if components > n:
             rows = f"{n} row{'' if n == 1 else 's'}"
@@ -204,13 +192,11 @@ def fit(
             mixture = _fitted(data, settings, working, checkpoint, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
     if as_json:
-        print_json(as_document(mixture) | {"files": _named(outputs)})
+        print_json(as_document(mixture) | {"files": named(outputs)})
     elif not quiet:
         print_report(mixture)
-        written = [f"{path} ({what})" for what, path in _named(outputs).items() if path]
+        written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
 
 
@@ -218,19 +204,6 @@ def _rows(data: Table | Streamed) -> int:
     from mixtura.data.tables import Table
 
     return len(data.X) if isinstance(data, Table) else data.n
-
-
-@contextmanager
-def resumable(checkpoint: Path | None) -> Iterator[None]:
-    """An interruption says how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if checkpoint is None or not checkpoint.exists():
-            raise
-        raise KeyboardInterrupt(
-            f"interrupted: the same command goes on from {checkpoint}"
-        ) from None
 
 
 def _fitted(
@@ -273,64 +246,16 @@ def _unfinished(fit: Fit) -> str:
     return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
-def checked_outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
-    """Where the files will go; ValueError, before any work, if they cannot be written."""
-    from mixtura.data.atomic import why_not_writable
-
-    if figure is not None and no_figure:
-        raise ValueError("--figure and --no-figure contradict each other: leave one out")
-    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
-    model = out or Path(f"{stem}.model.json")
-    drawn = None if no_figure else figure or Path(f"{stem}.png")
-    if model.suffix.lower() != ".json":
-        raise ValueError(f"--out {model}: a model's name ends in .json")
-    if drawn is not None and drawn.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--figure {drawn}: a figure's name ends in .png, .svg or .pdf")
-    for option, path in (("--out", model), ("--figure", drawn)):
-        reason = None if path is None else why_not_writable(path)
-        if reason is not None:
-            raise ValueError(f"{option} {path}: cannot be written: {reason}")
-    return Outputs(model, drawn)
-
-
-def _named(outputs: Outputs) -> dict[str, str | None]:
-    return {
-        "model": str(outputs.model),
-        "figure": None if outputs.figure is None else str(outputs.figure),
-    }
-
-
 def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:
-    """Write both files, or neither when interrupted; what was written."""
-    from mixtura.data.atomic import atomic
-    from mixtura.store import StoreError
+    def picture() -> Figure:
+        from mixtura.report.figures import draw
 
-    # The model stays under a temporary name until the figure is done.
-    with atomic(outputs.model) as model:
-        try:
-            mixture.save(model)
-        except StoreError as error:
-            raise StoreError(str(error).replace(str(model), str(outputs.model))) from None
-        if outputs.figure is None:
-            return outputs
-        from mixtura.report.figures import draw, save_figure
+        rows = shown_rows(data, seed)
+        return draw(
+            mixture.view(),
+            rows.X,
+            responsibilities=mixture.predict_proba(rows.X),
+            sample_weight=rows.sample_weight,
+        )
 
-        try:
-            rows = shown_rows(data, seed)
-            picture = draw(
-                mixture.view(),
-                rows.X,
-                responsibilities=mixture.predict_proba(rows.X),
-                sample_weight=rows.sample_weight,
-            )
-            with atomic(outputs.figure) as figure:
-                save_figure(picture, figure)
-        except (ValueError, ArithmeticError, OSError) as error:
-            # A fit may have taken hours: it is not thrown away for a picture.
-            reason = str(error)
-            if isinstance(error, OSError) and error.strerror:
-                # Its own text names a temporary file.
-                reason = f"{outputs.figure}: {error.strerror}"
-            note(f"warning: the figure was not drawn: {reason}")
-            return Outputs(outputs.model, None)
-    return outputs
+    return write_outputs(outputs, mixture.save, picture)

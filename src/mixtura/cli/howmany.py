@@ -17,21 +17,25 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
+from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceName
+from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.estimators.howmany import BootstrapLRT
     from mixtura.estimators.merging import Merging
 
 
 @command
+@reads_table
 def howmany(
     table: TableFile,
     most: Annotated[
@@ -64,13 +68,15 @@ def howmany(
         typer.Option(metavar="FIG.png", help="Draw the entropy of the merges there."),
     ] = None,
     as_json: AsJson = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
-    _refuse_figure(figure)
+    checked_figure(table, figure, no_figure=figure is None)
     with Working("reading", resamples) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not as_json:
-            note_no_header(table)
+            note_remarks(data.remarks)
         from mixtura import GaussianMixture, bootstrap_lrt, merge_components
 
         found = bootstrap_lrt(
@@ -93,11 +99,11 @@ def howmany(
             )
             mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)
-    drawn = _draw(merging, figure)
+    figure = _draw(merging, figure)
     if as_json:
-        print_json(_document(found, merging) | {"files": {"figure": drawn and str(drawn)}})
+        print_json(_document(found, merging) | {"files": {"figure": figure and str(figure)}})
     else:
-        _print(found, merging, drawn)
+        _print(found, merging, figure)
     if found.ended == "interrupted":
         note("interrupted: the resamples above were looked at, no mixture was chosen", style="red")
         raise typer.Exit(INTERRUPTED)
@@ -123,18 +129,6 @@ class Testing:
         self.working.doing = f"{self.what}: {reached}"
 
 
-def _refuse_figure(figure: Path | None) -> None:
-    from mixtura.data.atomic import why_not_writable
-
-    if figure is None:
-        return
-    if figure.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--figure {figure}: a figure's name ends in .png, .svg or .pdf")
-    reason = why_not_writable(figure)
-    if reason is not None:
-        raise ValueError(f"--figure {figure}: cannot be written: {reason}")
-
-
 def _draw(merging: Merging | None, figure: Path | None) -> Path | None:
     """The figure's path; None where there is none."""
     if figure is None or merging is None:
@@ -142,13 +136,7 @@ def _draw(merging: Merging | None, figure: Path | None) -> Path | None:
     if merging.n_components < 2:
         note("note: no figure: one component cannot be merged")
         return None
-    from mixtura.data.atomic import atomic
-    from mixtura.report.figures import save_figure
-
-    picture = merging.figure()
-    with atomic(figure) as part:
-        save_figure(picture, part)
-    return figure
+    return drawn(figure, merging.figure)
 
 
 def _document(found: BootstrapLRT, merging: Merging | None) -> dict[str, Any]:
@@ -165,10 +153,10 @@ def _document(found: BootstrapLRT, merging: Merging | None) -> dict[str, Any]:
     return found.to_dict() | {"merging": merges}
 
 
-def _print(found: BootstrapLRT, merging: Merging | None, drawn: Path | None) -> None:
+def _print(found: BootstrapLRT, merging: Merging | None, figure: Path | None) -> None:
     width = min(stdout.width, WIDEST) if stdout.is_terminal else WIDEST
     print_text(found.table(width), end="")
     if merging is not None and merging.n_components > 1:
         print_text("\n" + merging.summary(width), end="")
-    if drawn is not None:
-        print_text(f"\n  wrote {drawn} (figure)")
+    if figure is not None:
+        print_text(f"\n  wrote {figure} (figure)")

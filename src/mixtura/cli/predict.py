@@ -13,23 +13,28 @@ from mixtura.cli.console import (
     Working,
     command,
     load_model,
-    note_no_header,
-    refuse_overwriting,
+    note_remarks,
     split_names,
 )
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.records import AnyArray, Array
 
 
 @command
+@reads_table
 def predict(
     model: ModelFile,
     table: TableFile,
     out: TableOut = None,
     columns: Columns = None,
     prefix: Prefix = "",
+    *,
+    dialect: Dialect,
 ) -> None:
     """Append to a table each row's most probable component and the probability of every one.
 
@@ -37,15 +42,15 @@ def predict(
     are kept. --columns is for models and tables without column names. The table may be larger
     than memory: it is read and written in pieces.
     """
-    from mixtura.data.files import refuse_unwritable
+    from mixtura.data.files import refuse_unwritable, remarks
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         K = len(mixture.weights_)
-        tables = pieces(mixture, table, split_names(columns), None, working, out=out)
-        note_no_header(table)
+        tables = pieces(mixture, table, split_names(columns), None, working, dialect, out=out)
+        note_remarks(remarks(table, dialect))
 
         def answer(X: Array) -> dict[str, AnyArray]:
             p = mixture.predict_proba(X)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mixtura.data.dialect import Dialect
     from mixtura.data.rows import Rows
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
@@ -24,25 +26,30 @@ def open_table(
     weights: str | None,
     exclude: list[str] | None,
     in_pieces: bool | None,
+    dialect: Dialect,
 ) -> Table | Streamed:
     """The table, in memory or not; `in_pieces=None` goes by the size of the file."""
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
 
     if in_pieces or (in_pieces is None and is_long(path)):
-        return stream(path, columns=columns, weights=weights, exclude=exclude)
-    return read_table(path, columns=columns, weights=weights, exclude=exclude)
+        return stream(path, columns=columns, weights=weights, exclude=exclude, **asdict(dialect))
+    return read_table(path, columns=columns, weights=weights, exclude=exclude, dialect=dialect)
 
 
 def whole_table(
-    path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
+    path: Path,
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+    dialect: Dialect,
 ) -> Table:
     """The table in memory, for what goes over it too often to read it each time."""
     from mixtura.data.opening import stream
     from mixtura.data.tables import Table, read_table
 
     if not (path.is_dir() or path.suffix.lower() == ".npy"):
-        return read_table(path, columns=columns, weights=weights, exclude=exclude)
+        return read_table(path, columns=columns, weights=weights, exclude=exclude, dialect=dialect)
     import pyarrow as pa
 
     source = stream(path, columns=columns, weights=weights, exclude=exclude)
@@ -72,14 +79,17 @@ def is_long(path: Path) -> bool:
         return True
     if not path.is_file():
         return False
-    if path.suffix.lower() in (".parquet", ".pq"):
+    kind = path.suffix.lower()
+    if kind in (".parquet", ".pq", ".arrow", ".feather", ".ipc"):
         import pyarrow as pa
-        import pyarrow.parquet as pq
+
+        from mixtura.data import columnar
 
         try:
-            found = pq.read_metadata(path)
+            return columnar.count(path) * len(columnar.names(path)) > LONG
         except (pa.ArrowException, OSError):
             return False  # reading it will say what is wrong
-        return bool(found.num_rows * found.num_columns > LONG)
+    if kind in (".xlsx", ".ods"):
+        return False
     per_number = GZIP_BYTES if path.suffix.lower() == ".gz" else TEXT_BYTES
     return path.stat().st_size > LONG * per_number

@@ -8,12 +8,15 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixtura.cli.console import Working, writing_stdout
+from mixtura.cli.console import Working
 from mixtura.cli.reading import is_long
+from mixtura.cli.streams import abandon, reason, writing_stdout
+from mixtura.printable import printable_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.data.writing import Put
     from mixtura.records import AnyArray, Array
@@ -30,6 +33,7 @@ def pieces(
     columns: list[str] | None,
     weights: str | None,
     working: Working,
+    dialect: Dialect,
     *,
     out: Path | None = None,
     whole: bool = True,
@@ -51,7 +55,10 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
-    found = _kept(path, choose, out) if whole else kept_pieces(path, choose, weights, whole=False)
+    if whole:
+        found = _kept(path, choose, out, dialect)
+    else:
+        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect)
 
     def read() -> Iterator[Table]:
         done = 0
@@ -68,7 +75,7 @@ def append(
     tables: Iterator[Table], answer: Answer, width: int, path: Path, out: Path | None
 ) -> None:
     """Write the rows of tables read from `path`, with the `width` new columns of their answers."""
-    from mixtura.data.parts import piece_rows
+    from mixtura.data.columnar import piece_rows
     from mixtura.data.tables import append_columns
 
     with _put(out) as put:
@@ -103,14 +110,28 @@ def _to_stdout() -> Iterator[Put]:
     from mixtura.data.writing import delimited_alike
 
     sys.stdout.flush()
-    with delimited_alike(sys.stdout.buffer, "standard output") as put:
+    with delimited_alike(_Printable(), "standard output") as put:
         yield put
         # Not after an error: a broken pipe would hide it.
         with writing_stdout():
             sys.stdout.buffer.flush()
 
 
-def _kept(path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None) -> Iterator[Table]:
+class _Printable:
+    """Standard output for rows whose cells may hold anything."""
+
+    def write(self, text: Any) -> None:
+        """Write UTF-8 text, controls in it spelt out."""
+        try:
+            sys.stdout.buffer.write(printable_rows(text))
+        except OSError as error:
+            abandon("stdout")
+            raise OSError(reason(error)) from None
+
+
+def _kept(
+    path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None, dialect: Dialect
+) -> Iterator[Table]:
     from mixtura.data.files import TEXT_SUFFIXES, read_frame, suffix
     from mixtura.data.kept import kept_pieces
     from mixtura.data.tables import select
@@ -120,10 +141,10 @@ def _kept(path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None)
     as_text = out is None or suffix(out)[0] in TEXT_SUFFIXES
     if text and not as_text and not is_long(path):
         # What is in a column is known when all of it was read.
-        frame = read_frame(path)
+        frame = read_frame(path, dialect)
         yield select(frame, path, columns=choose(frame))
         return
-    yield from kept_pieces(path, choose, as_text=as_text)
+    yield from kept_pieces(path, choose, as_text=as_text, dialect=dialect)
 
 
 def _chosen(

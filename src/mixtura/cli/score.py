@@ -18,21 +18,24 @@ from mixtura.cli.console import (
     Working,
     command,
     load_model,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
-    refuse_overwriting,
     split_names,
 )
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
 
 
 @command
+@reads_table
 def score(
     model: ModelFile,
     table: TableFile,
@@ -44,6 +47,8 @@ def score(
     weights: Weights = None,
     prefix: Prefix = "",
     as_json: AsJson = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Print the log-likelihood of a table under a model, with BIC and AIC.
 
@@ -59,16 +64,16 @@ def score(
             "--weights does not change a row's density: leave it out with --per-row, and say "
             "with --columns which columns to use if need be"
         )
-    from mixtura.data.files import refuse_unwritable
+    from mixtura.data.files import refuse_unwritable, remarks
 
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
-        refuse_overwriting(out, table)
+        refuse_overwriting(out, table, model)
         mixture = load_model(model)
         names = split_names(columns)
-        tables = pieces(mixture, table, names, weights, working, out=out, whole=per_row)
+        tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)
         if not as_json:
-            note_no_header(table)
+            note_remarks(remarks(table, dialect))
         if per_row:
             name = f"{prefix}log_density"
             append(tables, lambda X: {name: mixture.score_samples(X)}, 1, table, out)

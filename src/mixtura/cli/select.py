@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     WIDEST,
     AsJson,
@@ -24,22 +25,27 @@ from mixtura.cli.console import (
     Working,
     command,
     note,
-    note_no_header,
+    note_remarks,
     print_json,
     print_text,
     split_names,
     stdout,
 )
-from mixtura.cli.fit import Outputs, checked_outputs, resumable
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mixtura.data.dialect import Dialect
     from mixtura.report.selection_text import Selection
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope"])
 
 
 @command
+@reads_table
 def select(
     table: TableFile,
     components: Annotated[
@@ -93,17 +99,20 @@ def select(
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    *,
+    dialect: Dialect,
 ) -> None:
     """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
-    outputs = _outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint, ".select")
+    refuse_checkpoint(checkpoint)
     numbers = parsed(components)
     if jobs == 0:
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
     shapes = "all" if covariance == "all" else split_names(covariance)
     with Working("reading", 2) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude))
+        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not (quiet or as_json):
-            note_no_header(table)
+            note_remarks(data.remarks)
         from mixtura import GaussianMixtureSearch
         from mixtura.estimators.selecting import selection
 
@@ -122,16 +131,11 @@ def select(
         began = time.perf_counter()
         with resumable(checkpoint):
             _searched(search, data, working, checkpoint)
-        seconds = time.perf_counter() - began
-        found = selection(search, len(data.X))
-        working.doing = "writing"
-        _write(search, found, outputs)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    files = {
-        "model": str(outputs.model),
-        "figure": None if outputs.figure is None else str(outputs.figure),
-    }
+            seconds = time.perf_counter() - began
+            found = selection(search, len(data.X))
+            working.doing = "writing"
+            outputs = _write(search, found, outputs)
+    files = named(outputs)
     if as_json:
         print_json(_document(search) | {"columns": list(data.names), "files": files})
     elif not quiet:
@@ -172,15 +176,6 @@ def parsed(text: str) -> list[int]:
     return sorted(numbers)
 
 
-def _outputs(table: Path, out: Path | None, figure: Path | None, no_figure: bool) -> Outputs:
-    """Where the files will go; ValueError, before any work, if they cannot be written."""
-    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
-    drawn = figure if figure or no_figure else Path(f"{stem}.select.png")
-    if figure is not None and no_figure:
-        raise ValueError("--figure and --no-figure contradict each other: leave one out")
-    return checked_outputs(table, out, drawn, no_figure)
-
-
 def _searched(search: Any, data: Any, working: Working, checkpoint: Path | None) -> None:
     """Fit the search; its warning of too few groups is said in the command's own words."""
     from mixtura import StillRisingWarning
@@ -196,19 +191,13 @@ def _searched(search: Any, data: Any, working: Working, checkpoint: Path | None)
             note(f"warning: {' '.join(str(each.message).split())}")
 
 
-def _write(search: Any, found: Selection, outputs: Outputs) -> None:
-    """The model and the figure, both or neither."""
-    from mixtura.data.atomic import atomic
-
-    with atomic(outputs.model) as model:
-        search.best_estimator_.save(model)
-        if outputs.figure is None:
-            return
-        from mixtura.report.figures import save_figure
+def _write(search: Any, found: Selection, outputs: Outputs) -> Outputs:
+    def picture() -> Figure:
         from mixtura.report.selection import draw
 
-        with atomic(outputs.figure) as part:
-            save_figure(draw(found), part)
+        return draw(found)
+
+    return write_outputs(outputs, search.best_estimator_.save, picture)
 
 
 def _document(search: Any) -> dict[str, Any]:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mixtura.data.temporary import give_mode, synced, temporary
+
+# What goes wrong while a file is written and does not say which.
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+class NotWritten(OSError):
+    """A file that could not be written, named as the caller named it."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: cannot be written ({self.strerror})"
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary name beside `path`, moved onto it when the block ends without an exception.
 
-    The temporary name ends like `path`, for writers that go by the suffix. A link is followed, and
-    what is not a regular file (/dev/stdout, a pipe) is written straight through.
+    It is on the disk before it is moved, and has the mode of the file that it replaces. Its name
+    ends like `path`, for writers that go by the suffix. A link is followed, and what is not a
+    regular file (/dev/stdout, a pipe) is written straight through. NotWritten where that fails.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -26,23 +40,35 @@ def atomic(path: str | Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         yield Path(path)
         return
-    part = target.with_name(f".part-{os.getpid()}-{target.name}")
+    part: Path | None = None
     try:
-        yield part
-        os.replace(part, target)
+        with temporary(target) as part:
+            yield part
+            synced(part)
+            give_mode(part, target)
+            os.replace(part, target)
+            synced(target.parent)
     except OSError as error:
-        if error.errno is None or error.filename not in (str(part), part):
+        if error.filename is None:
+            told = error.errno not in _WRITING
+        else:
+            told = error.filename not in (part, str(part), str(target))
+        if told:
             raise
         # The caller knows nothing of the temporary name.
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        # Gone already when all went well; KeyboardInterrupt comes through here too.
-        part.unlink(missing_ok=True)
+        raise NotWritten(error.errno, error.strerror, str(path)) from None
 
 
 def why_not_writable(path: str | Path) -> str | None:
     """What keeps `path` from being written, in words; None when nothing does."""
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+        target.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        # Longer than a name may be, a character that no name has, a file where a folder should be.
+        return str(getattr(error, "strerror", None) or error)
     if target.is_dir():
         return "it is a directory"
     if not target.parent.is_dir():

@@ -1,4 +1,7 @@
-"""Mean and variance of each column, for models that look at no covariances of a whole table."""
+"""Mean and variance of each column, for models that look at no covariances of a whole table.
+
+Nothing here grows with the square of the number of columns.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixtura.data.moments import CHUNK, FAR, FEW, source_mean
+from mixtura.data.moments import CHUNK, FAR, FEW, TableMoments, source_mean
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.records import Array
@@ -25,11 +28,15 @@ class ColumnMoments:
     variance: Array
 
 
+# As much as a model has a use for.
+Moments = TableMoments | ColumnMoments
+
+
 def column_moments(source: Source) -> ColumnMoments:
     """Weighted mean and variance of each column, in two passes about the mean."""
     mean = source_mean(source)
     squares = np.zeros(source.d)
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         residual *= residual
         squares += residual.sum(axis=0) if w is None else w @ residual

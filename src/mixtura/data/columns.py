@@ -10,11 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixtura.data.exact import DATES
+from mixtura.data.numerals import COMMAS, ENGLISH, KNOWN, MINUS, PLAIN, POINTS
 from mixtura.records import Array
-
-# What PyArrow reads as a number: it trims blanks, not line breaks.
-_NUMBER = r"^[ \t]*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?[ \t]*$"
-_DECIMAL_COMMA = r"^[ \t]*[-+]?\d+,\d+[ \t]*$"
 
 
 def kind_of(frame: pa.Table, name: str) -> pa.DataType:
@@ -28,6 +26,11 @@ def plain(frame: pa.Table, name: str) -> pa.ChunkedArray:
 
 def is_number(kind: pa.DataType) -> bool:
     tests = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(test(kind) for test in tests)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     return any(test(kind) for test in tests)
 
 
@@ -49,18 +52,47 @@ def description(frame: pa.Table, name: str) -> str:
     if pa.types.is_null(kind):
         return "is empty"
     if pa.types.is_temporal(kind):
-        return "holds dates or times"
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return DATES
+    if not is_text(kind):
         return f"holds values of type {kind}"
-    text = frame[name].cast(kind)
-    numbers = pc.fill_null(pc.match_substring_regex(text, _NUMBER), True)
+    text = frame[name].cast(pa.large_string())
+    strange = spelling(text)
+    if strange is not None:
+        return strange
+    numbers = pc.fill_null(pc.match_substring_regex(text, PLAIN.pattern), True)
     if pc.any(pc.and_(numbers, pc.is_valid(text))).as_py():
         row = pc.index(numbers, False).as_py()
-        return f"holds text ({_quoted(text[row].as_py())}) in row {row + 1} among its numbers"
+        odd = spelling(text.slice(row, 1))
+        told = f"holds text ({quoted(text[row].as_py())})" if odd is None else odd
+        return f"{told} in row {row + 1} among its numbers"
     values = pc.unique(text.drop_null())
-    if pc.all(pc.match_substring_regex(values, _DECIMAL_COMMA)).as_py():
-        return f"holds decimal commas ({_quoted(values[0].as_py())}; write them as points)"
-    return f"holds text ({_quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
+    return f"holds text ({quoted(values[0].as_py())}{', ...' if len(values) > 1 else ''})"
+
+
+def spelling(text: pa.ChunkedArray) -> str | None:
+    """What numbers that are not written as usual hold, and what reads them; None for others."""
+    values = pc.unique(text.drop_null())
+    plain = pc.match_substring_regex(values, PLAIN.pattern)
+    reads = [
+        each for each in KNOWN if pc.all(pc.match_substring_regex(values, each.pattern)).as_py()
+    ]
+    if not len(values) or not reads:
+        return None
+    odd = pc.index(plain, False).as_py()
+    shown = quoted(values[max(odd, 0)].as_py())
+    if any(mark in shown for mark in MINUS):
+        return f"holds a minus sign that is not '-' ({shown})"
+    if POINTS in reads:
+        return f"holds decimal points ({shown}) where other columns hold decimal commas"
+    if COMMAS in reads and ENGLISH in reads:
+        return (
+            f"holds commas that are decimal or separate thousands ({shown}; say --decimal , or "
+            "--thousands ,)"
+        )
+    if COMMAS in reads:
+        return f"holds decimal commas ({shown}; --decimal , reads them)"
+    mark = reads[0].thousands
+    return f"holds separated thousands ({shown}; --thousands {shlex.quote(str(mark))} reads them)"
 
 
 def as_option(names: list[str]) -> str:
@@ -70,5 +102,5 @@ def as_option(names: list[str]) -> str:
     return shlex.quote("" if names == [""] else line.getvalue())
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return repr(text if len(text) <= 30 else text[:27] + "...")

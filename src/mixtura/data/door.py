@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
+from mixtura.data.exact import refuse_inexact
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
-# Beyond this float64 cannot tell neighbouring integers apart.
-EXACT_INTEGER = 2**53
+# Mean weights of at most so much, or as little, leave room for what they multiply.
+HEAVIEST = 1e250
 # The square of so many standard deviations leaves no digit of the other rows' variance.
 FAR = 1e8
 
@@ -29,27 +29,10 @@ def refuse_masked(X: Any, name: str = "X") -> None:
         )
 
 
-def refuse_inexact_integers(X: Any) -> None:
-    """ValueError if integers in `X` (array or frame) are too large to be exact in float64."""
-    for name, values in _integer_columns(X):
-        if values.size and max(abs(int(values.min())), abs(int(values.max()))) > EXACT_INTEGER:
-            raise ValueError(
-                f"X: {name} holds integers beyond 2**53, which float64 cannot tell apart: "
-                "subtract an offset from them first"
-            )
-
-
-def _integer_columns(X: Any) -> list[tuple[str, AnyArray]]:
-    if isinstance(X, np.ndarray):
-        return [("the array", X)] if X.dtype.kind in "iu" else []
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
-        return []
-    return [
-        (f"column {column.name!r}", column.to_numpy())
-        for column in frame.iter_columns()
-        if column.dtype.is_integer() and not column.is_null().any()
-    ]
+def refuse_unfit(X: Any, name: str = "X") -> None:
+    """ValueError for what NumPy would turn into other numbers: masks, dates, huge integers."""
+    refuse_masked(X, name)
+    refuse_inexact(X, name)
 
 
 def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
@@ -93,7 +76,7 @@ def refuse_far(X: AnyArray, mean: Array, variance: Array, names: list[str]) -> N
 def refuse_few_distinct(rows: Source, K: int) -> None:
     """ValueError if the table has fewer distinct rows than components."""
     known = np.empty((0, rows.d), rows.dtype)
-    for X, w, _ in rows.chunks(10 * K + 1000):
+    for X, w, *_ in rows.chunks(10 * K + 1000):
         present = X if w is None else X[w > 0]
         known = np.unique(np.concatenate([known, present]), axis=0)
         if len(known) >= K:
@@ -116,6 +99,11 @@ def check_total_weight(weight: float, rows: int, K: int) -> None:
         raise ValueError("sample_weight is zero for every row: nothing is left to fit")
     if not np.isfinite(weight):
         raise ValueError("sample_weight sums to infinity: divide the weights by their largest")
+    if not 1.0 / HEAVIEST <= weight / rows <= HEAVIEST:
+        raise ValueError(
+            f"sample_weight is {weight / rows:.2g} in the mean, and sums of such numbers times "
+            "squares leave float64 or lose digits: divide the weights by their mean"
+        )
     if rows < K:
         raise ValueError(f"n_components={K}, but only {rows} rows have a positive sample_weight")
 

@@ -1,55 +1,68 @@
-"""Files of rows: which names are those of tables, and CSV, TSV and Parquet in, by PyArrow."""
+"""Files of rows: which names are those of tables, and every column of one read into memory."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mixtura.data import columnar
 from mixtura.data.atomic import why_not_writable
-from mixtura.data.delimited import read_delimited, sniff
+from mixtura.data.delimited import read_delimited
+from mixtura.data.dialect import Dialect
+from mixtura.data.layout import sniff
 from mixtura.data.refusal import TableError
+from mixtura.data.workbook import WORKBOOK_SUFFIXES, Workbook
 
-TEXT_SUFFIXES: dict[str, str] = {".csv": ",;\t", ".txt": ",;\t", ".tsv": "\t"}
-PARQUET_SUFFIXES = (".parquet", ".pq")
-KNOWN = ".csv, .tsv, .txt (also .gz) or .parquet"
+TEXT_SUFFIXES: dict[str, str] = {
+    ".csv": ",;\t",
+    ".txt": ",;\t",
+    ".dat": ",;\t",
+    ".tsv": "\t",
+}
+KNOWN = ".csv, .tsv, .txt, .dat (also .gz), .parquet, .arrow, .feather, .xlsx or .ods"
+AS_IT_LOOKS = Dialect()
 
 
-def read_frame(path: str | Path) -> pa.Table:
+def read_frame(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> pa.Table:
     """Every column of a table file, by the suffix of its name; TableError if it is not one."""
     kind, _ = suffix(path)
     refuse_unreadable(path)
     try:
         if kind in TEXT_SUFFIXES:
-            frame = read_delimited(path, TEXT_SUFFIXES[kind])
+            frame = read_delimited(path, TEXT_SUFFIXES[kind], dialect)
+        elif kind in WORKBOOK_SUFFIXES:
+            frame = Workbook(path).frame
         else:
-            # Not `pq.read_table`, which adds a column when the folder is called "a=1".
-            with pq.ParquetFile(path) as file:
-                frame = file.read()
+            frame = columnar.read(path)
     except pa.ArrowException as error:
-        what = "Parquet file" if kind in PARQUET_SUFFIXES else "table"
-        raise TableError(f"{path}: this is not a {what} that can be read ({error})") from None
+        what = columnar.NAMES.get(kind, "a table")
+        raise TableError(f"{path}: this is not {what} that can be read ({error})") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror or error})") from None
     _refuse_bad_frame(frame, path)
     return frame
 
 
-def lacks_header(path: str | Path) -> bool:
-    """Whether a readable table is text whose first line is data."""
+def remarks(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> tuple[str, ...]:
+    """What was understood of a readable table that may have been meant otherwise."""
     if os.path.isdir(path) or str(path).lower().endswith(".npy"):
-        return False
+        return ()
     kind, _ = suffix(path)
-    return kind in TEXT_SUFFIXES and not sniff(path, TEXT_SUFFIXES[kind]).header
+    if kind in WORKBOOK_SUFFIXES:
+        return Workbook(path).remarks
+    return sniff(path, TEXT_SUFFIXES[kind], dialect).remarks if kind in TEXT_SUFFIXES else ()
 
 
 def writable_suffix(path: str | Path) -> tuple[str, str | None]:
     """(suffix, compression) of a table about to be written; TableError if it cannot be."""
     kind, compression = suffix(path)
+    if kind in WORKBOOK_SUFFIXES:
+        raise TableError(f"{path}: {kind} files are only read: write .csv or .parquet")
     reason = why_not_writable(path)
     if reason is not None:
         raise TableError(f"{path}: cannot be written: {reason}")
@@ -68,7 +81,7 @@ def suffix(path: str | Path) -> tuple[str, str | None]:
     last = endings[-1] if endings else ""
     if last == ".gz" and len(endings) > 1 and endings[-2] in TEXT_SUFFIXES:
         return endings[-2], "gzip"
-    if last in TEXT_SUFFIXES or last in PARQUET_SUFFIXES:
+    if last in TEXT_SUFFIXES or last in columnar.NAMES or last in WORKBOOK_SUFFIXES:
         return last, None
     if last == ".json":
         raise TableError(f"{path}: a table is needed here, and .json files hold models")
@@ -86,7 +99,12 @@ def refuse_unreadable(path: str | Path) -> None:
         close = get_close_matches(Path(path).name, names, n=1)
         hint = f" (did you mean {folder / close[0]}?)" if close else ""
         raise TableError(f"{path}: there is no such file{hint}")
-    if os.path.getsize(path) == 0 and os.path.isfile(path):
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise TableError(
+            f"{path}: this is not a regular file, and a table is read more than once: give it on "
+            "standard input, as the table -"
+        )
+    if os.path.getsize(path) == 0:
         raise TableError(f"{path}: the file is empty")
 
 

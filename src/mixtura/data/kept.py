@@ -6,19 +6,21 @@ codes such as 007 their zeros.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
-from mixtura.data.files import PARQUET_SUFFIXES, suffix
+from mixtura.data import columnar
+from mixtura.data.dialect import Dialect
+from mixtura.data.files import AS_IT_LOOKS, TEXT_SUFFIXES, read_frame, suffix
 from mixtura.data.opening import mapped, refuse_no_table
 from mixtura.data.parts import array_pieces, delimited_pieces, file_pieces, frames, parquet_files
 from mixtura.data.refusal import TableError
 from mixtura.data.tables import Table, select
+from mixtura.data.workbook import WORKBOOK_SUFFIXES
 
 # Bytes of text that are looked at to guess how many rows a file has.
 _LOOKED_AT = 1 << 20
@@ -33,16 +35,17 @@ def kept_pieces(
     *,
     whole: bool = True,
     as_text: bool = False,
+    dialect: Dialect = AS_IT_LOOKS,
 ) -> Iterator[Table]:
     """A table of any size, piece by piece: the chosen numbers, and in `frame` all columns.
 
-    A .csv, .tsv, .txt (also .gz), .parquet or .npy file or a folder of .parquet files. `as_text`
+    What `mixtura.stream` opens by its path; `dialect` says how text is written. `as_text`
     leaves the columns of `frame` as a text file has them; not `whole` has the numbers alone there.
     TableError where it cannot be read.
     """
     refuse_no_table(path)
     done, names = 0, None
-    for numbers, frame in _pairs(path, weights, choose, whole, as_text):
+    for numbers, frame in _pairs(path, weights, choose, whole, as_text, dialect):
         names = choose(numbers) if names is None else names
         table = select(numbers, path, columns=names, weights=weights, first=done)
         yield Table(table.X, table.names, table.sample_weight, frame)
@@ -52,54 +55,51 @@ def kept_pieces(
 
 
 def _pairs(
-    path: Path, weights: str | None, choose: Choose, whole: bool, as_text: bool
+    path: Path,
+    weights: str | None,
+    choose: Choose,
+    whole: bool,
+    as_text: bool,
+    dialect: Dialect,
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """(the columns that are looked at, all columns) of the same rows."""
     if path.suffix.lower() == ".npy":
         for frame in _array_frames(path):
             yield frame, frame
         return
-    columnar = path.is_dir() or suffix(path)[0] in PARQUET_SUFFIXES
-    if columnar and whole:
-        for frame in frames(path, None):
+    text = not path.is_dir() and suffix(path)[0] in TEXT_SUFFIXES
+    if whole and not text:
+        for frame in frames(path, None, dialect):
             yield frame, frame
         return
-    head = next(iter(frames(path, None)), None)
+    head = next(iter(frames(path, None, dialect)), None)
     if head is None:
         return
     names = choose(head)
     wanted = names if weights is None else [*names, weights]
     if not whole:
-        for frame in frames(path, wanted):
+        for frame in frames(path, wanted, dialect):
             yield frame, frame
         return
     # Both readings are cut into the same pieces, since these are cut by bytes.
-    pieces = zip(frames(path, wanted), _as_written(path, as_text), strict=True)
+    pieces = zip(frames(path, wanted, dialect), _as_written(path, as_text, dialect), strict=True)
     for numbers, frame in pieces:
         yield numbers, frame
 
 
-def _as_written(path: Path, as_text: bool) -> Iterator[pa.Table]:
+def _as_written(path: Path, as_text: bool, dialect: Dialect) -> Iterator[pa.Table]:
     """Every column of a text file, as text or as what its first rows look like."""
     try:
-        yield from delimited_pieces(path, lambda schema: _kinds(schema, as_text))
+        yield from delimited_pieces(path, lambda schema: _kinds(schema, as_text), dialect)
     except pa.ArrowException as error:
         what = f"this table cannot be read ({error})"
         hint = "" if as_text else ": write .csv, whose columns may hold anything"
         raise TableError(f"{path}: {what}{hint}") from None
 
 
-def _kinds(schema: pa.Schema, as_text: bool) -> pacsv.ConvertOptions:
-    if not as_text:
-        return pacsv.ConvertOptions(
-            column_types={
-                field.name: pa.string() for field in schema if pa.types.is_null(field.type)
-            }
-        )
-    # Not even a missing value is told from the text NA.
-    return pacsv.ConvertOptions(
-        column_types={field.name: pa.string() for field in schema}, strings_can_be_null=False
-    )
+def _kinds(schema: pa.Schema, as_text: bool) -> dict[str, pa.DataType]:
+    text = [field.name for field in schema if as_text or pa.types.is_null(field.type)]
+    return dict.fromkeys(text, pa.string())
 
 
 def _array_frames(path: Path) -> Iterator[pa.Table]:
@@ -119,10 +119,11 @@ def about_rows(path: Path) -> int:
     """How many rows a table has: known, or for text guessed from the length of its first lines."""
     if path.suffix.lower() == ".npy":
         return len(mapped(path))
-    if path.is_dir() or suffix(path)[0] in PARQUET_SUFFIXES:
-        files = parquet_files(path) if path.is_dir() else [path]
-        return sum(int(pq.read_metadata(file).num_rows) for file in files)
-    with pa.OSFile(str(path)) as file:
+    if path.is_dir() or suffix(path)[0] in columnar.NAMES:
+        return sum(map(columnar.count, parquet_files(path) if path.is_dir() else [path]))
+    if suffix(path)[0] in WORKBOOK_SUFFIXES:
+        return int(read_frame(path).num_rows)
+    with pa.OSFile(os.fsencode(path)) as file:
         packed = suffix(path)[1]
         stream = file if packed is None else pa.CompressedInputStream(file, packed)
         lines = stream.read(_LOOKED_AT).count(b"\n")

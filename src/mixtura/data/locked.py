@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from mixtura.data.temporary import synced, temporary
+
 # What flock says where somebody else has the lock.
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
@@ -46,22 +48,21 @@ def open_locked(path: Path, first_line: Callable[[], bytes]) -> IO[bytes]:
 
 def _begin(path: Path, line: bytes) -> None:
     """The file with that line, unless somebody is faster."""
-    part = path.with_name(f".part-{os.getpid()}-{id(line)}-{path.name}")
     try:
-        part.write_bytes(line)
-        try:
-            # Unlike a replacement, a link leaves alone what somebody else has put there.
-            os.link(part, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without links
-            os.replace(part, path)
+        with temporary(path) as part:
+            part.write_bytes(line)
+            synced(part)
+            try:
+                # Unlike a replacement, a link leaves alone what somebody else has put there.
+                os.link(part, path)
+            except FileExistsError:
+                return
+            except OSError:  # a file system without links
+                os.replace(part, path)
+            synced(path.parent)
     except OSError as error:
         # The caller knows nothing of the temporary name.
         raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _lock(file: IO[bytes]) -> None:

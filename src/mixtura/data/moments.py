@@ -28,6 +28,7 @@ class TableMoments:
     """weight = sum of weights, rows = rows with a positive weight, mean (d,), covariance (d, d).
 
     distinct = distinct rows, at most those that were looked at; 0 where nobody counted them.
+    groups = means that are taken from the rows.
     """
 
     weight: float
@@ -35,11 +36,22 @@ class TableMoments:
     mean: Array
     covariance: Array
     distinct: int = 0
+    groups: int = 1
+
+    @property
+    def variance(self) -> Array:
+        """The variance of each column, (d,)."""
+        return np.diagonal(self.covariance)
 
     @property
     def flat(self) -> bool:
-        """Whether there are no more (distinct) rows than columns."""
-        return (self.distinct or self.rows) <= len(self.mean)
+        """Whether the (distinct) rows are too few to tell a scatter within groups.
+
+        With one group: no more of them than columns. Every further group takes a mean, and where
+        not another row is left for it, a row by itself narrows the scatter of the others as much
+        as a group does.
+        """
+        return (self.distinct or self.rows) < len(self.mean) + 2 * self.groups - 1
 
 
 def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
@@ -51,7 +63,7 @@ def source_mean(source: Source) -> Array:
     """The weighted mean (d,), summed about the first row with weight."""
     shift: Array | None = None
     total = np.zeros(source.d)
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         x = np.asarray(X, dtype=np.float64)
         if shift is None:
             if w is not None and not w.any():
@@ -69,7 +81,7 @@ def source_moments(source: Source) -> TableMoments:
     """
     mean = source_mean(source)
     scatter = np.zeros((source.d, source.d))
-    for X, w, _ in source.chunks(CHUNK):
+    for X, w, *_ in source.chunks(CHUNK):
         residual = np.asarray(X, dtype=np.float64) - mean
         scatter += (residual if w is None else residual * w[:, None]).T @ residual
     return TableMoments(source.weight, source.positive, mean, scatter / source.weight)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.dialect import Dialect
 from mixtura.data.door import refuse_masked
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
@@ -30,6 +31,10 @@ def stream(
     weights: str | None = None,
     exclude: list[str] | None = None,
     sample_weight: Any = None,
+    sep: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    comment: str | None = None,
 ) -> Streamed:
     """A table that is read piece by piece, as often as a fit needs it.
 
@@ -40,8 +45,9 @@ def stream(
     Parameters
     ----------
     data : path, np.memmap or callable
-        A .csv, .tsv, .txt (also .gz), .parquet or .npy file; a folder of .parquet files; a memory
-        map (n, d); or a callable without parameters that returns a fresh iterator of chunks, each
+        A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods (with
+        the extra `excel`) or .npy file; a folder of .parquet files; a memory map (n, d); or a
+        callable without parameters that returns a fresh iterator of chunks, each
         an array or data frame of rows, or a pair (rows, weights).
     columns : list of str, optional
         The columns of a file to use, in this order; default all.
@@ -51,6 +57,10 @@ def stream(
         Columns of a file to leave out.
     sample_weight : array of shape (n,), optional
         Weights of the rows of a memory map or an .npy file.
+    sep, decimal, thousands, comment : str, optional
+        How a text file is written: what separates values (" " any blanks), the decimal mark,
+        what separates thousands, and what begins lines to be left out; default as it looks. What
+        was understood of the file is in `remarks` of the result.
 
     Raises
     ------
@@ -59,14 +69,15 @@ def stream(
     """
     if isinstance(columns, str) or isinstance(exclude, str):
         raise ValueError("columns and exclude are lists of column names: put the name in brackets")
-    named = {"columns": columns, "weights": weights, "exclude": exclude}
+    spelled = {"sep": sep, "decimal": decimal, "thousands": thousands, "comment": comment}
+    named = {"columns": columns, "weights": weights, "exclude": exclude, **spelled}
     if isinstance(data, Streamed):
         _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
         return data
     path = isinstance(data, (str, os.PathLike))
     if path and not str(data).lower().endswith(".npy"):
         _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
-        return Streamed(_of_file(Path(data), columns, weights, exclude))
+        return Streamed(_of_file(Path(data), columns, weights, exclude, Dialect(**spelled)))
     if path or isinstance(data, np.memmap):
         _refuse_settings("an array", named, "its columns have no names")
         return Streamed(_of_array(mapped(data) if path else data, str(data), path, sample_weight))
@@ -87,15 +98,19 @@ def _refuse_settings(what: str, settings: dict[str, Any], hint: str = "leave it 
 
 
 def _of_file(
-    path: Path, columns: list[str] | None, weights: str | None, exclude: list[str] | None
+    path: Path,
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+    dialect: Dialect,
 ) -> Reader:
     # PyArrow is loaded when a file is read.
     from mixtura.data.parts import frames
-    from mixtura.data.tables import select
+    from mixtura.data.tables import remarks, select
 
     refuse_no_table(path)
     # The first piece says which columns there are; the others hold no more than these.
-    head = next(iter(frames(path, None)), None)
+    head = next(iter(frames(path, None, dialect)), None)
     if head is None:
         raise TableError(f"{path}: there are no rows")
     chosen = select(head, path, columns=columns, weights=weights, exclude=exclude, first=0)
@@ -104,12 +119,12 @@ def _of_file(
 
     def pieces() -> Iterator[Piece]:
         done = 0
-        for frame in frames(path, wanted):
+        for frame in frames(path, wanted, dialect):
             table = select(frame, path, columns=names, weights=weights, first=done)
             done += frame.num_rows
             yield table.X, table.sample_weight
 
-    return Reader(pieces, str(path), tuple(names))
+    return Reader(pieces, str(path), tuple(names), (*remarks(path, dialect), *chosen.remarks))
 
 
 def refuse_no_table(path: Path) -> None:

@@ -6,6 +6,7 @@ holding more of the file than that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,51 +15,72 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
-from mixtura.data.columns import is_number
-from mixtura.data.delimited import not_utf8, refuse_ragged, sniff
-from mixtura.data.door import refuse_inexact_integers, refuse_masked
-from mixtura.data.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, refuse_equal_names, suffix
+from mixtura.data import columnar
+from mixtura.data.columnar import piece_rows
+from mixtura.data.columns import is_number, is_text, quoted, spelling
+from mixtura.data.delimited import nothing, refuse_ragged, settings
+from mixtura.data.dialect import Dialect
+from mixtura.data.door import refuse_masked, refuse_unfit
+from mixtura.data.files import (
+    AS_IT_LOOKS,
+    TEXT_SUFFIXES,
+    read_frame,
+    refuse_equal_names,
+    suffix,
+)
+from mixtura.data.layout import Layout, sniff
+from mixtura.data.lines import not_utf8
+from mixtura.data.numerals import PLAIN, numbers_of, plain, stranger
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
 from mixtura.data.tables import refuse_inexact
 from mixtura.records import AnyArray, Array
 
-# Rows and numbers of a piece, bytes of text parsed at once.
-ROWS, NUMBERS = 1 << 16, 1 << 17
+# Bytes of text parsed at once.
 BLOCK = 1 << 18
-# Bytes of a Parquet file read at once, over all columns.
-BUFFERS = 1 << 22
+# What PyArrow says of text where a number was to be.
+_INVALID = re.compile(r"CSV column #(\d+):.*invalid value '(.*)'", re.DOTALL)
+# The types of the columns of a text file, given what its first block looks like.
+Kinds = Callable[[pa.Schema], dict[str, pa.DataType]]
 
 
-def piece_rows(columns: int) -> int:
-    """Rows of a piece of a table of so many columns."""
-    return int(np.clip(NUMBERS // max(columns, 1), 256, ROWS))
-
-
-def frames(path: str | Path, wanted: list[str] | None) -> Iterator[pa.Table]:
+def frames(
+    path: str | Path, wanted: list[str] | None, dialect: Dialect = AS_IT_LOOKS
+) -> Iterator[pa.Table]:
     """A table file, or a folder of Parquet files in the order of their names, piece by piece.
 
     `wanted` are the columns to read, None for all of them. TableError if it cannot be read.
     """
     files = parquet_files(path) if Path(path).is_dir() else [Path(path)]
     for file in files:
-        kind, _ = suffix(file)
-        read = _parquet if kind in PARQUET_SUFFIXES else _delimited
         try:
-            yield from read(file, wanted)
+            yield from _pieces(file, wanted, dialect)
         except pa.ArrowException as error:
             raise TableError(f"{file}: this table cannot be read ({error})") from None
         except OSError as error:
             raise TableError(f"{file}: cannot be read ({error.strerror or error})") from None
 
 
+def _pieces(file: Path, wanted: list[str] | None, dialect: Dialect) -> Iterator[pa.Table]:
+    kind, _ = suffix(file)
+    if kind in TEXT_SUFFIXES:
+        yield from delimited_pieces(file, _floats, dialect, wanted)
+    elif kind in columnar.NAMES:
+        refuse_equal_names(columnar.names(file), file)
+        yield from columnar.pieces(file, wanted)
+    else:
+        frame = read_frame(file)
+        frame = frame if wanted is None else frame.select(wanted)
+        rows = columnar.piece_rows(frame.num_columns)
+        yield from (frame.slice(start, rows) for start in range(0, frame.num_rows, rows))
+
+
 def parquet_files(folder: str | Path) -> list[Path]:
     """The Parquet files of a folder and of those in it, by name; TableError where there is none."""
     found = [
         path
-        for ending in PARQUET_SUFFIXES
+        for ending in columnar.PARQUET_SUFFIXES
         for path in Path(folder).rglob(f"*{ending}")
         # What Spark and others leave beside their tables.
         if not path.name.startswith(("_", ".")) and path.is_file()
@@ -68,73 +90,94 @@ def parquet_files(folder: str | Path) -> list[Path]:
     return sorted(found)
 
 
-def _parquet(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
-    # Pages are decoded one by one through a small buffer: row groups may be large.
-    # Without these two settings PyArrow holds on to every row group it has read.
-    schema = pq.read_schema(path)
-    columns = len(schema.names if wanted is None else wanted)
-    buffer = max(BUFFERS // max(columns, 1), 1 << 14)
-    with pq.ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file:
-        refuse_equal_names(schema.names, path)
-        rows = piece_rows(columns)
-        known = wanted if wanted is None else [c for c in wanted if c in schema.names]
-        for batch in file.iter_batches(rows, columns=known, use_threads=False):
-            yield pa.Table.from_batches([batch])
-    pa.default_memory_pool().release_unused()
-
-
-def _delimited(path: Path, wanted: list[str] | None) -> Iterator[pa.Table]:
-    def convert(schema: pa.Schema) -> pacsv.ConvertOptions:
-        # What the first block holds says which columns are numbers; all of these may hold any.
-        types = {
-            field.name: pa.float64()
-            for field in schema
-            if pa.types.is_null(field.type)
-            or (is_number(field.type) and not pa.types.is_boolean(field.type))
-        }
-        chosen = None if wanted is None else [n for n in schema.names if n.strip() in wanted]
-        return pacsv.ConvertOptions(column_types=types, include_columns=chosen)
-
-    return delimited_pieces(path, convert, wanted)
+def _floats(schema: pa.Schema) -> dict[str, pa.DataType]:
+    # What the first block holds says which columns are numbers; all of these may hold any.
+    return {
+        field.name: pa.float64()
+        for field in schema
+        if pa.types.is_null(field.type)
+        or (is_number(field.type) and not pa.types.is_boolean(field.type))
+    }
 
 
 def delimited_pieces(
-    path: Path,
-    convert: Callable[[pa.Schema], pacsv.ConvertOptions],
-    exact: list[str] | None = None,
+    path: Path, kinds: Kinds, dialect: Dialect, exact: list[str] | None = None
 ) -> Iterator[pa.Table]:
-    """A text file by blocks of about BLOCK bytes, its columns as `convert` says.
+    """A text file by blocks of about BLOCK bytes, its columns of the types that `kinds` says.
 
-    `convert` is given what the first block looks like. Of the columns `exact` that block may hold
-    no integers that float64 would change.
+    Only the columns `exact` are read where these are given; the first block may hold no integers
+    in them that float64 would change. Numbers in columns that are text are written as Python
+    writes them.
     """
-    kind, _ = suffix(path)
-    dialect = sniff(path, TEXT_SUFFIXES[kind])
-    options = {
-        "read_options": pacsv.ReadOptions(
-            column_names=None if dialect.header else list(dialect.names),
-            block_size=max(BLOCK, 8 * dialect.longest),
-            use_threads=False,
-        ),
-        # Quoted line breaks may come anywhere, and to look for them costs nothing in one thread.
-        "parse_options": pacsv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-    }
+    layout = sniff(path, TEXT_SUFFIXES[suffix(path)[0]], dialect)
+    refuse_equal_names(list(layout.names), path)
+    if layout.empty:
+        yield nothing(layout)
+        return
+    # Quoted line breaks may come anywhere, and to look for them costs nothing in one thread.
+    options = settings(layout, BLOCK, newlines=True, threads=False)
     try:
-        with pacsv.open_csv(path, **options) as looked_at:
-            schema = looked_at.schema
-            if exact is not None:
-                head = pa.Table.from_batches([looked_at.read_next_batch()])
-                refuse_inexact(head, path, [n for n in schema.names if n.strip() in exact])
-        refuse_equal_names([name.strip() for name in schema.names], path)
-        with pacsv.open_csv(path, convert_options=convert(schema), **options) as reader:
+        with layout.rows(path) as rows, pacsv.open_csv(rows, **options) as looked_at:
+            head = pa.Table.from_batches([looked_at.read_next_batch()], looked_at.schema)
+        if exact is not None:
+            refuse_inexact(head, path, [name for name in head.column_names if name in exact])
+        types = kinds(head.schema)
+        spelled = _spelled(head, types, layout)
+        options["convert_options"] = pacsv.ConvertOptions(
+            column_types=types | dict.fromkeys(spelled, pa.string()),
+            include_columns=None if exact is None else [n for n in layout.names if n in exact],
+            decimal_point=layout.numerals.decimal,
+            # Not even a missing value is told from the text NA.
+            strings_can_be_null=False,
+        )
+        with layout.rows(path) as rows, pacsv.open_csv(rows, **options) as reader:
             for batch in reader:
-                frame = pa.Table.from_batches([batch])
-                yield frame.rename_columns([name.strip() for name in frame.column_names])
+                yield _read(pa.Table.from_batches([batch]), layout, spelled, path)
     except pa.ArrowInvalid as error:
-        refuse_ragged(path, dialect)
+        refuse_ragged(path, layout, BLOCK)
         if "invalid UTF8" in str(error):
             raise not_utf8(path) from None
+        misread = _INVALID.search(str(error))
+        if misread:
+            raise _among_numbers(path, layout.names[int(misread[1])], misread[2]) from None
         raise
+
+
+def _among_numbers(path: Path, name: str, value: str) -> TableError:
+    """The refusal of text in a column whose first values are numbers."""
+    found = spelling(pa.chunked_array([[value]])) or f"holds text ({quoted(value)})"
+    return TableError(f"{path}: column {name!r} {found} among its numbers")
+
+
+def _spelled(head: pa.Table, types: dict[str, pa.DataType], layout: Layout) -> set[str]:
+    """The columns of numbers that PyArrow cannot read as they are written."""
+    if not layout.numerals.rewritten:
+        return set()
+    found = set()
+    for name in head.column_names:
+        kind = types.get(name, head.schema.field(name).type)
+        text = is_text(kind) and name not in types
+        number = is_number(kind) and not pa.types.is_boolean(kind)
+        if number or (text and numbers_of(head[name], layout.numerals) is not None):
+            found.add(name)
+    return found
+
+
+def _read(frame: pa.Table, layout: Layout, spelled: set[str], path: Path) -> pa.Table:
+    """A piece with the numbers of the columns `spelled`; other numbers in text as usual."""
+    if layout.numerals == PLAIN:
+        return frame
+    for j, field in enumerate(frame.schema):
+        if not is_text(field.type):
+            continue
+        if field.name not in spelled:
+            frame = frame.set_column(j, field.name, plain(frame[j], layout.numerals))
+            continue
+        numbers = numbers_of(frame[j], layout.numerals)
+        if numbers is None:
+            raise _among_numbers(path, field.name, stranger(frame[j], layout.numerals))
+        frame = frame.set_column(j, field.name, numbers)
+    return frame
 
 
 def array_pieces(X: AnyArray, sample_weight: Array | None) -> Iterator[Piece]:
@@ -201,8 +244,7 @@ def _called(names: tuple[str, ...] | None) -> str:
 
 def as_floats(X: Any) -> AnyArray:
     """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
-    refuse_masked(X)
-    refuse_inexact_integers(X)
+    refuse_unfit(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
     if array.dtype.kind not in "iufbO":

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from mixtura.data.source import RUN, Chunk, Source
-from mixtura.records import AnyArray, Array
+from mixtura.data.source import RUN, Source
+from mixtura.records import AnyArray, Array, Chunk
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Rows(Source):
         w = self.sample_weight
         for start in range(0, len(self.X), size):
             where = slice(start, min(start + size, len(self.X)))
-            yield self.X[where], None if w is None else w[where], where
+            yield Chunk(self.X[where], None if w is None else w[where], where)
 
     def take(self, indices: AnyArray) -> Rows:
         """Those rows, with their weights."""
@@ -76,7 +76,7 @@ def taken(source: Source, chosen: AnyArray) -> Rows:
             return source
         return source.take(chosen if w is None else np.flatnonzero(w)[chosen])
     X, weights, done, counted = [], [], 0, 0
-    for x, w, _ in source.chunks(RUN):
+    for x, w, *_ in source.chunks(RUN):
         present = np.arange(len(x)) if w is None else np.flatnonzero(w)
         upto = int(np.searchsorted(chosen, counted + len(present)))
         here = present[chosen[done:upto] - counted]

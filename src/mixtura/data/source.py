@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mixtura.records import AnyArray, Array
+from mixtura.records import Chunk
 
-# (rows (m, d) C-contiguous, their weights (m,) or None, where they stand in the table).
-Chunk = tuple[AnyArray, Array | None, slice]
 # Weights are summed in runs of so many, so that their sum does not hang on where the rows lie.
 RUN = 8192
 
@@ -50,3 +48,35 @@ class Source(ABC):
     @abstractmethod
     def chunks(self, size: int) -> Iterator[Chunk]:
         """All rows in order, `size` at a time; the last chunk may be shorter."""
+
+
+class Columns(Source):
+    """Some columns of another source."""
+
+    def __init__(self, source: Source, columns: tuple[int, ...]) -> None:
+        self.source, self.columns = source, columns
+
+    @property
+    def n(self) -> int:
+        return self.source.n
+
+    @property
+    def d(self) -> int:
+        return len(self.columns)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        return self.source.dtype
+
+    @property
+    def weight(self) -> float:
+        return self.source.weight
+
+    @property
+    def positive(self) -> int:
+        return self.source.positive
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        for chunk in self.source.chunks(size):
+            X = np.ascontiguousarray(chunk.X[:, self.columns])
+            yield chunk._replace(X=X)

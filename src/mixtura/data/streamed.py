@@ -15,8 +15,8 @@ import numpy as np
 
 from mixtura.data.readahead import read_ahead
 from mixtura.data.rows import Rows
-from mixtura.data.source import RUN, Chunk, Source
-from mixtura.records import AnyArray, Array
+from mixtura.data.source import RUN, Source
+from mixtura.records import AnyArray, Array, Chunk
 
 # Some rows (m, d) and their weights (m,) or None, as a reader hands them out.
 Piece = tuple[AnyArray, Array | None]
@@ -33,12 +33,14 @@ _SHOWN = 6
 class Reader:
     """How a table is read: `pieces()` begins a new reading, from the first row.
 
-    names are the columns', None where they have none; name is what messages call the table.
+    names are the columns', None where they have none; name is what messages call the table;
+    remarks say what was understood of a file that may have been meant otherwise.
     """
 
     pieces: Callable[[], Iterator[Piece]]
     name: str
     names: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ class Streamed(Source):
         return f"<Streamed {self.reader.name}: {self.n:,} rows of {d}, {self.dtype}{weighted}>"
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was understood of a file that may have been meant otherwise."""
+        return self.reader.remarks
+
+    @property
     def n(self) -> int:
         return self.survey.n
 
@@ -113,7 +120,7 @@ class Streamed(Source):
                     break
                 if self.on_rows is not None:
                     self.on_rows(done)
-                yield X, w, where
+                yield Chunk(X, w, where)
         if done != self.n:
             found = "more" if done > self.n else f"{done}"
             raise ValueError(

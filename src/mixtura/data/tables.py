@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -12,9 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixtura.data.columns import as_option, description, floats, is_number, kind_of, listed, plain
-from mixtura.data.door import EXACT_INTEGER
-from mixtura.data.files import lacks_header, read_frame, refuse_unwritable
+from mixtura.data.columns import (
+    as_option,
+    description,
+    floats,
+    is_number,
+    is_text,
+    kind_of,
+    listed,
+    plain,
+)
+from mixtura.data.dialect import Dialect
+from mixtura.data.exact import beyond
+from mixtura.data.files import AS_IT_LOOKS, read_frame, refuse_unwritable, remarks
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array
 
@@ -22,11 +32,11 @@ __all__ = [
     "Table",
     "TableError",
     "append_columns",
-    "lacks_header",
     "numeric_columns",
     "read_frame",
     "read_table",
     "refuse_unwritable",
+    "remarks",
     "select",
 ]
 
@@ -39,13 +49,15 @@ class Table:
     """Rows ready for fitting, and the file's own columns.
 
     X (n, d) C-contiguous float64, names (d), sample_weight (n,) float64 or None; frame holds all
-    columns as read, in the same row order.
+    columns as read, in the same row order. remarks say what was understood of the file that may
+    have been meant otherwise.
     """
 
     X: Array
     names: tuple[str, ...]
     sample_weight: Array | None
     frame: pa.Table
+    remarks: tuple[str, ...] = ()
 
 
 def read_table(
@@ -54,21 +66,25 @@ def read_table(
     columns: list[str] | None = None,
     weights: str | None = None,
     exclude: list[str] | None = None,
+    dialect: Dialect = AS_IT_LOOKS,
 ) -> Table:
-    """Read the columns of a CSV, TSV or Parquet file as numbers.
+    """Read the columns of a table file as numbers.
 
     Parameters
     ----------
-    path : the file; its suffix (.csv, .tsv, .txt, also .gz; .parquet, .pq) says how it is read
+    path : the file; its suffix (`files.KNOWN`) says how it is read
     columns : the columns to use, in this order; default all
     weights : the column of row weights, which is then not used as data
     exclude : columns to leave out
+    dialect : how a text file is written, where that is to be said
 
     Raises
     ------
     TableError : anything that keeps the table from being used
     """
-    return select(read_frame(path), path, columns=columns, weights=weights, exclude=exclude)
+    frame = read_frame(path, dialect)
+    table = select(frame, path, columns=columns, weights=weights, exclude=exclude)
+    return replace(table, remarks=(*remarks(path, dialect), *table.remarks))
 
 
 def select(
@@ -85,6 +101,10 @@ def select(
     first is the number of rows above the frame, where a file is read in parts.
     """
     chosen = _chosen(frame, path, columns, weights, exclude)
+    row_numbers = [] if columns is not None else index_columns(frame, chosen)
+    chosen = [name for name in chosen if name not in row_numbers] or chosen
+    if columns is None:
+        _refuse_row_numbers(path, chosen)
     _refuse_not_numbers(frame, path, chosen, chosen_by_name=columns is not None)
     refuse_inexact(frame, path, chosen)
     X = np.empty((frame.num_rows, len(chosen)))
@@ -95,12 +115,14 @@ def select(
     if w is not None and first is None and not w.any():
         place = f"{path}: the weights column {weights!r}"
         raise TableError(f"{place} is zero in every row: nothing is left to use")
-    return Table(X, tuple(chosen), w, frame)
+    return Table(X, tuple(chosen), w, frame, tuple(_left_out(path, row_numbers)))
 
 
 def numeric_columns(frame: pa.Table) -> list[str]:
-    """The names of the columns that hold numbers."""
-    return [name for name in frame.column_names if is_number(kind_of(frame, name))]
+    """The names of the columns that hold numbers, and not row numbers."""
+    numbers = [name for name in frame.column_names if is_number(kind_of(frame, name))]
+    rows = index_columns(frame, numbers)
+    return [name for name in numbers if name not in rows]
 
 
 def append_columns(frame: pa.Table, new: Mapping[str, AnyArray], path: str | Path) -> pa.Table:
@@ -137,8 +159,6 @@ def _chosen(
     chosen = [name for name in wanted if name not in left_out and name != weights]
     if not chosen:
         raise TableError(f"{path}: no column is left to use (of {listed(frame.column_names)})")
-    if columns is None:
-        _refuse_row_numbers(path, chosen)
     return chosen
 
 
@@ -153,14 +173,43 @@ def _refuse_unknown(frame: pa.Table, path: str | Path, asked: list[str]) -> None
     raise TableError(f"{path}: there is no {listed(unknown)}{hint}; the table has {listed(known)}")
 
 
+def _is_unnamed(name: str) -> bool:
+    return name in ("", "Unnamed: 0") or name.startswith("__index_level_")
+
+
+def index_columns(frame: pa.Table, names: list[str]) -> list[str]:
+    """Which columns are the row numbers or row names that pandas and R write beside the data.
+
+    They have no name of their own, and hold 0, 1, 2, ... or 1, 2, 3, ... or text.
+    """
+    return [name for name in names if _is_unnamed(name) and _counts_rows(frame, name)]
+
+
+def _counts_rows(frame: pa.Table, name: str) -> bool:
+    kind = kind_of(frame, name)
+    if name.startswith("__index_level_") or is_text(kind):
+        return True
+    if not is_number(kind):
+        return False
+    values = floats(frame, name)
+    return len(values) > 0 and values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+
+
+def _left_out(path: str | Path, names: list[str]) -> list[str]:
+    return [
+        f"{f'column {name!r}' if name else 'the column without a name'} in {path} holds row "
+        "numbers or names and is left out: name it in --columns to use it"
+        for name in names
+    ]
+
+
 def _refuse_row_numbers(path: str | Path, chosen: list[str]) -> None:
-    """An unnamed column is an index written by pandas or R: numbers that mean nothing."""
+    """A column without a name, whose numbers are no row numbers, is asked about."""
     for name in chosen:
-        if name == "" or name.startswith("__index_level_"):
-            what = f"column {name!r}" if name else "a column without a name"
+        if name == "":
             raise TableError(
-                f"{path}: {what} looks like the row numbers that pandas or R write: leave it out "
-                f"with --exclude {as_option([name])}, or choose columns with --columns"
+                f"{path}: a column without a name: leave it out with --exclude "
+                f"{as_option([name])}, or choose columns with --columns"
             )
 
 
@@ -183,15 +232,12 @@ def _refuse_not_numbers(
 def refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None:
     """TableError for integers that are too large to be exact in float64."""
     for name in chosen:
-        if not pa.types.is_integer(kind_of(frame, name)):
+        kind = kind_of(frame, name)
+        if not (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
             continue
-        ends = pc.min_max(plain(frame, name)).as_py()
-        largest = max((abs(end) for end in ends.values() if end is not None), default=0)
-        if largest > EXACT_INTEGER:
-            raise TableError(
-                f"{path}: column {name!r} holds integers beyond 2**53 ({largest}), which float64 "
-                "cannot tell apart: subtract an offset from them first"
-            )
+        found = beyond(list(pc.min_max(plain(frame, name)).as_py().values()))
+        if found is not None:
+            raise TableError(f"{path}: column {name!r} {found}: subtract an offset from them first")
 
 
 def _refuse_gaps(

@@ -20,8 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mixtura.data.atomic import atomic
-from mixtura.data.columns import listed
-from mixtura.data.files import PARQUET_SUFFIXES, writable_suffix
+from mixtura.data.columnar import ARROW_SUFFIXES, PARQUET_SUFFIXES
+from mixtura.data.columns import is_text, listed
+from mixtura.data.files import writable_suffix
 from mixtura.data.refusal import TableError
 
 # Rows of text made at once, and bytes of a Parquet row group, before compression.
@@ -44,10 +45,11 @@ def writing(path: str | Path) -> Iterator[Put]:
     TableError where it cannot be written, or where later rows have other columns than the first.
     """
     kind, compression = writable_suffix(path)
-    form = _parquet if kind in PARQUET_SUFFIXES else delimited
+    forms = dict.fromkeys(PARQUET_SUFFIXES, _parquet) | dict.fromkeys(ARROW_SUFFIXES, _arrow)
+    form = forms.get(kind, delimited)
     with ExitStack() as open_until_done, _told(path):
         part = open_until_done.enter_context(atomic(path))
-        stream = open_until_done.enter_context(pa.output_stream(part, compression=compression))
+        stream = open_until_done.enter_context(_output(part, compression))
         put = open_until_done.enter_context(form(stream, "\t" if kind == ".tsv" else ","))
         closing = open_until_done.pop_all()
     try:
@@ -117,7 +119,7 @@ def _fields(column: pa.ChunkedArray, delimiter: str) -> pa.ChunkedArray:
     if pa.types.is_nested(kind):
         raise pa.ArrowNotImplementedError(f"its values are of type {kind}")
     text = column.cast(kind).cast(pa.large_string())
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not is_text(kind):
         return text
     special = pc.match_substring_regex(text, f'[{delimiter}"\r\n]')
     if not pc.any(special).as_py():
@@ -155,6 +157,26 @@ def _parquet(stream: Any, _: str) -> Iterator[Put]:
     finally:
         if writer is not None:
             writer.close()
+
+
+@contextmanager
+def _arrow(stream: Any, _: str) -> Iterator[Put]:
+    with ExitStack() as open_until_done:
+        writer: pa.RecordBatchWriter | None = None
+
+        def put(frame: pa.Table) -> None:
+            nonlocal writer
+            if writer is None:
+                writer = open_until_done.enter_context(pa.ipc.new_file(stream, frame.schema))
+            writer.write_table(frame)
+
+        yield put
+
+
+def _output(path: str | Path, compression: str | None) -> pa.NativeFile:
+    """A file to be written, whose name need not be UTF-8."""
+    file = pa.OSFile(os.fsencode(path), "wb")
+    return file if compression is None else pa.CompressedOutputStream(file, compression)
 
 
 def _alike(put: Put, path: str | Path) -> Put:

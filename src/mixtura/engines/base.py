@@ -11,9 +11,9 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture, normalise
-from mixtura.records import AnyArray, Array, Params, Summary
+from mixtura.models.base import Labelled, Model
+from mixtura.models.mixture import normalise
+from mixtura.records import AnyArray, Array, Chunk, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
 # judged less often, and an engine may run the steps without coming back to the interpreter.
@@ -21,8 +21,8 @@ _SMALL_TABLE = 1 << 15
 _STRIDE = 8
 
 
-# What `folded` sums: (rows of a chunk, their weights or None, where they stand) -> summary.
-Step = Callable[[AnyArray, Array | None, slice], Summary]
+# What `folded` sums, of each chunk.
+Step = Callable[[Chunk], Summary]
 
 
 class Sweep(ABC):
@@ -46,7 +46,7 @@ class Sweep(ABC):
 
     @abstractmethod
     def folded(self, step: Step) -> Summary:
-        """The sum over chunks of step(rows, weights or None, where) -> Summary, in chunk order.
+        """The sum over chunks of step(chunk) -> Summary, in chunk order.
 
         For what is not a plain E-step: the step sees the rows, so no kernel runs.
         """
@@ -61,8 +61,8 @@ class Sweep(ABC):
         components only among the `search` nearest to the best one kept; this one looks at all.
         """
 
-        def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
-            return model.e_step_with(x, w, params, lambda joint: likeliest(joint, keep))
+        def step(chunk: Chunk) -> Summary:
+            return model.e_step_with(chunk, params, lambda joint: likeliest(joint, keep))
 
         return self.folded(step), None
 
@@ -92,13 +92,13 @@ class Sweep(ABC):
             logliks.append(summary.loglik)
         return params, summary, logliks[:-1]
 
-    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]:
+    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]:
         """The M-step from given responsibilities (n, K) of rows in memory, and its summary.
 
         `params` lends its units and shapes.
         """
         assert isinstance(self.rows, Rows)
-        start = model.start(self.rows.X, self.rows.sample_weight, resp, params)
+        start = model.first_step(self.rows.X, self.rows.sample_weight, resp, params)
         return start, self(start)
 
 

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any, get_args
 
 from mixtura.data.rows import Rows
-from mixtura.data.source import Chunk, Source
+from mixtura.data.source import Source
 from mixtura.engines import local, native
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.local import added
@@ -25,10 +25,10 @@ from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
 from mixtura.families.prior import CovariancePrior
-from mixtura.models.base import Model
+from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import AnyArray, Array, Chunk, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -89,7 +89,7 @@ class CompiledSweep(Sweep):
         self, chunk: Chunk, params: MixtureParams, *, single: bool = False, centred: bool = False
     ) -> Summary:
         """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
-        X, w, _ = chunk
+        X, w, *_ = chunk
         c = params.components
         loglik, counts, first, second = native.gaussian_pass(
             X,
@@ -116,7 +116,7 @@ class CompiledSweep(Sweep):
             total = self.pruning.summary(params, lambda: self.plain(params))
         else:
             total = self.plain(params)
-        return Summary(total.loglik, self.total_weight, total.components)
+        return Summary(total.loglik, self.total_weight, total.statistics)
 
     def plain(self, params: MixtureParams) -> Summary:
         """The sum over all chunks, every component looked at; its weight is left to the caller."""
@@ -161,7 +161,7 @@ class CompiledSweep(Sweep):
     ) -> tuple[Any, Summary, list[float]]:
         if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
             return super().advance(model, params, summary, steps)
-        s = summary.components
+        s = summary.statistics
         assert isinstance(s, GaussianStatistics)
         ended = self._inside(model, params, steps, sums=Sums(s.counts, s.first, s.second))
         if ended is None:
@@ -170,8 +170,9 @@ class CompiledSweep(Sweep):
         new, after, logliks = ended
         return new, after, logliks[:-1].tolist()
 
-    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Any, Summary]:
-        ended = self._inside(model, params, 1, given=resp) if self.steps_inside else None
+    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Any, Summary]:
+        inside = self.steps_inside and isinstance(model, Mixture)
+        ended = self._inside(model, params, 1, given=resp) if inside else None
         if ended is None:
             return super().begun(model, resp, params)
         new, summary, _ = ended
@@ -179,7 +180,7 @@ class CompiledSweep(Sweep):
 
     def _inside(
         self,
-        model: Mixture,
+        model: Any,
         params: MixtureParams,
         steps: int,
         *,
@@ -204,10 +205,8 @@ class CompiledSweep(Sweep):
         self.passes += len(end.logliks)
         if end.failed >= 0:
             return None
-        components = GaussianParams(
-            end.means, self.form.square(end.roots), end.roots, end.whiten, end.log_norm
-        )
-        self.family.refuse_collapse(components, end.weights * self.total_weight, model.prior)
+        components = GaussianParams(end.means, end.roots, end.whiten, end.log_norm, self.form)
+        model.prior.refuse_collapse(components, end.weights * self.total_weight)
         summary = Summary(float(end.logliks[-1]), self.total_weight, GaussianStatistics(*end.sums))
         return MixtureParams(end.weights, components), summary, end.logliks
 

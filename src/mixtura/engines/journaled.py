@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.models.base import Model
-from mixtura.records import Params, Summary
+from mixtura.records import Chunk, Params, Summary
 
 
 class Journal(Protocol):
     """Summaries in the order of the sweeps."""
 
-    def next(self, params: Params) -> Summary | None:
-        """What the next sweep, at `params`, gave before; None where there was none."""
+    def next(self, params: Params, like: Summary) -> Summary | None:
+        """What the next sweep, at `params`, gave before; None where there was none.
+
+        `like` is the summary of no rows at `params`: it has the kind and the shapes of the answer.
+        """
 
     def add(self, params: Params, summary: Summary) -> None:
         """Write down what a sweep at `params` gave."""
@@ -32,10 +37,10 @@ class Journaled(Sweep):
     steps of small tables inside C: both are repeated.
     """
 
-    def __init__(self, inner: Sweep, journal: Journal) -> None:
+    def __init__(self, inner: Sweep, model: Model, journal: Journal) -> None:
         # Else passes after one that is given again would differ from what they were.
         inner = inner.forgetful()
-        self.inner, self.journal = inner, journal
+        self.inner, self.model, self.journal = inner, model, journal
         self.engine, self.rows = inner.engine, inner.rows
 
     @property
@@ -57,7 +62,8 @@ class Journaled(Sweep):
         self.inner.stride = stride
 
     def __call__(self, params: Any) -> Summary:
-        known = self.journal.next(params)
+        nothing = self.model.e_step(Chunk(np.empty((0, self.rows.d))), params)
+        known = self.journal.next(params, nothing)
         if known is not None:
             self.passes += 1
             return known

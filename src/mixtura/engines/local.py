@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.source import Chunk, Source
+from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture, normalise
-from mixtura.records import AnyArray, Summary
+from mixtura.records import AnyArray, Chunk, Summary
 
 # Residuals of one chunk stay in the second-level cache: 64 Ki numbers are half a megabyte.
 _CHUNK_NUMBERS = 1 << 16
@@ -35,7 +35,7 @@ class LocalSweep(Sweep):
         self.chunk_rows = max(chunk_rows(rows.d), model.least_rows)
 
     def __call__(self, params: Any) -> Summary:
-        return self.folded(lambda x, w, _: self.model.e_step(x, w, params))
+        return self.folded(lambda chunk: self.model.e_step(chunk, params))
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
@@ -47,8 +47,7 @@ class LocalSweep(Sweep):
 
 def stepped(step: Step, chunk: Chunk) -> Summary:
     """What `step` makes of a chunk, its rows in float64."""
-    x, w, where = chunk
-    return step(np.asarray(x, dtype=np.float64), w, where)
+    return step(chunk._replace(X=np.asarray(chunk.X, dtype=np.float64)))
 
 
 def added(parts: Iterable[Summary]) -> Summary:

@@ -120,13 +120,13 @@ class MixedSweep(CompiledSweep):
             components = replace(params.components, means=params.components.means - centre)
             moved = MixtureParams(params.weights, components)
             total = self.summed(rows, moved, single=True, centred=True)
-        return Summary(total.loglik, self.total_weight, total.components)
+        return Summary(total.loglik, self.total_weight, total.statistics)
 
 
 def _centred(rows: Rows, centre: Array) -> tuple[Rows, Array]:
     """The rows about `centre`, in float32; far rows may overflow, as they would in the kernel."""
     X = np.empty(rows.X.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for x, _, where in rows.chunks(_COPIED_ROWS):
+        for x, _, where, *_ in rows.chunks(_COPIED_ROWS):
             np.subtract(x, centre, out=X[where], casting="same_kind")
     return Rows(X, rows.sample_weight), centre

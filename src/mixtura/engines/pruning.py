@@ -156,9 +156,9 @@ class Pruning:
             return total
         total, evaluated = self._swept(params, self.labels, near)
         self.share = evaluated / (len(self.rows.X) * len(params.weights))
-        assert isinstance(total.components, GaussianStatistics)
+        assert isinstance(total.statistics, GaussianStatistics)
         expected = params.weights * self.rows.weight
-        if np.any(total.components.counts < _STARVED * expected):
+        if np.any(total.statistics.counts < _STARVED * expected):
             self._give_up()
             return plain()
         if self.share > _WORTH_KEEPING:

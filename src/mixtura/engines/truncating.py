@@ -52,4 +52,4 @@ def truncated_pass(
     for summary in ordered_map(part, chunk_slices(n, chunk_size(n, K))):
         total = summary if total is None else total + summary
     assert total is not None
-    return Summary(total.loglik, rows.weight, total.components), now
+    return Summary(total.loglik, rows.weight, total.statistics), now

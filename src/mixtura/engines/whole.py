@@ -19,12 +19,12 @@ from mixtura.engines.native import structured
 from mixtura.engines.native.climbing import MStep, Reached
 from mixtura.engines.native.structured import Contested
 from mixtura.families.forms import Form
-from mixtura.families.gaussian import Gaussian, few_rows
-from mixtura.families.gaussian_records import GaussianParams
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
+from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Spike
 
 # A generalised M-step will do on the way: volumes to this share, common axes by Newton alone.
 SETTLED, FEW = 1e-6, 0
@@ -122,8 +122,7 @@ class Climber:
     def _end(self, end: Reached, why: int) -> End | None:
         if why in (structured.COLLAPSED, structured.ILL_DEFINED):
             return None
-        covariances = self.form.square(end.roots)
-        components = GaussianParams(end.means, covariances, end.roots, end.whiten, end.log_norm)
+        components = GaussianParams(end.means, end.roots, end.whiten, end.log_norm, self.form)
         params = MixtureParams(end.weights, components)
         values = end.logliks
         return End(params, float(values[-1]), len(values) - 1, why == structured.CONVERGED)
@@ -147,6 +146,28 @@ class Climber:
 
 def _arrays(params: MixtureParams) -> Arrays:
     return params.weights, params.components.means, params.components.root
+
+
+def narrow(rows: Rows, model: Mixture, params: MixtureParams) -> list[Spike]:
+    """`CovariancePrior.narrow` at the end of a climb on rows in memory.
+
+    Where components share volumes or shapes the rows say more than the covariances do, so a pass
+    is made.
+    """
+    family, parts, stats = model.family, params.components, None
+    assert isinstance(family, Gaussian)
+    if family.structure.ranked:
+        _, *sums = native.gaussian_pass(
+            rows.X,
+            rows.sample_weight,
+            params.log_weights,
+            parts.means,
+            parts.whiten,
+            parts.log_norm,
+            family.form.name,
+        )
+        stats = GaussianStatistics(*sums)
+    return list(model.prior.narrow(parts, params.weights * rows.weight, stats))
 
 
 def responsibilities(rows: Rows, params: MixtureParams, form: Form) -> Array:

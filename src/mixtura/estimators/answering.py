@@ -30,7 +30,7 @@ def answers(
     shape = (rows.n, len(params.weights)) if wide else (rows.n,)
     out = np.empty(shape, dtype=dtype or rows.dtype)
     engine = resolve(mixture.engine, model)
-    for X, _, where in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
+    for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
         wanted = {what: out[where]}
         doubtful = what in TELLING and not model.family.within_reach(X, params.components)
         if doubtful:

@@ -11,6 +11,7 @@ from mixtura.estimators.finding import Task
 from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.forms import Form
+from mixtura.families.registry import family
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
@@ -23,9 +24,8 @@ def asked_of(estimator: GaussianMixture, d: int) -> Task:
     shape = structure(estimator.covariance_type)
     again = estimator.warm_start and hasattr(estimator, "converged_")
     return Task(
-        structure=shape,
+        family=family(estimator.covariance_type, estimator.reg_covar),
         n_components=estimator.n_components,
-        reg_covar=estimator.reg_covar,
         tol=estimator.tol,
         max_iter=estimator.max_iter,
         n_init=estimator.n_init,

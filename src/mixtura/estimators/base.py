@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from mixtura.data.door import column_names, refuse_masked
+from mixtura.data.door import column_names, refuse_masked, refuse_unfit
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -229,15 +230,14 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         return model, int(n_samples), params, rng
 
     def view(self) -> MixtureView:
-        """The fitted mixture as reports and figures see it, covariances dense."""
+        """The fitted mixture as reports and figures see it."""
         check_is_fitted(self)
-        _, params = self._fitted()
-        K, d = params.components.means.shape
-        form = structure(self.covariance_type).form
+        model, params = self._fitted()
         return MixtureView(
             weights=params.weights,
             means=params.components.means,
-            covariances=form.dense(params.components.covariances, K, d),
+            variances=model.family.variances(params.components),
+            among=partial(model.family.covariances, params.components),
             covariance_type=structure(self.covariance_type).name,
             names=tuple(self._names()),
             fit=self.fit_result_,
@@ -273,7 +273,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         """The rows of which something is asked."""
         if is_stream(X):
             return asked(self, X)
-        refuse_masked(X)
+        refuse_unfit(X)
         return Rows(validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C"))
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
@@ -290,7 +290,7 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             if X.survey.weighted and sample_weight is None:
                 parts = [
                     (float(w @ answers(self, Rows(x), "log_density")), float(w.sum()))
-                    for x, w, _ in X.chunks(ANSWERED_ROWS)
+                    for x, w, *_ in X.chunks(ANSWERED_ROWS)
                     if w is not None
                 ]
                 return sum(total for total, _ in parts), sum(weight for _, weight in parts)

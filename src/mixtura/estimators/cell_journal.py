@@ -1,24 +1,21 @@
 """Finished cells of a search in a file: what is there is not fitted again.
 
-A header that says which search this is, then a line for each cell as it ends, each led by its
-checksum as in `mixtura.estimators.checkpoint`. Lines are only added, so a process may be killed at
-any moment: what it left half written is left out. The grid is not part of the header, so a search
-over more cells goes on from those of a smaller one.
+A header that says which search this is, then a line for each cell as it ends, as a `JournalFile`.
+The grid is not part of the header, so a search over more cells goes on from those of a smaller one.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mixtura.data.rows import Rows
-from mixtura.estimators.checkpoint import CheckpointError, checked, line_of, taken
 from mixtura.estimators.document import restore, to_document
 from mixtura.estimators.finding import Found
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.journal_file import CheckpointError, JournalFile, damaged, line_of
 from mixtura.estimators.trial import Point, Trial
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.store import StoreError, decode, encode
@@ -37,31 +34,30 @@ class CellJournal:
 
     def __init__(self, path: str | Path | None, identity: Mapping[str, Any]) -> None:
         self.known: dict[Known, Trial] = {}
-        self._file: IO[bytes] | None = None
+        self._lines: JournalFile | None = None
         if path is None:
             return
-        self.path = path
+        self.name = str(path)
         head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
         whole = {**head, "identity": dict(identity)}
-        self._file = taken(path, lambda: line_of(whole))
+        self._lines = JournalFile(path, whole, lambda found: self._refuse_another(found, whole))
         try:
-            for record in self._records(self._file, dict(identity)):
-                self._learn(record)
+            self._learn_all(self._lines)
         except BaseException:
-            self._file.close()
+            self._lines.close()
             raise
 
     def __enter__(self) -> CellJournal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._lines is not None:
+            self._lines.close()
 
     def add(self, trial: Trial, split: int, settings: Mapping[str, Any], rows: Rows) -> None:
         """Write down a cell that has ended, onto the disk."""
         self.known[trial.point, split] = trial
-        if self._file is None:
+        if self._lines is None:
             return
         record = {
             "point": list(trial.point),
@@ -73,29 +69,23 @@ class CellJournal:
             "heldout": [list(part) for part in trial.heldout],
             "seconds": trial.seconds,
         }
-        self._file.write(line_of(encode(record)))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._lines.append(line_of(encode(record)))
 
-    def _records(self, file: IO[bytes], identity: dict[str, Any]) -> list[dict[str, Any]]:
-        """The cells that are whole; what follows them is cut off, and writing goes on there."""
-        head = checked(file.readline())
-        if head is None or head.get("format") != FORMAT:
+    def _refuse_another(self, found: dict[str, Any] | None, asked: dict[str, Any]) -> None:
+        if found is None or found.get("format") != FORMAT:
             raise CheckpointError(
-                f"{self.path}: this is not the checkpoint of a search: give another name"
+                f"{self.name}: this is not the checkpoint of a search: give another name"
             )
-        if (head.get("version"), head.get("identity")) != (VERSION, identity):
+        if any(found.get(key) != asked[key] for key in ("version", "identity")):
             raise CheckpointError(
-                f"{self.path}: this checkpoint is of other rows, settings or versions: give "
+                f"{self.name}: this checkpoint is of other rows, settings or versions: give "
                 "another name, or delete it to begin anew"
             )
-        records, whole = [], file.tell()
-        while (record := checked(file.readline())) is not None:
-            records.append(record)
-            whole = file.tell()
-        file.truncate(whole)
-        file.seek(whole)
-        return records
+
+    def _learn_all(self, lines: JournalFile) -> None:
+        if lines.path.exists():
+            while (record := lines.next()) is not None:
+                self._learn(record)
 
     def _learn(self, record: dict[str, Any]) -> None:
         try:
@@ -112,8 +102,8 @@ class CellJournal:
                 stored["seconds"],
             )
             self.known[trial.point, stored["split"]] = trial
-        except (KeyError, TypeError, StoreError):
-            raise CheckpointError(f"{self.path}: the checkpoint is damaged: delete it") from None
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError, StoreError):
+            raise damaged(self.name) from None
 
 
 def _arrays(params: MixtureParams) -> dict[str, Any]:

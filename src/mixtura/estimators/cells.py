@@ -17,13 +17,14 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas
-from mixtura.engines.whole import Climber, End
+from mixtura.engines.whole import Climber, End, narrow
 from mixtura.estimators.finding import prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
-from mixtura.families.covariance import Structure, structure
-from mixtura.families.prior import SPURIOUS_SPREAD
-from mixtura.fit.search import sample_size
+from mixtura.families.covariance import STRUCTURES, Structure, structure
+from mixtura.families.prior import SPURIOUS_SPREAD, table_prior
+from mixtura.families.registry import family
+from mixtura.fit.sample import sample_size
 from mixtura.inference.nesting import (
     doubled,
     embedded,
@@ -123,7 +124,9 @@ class CellTable:
     def _ground(self, shape: Structure) -> Ground:
         if shape.name not in self.grounds:
             rng = np.random.RandomState(self.seed)
-            self.grounds[shape.name] = prepare(self.rows, shape, 1, rng, known=self.known)
+            self.grounds[shape.name] = prepare(
+                self.rows, family(shape.name), 1, rng, known=self.known
+            )
         return self.grounds[shape.name]
 
     def _climber(self, shape: Structure) -> Climber:
@@ -207,8 +210,7 @@ class CellTable:
     def _offer(self, shape: Structure, K: int, end: End | None, origin: str) -> None:
         if end is None or end.loglik <= self._loglik(shape, K) + HIGHER:
             return
-        model, counts = self._model(shape), end.params.weights * self.rows.weight
-        if not model.family.narrow(end.params.components, counts, model.prior):
+        if not narrow(self.all, self._model(shape), end.params):
             self._take(shape, K, end.params, end.loglik, origin)
 
     def _take(
@@ -235,7 +237,8 @@ class CellTable:
 
     def _smallest(self, shape: Structure, K: int, params: MixtureParams) -> float:
         """The least variance in any direction, measured alike for all forms of storage."""
-        reference = self._model(shape).prior.reference
+        reference = table_prior(STRUCTURES["full"].form, self.known.moments).reference
+        assert reference is not None
         means = params.components.means
         dense = shape.form.dense(params.components.covariances, *means.shape)
         whiten = np.linalg.inv(np.linalg.cholesky(reference))

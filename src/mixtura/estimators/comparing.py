@@ -22,6 +22,7 @@ from mixtura.estimators.finding import prepare
 from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, type_name
+from mixtura.families.registry import family
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS
@@ -167,7 +168,7 @@ def compare_solvers(
     rows = _rows(X, n_components, sample_weight)
     seed = check_random_state(random_state).randint(2**31 - 1)
     rng = np.random.RandomState(seed)
-    ground = prepare(rows, structure(covariance_type), n_components, rng, engine=engine)
+    ground = prepare(rows, family(covariance_type), n_components, rng, engine=engine)
     form = structure(covariance_type).form
     course = Course(ground.model, form, rows, ground.open_sweep, tol, max_iter, listener)
     runs: list[Run] = []
@@ -180,8 +181,8 @@ def compare_solvers(
         tol=tol,
         max_iter=max_iter,
         init_params=init_params,
-        rows=ground.moments.rows,
-        weight=ground.moments.weight,
+        rows=rows.positive,
+        weight=rows.weight,
         n_features=rows.X.shape[1],
         engine=ground.engine,
     )
@@ -236,8 +237,7 @@ def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
 
 def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     """The validated rows; refused is what a fit refuses."""
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     names = getattr(X, "columns", None)
     X = check_array(
         X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2, input_name="X"

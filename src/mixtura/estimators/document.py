@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import reprlib
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from mixtura.estimators import factored, initial
 from mixtura.estimators.solver_document import restored_solver, solver_document
-from mixtura.families.covariance import structure
-from mixtura.families.factor.structure import FactorAnalytic, parsed
+from mixtura.families.covariance import Structure, structure
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.forms import Form
 from mixtura.fit.result import Fit
+from mixtura.fit.settings import check_seed
+from mixtura.ranges import Count, Size
 from mixtura.records import AnyArray, Array
+from mixtura.schema import Floats, ShapeMismatch, check_floats, read, read_arrays
 from mixtura.store import StoreError
+from mixtura.supports import Real, Simplex
 
 # Fitted attributes, beside `fit_result_`, that make an estimator usable.
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
-SCALARS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features_in_")
+# What the file says of itself: `mixtura.store` has read it.
+_HEAD = ("format", "version", "mixtura", "kind")
 # How far, relative to the spreads, redundant arrays may be apart beyond their rounding.
 AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """The fitted attributes that are no arrays."""
+
+    converged_: bool
+    n_iter_: Count
+    lower_bound_: float
+    lower_bounds_: list[float]
+    n_features_in_: Size
+
+
+SCALARS = tuple(each.name for each in fields(Scalars))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A model file, beside its head; the arrays are those of `_arrays_of`."""
+
+    settings: dict[str, Any]
+    arrays: dict[str, Any]
+    scalars: Scalars
+    feature_names: tuple[str, ...] | None
+    fit: Fit | None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -37,7 +69,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
     fit = estimator.fit_result_
-    held = _arrays_of(estimator.covariance_type)
+    held = _names_of(estimator.covariance_type)
     return {
         "kind": type(estimator).__name__,
         "settings": {name: _plain(value) for name, value in settings.items()},
@@ -49,91 +81,122 @@ def to_document(estimator: Any) -> dict[str, Any]:
 
 
 def restore(document: dict[str, Any], kind: type[Any]) -> Any:
-    """The estimator of class `kind` that `to_document` described."""
-    _refuse_missing(document)
+    """The estimator of class `kind` that `to_document` described; StoreError if damaged."""
     try:
-        solver = restored_solver(document["settings"]["solver"], lambda inner: restore(inner, kind))
-        estimator = kind(**{**document["settings"], "solver": solver})
-        for name in _arrays_of(estimator.covariance_type):
-            setattr(estimator, name, document["arrays"][name])
-        for name in SCALARS:
-            setattr(estimator, name, document["scalars"][name])
-        if document["feature_names"] is not None:
-            estimator.feature_names_in_ = np.array(document["feature_names"], dtype=object)
-        fit = document["fit"]
-        estimator.fit_result_ = None if fit is None else Fit.from_dict(fit)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StoreError(
-            f"the model file lacks or garbles a part ({type(error).__name__}: {error}): "
-            "save the model again"
-        ) from error
-    try:
-        _check(estimator)
-    except ValueError as error:
-        raise StoreError(f"the model file is damaged: {error}") from None
+        if document.get("kind") != kind.__name__:
+            raise ValueError(f"kind is {reprlib.repr(document.get('kind'))}, not {kind.__name__!r}")
+        stored = read(Stored, {k: v for k, v in document.items() if k not in _HEAD}, "")
+        estimator = _with_settings(stored.settings, kind)
+        _check_arrays(stored, structure(estimator.covariance_type), estimator.n_components)
+        _set_fitted(estimator, stored)
+        _check(estimator, stored)
+    except StoreError:
+        raise
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise StoreError(f"the model file is damaged: {reason}") from None
     return estimator
 
 
-def _refuse_missing(document: dict[str, Any]) -> None:
-    """StoreError that names the first part that is not there, or is not of its kind."""
-    for part in ("settings", "arrays", "scalars", "feature_names", "fit"):
-        if part not in document:
-            raise StoreError(f"the model file is damaged: its part {part!r} is missing")
-    for part in ("settings", "arrays", "scalars"):
-        if not isinstance(document[part], dict):
-            raise StoreError(f"the model file is damaged: its part {part!r} is not an object")
-    held = _arrays_of(document["settings"].get("covariance_type"))
-    for part, names in (("arrays", held), ("scalars", SCALARS)):
-        for name in names:
-            if name not in document[part]:
-                raise StoreError(f"the model file is damaged: {part} has no {name!r}")
-    for name in held:
-        value = document["arrays"][name]
-        if not isinstance(value, np.ndarray) or value.dtype.name not in AGREEMENT:
-            raise StoreError(f"the model file is damaged: {name} is not an array of floats")
+def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
+    """An estimator with these constructor parameters, which are checked as before a fit."""
+    for name in settings:
+        if name not in kind._parameter_constraints:
+            raise ValueError(f"settings has an unknown {reprlib.repr(name)}")
+    for name in ("n_components", "covariance_type", "solver"):
+        if name not in settings:
+            raise ValueError(f"settings has no {name!r}")
+    # Before it is asked for.
+    read(Size, settings["n_components"], "n_components")
+    structure(read(str, settings["covariance_type"], "settings.covariance_type"))
+    solver = restored_solver(settings["solver"], lambda inner: restore(inner, kind))
+    estimator = kind(**{**settings, "solver": solver})
+    estimator._validate_params()
+    if estimator.random_state is not None:
+        check_seed(estimator.random_state)
+    return estimator
 
 
-def _arrays_of(covariance_type: Any) -> tuple[str, ...]:
-    """The fitted arrays of a covariance type; those of most for one that is unknown."""
-    factors = isinstance(covariance_type, FactorAnalytic) or parsed(str(covariance_type))
-    return ("weights_", "means_", *factored.HELD) if factors else ARRAYS
+def _set_fitted(estimator: Any, stored: Stored) -> None:
+    for name, value in stored.arrays.items():
+        setattr(estimator, name, value)
+    for name in SCALARS:
+        setattr(estimator, name, getattr(stored.scalars, name))
+    if stored.feature_names is not None:
+        estimator.feature_names_in_ = np.array(stored.feature_names, dtype=object)
+    estimator.fit_result_ = stored.fit
 
 
-def _check(estimator: Any) -> None:
+def _names_of(covariance_type: str | FactorAnalytic) -> tuple[str, ...]:
+    """The names of the fitted arrays of a covariance type."""
+    factors = structure(covariance_type).factors
+    return ARRAYS if factors is None else ("weights_", "means_", *factored.HELD)
+
+
+def _arrays_of(shape: Structure, K: int, d: int) -> dict[str, Floats]:
+    """The fitted arrays of K components over d columns, by name."""
+    common = {"weights_": Floats((K,), Simplex()), "means_": Floats((K, d), Real())}
+    if shape.factors is not None:
+        return common | factored.arrays_of(shape.factors, K, d)
+    # Whether they are sound is seen together, in `_check_matrices`.
+    return common | {name: Floats(shape.form.shape(K, d)) for name in ARRAYS[2:]}
+
+
+def _check_arrays(stored: Stored, shape: Structure, K: int) -> None:
+    """ValueError unless there are the arrays of K components, each of its shape and support."""
+    d = stored.scalars.n_features_in_
+    if shape.columns not in (None, d):
+        raise ValueError(
+            f"covariance_type={shape.name!r} is for {shape.columns} column, and n_features_in_ "
+            f"is {d}"
+        )
+    try:
+        read_arrays(_arrays_of(shape, K, d), stored.arrays, "arrays")
+    except ShapeMismatch as error:
+        raise ValueError(
+            f"{error}, that of covariance_type {shape.name!r} with {K} components in {d} columns"
+        ) from None
+
+
+def _check(estimator: Any, stored: Stored) -> None:
     """ValueError, saying which part, unless the restored parts belong together.
 
     What is stored is only looked at: loading must not change a bit of it.
     """
     K, d = estimator.n_components, estimator.n_features_in_
-    for name, size in (("n_components", K), ("n_features_in_", d)):
-        if type(size) is not int or size < 1:
-            raise ValueError(f"{name} is {size!r}, not a number from 1")
-    form = structure(estimator.covariance_type).form
-    initial.check_weights(estimator.weights_, K)
-    initial.check_means(estimator.means_, K, d)
-    kind = factored.factors_of(estimator)
-    if kind is None:
-        _check_matrices(estimator, form, K, d)
+    shape = structure(estimator.covariance_type)
+    _check_initial(estimator, shape, K, d)
+    if shape.factors is None:
+        _check_matrices(estimator, shape.form)
     else:
-        factored.check(estimator, kind, K, d)
-    names = getattr(estimator, "feature_names_in_", None)
-    if names is not None and (len(names) != d or not all(isinstance(n, str) for n in names)):
+        factored.check(estimator, shape.factors)
+    names = stored.feature_names
+    if names is not None and len(names) != d:
         raise ValueError(f"feature_names has {len(names)} entries, not {d} names")
-    if estimator.fit_result_ is not None:
-        _check_fit(estimator.fit_result_, K, d)
+    if stored.fit is not None:
+        _check_fit(stored.fit, K, d)
+
+
+def _check_initial(estimator: Any, shape: Structure, K: int, d: int) -> None:
+    """ValueError unless the mixture that fits are to begin from has the sizes of this one."""
+    for name, sizes in (
+        ("weights_init", (K,)),
+        ("means_init", (K, d)),
+        ("precisions_init", shape.form.shape(K, d)),
+    ):
+        value = getattr(estimator, name)
+        if value is None:
+            continue
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fi":
+            raise ValueError(f"{name} is not an array of numbers")
+        check_floats(Floats(sizes, Real()), value, name)
 
 
 def _check_fit(fit: Fit, K: int, d: int) -> None:
-    """ValueError unless a report can be made of the fit."""
-    for name in ("loglik", "weight", "gradient_norm", "gap"):
-        if not isinstance(getattr(fit, name), (int, float)):
-            raise ValueError(f"fit: {name} is {getattr(fit, name)!r}, not a number")
-    if not fit.weight > 0:
-        raise ValueError(f"fit: weight is {fit.weight!r}, not above 0")
+    """ValueError unless the indices in the fit are those of components and columns."""
     for each in fit.equations:
-        numbers = (*each.weights, each.value)
-        if len(each.weights) != len(each.columns) or not np.isfinite(numbers).all():
-            raise ValueError("fit: equations are not of as many finite weights as columns")
+        if len(each.weights) != len(each.columns):
+            raise ValueError("fit: equations are not of as many weights as columns")
     floored = [part.component for part in fit.floored]
     tied = [column for each in fit.equations for column in each.columns]
     told = [j for part in fit.floored for j in (*part.columns, *(j for j, _ in part.constant))]
@@ -144,20 +207,13 @@ def _check_fit(fit: Fit, K: int, d: int) -> None:
         ("empty", fit.empty, K),
         ("floored", floored, K),
     ):
-        if not all(type(index) is int and 0 <= index < size for index in found):
+        if not all(index < size for index in found):
             raise ValueError(f"fit: {name} is {list(found)}, not indices below {size}")
 
 
-def _check_matrices(estimator: Any, form: Form, K: int, d: int) -> None:
+def _check_matrices(estimator: Any, form: Form) -> None:
     """ValueError unless covariances, precisions and factor are those of the same Gaussians."""
     stored = estimator.covariances_, estimator.precisions_, estimator.precisions_cholesky_
-    what = ("covariances_", "precisions_", "precisions_cholesky_")
-    for name, array in zip(what, stored, strict=True):
-        if array.shape != form.shape(K, d):
-            raise ValueError(
-                f"{name} has the shape {array.shape}, not {form.shape(K, d)}, that of "
-                f"covariance_type {form.name!r} with {K} components in {d} columns"
-            )
     covariances, factor = (np.asarray(array, dtype=np.float64) for array in stored[::2])
     if np.isnan(covariances).any():
         raise ValueError("covariances_ has NaN")
@@ -173,7 +229,7 @@ def _check_matrices(estimator: Any, form: Form, K: int, d: int) -> None:
         slack = 4 * eps * root**2
     if not _agree(estimator.covariances_, form.square(root), slack, form):
         # A matrix that agrees with a factor is positive definite; this is for the better message.
-        initial.check_matrices(_unit_free(covariances, form), form, K, d, "covariance")
+        form.support.check(_unit_free(covariances, form), f"{form.name} covariance")
         raise ValueError(
             "precisions_cholesky_ is not the factor of the inverse of covariances_: save the "
             "model again, or use from_parameters"

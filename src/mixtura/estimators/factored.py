@@ -1,7 +1,8 @@
 """What a fitted mixture with covariances of factors holds, and what is worked out from it.
 
 Held are loadings and noise, which grow with the number of columns. The covariances, which grow
-with its square, are made when they are asked for.
+with its square, are made when they are asked for. Products with a side of a few factors are too
+short for BLAS's threads: they wait for each other, in a pool of processes for ever.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from mixtura.engines.threads import single_blas
+from mixtura.errors import IllDefined
 from mixtura.estimators import initial
 from mixtura.estimators.inherited import equations_of
 from mixtura.families.covariance import structure
@@ -22,6 +25,8 @@ from mixtura.families.factor.structure import LETTERS, FactorAnalytic, parsed
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
+from mixtura.schema import Floats
+from mixtura.supports import Positive, Real
 
 # The fitted arrays in place of the covariances.
 HELD = ("loadings_", "noise_variance_")
@@ -59,7 +64,8 @@ def hold(estimator: Any, params: MixtureParams, dtype: np.dtype[Any]) -> None:
     """Set the fitted arrays, the loadings in their canonical rotation."""
     for name in DENSE:
         estimator.__dict__.pop(name, None)
-    parts = canonical(params.components)
+    with single_blas:
+        parts = canonical(params.components)
     estimator.weights_ = params.weights.astype(dtype)
     estimator.means_ = parts.means.astype(dtype)
     estimator.loadings_ = parts.loadings.astype(dtype)
@@ -78,9 +84,10 @@ def fitted(estimator: Any, kind: FactorAnalytic) -> tuple[Mixture, MixtureParams
         np.asarray(getattr(estimator, name), dtype=np.float64)
         for name in ("weights_", "means_", *HELD)
     )
-    family = FactorAnalysers(kind, equations_of(estimator))
-    model = Mixture(family, no_noise_prior(noise.shape[1]))
-    return model, MixtureParams(weights, factor_params(means, loadings, noise))
+    family = FactorAnalysers(kind, equations=equations_of(estimator))
+    model = Mixture(family, no_noise_prior(kind, noise.shape[1]))
+    with single_blas:
+        return model, MixtureParams(weights, factor_params(means, loadings, noise))
 
 
 def dense(estimator: Any, name: str) -> AnyArray:
@@ -107,16 +114,22 @@ def scores(params: FactorParams, X: AnyArray) -> Array:
     return np.asarray(out.transpose(1, 0, 2) @ np.linalg.inv(params.gram)).transpose(1, 0, 2)
 
 
-def check(estimator: Any, kind: FactorAnalytic, K: int, d: int) -> None:
-    """ValueError unless restored loadings and noise belong to K components over d columns."""
-    for name, shape in zip(HELD, (kind.loadings_shape(K, d), kind.noise_shape(K, d)), strict=True):
-        value = getattr(estimator, name)
-        if value.shape != shape:
-            raise ValueError(
-                f"{name} has the shape {value.shape}, not {shape}, that of covariance_type "
-                f"{str(kind)!r} with {K} components in {d} columns"
-            )
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name} has NaN or infinity")
-    if not (estimator.noise_variance_ > 0).all():
-        raise ValueError("noise_variance_ is not positive")
+def arrays_of(kind: FactorAnalytic, K: int, d: int) -> dict[str, Floats]:
+    """The HELD arrays of K components over d columns; ValueError for too many factors."""
+    kind.check_columns(d)
+    return {
+        "loadings_": Floats(kind.loadings_shape(K, d), Real()),
+        "noise_variance_": Floats(kind.noise_shape(K, d), Positive()),
+    }
+
+
+def check(estimator: Any, kind: FactorAnalytic) -> None:
+    """ValueError unless there are covariances of the restored loadings and noise."""
+    try:
+        with np.errstate(all="ignore"):
+            fitted(estimator, kind)
+    except IllDefined as error:
+        raise ValueError(
+            f"loadings_ and noise_variance_ of component {error.component} are too far apart for "
+            "a covariance"
+        ) from None

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from mixtura.data import door
-from mixtura.data.moments import TableMoments, robust_covariance, source_moments
-from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
-from mixtura.estimators.ground import Ground, factor_ground
-from mixtura.families.covariance import Structure
-from mixtura.families.factor.prior import NoisePrior
-from mixtura.families.forms import Form
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
-from mixtura.fit.climb import Climb, Solver
-from mixtura.fit.result import Fit, Floored
-from mixtura.fit.search import Listener, Outcome, Search, sample_rows
+from mixtura.estimators.ground import Ground
+from mixtura.families.base import Family
+from mixtura.fit.account import account
+from mixtura.fit.climb import Solver
+from mixtura.fit.result import Fit
+from mixtura.fit.sample import sample_rows
+from mixtura.fit.search import Listener, Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
@@ -43,9 +38,8 @@ class Task:
     continues and last its Fit.
     """
 
-    structure: Structure
+    family: Family
     n_components: int
-    reg_covar: float | None
     tol: float
     max_iter: int
     n_init: int
@@ -90,10 +84,9 @@ def _found(
 ) -> Found:
     ground = prepare(
         rows,
-        task.structure,
+        task.family,
         task.n_components,
         rng,
-        reg_covar=task.reg_covar,
         engine=task.engine,
         given=task.given,
     )
@@ -114,10 +107,10 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
-    counts = ground.moments.rows, len(ground.maker.rows.X)
+    counts = rows.positive, len(ground.maker.rows.X)
     return Found(
         outcome.climb.params,
-        account(outcome, search, (solver, ground.engine), counts, ground.model.prior),
+        account(outcome, search, (solver, ground.engine), counts),
     )
 
 
@@ -126,106 +119,48 @@ def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixtu
 
     def open_one(model: Mixture, source: Source) -> Sweep:
         sweep = ground.open_sweep(model, source)
-        return Journaled(sweep, journal) if source is rows else sweep
+        return Journaled(sweep, model, journal) if source is rows else sweep
 
     return open_one
 
 
-@dataclass(frozen=True)
-class Surveyed:
-    """What is known of a table before any mixture: its moments; the rows starts are found on."""
+def surveyed(
+    rows: Source,
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    groups: int = 1,
+    numbers: int | None = None,
+) -> Survey:
+    """`rng` draws the sample, with `numbers` of at most about so many.
 
-    moments: TableMoments
-    sample: Rows
-    priors: dict[str, CovariancePrior] = field(default_factory=dict)
-
-    def prior(self, form: Form) -> CovariancePrior:
-        """The default prior in a form of storage, made once."""
-        if form.name not in self.priors:
-            self.priors[form.name] = table_prior(form, self.moments)
-        return self.priors[form.name]
-
-
-def surveyed(rows: Source, n_components: int, rng: np.random.RandomState) -> Surveyed:
-    """`rng` draws the sample."""
-    moments = source_moments(rows)
-    sample = sample_rows(rows, n_components, rng)
-    moments = replace(moments, distinct=len(sample.X))
-    return Surveyed(replace(moments, covariance=_robust(sample, moments)), sample)
+    `groups` is the number of components of the smallest mixture.
+    """
+    return Survey(rows, sample_rows(rows, n_components, rng, numbers), groups)
 
 
 def prepare(
     rows: Source,
-    structure: Structure,
+    family: Family,
     n_components: int,
     rng: np.random.RandomState,
     *,
-    reg_covar: float | None = None,
     engine: str = "auto",
     given: Mapping[str, Array] = NOTHING_GIVEN,
-    known: Surveyed | None = None,
+    known: Survey | None = None,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
     `rng` draws the sample on which starts are found, unless the table is `known` already.
     """
-    if structure.columns not in (None, rows.d):
-        raise ValueError(
-            f"covariance_type={structure.name!r} is for a table of {structure.columns} column, "
-            f"found {rows.d}. Use 'EII' or 'VII' for one variance in all columns, "
-            "'EEE' or 'VVV' for correlations"
-        )
-    if structure.factors is not None:
-        return factor_ground(
-            rows,
-            structure.factors,
-            n_components,
-            rng,
-            reg_covar=reg_covar,
-            engine=engine,
-            given=given,
-        )
-    form = structure.form
-    known = known or surveyed(rows, n_components, rng)
-    moments, sample = known.moments, known.sample
-    relative = known.prior(form)
-    assert relative.reference is not None
-    if structure.ranked and relative.held_columns:
-        named = ", ".join(map(str, relative.held_columns))
-        raise ValueError(
-            f"covariance_type={structure.name!r} compares the volumes or shapes of components, and "
-            f"X has no variance of its own in column {named} (counted from 0): leave out what is "
-            "constant or a sum of others, or use 'VVV', 'EEE', 'EEV', 'VVI' or 'EEI'"
-        )
-    if reg_covar is None:
-        if len(sample.X) < n_components:
-            door.refuse_few_distinct(rows, n_components)
-        prior = relative
-    else:
-        prior = absolute_prior(form, moments, reg_covar)
-    model = Mixture(Gaussian(structure, prior.equations), prior)
-    # The first units are the table's, with the floor that every component will have.
-    reference = relative.reference + (reg_covar or 0.0) * np.eye(len(moments.mean))
-    base = _base(form, n_components, moments.mean, reference)
-    frames = tuple(form.frames(reference))
-    maker = StartMaker(model, sample, base, frames, moments.mean, given)
-    return Ground(model, resolve(engine, model), moments, maker)
-
-
-def _robust(sample: Rows, moments: TableMoments) -> Array:
-    """What counts as narrow and how far apart starts are must not hang on a few far rows."""
-    if moments.flat or sample.sample_weight is None:
-        return moments.covariance
-    X = sample.X.astype(np.float64)
-    return robust_covariance(X, sample.sample_weight, moments.mean, moments.covariance)
-
-
-def _base(form: Form, K: int, mean: Array, reference: Array) -> MixtureParams:
-    """K components as wide as the table, all at its mean."""
-    covariances = form.repeat(form.restrict(reference), K)
-    return MixtureParams(
-        np.full(K, 1.0 / K), gaussian_params(np.tile(mean, (K, 1)), covariances, form)
+    known = known or surveyed(
+        rows, n_components, rng, groups=n_components, numbers=family.start_numbers
     )
+    settled = family.settled(known, n_components)
+    model = Mixture(settled.family, settled.prior)
+    base = MixtureParams(np.full(n_components, 1.0 / n_components), settled.base)
+    maker = StartMaker(model, known.sample, base, settled.frames, given)
+    return Ground(model, resolve(engine, model), known, maker)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
@@ -235,56 +170,3 @@ def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
     if len(task.given) == len(maker.base.arrays()):
         return search.from_given(maker.replaced(maker.base))
     return search.from_starts(maker, task.init_params, task.n_init)
-
-
-def account(
-    outcome: Outcome,
-    search: Search,
-    ran: tuple[str, str],
-    rows: tuple[int, int],
-    prior: CovariancePrior | NoisePrior,
-) -> Fit:
-    climb = outcome.climb
-    return Fit(
-        loglik=climb.summary.loglik,
-        weight=climb.summary.weight,
-        rows=rows[0],
-        trace=(*climb.earlier, *climb.logliks),
-        penalised=outcome.penalised,
-        passes=search.passes,
-        sample_passes=search.sample_passes,
-        iterations=climb.iterations,
-        converged=climb.converged,
-        reason=climb.reason,
-        gradient_norm=climb.gradient_norm,
-        gap=climb.gap,
-        certificate=outcome.certificate,
-        n_parameters=search.model.n_parameters(climb.params),
-        solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
-        engine=ran[1],
-        remark=outcome.remark,
-        starts=tuple(search.reports),
-        moves=search.moves,
-        sample_rows=rows[1],
-        floored=named(outcome.floored, search.model, climb.params, climb.summary.weight),
-        empty=tuple(
-            int(k) for k in np.flatnonzero(climb.params.weights * _rows(climb, prior) < 0.5)
-        ),
-        held=prior.held_columns,
-        equations=prior.equations,
-    )
-
-
-def named(
-    floored: tuple[Floored, ...], model: Mixture, params: MixtureParams, weight: float
-) -> tuple[Floored, ...]:
-    """The same with the columns that are constant inside a component."""
-    if not floored:
-        return ()
-    constant = model.constant(weight, params)
-    return tuple(replace(part, constant=constant[part.component]) for part in floored)
-
-
-def _rows(climb: Climb, prior: CovariancePrior | NoisePrior) -> float:
-    """The rows behind a climb, also where weights are not counts."""
-    return climb.summary.weight * prior.count_scale

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -25,6 +24,7 @@ from mixtura.estimators.finding import Found, find
 from mixtura.estimators.identity import identity, resumed_seed
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.intake import admitted
+from mixtura.estimators.journal_file import removed
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -279,8 +279,7 @@ class GaussianMixture(MixtureEstimator):
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
         self._fit(X, sample_weight, None, checkpoint)
-        if checkpoint is not None:
-            Path(checkpoint).unlink(missing_ok=True)
+        removed(checkpoint)
         return self
 
     def fit_predict(
@@ -289,8 +288,7 @@ class GaussianMixture(MixtureEstimator):
         """`fit`, then the most probable component of each row; parameters are those of `fit`."""
         rows = self._fit(X, sample_weight, None, checkpoint)
         labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
-        if checkpoint is not None:
-            Path(checkpoint).unlink(missing_ok=True)
+        removed(checkpoint)
         return labels
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -346,7 +344,7 @@ class GaussianMixture(MixtureEstimator):
         if checkpoint is None:
             return find(rows, task, np.random.RandomState(seed), listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)
-        with Checkpoint(checkpoint, identity(rows, task, seed)) as journal:
+        with Checkpoint(checkpoint, identity(rows, task, seed, self.random_state)) as journal:
             return find(rows, task, np.random.RandomState(seed), listener, journal)
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
@@ -390,7 +388,7 @@ class GaussianMixture(MixtureEstimator):
             form,
         )
         model = Mixture(
-            Gaussian(structure(self.covariance_type), equations_of(self)),
+            Gaussian(structure(self.covariance_type), equations=equations_of(self)),
             no_prior(form, parts.means.shape[1]),
         )
         return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)

@@ -36,8 +36,7 @@ def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
             "X is an iterator, which can be read only once: give a callable that returns a fresh "
             "iterator of chunks each time, or an array"
         )
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
     _refuse_few(estimator, len(X))
     door.refuse_extreme_scales(X, estimator._names())
@@ -90,8 +89,7 @@ def held(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
 
 
 def _array(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
     if sample_weight is None:
         return Rows(X)

@@ -18,7 +18,7 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators.finding import prepare
 from mixtura.estimators.ground import Ground
-from mixtura.families.covariance import structure
+from mixtura.families.registry import family
 from mixtura.fit.climb import Climb
 from mixtura.fit.search import Outcome, Search
 from mixtura.fit.solvers import resolve_solver
@@ -74,8 +74,8 @@ class _Search:
 
     @cached_property
     def ground(self) -> Ground:
-        shape = structure(self.effort.covariance_type)
-        return prepare(self.rows, shape, self.n_components, self.rng)
+        kind = family(self.effort.covariance_type)
+        return prepare(self.rows, kind, self.n_components, self.rng)
 
     @cached_property
     def search(self) -> Search:
@@ -111,7 +111,7 @@ class _Search:
     def _from(self, resp: Array) -> Climb | None:
         w = self.rows.sample_weight
         try:
-            start = self.ground.model.start(self.rows.X, w, resp, self.ground.maker.base)
+            start = self.ground.model.first_step(self.rows.X, w, resp, self.ground.maker.base)
             return _regular(self.search.climb(start))
         except FAILURES:
             return None

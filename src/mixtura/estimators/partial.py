@@ -37,20 +37,20 @@ from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
 from mixtura.data import door
-from mixtura.data.moments import TableMoments, table_moments
+from mixtura.data.column_moments import Moments
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
-from mixtura.estimators.finding import named
-from mixtura.estimators.stream import Stream, implied, joined, merged, moments_of
+from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import absolute_prior, table_prior
+from mixtura.fit.account import named
 from mixtura.fit.online import Pace, Running, batches, enough_rows, present
-from mixtura.fit.result import Certificate, Fit, Floored
+from mixtura.fit.result import Certificate, Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
@@ -109,8 +109,7 @@ def _absorbed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
 def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
-    door.refuse_masked(X)
-    door.refuse_inexact_integers(X)
+    door.refuse_unfit(X)
     X = validate_data(estimator, X, reset=False, dtype=[np.float64, np.float32], order="C")
     door.refuse_extreme_scales(X, estimator._names())
     if sample_weight is None:
@@ -156,14 +155,16 @@ def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
     return Stream(name, moments, running, kept, len(rows.X))
 
 
-def _model(estimator: GaussianMixture, moments: TableMoments) -> Mixture:
+def _model(estimator: GaussianMixture, moments: Moments) -> Mixture:
     """The model, in the units of all rows so far."""
     shape = structure(estimator.covariance_type)
     if estimator.reg_covar is None:
-        prior = table_prior(shape.form, moments)
+        prior = table_prior(shape.form, moments, ranked=shape.ranked, common=shape.one_covariance)
     else:
-        prior = absolute_prior(shape.form, moments, estimator.reg_covar)
-    return Mixture(Gaussian(shape, prior.equations), prior)
+        prior = absolute_prior(
+            shape.form, moments, estimator.reg_covar, common=shape.one_covariance
+        )
+    return Mixture(Gaussian(shape, equations=prior.equations), prior)
 
 
 def _grown_up(model: Mixture, params: MixtureParams) -> int:
@@ -174,7 +175,7 @@ def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
     """The estimator after one more chunk."""
     known = stream.moments
     if known.rows > 0 and len(rows.X):
-        door.refuse_far(rows.X, known.mean, np.diagonal(known.covariance), estimator._names())
+        door.refuse_far(rows.X, known.mean, known.variance, estimator._names())
     dtype = np.result_type(estimator.means_.dtype, rows.X.dtype)
     if stream.kept is not None:
         grown_up = _grown_up(*estimator._fitted())
@@ -195,7 +196,8 @@ def _stepped(
     estimator: GaussianMixture, stream: Stream, rows: Rows, dtype: np.dtype[Any]
 ) -> Stream:
     """One online step for each mini-batch; sets what the estimator shows."""
-    moments = merged(stream.moments, table_moments(rows.X, rows.sample_weight))
+    form = structure(estimator.covariance_type).form
+    moments = merged(stream.moments, measured(rows, form))
     model, running = _model(estimator, moments), stream.running
     engine, enough = resolve(estimator.engine, model), enough_rows(running.params)
     pace, bounds = Pace(max(enough, BATCH), DELAY), []
@@ -250,14 +252,14 @@ def _smoothed(model: Mixture, running: Running, weight: float) -> tuple[Any, boo
 def _account(
     model: Mixture,
     params: MixtureParams,
-    moments: TableMoments,
+    moments: Moments,
     bounds: list[float],
     steps: int,
     engine: str,
     penalised: bool,
 ) -> Fit:
     weight, counts = moments.weight, params.weights * moments.weight
-    found = model.family.narrow(params.components, counts, model.prior) if penalised else []
+    found = model.prior.narrow(params.components, counts) if penalised else []
     rows = counts * model.prior.count_scale
     return Fit(
         loglik=bounds[-1] * weight,
@@ -276,12 +278,7 @@ def _account(
         n_parameters=model.n_parameters(params),
         solver="online",
         engine=engine,
-        floored=named(
-            tuple(Floored(k, float(counts[k]), spread) for k, spread in found),
-            model,
-            params,
-            weight,
-        ),
+        floored=named(found, model, params, weight),
         empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
         held=model.prior.held_columns,
         equations=model.prior.equations,

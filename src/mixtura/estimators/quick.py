@@ -20,16 +20,20 @@ import numpy as np
 
 from mixtura.data import door
 from mixtura.data.rows import Rows
+from mixtura.engines.native.structured import Contested
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
-from mixtura.engines.whole import Climber, End, responsibilities
+from mixtura.engines.whole import Climber, End, narrow, responsibilities
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Found, account, prepare, surveyed
+from mixtura.estimators.finding import Found, prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
 from mixtura.estimators.trial import Point, Trial, flaw_of
 from mixtura.families.covariance import structure
+from mixtura.families.registry import family
+from mixtura.fit.account import account
 from mixtura.fit.result import Certificate, Fit, StartReport
-from mixtura.fit.search import Search, sample_size
+from mixtura.fit.sample import sample_size
+from mixtura.fit.search import Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams
@@ -103,18 +107,16 @@ class Quick:
                 outcome = search.climb(trial.found.params)
             except FAILURES as error:
                 return replace(trial, flaw=str(error))
-        counts = ground.moments.rows, len(self.few.X)
-        fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
+        counts = self.rows.positive, len(self.few.X)
+        fit = account(outcome, search, (name, ground.engine), counts)
         fit = replace(fit, starts=trial.found.fit.starts)
         return self._judged(trial.point, outcome.climb.params, fit, trial.seconds)
 
     def _common(self, point: Point) -> Common | ValueError:
         """What cells of a structure and prior share; the error where they do not fit the table."""
-        shape = structure(point.covariance_type)
+        kind = family(point.covariance_type, point.reg_covar)
         try:
-            ground = prepare(
-                self.rows, shape, 1, self.rng, reg_covar=point.reg_covar, known=self.known
-            )
+            ground = prepare(self.rows, kind, 1, self.rng, known=self.known)
         except ValueError as error:
             return error
         units, model = ground.maker.base.components, ground.model
@@ -133,25 +135,35 @@ class Quick:
         """One cell by itself."""
         point, before = given
         began = time.perf_counter()
-        names, starts = self.starts[point.n_components]
+        starts = self.starts[point.n_components][1]
         fewer = None if before is None else before.found.params
         try:
             common = self._of(point)
             if point.reg_covar is None and point.n_components > len(self.few.X):
                 door.refuse_few_distinct(self.rows, point.n_components)
             end, told = common.free.contest(self.few, starts, fewer)
-            penalised = end is None
-            if end is None:
-                end = self._penalised(common, starts[0])
-            elif self.all is not self.few:
-                end = common.free.from_params(self.all, end.params) or self._penalised(
-                    common, starts[0]
-                )
+            trial = self._ended(point, (end, told), fewer is not None)
+            if trial.flaw and end is not None and common.free.family.structure.ranked:
+                # In a contest only fitted covariances are looked at: here they hide a spike.
+                end, won = self._sound(common, starts)
+                if end is not None:
+                    told = told._replace(won=won)
+                    trial = self._ended(point, (end, told), fewer is not None)
         except (ValueError, ArithmeticError) as error:
-            return Trial(point, None, str(error), seconds=time.perf_counter() - began)
-        seconds = time.perf_counter() - began
+            trial = Trial(point, None, str(error))
+        return replace(trial, seconds=time.perf_counter() - began)
+
+    def _ended(self, point: Point, contest: tuple[End | None, Contested], split: bool) -> Trial:
+        """The trial of a cell from the end of its contest on the sample."""
+        names, starts = self.starts[point.n_components]
+        common, (end, told) = self._of(point), contest
+        penalised = end is None
+        if end is not None and self.all is not self.few:
+            end = common.free.from_params(self.all, end.params)
         if end is None:
-            return Trial(point, None, "every start ends in a singularity", seconds=seconds)
+            end = self._penalised(common, starts[0])
+        if end is None:
+            return Trial(point, None, "every start ends in a singularity")
         reports = tuple(
             StartReport(
                 name,
@@ -162,10 +174,20 @@ class Quick:
             for i, (name, value, steps) in enumerate(
                 zip((*names, "a split"), told.values, told.steps, strict=True)
             )
-            if i < len(names) or fewer is not None
+            if i < len(names) or split
         )
-        fit = self._fit(point, end, reports, penalised)
-        return self._judged(point, end.params, fit, time.perf_counter() - began)
+        return self._judged(point, end.params, self._fit(point, end, reports, penalised))
+
+    def _sound(self, common: Common, starts: Array) -> tuple[End | None, int]:
+        """The best end of a start by itself that is no spike, and its place."""
+        best: tuple[End | None, int] = None, -1
+        for i, resp in enumerate(starts):
+            end = common.free.from_groups(self.few, resp)
+            if end is None or (best[0] is not None and end.loglik <= best[0].loglik):
+                continue
+            if not narrow(self.few, common.free.model, end.params):
+                best = end, i
+        return best
 
     def _penalised(self, common: Common, start: Array) -> End | None:
         """With the penalty, where nothing is regular without; without it from there, if that is."""
@@ -250,20 +272,17 @@ class Quick:
             starts=starts,
             sample_rows=len(self.few.X),
             empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
-            held=model.prior.held_columns,
-            equations=model.prior.equations,
-            rows=self.known.moments.rows,
+            held=model.held_columns,
+            equations=model.equations,
+            rows=self.rows.positive,
             certificate=Certificate("not examined", detail="a cell of a search"),
         )
 
-    def _judged(self, point: Point, params: MixtureParams, fit: Fit, seconds: float) -> Trial:
+    def _judged(self, point: Point, params: MixtureParams, fit: Fit, seconds: float = 0.0) -> Trial:
         common = self._of(point)
         model = common.ground.model if fit.penalised else common.ground.model.unpenalised()
-        prior, family = model.prior, common.free.family
-        counts = params.weights * self.all.weight
-        narrow = family.narrow(params.components, counts, prior)
-        flaw = flaw_of(fit, [(k, float(counts[k])) for k, _ in narrow])
-        best = np.log(responsibilities(self.all, params, family.form).max(axis=1))
+        flaw = flaw_of(fit, narrow(self.all, model, params))
+        best = np.log(responsibilities(self.all, params, common.free.form).max(axis=1))
         w = self.all.sample_weight
         certainty = float(best.sum() if w is None else w @ best)
         return Trial(point, Found(params, fit), flaw, certainty, seconds=seconds)

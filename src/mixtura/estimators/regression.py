@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from mixtura.data.columns import listed
-from mixtura.data.door import refuse_masked
+from mixtura.data.door import refuse_unfit
 from mixtura.families.equations import settle
 from mixtura.inference.conditioning import Conditional
 from mixtura.records import Array, Equation
@@ -103,10 +103,10 @@ class MixtureRegression:
             lost = [name for name in names if name not in frame.columns]
             if lost:
                 raise ValueError(f"{what} has no {listed(lost)}")
-            X = frame.select(list(names)).to_numpy()
+            X = frame.select(list(names))
         elif len(names) == 1 and np.ndim(X) == 1:
             X = np.reshape(X, (-1, 1))
-        refuse_masked(X, what)
+        refuse_unfit(X, what)
         rows = np.asarray(check_array(X, dtype=np.float64, input_name=what))
         if rows.shape[1] != len(names):
             raise ValueError(

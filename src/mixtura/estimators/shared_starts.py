@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixtura.data.survey import Survey
 from mixtura.engines.native.merging import merging_history
-from mixtura.estimators.finding import Surveyed
 from mixtura.fit.hierarchical import cuts, principal
 from mixtura.fit.starts import kmeans
 from mixtura.records import Array
@@ -22,13 +22,13 @@ Starts = dict[int, tuple[list[str], Array]]
 
 
 def shared_starts(
-    known: Surveyed, numbers: Sequence[int], n_init: int, rng: np.random.RandomState
+    known: Survey, numbers: Sequence[int], n_init: int, rng: np.random.RandomState
 ) -> Starts:
     """The starts on the sample of a table; the two trees count as the first of `n_init`."""
     w = known.sample.sample_weight
     assert w is not None
-    sd = np.sqrt(np.diagonal(known.moments.covariance))
-    Z = (known.sample.X - known.moments.mean) / np.where(sd > 0, sd, 1.0)
+    sd = np.sqrt(known.columns.variance)
+    Z = (known.sample.X - known.columns.mean) / np.where(sd > 0, sd, 1.0)
     along = principal(Z, w)
     spread = np.sqrt(w @ along**2 / w.sum())
     frames = (along / np.where(spread > 0, spread, 1.0), Z)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,30 @@ from scipy.stats import multivariate_normal
 
 from mixtura.fit.climb import Solver
 from mixtura.fit.solvers import SOLVERS, solver_name
+from mixtura.schema import Floats, read, read_arrays
 from mixtura.store import StoreError
+from mixtura.supports import Real
 
 # An estimator as a document, and back: noise may be a fitted mixture.
 Document = dict[str, Any]
 _NORMAL = type(multivariate_normal(np.zeros(1)))
+
+
+@dataclass(frozen=True)
+class StoredSolver:
+    """A solver that is not named alone."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredNormal:
+    """Noise that is a frozen normal distribution of SciPy."""
+
+    mean: Any
+    cov: Any
+    singular: bool = False
 
 
 def solver_document(solver: str | Solver, of_mixture: Callable[[Any], Document]) -> Any:
@@ -45,8 +64,9 @@ def restored_solver(stored: Any, mixture_of: Callable[[Document], Any]) -> str |
     if isinstance(stored, str):
         return stored
     try:
-        kind: Any = type(SOLVERS[stored["name"]].solver)
-        settings = dict(stored["settings"])
+        given: StoredSolver = read(StoredSolver, stored, "solver")
+        kind: Any = type(SOLVERS[given.name].solver)
+        settings = dict(given.settings)
         if settings.get("noise") is not None:
             settings["noise"] = _noise(settings["noise"], mixture_of)
         solver: Solver = kind(**settings)
@@ -68,12 +88,16 @@ def _noise_document(noise: Any, of_mixture: Callable[[Any], Document]) -> Docume
     return None
 
 
-def _noise(stored: Document, mixture_of: Callable[[Document], Any]) -> Any:
-    if stored["kind"] == "multivariate_normal":
-        # Files of earlier versions do not say.
-        singular = bool(stored.get("singular", False))
-        return multivariate_normal(stored["mean"], stored["cov"], allow_singular=singular)
-    return mixture_of(stored)
+def _noise(stored: Any, mixture_of: Callable[[Document], Any]) -> Any:
+    document: Document = read(dict[str, Any], stored, "noise")
+    if document.get("kind") != "multivariate_normal":
+        return mixture_of(document)
+    # Files of earlier versions do not say whether it is.
+    given = read(StoredNormal, {k: v for k, v in document.items() if k != "kind"}, "noise")
+    d = np.size(given.mean)
+    kinds = {"mean": Floats((d,), Real()), "cov": Floats((d, d), Real())}
+    read_arrays(kinds, {"mean": given.mean, "cov": given.cov}, "noise")
+    return multivariate_normal(given.mean, given.cov, allow_singular=given.singular)
 
 
 def _left_out(what: str, instead: str) -> None:

@@ -27,7 +27,7 @@ def best_split(
     best, highest = None, -np.inf
     for component in range(len(fewer.weights)):
         try:
-            start = ground.model.start(
+            start = ground.model.first_step(
                 rows.X, rows.sample_weight, split(resp, rows, component), ground.maker.base
             )
             sweep = ground.open_sweep(ground.model, rows)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mixtura.data.column_moments import ColumnMoments, Moments, column_moments, robust
 from mixtura.data.moments import NO_VARIANCE, TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
-from mixtura.families.equations import settle
+from mixtura.families.equations import HELD_SHARE, settle
 from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianStatistics
-from mixtura.families.prior import HELD_SHARE, CovariancePrior
+from mixtura.families.prior import CovariancePrior
 from mixtura.fit.online import Running
 from mixtura.fit.result import Fit
 from mixtura.models.mixture_params import MixtureParams
@@ -34,7 +35,7 @@ class Stream:
     """
 
     covariance_type: str
-    moments: TableMoments
+    moments: Moments
     running: Running
     kept: Rows | None = None
     searched: int = 0
@@ -50,19 +51,37 @@ def implied(
     """
     K, d = params.components.means.shape
     shape, counts = form.shape(K, d), weight * params.weights
-    added = prior.whitened(form, params.components.whiten)
+    added = prior.whitened(params.components.whiten)
     unit = np.broadcast_to(form.identity(d) - added.held - added.absolute, shape)
     rows = counts.sum() if form.shared else counts.reshape(-1, *(1,) * (len(shape) - 1))
     stats = GaussianStatistics(counts, np.zeros((K, d)), form.as_second(rows * unit, d))
     return Summary(mean_loglik * weight, weight, stats)
 
 
-def moments_of(params: MixtureParams, form: Form, fit: Fit | None) -> TableMoments:
+def moments_of(params: MixtureParams, form: Form, fit: Fit | None) -> Moments:
     """The moments of the rows a fit ended on, as the mixture itself has them.
 
     Equal to the rows' own at a stationary point, but that components far out do not set the
     units, as far rows do not in a fit.
     """
+    return (_table_of if form.correlates else _columns_of)(params, form, fit)
+
+
+def _columns_of(params: MixtureParams, form: Form, fit: Fit | None) -> ColumnMoments:
+    means = params.components.means
+    sd = np.sqrt(form.variances(params.components.covariances, *means.shape))
+    # Two points for each component have its means and variances.
+    points = np.concatenate([means - sd, means + sd])
+    if fit is not None:
+        settle(points, fit.equations, points.var(axis=0))
+    rows = Rows(points, np.tile(params.weights / 2, 2))
+    moments = robust(column_moments(rows), rows)
+    if fit is None:
+        return replace(moments, weight=0.0, rows=0)
+    return replace(moments, weight=fit.weight, rows=fit.rows or round(fit.weight))
+
+
+def _table_of(params: MixtureParams, form: Form, fit: Fit | None) -> TableMoments:
     K, d = params.components.means.shape
     # Two points on each axis of a component have its mean and covariance.
     axes = np.sqrt(d) * np.swapaxes(form.dense(params.components.root, K, d), 1, 2)
@@ -78,7 +97,12 @@ def moments_of(params: MixtureParams, form: Form, fit: Fit | None) -> TableMomen
     return TableMoments(fit.weight, fit.rows or round(fit.weight), moments.mean, covariance)
 
 
-def merged(known: TableMoments, new: TableMoments) -> TableMoments:
+def measured(rows: Rows, form: Form) -> Moments:
+    """The moments of a chunk, as far as the form has a use for them."""
+    return table_moments(rows.X, rows.sample_weight) if form.correlates else column_moments(rows)
+
+
+def merged(known: Moments, new: Moments) -> Moments:
     """The moments after a chunk: its rows counted, and variance where there was none before.
 
     Otherwise the covariance, which is but a unit, stays: one far row must not change it.
@@ -86,20 +110,27 @@ def merged(known: TableMoments, new: TableMoments) -> TableMoments:
     weight = known.weight + new.weight
     gap = new.mean - known.mean
     mean = known.mean + new.weight / weight * gap
-    covariance = _widened(known.covariance, new.covariance + np.outer(gap, gap), known.mean)
-    return replace(
-        known, weight=weight, rows=known.rows + new.rows, mean=mean, covariance=covariance
-    )
+    rows = known.rows + new.rows
+    if isinstance(known, ColumnMoments) or isinstance(new, ColumnMoments):
+        shown = new.variance + gap**2
+        variance = np.where(_moved(known, shown), shown, known.variance)
+        return ColumnMoments(weight, rows, mean, variance)
+    covariance = _widened(known, new.covariance + np.outer(gap, gap))
+    return replace(known, weight=weight, rows=rows, mean=mean, covariance=covariance)
 
 
-def _widened(covariance: Array, shown: Array, mean: Array) -> Array:
-    """`covariance` with the scatter `shown` by new rows in directions that it lacks."""
-    out, variance, d = covariance.copy(), np.diagonal(covariance), len(mean)
-    moved = (variance <= 0) & (np.diagonal(shown) > (CONSTANT * mean) ** 2)
+def _moved(known: Moments, shown: Array) -> AnyArray:
+    """Which columns, constant so far, show a variance."""
+    return np.asarray((known.variance <= 0) & (shown > (CONSTANT * known.mean) ** 2))
+
+
+def _widened(known: TableMoments, shown: Array) -> Array:
+    """The covariance with the scatter `shown` by new rows in directions that it lacks."""
+    out, moved = known.covariance.copy(), _moved(known, np.diagonal(shown))
     out[moved, moved] = np.diagonal(shown)[moved]
-    varied = np.flatnonzero(variance > 0)
-    unit, values, vectors = _correlations(covariance, varied)
-    null = vectors[:, values < NO_VARIANCE * d]
+    varied = np.flatnonzero(known.variance > 0)
+    unit, values, vectors = _correlations(known.covariance, varied)
+    null = vectors[:, values < NO_VARIANCE * len(known.mean)]
     if null.shape[1] == 0:
         return out
     part = shown[np.ix_(varied, varied)] / np.outer(unit, unit)

@@ -14,14 +14,15 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.asking import asked_of
-from mixtura.estimators.finding import Found, account, prepare
+from mixtura.estimators.finding import Found, prepare
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.splitting import best_split
+from mixtura.fit.account import account
 from mixtura.fit.result import Fit
-from mixtura.fit.search import Search
+from mixtura.fit.search import Search, better
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference import criteria
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Spike
 
 Fold = tuple[AnyArray, AnyArray]
 
@@ -141,10 +142,9 @@ def fitted(
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,
-        task.structure,
+        task.family,
         task.n_components,
         rng,
-        reg_covar=task.reg_covar,
         engine=task.engine,
     )
     name, solver = resolve_solver(task.solver, ground.model)
@@ -158,22 +158,21 @@ def fitted(
             other = search.climb(start)
         except FAILURES:
             other = outcome
-        if other.worth > outcome.worth:
+        if better(other, outcome):
             outcome = other
-    counts = ground.moments.rows, len(ground.maker.rows.X)
-    fit = account(outcome, search, (name, ground.engine), counts, ground.model.prior)
+    counts = rows.positive, len(ground.maker.rows.X)
+    fit = account(outcome, search, (name, ground.engine), counts)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
-    narrow = model.narrow(outcome.climb.summary, outcome.climb.params)
-    return Found(outcome.climb.params, fit), flaw_of(fit, [part[:2] for part in narrow])
+    narrow = model.guard(outcome.climb.summary, outcome.climb.params)
+    return Found(outcome.climb.params, fit), flaw_of(fit, narrow)
 
 
-def flaw_of(fit: Fit, narrow: Sequence[tuple[int, float]]) -> str:
-    """Why a mixture may not be chosen; narrow are (component, rows) of those that collapsed."""
+def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
+    """Why a mixture may not be chosen; narrow are the components that collapsed."""
     if fit.empty:
         return f"component {fit.empty[0]} is empty"
     if narrow:
-        component, count = narrow[0]
-        return f"component {component} has collapsed onto {count:.3g} rows"
+        return f"component {narrow[0].component} has collapsed onto {narrow[0].count:.3g} rows"
     return ""
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from mixtura.coordinates import fields_around
+from mixtura.data.survey import Survey
+from mixtura.families.fields import FieldChart
+from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.supports import Support
+
+# A component with less than this share of the rows is scaled as if it had it.
+LEAST_SHARE = 1e-8
+# Rows that are looked at together where a whole table passes by.
+_PIECE = 1 << 14
+# Rows (n, d) as numbers (n, q) without units, in which near rows are alike: where starts are made.
+Frame = Callable[[AnyArray], Array]
 
 
 class Look(Protocol):
@@ -26,19 +38,44 @@ class Look(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A family that has seen its table.
+
+    family  the same with what it took from the table (the levels of categories, say)
+    prior   its default prior there
+    base    K components that all are the whole table
+    frames  where starts are made
+    """
+
+    family: Family
+    prior: Any
+    base: Any
+    frames: tuple[Frame, ...]
+
+
 class Family(ABC):
     """K densities of one kind. Only `log_density` and `statistics` touch rows.
 
-    A new family is a file with a `Params` record, a `Statistics` record and these methods; list
-    it in `tests/contract` and it inherits the whole suite.
+    A new family is a file with a `Params` record, a `Statistics` record that has a field `counts`
+    (sum_i r_ik, (K,)), and the three abstract methods. What follows them has defaults that are
+    right for most; each says what writing it brings. List it in `families.registry` and it
+    inherits the contract tests, files, reports and the command line.
     """
 
+    # The record of its parameters, whose fields carry their supports.
+    record: ClassVar[type[Params]]
     # Rows that a chunk should have at least, for a family whose sums are large.
     least_rows: ClassVar[int] = 1
+    # Whether columns are independent within a component, so that missing cells are left out.
+    allows_gaps: ClassVar[bool] = False
+    # Starts are found on at most so many numbers, for a family whose passes are long.
+    start_numbers: ClassVar[int | None] = None
 
-    @abstractmethod
-    def params(self, arrays: Mapping[str, Array]) -> Params:
-        """The parameters from their named arrays; raises if they are not admissible."""
+    @property
+    def name(self) -> str:
+        """What messages, files and reports call it."""
+        return type(self).__name__.lower()
 
     @abstractmethod
     def log_density(self, X: AnyArray, params: Any) -> Array:
@@ -50,11 +87,58 @@ class Family(ABC):
 
     @abstractmethod
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Statistics:
-        """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights."""
+        """The sums over rows that `maximize` needs; `resp` (n, K) includes the row weights.
 
-    def look(self, X: AnyArray, params: Any) -> Look:
-        """`log_density`, then `statistics`, of the same rows; families may share work in it."""
-        return _TwoLooks(self, X, params)
+        `params` are those at which `resp` was computed, None where there are none yet.
+        """
+
+    @abstractmethod
+    def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
+        """The M-step: the parameters that maximise the expected complete log-likelihood.
+
+        `params` are those of the statistics (None where there are none yet), which a component
+        without rows keeps.
+        """
+
+    def score(self, stats: Any, params: Any) -> dict[str, Array]:
+        """The gradient of the observed log-likelihood, by parameter name.
+
+        Fisher's identity: at the parameters where the responsibilities were computed it equals
+        the gradient of the expected complete log-likelihood. Brings L-BFGS, Newton, the gradient
+        norm and the certificate.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no score")
+
+    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
+        """One row drawn from each labelled component, (len(labels), d). Brings simulation."""
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
+        )
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        """ValueError, naming the column, where rows cannot come from this family."""
+        return None
+
+    def frame(self, X: AnyArray) -> Array:
+        """Rows as numbers (n, q) without units; unlike columns should count alike.
+
+        Where starts are made. By default columns are standardised, gaps at their means.
+        """
+        return standardised(X)
+
+    def information(self, params: Any, shares: Array) -> dict[str, Array]:
+        """What a row with its label tells of each free number, in expectation, by name.
+
+        In the shape of the parameter, for matrices of their free numbers (`Support.free_shape`),
+        or one that broadcasts to it; `shares` (K,) are the components' parts of the rows. It
+        makes the units of the free coordinates: exact, EM's step is the gradient there, and
+        curvatures are shares of the complete information.
+        """
+        found = {}
+        for name, support in self.supports().items():
+            shape = support.free_shape(params.arrays()[name].shape)
+            found[name] = shares.reshape(-1, *(1,) * (len(shape) - 1))
+        return found
 
     def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Params | None:
         """Parameters from responsibilities (n, K) that include the row weights.
@@ -63,54 +147,55 @@ class Family(ABC):
         """
         return None
 
-    @abstractmethod
-    def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
-        """The M-step: the parameters that maximise the expected complete log-likelihood."""
+    def settled(self, survey: Survey, K: int) -> Settled:
+        """The family with its prior, its first parameters and its frames for this table.
 
-    @abstractmethod
-    def score(self, stats: Any, params: Any, prior: Any) -> dict[str, Array]:
-        """The gradient of the observed log-likelihood plus log-prior, by parameter name.
-
-        Fisher's identity: at the parameters where the responsibilities were computed it equals
-        the gradient of the expected complete log-likelihood.
+        ValueError where the table is none for it.
         """
+        for chunk in survey.source.chunks(_PIECE):
+            self.refuse(chunk.X, [str(j) for j in range(survey.source.d)])
+        sample = survey.sample
+        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
+        resp = np.repeat(weights[:, None] / K, K, axis=1)
+        stats = self.statistics(np.asarray(sample.X, dtype=np.float64), resp, None)
+        return Settled(self, Flat(), self.maximize(stats, None, Flat()), (self.frame,))
 
-    @abstractmethod
-    def log_prior(self, params: Any, prior: Any) -> float:
-        """What the prior adds to the log-likelihood, up to a constant; 0 without a prior."""
+    def supports(self) -> dict[str, Support]:
+        """Where each parameter may live, by name."""
+        return self.record.supports()
 
-    @abstractmethod
-    def counts(self, stats: Any) -> Array:
-        """sum_i r_ik, shape (K,)."""
+    def params(self, arrays: Mapping[str, Array]) -> Params:
+        """The parameters from their named arrays; ValueError if they are not admissible."""
+        for name, support in self.supports().items():
+            support.check(arrays[name], name)
+        return self.record(**{name: arrays[name] for name in self.supports()})
 
-    @abstractmethod
-    def narrow(self, params: Any, counts: Array, prior: Any) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the prior keeps from collapsing."""
+    def variances(self, params: Any) -> Array:
+        """Each component's variance in each column, (K, d)."""
+        raise NotImplementedError(f"{type(self).__name__} does not tell its variances")
 
-    def vanishing(
-        self, params: Any, counts: Array, *, slowly: bool = False
-    ) -> dict[int, tuple[int, ...]]:
-        """The columns whose noise alone runs to zero, by component; none in most families.
+    def covariances(self, params: Any, columns: AnyArray) -> Array:
+        """Each component's covariances of these columns, dense, (K, m, m)."""
+        return self.variances(params)[:, columns, None] * np.eye(len(columns))
 
-        With `slowly` also those that may be on the way.
-        """
-        return {}
-
-    def constant(self, params: Any, counts: Array, prior: Any) -> AnyArray:
-        """Which columns do not vary at all inside which component, bool (K, d) or (1, 1)."""
-        return np.zeros((1, 1), dtype=bool)
-
-    @abstractmethod
-    def sobered(self, params: Any, weights: Array, narrow: list[int], prior: Any) -> Params:
-        """The same with each narrow component as wide as the others are on average."""
-
-    @abstractmethod
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
+        arrays = params.arrays()
+        return sum(support.size(arrays[name].shape) for name, support in self.supports().items())
+
+    def counts(self, stats: Any) -> Array:
+        """sum_i r_ik, shape (K,)."""
+        return np.asarray(stats.counts)
+
+    def look(self, X: AnyArray, params: Any) -> Look:
+        """`log_density`, then `statistics`, of the same rows; families may share work in it."""
+        return _TwoLooks(self, X, params)
 
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""
-        return f"{type(self).__name__} has no free coordinates"
+        if type(self).score is Family.score:
+            return f"{type(self).__name__} has no score: write score(stats, params)"
+        return str(prior.obstacle())
 
     def chart(self, params: Any, weights: Array) -> Any:
         """Free coordinates around `params` for components with these shares of the rows.
@@ -118,23 +203,33 @@ class Family(ABC):
         An object with `size`, `radius`, `params`, `coordinates` and `gradient(stats, params,
         prior)` as in `records.Chart`.
         """
-        raise NotImplementedError(self.obstacle(None))
+        told = self.information(params, np.maximum(weights, LEAST_SHARE))
+        fields = fields_around(self.supports(), params.arrays(), told)
+        return FieldChart(fields, self.params, self.score)
 
-    @abstractmethod
-    def refuse_collapse(self, params: Any, counts: Array, prior: Any) -> None:
-        """Raise Collapse where a component is about to reach a singularity of the likelihood."""
+    def edge(self, params: Any) -> str:
+        """Which parameters lie on the edge of what is admissible; empty where none does."""
+        arrays = params.arrays()
+        at = [
+            (int(support.at_edge(arrays[name]).sum()), name, support.edge)
+            for name, support in self.supports().items()
+        ]
+        return "; ".join(f"{count} of the {name} are {edge}" for count, name, edge in at if count)
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""
         return 0.0
 
-    @abstractmethod
-    def transported(self, stats: Any, before: Any, after: Any) -> Any:
-        """Statistics taken at the parameters `before` as if taken at `after` (re-centred)."""
+    def coarseness(self, params: Any) -> float:
+        """The largest gap between numbers that float64 has near a mean, in standard deviations."""
+        return 0.0
 
-    @abstractmethod
-    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
-        """One row drawn from each labelled component, shape (len(labels), d)."""
+    def transported(self, stats: Any, before: Any, after: Any) -> Any:
+        """Statistics taken at the parameters `before` as if taken at `after`.
+
+        The same, where statistics are sums over rows alone.
+        """
+        return stats
 
 
 @dataclass(frozen=True)
@@ -151,3 +246,25 @@ class _TwoLooks:
 
     def statistics(self, resp: Array) -> Statistics:
         return self.family.statistics(self.X, resp, self.params)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """The frame B (x - centre); B is (d, d), or (d,) for a diagonal one."""
+
+    centre: Array
+    map: Array
+
+    def __call__(self, X: AnyArray) -> Array:
+        moved = X - self.centre
+        return np.asarray(moved * self.map if self.map.ndim == 1 else moved @ self.map.T)
+
+
+def standardised(X: AnyArray) -> Array:
+    """Columns with mean 0 and deviation 1, gaps at the mean, constant columns at 0."""
+    X = np.asarray(X, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        centred = X - np.nanmean(X, axis=0)
+    centred[np.isnan(centred)] = 0.0
+    spread = centred.std(axis=0)
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))

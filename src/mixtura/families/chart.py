@@ -84,13 +84,7 @@ class GaussianChart:
         form, d = self.form, params.means.shape[1]
         # What leads from this point back to the centre: the inverse of its root seen from there.
         back = form.compose(params.whiten, self.centre.root)
-        counts, second = stats.counts, stats.second
-        if form.shared:
-            counts = counts.sum(keepdims=True)
-        if prior.strength > 0:
-            counts = counts + 2 * prior.strength
-            target = form.whitened(params.whiten, prior.target)
-            second = second + 2 * prior.strength * form.as_second(target, d)
+        counts, second = prior.with_rows(params.whiten, stats.counts, stats.second, d)
         means = form.pulled(back, stats.first) / self.mean_scale
         roots = form.slope(back, counts, second, d) / self.root_scale
         return np.concatenate([means.ravel(), self._tied(roots.ravel())])

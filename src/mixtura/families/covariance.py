@@ -93,7 +93,7 @@ def _whitened(estimate: Estimate) -> Roots:
     def roots(
         form: Form, now: GaussianParams, scatter: Array, counts: Array, prior: CovariancePrior
     ) -> Array:
-        inner = estimate(scatter, counts, prior.whitened(form, now.whiten))
+        inner = estimate(scatter, counts, prior.whitened(now.whiten))
         empty = counts + 2 * prior.strength <= 0
         if empty.any() and not form.shared:
             inner[empty] = form.identity(now.means.shape[1])
@@ -131,6 +131,7 @@ def _together(share: geometry.Geometry) -> Roots:
     """Covariances that share something, estimated together in the table's units.
 
     The penalty is 2a more rows with covariance S for each component, as for those estimated apart.
+    The unit of the weights and one common to all columns are taken away meanwhile.
     """
 
     def roots(
@@ -139,13 +140,25 @@ def _together(share: geometry.Geometry) -> Roots:
         a = prior.strength
         rows = counts + 2 * a
         some = rows > 0
-        W = form.whitened(now.root, scatter) + 2 * a * prior.target
-        cov = now.covariances.copy()
-        cov[some] = share(W[some], rows[some], now.covariances[some])
+        share_of = rows[some] / rows.sum()
+        W = form.whitened(now.root, scatter / rows.sum()) + 2 * a / rows.sum() * prior.target
+        unit = _unit(W[some])
+        before = now.covariances
+        cov = before.copy()
+        cov[some] = share(W[some] / unit, share_of, before[some] / unit) * unit
         cov[some] += prior.held + prior.absolute
         return form.root_of(cov)
 
     return roots
+
+
+def _unit(W: Array) -> float:
+    """The power of two amid the variances of these scatters, the small and the large."""
+    along = np.diagonal(W, axis1=1, axis2=2) if W.ndim == 3 else W
+    exponents = np.frexp(along[(along > 0) & np.isfinite(along)])[1]
+    if not exponents.size:
+        return 1.0
+    return float(2.0 ** ((int(exponents.min()) + int(exponents.max())) // 2))
 
 
 def _triangle(d: int) -> int:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Support
 
 Name = Literal["full", "tied", "diag", "spherical"]
@@ -86,19 +86,30 @@ class Form(ABC):
 
     @abstractmethod
     def restrict(self, matrix: Array) -> Array:
-        """A dense (d, d) matrix in this form, for one component."""
+        """A dense (d, d) matrix in this form, for one component.
+
+        Where nothing correlates its diagonal (d,) is enough.
+        """
 
     @abstractmethod
     def dense(self, cov: Array, K: int, d: int) -> Array:
         """The covariances as (K, d, d)."""
 
     @abstractmethod
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        """The diagonals of the covariances, (K, d)."""
+
+    @abstractmethod
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        """The covariances of some columns only, in this form."""
+
+    @abstractmethod
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         """`matrix`, in this form for one component, in each component's whitened units."""
 
     @abstractmethod
-    def trace(self, matrices: Array, d: int) -> float:
-        """The sum of the traces of all distinct (d, d) matrices, given in this form."""
+    def trace_within(self, whiten: Array, matrix: Array, d: int) -> float:
+        """The traces of the distinct (d, d) matrices that `whitened` makes, added."""
 
     def as_second(self, matrices: Array, d: int) -> Array:
         """The second moments of one row with these whitened covariances."""
@@ -145,13 +156,14 @@ class Form(ABC):
         return np.broadcast_to(single, self.shape(K, d)).copy()
 
     def frames(self, covariance: Array) -> list[Array]:
-        """(d, d) matrices B for which B x is free of units, where the table has `covariance`.
+        """Matrices B for which B x is free of units, where the table has `covariance`.
 
+        (d, d), or (d,) for a diagonal one; where nothing correlates variances (d,) are enough.
         Standard deviations become one; where correlations are modelled also the whole covariance
         becomes the identity. A spherical covariance ties the columns' units together, so there
         all columns share one scale.
         """
-        frames = [np.diag(1.0 / np.sqrt(np.diagonal(covariance)))]
+        frames = [1.0 / np.sqrt(diagonal(covariance))]
         if self.correlates:
             frames.append(np.linalg.inv(np.linalg.cholesky(covariance)))
         return frames
@@ -159,3 +171,8 @@ class Form(ABC):
     def pulled(self, whiten: Array, first: Array) -> Array:
         """whiten' first: the means' gradient from the whitened first moments, (K, d)."""
         return self.move(np.swapaxes(whiten, -1, -2) if whiten.ndim > 1 else whiten, first)
+
+
+def diagonal(matrix: Array) -> Array:
+    """The diagonal (d,) of a (d, d) matrix; one that is given alone is returned."""
+    return matrix if matrix.ndim == 1 else np.diagonal(matrix)

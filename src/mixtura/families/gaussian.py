@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mixtura.errors import Collapse, IllDefined
-from mixtura.families.base import Family
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.families.base import Affine, Family, Settled
 from mixtura.families.chart import GaussianChart, gaussian_chart
 from mixtura.families.covariance import Structure
 from mixtura.families.equations import settle
@@ -20,17 +21,10 @@ from mixtura.families.gaussian_records import (
     gaussian_params,
     gaussian_params_from_root,
 )
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, CovariancePrior
-from mixtura.records import AnyArray, Array, Equation, RandomNumbers
+from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
 from mixtura.supports import Real
 
-# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
-PENALTY_SHARE = 0.9
-# Of many rows a variance without the penalty's share may be this small a part of the table's: a
-# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
-THIN_SPREAD = 1e-6
-# The width that all components get, as a share of the table's covariance, when all are narrow.
-ORDINARY_SHARE = 0.01
 # The square of a distance this large is a number still.
 FARTHEST = 1e150
 # Units of rounding in the entries of a matrix that an M-step makes.
@@ -50,7 +44,14 @@ class Gaussian(Family):
     """
 
     structure: Structure
+    # Added to every variance, as in scikit-learn; None: the penalty relative to the table.
+    reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
+    record: ClassVar[type[Params]] = GaussianParams
+
+    @property
+    def name(self) -> str:
+        return self.structure.name
 
     @property
     def form(self) -> Form:
@@ -58,6 +59,42 @@ class Gaussian(Family):
 
     def params(self, arrays: Mapping[str, Array]) -> GaussianParams:
         return gaussian_params(arrays["means"], arrays["covariances"], self.form)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        self._refuse_table(survey, K)
+        form = self.form
+        moments = survey.moments if form.correlates else survey.columns
+        common = self.structure.one_covariance
+        relative = table_prior(form, moments, ranked=self.structure.ranked, common=common)
+        reference = relative.reference
+        assert reference is not None
+        if self.structure.ranked and relative.held_columns:
+            named = ", ".join(map(str, relative.held_columns))
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} compares the volumes or shapes of "
+                f"components, and X has no variance of its own in column {named} (counted from "
+                "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
+                "'VVI' or 'EEI'"
+            )
+        prior = relative
+        if self.reg_covar is not None:
+            prior = absolute_prior(form, moments, self.reg_covar, common=common)
+        # The first units are the table's, with the floor that every component will have.
+        reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
+        covariances = form.repeat(form.restrict(reference), K)
+        base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
+        frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
+        return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def _refuse_table(self, survey: Survey, K: int) -> None:
+        if self.reg_covar is None and len(survey.sample.X) < K:
+            refuse_few_distinct(survey.source, K)
+        if self.structure.columns not in (None, survey.source.d):
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} is for a table of "
+                f"{self.structure.columns} column, found {survey.source.d}. Use 'EII' or 'VII' "
+                "for one variance in all columns, 'EEE' or 'VVV' for correlations"
+            )
 
     def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
         out = np.empty((len(X), len(params.means)))
@@ -89,74 +126,39 @@ class Gaussian(Family):
         scatter = form.about(counts, shift, stats.second)
         root = self.structure.roots(form, params, scatter, counts, prior)
         new = gaussian_params_from_root(means, root, form)
-        self.refuse_collapse(new, counts, prior)
+        prior.refuse_collapse(new, counts)
         return new
 
-    def refuse_collapse(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
-    ) -> None:
-        """At maximum likelihood, stop before a component reaches a singularity.
-
-        Cholesky pivots bound the smallest eigenvalue of S^-1 Sigma_k from above and cost nothing.
-        """
-        if prior.pivots is None or prior.strength > 0:
-            return
-        spread = np.min((self.form.pivots(params.root) / prior.pivots) ** 2, axis=1)
-        rows = counts.sum(keepdims=True) if self.form.shared else counts
-        if prior.reference is None:
-            if spread.min() < NUMERIC_SPREAD:
-                raise IllDefined(int(spread.argmin()))
-            return
-        bad = too_narrow(spread, rows * prior.count_scale, params.means.shape[1])
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise Collapse(k, float(rows[k]), float(spread[k]))
-
     def rounding(self, params: GaussianParams) -> float:
-        """Relative rounding of the correlations, over their smallest eigenvalue; at most 1."""
+        """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
+
+        At most 1. A mean far from zero is stored so coarsely that a step may miss its place.
+        """
+        of_means = 0.125 * self.coarseness(params) ** 2
         if not self.form.correlates:
-            return 0.0
+            return min(1.0, of_means)
         rows = np.linalg.norm(params.root, axis=-1, keepdims=True)
         smallest = np.linalg.svd(params.root / rows, compute_uv=False).min() ** 2
         d = params.means.shape[1]
-        return float(min(1.0, ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)))
+        of_matrix = ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)
+        return float(min(1.0, of_matrix + of_means))
 
-    def score(
-        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
-    ) -> dict[str, Array]:
+    def coarseness(self, params: GaussianParams) -> float:
+        off = self.form.move(np.abs(params.whiten), np.spacing(np.abs(params.means)))
+        return float(np.linalg.norm(off, axis=1).max())
+
+    def score(self, stats: GaussianStatistics, params: GaussianParams) -> dict[str, Array]:
         d = params.means.shape[1]
         means = self.form.pulled(params.whiten, stats.first)
         covariances = self.form.excess(params.whiten, stats.counts, stats.second, d)
-        if prior.strength > 0:
-            covariances = covariances + self._prior_score(params, prior)
         return {"means": means, "covariances": covariances}
-
-    def _prior_score(self, params: GaussianParams, prior: CovariancePrior) -> Array:
-        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
-        d, rows = params.means.shape[1], np.full(len(params.means), 2 * prior.strength)
-        if self.form.shared:
-            rows = rows[:1]
-        second = self.form.as_second(self.form.whitened(params.whiten, prior.target), d)
-        return self.form.excess(params.whiten, rows, 2 * prior.strength * second, d)
-
-    def log_prior(self, params: GaussianParams, prior: CovariancePrior) -> float:
-        if prior.strength == 0:
-            return 0.0
-        d = params.means.shape[1]
-        half_log_det = self.form.half_log_det(params.whiten, d).sum()
-        trace = self.form.trace(self.form.whitened(params.whiten, prior.target), d)
-        return float(-prior.strength * (trace - 2 * half_log_det))
-
-    def counts(self, stats: GaussianStatistics) -> Array:
-        return stats.counts
 
     def obstacle(self, prior: CovariancePrior) -> str:
         if not self.structure.free:
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
-        if np.any(prior.absolute):
-            return "with a reg_covar above 0 EM does not maximise the likelihood"
-        if np.any(prior.held):
-            return "a column has no variance of its own, which only EM's steps can hold"
+        return prior.obstacle()
+
+    def edge(self, params: GaussianParams) -> str:
         return ""
 
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
@@ -171,6 +173,13 @@ class Gaussian(Family):
         first = form.move(inner, stats.first) + stats.counts[:, None] * shift
         second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
         return GaussianStatistics(stats.counts, first, second)
+
+    def variances(self, params: GaussianParams) -> Array:
+        return self.form.variances(params.covariances, *params.means.shape)
+
+    def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
+        some = self.form.among(params.covariances, columns)
+        return self.form.dense(some, len(params.means), len(columns))
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape
@@ -196,91 +205,5 @@ class Gaussian(Family):
         d = X.shape[1]
         variance = np.ones(d)  # of no matter to constant columns, and others do not correlate
         if self.form.correlates:
-            variance = np.diagonal(params.covariances, axis1=-2, axis2=-1).reshape(-1, d).mean(0)
+            variance = self.variances(params).mean(axis=0)
         settle(X, self.equations, variance)
-
-    def spread(self, params: GaussianParams, prior: CovariancePrior) -> Array:
-        """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
-        K, d = params.means.shape
-        if prior.reference is None:
-            return np.full(K, np.nan)
-        if not self.form.correlates:
-            share = params.covariances / self.form.restrict(prior.reference)
-            if self.form.shared:
-                return np.full(K, share.min())
-            return np.asarray(share.reshape(K, -1).min(axis=1))
-        inverse = prior.units
-        dense = self.form.dense(params.covariances, K, d)
-        return np.asarray(np.linalg.eigvalsh(inverse @ dense @ inverse.T).min(axis=1))
-
-    def narrow(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
-    ) -> list[tuple[int, float]]:
-        """(component, spread) of those that only the penalty keeps from collapsing."""
-        if np.any(prior.absolute):
-            return self._at_the_floor(params, counts, prior.floor)
-        spread = self.spread(params, prior)
-        rows = np.full(len(counts), counts.sum()) if self.form.shared else counts
-        a = prior.strength
-        share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
-        held = rows * prior.count_scale
-        # Without what the penalty added: many rows on a thin line are no spike, on one value are.
-        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
-        few = (held >= 1) & (held < few_rows(params.means.shape[1]))
-        bad = too_narrow(spread, held, params.means.shape[1])
-        bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
-        return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
-
-    def constant(
-        self, params: GaussianParams, counts: Array, prior: CovariancePrior
-    ) -> NDArray[np.bool_]:
-        K, d = params.means.shape
-        a, rows = prior.strength, counts[:, None]
-        if self.structure.one_covariance:
-            a, rows = (a if self.form.shared else K * a), counts.sum(keepdims=True)[:, None]
-        added = self._variances(prior.held + prior.absolute)
-        scatter = (self._variances(params.covariances) - added) * (rows + 2 * a)
-        own = scatter - 2 * a * self._variances(prior.target)
-        found = own <= THIN_SPREAD * rows * self._variances(prior.scale)
-        found = np.broadcast_to(found, (K, d)).copy()
-        found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
-        return found
-
-    def _variances(self, matrices: Array) -> Array:
-        """Those of the columns, in a shape that broadcasts to (K, d)."""
-        if self.form.correlates:
-            return np.diagonal(matrices, axis1=-2, axis2=-1)
-        return matrices[..., None] if self.form.name == "spherical" else matrices
-
-    def _at_the_floor(
-        self, params: GaussianParams, counts: Array, floor: float
-    ) -> list[tuple[int, float]]:
-        K, d = params.means.shape
-        dense = self.form.dense(params.covariances, K, d)
-        smallest = np.linalg.eigvalsh(dense).min(axis=1)
-        bad = (floor > PENALTY_SHARE * smallest) & (counts >= 1)
-        return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
-
-    def sobered(
-        self, params: GaussianParams, weights: Array, narrow: list[int], prior: CovariancePrior
-    ) -> GaussianParams:
-        if self.form.shared:
-            return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        cov = params.covariances.copy()
-        if len(lenders):
-            cov[narrow] = np.average(cov[lenders], axis=0, weights=weights[lenders])
-        else:
-            cov = cov + ORDINARY_SHARE * prior.scale
-        return gaussian_params(params.means, cov, self.form)
-
-
-def too_narrow(spread: Array, rows: Array, d: int) -> NDArray[np.bool_]:
-    """Which components sit on a spike of the likelihood: too narrow for the rows they hold."""
-    few = rows < few_rows(d)
-    return (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
-
-
-def few_rows(d: int) -> int:
-    """A component of fewer rows than this may be one of the likelihood's spikes."""
-    return max(2 * (d + 1), 5)

@@ -6,8 +6,10 @@ Recognition 28, maximise the expected log-likelihood, -1/2 sum_k {n_k log|Sigma_
 tr(Sigma_k^-1 W_k)}, for each way of sharing them; the common orientation is in `orientation`.
 
 Every function here takes the scatters W, the counts n (K,), all positive, and the covariances
-before the step, all in the shape of the structure's form, and returns the covariances. Those that
-iterate begin at the covariances before, so that no step lowers the expected log-likelihood.
+before the step, all in the shape of the structure's form, and returns the covariances. W and n are
+shares of all rows, and variances lie about 1 as far as one unit for all columns can do that, so
+that no product overflows. Functions that iterate begin at the covariances before: no step lowers
+the expected log-likelihood.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 
 from mixtura.errors import IllDefined
 from mixtura.families.orientation import common_axes
+from mixtura.families.spectrum import spectra
+from mixtura.families.triangular import cholesky_of_all
 from mixtura.records import Array
 
 Geometry = Callable[[Array, Array, Array], Array]
@@ -65,10 +69,8 @@ def scaled(W: Array, n: Array, before: Array) -> Array:
         return np.asarray((W / volumes[:, None, None]).sum(axis=0))
 
     def moved(shape: Array) -> Array:
-        try:
-            inverse = np.linalg.inv(shape)
-        except np.linalg.LinAlgError:
-            raise IllDefined(0) from None
+        unit = np.sqrt(np.diagonal(shape))
+        inverse = np.linalg.inv(shape / unit[:, None] / unit) / unit[:, None] / unit
         return np.asarray((W * inverse).sum(axis=(1, 2)) / (len(shape) * n))
 
     if not np.trace(W, axis1=1, axis2=2).min() > 0:
@@ -89,10 +91,10 @@ def turned(axes: Geometry) -> Geometry:
     """
 
     def geometry(W: Array, n: Array, before: Array) -> Array:
-        values, vectors = np.linalg.eigh(W)
-        last = np.asarray(np.linalg.eigvalsh(before))
-        variances = axes(np.asarray(np.maximum(values, 0.0)), n, last)
-        return composed(vectors, variances)
+        values, vectors = spectra(W)
+        # Of the covariances before only the volumes are looked at.
+        last = np.broadcast_to(_volume(before)[:, None], values.shape)
+        return composed(vectors, axes(values, n, last))
 
     return geometry
 
@@ -145,10 +147,8 @@ def _axes_volume(W: Array) -> Array:
 
 def _volume(W: Array) -> Array:
     """|W_k|^(1/d); IllDefined where one is not positive definite."""
-    sign, logarithm = np.linalg.slogdet(W)
-    if not np.all(sign > 0):
-        raise IllDefined(int(np.argmin(sign)))
-    return np.asarray(np.exp(logarithm / W.shape[-1]))
+    pivots = np.diagonal(cholesky_of_all(W), axis1=1, axis2=2)
+    return np.asarray(np.exp(2.0 * np.log(pivots).mean(axis=1)))
 
 
 _one_volume = _volume

@@ -6,14 +6,11 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg import lapack
 
-from mixtura.errors import IllDefined
+from mixtura.families import triangular
 from mixtura.families.forms import Form, Name
 from mixtura.records import AnyArray, Array
 from mixtura.supports import Covariance
-
-_FEW_COLUMNS = 16
 
 
 class Full(Form):
@@ -27,10 +24,10 @@ class Full(Form):
         return (K, d, d)
 
     def root_of(self, cov: Array) -> Array:
-        return _cholesky_of_all(cov)
+        return triangular.cholesky_of_all(cov)
 
     def invert_root(self, root: Array) -> Array:
-        return _inverses(root)
+        return triangular.inverses(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
         return np.asarray(np.log(whiten.reshape(-1, d * d)[:, :: d + 1]).sum(axis=1))
@@ -48,19 +45,17 @@ class Full(Form):
         return second - counts[:, None, None] * (shift[:, :, None] * shift[:, None, :])
 
     def compose(self, root: Array, inner: Array) -> Array:
-        return np.asarray(root @ inner)
+        return triangular.times(root, inner)
 
     def square(self, root: Array) -> Array:
-        return np.asarray(root @ np.swapaxes(root, -1, -2))
+        return triangular.square(root)
 
     def move(self, root: Array, first: Array) -> Array:
         return np.asarray((root @ first[:, :, None])[:, :, 0])
 
     def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
-        eye = np.eye(d)
-        return np.asarray(
-            0.5 * np.swapaxes(whiten, 1, 2) @ (second - counts[:, None, None] * eye) @ whiten
-        )
+        inner = second - counts[:, None, None] * np.eye(d)
+        return 0.5 * triangular.within(whiten, inner, turned=True)
 
     def restrict(self, matrix: Array) -> Array:
         return matrix
@@ -68,11 +63,17 @@ class Full(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov
 
-    def whitened(self, whiten: Array, matrix: Array) -> Array:
-        return np.asarray(whiten @ matrix @ np.swapaxes(whiten, -1, -2))
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.diagonal(cov, axis1=1, axis2=2)
 
-    def trace(self, matrices: Array, d: int) -> float:
-        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[:, columns[:, None], columns]
+
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return triangular.within(whiten, matrix)
+
+    def trace_within(self, whiten: Array, matrix: Array, d: int) -> float:
+        return triangular.trace_within(whiten, matrix)
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root, axis1=1, axis2=2)
@@ -111,10 +112,10 @@ class Tied(Form):
         return (d, d)
 
     def root_of(self, cov: Array) -> Array:
-        return _cholesky(cov, 0)
+        return triangular.cholesky(cov, 0)
 
     def invert_root(self, root: Array) -> Array:
-        return _inverse_lower(root)
+        return triangular.inverse(root)
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
         return np.asarray(np.log(np.diagonal(whiten)).sum(keepdims=True))
@@ -132,16 +133,16 @@ class Tied(Form):
         return np.asarray(second - (shift.T * counts) @ shift)
 
     def compose(self, root: Array, inner: Array) -> Array:
-        return np.asarray(root @ inner)
+        return triangular.times(root, inner)
 
     def square(self, root: Array) -> Array:
-        return np.asarray(root @ root.T)
+        return triangular.square(root)
 
     def move(self, root: Array, first: Array) -> Array:
         return np.asarray(first @ root.T)
 
     def excess(self, whiten: Array, counts: Array, second: Array, d: int) -> Array:
-        return np.asarray(0.5 * whiten.T @ (second - counts.sum() * np.eye(d)) @ whiten)
+        return 0.5 * triangular.within(whiten, second - counts.sum() * np.eye(d), turned=True)
 
     def restrict(self, matrix: Array) -> Array:
         return matrix
@@ -149,11 +150,17 @@ class Tied(Form):
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return np.broadcast_to(cov, (K, d, d))
 
-    def whitened(self, whiten: Array, matrix: Array) -> Array:
-        return np.asarray(whiten @ matrix @ whiten.T)
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.broadcast_to(np.diagonal(cov), (K, d))
 
-    def trace(self, matrices: Array, d: int) -> float:
-        return float(matrices.reshape(-1, d * d)[:, :: d + 1].sum())
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[columns[:, None], columns]
+
+    def whitened(self, whiten: Array, matrix: Array) -> Array:
+        return triangular.within(whiten, matrix)
+
+    def trace_within(self, whiten: Array, matrix: Array, d: int) -> float:
+        return triangular.trace_within(whiten, matrix)
 
     def pivots(self, root: Array) -> Array:
         return np.diagonal(root)[None, :]
@@ -209,60 +216,6 @@ def _information(d: int) -> Array:
 def _slope(inverse: Array, rows: Array, second: Array) -> Array:
     K, d = inverse.shape[:2]
     excess = second - rows[:, None, None] * np.eye(d)
-    flat = (np.swapaxes(inverse, 1, 2) @ excess).reshape(K, d * d)
+    flat = triangular.times(inverse, excess, turned=True).reshape(K, d * d)
     flat[:, :: d + 1] /= inverse.reshape(K, d * d)[:, :: d + 1]
     return np.asarray(flat[:, _triangle(d)])
-
-
-def _inverse_lower(root: Array) -> Array:
-    inverse, info = lapack.dtrtri(root, lower=1)
-    if info != 0:
-        raise IllDefined(0)
-    return np.asarray(np.tril(inverse))
-
-
-def _inverses(roots: Array) -> Array:
-    if roots.shape[1] <= _FEW_COLUMNS:
-        return _inverses_by_row(roots)
-    inverses = np.empty(roots.shape)
-    for k, root in enumerate(roots):
-        inverses[k], info = lapack.dtrtri(root, lower=1)
-        if info != 0:
-            raise IllDefined(k)
-    return np.asarray(np.tril(inverses))
-
-
-def _inverses_by_row(root: Array) -> Array:
-    """Of (K, d, d) at once, row by row: for few columns a call per component costs more."""
-    pivots = np.diagonal(root, axis1=1, axis2=2)
-    if not pivots.all():
-        raise IllDefined(int(np.argmin(np.abs(pivots).min(axis=1))))
-    K, d = pivots.shape
-    inverse = np.zeros((K, d, d))
-    inverse.reshape(K, d * d)[:, :: d + 1] = reciprocal = 1.0 / pivots
-    for j in range(1, d):
-        row = root[:, j, None, :j] @ inverse[:, :j, :j]
-        row *= -reciprocal[:, j, None, None]
-        inverse[:, j, :j] = row[:, 0]
-    return inverse
-
-
-def _cholesky_of_all(covariances: Array) -> Array:
-    try:
-        roots = np.linalg.cholesky(covariances)
-    except np.linalg.LinAlgError:
-        roots = np.array(np.nan)
-    if not np.all(np.isfinite(roots)):
-        # One by one, to say which.
-        roots = np.stack([_cholesky(c, k) for k, c in enumerate(covariances)])
-    return np.asarray(roots)
-
-
-def _cholesky(cov: Array, component: int) -> Array:
-    try:
-        root = np.linalg.cholesky(cov)
-    except np.linalg.LinAlgError:
-        raise IllDefined(component) from None
-    if not np.all(np.isfinite(root)):
-        raise IllDefined(component)
-    return np.asarray(root)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.errors import IllDefined
+from mixtura.families.spectrum import spectrum
 from mixtura.records import Array
 
 # The search ends where Newton's next step promises less than DONE per row, which is rounding. After
@@ -35,8 +36,11 @@ POLISH = 16
 LONGEST, HALVINGS = 0.5, 12
 # Newton's curvature is trusted where it is this share of the part that cannot be negative.
 TRUSTED = 0.1
+# Where one axis is longer than another by more than this, only rotations plane by plane turn them:
+# a singular value decomposition is orthogonal to the last digits of the longest alone.
+COMPARABLE = 1e6
 # Below this share of the rows per radian squared a plane has no curvature: the axes are equal.
-ROUND = 1e-12
+ROUND, TINY = 1e-12, 1e-300
 
 
 def common_axes(W: Array, n: Array, before: Array, same_volume: bool) -> Array:
@@ -45,15 +49,16 @@ def common_axes(W: Array, n: Array, before: Array, same_volume: bool) -> Array:
     Begins at the axes of `before`, or at those of the pooled scatter where these are better.
     """
     problem = _Problem(W, n, same_volume, np.asarray(np.linalg.eigvalsh(W)[:, -1]))
-    axes = _Axes(problem, _shared_axes(n, before)).better(np.linalg.eigh(W.sum(axis=0))[1])
+    axes = _Axes(problem, _shared_axes(n, before)).better(spectrum(W.sum(axis=0))[1])
     for turn in range(TURNS):
         angles, promise = axes.newton()
         if promise <= DONE * n.sum():
             return axes.polished(angles, promise)
         if turn >= FEW and promise <= LITTLE * n.sum():
             break
-        axes = axes.better(axes.majorised_left())
-        axes = axes.better(axes.majorised_right())
+        if axes.comparable:
+            axes = axes.better(axes.majorised_left())
+            axes = axes.better(axes.majorised_right())
         axes = axes.rotated()
     return axes.D
 
@@ -63,7 +68,7 @@ def _shared_axes(n: Array, before: Array) -> Array:
     size = np.trace(before, axis1=1, axis2=2)
     # Shares that are not in simple proportion: their sum keeps apart what the parts keep apart.
     share = n * np.sqrt(np.arange(2.0, len(n) + 2.0)) / size
-    return np.asarray(np.linalg.eigh((share[:, None, None] * before).sum(axis=0))[1])
+    return spectrum((share[:, None, None] * before).sum(axis=0))[1]
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,12 @@ class _Axes:
         other = _Axes(self.problem, D)
         return other if other.value < self.value else self
 
+    @property
+    def comparable(self) -> bool:
+        """Whether the shortest axis is seen beside the longest by a whole decomposition."""
+        lengths = self.along.mean(axis=0)
+        return bool(lengths.max() <= COMPARABLE**2 * lengths.min())
+
     def majorised_left(self) -> Array:
         """Browne & McNicholas's step with the largest eigenvalue of each scatter."""
         bound = self.D * (self.problem.largest @ self.slope)
@@ -118,16 +129,28 @@ class _Axes:
         return np.asarray(((self.problem.W @ self.D) * self.slope[:, None, :]).sum(axis=0))
 
     def newton(self) -> tuple[Array, float]:
-        """(angles (d, d), skew, of Newton's step plane by plane; the gain it promises)."""
-        M, m, c = self.scatter, self.along, self.slope
-        pull = (M * c[:, :, None]).sum(axis=0)
+        """(angles (d, d), skew, of Newton's step plane by plane; the gain it promises).
+
+        In each plane the angle is measured by that which would mix the axes evenly where they
+        differ in length, narrow = s_i s_j / (s_i^2 + s_j^2): lengths may lie so far apart that the
+        derivatives by the angle itself are no numbers.
+        """
+        M, m, n = self.scatter, self.along, self.rows
+        s = np.sqrt(m.mean(axis=0))
+        ratio = s[:, None] / s
+        narrow = 1.0 / (ratio + ratio.T)
+        part = narrow * ratio
+        M, m = M / s[:, None] / s, m / s**2
+        c = n / m
+        pull = (M * c[:, :, None]).sum(axis=0) * part.T
         gradient = 2.0 * (pull - pull.T)
-        apart = ((m[:, None, :] - m[:, :, None]) * (c[:, :, None] - c[:, None, :])).sum(axis=0)
-        bent = (self.rows[:, :, None] * (M / m[:, None, :]) ** 2).sum(axis=0)
+        apart = m[:, None, :] * part.T - m[:, :, None] * part
+        apart = (apart * (c[:, :, None] * part.T - c[:, None, :] * part)).sum(axis=0)
+        bent = (n[:, :, None] * (M * part / m[:, None, :]) ** 2).sum(axis=0)
         curvature = 2.0 * apart - 4.0 * (bent + bent.T)
         curvature = np.where(curvature > TRUSTED * 2.0 * apart, curvature, 2.0 * apart)
-        angles = gradient / np.maximum(curvature, ROUND * self.problem.n.sum())
-        return angles, float(0.25 * np.sum(gradient * angles))
+        steps = gradient / np.maximum(curvature, ROUND * narrow**2 * self.problem.n.sum() + TINY)
+        return narrow * steps, float(0.25 * np.sum(gradient * steps))
 
     def rotated(self) -> _Axes:
         """These axes turned by as much of Newton's step as leads down."""

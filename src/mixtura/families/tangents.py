@@ -14,6 +14,7 @@ Each function takes the scale's part that is the component's (K,) and the one th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ Tangent = Callable[[Array, Array], Any]
 def equal(scale: Array, information: Array) -> Any:
     """All lines the same: EII, EEI."""
     unit = scale / np.linalg.norm(scale)
-    return sparse.csr_array(sparse.kron(unit[:, None], np.eye(len(information))))
+    return sparse.csr_array(sparse.kron(unit[:, None], sparse.eye_array(len(information))))
 
 
 def scaled(scale: Array, information: Array) -> Any:
@@ -42,18 +43,29 @@ def same_volume(scale: Array, information: Array) -> Any:
     """The same sum of logarithms in every line, else free: EVI, EVV."""
     logarithm = information > 1.0
     size = int(logarithm.sum())
-    own = np.zeros((len(information), len(information) - 1))
-    own[np.ix_(logarithm, np.arange(size - 1))] = contrasts(size)
-    others = np.flatnonzero(~logarithm)
-    own[others, np.arange(size - 1, len(information) - 1)] = 1.0
+    unit = sparse.eye_array(len(information), format="csc")
+    own = sparse.hstack([unit[:, logarithm] @ contrasts(size), unit[:, ~logarithm]])
     together = np.kron(scale / np.linalg.norm(scale), logarithm / size**0.5)[:, None]
     lines = sparse.kron(sparse.eye_array(len(scale)), own)
     return sparse.csr_array(sparse.hstack([lines, together]))
 
 
-def contrasts(size: int) -> Array:
-    """An orthonormal basis (size, size - 1) of the vectors whose sum is zero (Helmert's)."""
-    basis = np.zeros((size, size - 1))
-    for j in range(1, size):
-        basis[:j, j - 1], basis[j, j - 1] = 1.0, -float(j)
-    return np.asarray(basis / np.sqrt(np.arange(1.0, size) * np.arange(2.0, size + 1.0)))
+@lru_cache
+def contrasts(size: int) -> Any:
+    """An orthonormal basis (size, size - 1) of the vectors whose sum is zero, sparse.
+
+    Each compares the halves of a range (Haar's wavelets), so it has size log(size) entries in all.
+    """
+    columns, ends, ranges = [np.zeros(0)], [0], [(0, size)]
+    rows = [np.zeros(0, dtype=np.int64)]
+    for first, last in ranges:
+        if last - first < 2:
+            continue
+        middle = (first + last) // 2
+        left, right = middle - first, last - middle
+        scale = (left * right * (left + right)) ** -0.5
+        columns.append(np.repeat([right * scale, -left * scale], [left, right]))
+        rows.append(np.arange(first, last))
+        ends.append(ends[-1] + last - first)
+        ranges += [(first, middle), (middle, last)]
+    return sparse.csc_array((np.concatenate(columns), np.concatenate(rows), ends), (size, size - 1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura.errors import IllDefined
-from mixtura.families.forms import Form, Name
-from mixtura.records import Array
+from mixtura.families.forms import Form, Name, diagonal
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Positive
 
 
@@ -55,16 +55,22 @@ class Diagonal(Form):
         return np.asarray(0.5 * whiten**2 * (second - counts[:, None]))
 
     def restrict(self, matrix: Array) -> Array:
-        return np.diagonal(matrix).copy()
+        return diagonal(matrix).copy()
 
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, :, None] * np.eye(d)
 
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return cov
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov[:, columns]
+
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return matrix * whiten**2
 
-    def trace(self, matrices: Array, d: int) -> float:
-        return float(matrices.sum())
+    def trace_within(self, whiten: Array, matrix: Array, d: int) -> float:
+        return float((matrix * whiten**2).sum())
 
     def pivots(self, root: Array) -> Array:
         return root
@@ -139,16 +145,22 @@ class Spherical(Form):
         return np.asarray(0.5 * whiten**2 * (second - d * counts))
 
     def restrict(self, matrix: Array) -> Array:
-        return np.asarray(np.trace(matrix) / len(matrix))
+        return np.asarray(diagonal(matrix).sum() / len(matrix))
 
     def dense(self, cov: Array, K: int, d: int) -> Array:
         return cov[:, None, None] * np.eye(d)
 
+    def variances(self, cov: Array, K: int, d: int) -> Array:
+        return np.broadcast_to(cov[:, None], (K, d))
+
+    def among(self, cov: Array, columns: AnyArray) -> Array:
+        return cov
+
     def whitened(self, whiten: Array, matrix: Array) -> Array:
         return matrix * whiten**2
 
-    def trace(self, matrices: Array, d: int) -> float:
-        return float(d * matrices.sum())
+    def trace_within(self, whiten: Array, matrix: Array, d: int) -> float:
+        return float(d * (matrix * whiten**2).sum())
 
     def as_second(self, matrices: Array, d: int) -> Array:
         return d * matrices
@@ -177,7 +189,7 @@ class Spherical(Form):
         return np.asarray(moved + counts * np.sum(shift**2, axis=1))
 
     def frames(self, covariance: Array) -> list[Array]:
-        return [np.eye(len(covariance)) / np.sqrt(np.trace(covariance) / len(covariance))]
+        return [np.full(len(covariance), 1.0 / np.sqrt(self.restrict(covariance)))]
 
 
 def _positive(cov: Array) -> None:

@@ -21,7 +21,7 @@ from mixtura.fit.em import em
 from mixtura.fit.settings import check_integer, check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
-from mixtura.records import AnyArray, Array, Params, Summary
+from mixtura.records import Array, Chunk, Params, Summary
 
 # Temperatures in a schedule, at most.
 MOST_LEVELS = 10_000
@@ -195,7 +195,7 @@ def better(model: Model, frozen: Climb, plain: Climb, tol: float) -> bool:
 
     Above all an end without a component that only the penalty holds up, where the other has one.
     """
-    held = [bool(model.narrow(end.summary, end.params)) for end in (frozen, plain)]
+    held = [bool(model.guard(end.summary, end.params)) for end in (frozen, plain)]
     if held[0] != held[1]:
         return held[1]
     return frozen.objective > plain.objective + tol * plain.summary.weight
@@ -217,8 +217,8 @@ def tempered(model: Model, sweep: SweepLike, params: Any, beta: float) -> Summar
     def respond(joint: Array) -> tuple[Array, Array]:
         return normalise(joint)[0], normalise(beta * joint)[1]
 
-    def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
-        return model.e_step_with(x, w, params, respond)
+    def step(chunk: Chunk) -> Summary:
+        return model.e_step_with(chunk, params, respond)
 
     return sweep.folded(step)
 

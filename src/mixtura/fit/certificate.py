@@ -16,13 +16,15 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.fit.charted import Charted
 from mixtura.fit.climb import Climb, SweepLike
-from mixtura.fit.curvature import Curvature, in_sight, smallest_curvature
+from mixtura.fit.curvature import DIFFERENCE, Curvature, in_sight, smallest_curvature
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
 from mixtura.records import Array, Summary
 
 # Shares of information below this are none: EM would need thousands of steps for one digit.
 FLAT = 1e-4
+# Means in steps of more than this share of the differences that tell the curvature hide it.
+COARSE = 0.5
 # The step tried away from a saddle and from a ridge, in the chart's units: small enough for a true
 # saddle, and about as long as a component is wide where only a finite step can show the way.
 SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
@@ -42,13 +44,21 @@ def certify(
 
     `edge` says why the point lies at the edge of the parameters, empty where it does not. The
     examination costs a pass for each direction tried: all of them where there are at most 16,
-    else at most 30.
+    else at most 30; none at an edge where the last step gained no more than rounding.
     """
     if not climb.converged:
         return Certificate("not converged", detail=climb.reason), None
     if not climb.stationary:
         return Certificate("not a maximum", detail=f"{climb.ran} looks for something else"), None
-    obstacle = model.obstacle()
+    if edge and climb.at_rounding:
+        # The curvature could only say whether anything is left to gain.
+        return Certificate("boundary", detail=edge), None
+    obstacle = model.obstacle() or model.examinable
+    if not obstacle and (coarse := model.coarseness(climb.params)) > COARSE * DIFFERENCE:
+        obstacle = (
+            f"float64 holds the means in steps of {coarse:.1g} standard deviations only, so far "
+            "are the rows from zero: subtract an offset from the columns"
+        )
     if obstacle:
         return Certificate("not examined", detail=obstacle), None
     before = sweep.passes

@@ -12,6 +12,10 @@ from mixtura.fit.climb import SweepLike, objective_at
 from mixtura.models.base import Model
 from mixtura.records import Array, Chart, Summary
 
+# Points kept, those asked for last: an optimiser comes back to where it stands, and to the step it
+# has just tried. With many columns each has matrices of its own.
+REMEMBERED = 3
+
 
 @dataclass(frozen=True)
 class Point:
@@ -41,7 +45,7 @@ class Charted:
     def around(cls, model: Model, sweep: SweepLike, params: Any, summary: Summary) -> Charted:
         """A new chart; `summary` is that of `params`, so no pass is spent."""
         chart = model.chart(params)
-        gradient = chart.gradient(summary, params) / summary.weight
+        gradient = _gradient(model, chart, summary, params)
         value = objective_at(model, summary, params)
         centre = Point(np.zeros(chart.size), params, summary, value, gradient)
         return cls(model, sweep, chart, centre, {centre.free.tobytes(): centre})
@@ -50,19 +54,29 @@ class Charted:
         """The point at these coordinates; None where there is no finite density."""
         key = free.tobytes()
         if key in self.met:
+            self.met[key] = self.met.pop(key)
             return self.met[key]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 params = self.chart.params(free)
+                if not all(np.isfinite(value).all() for value in params.arrays().values()):
+                    return None
+                summary = self.sweep(params)
+                value = objective_at(self.model, summary, params)
             except (ArithmeticError, ValueError):
                 return None
-            if not all(np.isfinite(value).all() for value in params.arrays().values()):
-                return None
-            summary = self.sweep(params)
-            value = objective_at(self.model, summary, params)
-            gradient = self.chart.gradient(summary, params) / summary.weight
+            gradient = _gradient(self.model, self.chart, summary, params)
         if not (math.isfinite(value) and np.isfinite(gradient).all()):
             return None
         point = Point(free.copy(), params, summary, value, gradient)
         self.met[key] = point
+        if len(self.met) > REMEMBERED:
+            del self.met[next(iter(self.met))]
         return point
+
+
+def _gradient(model: Model, chart: Chart, summary: Summary, params: Any) -> Array:
+    """Per row; zeros, which nobody looks at, for a model without a score."""
+    if not model.scored:
+        return np.zeros(chart.size)
+    return chart.gradient(summary, params) / summary.weight

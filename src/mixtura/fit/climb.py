@@ -10,9 +10,8 @@ from typing import Any, Protocol
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES
 from mixtura.fit.convergence import ROUNDING, Ascent
-from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture
-from mixtura.records import AnyArray, Array, Params, Summary, difference, inner
+from mixtura.models.base import Labelled, Model
+from mixtura.records import Array, Chunk, Params, Summary, difference, inner
 
 
 class SweepLike(Protocol):
@@ -28,9 +27,9 @@ class SweepLike(Protocol):
         self, model: Model, params: Any, summary: Summary, steps: int
     ) -> tuple[Params, Summary, list[float]]: ...
 
-    def begun(self, model: Mixture, resp: Array, params: Any) -> tuple[Params, Summary]: ...
+    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]: ...
 
-    def folded(self, step: Callable[[AnyArray, Array | None, slice], Summary]) -> Summary: ...
+    def folded(self, step: Callable[[Chunk], Summary]) -> Summary: ...
 
     def truncated(
         self, model: Model, params: Any, kept: Any, *, keep: int, search: int
@@ -73,6 +72,12 @@ class Climb:
     def iterations(self) -> int:
         """Steps taken."""
         return len(self.logliks) - 1
+
+    @property
+    def at_rounding(self) -> bool:
+        """Whether what is left to gain is no more than a log-likelihood's rounding."""
+        mean = abs(self.objective) / self.summary.weight
+        return self.gap <= 2 * ROUNDING * (1.0 + mean)
 
     def followed(self, after: Climb, *, jump: bool = False) -> Climb:
         """This climb and the one that went on from its end, as one; a `jump` between is a step."""
@@ -135,8 +140,11 @@ def directional(model: Model, summary: Summary, params: Any) -> float:
     EM's step is the gradient times a positive definite matrix, near an optimum the inverse of the
     complete-data information (Xu & Jordan 1996, Neural Computation 8), so the slope is a squared
     gradient norm that does not depend on units, and at most twice the gap to the optimum.
-    Infinite where EM has no step to take because a component would collapse.
+    Infinite where EM has no step to take because a component would collapse; NaN for a model
+    without a score.
     """
+    if not model.scored:
+        return math.nan
     try:
         step = difference(model.m_step(summary, params), params)
     except FAILURES:

@@ -31,7 +31,7 @@ from mixtura.fit.lbfgs import CHARTS, climb_in_chart
 from mixtura.fit.settings import check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import Array, Chunk, Summary
 
 # Weights are copies of rows, and copies get noise of their own, up to this many.
 COPIES = 100_000
@@ -65,7 +65,7 @@ class Contrast:
         """J, and the statistics whose Fisher gradient is that of J."""
         gained, data = self.side(self.data, self.log_q, 1.0, params)
         lost, noise = self.side(self.noise, self.log_q_noise, -1.0, params)
-        difference = data.components + noise.components.scale(-1.0)
+        difference = data.statistics + noise.statistics.scale(-1.0)
         return Contrasted(gained + lost, data.weight, difference, data.loglik)
 
     def side(
@@ -75,7 +75,8 @@ class Contrast:
         log_nu = math.log(self.noise.rows.weight / self.data.rows.weight)
         verdicts = np.zeros(len(log_q))
 
-        def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
+        def step(chunk: Chunk) -> Summary:
+            w, where = chunk.weight, chunk.where
             heavy = slice(None) if w is None or w.all() else w > 0
 
             def respond(joint: Array) -> tuple[Array, Array]:
@@ -84,7 +85,7 @@ class Contrast:
                 verdicts[where][heavy] = log_expit(log_odds)
                 return log_p, resp * expit(-log_odds)[:, None]
 
-            return self.model.e_step_with(x, w, params, respond)
+            return self.model.e_step_with(chunk, params, respond)
 
         summary = sweep.folded(step)
         weights = in_memory(sweep.rows, "nce").sample_weight

@@ -20,6 +20,8 @@ from mixtura.errors import FitError, LikelihoodFell
 ROUNDING = 1e-13
 # A gap judged by the gradient, whose square it is, is known far below a log-likelihood's rounding.
 FINER = 0.01
+# Steps as large as the last one that the ratio of the gains may still take.
+STILL = 3.0
 # A fall by more than this, relative, is no rounding.
 FALL = 1e-7
 # From so many values on NumPy is quicker at looking through them.
@@ -88,7 +90,8 @@ class Ascent:
     def gap(self) -> float:
         """Estimated gain per row still to come, at least rounding; infinite while it is unknown.
 
-        The larger of the last two ratios is used: early in a climb the ratio still grows.
+        The ratio still grows while slower directions take over, by steps that shrink: to the
+        larger of the last two is added what they differ by, STILL times.
         """
         if abs(self.gain) <= self.rounding:
             return self.rounding
@@ -98,5 +101,6 @@ class Ascent:
             return math.inf
         if min(gains) <= 0:
             return math.inf if self.monotone else abs(self.gain)
-        ratio = max(after / before for before, after in pairwise(gains))
+        ratios = [after / before for before, after in pairwise(gains)]
+        ratio = max(ratios) + STILL * (max(ratios) - min(ratios))
         return math.inf if ratio >= 1 else self.gain * ratio / (1 - ratio)

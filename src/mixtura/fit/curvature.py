@@ -19,7 +19,7 @@ from mixtura.records import Array
 # Length of the differences of gradients, in the chart's units (standard deviations of the
 # complete data's estimates are 1 / sqrt(n) there): the error of a one-sided difference is of this
 # order and its rounding 1e-15 over it.
-DIFFERENCE = 1e-5
+DIFFERENCE = 2e-6
 # All directions are tried where there are at most this many; else Lanczos takes this many steps
 # at most, and stops when its estimate is known to this share (or to this value).
 EXACT = 16
@@ -125,32 +125,33 @@ def _lanczos(
     share in the flattest. So when an estimate is known a vector is drawn outside the space and
     the search goes on from there; it ends when that changes nothing.
     """
-    basis = [start / np.linalg.norm(start)]
-    images: list[Array] = []
+    basis = np.empty((len(start), steps), order="F")
+    images = np.empty_like(basis)
+    basis[:, 0] = start / np.linalg.norm(start)
     began, confirmed = 0, math.inf
-    while True:
-        image = information_times(here, basis[-1])
-        images.append(image)
-        Q, AQ = np.column_stack(basis), np.column_stack(images)
+    for taken in range(1, steps + 1):
+        images[:, taken - 1] = image = information_times(here, basis[:, taken - 1])
+        Q, AQ = basis[:, :taken], images[:, :taken]
         projected = Q.T @ AQ
         values, vectors = np.linalg.eigh(0.5 * (projected + projected.T))
         smallest = float(values[0])
         error = float(np.linalg.norm(AQ @ vectors[:, 0] - smallest * (Q @ vectors[:, 0])))
         close = max(SHARE * abs(smallest), CLOSE)
-        known = error <= close and len(basis) - began >= LEAST_STEPS
+        known = error <= close and taken - began >= LEAST_STEPS
         if (
-            len(basis) >= steps
+            taken == steps
             or (any_rise and smallest < 0)
             or (known and smallest >= confirmed - close)
         ):
-            return Curvature(values, Q @ vectors, error, False)
+            break
         if known:
-            began, confirmed = len(basis), smallest
+            began, confirmed = taken, smallest
             image = rng.standard_normal(len(start))
         left = _outside(image, Q)
         if float(np.linalg.norm(left)) < NOTHING * math.sqrt(len(start)):
             left = _outside(rng.standard_normal(len(start)), Q)
-        basis.append(left / np.linalg.norm(left))
+        basis[:, taken] = left / np.linalg.norm(left)
+    return Curvature(values, Q @ vectors, error, False)
 
 
 def _outside(vector: Array, Q: Array) -> Array:

@@ -26,6 +26,8 @@ from mixtura.records import Summary
 # root of that cost times twice the steps taken waste least. The first steps are judged as asked:
 # most climbs end there.
 _FIRST, _JUDGED = 24, 1 << 16
+# A gap judged by gains alone may be so many times as large.
+UNSEEN = 3.0
 
 
 def em(
@@ -54,6 +56,8 @@ def em(
     ascent.add(objective)
     logliks = [summary.loglik]
     reason, gap = None, math.inf
+    # Where nobody looks at the curvature afterwards a slower direction may still show.
+    enough = tol / UNSEEN if not brief and model.obstacle() else tol
     # A penalised objective is known only where the engine hands its parameters out, and ratios of
     # its gains mean something only where those are equally far apart.
     penalised = objective != summary.loglik
@@ -71,9 +75,10 @@ def em(
         if on_step is not None:
             on_step(len(logliks) - 1, ascent.gain)
         gap = ascent.gap if prior == 0 or steps == whole else math.inf
-        if tol > 0 and gap <= max(tol, ascent.rounding):
-            slope = 0.0 if brief else directional(model, summary, params)
-            if slope <= max(2 * tol, ascent.rounding):
+        if tol > 0 and gap <= max(enough, ascent.rounding):
+            judged = model.scored and not brief
+            slope = directional(model, summary, params) if judged else 0.0
+            if slope <= max(2 * enough, ascent.rounding):
                 reason = why_converged(ascent, gap, tol)
     return finish(
         model,

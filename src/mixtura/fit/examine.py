@@ -19,8 +19,6 @@ from mixtura.models.base import Model
 
 # Saddles left and refinements made at most.
 ROUNDS = 6
-# Refined is where the bound on the gap exceeds the tolerance by more than this factor.
-EXCESS = 2.0
 # By how much the tolerance is tightened to come down from a shoulder.
 ONWARD = 0.01
 # So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
@@ -69,7 +67,7 @@ class Examiner:
                 finer = 1.0
                 if certificate.verdict == "not converged":
                     finer = ONWARD
-                elif EXCESS * self.tol < bound < math.inf:
+                elif self.tol < bound < math.inf:
                     finer = self.tol / bound
                 if later and finer < 1.0:
                     tol *= finer
@@ -99,7 +97,7 @@ class Examiner:
             reason = f"stopped: on {certificate.detail}"
             return replace(climb, gap=bound, converged=False, reason=reason)
         mean = abs(climb.objective) / climb.summary.weight
-        if bound <= max(EXCESS * self.tol, ROUGH * ROUNDING * (1.0 + mean)):
+        if bound <= max(self.tol, ROUGH * ROUNDING * (1.0 + mean)):
             return replace(climb, gap=bound)
         reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
         return replace(climb, gap=bound, converged=False, reason=reason)

@@ -27,7 +27,7 @@ from mixtura.fit.convergence import Ascent
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import Array, Chunk, Summary
 
 
 def hard(
@@ -93,7 +93,8 @@ def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, fl
     rows = in_memory(sweep.rows, "hard")
     best = np.zeros(rows.n)
 
-    def step(x: AnyArray, w: Array | None, where: slice) -> Summary:
+    def step(chunk: Chunk) -> Summary:
+        w, where = chunk.weight, chunk.where
         present = slice(None) if w is None else w > 0
 
         def respond(joint: Array) -> tuple[Array, Array]:
@@ -101,7 +102,7 @@ def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, fl
             best[where][present] = log_p + np.log(resp.max(axis=1))
             return log_p, one_hot(resp.argmax(axis=1), resp.shape[1])
 
-        return model.e_step_with(x, w, params, respond)
+        return model.e_step_with(chunk, params, respond)
 
     part = sweep.folded(step)
     weights = rows.sample_weight

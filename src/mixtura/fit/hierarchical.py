@@ -22,6 +22,8 @@ from mixtura.records import AnyArray, Array
 # Merged are at most this many rows, evenly spread over the sample; the others join the group that
 # describes them best. Merging takes time and memory by the square of it.
 MOST = 1000
+# A lesser share of the mean weight counts as this: its inverse must be a number.
+LEAST_WEIGHT = 1e-200
 # (rows, weights, groups to leave, shaped, variance) -> merges; see `history`.
 Merge = Callable[[Array, Array, int, bool, float], AnyArray]
 
@@ -55,7 +57,7 @@ def cuts(
     """
     some = np.unique(np.linspace(0, len(Z) - 1, min(MOST, len(Z))).astype(np.int64))
     others = np.setdiff1d(np.arange(len(Z)), some)
-    known, weights = np.ascontiguousarray(Z[some]), w[some].astype(np.float64)
+    known, weights = np.ascontiguousarray(Z[some]), _without_unit(w[some])
     least = min(*numbers, len(some))
     variance = _variance(known, weights)
     pairs = (merge or history)(known, weights, least, shaped, variance)
@@ -76,6 +78,11 @@ def labelled(pairs: AnyArray, n: int) -> AnyArray:
     for i, j in pairs[::-1].tolist():
         member[j] = member[i]
     return np.unique(member, return_inverse=True)[1].ravel()
+
+
+def _without_unit(w: Array) -> Array:
+    """Weights about 1: the criterion adds a variance to what they weigh, and multiplies them."""
+    return np.asarray(np.maximum(w / w.max() / np.mean(w / w.max()), LEAST_WEIGHT))
 
 
 def _variance(Z: Array, w: Array) -> float:

@@ -65,8 +65,12 @@ def improve(
 ) -> tuple[Climb, int]:
     """(a climb at least as good, moves accepted).
 
-    Ends when `patience` moves per component in a row have gained nothing.
+    Ends when `patience` moves per component in a row have gained nothing. Where every component is
+    narrow none is tried: there is none whose width the others could be given, so the worth of a
+    move would be that of made-up widths.
     """
+    if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
+        return climb, 0
     here, failures, accepted = _standing(maker, climb, worth(climb)), 0, 0
     K = here.resp.shape[1]
     while failures < patience * K:

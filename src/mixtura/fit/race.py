@@ -20,7 +20,6 @@ from mixtura.fit.climb import Climb, SweepLike
 from mixtura.fit.em import em
 from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
 
@@ -36,10 +35,11 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 1),
 )
 ROUNDS = (8, 16, 32)
-# From this many components on, the winner also tries moves of single components.
-MOVES_FROM = 3
+# A start that would lose is kept where at its pace it is ahead of the first one within so many
+# steps: a slow basin may be the higher one.
+HORIZON = 50
 
-OpenSweep = Callable[[Mixture, Source], SweepLike]
+OpenSweep = Callable[[Any, Source], SweepLike]
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,14 @@ class Race:
             raise failure
         left: list[Runner] = []
         for steps in ROUNDS[1:]:
-            runners = sorted(runners, key=_rank)
-            keep = (len(runners) + 1) // 2
-            left = [*runners[keep:], *left]
-            runners = [self._further_or_as_is(runner, steps) for runner in runners[:keep]]
+            kept, dropped = _halved(sorted(runners, key=_rank))
+            left = [*dropped, *left]
+            runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
-        if not self.maker.given and len(self.maker.base.weights) >= MOVES_FROM:
-            agreed = bool(others) and others[0].worth > winner.worth - GAIN
+        K = len(self.maker.base.weights)
+        agreed = bool(others) and others[0].worth > winner.worth - GAIN
+        # Of two components on which starts agree none is misplaced.
+        if not self.maker.given and (K > 2 or not agreed):
             winner = self._moved(winner, AGREED if agreed else PATIENCE)
         return [winner, *others, *left]
 
@@ -142,6 +143,8 @@ class Race:
         # Without a penalty a late step may collapse; the full climb will say whether it must.
         try:
             assert runner.climb is not None
+            if runner.climb.at_rounding:
+                return runner  # as a start whose rows are parted for good after a step or two
             return self._after(runner, self.further(runner.params, runner.climb.summary, steps))
         except FAILURES:
             return runner
@@ -150,6 +153,25 @@ class Race:
         assert winner.climb is not None
         climb, self.moves = improve(self.maker, winner.climb, self, self.worth, self.rng, patience)
         return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
+
+
+def _halved(runners: list[Runner]) -> tuple[list[Runner], list[Runner]]:
+    """(the better half and at most one that is on its way past the first; the others)."""
+    half = (len(runners) + 1) // 2
+    kept, dropped = runners[:half], runners[half:]
+    slow = max(range(len(dropped)), key=lambda i: _promise(dropped[i]), default=None)
+    if slow is not None and _promise(dropped[slow]) > kept[0].worth + GAIN:
+        kept.append(dropped.pop(slow))
+    return kept, dropped
+
+
+def _promise(runner: Runner) -> float:
+    """What a start may be worth after HORIZON steps more."""
+    climb = runner.climb
+    if climb is None or climb.converged or len(climb.logliks) < 2:
+        return runner.worth
+    pace = (climb.logliks[-1] - climb.logliks[-2]) / climb.summary.weight
+    return runner.worth + min(climb.gap, HORIZON * pace)
 
 
 def _rank(runner: Runner) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from mixtura.records import Equation
+from mixtura.ranges import Count, Finite, Positive
+from mixtura.records import Equation, Spike
+from mixtura.schema import read
 
 
 @dataclass(frozen=True)
@@ -17,34 +19,10 @@ class StartReport:
     """
 
     name: str
-    iterations: int
+    iterations: Count
     loglik: float | None
     outcome: str
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Floored:
-    """A component that only the penalty keeps from collapsing.
-
-    count is its expected number of rows, spread its smallest variance as a share of the table's.
-    columns are those that are a factor each by themselves: their noise runs to zero, not the
-    width of the component; none where the component as a whole collapses.
-    constant are (column, value) of those that do not vary at all inside the component.
-    """
-
-    component: int
-    count: float
-    spread: float
-    columns: tuple[int, ...] = ()
-    constant: tuple[tuple[int, float], ...] = ()
-
-    @classmethod
-    def from_dict(cls, document: dict[str, Any]) -> Floored:
-        """The inverse of `asdict`, also after a trip through JSON."""
-        constant = tuple((column, value) for column, value in document.get("constant", ()))
-        columns = tuple(document.get("columns", ()))
-        return cls(**{**document, "columns": columns, "constant": constant})
 
 
 @dataclass(frozen=True)
@@ -70,9 +48,17 @@ class Certificate:
     curvature: float | None = None
     error: float = 0.0
     method: str = "none"
-    passes: int = 0
-    saddles_left: int = 0
+    passes: Count = 0
+    saddles_left: Count = 0
     detail: str = ""
+
+
+# What a Fit holds beside its account; files have it elsewhere.
+HELD = ("params", "summary")
+
+
+def _without_held(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if name not in HELD}
 
 
 @dataclass(frozen=True)
@@ -99,34 +85,38 @@ class Fit:
     floored       components that only the penalty keeps from collapsing
     empty         components with less than half a row
     rows          rows with a positive weight
+    params        the parameters found
+    summary       the model's summary there; both are None after a trip through a file
     held          columns, or dependent groups of columns, without variance of their own
     equations     what that is, one for each direction: a column or sum that is the same in all rows
     """
 
-    loglik: float
-    weight: float
+    loglik: Finite
+    weight: Positive
     trace: tuple[float, ...]
     penalised: bool
-    passes: int
-    sample_passes: int
-    iterations: int
+    passes: Count
+    sample_passes: Count
+    iterations: Count
     converged: bool
     reason: str
     gradient_norm: float
     gap: float
-    n_parameters: int
+    n_parameters: Count
     solver: str
     engine: str
     starts: tuple[StartReport, ...] = ()
-    moves: int = 0
-    sample_rows: int = 0
-    floored: tuple[Floored, ...] = ()
-    empty: tuple[int, ...] = ()
-    held: tuple[int, ...] = ()
+    moves: Count = 0
+    sample_rows: Count = 0
+    floored: tuple[Spike, ...] = ()
+    empty: tuple[Count, ...] = ()
+    held: tuple[Count, ...] = ()
     equations: tuple[Equation, ...] = ()
-    rows: int = 0
+    rows: Count = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
+    params: Any = field(default=None, repr=False, compare=False)
+    summary: Any = field(default=None, repr=False, compare=False)
 
     @property
     def verdict(self) -> str:
@@ -140,19 +130,14 @@ class Fit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dictionaries."""
-        return asdict(self)
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in HELD}
+        return asdict(Fit(**plain), dict_factory=_without_held)
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Fit:
-        """The inverse of `to_dict`, also after a trip through JSON."""
-        parts = dict(document)
-        parts["trace"] = tuple(parts["trace"])
-        parts["held"], parts["empty"] = tuple(parts["held"]), tuple(parts["empty"])
-        parts["equations"] = tuple(
-            Equation(tuple(e["columns"]), tuple(e["weights"]), e["value"])
-            for e in parts.get("equations", ())
-        )
-        parts["certificate"] = Certificate(**parts["certificate"])
-        parts["starts"] = tuple(StartReport(**s) for s in parts["starts"])
-        parts["floored"] = tuple(Floored.from_dict(each) for each in parts["floored"])
-        return cls(**parts)
+        """The inverse of `to_dict`, also after a trip through JSON; ValueError names a bad part."""
+        for name in HELD:
+            if name in document:
+                raise ValueError(f"fit has an unknown {name!r}")
+        found: Fit = read(cls, document, "fit")
+        return found

@@ -1,7 +1,8 @@
 """Many starts, a principled choice among them, and a report of what each one met.
 
 Climbs are at maximum likelihood. One that runs into a singularity is climbed again with the
-penalty that keeps every component at finite width, and is preferred only to nothing.
+penalty that keeps every component at finite width, and is preferred to a regular end only where it
+is far ahead without the gain of its spikes.
 """
 
 from __future__ import annotations
@@ -11,29 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
-from sklearn.utils.random import sample_without_replacement
 
-from mixtura.data.rows import Rows, taken
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
 from mixtura.fit.climb import Climb, Solver
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
-from mixtura.fit.result import Certificate, Floored, StartReport
+from mixtura.fit.result import Certificate, StartReport
 from mixtura.fit.starts import StartMaker
-from mixtura.models.mixture import Mixture
+from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Spike
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
 # Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
 THIN_GAIN = 0.01
-# At most this many starts of a race are climbed to the top, if the first ones end on a spike.
-FINALISTS = 3
-# Starts are found on at most this many rows (more for very many components).
-SAMPLE_ROWS = 20_000
-SAMPLE_ROWS_PER_COMPONENT = 200
+# Nats for each row in components that only the penalty holds up by which an end with such must be
+# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
+MERIT = 3.0
+# At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
+# then so many of those that were on none when they were left.
+FINALISTS, SOUND = 3, 2
 
 
 class Listener(Protocol):
@@ -54,7 +55,7 @@ class Outcome:
     """
 
     climb: Climb
-    floored: tuple[Floored, ...]
+    floored: tuple[Spike, ...]
     penalised: bool
     worth: float
     certificate: Certificate
@@ -65,7 +66,7 @@ class Outcome:
 class Search:
     """What all starts share, and the tally of what they did."""
 
-    model: Mixture
+    model: Model
     rows: Source
     open_sweep: OpenSweep
     tol: float
@@ -90,7 +91,7 @@ class Search:
             except FAILURES as error:
                 failure = error
                 continue
-            if best is None or _better(outcome, best):
+            if best is None or better(outcome, best):
                 best = outcome
         if best is None:
             raise failure or FitError("no start was tried")
@@ -101,10 +102,10 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
-        for _ in range(FINALISTS):
-            if not runners or not (best is None or best.floored):
+        for place in range(FINALISTS + SOUND):
+            runner = self._next(runners, place) if best is None or best.floored else None
+            if runner is None:
                 break
-            runner = runners.pop(0)
             try:
                 outcome = self.climb(runner.params)
             except FAILURES as error:
@@ -114,7 +115,7 @@ class Search:
             spent = runner.spent + outcome.climb.iterations
             ended = replace(runner, climb=outcome.climb, spent=spent)
             self._report(ended, "collapsed" if outcome.floored else "kept")
-            if best is None or _better(outcome, best):
+            if best is None or better(outcome, best):
                 best = outcome
         thin = self._thin(runners, best)
         for runner in runners:
@@ -124,6 +125,14 @@ class Search:
         if best is None:
             raise failure
         return best
+
+    def _next(self, runners: list[Runner], place: int) -> Runner | None:
+        """The start whose turn it is, taken out: the first ones, then those without a spike."""
+        for i, runner in enumerate(runners):
+            climb = runner.climb
+            if place < FINALISTS or (climb and not self.model.guard(climb.summary, climb.params)):
+                return runners.pop(i)
+        return None
 
     def _thin(self, runners: list[Runner], best: Outcome | None) -> tuple[Runner, Outcome] | None:
         """The start that was left for its narrow components, and its end if that is regular.
@@ -185,7 +194,7 @@ class Search:
         except FAILURES:
             return outcome
 
-    def _climbed(self, model: Mixture, start: MixtureParams, history: Sequence[float]) -> Outcome:
+    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
@@ -214,39 +223,41 @@ class Search:
             remark = sweep.remark(climb.params, climb.summary)
         finally:
             self.passes += sweep.passes
-        found = model.narrow(climb.summary, climb.params) if self.model.penalised else []
+        found = model.guard(climb.summary, climb.params) if self.model.penalised else []
         if strict and found:
             # On the way only a bound was looked at, and this end is a spike.
-            raise Collapse(*found[0])
+            raise Collapse(found[0].component, found[0].count, found[0].spread)
         if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
             # Towards a noise of zero the slope fades so slowly that a climb may not get there.
             for part in model.vanishing(climb.summary, climb.params, slowly=True).items():
                 raise Vanishing(*part)
         columns = model.vanishing(climb.summary, climb.params)
-        floored = tuple(Floored(*part, columns.get(part[0], ())) for part in found)
+        floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
-        return Outcome(climb, floored, model.penalised, self._worth(climb), certificate, remark)
+        worth = self._worth(model, climb)
+        return Outcome(climb, floored, model.penalised, worth, certificate, remark)
 
-    def _edge(self, model: Mixture, climb: Climb) -> str:
+    def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
-        if model.penalised and model.narrow(climb.summary, climb.params):
+        if model.penalised and model.guard(climb.summary, climb.params):
             return "a component is held up by the penalty against collapse"
         if model.at_edge(climb.summary, climb.params):
-            for k, count, spread in model.narrow(climb.summary, climb.params):
+            for spike in model.guard(climb.summary, climb.params):
                 return (
-                    f"component {k} holds {count:.3g} rows, and its smallest variance is only "
-                    f"{spread:.2g} of the table's"
+                    f"component {spike.component} holds {spike.count:.3g} rows, and its smallest "
+                    f"variance is only {spike.spread:.2g} of the table's"
                 )
             return "a component holds less than a row"
-        return ""
+        return model.edge(climb.params)
 
-    def _worth(self, climb: Climb) -> float:
-        sober = self.model.sobered(climb.summary, climb.params)
+    def _worth(self, model: Model, climb: Climb) -> float:
+        # By the model it climbed: no penalty is taken away that an end never had.
+        sober = model.sobered(climb.summary, climb.params)
         if sober is climb.params:
             return climb.summary.loglik
         self.passes += 1
-        return self.open_sweep(self.model, self.rows)(sober).loglik
+        return self.open_sweep(model, self.rows)(sober).loglik
 
     def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
         """Starting mixtures in order of promise."""
@@ -279,39 +290,14 @@ def _height(runner: Runner) -> float:
     return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
 
 
-def sample_size(d: int, K: int, numbers: int | None = None) -> int:
-    """Up to how many rows with weight the sample is the whole table."""
-    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // d)
-    return max(most, SAMPLE_ROWS_PER_COMPONENT * K)
+def better(new: Outcome, old: Outcome) -> bool:
+    """Better beyond rounding, so that equal optima keep the order in which they were found.
 
-
-def sample_rows(
-    rows: Source, K: int, rng: np.random.RandomState, numbers: int | None = None
-) -> Rows:
-    """The rows the starts are found on: all of a small table, else drawn without replacement.
-
-    With `numbers` a wide table is drawn from more sparingly: at most about so many numbers.
-
-    Equal rows are merged into one with their summed weight and the rows put in order, so that
-    neither the order of a table nor writing a weight as copies of a row changes the starts.
+    An end with components that the penalty holds up must be far ahead of a regular one.
     """
-    n, size = rows.positive, sample_size(rows.d, K, numbers)
-    # Drawn without a permutation of all rows, which might not fit into memory.
-    chosen = (
-        np.arange(n)
-        if n <= size
-        else np.sort(sample_without_replacement(n, size, random_state=rng))
-    )
-    sample = taken(rows, chosen)
-    order = np.lexsort(sample.X.T[::-1])
-    X = sample.X[order]
-    new = np.concatenate([[True], (X[1:] != X[:-1]).any(axis=1)])
-    w = None if sample.sample_weight is None else sample.sample_weight[order]
-    weights = np.bincount(np.cumsum(new) - 1, weights=w)
-    return Rows(np.ascontiguousarray(X[new]), weights.astype(np.float64))
-
-
-def _better(new: Outcome, old: Outcome) -> bool:
-    """Better beyond rounding, so that equal optima keep the order in which they were found."""
+    if new.floored and not old.floored:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
+    if old.floored and not new.floored:
+        return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin

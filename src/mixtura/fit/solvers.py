@@ -24,21 +24,23 @@ from mixtura.models.base import Model
 class Entry:
     """One row of the table.
 
-    free says that the solver moves in free coordinates, climbs that it looks for a maximum of the
+    free says that the solver follows gradients in free coordinates, extrapolates that it takes
+    EM's steps further in them, climbs that it looks for a maximum of the
     likelihood from wherever it is put, so that it can be compared with EM, in_memory that it wants
     all rows at hand.
     """
 
     solver: Solver
     free: bool = False
+    extrapolates: bool = False
     climbs: bool = False
     in_memory: bool = False
 
 
 SOLVERS: dict[str, Entry] = {
     "em": Entry(em, climbs=True),
-    "squarem": Entry(squarem, free=True, climbs=True),
-    "anderson": Entry(anderson, free=True, climbs=True),
+    "squarem": Entry(squarem, extrapolates=True, climbs=True),
+    "anderson": Entry(anderson, extrapolates=True, climbs=True),
     "lbfgs": Entry(lbfgs, free=True, climbs=True),
     "newton": Entry(newton, free=True, climbs=True),
     "auto": Entry(auto, climbs=True),
@@ -58,7 +60,7 @@ def resolve_solver(solver: str | Solver, model: Model) -> tuple[str, Solver]:
     if not isinstance(solver, str):
         return solver_name(solver), solver
     entry = SOLVERS[solver]
-    if entry.free and model.obstacle():
+    if model.obstacle() and (entry.free or (entry.extrapolates and not model.extrapolates)):
         raise ValueError(
             f"solver={solver!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
         )

@@ -96,8 +96,8 @@ def squarem(
         note(params, summary, first)
         # Half g' H^-1 g: the gradient is r in the chart's units, its slowest mode 1 / stretch.
         slope = directional(model, summary, params)
-        gap = 0.5 * slope * max(1.0, *stretches)
-        if ascent.within(gap, tol):
+        gap = 0.5 * slope * max(1.0, *stretches) if model.scored else ascent.gap
+        if ascent.within(gap, tol) or (not model.scored and 0 < gap <= max(tol, ascent.rounding)):
             reason = why_converged(ascent, gap, tol)
     return finish(
         model,

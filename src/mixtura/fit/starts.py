@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -17,8 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura.data.rows import Rows
 from mixtura.fit.hierarchical import hierarchical, ward
 from mixtura.fit.seeding import clusters, nearest, seeds
-from mixtura.models.mixture import Mixture
-from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.base import Labelled
 from mixtura.records import AnyArray, Array
 
 # Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
@@ -88,17 +88,14 @@ class StartMaker:
 
     rows       the sample
     base       parameters of the right shape, in the table's units
-    frames     (d, d) matrices that make rows unit-free: standardised, and whitened if that differs;
-               (d,) for a diagonal one
-    centre     the table's mean (d,)
+    frames     the ways in which the family makes rows free of units
     given      parameters the caller fixed at the start, by name; they replace those found
     """
 
-    model: Mixture
+    model: Labelled
     rows: Rows
-    base: MixtureParams
-    frames: tuple[Array, ...]
-    centre: Array
+    base: Any
+    frames: tuple[Callable[[AnyArray], Array], ...]
     given: Mapping[str, Array]
 
     @property
@@ -108,12 +105,8 @@ class StartMaker:
         return np.ones(len(self.rows.X)) if w is None else w
 
     def unit_free(self, frame: int) -> Array:
-        """The sample in one of the frames, centred."""
-        return self._framed(self.rows.X, frame)
-
-    def _framed(self, X: AnyArray, frame: int) -> Array:
-        B = self.frames[frame]
-        return np.asarray((X - self.centre) * B if B.ndim == 1 else (X - self.centre) @ B.T)
+        """The sample in one of the frames."""
+        return self.frames[frame](self.rows.X)
 
     def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
         """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
@@ -122,15 +115,15 @@ class StartMaker:
         means = self.given.get("means")
         if means is None:
             return STARTS[name](Z, self.weights, K, rng)
-        return one_hot(nearest(Z, self._framed(means, frame)), K)
+        return one_hot(nearest(Z, self.frames[frame](means)), K)
 
-    def make(self, name: str, frame: int, rng: np.random.RandomState) -> MixtureParams:
+    def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
         """The start that follows from `split`, with the given parameters in their places."""
         resp = self.split(name, frame, rng)
-        found = self.model.start(self.rows.X, self.rows.sample_weight, resp, self.base)
+        found = self.model.first_step(self.rows.X, self.rows.sample_weight, resp, self.base)
         return self.replaced(found)
 
-    def replaced(self, params: MixtureParams) -> MixtureParams:
+    def replaced(self, params: Any) -> Any:
         """`params` with the given parameters put in their places."""
         if not self.given:
             return params

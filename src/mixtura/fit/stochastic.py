@@ -20,7 +20,7 @@ from mixtura.fit.settings import check_integer, check_seed
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
-from mixtura.records import AnyArray, Array, Params, Summary
+from mixtura.records import Array, Chunk, Params, Summary
 
 # Draws in a row that may be refused because a component would be lost.
 REDRAWS = 10
@@ -164,10 +164,10 @@ def drawn(model: Model, sweep: SweepLike, params: Any, seed: int, step: int) -> 
     Its loglik is the ordinary log-likelihood.
     """
 
-    def draw(x: AnyArray, w: Array | None, where: slice) -> Summary:
-        level = uniforms(seed, step, where)
-        if w is not None:
-            level = level[w > 0]
+    def draw(chunk: Chunk) -> Summary:
+        level = uniforms(seed, step, chunk.where)
+        if chunk.weight is not None:
+            level = level[chunk.weight > 0]
 
         def respond(joint: Array) -> tuple[Array, Array]:
             log_p, resp = normalise(joint)
@@ -176,7 +176,7 @@ def drawn(model: Model, sweep: SweepLike, params: Any, seed: int, step: int) -> 
             labels = (below > level[:, None] * below[:, -1:]).argmax(axis=1)
             return log_p, one_hot(labels, resp.shape[1])
 
-        return model.e_step_with(x, w, params, respond)
+        return model.e_step_with(chunk, params, respond)
 
     return sweep.folded(draw)
 

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from mixtura.families.base import Family
-from mixtura.models.base import Model, Respond
+from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, RandomNumbers, Summary
+from mixtura.records import AnyArray, Array, Chunk, Equation, RandomNumbers, Spike, Summary
 
 # Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 _START_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class Mixture(Model):
+class Mixture(Labelled):
     """p(x) = sum_k pi_k p(x | k).
 
     E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms
@@ -39,51 +39,48 @@ class Mixture(Model):
         return bool(self.prior.monotone)
 
     @property
+    def scored(self) -> bool:
+        return type(self.family).score is not Family.score
+
+    @property
     def penalised(self) -> bool:
-        return bool(self.prior.strength > 0)
+        return bool(self.prior.penalised)
 
     def unpenalised(self) -> Mixture:
         return replace(self, prior=self.prior.without_penalty())
 
-    def narrow(self, summary: Summary, params: MixtureParams) -> list[tuple[int, float, float]]:
-        counts = self.family.counts(summary.components)
-        found = self.family.narrow(params.components, counts, self.prior)
-        return [(k, float(counts[k]), spread) for k, spread in found]
+    def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
+        counts = self.family.counts(summary.statistics)
+        return list(self.prior.narrow(params.components, counts, summary.statistics))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
     ) -> dict[int, tuple[int, ...]]:
-        counts = self.family.counts(summary.components)
-        return self.family.vanishing(params.components, counts, slowly=slowly)
+        counts = self.family.counts(summary.statistics)
+        return dict(self.prior.vanishing(params.components, counts, slowly=slowly))
 
-    def constant(self, weight: float, params: MixtureParams) -> list[tuple[tuple[int, float], ...]]:
-        """(column, value) of those that do not vary at all inside each component."""
-        counts, means = weight * params.weights, params.components.means
-        found = self.family.constant(params.components, counts, self.prior)
-        return [
-            tuple((int(j), float(mean[j])) for j in np.flatnonzero(columns))
-            for columns, mean in zip(np.broadcast_to(found, means.shape), means, strict=True)
-        ]
+    def constant(
+        self, weight: float, params: MixtureParams
+    ) -> dict[int, tuple[tuple[int, float], ...]]:
+        return dict(self.prior.constant(params.components, weight * params.weights))
 
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        narrow = [k for k, _, _ in self.narrow(summary, params)]
+        narrow = [spike.component for spike in self.guard(summary, params)]
         if not narrow:
             return params
-        components = self.family.sobered(params.components, params.weights, narrow, self.prior)
+        counts = self.family.counts(summary.statistics)
+        components = self.prior.sobered(params.components, counts, narrow)
         return MixtureParams(params.weights, components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
         return self.family.log_density(X, params.components) + params.log_weights
 
-    def e_step(self, X: AnyArray, sample_weight: Array | None, params: MixtureParams) -> Summary:
-        return self.e_step_with(
-            X, sample_weight, params, lambda joint: normalise(joint, params.weights)
-        )
+    def e_step(self, chunk: Chunk, params: MixtureParams) -> Summary:
+        return self.e_step_with(chunk, params, lambda joint: normalise(joint, params.weights))
 
-    def e_step_with(
-        self, X: AnyArray, sample_weight: Array | None, params: MixtureParams, respond: Respond
-    ) -> Summary:
+    def e_step_with(self, chunk: Chunk, params: MixtureParams, respond: Respond) -> Summary:
+        X, sample_weight, *_ = chunk
         if sample_weight is not None and not sample_weight.all():
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
@@ -103,11 +100,11 @@ class Mixture(Model):
         return Summary(loglik, weight, stats)
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.family.counts(summary.components)
-        components = self.family.maximize(summary.components, params.components, self.prior)
+        counts = self.family.counts(summary.statistics)
+        components = self.family.maximize(summary.statistics, params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
-    def start(
+    def first_step(
         self, X: AnyArray, sample_weight: Array | None, resp: Array, params: MixtureParams
     ) -> MixtureParams:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
@@ -126,19 +123,42 @@ class Mixture(Model):
         assert total is not None
         return self.m_step(total, params)
 
+    def edge(self, params: MixtureParams) -> str:
+        return self.family.edge(params.components)
+
+    @property
+    def extrapolates(self) -> bool:
+        return not self.obstacle()
+
+    @property
+    def examinable(self) -> str:
+        return self.obstacle()
+
+    def empty(self, summary: Summary, params: MixtureParams) -> tuple[int, ...]:
+        rows = params.weights * summary.weight * self.prior.count_scale
+        return tuple(int(k) for k in np.flatnonzero(rows < 0.5))
+
+    @property
+    def held_columns(self) -> tuple[int, ...]:
+        return tuple(self.prior.held_columns)
+
+    @property
+    def equations(self) -> tuple[Equation, ...]:
+        return tuple(self.prior.equations)
+
     def with_arrays(self, params: MixtureParams, given: Mapping[str, Array]) -> MixtureParams:
         """`params` with the named arrays replaced."""
         arrays = {**params.arrays(), **given}
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
-        return {
-            "weights": weights,
-            **self.family.score(summary.components, params.components, self.prior),
-        }
+        found = self.family.score(summary.statistics, params.components)
+        for name, part in self.prior.score(params.components).items():
+            found[name] = found[name] + part
+        return {"weights": weights, **found}
 
     def obstacle(self) -> str:
         return self.family.obstacle(self.prior)
@@ -147,24 +167,25 @@ class Mixture(Model):
         return mixture_chart(self.family, self.prior, params)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
-        self.family.refuse_collapse(
-            params.components, self.family.counts(summary.components), self.prior
-        )
+        self.prior.refuse_collapse(params.components, self.family.counts(summary.statistics))
 
     def rounding(self, params: MixtureParams) -> float:
         return self.family.rounding(params.components)
 
+    def coarseness(self, params: MixtureParams) -> float:
+        return self.family.coarseness(params.components)
+
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
-        counts = self.family.counts(summary.components)
+        counts = self.family.counts(summary.statistics)
         rows = counts * self.prior.count_scale
-        return bool(rows.min() < 1.0) or bool(self.narrow(summary, params))
+        return bool(rows.min() < 1.0) or bool(self.guard(summary, params))
 
     def transported(self, summary: Summary, before: MixtureParams, after: MixtureParams) -> Summary:
-        stats = self.family.transported(summary.components, before.components, after.components)
-        return replace(summary, components=stats)
+        stats = self.family.transported(summary.statistics, before.components, after.components)
+        return replace(summary, statistics=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
-        return self.family.log_prior(params.components, self.prior)
+        return float(self.prior.log_prior(params.components))
 
     def n_parameters(self, params: MixtureParams) -> int:
         """Free parameters: K - 1 weights and the family's."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from mixtura.records import Array, Params
+from mixtura.supports import Simplex
 
 
 @dataclass(frozen=True)
 class MixtureParams(Params):
     """weights (K,) on the simplex, components the family's parameters."""
 
-    weights: Array
+    weights: Annotated[Array, Simplex()]
     components: Any
-
-    def arrays(self) -> dict[str, Array]:
-        return {"weights": self.weights, **self.components.arrays()}
 
     @property
     def log_weights(self) -> Array:

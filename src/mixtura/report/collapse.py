@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mixtura.families.covariance import Structure
-from mixtura.fit.result import Floored
+from mixtura.records import Spike
 from mixtura.report.view import shorten
 
 LONGEST_NAME = 24
@@ -32,7 +32,7 @@ class Collapse:
 
 
 def collapses(
-    floored: Sequence[Floored], shape: Structure, names: Sequence[str], K: int, noun: str
+    floored: Sequence[Spike], shape: Structure, names: Sequence[str], K: int, noun: str
 ) -> Iterator[Collapse]:
     """The reasons, for components that only the penalty holds up; `noun` is what they are called.
 
@@ -72,7 +72,7 @@ def collapses(
         )
 
 
-def _shared(parts: list[Floored], names: Sequence[str], K: int, noun: str) -> Collapse:
+def _shared(parts: list[Spike], names: Sequence[str], K: int, noun: str) -> Collapse:
     everywhere = set.intersection(*({j for j, _ in part.constant} for part in parts))
     rows = sum(part.count for part in parts)
     if everywhere and len(parts) == K:
@@ -94,22 +94,22 @@ def _shared(parts: list[Floored], names: Sequence[str], K: int, noun: str) -> Co
     return Collapse((found,), remedy, shared=True)
 
 
-def _met(parts: list[Floored], column: int) -> str:
+def _met(parts: list[Spike], column: int) -> str:
     """The first values of a column, one for each component."""
     values = dict.fromkeys(f"{dict(part.constant)[column]:.6g}" for part in parts)
     return ", ".join([*list(values)[:LISTED], *["…"] * (len(values) > LISTED)])
 
 
-def _rows(part: Floored, noun: str) -> str:
+def _rows(part: Spike, noun: str) -> str:
     rows = f"{part.count:.3g}"
     return f"{noun} {part.component} has about {rows} row{'' if rows == '1' else 's'}"
 
 
-def _narrow(part: Floored) -> str:
+def _narrow(part: Spike) -> str:
     return f"a smallest variance {part.spread:.1g} of the table's"
 
 
-def _values(part: Floored, names: Sequence[str]) -> str:
+def _values(part: Spike, names: Sequence[str]) -> str:
     shown = [f"{shorten(names[j], LONGEST_NAME)} = {value:.6g}" for j, value in part.constant]
     left = len(shown) - COLUMNS
     return ", ".join(shown[:COLUMNS]) + (f" and {left} more columns alike" if left > 0 else "")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mixtura.fit.convergence import ROUNDING
 from mixtura.inference.compare import Run
+from mixtura.report.page import plain
 from mixtura.report.palette import colours
 
 WIDTH = 100
@@ -40,13 +40,7 @@ MEANINGS = [
 
 def to_text(runs: Sequence[Run], headline: str, width: int = WIDTH) -> str:
     """The comparison as plain text of at most `width` characters a line, without colour codes."""
-    page = io.StringIO()
-    console = Console(
-        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    for part in renderables(runs, headline):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return plain(renderables(runs, headline), width)
 
 
 def renderables(runs: Sequence[Run], headline: str) -> list[RenderableType]:

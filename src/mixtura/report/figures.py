@@ -22,6 +22,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from mixtura.data.atomic import atomic
+from mixtura.printable import printable_record
 from mixtura.records import Array
 from mixtura.report import panels
 from mixtura.report.digits import percent
@@ -67,6 +69,7 @@ def draw(
     Raises ValueError if the arrays do not fit the mixture, values are missing or infinite, or no
     row has weight.
     """
+    view = printable_record(view)
     rows, resp, w = _checked(view, X, responsibilities, sample_weight)
     points = _points(rows, resp, w)
     heading = title or f"{groups(view)} in {_names(view)}"
@@ -90,13 +93,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"cannot tell a figure's format from {target.name!r}: use {known}")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no folder {str(target.parent)!r} to put {target.name!r} in")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "xb") as file, _quiet_about_glyphs():
-            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic(target) as part, open(part, "wb") as file, _quiet_about_glyphs():
+        figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=FORMATS[suffix])
 
 
 @contextmanager

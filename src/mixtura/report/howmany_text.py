@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mixtura.inference.montecarlo import Trial
 from mixtura.report.digits import counted
+from mixtura.report.page import plain
 
 WIDTH = 100
 HEADINGS = ("groups", "against", "2 × gain", "p-value", "95 % interval", "resamples", "verdict")
@@ -23,13 +23,7 @@ def to_text(
     trials: Sequence[Trial], headline: str, level: float, risk: float, width: int = WIDTH
 ) -> str:
     """The tests as plain text of at most `width` characters a line, without colour codes."""
-    page = io.StringIO()
-    console = Console(
-        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    for part in renderables(trials, headline, level, risk):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return plain(renderables(trials, headline, level, risk), width)
 
 
 def renderables(

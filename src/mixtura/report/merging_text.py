@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mixtura.inference.merging import Merge
 from mixtura.report.digits import total
+from mixtura.report.page import plain
 
 WIDTH = 100
 HEADINGS = ("groups", "merged", "entropy", "drop", "rows", "")
@@ -23,13 +23,7 @@ def to_text(
     steps: Sequence[Merge], entropy: float, suggested: Suggested, headline: str, width: int = WIDTH
 ) -> str:
     """The merges as plain text of at most `width` characters a line, without colour codes."""
-    page = io.StringIO()
-    console = Console(
-        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    for part in renderables(steps, entropy, suggested, headline):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return plain(renderables(steps, entropy, suggested, headline), width)
 
 
 def renderables(

@@ -93,8 +93,7 @@ def scatter(
 
 def ellipse(view: MixtureView, k: int, i: int, j: int, coverage: float, colour: str) -> Ellipse:
     """The ellipse that holds `coverage` of component k's mass in columns i and j."""
-    cov = view.covariances[k][np.ix_([i, j], [i, j])]
-    values, vectors = np.linalg.eigh(cov)
+    values, vectors = np.linalg.eigh(view.among(np.array([i, j]))[k])
     radius = np.sqrt(-2 * np.log1p(-coverage))
     width, height = 2 * radius * np.sqrt(np.maximum(values, 0.0))
     inner = coverage == COVERAGES[0]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mixtura.records import Array
 from mixtura.report.digits import counted
+from mixtura.report.page import plain
 
 WIDTH = 100
 BEST = 5
@@ -82,13 +82,7 @@ def _range(components: Sequence[int]) -> str:
 
 def to_text(selection: Selection, width: int = WIDTH) -> str:
     """Plain text of at most `width` characters a line, without colour codes."""
-    page = io.StringIO()
-    console = Console(
-        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    for part in renderables(selection, width):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return plain(renderables(selection, width), width)
 
 
 def renderables(selection: Selection, width: int = WIDTH) -> list[RenderableType]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import parsed
-from mixtura.fit.result import Fit, Floored
+from mixtura.fit.result import Fit
+from mixtura.printable import printable_record
+from mixtura.records import Spike
 from mixtura.report.collapse import LONGEST_NAME, Collapse, collapses
 from mixtura.report.digits import counted, percent, spread_cells, total
+from mixtura.report.page import plain
 from mixtura.report.palette import colours
 from mixtura.report.view import (
     MixtureView,
@@ -77,14 +79,7 @@ SHAPES = {
 
 def to_text(view: MixtureView, width: int = WIDTH) -> str:
     """The report as plain text of at most `width` characters a line, without colour codes."""
-    page = io.StringIO()
-    console = Console(
-        file=page, width=width, color_system=None, force_terminal=False, force_jupyter=False
-    )
-    for part in renderables(view, width):
-        console.print(part)
-    lines = [line.rstrip() for line in page.getvalue().splitlines()]
-    return "\n".join(lines) + "\n"
+    return plain(renderables(view, width), width)
 
 
 def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
@@ -92,6 +87,7 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
 
     `width` is the width of the page they will be printed on; it decides how many columns fit.
     """
+    view = printable_record(view)
     parts: list[RenderableType] = [Text(headline(view), style="bold")]
     found = warnings(view)
     if found:
@@ -174,7 +170,7 @@ def _collapsed(why: Collapse) -> str:
     )
 
 
-def _heywood(floored: list[Floored], columns: tuple[str, ...]) -> str:
+def _heywood(floored: list[Spike], columns: tuple[str, ...]) -> str:
     each = [
         f"{_joined([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in group "
         f"{part.component}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mixtura.fit.result import Fit
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 # A variance below this share of the column's counts as this share when columns are ranked, so
 # that one collapsed component does not decide which columns are shown.
@@ -23,7 +24,9 @@ class MixtureView:
 
     weights          (K,), sum to one
     means            (K, d)
-    covariances      dense, (K, d, d), whatever shape they were fitted in
+    variances        each component's variance in each column, (K, d)
+    among            the covariances (K, m, m) of any m columns, whatever shape they were fitted in:
+                     of many columns nobody can hold them all
     covariance_type  the name of that shape
     names            the d column names
     fit              how the parameters were found; None when they were given
@@ -31,15 +34,16 @@ class MixtureView:
 
     weights: Array
     means: Array
-    covariances: Array
+    variances: Array
+    among: Callable[[AnyArray], Array]
     covariance_type: str
     names: tuple[str, ...]
     fit: Fit | None = None
 
     @property
-    def variances(self) -> Array:
-        """Each component's variance in each column, (K, d)."""
-        return np.asarray(np.diagonal(self.covariances, axis1=1, axis2=2))
+    def covariances(self) -> Array:
+        """Those of all columns, (K, d, d)."""
+        return self.among(np.arange(self.means.shape[1]))
 
     @property
     def sds(self) -> Array:

@@ -17,7 +17,9 @@
 #define AXES_LONGEST 0.5
 #define AXES_HALVINGS 12
 #define AXES_TRUSTED 0.1
+#define AXES_COMPARABLE 1e6
 #define AXES_ROUND 1e-12
+#define AXES_TINY 1e-300
 
 /* A rotation and the criterion there. */
 struct axes {
@@ -133,12 +135,28 @@ static void axes_largest(struct axes_problem *p)
     p->largest_known = 1;
 }
 
+/* Whether the shortest axis is seen beside the longest by a whole decomposition. */
+static int axes_comparable(const struct axes_problem *p)
+{
+    double least = HUGE_VAL, most = 0.0;
+    for (int64_t j = 0; j < p->d; j++) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < p->K; k++)
+            sum += p->best->along[k * p->d + j];
+        least = sum < least ? sum : least;
+        most = sum > most ? sum : most;
+    }
+    return most <= AXES_COMPARABLE * AXES_COMPARABLE * least;
+}
+
 /* Browne & McNicholas's step with the largest eigenvalue of each scatter (left), or with the
  * largest slope of each component. */
 static void axes_majorise(struct axes_problem *p, int left)
 {
     int64_t K = p->K, d = p->d;
     double *tmp = p->tmp, *F = tmp + d * d, *bound = F + d * d, *v = bound + d * d;
+    if (!axes_comparable(p))
+        return;
     if (left)
         axes_largest(p);
     axes_pull(p, tmp, F);
@@ -171,26 +189,38 @@ static void axes_majorise(struct axes_problem *p, int left)
 static double axes_newton(const struct axes_problem *p, const struct axes *a, double *angles)
 {
     int64_t K = p->K, d = p->d;
-    double promise = 0.0;
+    double promise = 0.0, *length = p->tmp + 6 * d * d;
+    for (int64_t j = 0; j < d; j++) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < K; k++)
+            sum += a->along[k * d + j];
+        length[j] = sqrt(sum);
+    }
     for (int64_t i = 0; i < d; i++) {
         angles[i * (d + 1)] = 0.0;
         for (int64_t j = 0; j < i; j++) {
             double pull = 0.0, apart = 0.0, bent = 0.0;
+            /* See orientation.py for the unit of an angle. */
+            double ratio = length[i] / length[j], narrow = 1.0 / (ratio + 1.0 / ratio);
+            double of_i = ratio * narrow, of_j = narrow / ratio;
             for (int64_t k = 0; k < K; k++) {
-                const double *m = a->along + k * d, *c = a->slope + k * d;
-                double off = a->scatter[(k * d + i) * d + j];
-                pull += off * (c[i] - c[j]);
-                apart += (m[j] - m[i]) * (c[i] - c[j]);
-                bent += a->rows[k] * off * off * (1.0 / (m[j] * m[j]) + 1.0 / (m[i] * m[i]));
+                double n = a->rows[k];
+                double mi = a->along[k * d + i] / length[i] / length[i];
+                double mj = a->along[k * d + j] / length[j] / length[j];
+                double off = a->scatter[(k * d + i) * d + j] / length[i] / length[j];
+                double by_i = of_j / mi, by_j = of_i / mj;
+                pull += n * off * (by_i - by_j);
+                apart += n * (mj * of_j - mi * of_i) * (by_i - by_j);
+                bent += n * off * off * (by_i * by_i + by_j * by_j);
             }
             double curvature = 2.0 * apart - 4.0 * bent;
             if (!(curvature > AXES_TRUSTED * 2.0 * apart))
                 curvature = 2.0 * apart;
-            double least = AXES_ROUND * p->total;
-            double angle = 2.0 * pull / (curvature > least ? curvature : least);
-            angles[i * d + j] = angle;
-            angles[j * d + i] = -angle;
-            promise += 0.5 * 2.0 * pull * angle;
+            double least = AXES_ROUND * narrow * narrow * p->total + AXES_TINY;
+            double step = 2.0 * pull / (curvature > least ? curvature : least);
+            angles[i * d + j] = narrow * step;
+            angles[j * d + i] = -narrow * step;
+            promise += pull * step;
         }
     }
     return promise;

@@ -7,6 +7,8 @@
 #ifndef MIXTURA_JACOBI_H
 #define MIXTURA_JACOBI_H
 
+#include <float.h>
+
 #include "dense.h"
 
 #define JACOBI_SWEEPS 30
@@ -21,7 +23,7 @@ static void identity(int64_t d, double *a)
 static double jacobi_tangent(double app, double aqq, double apq)
 {
     double theta = (aqq - app) / (2.0 * apq);
-    double t = 1.0 / (fabs(theta) + sqrt(theta * theta + 1.0));
+    double t = 1.0 / (fabs(theta) + hypot(theta, 1.0));
     return theta < 0.0 ? -t : t;
 }
 
@@ -56,9 +58,8 @@ static void jacobi(int64_t d, double *a, double *values, double *vectors)
             for (int64_t q = p + 1; q < d; q++) {
                 double apq = a[p * d + q], app = a[p * d + p], aqq = a[q * d + q];
                 /* Also true where one of them is no number: then there is nothing to turn. */
-                if (!(fabs(apq) > 1e-16 * sqrt(fabs(app) * fabs(aqq))) || !isfinite(apq))
-                    continue;
-                if (fabs(apq) < 1e-300)
+                double size = sqrt(fabs(app)) * sqrt(fabs(aqq));
+                if (!(fabs(apq) > 1e-16 * size) || !isfinite(apq) || fabs(apq) < DBL_MIN)
                     continue;
                 double t = jacobi_tangent(app, aqq, apq);
                 double c = 1.0 / sqrt(t * t + 1.0), s = t * c;
@@ -107,7 +108,7 @@ static void nearest_rotation(int64_t d, double *f, double *v, double *out)
                     qq += f[i * d + q] * f[i * d + q];
                     pq += f[i * d + p] * f[i * d + q];
                 }
-                if (!(fabs(pq) > 1e-16 * sqrt(pp * qq)) || !isfinite(pq))
+                if (!(fabs(pq) > 1e-16 * sqrt(pp) * sqrt(qq)) || !isfinite(pq))
                     continue;
                 double t = jacobi_tangent(pp, qq, pq);
                 double c = 1.0 / sqrt(t * t + 1.0), s = t * c;

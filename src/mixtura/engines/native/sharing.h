@@ -21,7 +21,8 @@ struct sharing {
     double *W;      /* K x size, of the components with rows, in the form's shape */
     double *before; /* the same: covariances */
     double *cov;    /* the same, after */
-    double *n;      /* K: rows, those of the penalty included */
+    double *n;      /* K: shares of the rows, those of the penalty included */
+    double unit;    /* of W, before and cov: the table's squared over this */
     int64_t *index; /* K: which components these are */
     double *values, *vectors, *last; /* K x d, K x d x d, K x d */
     double *volumes, *shape, *tmp;   /* K, d x d, 6 d x d + d */
@@ -237,10 +238,12 @@ static int64_t turned(const struct sharing *h, int64_t K, int64_t d)
         for (int64_t j = 0; j < d; j++)
             if (h->values[k * d + j] < 0.0)
                 h->values[k * d + j] = 0.0;
-        if (h->share == SHARE_VEV) {
-            memcpy(h->tmp, h->before + k * d * d, (size_t)(d * d) * 8);
-            jacobi(d, h->tmp, h->last + k * d, h->tmp + d * d);
-        }
+        /* Of the covariances before only the volumes are looked at. */
+        double volume = volume_of(d, h->before + k * d * d, h->tmp);
+        if (volume == 0.0)
+            return k;
+        for (int64_t j = 0; j < d; j++)
+            h->last[k * d + j] = volume;
     }
     if (h->share == SHARE_EEV)
         failed = pooled(K, d, h->values, h->n, h->last);

@@ -1,22 +1,29 @@
 /* The M-step of any structure.
  *
  * Where something is shared, scatters are taken in the table's units, W_k = L_k S_k L_k' plus the
- * penalty's rows, and the new covariances are factorised there, as in `_together` of
- * families/covariance.py. Structures that share nothing, or everything, are em.h's `maximise`. */
+ * penalty's rows, and the new covariances are factorised there; the unit of the weights and one
+ * common to all columns are taken away meanwhile, as in `_together` of families/covariance.py.
+ * Structures that share nothing, or everything, are em.h's `maximise`. */
 #ifndef MIXTURA_STRUCTURES_H
 #define MIXTURA_STRUCTURES_H
+
+#include <limits.h>
 
 #include "sharing.h"
 
 /* Scatter and covariance of component k, in the table's units, as number `at` of those with rows. */
 static void in_table_units(const struct mixtura_em *e, int64_t d, const struct state *old,
-                   const struct mixtura_moments *m, struct sharing *h, int64_t k, int64_t at)
+                   const struct mixtura_moments *m, struct sharing *h, int64_t k, int64_t at,
+                   double rows)
 {
-    double prior = 2.0 * e->strength;
+    double prior = 2.0 * e->strength / rows;
     if (e->form == FORM_FULL) {
         const double *root = old->root + k * d * d;
         double *W = h->W + at * d * d, *before = h->before + at * d * d;
-        congruence(d, root, m->second + k * d * d, h->tmp, W);
+        double *second = h->tmp + d * d;
+        for (int64_t i = 0; i < d * d; i++)
+            second[i] = m->second[k * d * d + i] / rows;
+        congruence(d, root, second, h->tmp, W);
         for (int64_t i = 0; i < d * d; i++)
             W[i] += prior * e->target[i];
         for (int64_t i = 0; i < d; i++)
@@ -31,9 +38,29 @@ static void in_table_units(const struct mixtura_em *e, int64_t d, const struct s
     int64_t axes = e->form == FORM_DIAG ? d : 1;
     for (int64_t j = 0; j < axes; j++) {
         double variance = old->root[k * axes + j] * old->root[k * axes + j];
-        double second = m->second[k * axes + j] / (e->form == FORM_DIAG ? 1.0 : (double)d);
+        double second = m->second[k * axes + j] / (e->form == FORM_DIAG ? 1.0 : (double)d) / rows;
         h->W[at * axes + j] = variance * second + prior * e->target[j];
         h->before[at * axes + j] = variance;
+    }
+}
+
+/* Takes away the power of two amid the variances of the scatters, the small and the large. */
+static void common_unit(const struct mixtura_em *e, int64_t d, struct sharing *h, int64_t K)
+{
+    int64_t size = K * (e->form == FORM_FULL ? d * d : e->form == FORM_DIAG ? d : 1);
+    int least = INT_MAX, most = INT_MIN, exponent;
+    for (int64_t i = 0; i < size; i++) {
+        double w = h->W[i];
+        if ((e->form == FORM_FULL && i % (d * d) % (d + 1)) || !(w > 0.0) || !isfinite(w))
+            continue;
+        frexp(w, &exponent);
+        least = exponent < least ? exponent : least;
+        most = exponent > most ? exponent : most;
+    }
+    h->unit = most < least ? 1.0 : ldexp(1.0, (least + most) / 2);
+    for (int64_t i = 0; i < size; i++) {
+        h->W[i] /= h->unit;
+        h->before[i] /= h->unit;
     }
 }
 
@@ -44,12 +71,12 @@ static int factored(const struct mixtura_em *e, int64_t d, struct sharing *h, in
     if (e->form == FORM_FULL) {
         double *cov = h->cov + at * d * d;
         for (int64_t i = 0; i < d * d; i++)
-            cov[i] += e->held[i] + (i % (d + 1) ? 0.0 : e->absolute);
+            cov[i] = cov[i] * h->unit + e->held[i] + (i % (d + 1) ? 0.0 : e->absolute);
         return cholesky(d, cov, new->root + k * d * d);
     }
     int64_t axes = e->form == FORM_DIAG ? d : 1;
     for (int64_t j = 0; j < axes; j++) {
-        double variance = h->cov[at * axes + j] + e->held[j] + e->absolute;
+        double variance = h->cov[at * axes + j] * h->unit + e->held[j] + e->absolute;
         if (!(variance > 0.0) || !isfinite(variance))
             return 1;
         new->root[k * axes + j] = sqrt(variance);
@@ -64,10 +91,12 @@ static int64_t maximise_shared(const struct mixtura_em *e, int64_t d, const stru
 {
     int64_t K = e->K, some = 0;
     int64_t size = e->form == FORM_FULL ? d * d : e->form == FORM_DIAG ? d : 1;
-    double total = 0.0;
+    double total = 0.0, all = 0.0;
     centre_moments(m, e->form, K, d);
-    for (int64_t k = 0; k < K; k++)
+    for (int64_t k = 0; k < K; k++) {
         total += m->count[k];
+        all += m->count[k] + 2.0 * e->strength;
+    }
     for (int64_t k = 0; k < K; k++) {
         const double *s = m->first + k * d, *root = old->root + k * size;
         double *shift = h->tmp;
@@ -81,8 +110,8 @@ static int64_t maximise_shared(const struct mixtura_em *e, int64_t d, const stru
             new->means[k * d + j] = old->means[k * d + j] + shift[j];
         double rows = m->count[k] + 2.0 * e->strength;
         if (rows > 0.0) {
-            in_table_units(e, d, old, m, h, k, some);
-            h->n[some] = rows;
+            in_table_units(e, d, old, m, h, k, some, all);
+            h->n[some] = rows / all;
             h->index[some++] = k;
         } else {
             memcpy(new->root + k * size, root, (size_t)size * 8);
@@ -90,6 +119,7 @@ static int64_t maximise_shared(const struct mixtura_em *e, int64_t d, const stru
     }
     if (some == 0)
         return -1;
+    common_unit(e, d, h, some);
     int64_t failed = share_covariances(h, some, d);
     if (failed >= 0)
         return h->index[failed];

@@ -173,7 +173,8 @@ class FactorChart:
 
     def gradient(self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior) -> Array:
         """The gradient at `params`, which `self.params` made, or at the centre."""
-        slope = score(stats, params, self.kind, prior)
+        slope = score(stats, params, self.kind)
+        slope |= {name: slope[name] + part for name, part in prior.score(params).items()}
         deviation = np.sqrt(self.centre.noise)
         means = self._stretched(slope["means"] * deviation, back=True) / self.mean_scale
         loadings = [

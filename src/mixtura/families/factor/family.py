@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-from mixtura.errors import Collapse, IllDefined
-from mixtura.families.base import Family
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.families.base import Affine, Family, Settled
 from mixtura.families.equations import settle
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.look import FactorLook
-from mixtura.families.factor.prior import NoisePrior
+from mixtura.families.factor.prior import NoisePrior, noise_prior
 from mixtura.families.factor.records import FactorParams, FactorStatistics, factor_params
 from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import ORDINARY_SHARE, PENALTY_SHARE, ROUNDED
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD
-from mixtura.records import AnyArray, Array, Equation, RandomNumbers
+from mixtura.families.gaussian import ROUNDED
+from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
 from mixtura.supports import Real
 
-# A column whose noise is less than this share of what the other columns leave open of it is itself
-# one of the factors: a Heywood case, on the way to no noise at all. Columns that tell each other
-# precisely have little noise too, but then the others leave no more open.
-HEYWOOD = 0.02
-# Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
-# column less than this, it is taken to be on it.
-SLOWLY = 0.2
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -50,8 +43,34 @@ class FactorAnalysers(Family):
     """
 
     kind: FactorAnalytic
+    # Added to every noise variance; None: the penalty relative to the table.
+    reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
+    record: ClassVar[type[Params]] = FactorParams
     least_rows: ClassVar[int] = 2048
+    start_numbers: ClassVar[int | None] = 1 << 22
+
+    @property
+    def name(self) -> str:
+        return str(self.kind)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        """Nothing here grows with the square of the number of columns."""
+        self.kind.check_columns(survey.source.d)
+        if self.reg_covar is None and len(survey.sample.X) < K:
+            refuse_few_distinct(survey.source, K)
+        moments, d = survey.columns, survey.source.d
+        prior = noise_prior(self.kind, moments, self.reg_covar)
+        unit = np.broadcast_to(prior.scale, (d,)) + prior.absolute
+        unit = np.where(unit > 0, unit, 1.0)
+        noise = unit.mean(keepdims=True) if self.kind.isotropic else unit
+        base = factor_params(
+            np.tile(moments.mean, (K, 1)),
+            np.zeros(self.kind.loadings_shape(K, d)),
+            np.broadcast_to(noise, self.kind.noise_shape(K, d)).copy(),
+        )
+        family = replace(self, equations=prior.equations)
+        return Settled(family, prior, base, (Affine(moments.mean, 1.0 / np.sqrt(unit)),))
 
     def params(self, arrays: Mapping[str, Array]) -> FactorParams:
         return factor_params(arrays["means"], arrays["loadings"], arrays["noise"])
@@ -79,38 +98,35 @@ class FactorAnalysers(Family):
     ) -> FactorParams:
         """One step of EM with expanded parameters."""
         new = factor_params(*maximised(stats, params, self.kind, prior))
-        self.refuse_collapse(new, stats.counts, prior)
+        prior.refuse_collapse(new, stats.counts)
         return new
 
-    def score(
-        self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior
-    ) -> dict[str, Array]:
-        return score(stats, params, self.kind, prior)
-
-    def log_prior(self, params: FactorParams, prior: NoisePrior) -> float:
-        if prior.strength == 0:
-            return 0.0
-        times = params.means.shape[1] if self.kind.isotropic else 1
-        penalty = prior.target / params.noise + np.log(params.noise)
-        return float(-prior.strength * times * penalty.sum())
-
-    def counts(self, stats: FactorStatistics) -> Array:
-        return stats.counts
+    def score(self, stats: FactorStatistics, params: FactorParams) -> dict[str, Array]:
+        return score(stats, params, self.kind)
 
     def rounding(self, params: FactorParams) -> float:
-        """Of a difference of sums as large as the strongest factors are, in units of the noise."""
+        """Of a difference of sums as large as the strongest factors are, in units of the noise;
+        and of means in that unit.
+        """
         eps = float(np.finfo(np.float64).eps)
-        return float(min(1.0, ROUNDED * params.means.shape[1] * eps * params.signal))
+        of_sums = ROUNDED * params.means.shape[1] * eps * params.signal
+        return float(min(1.0, of_sums + 0.125 * self.coarseness(params) ** 2))
+
+    def coarseness(self, params: FactorParams) -> float:
+        off = np.spacing(np.abs(params.means)) / np.sqrt(params.noise)
+        return float(np.linalg.norm(off, axis=1).max())
 
     def obstacle(self, prior: NoisePrior) -> str:
-        if prior.absolute:
-            return "with a reg_covar above 0 EM does not maximise the likelihood"
-        if np.any(prior.held):
-            return "a column has no variance of its own, which only EM's steps can hold"
-        return ""
+        return prior.obstacle()
 
     def chart(self, params: FactorParams, weights: Array) -> FactorChart:
         return factor_chart(params, weights, self.kind)
+
+    def variances(self, params: FactorParams) -> Array:
+        return params.variances
+
+    def covariances(self, params: FactorParams, columns: AnyArray) -> Array:
+        return params.among(columns)
 
     def n_parameters(self, params: FactorParams) -> int:
         K, d = params.means.shape
@@ -128,84 +144,6 @@ class FactorAnalysers(Family):
             out[own] = out[own] * deviation[k] + scores[own] @ loadings[k].T + params.means[k]
         settle(out, self.equations, np.ones(d))
         return out
-
-    def spread(self, params: FactorParams, prior: NoisePrior) -> Array:
-        """The smallest noise variance of each component, as a share of the table's; (K,)."""
-        # Only with a constant floor may a column be without any variance to compare with.
-        scale = np.where(prior.scale > 0, prior.scale, 1.0)
-        smallest = (params.noise / scale).min(axis=1)
-        return np.broadcast_to(smallest, (len(params.means),)).copy()
-
-    def refuse_collapse(self, params: FactorParams, counts: Array, prior: NoisePrior) -> None:
-        """At maximum likelihood, stop before the noise of a component vanishes."""
-        if prior.strength > 0 or prior.absolute > 0:
-            return
-        spread = self.spread(params, prior)
-        if not prior.judged:
-            if spread.min() < NUMERIC_SPREAD:
-                raise IllDefined(int(spread.argmin()))
-            return
-        rows = self._rows(counts)
-        bad = self._too_narrow(params, spread, rows * prior.count_scale)
-        if bad.any():
-            k = int(np.argmax(bad))
-            raise Collapse(k, float(rows[k]), float(spread[k]))
-
-    def _rows(self, counts: Array) -> Array:
-        """The rows behind the noise of each component."""
-        return np.full(len(counts), counts.sum()) if self.kind.common_noise else counts
-
-    @property
-    def _few(self) -> int:
-        """Rows that factors can follow one by one."""
-        return max(2 * (self.kind.n_factors + 2), 5)
-
-    def vanishing(
-        self, params: FactorParams, counts: Array, *, slowly: bool = False
-    ) -> dict[int, tuple[int, ...]]:
-        if self.kind.isotropic:
-            return {}
-        small = params.uniqueness < (SLOWLY if slowly else HEYWOOD)
-        small &= (self._rows(counts) >= self._few)[:, None]
-        return {
-            int(k): tuple(np.flatnonzero(small[k]).tolist())
-            for k in np.flatnonzero(small.any(axis=1))
-        }
-
-    def _too_narrow(self, params: FactorParams, spread: Array, rows: Array) -> Any:
-        few = rows < self._few
-        bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
-        if not self.kind.isotropic:
-            bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)
-        return bad
-
-    def narrow(
-        self, params: FactorParams, counts: Array, prior: NoisePrior
-    ) -> list[tuple[int, float]]:
-        a, rows = prior.strength, self._rows(counts)
-        spread = self.spread(params, prior)
-        if prior.absolute > 0:
-            smallest = np.broadcast_to(params.noise.min(axis=1), counts.shape)
-            bad = (prior.absolute > PENALTY_SHARE * smallest) & (counts >= 1)
-            return [(int(k), float(smallest[k])) for k in np.flatnonzero(bad)]
-        bad = self._too_narrow(params, spread, rows * prior.count_scale)
-        if a > 0:
-            share = 2 * a / ((rows + 2 * a) * spread)
-            bad = bad | (share > PENALTY_SHARE) & (rows * prior.count_scale >= 1)
-        return [(int(k), float(spread[k])) for k in np.flatnonzero(bad)]
-
-    def sobered(
-        self, params: FactorParams, weights: Array, narrow: list[int], prior: NoisePrior
-    ) -> FactorParams:
-        if self.kind.common_noise:
-            return params
-        lenders = np.setdiff1d(np.flatnonzero(weights > 0), narrow)
-        noise = params.noise.copy()
-        if len(lenders):
-            noise[narrow] = np.average(noise[lenders], axis=0, weights=weights[lenders])
-        else:
-            noise = noise + ORDINARY_SHARE * prior.scale
-        return factor_params(params.means, params.loadings, noise)
 
     def transported(
         self, stats: FactorStatistics, before: FactorParams, after: FactorParams

@@ -1,10 +1,14 @@
 """A look at some rows by factor analysers: their densities, then, given responsibilities, sums.
 
 By Woodbury's identity the squared distance of a row is a weighted sum of squares less the squared
-length of its projection onto q directions. Rows are centred once for all components that lie close
-enough together (`factor.records.Group`), so everything is a product of the rows, or of their
-squares, with a thin matrix: about 4 n K d (q + 2) operations of a pass, nearly all of them BLAS's,
-and no array larger than the rows, or than K d q. Rows are taken in blocks that stay in the cache.
+length of its projection onto q directions. Where factors are so strong that this difference would
+lose digits, it is the squared length of what the factors leave of the row, and of their scores:
+a minimum over the scores, so that their rounding counts squared.
+
+Rows are centred once for all components that lie close enough together (`factor.records.Group`), so
+everything is a product of the rows, or of their squares, with a thin matrix: about 4 n K d (q + 2)
+operations of a pass, nearly all of them BLAS's, and no array larger than the rows, or than K d q.
+Rows are taken in blocks that stay in the cache.
 """
 
 from __future__ import annotations
@@ -47,6 +51,8 @@ class FactorLook:
         for group, scores in zip(params.groups, self.scores, strict=True):
             for where, rows, squares in _blocks(X, group, isotropic):
                 distances = _distances(rows, squares, group, scores[where])
+                if group.strong:
+                    distances = _lengths(rows, group, scores[where])
                 log_density = params.log_norm[group.members] - 0.5 * distances
                 self.log_density[where, group.members] = log_density
 
@@ -111,6 +117,17 @@ def _distances(rows: Array, squares: Array, group: Group, scores: Array) -> Arra
     distances = distances - 2.0 * products[:, m * q :] + group.lengths
     np.subtract(products[:, : m * q], group.offsets, out=scores.reshape(n, m * q))
     distances -= np.einsum("nmq,nmq->nm", scores, scores)
+    return distances
+
+
+def _lengths(rows: Array, group: Group, scores: Array) -> Array:
+    """The same distances (n, m) without a difference of large numbers."""
+    distances = np.empty(scores.shape[:2])
+    for k in range(scores.shape[1]):
+        factors = scores[:, k] @ group.inverses[k]
+        left = rows - group.shifts[k] - factors @ group.loadings[k].T
+        noise = group.precisions[min(k, len(group.precisions) - 1)]
+        distances[:, k] = (left**2 * noise).sum(axis=1) + (factors**2).sum(axis=1)
     return distances
 
 

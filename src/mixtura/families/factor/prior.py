@@ -12,28 +12,52 @@ Heywood cases. Each column is compared with its own variance, so units do not ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.data.column_moments import ColumnMoments
-from mixtura.families.equations import constants
-from mixtura.families.prior import HELD_SHARE
-from mixtura.records import Array, Equation
+from mixtura.errors import Collapse, IllDefined
+from mixtura.families.equations import HELD_SHARE, constants
+from mixtura.families.factor.records import FactorParams, factor_params
+from mixtura.families.factor.structure import FactorAnalytic
+from mixtura.families.prior import (
+    NUMERIC_SPREAD,
+    PENALTY_SHARE,
+    SPURIOUS_SPREAD,
+    rows_per_weight,
+    spikes,
+)
+from mixtura.families.priors import Prior
+from mixtura.records import Array, Equation, Spike
+
+# A column whose noise is less than this share of what the other columns leave open of it is itself
+# one of the factors: a Heywood case, on the way to no noise at all. Columns that tell each other
+# precisely have little noise too, but then the others leave no more open.
+HEYWOOD = 0.02
+# Under maximum likelihood the way there may be slow: where a climb that has not converged leaves a
+# column less than this, it is taken to be on it.
+SLOWLY = 0.2
+# The noise that all components get, as a share of the table's variances, when all are narrow.
+ORDINARY_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class NoisePrior:
+class NoisePrior(Prior):
     """All arrays are (d,), or (1,) for isotropic noise.
 
+    kind       the factors
     strength   a, the weight of the penalty; 0 is maximum likelihood
     target     s, the variances of the table; for isotropic noise their median
     held       variance added to columns that have none
     absolute   reg_covar, added to every noise variance; 0 by default
     judged     whether narrow components are refused at maximum likelihood
-    count_scale  rows per unit of weight, at least 1 when weights are not counts
+    count_scale  rows per unit of weight, 1 where weights may be counts
     equations  the constant columns of the table
     """
 
+    kind: FactorAnalytic
     strength: float
     target: Array
     held: Array
@@ -43,7 +67,7 @@ class NoisePrior:
     equations: tuple[Equation, ...] = ()
 
     @property
-    def held_columns(self) -> tuple[int, ...]:
+    def held_columns(self) -> tuple[int, ...]:  # type: ignore[override]
         """Columns without a variance of their own."""
         return tuple(each.columns[0] for each in self.equations)
 
@@ -53,27 +77,127 @@ class NoisePrior:
         return self.absolute == 0
 
     @property
+    def penalised(self) -> bool:
+        return self.strength > 0
+
+    @property
     def scale(self) -> Array:
         """The variances with those of the held columns: what is narrow is judged by them."""
         return self.target + self.held
 
     def without_penalty(self) -> NoisePrior:
-        """The same, at maximum likelihood."""
         return replace(self, strength=0.0)
 
+    def obstacle(self) -> str:
+        if self.absolute:
+            return "with a reg_covar above 0 EM does not maximise the likelihood"
+        if np.any(self.held):
+            return "a column has no variance of its own, which only EM's steps can hold"
+        return ""
 
-def no_noise_prior(columns: int) -> NoisePrior:
-    """Maximum likelihood, come what may."""
-    return NoisePrior(0.0, np.ones(columns), np.zeros(columns), judged=False)
+    def log_prior(self, params: FactorParams) -> float:
+        if self.strength == 0:
+            return 0.0
+        penalty = self.target / params.noise + np.log(params.noise)
+        return float(-self.strength * self._times(params) * penalty.sum())
+
+    def score(self, params: FactorParams) -> dict[str, Array]:
+        if self.strength == 0:
+            return {}
+        slope = (self.target / params.noise - 1.0) / params.noise
+        return {"noise": self._times(params) * self.strength * slope}
+
+    def _times(self, params: FactorParams) -> int:
+        """Columns that one number of the noise stands for."""
+        return int(params.means.shape[1]) if self.kind.isotropic else 1
+
+    def refuse_collapse(self, params: FactorParams, counts: Array) -> None:
+        """At maximum likelihood, stop before the noise of a component vanishes."""
+        if self.strength > 0 or self.absolute > 0:
+            return
+        spread = self.spread(params)
+        if not self.judged:
+            if spread.min() < NUMERIC_SPREAD:
+                raise IllDefined(int(spread.argmin()))
+            return
+        rows = self._rows(counts)
+        bad = self._too_narrow(params, spread, rows * self.count_scale)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise Collapse(k, float(rows[k]), float(spread[k]))
+
+    def spread(self, params: FactorParams) -> Array:
+        """The smallest noise variance of each component, as a share of the table's; (K,)."""
+        # Only with a constant floor may a column be without any variance to compare with.
+        scale = np.where(self.scale > 0, self.scale, 1.0)
+        smallest = (params.noise / scale).min(axis=1)
+        return np.broadcast_to(smallest, (len(params.means),)).copy()
+
+    def narrow(self, params: FactorParams, counts: Array, stats: Any = None) -> list[Spike]:
+        a, rows = self.strength, self._rows(counts)
+        spread = self.spread(params)
+        if self.absolute > 0:
+            smallest = np.broadcast_to(params.noise.min(axis=1), counts.shape)
+            bad = (self.absolute > PENALTY_SHARE * smallest) & (counts >= 1)
+            return spikes(bad, counts, smallest)
+        bad = self._too_narrow(params, spread, rows * self.count_scale)
+        if a > 0:
+            share = 2 * a / ((rows + 2 * a) * spread)
+            bad = bad | (share > PENALTY_SHARE) & (rows * self.count_scale >= 1)
+        return spikes(bad, counts, spread)
+
+    def _rows(self, counts: Array) -> Array:
+        """The rows behind the noise of each component."""
+        return np.full(len(counts), counts.sum()) if self.kind.common_noise else counts
+
+    @property
+    def _few(self) -> int:
+        """Rows that factors can follow one by one."""
+        return max(2 * (self.kind.n_factors + 2), 5)
+
+    def _too_narrow(self, params: FactorParams, spread: Array, rows: Array) -> NDArray[np.bool_]:
+        few = rows < self._few
+        bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
+        if not self.kind.isotropic:
+            bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)
+        return np.asarray(bad)
+
+    def vanishing(
+        self, params: FactorParams, counts: Array, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        if self.kind.isotropic:
+            return {}
+        small = params.uniqueness < (SLOWLY if slowly else HEYWOOD)
+        small &= (self._rows(counts) >= self._few)[:, None]
+        return {
+            int(k): tuple(np.flatnonzero(small[k]).tolist())
+            for k in np.flatnonzero(small.any(axis=1))
+        }
+
+    def sobered(self, params: FactorParams, counts: Array, narrow: list[int]) -> FactorParams:
+        if self.kind.common_noise:
+            return params
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
+        noise = params.noise.copy()
+        if len(lenders):
+            noise[narrow] = np.average(noise[lenders], axis=0, weights=counts[lenders])
+        else:
+            noise = noise + ORDINARY_SHARE * self.scale
+        return factor_params(params.means, params.loadings, noise)
+
+
+def no_noise_prior(kind: FactorAnalytic, columns: int) -> NoisePrior:
+    """Maximum likelihood, come what may; `columns` of noise are 1 where it is isotropic."""
+    return NoisePrior(kind, 0.0, np.ones(columns), np.zeros(columns), judged=False)
 
 
 def noise_prior(
-    moments: ColumnMoments, isotropic: bool, reg_covar: float | None = None
+    kind: FactorAnalytic, moments: ColumnMoments, reg_covar: float | None = None
 ) -> NoisePrior:
     """The default; with `reg_covar`, scikit-learn's constant floor instead of the penalty."""
     constant = moments.variance <= 0
     held, target = np.where(constant, HELD_SHARE, 0.0), moments.variance
-    if isotropic:
+    if kind.isotropic:
         # One variance for all columns needs no help while any of them varies. Noise is less than
         # the variance of every column, so one in large units does not say how much there may be.
         held = np.array([HELD_SHARE if constant.all() else 0.0])
@@ -81,8 +205,10 @@ def noise_prior(
         constant = np.full_like(constant, constant.all())
     equations = constants(constant, moments.mean)
     if reg_covar is not None:
-        zero = np.zeros_like(held)
-        return NoisePrior(0.0, target, zero, float(reg_covar), judged=False, equations=equations)
-    scale = max(1.0, moments.rows / moments.weight)
-    strength = 1.0 / (moments.weight * scale * scale)
-    return NoisePrior(strength, target, held, count_scale=scale, equations=equations)
+        held = np.zeros_like(held)
+        return NoisePrior(
+            kind, 0.0, target, held, float(reg_covar), judged=False, equations=equations
+        )
+    scale = rows_per_weight(moments.rows, moments.weight)
+    strength = 1.0 / (moments.weight * scale) / scale
+    return NoisePrior(kind, strength, target, held, count_scale=scale, equations=equations)

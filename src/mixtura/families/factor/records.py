@@ -8,15 +8,18 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from mixtura.errors import IllDefined
+from mixtura.errors import Drowned, IllDefined
 from mixtura.families.gaussian_records import LOG_2PI
 from mixtura.records import AnyArray, Array, Params, Statistics
 
 # Means so far from the components' common centre, in squared standard deviations of the noise
 # summed over columns, cost more digits than they may: 1e-16 times this in a squared distance.
 FAR = 1e7
-# Factors this much stronger than the noise, in variances summed over columns, leave four digits of
-# a squared distance: it is a difference of two sums of their size.
+# From here on a squared distance is not a difference of sums of that size, which would leave less
+# than ten digits.
+STRONG = 1e6
+# Factors this much stronger than the noise, in variances summed over columns, leave an M-step four
+# digits of the noise: it is a difference of two sums of their size.
 STRONGEST = 1e12
 
 
@@ -62,6 +65,9 @@ class Group:
     shifts       (m, d) means minus the centre
     lengths      (m,) the shifts' squared lengths in standard deviations of the noise
     precisions   (m, d) 1 / noise, or (m, 1) where it is isotropic; one line where it is common
+    strong       whether the factors of a member are so strong that distances need these:
+    loadings     (m, d, q)
+    inverses     (m, q, q) what makes factors of the scores, row by row
     """
 
     members: AnyArray
@@ -71,6 +77,9 @@ class Group:
     shifts: Array
     lengths: Array
     precisions: Array
+    strong: bool
+    loadings: Array
+    inverses: Array
 
 
 @dataclass(frozen=True)
@@ -114,10 +123,16 @@ class FactorParams(Params):
     @cached_property
     def covariances(self) -> Array:
         """Sigma_k dense, (K, d, d): for tables of few enough columns."""
-        K, d = self.means.shape
-        shared = self.loadings @ np.swapaxes(self.loadings, 1, 2)
-        dense: Array = np.broadcast_to(shared, (K, d, d)).copy()
-        dense[:, np.arange(d), np.arange(d)] += self.noise
+        return self.among(np.arange(self.means.shape[1]))
+
+    def among(self, columns: AnyArray) -> Array:
+        """The covariances of m of the columns, dense, (K, m, m)."""
+        K, m = len(self.means), len(columns)
+        loadings = self.loadings[:, columns]
+        shared = loadings @ np.swapaxes(loadings, 1, 2)
+        dense: Array = np.broadcast_to(shared, (K, m, m)).copy()
+        noise = np.broadcast_to(self.noise, (len(self.noise), self.means.shape[1]))
+        dense[:, np.arange(m), np.arange(m)] += noise[:, columns]
         return dense
 
     @property
@@ -148,7 +163,8 @@ class FactorParams(Params):
 def _group(params: FactorParams, members: AnyArray, centre: Array) -> Group:
     shifts = params.means[members] - centre
     noise = params.noise if len(params.noise) == 1 else params.noise[members]
-    projector = params.projector[members]
+    projector, gram = params.projector[members], params.gram[members]
+    loadings = np.broadcast_to(params.loadings, (len(params.means), *params.loadings.shape[1:]))
     weighed = shifts / noise
     return Group(
         members,
@@ -158,12 +174,15 @@ def _group(params: FactorParams, members: AnyArray, centre: Array) -> Group:
         shifts,
         np.sum(shifts * weighed, axis=1),
         1.0 / noise,
+        bool((np.sum(gram**2, axis=(1, 2)) > STRONG).any()),
+        loadings[members],
+        np.asarray(np.linalg.inv(gram)),
     )
 
 
 def factor_params(means: Array, loadings: Array, noise: Array) -> FactorParams:
-    """Factorise once; raises IllDefined naming a component whose noise is not positive, or nothing
-    beside its factors.
+    """Factorise once; raises IllDefined naming a component whose noise is not positive, Drowned
+    where it is nothing beside the factors.
     """
     K, d = means.shape
     bad = ~((noise > 0) & np.isfinite(noise)).all(axis=1)
@@ -173,7 +192,7 @@ def factor_params(means: Array, loadings: Array, noise: Array) -> FactorParams:
     q = loadings.shape[2]
     signal = np.sum(weighed**2, axis=(1, 2))
     if not np.all(signal <= STRONGEST):
-        raise IllDefined(int(np.argmax(~(signal <= STRONGEST))))
+        raise Drowned(int(np.argmax(~(signal <= STRONGEST))), STRONGEST)
     gram = np.asarray(np.linalg.cholesky(np.eye(q) + np.swapaxes(weighed, 1, 2) @ weighed))
     scaled = np.swapaxes(weighed / np.sqrt(noise)[:, :, None], 1, 2)
     projector = np.stack(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from mixtura.families.factor.prior import NoisePrior
 from mixtura.families.factor.records import FactorParams, FactorStatistics
 from mixtura.families.factor.step import posterior
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.records import Array
 
 
-def score(
-    stats: FactorStatistics, params: FactorParams, kind: FactorAnalytic, prior: NoisePrior
-) -> dict[str, Array]:
-    """Of the log-likelihood plus log-prior in means, loadings and noise."""
+def score(stats: FactorStatistics, params: FactorParams, kind: FactorAnalytic) -> dict[str, Array]:
+    """Of the log-likelihood in means, loadings and noise."""
     d = params.means.shape[1]
     rows, loadings, noise = stats.counts[:, None], params.loadings, params.noise
     factors, cross, inner = stats.of_scores(params.gram)
@@ -30,5 +27,4 @@ def score(
         by_loadings = by_loadings.sum(axis=0, keepdims=True)
     if kind.common_noise:
         by_noise = by_noise.sum(axis=0, keepdims=True)
-    by_noise = by_noise + times * prior.strength * (prior.target / noise - 1.0) / noise
     return {"means": by_means, "loadings": by_loadings, "noise": by_noise}

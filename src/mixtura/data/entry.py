@@ -1,0 +1,41 @@
+"""What a caller hands over as a table, checked and made a source: any container, any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight
+
+from mixtura.data import door
+from mixtura.data.opening import is_stream, loaded, stream
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+
+
+def admitted(data: Any, sample_weight: Any = None, *, gaps: bool = False) -> Source:
+    """The rows of a table, of one column where it has one dimension.
+
+    `gaps` says whether missing cells (NaN) may pass. ValueError for what holds no finite numbers,
+    and for weights that are negative or all zero.
+    """
+    if is_stream(data):
+        return loaded(stream(data, sample_weight=sample_weight))
+    door.refuse_masked(data)
+    X = check_array(
+        data,
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_2d=False,
+        ensure_all_finite="allow-nan" if gaps else True,
+        input_name="data",
+    )
+    if X.ndim == 1:
+        X = X[:, None]
+    if sample_weight is None:
+        return Rows(X)
+    door.refuse_masked(sample_weight, "sample_weight")
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    door.check_weights(weights, 1)
+    return Rows(X, np.asarray(weights))

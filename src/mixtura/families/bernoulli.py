@@ -1,0 +1,63 @@
+"""The Bernoulli family: columns of 0 and 1, independent within a component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from mixtura.families.base import Family
+from mixtura.families.domain import refuse_outside
+from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
+from mixtura.supports import TINY, UnitInterval
+
+
+@dataclass(frozen=True)
+class BernoulliParams(Params):
+    probabilities: Annotated[Array, UnitInterval()]
+
+
+@dataclass(frozen=True)
+class Bernoulli(Family):
+    """log p(x | k) = sum_j x_j log probability_kj + (1 - x_j) log (1 - probability_kj)
+
+    probabilities  (K, d)  from 0 to 1; of a 1
+    statistics     counts, sums of x, rows in which a cell is there (ColumnSums)
+    M-step         probability = sum r x / sum r
+    A component that never met a 1 in a column has probability 0 there (but for rounding's sake).
+    Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.2.
+    """
+
+    record: ClassVar[type[Params]] = BernoulliParams
+    allows_gaps: ClassVar[bool] = True
+
+    def log_density(self, X: AnyArray, params: BernoulliParams) -> Array:
+        x, seen = observed(X)
+        yes = np.log(np.maximum(params.probabilities, TINY)).T
+        no = np.log(np.maximum(1.0 - params.probabilities, TINY)).T
+        # Both parts, not their difference: where one is hardly possible its logarithm is large.
+        return np.asarray(x @ yes + (seen - x) @ no)
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
+        return column_sums(X, resp)
+
+    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> BernoulliParams:
+        before = np.full_like(stats.sums, 0.5) if params is None else params.probabilities
+        # What rounding adds to a sum of ones must not pass for a second outcome.
+        return BernoulliParams(np.minimum(shares(stats.sums, stats.cells, before), 1.0))
+
+    def score(self, stats: ColumnSums, params: BernoulliParams) -> dict[str, Array]:
+        p = params.probabilities
+        excess, spread = stats.sums - stats.cells * p, p * (1.0 - p)
+        slope = np.divide(excess, spread, out=np.zeros_like(p), where=spread > 0)
+        return {"probabilities": slope}
+
+    def sample(self, labels: AnyArray, params: BernoulliParams, rng: RandomNumbers) -> Array:
+        p = params.probabilities[labels]
+        return np.asarray(rng.uniform(size=p.shape) < p, dtype=np.float64)
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        refuse_outside(X, names, (X == 0) | (X == 1), "bernoulli", "0 and 1")

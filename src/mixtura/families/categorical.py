@@ -1,0 +1,123 @@
+"""The categorical family: columns of categories, independent within a component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Family, Settled
+from mixtura.families.domain import refuse_outside
+from mixtura.families.gaps import shares
+from mixtura.families.levels import hits, largest_codes, met, summed
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.supports import TINY, Simplex, Support
+
+
+@dataclass(frozen=True)
+class CategoricalParams(Params):
+    """probabilities (K, levels of all columns side by side)."""
+
+    probabilities: Annotated[Array, Simplex()]
+
+
+@dataclass(frozen=True)
+class CategoricalStatistics(Statistics):
+    """counts (K,) of rows; hits (K, levels of all columns side by side) of each level."""
+
+    counts: Array
+    hits: Array
+
+
+@dataclass(frozen=True)
+class CategoricalLook:
+    """Which levels some rows have, and how many each has that the table never had."""
+
+    met: csr_array
+    new: AnyArray | None
+    params: CategoricalParams
+
+    @property
+    def log_density(self) -> Array:
+        """log p(x_i | k)."""
+        found = summed(self.met, np.log(np.maximum(self.params.probabilities, TINY)))
+        return found if self.new is None else found + self.new[:, None] * np.log(TINY)
+
+    def statistics(self, resp: Array) -> CategoricalStatistics:
+        """The sums at these responsibilities."""
+        return CategoricalStatistics(resp.sum(axis=0), hits(self.met, resp))
+
+
+@dataclass(frozen=True)
+class Categorical(Family):
+    """log p(x | k) = sum_j log probability_k[j, x_j], x_j = 0, 1, ..., levels_j - 1
+
+    levels         categories of each column, by default one more than the largest code met
+    probabilities  (K, sum of levels)  a simplex for each column, side by side
+    statistics     counts (K,), hits (K, sum of levels)
+    M-step         probability = hits / hits in that column
+    A category that a component never met has probability 0 there (but for rounding's sake). One
+    that the whole table never had has it in all of them, so it tells nothing of the component.
+    Reference: Lazarsfeld & Henry (1968), Latent Structure Analysis.
+    """
+
+    levels: tuple[int, ...] = ()
+    record: ClassVar[type[Params]] = CategoricalParams
+    allows_gaps: ClassVar[bool] = True
+
+    def supports(self) -> dict[str, Support]:
+        return {"probabilities": Simplex(self.levels)}
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        levels = self.levels or tuple(int(most) + 1 for most in largest_codes(survey))
+        return Family.settled(replace(self, levels=levels), survey, K)
+
+    def _known(self, X: AnyArray) -> tuple[AnyArray, AnyArray | None]:
+        """(rows with gaps where a level is new; in which row how many are, None for none)."""
+        if np.all(np.fmax.reduce(X, axis=0, initial=0.0) < self.levels):
+            return X, None
+        with np.errstate(invalid="ignore"):
+            new = np.array(self.levels) <= X
+        return np.where(new, np.nan, X), new.sum(axis=1)
+
+    def look(self, X: AnyArray, params: CategoricalParams) -> CategoricalLook:
+        known, new = self._known(X)
+        return CategoricalLook(met(known, self.levels), new, params)
+
+    def log_density(self, X: AnyArray, params: CategoricalParams) -> Array:
+        return self.look(X, params).log_density
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> CategoricalStatistics:
+        return self.look(X, params).statistics(resp)
+
+    def maximize(self, stats: CategoricalStatistics, params: Any, prior: Any) -> CategoricalParams:
+        support = Simplex(self.levels)
+        total = support.spread(support.sums(stats.hits), stats.hits.shape[1])
+        even = support.spread(1.0 / np.array(self.levels), stats.hits.shape[1])
+        before = even if params is None else params.probabilities
+        return CategoricalParams(shares(stats.hits, total, before))
+
+    def score(self, stats: CategoricalStatistics, params: CategoricalParams) -> dict[str, Array]:
+        return {"probabilities": stats.hits / np.maximum(params.probabilities, TINY)}
+
+    def sample(self, labels: AnyArray, params: CategoricalParams, rng: RandomNumbers) -> Array:
+        out = np.empty((len(labels), len(self.levels)))
+        starts = np.cumsum((0, *self.levels))[:-1]
+        for j, (start, size) in enumerate(zip(starts, self.levels, strict=True)):
+            edges = np.cumsum(params.probabilities[:, start : start + size - 1], axis=1)
+            out[:, j] = (rng.uniform(size=(len(labels), 1)) >= edges[labels]).sum(axis=1)
+        return out
+
+    def frame(self, X: AnyArray) -> Array:
+        """One number per level, 1 where it is met; gaps 0 in all levels of their column."""
+        return np.asarray(met(self._known(X)[0], self.levels).toarray())
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        with np.errstate(invalid="ignore"):
+            most = np.array(self.levels or (np.inf,) * X.shape[1])
+            inside = (X >= 0) & (np.floor(X) == X) & (most > X)
+        refuse_outside(X, names, inside, "categorical", "the codes 0, 1, ... of categories")

@@ -1,0 +1,41 @@
+"""Refusals of rows that a family cannot have made: one sentence, naming the column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mixtura.records import AnyArray
+
+
+def refuse_no_counts(X: AnyArray, names: Sequence[str], family: str) -> None:
+    """ValueError unless every cell that is there is a count: 0, 1, 2, ..."""
+    with np.errstate(invalid="ignore"):
+        bad = (X < 0) | (np.floor(X) != X) & ~np.isnan(X)
+    refuse_cells(X, bad, names, f"family={family!r} is for counts (0, 1, 2, ...)")
+
+
+def refuse_not_positive(X: AnyArray, names: Sequence[str], family: str) -> None:
+    """ValueError unless every cell that is there is a positive number."""
+    with np.errstate(invalid="ignore"):
+        inside = np.isfinite(X) & (X > 0)
+    refuse_outside(X, names, inside, family, "positive numbers")
+
+
+def refuse_outside(
+    X: AnyArray, names: Sequence[str], inside: AnyArray, family: str, wants: str
+) -> None:
+    """ValueError unless every cell that is there is `inside`; `wants` says what that is."""
+    refuse_cells(X, ~inside & ~np.isnan(X), names, f"family={family!r} is for {wants}")
+
+
+def refuse_cells(X: AnyArray, bad: AnyArray, names: Sequence[str], rule: str) -> None:
+    """ValueError, with the first cell that is `bad`."""
+    if not bad.any():
+        return
+    i, j = np.argwhere(bad)[0]
+    raise ValueError(
+        f"{rule}, and column {names[j]!r} holds {X[i, j]:g} in row {i}: choose another family for "
+        "it, or leave it out"
+    )

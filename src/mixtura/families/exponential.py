@@ -1,0 +1,62 @@
+"""The exponential family: columns of positive numbers, independent within a component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from mixtura.families.base import Family, standardised
+from mixtura.families.domain import refuse_not_positive
+from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
+from mixtura.supports import Positive
+
+
+@dataclass(frozen=True)
+class ExponentialParams(Params):
+    means: Annotated[Array, Positive()]
+
+
+@dataclass(frozen=True)
+class Exponential(Family):
+    """log p(x | k) = sum_j -log mean_kj - x_j / mean_kj
+
+    means       (K, d)  positive, in the column's units; 1 / rate
+    statistics  counts, sums of x, rows in which a cell is there (ColumnSums)
+    M-step      mean = sum r x / sum r
+    Zeros are refused: a component of zeros alone would have a likelihood without bound.
+    Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.4.
+    """
+
+    record: ClassVar[type[Params]] = ExponentialParams
+    allows_gaps: ClassVar[bool] = True
+
+    def log_density(self, X: AnyArray, params: ExponentialParams) -> Array:
+        x, seen = observed(X)
+        return np.asarray(-(seen @ np.log(params.means).T) - x @ (1.0 / params.means).T)
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
+        return column_sums(X, resp)
+
+    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> ExponentialParams:
+        before = np.ones_like(stats.sums) if params is None else params.means
+        return ExponentialParams(shares(stats.sums, stats.cells, before))
+
+    def score(self, stats: ColumnSums, params: ExponentialParams) -> dict[str, Array]:
+        return {"means": (stats.sums / params.means - stats.cells) / params.means}
+
+    def information(self, params: ExponentialParams, shares: Array) -> dict[str, Array]:
+        return {"means": shares[:, None] * np.ones_like(params.means)}
+
+    def sample(self, labels: AnyArray, params: ExponentialParams, rng: RandomNumbers) -> Array:
+        return np.asarray(rng.exponential(params.means[labels]), dtype=np.float64)
+
+    def frame(self, X: AnyArray) -> Array:
+        """Logarithms, standardised: no unit, and equal ratios are equal steps."""
+        return standardised(np.log(X))
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        refuse_not_positive(X, names, "exponential")

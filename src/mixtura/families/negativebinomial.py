@@ -1,0 +1,162 @@
+"""The negative binomial family: columns of counts, independent within a component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from scipy.special import gammaln
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Family, Settled, standardised
+from mixtura.families.domain import refuse_no_counts
+from mixtura.families.gaps import shares
+from mixtura.families.levels import hits, largest_codes, met, summed
+from mixtura.families.sizes import POISSON, information, rising, sizes, slope
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.supports import TINY, Positive
+
+# Histograms up to larger counts would be longer than the table.
+LARGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class NegativeBinomialParams(Params):
+    means: Annotated[Array, Positive()]
+    sizes: Annotated[Array, Positive()]
+
+
+@dataclass(frozen=True)
+class NegativeBinomialStatistics(Statistics):
+    """counts (K,) of rows; hits (K, counts 0, 1, ..., largest of all columns side by side)."""
+
+    counts: Array
+    hits: Array
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(Family):
+    """log p(x | k) = sum_j log Gamma(x_j + s) / (Gamma(s) x_j!) + s log s / (s + m)
+                                                               + x_j log m / (s + m)
+
+    largest     the largest count of each column, by default that of the table
+    means       (K, d)  m_kj, positive
+    sizes       (K, d)  s_kj, positive; the variance is m + m^2 / s
+    statistics  counts and, of each column, a histogram: hits (K, sum of largest + 1)
+    M-step      m = sum r x / sum r;  s by Newton on the histogram
+    Where a component varies no more than a Poisson would, s has no finite maximum: it is
+    `sizes.POISSON` times max(1, m), where the two are the same to rounding.
+    Reference: Lawless (1987), Canadian J. Statistics 15.
+    """
+
+    largest: tuple[int, ...] = ()
+    record: ClassVar[type[Params]] = NegativeBinomialParams
+    allows_gaps: ClassVar[bool] = True
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """How many counts each column's histogram has."""
+        return tuple(most + 1 for most in self.largest)
+
+    @property
+    def least_rows(self) -> int:  # type: ignore[override]
+        return 1 + sum(self.levels) // max(1, len(self.levels))
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        largest = self.largest or tuple(map(int, largest_codes(survey)))
+        if max(largest) > LARGEST:
+            j = int(np.argmax(largest))
+            raise ValueError(
+                "family='negativebinomial' keeps a histogram of each column's counts, and column "
+                f"{j} (counted from 0) has counts up to {largest[j]}, above {LARGEST}: use "
+                "'gamma' or 'lognormal' for so large ones"
+            )
+        return Family.settled(replace(self, largest=largest), survey, K)
+
+    def log_density(self, X: AnyArray, params: NegativeBinomialParams) -> Array:
+        # A row may be beyond the histograms; one far beyond would make the tables longer than X.
+        most = np.fmax.reduce(X, axis=0, initial=0.0)
+        if most.max() > len(X) + 1024:
+            return self._by_row(X, params)
+        levels = tuple(int(top) + 1 for top in most)
+        each = [
+            _log_density(np.arange(L, dtype=np.float64), params.means[:, [j]], params.sizes[:, [j]])
+            for j, L in enumerate(levels)
+        ]
+        return summed(met(X, levels), np.concatenate(each, axis=1))
+
+    def _by_row(self, X: AnyArray, params: NegativeBinomialParams) -> Array:
+        each = zip(params.means, params.sizes, strict=True)
+        return np.stack([np.nansum(_log_density(X, m, s), axis=1) for m, s in each], axis=1)
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> NegativeBinomialStatistics:
+        most = np.fmax.reduce(X, axis=0, initial=0.0)
+        beyond = np.flatnonzero(most > np.array(self.largest))
+        if len(beyond):
+            j = beyond[0]
+            raise ValueError(
+                f"NegativeBinomial: column {j} (counted from 0) holds {most[j]:g}, and largest="
+                f"{self.largest} ends before it: leave largest out, or raise it"
+            )
+        return NegativeBinomialStatistics(resp.sum(axis=0), hits(met(X, self.levels), resp))
+
+    def _columns(self, stats: NegativeBinomialStatistics) -> list[Array]:
+        """Each column's histogram, (K, its largest + 1)."""
+        return np.split(stats.hits, np.cumsum(self.levels)[:-1], axis=1)
+
+    def _moments(self, columns: list[Array]) -> tuple[Array, Array]:
+        """(rows in which a cell is there, sums of x), each (K, d)."""
+        cells = [h.sum(axis=1) for h in columns]
+        sums = [h @ np.arange(h.shape[1]) for h in columns]
+        return np.stack(cells, axis=1), np.stack(sums, axis=1)
+
+    def maximize(
+        self, stats: NegativeBinomialStatistics, params: Any, prior: Any
+    ) -> NegativeBinomialParams:
+        columns = self._columns(stats)
+        cells, sums = self._moments(columns)
+        one = np.ones_like(cells)
+        before = NegativeBinomialParams(one, one) if params is None else params
+        means = shares(sums, cells, before.means)
+        each = [sizes(h, means[:, j], before.sizes[:, j]) for j, h in enumerate(columns)]
+        return NegativeBinomialParams(np.maximum(means, TINY), np.stack(each, axis=1))
+
+    def score(
+        self, stats: NegativeBinomialStatistics, params: NegativeBinomialParams
+    ) -> dict[str, Array]:
+        columns, m, s = self._columns(stats), params.means, params.sizes
+        cells, sums = self._moments(columns)
+        over = sums - cells * m
+        each = [slope(h, m[:, j], s[:, j])[0] for j, h in enumerate(columns)]
+        of_sizes = np.stack(each, axis=1) / s + over / s * (m / (s + m))
+        return {"means": over / m * (s / (s + m)), "sizes": of_sizes}
+
+    def information(self, params: NegativeBinomialParams, shares: Array) -> dict[str, Array]:
+        m, s, part = params.means, params.sizes, shares[:, None]
+        return {"means": part * m * (s / (s + m)), "sizes": part * information(m, s)}
+
+    def edge(self, params: NegativeBinomialParams) -> str:
+        ends = [Family.edge(self, params)]
+        poisson = int((params.sizes >= POISSON * np.maximum(1.0, params.means)).sum())
+        if poisson:
+            ends.append(f"{poisson} of the sizes have no bound: their columns are Poisson")
+        return "; ".join(end for end in ends if end)
+
+    def sample(self, labels: AnyArray, params: NegativeBinomialParams, rng: RandomNumbers) -> Array:
+        means, s = params.means[labels], params.sizes[labels]
+        return np.asarray(rng.poisson(rng.gamma(s, means / s)), dtype=np.float64)
+
+    def frame(self, X: AnyArray) -> Array:
+        """Logarithms of the counts and one more, standardised."""
+        return standardised(np.log1p(X))
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        refuse_no_counts(X, names, "negativebinomial")
+
+
+def _log_density(x: Array, means: Array, size: Array) -> Array:
+    """log p(x) by column; the arrays broadcast."""
+    rest = x * np.log(means) - gammaln(x + 1.0) - (x + size) * np.log1p(means / size)
+    return np.asarray(rising(x, size) + rest)

@@ -1,0 +1,59 @@
+"""The Poisson family: columns of counts, independent within a component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from scipy.special import gammaln
+
+from mixtura.families.base import Family
+from mixtura.families.domain import refuse_no_counts
+from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
+from mixtura.supports import TINY, Positive
+
+
+@dataclass(frozen=True)
+class PoissonParams(Params):
+    rates: Annotated[Array, Positive()]
+
+
+@dataclass(frozen=True)
+class Poisson(Family):
+    """log p(x | k) = sum_j x_j log rate_kj - rate_kj - log x_j!
+
+    rates       (K, d)  positive; the expected counts
+    statistics  counts, sums of x, rows in which a cell is there (ColumnSums)
+    M-step      rate = sum r x / sum r
+    Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.5.
+    """
+
+    record: ClassVar[type[Params]] = PoissonParams
+    allows_gaps: ClassVar[bool] = True
+
+    def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
+        x, seen = observed(X)
+        constant = gammaln(x + 1.0).sum(axis=1, keepdims=True)
+        return np.asarray(x @ np.log(params.rates).T - seen @ params.rates.T - constant)
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
+        return column_sums(X, resp)
+
+    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> PoissonParams:
+        before = np.ones_like(stats.sums) if params is None else params.rates
+        return PoissonParams(np.maximum(shares(stats.sums, stats.cells, before), TINY))
+
+    def score(self, stats: ColumnSums, params: PoissonParams) -> dict[str, Array]:
+        return {"rates": stats.sums / params.rates - stats.cells}
+
+    def information(self, params: PoissonParams, shares: Array) -> dict[str, Array]:
+        return {"rates": shares[:, None] * params.rates}
+
+    def sample(self, labels: AnyArray, params: PoissonParams, rng: RandomNumbers) -> Array:
+        return rng.poisson(params.rates[labels]).astype(np.float64)
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        refuse_no_counts(X, names, "poisson")

@@ -1,0 +1,84 @@
+"""What is known of the parameters before the rows are seen; nothing, by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from mixtura.records import Array, Equation, Spike
+
+
+class Prior:
+    """A log-prior on a family's parameters, and what it knows of the likelihood's singularities.
+
+    A family whose likelihood is bounded needs none of this; one whose likelihood is not has a
+    prior of its own, which finds the components that are about to collapse.
+    """
+
+    # Rows per unit of weight, at least 1 where weights are not counts.
+    count_scale: float = 1.0
+    # Columns without variance of their own.
+    held_columns: tuple[int, ...] = ()
+    # What the table's rows have in common there.
+    equations: tuple[Equation, ...] = ()
+
+    @property
+    def monotone(self) -> bool:
+        """Whether the M-step maximises the log-likelihood plus `log_prior`."""
+        return True
+
+    @property
+    def penalised(self) -> bool:
+        """Whether this is a penalty against collapse, which `without_penalty` takes away."""
+        return False
+
+    def without_penalty(self) -> Self:
+        """The same, at maximum likelihood."""
+        return self
+
+    def log_prior(self, params: Any) -> float:
+        """What it adds to the log-likelihood, up to a constant."""
+        return 0.0
+
+    def score(self, params: Any) -> dict[str, Array]:
+        """The gradient of `log_prior`, by parameter name; those without one are left out."""
+        return {}
+
+    def obstacle(self) -> str:
+        """Why there are no free coordinates under this prior; empty where there are."""
+        return ""
+
+    def refuse_collapse(self, params: Any, counts: Array) -> None:
+        """Raise Collapse where a component is about to reach a singularity of the likelihood."""
+
+    def narrow(self, params: Any, counts: Array, stats: Any = None) -> list[Spike]:
+        """Components that sit on a singularity, or that only the penalty keeps from one.
+
+        `stats`, where they are known, show what a component would be by its own rows alone.
+        """
+        return []
+
+    def vanishing(
+        self, params: Any, counts: Array, *, slowly: bool = False
+    ) -> dict[int, tuple[int, ...]]:
+        """The columns whose noise alone runs to zero, by component.
+
+        With `slowly` also those that may be on the way.
+        """
+        return {}
+
+    def constant(self, params: Any, counts: Array) -> dict[int, tuple[tuple[int, float], ...]]:
+        """(column, value) of those that do not vary at all inside a component, by component."""
+        return {}
+
+    def sobered(self, params: Any, counts: Array, narrow: list[int]) -> Any:
+        """The same with each of these components as wide as the others are on average.
+
+        Where all are narrow, as wide as the table where they have no width of their own.
+        """
+        return params
+
+
+@dataclass(frozen=True)
+class Flat(Prior):
+    """No prior: maximum likelihood, for families whose likelihood is bounded."""

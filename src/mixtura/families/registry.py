@@ -1,0 +1,58 @@
+"""The families by name: a new one is a new file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mixtura.families.base import Family
+from mixtura.families.bernoulli import Bernoulli
+from mixtura.families.categorical import Categorical
+from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.exponential import Exponential
+from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.structure import FactorAnalytic, parsed
+from mixtura.families.gamma import Gamma
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.lognormal import LogNormal
+from mixtura.families.multinomial import Multinomial
+from mixtura.families.negativebinomial import NegativeBinomial
+from mixtura.families.poisson import Poisson
+from mixtura.families.vonmises import VonMises
+from mixtura.families.vonmisesfisher import VonMisesFisher
+
+# What stands for a family: its own name, one of a covariance structure or of factors, or itself.
+Spec = str | FactorAnalytic | Family
+
+FAMILIES: dict[str, Callable[[], Family]] = {
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+    "exponential": Exponential,
+    "gamma": Gamma,
+    "gaussian": lambda: Gaussian(structure("full")),
+    "lognormal": LogNormal,
+    "multinomial": Multinomial,
+    "negativebinomial": NegativeBinomial,
+    "poisson": Poisson,
+    "vonmises": VonMises,
+    "vonmisesfisher": VonMisesFisher,
+}
+
+
+def family(spec: Spec, reg_covar: float | None = None) -> Family:
+    """The family that `spec` stands for; ValueError names the known ones.
+
+    `reg_covar` is for the Gaussian ones: what is added to every variance.
+    """
+    if isinstance(spec, Family):
+        return spec
+    if str(spec) in FAMILIES:
+        return FAMILIES[str(spec)]()
+    factors = spec if isinstance(spec, FactorAnalytic) else parsed(str(spec))
+    if factors is not None:
+        return FactorAnalysers(factors, reg_covar)
+    if spec in STRUCTURES:
+        return Gaussian(STRUCTURES[str(spec)], reg_covar)
+    raise ValueError(
+        f"family must be one of {sorted(FAMILIES)}, a covariance type such as 'full' or 'UUU:10', "
+        f"or a Family, got {spec!r}"
+    )

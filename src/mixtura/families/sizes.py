@@ -1,0 +1,96 @@
+"""The size of a negative binomial distribution: its likelihood, maximum and information.
+
+Nothing here is a difference of large numbers, so that large sizes, where the distribution is nearly
+Poisson, cost no digits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import gammaln
+
+from mixtura.families.roots import falling_root
+from mixtura.records import Array
+
+# Beyond this size, for a mean up to 1, the distribution is Poisson to rounding; and the least size.
+POISSON, LEAST = 1e12, 1e-12
+# From here on Stirling's series has all digits.
+STIRLING = 20.0
+# Terms of the information at most, in pieces; where there would be more the rest is nearly nothing.
+TERMS, PIECE = 4096, 128
+
+
+def rising(x: Array, size: Array) -> Array:
+    """log Gamma(x + size) - log Gamma(size) - x log size; the arrays broadcast."""
+    large = np.maximum(size, STIRLING)
+    log = np.log1p(x / large)
+    # (x + s) log(1 + x / s) - x would lose digits only beyond sizes of 1e15.
+    series = (x + large - 0.5) * log - x + _stirling(x + large) - _stirling(large)
+    small = np.minimum(size, STIRLING)
+    plain = gammaln(x + small) - gammaln(small) - x * np.log(small)
+    return np.where(size < STIRLING, plain, series)
+
+
+def _stirling(z: Array) -> Array:
+    """log Gamma(z) without (z - 1/2) log z - z + log(2 pi) / 2."""
+    w = 1.0 / (z * z)
+    return np.asarray((1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z)
+
+
+def slope(histogram: Array, means: Array, size: Array) -> tuple[Array, Array]:
+    """(slope, curvature) in log size of a histogram's log-likelihood at its own means, (K,).
+
+    histogram (K, T + 1) of the counts 0, ..., T; with S_j the rows above j the slope in s is
+    sum_j S_j / (s + j) - n log(1 + m / s), here without what is equal in both.
+    """
+    n = histogram.sum(axis=1)
+    above = n[:, None] - np.cumsum(histogram, axis=1)[:, :-1]
+    j = np.arange(above.shape[1])
+    part = np.maximum(above, 0.0) * j / (size[:, None] + j)
+    u = means / size
+    value = n * means * _short(u) - part.sum(axis=1)
+    fall = n * size * (u / (1 + u) - np.log1p(u))
+    return value, fall + (part * (size[:, None] / (size[:, None] + j))).sum(axis=1)
+
+
+def _short(u: Array) -> Array:
+    """1 - log(1 + u) / u."""
+    small = u < 1e-3
+    v = np.where(small, u, 0.0)
+    w = np.where(small, 1.0, u)
+    series = v * (1 / 2 - v * (1 / 3 - v * (1 / 4 - v * (1 / 5 - v / 6))))
+    return np.where(small, series, 1 - np.log1p(w) / w)
+
+
+def sizes(histogram: Array, means: Array, before: Array) -> Array:
+    """The sizes (K,) that maximise the likelihood of histograms (K, T + 1) with these means.
+
+    Where all counts are 0 every size is as good, and it stays.
+    """
+    high = POISSON * np.maximum(1.0, means)
+    start = np.clip(before, 2 * LEAST, high / 2)
+    known = means > 0
+    mean = np.where(known, means, 1.0)
+    found = falling_root(
+        lambda s: slope(histogram, mean, s), start, np.full_like(high, LEAST), high
+    )
+    return np.where(known & (histogram.sum(axis=1) > 0), found, before)
+
+
+def information(means: Array, size: Array) -> Array:
+    """What one count tells of log size, in the shape of the arrays (Anscombe 1950, Biometrika 37).
+
+    s^2 sum_{j >= 1} j! q^(j + 1) / ((j + 1) s (s + 1) ... (s + j)), q = m / (m + s).
+    """
+    q = (means / (means + size))[..., None]
+    s = size[..., None]
+    j = np.arange(PIECE)
+    # j! q^(j + 1) s^2 / (s ... (s + j)) of the term before the piece.
+    last, total = q * s, np.zeros(size.shape)
+    for first in range(1, TERMS, PIECE):
+        terms = last * np.cumprod((first + j) * q / (s + first + j), axis=-1)
+        total += (terms / (first + 1 + j)).sum(axis=-1)
+        last = terms[..., -1:]
+        if np.all(last[..., 0] <= 1e-12 * total):
+            break
+    return total

@@ -1,0 +1,45 @@
+"""The rows on which starts are found: all of a small table, a draw from a large one."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.random import sample_without_replacement
+
+from mixtura.data.rows import Rows, taken
+from mixtura.data.source import Source
+
+# Starts are found on at most this many rows (more for very many components).
+SAMPLE_ROWS = 20_000
+SAMPLE_ROWS_PER_COMPONENT = 200
+
+
+def sample_size(d: int, K: int, numbers: int | None = None) -> int:
+    """Up to how many rows with weight the sample is the whole table."""
+    most = SAMPLE_ROWS if numbers is None else min(SAMPLE_ROWS, numbers // d)
+    return max(most, SAMPLE_ROWS_PER_COMPONENT * K)
+
+
+def sample_rows(
+    rows: Source, K: int, rng: np.random.RandomState, numbers: int | None = None
+) -> Rows:
+    """The rows the starts are found on: all of a small table, else drawn without replacement.
+
+    With `numbers` a wide table is drawn from more sparingly: at most about so many numbers.
+
+    Equal rows are merged into one with their summed weight and the rows put in order, so that
+    neither the order of a table nor writing a weight as copies of a row changes the starts.
+    """
+    n, size = rows.positive, sample_size(rows.d, K, numbers)
+    # Drawn without a permutation of all rows, which might not fit into memory.
+    chosen = (
+        np.arange(n)
+        if n <= size
+        else np.sort(sample_without_replacement(n, size, random_state=rng))
+    )
+    sample = taken(rows, chosen)
+    order = np.lexsort(sample.X.T[::-1])
+    X = sample.X[order]
+    new = np.concatenate([[True], (X[1:] != X[:-1]).any(axis=1)])
+    w = None if sample.sample_weight is None else sample.sample_weight[order]
+    weights = np.bincount(np.cumsum(new) - 1, weights=w)
+    return Rows(np.ascontiguousarray(X[new]), weights.astype(np.float64))

@@ -1,0 +1,1 @@
+"""Model, data and starts put together into a Fit."""

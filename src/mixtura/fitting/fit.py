@@ -1,0 +1,139 @@
+"""`mixtura.fit`: any model to any table."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from mixtura.data.entry import admitted
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.errors import FAILURES, FitError
+from mixtura.fit.account import account
+from mixtura.fit.climb import Solver
+from mixtura.fit.result import Fit, StartReport
+from mixtura.fit.search import Outcome, Search, better
+from mixtura.fit.settings import check_integer, check_number
+from mixtura.fit.solvers import resolve_solver
+from mixtura.models.base import Model
+
+
+def fit(
+    model: Model,
+    data: Any,
+    *,
+    start: Any = None,
+    n_init: int = 1,
+    solver: str | Solver = "auto",
+    engine: str = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    sample_weight: Any = None,
+    random_state: Any = None,
+) -> Fit:
+    """Climb to a maximum of a model's likelihood (plus its prior).
+
+    Parameters
+    ----------
+    model : Model
+        One with `e_step` and `m_step` alone is climbed by "em", "squarem" or "anderson"; what
+        further methods bring, they say.
+    data : array-like of shape (n_samples, n_features) or (n_samples,), data frame, or table \
+            larger than memory as in `mixtura.stream`
+        Each row reaches `e_step` as float64, in chunks.
+    start : Params, optional
+        The first parameters; default `model.start(source, rng)`.
+    n_init : int, default 1
+        Starts; the best end is returned, all are reported in `Fit.starts`.
+    solver : str or callable, default "auto"
+        How parameters move; "auto" is EM, followed by gradients where the model has a score.
+    engine : {"auto", "local", "threads", ...}, default "auto"
+        What runs the pass over the rows.
+    tol : float, default 1e-6
+        A climb stops when the estimated objective still to be gained, per row, is below `tol`.
+    max_iter : int, default 1000
+        Steps of one climb.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative; a weight of 2 is the row twice.
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    Fit
+        With `params` and `summary`. A warning is given where it did not converge.
+
+    Raises
+    ------
+    ValueError
+        For data, settings or a model that cannot be used, saying what to do.
+    LikelihoodFell
+        If a step lowered the objective, which EM cannot do: `e_step` and `m_step` do not belong
+        together.
+    """
+    _check(model, start, n_init, tol, max_iter)
+    rows = admitted(data, sample_weight)
+    rng = np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+    engine = resolve(engine, model)
+    name, climber = resolve_solver(solver, model)
+    search = Search(model, rows, partial(open_sweep, engine), tol, max_iter, rng, climber)
+    with single_blas, single_openmp():
+        outcome = _best(search, start, n_init)
+    found = account(outcome, search, (name, engine), (rows.positive, 0))
+    if not found.converged and len(found.trace) > 1:
+        warnings.warn(
+            f"the climb did not converge ({found.reason}): raise max_iter or tol, or choose "
+            "another solver",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+def _best(search: Search, start: Any, n_init: int) -> Outcome:
+    best: Outcome | None = None
+    failure: Exception | None = None
+    for _ in range(n_init):
+        try:
+            begin = search.model.start(search.rows, search.rng) if start is None else start
+            outcome = search.climb(begin)
+        except FAILURES as error:
+            if n_init == 1:
+                raise
+            failure = error
+            search.reports.append(StartReport("start", 0, None, "failed", str(error)))
+            continue
+        mean = outcome.climb.summary.loglik / outcome.climb.summary.weight
+        search.reports.append(StartReport("start", outcome.climb.iterations, mean, "dropped"))
+        if best is None or better(outcome, best):
+            best, kept = outcome, len(search.reports) - 1
+    if best is None:
+        raise failure or FitError("no start was tried")
+    one = search.reports[kept]
+    search.reports[kept] = StartReport(one.name, one.iterations, one.loglik, "kept")
+    return best
+
+
+def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"model must be a mixtura.Model, got {type(model).__name__}: derive the class from "
+            "mixtura.Model, with e_step and m_step"
+        )
+    check_integer("n_init", n_init, 1)
+    check_integer("max_iter", max_iter, 0)
+    check_number("tol", tol, "from 0 up", lambda value: value >= 0)
+    if start is None and type(model).start is Model.start:
+        raise ValueError(
+            f"start: {type(model).__name__} has no start(source, rng), so give the first "
+            "parameters as start=..., or write that method"
+        )
+    if start is not None and n_init > 1:
+        raise ValueError(
+            f"n_init={n_init} with a given start would climb the same way {n_init} times: leave "
+            "start out, with a start(source, rng) in the model, or use n_init=1"
+        )

@@ -1,0 +1,277 @@
+"""The contract of models and families, for users' own: the same that the library's inherit.
+
+Each check raises an AssertionError whose sentence says what does not hold and where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.integrate import quad
+
+from mixtura.data.entry import admitted
+from mixtura.data.rows import Rows
+from mixtura.data.survey import Survey
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.errors import LikelihoodFell
+from mixtura.families.base import Family
+from mixtura.fit.em import em
+from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array, Chunk, Summary
+
+__all__ = ["check_family", "check_model"]
+
+# Agreement of sums taken in another order, relative to their size.
+SUMS = 1e-9
+# Agreement of a gradient with differences of the objective, relative to its length.
+DIFFERENCES = 1e-4
+# What a step away from where EM stops may gain per row: the rounding of a climb's last digits.
+GAIN = 1e-6
+# How far a sum of probabilities may be from 1.
+MASS = 1e-6
+# A false alarm of the comparison of draws with the density: one in so many.
+ALARM = 1e-6
+
+
+def check_model(
+    model: Model, data: Any, params: Any, *, max_iter: int = 2000, random_state: int = 0
+) -> None:
+    """AssertionError unless a model keeps the contract on these rows.
+
+    Parameters
+    ----------
+    model : Model
+    data : array-like of shape (n_samples, n_features) or (n_samples,)
+        Rows that the model could have made; a few dozen will do.
+    params : Params
+        Admissible parameters that are not the optimum.
+    max_iter : int, default 2000
+        EM steps within which the climb from `params` should end.
+    random_state : int, default 0
+
+    Checked are: summaries add however the rows are cut; a weight of 2 is the row twice and 0 its
+    absence; every engine gives the plain sum; EM never lowers the objective, and where it stops
+    no small step in any parameter raises it; the score, where there is one, is the derivative of
+    the objective.
+    """
+    X, rng = _table(data), np.random.default_rng(random_state)
+    _check_sums(model, X, params, rng)
+    _check_engines(model, X, params, rng)
+    end = _check_climb(model, X, params, max_iter)
+    _check_top(model, X, end)
+    if model.scored:
+        _check_score(model, X, params, rng)
+
+
+def check_family(
+    family: Family, data: Any, *, n_components: int = 2, random_state: int = 0
+) -> None:
+    """AssertionError unless a family keeps the contract on these rows.
+
+    Parameters
+    ----------
+    family : Family
+    data : array-like of shape (n_samples, n_features)
+        Rows that it could have made; at least some dozens.
+    n_components : int, default 2
+    random_state : int, default 0
+
+    Checked are, beside what `check_model` looks at in a mixture of the family: densities of one
+    column add up to 1; draws from a component have its density (false alarms: one in a million).
+    """
+    X, rng = _table(data, gaps=family.allows_gaps), np.random.default_rng(random_state)
+    _check_mass(family, X[:, :1], rng)
+    model, params = _mixture(family, X, n_components, rng)
+    check_model(model, X, params, random_state=random_state)
+
+
+def _require(holds: bool, what: str) -> None:
+    """Not an assert: those go with python -O."""
+    if not holds:
+        raise AssertionError(what)
+
+
+def _table(data: Any, *, gaps: bool = False) -> Array:
+    rows = admitted(data, gaps=gaps)
+    if not isinstance(rows, Rows):
+        raise TypeError("data: give the rows in memory; a few dozen will do")
+    return np.asarray(rows.X, dtype=np.float64)
+
+
+def _mixture(
+    family: Family, X: Array, K: int, rng: np.random.Generator
+) -> tuple[Mixture, MixtureParams]:
+    """A mixture settled on the table, and parameters from drawn responsibilities."""
+    rows = Rows(X, np.ones(len(X)))
+    settled = family.settled(Survey(rows, rows), K)
+    model = Mixture(settled.family, settled.prior)
+    base = MixtureParams(np.full(K, 1.0 / K), settled.base)
+    return model, model.first_step(X, None, rng.dirichlet(np.ones(K), size=len(X)), base)
+
+
+def _check_sums(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
+    whole = model.e_step(Chunk(X), params)
+    _require(bool(np.isfinite(whole.loglik)), f"the log-likelihood at `params` is {whole.loglik}")
+    cut = int(rng.integers(1, len(X))) if len(X) > 1 else 0
+    if cut:
+        parts = model.e_step(Chunk(X[:cut]), params) + model.e_step(Chunk(X[cut:]), params)
+        _assert_same(
+            parts, whole, f"e_step: summaries of rows 0 to {cut - 1} and the rest do not add"
+        )
+    times = rng.integers(0, 3, size=len(X))
+    times[0] = 2
+    weighted = model.e_step(Chunk(X, times.astype(np.float64)), params)
+    copies = model.e_step(Chunk(np.repeat(X, times, axis=0)), params)
+    _assert_same(
+        weighted, copies, "e_step: a weight of 2 is not the row twice, or 0 not its absence"
+    )
+
+
+def _check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
+    many = np.tile(X, (max(1, 3000 // len(X)), 1))
+    w = rng.uniform(0.5, 2.0, size=len(many))
+    plain = model.e_step(Chunk(many, w), params)
+    for engine in {"local", "threads", resolve("auto", model)}:
+        summary = open_sweep(engine, model, Rows(many, w))(params)
+        _assert_same(
+            summary, plain, f"engine={engine!r}: not the sum that e_step gives of all rows"
+        )
+
+
+def _check_climb(model: Model, X: Array, params: Any, max_iter: int) -> Any:
+    sweep = open_sweep("local", model, Rows(X))
+    try:
+        climb = em(model, sweep, params, tol=1e-12, max_iter=max_iter)
+    except LikelihoodFell as error:
+        raise AssertionError(
+            f"m_step: an EM step lowers the objective, from {error.before} to {error.after}: it "
+            "does not maximise what e_step sums, or e_step's log-likelihood is another one"
+        ) from error
+    return climb.params
+
+
+def _check_top(model: Model, X: Array, params: Any) -> None:
+    """No small step in any free number leads up from where EM stopped."""
+    chart = model.chart(params)
+    here = _objective(model, X, params)
+    for i in range(min(chart.size, 50)):
+        for length in (1e-4, 1e-3, 1e-2, -1e-4, -1e-3, -1e-2):
+            free = np.zeros(chart.size)
+            free[i] = length
+            try:
+                gain = (_objective(model, X, chart.params(free)) - here) / len(X)
+            except (ValueError, ArithmeticError):
+                continue
+            _require(
+                not gain > GAIN * (1.0 + abs(here) / len(X)),
+                f"m_step: where EM stops, a step of {length:g} in free number {i} gains {gain:.3g} "
+                "per row: the M-step does not maximise the expected log-likelihood",
+            )
+
+
+def _check_score(model: Model, X: Array, params: Any, rng: np.random.Generator) -> None:
+    chart = model.chart(params)
+    gradient = chart.gradient(model.e_step(Chunk(X), params), params)
+    for _ in range(5):
+        direction = rng.standard_normal(chart.size)
+        direction /= np.linalg.norm(direction)
+        h = 1e-5
+        rise = _objective(model, X, chart.params(h * direction))
+        fall = _objective(model, X, chart.params(-h * direction))
+        slope, found = (rise - fall) / (2 * h), float(gradient @ direction)
+        size = float(np.linalg.norm(gradient)) + abs(rise) * 1e-6
+        _require(
+            abs(slope - found) <= DIFFERENCES * size,
+            f"score: along a drawn direction it says {found:.8g}, and differences of the "
+            f"objective say {slope:.8g}",
+        )
+
+
+def _objective(model: Model, X: Array, params: Any) -> float:
+    return model.e_step(Chunk(X), params).loglik + model.log_prior(params)
+
+
+def _assert_same(one: Summary, two: Summary, what: str) -> None:
+    for name, a, b in (("loglik", one.loglik, two.loglik), ("weight", one.weight, two.weight)):
+        _require(abs(a - b) <= SUMS * (1.0 + abs(b)), f"{what}: {name} is {a!r}, not {b!r}")
+    others = two.statistics.arrays()
+    for name, mine in one.statistics.arrays().items():
+        other = others[name]
+        size = 1.0 + float(np.max(np.abs(other), initial=0.0))
+        _require(
+            bool(np.all(np.abs(mine - other) <= SUMS * size)),
+            f"{what}: {name} differs by {np.max(np.abs(mine - other)):.3g}",
+        )
+
+
+def _check_mass(family: Family, column: Array, rng: np.random.Generator) -> None:
+    """The densities of one column add up to 1, and draws have them."""
+    model, params = _mixture(family, column[~np.isnan(column[:, 0])], 1, rng)
+    fitted, parts = model.family, params.components
+    largest = float(np.nanmax(np.abs(column)))
+
+    def density(x: float) -> float:
+        row = np.array([[x]])
+        try:
+            fitted.refuse(row, ["x"])
+        except ValueError:
+            return 0.0
+        return float(np.exp(fitted.log_density(row, parts)[0, 0]))
+
+    if _discrete(fitted, column):
+        values = np.arange(int(10 * largest) + 1000)
+        each = np.array([density(float(x)) for x in values])
+        total = float(each.sum())
+    else:
+        low, high = float(np.nanmin(column)), float(np.nanmax(column))
+        cuts = np.concatenate([[-np.inf], np.linspace(low, high, 9), [np.inf]])
+        total = sum(quad(density, a, b, limit=200)[0] for a, b in pairwise(cuts))
+    _require(
+        abs(total - 1.0) <= MASS,
+        f"log_density: the probabilities of {family.name} add up to {total:.8g}, not to 1",
+    )
+    _check_draws(fitted, parts, density, _discrete(fitted, column), rng)
+
+
+def _discrete(family: Family, column: Array) -> bool:
+    """Whether the family refuses what lies between the values of the table."""
+    try:
+        family.refuse(column[:1] + 0.5, ["x"])
+    except ValueError:
+        return True
+    return False
+
+
+def _check_draws(
+    family: Family,
+    params: Any,
+    density: Callable[[float], float],
+    discrete: bool,
+    rng: np.random.Generator,
+) -> None:
+    """The mean log-density of draws is that which the density implies."""
+    if type(family).sample is Family.sample:
+        return
+    drawn = family.sample(np.zeros(4000, dtype=np.int64), params, rng)[:, 0]
+    # Kolmogorov's distance between draws and distribution function, at a few points.
+    points = np.quantile(drawn, [0.1, 0.3, 0.5, 0.7, 0.9])
+    for point in np.unique(points):
+        share = float((drawn <= point).mean())
+        if discrete:
+            right = sum(density(float(x)) for x in range(int(point) + 1))
+        else:
+            right = quad(density, -np.inf, float(drawn.min()))[0]
+            edges = np.quantile(drawn[drawn <= point], np.linspace(0, 1, 9))
+            right += sum(quad(density, a, b, limit=200)[0] for a, b in pairwise(edges))
+        # Hoeffding's bound on the distance.
+        allowed = float(np.sqrt(np.log(2 * 5 / ALARM) / (2 * len(drawn))))
+        _require(
+            abs(share - right) <= allowed,
+            f"sample: {share:.3f} of the draws are at most {point:g}, and by log_density "
+            f"{right:.3f} should be",
+        )

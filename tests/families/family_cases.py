@@ -1,0 +1,175 @@
+"""A table and parameters for each family of the registry: what the contract is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from mixtura.families.bernoulli import Bernoulli, BernoulliParams
+from mixtura.families.categorical import Categorical, CategoricalParams
+from mixtura.families.covariance import structure
+from mixtura.families.exponential import Exponential, ExponentialParams
+from mixtura.families.gamma import Gamma, GammaParams
+from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.lognormal import LogNormal, LogNormalParams
+from mixtura.families.multinomial import Multinomial, MultinomialParams
+from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams
+from mixtura.families.poisson import Poisson, PoissonParams
+from mixtura.families.vonmises import VonMises, VonMisesParams
+from mixtura.families.vonmisesfisher import VonMisesFisher, VonMisesFisherParams
+from mixtura.records import Array
+
+
+@dataclass(frozen=True)
+class FamilyCase:
+    """A family, two components of it, and what SciPy has for them.
+
+    column(k, j)   SciPy's distribution of a column; `None` where `density` is given instead
+    density(X, k)  SciPy's log-density of rows
+    turns          whether cells are angles
+    values         all that a cell may be, for discrete families; else the ends of its range
+    """
+
+    name: str
+    family: Any
+    params: Any
+    column: Callable[[int, int], Any] | None = None
+    density: Callable[[Array, int], Array] | None = None
+    values: tuple[float, ...] = ()
+    discrete: bool = False
+    turns: bool = False
+
+    def rows(self, n: int, seed: int = 0) -> tuple[Array, Array]:
+        """(rows, labels) of the family's own, from two components of different size."""
+        rng = np.random.default_rng(seed)
+        labels = (rng.uniform(size=n) < 0.6).astype(int)
+        return self.family.sample(labels, self.params, rng), labels
+
+    def log_density(self, X: Array) -> Array:
+        """SciPy's, (n, 2)."""
+        out = np.empty((len(X), 2))
+        for k in range(2):
+            if self.density is not None:
+                out[:, k] = self.density(X, k)
+                continue
+            assert self.column is not None
+            parts = [self.column(k, j) for j in range(X.shape[1])]
+            out[:, k] = sum(
+                part.logpmf(X[:, j]) if self.discrete else part.logpdf(X[:, j])
+                for j, part in enumerate(parts)
+            )
+        return out
+
+
+M = np.array([[2.0, 5.0], [9.0, 1.5]])
+SHAPES = np.array([[0.7, 6.0], [15.0, 2.0]])
+P = np.array([[0.1, 0.5, 0.9, 0.2], [0.8, 0.4, 0.1, 0.7]])
+LEVELS = np.array([[0.2, 0.8, 0.5, 0.1, 0.4], [0.7, 0.3, 0.1, 0.6, 0.3]])
+SHARES = np.array([[0.1, 0.2, 0.7], [0.5, 0.25, 0.25]])
+ANGLES, KAPPAS = np.array([[0.5, 3.1], [-2.0, 1.0]]), np.array([[0.8, 6.0], [15.0, 2.0]])
+UNITS = np.array([[0.6, 0.0, 0.8], [-0.28, 0.96, 0.0]])
+MEANS, COV = (
+    np.array([[0.0, 1.0], [3.0, 0.0]]),
+    np.array([[[1, 0.3], [0.3, 2]], [[2, -1], [-1, 1]]]),
+)
+COUNTS = tuple(range(400))
+
+
+def _code(k: int, j: int) -> Any:
+    shares = (LEVELS[k, :2], LEVELS[k, 2:])[j]
+    return stats.rv_discrete(values=(np.arange(len(shares)), shares))
+
+
+CASES = {
+    case.name: case
+    for case in (
+        FamilyCase(
+            "bernoulli",
+            Bernoulli(),
+            BernoulliParams(P),
+            lambda k, j: stats.bernoulli(P[k, j]),
+            values=(0, 1),
+            discrete=True,
+        ),
+        FamilyCase(
+            "categorical",
+            Categorical((2, 3)),
+            CategoricalParams(LEVELS),
+            _code,
+            values=(0, 1, 2),
+            discrete=True,
+        ),
+        FamilyCase(
+            "exponential",
+            Exponential(),
+            ExponentialParams(M),
+            lambda k, j: stats.expon(scale=M[k, j]),
+            values=(0.0, np.inf),
+        ),
+        FamilyCase(
+            "gamma",
+            Gamma(),
+            GammaParams(M, SHAPES),
+            lambda k, j: stats.gamma(SHAPES[k, j], scale=M[k, j] / SHAPES[k, j]),
+            values=(0.0, np.inf),
+        ),
+        FamilyCase(
+            "gaussian",
+            Gaussian(structure("full")),
+            gaussian_params(MEANS, COV, structure("full").form),
+            lambda k, j: stats.norm(MEANS[k, j], np.sqrt(COV[k, j, j])),
+            lambda X, k: stats.multivariate_normal(MEANS[k], COV[k]).logpdf(X),
+        ),
+        FamilyCase(
+            "lognormal",
+            LogNormal(),
+            LogNormalParams(np.log(M), SHAPES / 9),
+            lambda k, j: stats.lognorm(np.sqrt(SHAPES[k, j] / 9), scale=M[k, j]),
+            values=(0.0, np.inf),
+        ),
+        FamilyCase(
+            "multinomial",
+            Multinomial((12.0,)),
+            MultinomialParams(SHARES),
+            lambda k, j: stats.binom(12, SHARES[k, j]),
+            lambda X, k: stats.multinomial(12, SHARES[k]).logpmf(X),
+            discrete=True,
+        ),
+        FamilyCase(
+            "negativebinomial",
+            NegativeBinomial((400, 400)),
+            NegativeBinomialParams(M, SHAPES),
+            lambda k, j: stats.nbinom(SHAPES[k, j], SHAPES[k, j] / (SHAPES[k, j] + M[k, j])),
+            values=COUNTS,
+            discrete=True,
+        ),
+        FamilyCase(
+            "poisson",
+            Poisson(),
+            PoissonParams(M),
+            lambda k, j: stats.poisson(M[k, j]),
+            values=COUNTS,
+            discrete=True,
+        ),
+        FamilyCase(
+            "vonmises",
+            VonMises(),
+            VonMisesParams(ANGLES, KAPPAS),
+            lambda k, j: stats.vonmises(KAPPAS[k, j], ANGLES[k, j]),
+            values=(-np.pi, np.pi),
+            turns=True,
+        ),
+        FamilyCase(
+            "vonmisesfisher",
+            VonMisesFisher(),
+            VonMisesFisherParams(UNITS, np.array([3.0, 20.0])),
+            None,
+            lambda X, k: stats.vonmises_fisher(UNITS[k], (3.0, 20.0)[k]).logpdf(X),
+        ),
+    )
+}
