@@ -129,9 +129,9 @@ def test_migrating_names_every_constructor_parameter():
 def test_model_file_names_every_field():
     page = (ROOT / "docs" / "model-file.md").read_text(encoding="utf-8")
     from mixtura.estimators.document import ARRAYS, SCALARS
-    from mixtura.fit.result import StartReport
+    from mixtura.fit.result import HELD, StartReport
     from mixtura.records import Equation, Spike
 
     records = (mixtura.Fit, StartReport, Spike, Equation)
     names = {*ARRAYS, *SCALARS, *(f.name for record in records for f in fields(record))}
-    assert not {name for name in names if f"`{name}`" not in page}
+    assert not {name for name in names - {*HELD} if f"`{name}`" not in page}

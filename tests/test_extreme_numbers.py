@@ -198,7 +198,7 @@ def test_strong_factors_keep_the_digits_of_densities(strength: float) -> None:
 
 def test_noise_that_float64_cannot_see_beside_factors_is_said() -> None:
     X, unit = one_factor(), np.array([1e-100, 1e100, 1.0, 1.0])
-    with pytest.raises(Drowned, match="divide the columns by their typical sizes"):
+    with pytest.raises(Drowned, match="Divide the columns by their typical sizes"):
         fitted(X * unit, "UUC:1", K=2)
     plain = mean_loglik(X, "UUU:1", K=2)
     assert mean_loglik(X, "UUU:1", unit, K=2) == pytest.approx(plain, abs=1e-7)

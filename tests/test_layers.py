@@ -17,23 +17,15 @@ LONGEST_FILE = 400
 # Lowest first. A file may import lower layers and its own part; parts of one layer are strangers,
 # but for the small files at the bottom.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    (
-        "records",
-        "supports",
-        "ranges",
-        "coordinates",
-        "schema",
-        "printable",
-        "errors",
-        "version",
-    ),
+    ("records", "supports", "coordinates", "ranges", "schema", "printable", "errors", "version"),
     ("data",),
     ("families",),
     ("models",),
     ("engines", "fit"),
-    ("inference", "fitting", "testing"),
+    ("inference",),
     ("report", "store"),
-    ("estimators",),
+    ("fitting",),
+    ("estimators", "testing"),
     ("cli",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

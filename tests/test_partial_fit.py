@@ -503,7 +503,7 @@ def test_the_implied_summary_has_the_mixture_as_its_m_step(
         np.testing.assert_allclose(after.arrays()[key], value, rtol=1e-9, atol=1e-12, err_msg=key)
     # At a stationary point it is the summary of the rows.
     summary = model.e_step(Chunk(X), params)
-    expected = implied(params, form, prior, 500.0, -1.0).components
+    expected = implied(params, form, prior, 500.0, -1.0).statistics
     np.testing.assert_allclose(summary.statistics.counts, expected.counts, rtol=0.01)
     np.testing.assert_allclose(summary.statistics.second, expected.second, atol=5.0)
 

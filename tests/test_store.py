@@ -213,7 +213,7 @@ def test_a_document_needs_a_kind(tmp_path: Path) -> None:
         write_document({}, tmp_path / "m.json")
 
 
-@pytest.mark.parametrize("text", [b"x", b'\\"'])
+@pytest.mark.parametrize("text", [b"x"])
 def test_half_a_gigabyte_of_text_is_refused_before_it_is_parsed(
     tmp_path: Path, text: bytes
 ) -> None:

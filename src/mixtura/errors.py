@@ -62,9 +62,9 @@ class Drowned(FitError):
     def __init__(self, component: int, most: float) -> None:
         self.component, self.most = component, most
         super().__init__(
-            f"the factors of component {component} are more than {most:.0e} times as strong as its "
-            "noise, which float64 then holds too few digits of: divide the columns by their "
-            "typical sizes, or give each column noise of its own ('UUU')"
+            f"the covariance of component {component} is ill-defined: its factors are more than "
+            f"{most:.0e} times as strong as its noise, which float64 then holds too few digits of. "
+            "Divide the columns by their typical sizes, or give each noise of its own ('UUU')"
         )
 
     def __reduce__(self) -> tuple[type[Drowned], tuple[int, float]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import FAITHFUL, ROOT, environment, names
+from commands import FAITHFUL, ROOT, environment, names, run
 from sklearn.base import clone
 
 from mixtura import CheckpointError, GaussianMixtureSearch
@@ -98,3 +98,20 @@ def test_who_begins_second_leaves_the_first_alone(tmp_path: Path) -> None:
     locked._begin(path, b"first\n")
     locked._begin(path, b"second\n")
     assert path.read_bytes() == b"first\n"
+
+
+@pytest.mark.parametrize("command", ["fit", "select"])
+def test_a_link_to_a_checkpoint_stays(command: str, folder: Path) -> None:
+    link = folder / "link"
+    link.symlink_to(folder / "run.checkpoint")
+    arguments = [command, FAITHFUL, "-k", "1", "--no-figure", "--quiet", "--out", "m.json"]
+    assert run(*arguments, "--checkpoint", link).exit_code == 0
+    assert names(folder) == ["link", "m.json"]
+
+
+@pytest.mark.parametrize("name", ["no/run", "x" * 300])
+def test_a_checkpoint_is_refused_before_the_table_is_read(name: str, folder: Path) -> None:
+    for command in ("fit", "select"):
+        done = run(command, "no-such-table.csv", "--checkpoint", name)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(f"error: checkpoint {name}: cannot be written: ")

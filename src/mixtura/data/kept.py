@@ -92,9 +92,12 @@ def _as_written(path: Path, as_text: bool, dialect: Dialect) -> Iterator[pa.Tabl
     try:
         yield from delimited_pieces(path, lambda schema: _kinds(schema, as_text), dialect)
     except pa.ArrowException as error:
-        what = f"this table cannot be read ({error})"
-        hint = "" if as_text else ": write .csv, whose columns may hold anything"
-        raise TableError(f"{path}: {what}{hint}") from None
+        raise TableError(f"{path}: this table cannot be read ({error})") from None
+    except TableError as error:
+        # Text in a column of numbers, which no column of the result could hold.
+        if as_text or not str(error).endswith("among its numbers"):
+            raise
+        raise TableError(f"{error}: write .csv, whose columns may hold anything") from None
 
 
 def _kinds(schema: pa.Schema, as_text: bool) -> dict[str, pa.DataType]:

@@ -7,9 +7,11 @@ The grid is not part of the header, so a search over more cells goes on from tho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.estimators.document import restore, to_document
@@ -109,13 +111,15 @@ class CellJournal:
 def _arrays(params: MixtureParams) -> dict[str, Any]:
     """All that the parameters hold: later cells begin there, to the last bit."""
     parts = params.components
-    return {"weights": params.weights} | {f.name: getattr(parts, f.name) for f in fields(parts)}
+    values = {f.name: getattr(parts, f.name) for f in fields(parts)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return {"weights": params.weights} | arrays
 
 
 def _found(mixture: GaussianMixture, arrays: dict[str, Any]) -> Found:
     assert mixture.fit_result_ is not None
     # An estimator keeps of each matrix and its factors what scikit-learn does, in its own type.
     parts: Any = mixture._fitted()[1].components
-    named = {f.name: arrays[f.name] for f in fields(parts)}
-    params = MixtureParams(arrays["weights"], type(parts)(**named))
+    named = {name: value for name, value in arrays.items() if name != "weights"}
+    params = MixtureParams(arrays["weights"], replace(parts, **named))
     return Found(params, mixture.fit_result_)

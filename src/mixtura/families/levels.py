@@ -16,7 +16,7 @@ def largest_codes(survey: Survey) -> AnyArray:
     """The largest number of each column of a table, 0 where there is none; one pass."""
     most = np.zeros(survey.source.d)
     for chunk in survey.source.chunks(_PIECE):
-        most = np.fmax(most, np.fmax.reduce(chunk[0], axis=0))
+        most = np.fmax(most, np.fmax.reduce(chunk.X, axis=0))
     return most.astype(np.int64)
 
 

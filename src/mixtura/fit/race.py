@@ -82,8 +82,10 @@ class Race:
         if not runners:
             raise failure
         left: list[Runner] = []
+        keep = len(runners)
         for steps in ROUNDS[1:]:
-            kept, dropped = _halved(sorted(runners, key=_rank))
+            keep = (keep + 1) // 2
+            kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == ROUNDS[1])
             left = [*dropped, *left]
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
@@ -155,12 +157,11 @@ class Race:
         return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
 
 
-def _halved(runners: list[Runner]) -> tuple[list[Runner], list[Runner]]:
-    """(the better half and at most one that is on its way past the first; the others)."""
-    half = (len(runners) + 1) // 2
-    kept, dropped = runners[:half], runners[half:]
+def _cut(runners: list[Runner], keep: int, early: bool) -> tuple[list[Runner], list[Runner]]:
+    """(the first ones, if it is `early` with one that is on its way past them; the others)."""
+    kept, dropped = runners[:keep], runners[keep:]
     slow = max(range(len(dropped)), key=lambda i: _promise(dropped[i]), default=None)
-    if slow is not None and _promise(dropped[slow]) > kept[0].worth + GAIN:
+    if early and slow is not None and _promise(dropped[slow]) > _promise(kept[0]) + GAIN:
         kept.append(dropped.pop(slow))
     return kept, dropped
 
