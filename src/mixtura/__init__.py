@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.journal_file import CheckpointError
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
+    from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.factor.structure import FactorAnalytic
@@ -48,6 +49,7 @@ __all__ = [
     "LightWeightsWarning",
     "LikelihoodFell",
     "Merging",
+    "Mixture",
     "NoiseContrastive",
     "Online",
     "StillRisingWarning",
@@ -86,6 +88,7 @@ _HOMES = {
     "BootstrapLRT": "mixtura.estimators.howmany",
     "bootstrap_lrt": "mixtura.estimators.howmany",
     "Merging": "mixtura.estimators.merging",
+    "Mixture": "mixtura.estimators.mixture",
     "merge_components": "mixtura.estimators.merging",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",

@@ -37,7 +37,19 @@ def refuse_unfit(X: Any, name: str = "X") -> None:
 
 def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
     """ValueError if the variance of a column would overflow or underflow in the type of `X`."""
-    refuse_extreme_ranges(X.min(axis=0), X.max(axis=0), X.dtype, names)
+    refuse_extreme_ranges(np.fmin.reduce(X), np.fmax.reduce(X), X.dtype, names)
+
+
+def refuse_all_missing(X: AnyArray, names: list[str]) -> None:
+    """ValueError for a row or a column without a single value."""
+    # A sum is NaN if one of its terms is, and takes no array of its own.
+    if not np.isnan(X.sum()):
+        return
+    missing = np.isnan(X)
+    for j in np.flatnonzero(missing.all(axis=0)):
+        raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
+    for i in np.flatnonzero(missing.all(axis=1)):
+        raise ValueError(f"X: row {i} has no value in any column: leave it out")
 
 
 def refuse_extreme_ranges(

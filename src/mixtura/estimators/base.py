@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,14 +18,10 @@ from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
-from mixtura.estimators import factored
-from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
-from mixtura.estimators.document import SCALARS, to_document
-from mixtura.estimators.intake import asked
+from mixtura.estimators.document import to_document
+from mixtura.estimators.intake import asked, finite
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
-from mixtura.families.covariance import structure
-from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -35,31 +30,15 @@ from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.store import write_document
 
-# What a mixture of parameters set by hand lacks.
-BY_FIT = ("fit_result_", *SCALARS)
 
-
-class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[misc]
+class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
 
     engine: str
     random_state: Any
     weights: str
-    covariance_type: str | FactorAnalytic
     n_features_in_: int
     fit_result_: Fit | None
-
-    def __getattr__(self, name: str) -> Any:
-        # Only asked for what is not held: covariances of factors are not.
-        if name in factored.DENSE and "loadings_" in self.__dict__:
-            return factored.dense(self, name)
-        kind = type(self).__name__
-        if name in BY_FIT and "means_" in self.__dict__:
-            raise AttributeError(
-                f"{name} is set by a fit, and the parameters of this {kind} were set by hand: make "
-                f"it with {kind}.from_parameters(weights, means, covariances)"
-            )
-        raise AttributeError(f"{kind!r} object has no attribute {name!r}")
 
     @abstractmethod
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -99,36 +78,6 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
             As `predict`: a row has no density under any component, even in logarithms.
         """
         return self._prepare(X, "responsibilities", wide=True)
-
-    def factors(self, X: Any) -> AnyArray:
-        """E[z | x, k]: the factor scores of each row, were it of each component.
-
-        What `sklearn.decomposition.FactorAnalysis.transform` gives for one component.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_components, n_factors); weighed with `predict_proba` it is the
-            mean of the scores whichever the component
-
-        Raises
-        ------
-        ValueError
-            For a mixture without factors: use a `FactorAnalytic` covariance type.
-        """
-        check_is_fitted(self)
-        if factored.factors_of(self) is None:
-            raise ValueError(
-                f"factors: covariance_type={self.covariance_type!r} has none: fit with "
-                "covariance_type=FactorAnalytic(...)"
-            )
-        rows, params = self._asked(X), self._fitted()[1].components
-        pieces = rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS)
-        found = [factored.scores(params, piece).astype(rows.dtype) for piece, _, _ in pieces]
-        return np.concatenate(found)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.
@@ -229,19 +178,9 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         rng = check_random_state(self.random_state if random_state is None else random_state)
         return model, int(n_samples), params, rng
 
+    @abstractmethod
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it."""
-        check_is_fitted(self)
-        model, params = self._fitted()
-        return MixtureView(
-            weights=params.weights,
-            means=params.components.means,
-            variances=model.family.variances(params.components),
-            among=partial(model.family.covariances, params.components),
-            covariance_type=structure(self.covariance_type).name,
-            names=tuple(self._names()),
-            fit=self.fit_result_,
-        )
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""
@@ -274,7 +213,17 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         if is_stream(X):
             return asked(self, X)
         refuse_unfit(X)
-        return Rows(validate_data(self, X, reset=False, dtype=[np.float64, np.float32], order="C"))
+        family = self._fitted()[0].family
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            dtype=[np.float64, np.float32],
+            order="C",
+            ensure_all_finite=finite(family),
+        )
+        family.refuse(X, self._names())
+        return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
         refuse_masked(sample_weight, "sample_weight")

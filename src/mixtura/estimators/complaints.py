@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
-from mixtura.families.covariance import structure
 from mixtura.fit.result import Fit
 from mixtura.report.collapse import Collapse, collapses
 
 if TYPE_CHECKING:
-    from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.climbed import ClimbedMixture
 
 # Components that a warning names.
 LISTED = 3
@@ -23,9 +22,9 @@ class DegenerateWarning(UserWarning):
     """A component of the best mixture is empty, or only the penalty keeps it from collapse."""
 
 
-def complaints(fit: Fit, mixture: GaussianMixture) -> Iterator[tuple[str, type[Warning]]]:
+def complaints(fit: Fit, mixture: ClimbedMixture) -> Iterator[tuple[str, type[Warning]]]:
     """(message, category) of each warning that the fit of a mixture deserves."""
-    shape, names = structure(mixture.covariance_type), mixture._names()
+    names = mixture._names()
     weights, K = mixture.weights, mixture.n_components
     if weights == COUNTS and light(fit.weight, fit.rows):
         yield doubt(fit.weight, fit.rows), LightWeightsWarning
@@ -39,7 +38,7 @@ def complaints(fit: Fit, mixture: GaussianMixture) -> Iterator[tuple[str, type[W
         yield fit.reason, ConvergenceWarning
     if fit.empty:
         yield _empty(fit.empty), DegenerateWarning
-    for why in collapses(fit.floored, shape, names, K, "component"):
+    for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield _collapsed(why), DegenerateWarning
     heywood = [
         f"in component {part.component} the noise of column "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -53,10 +54,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """The best mixture met, and the account of how."""
+    """The best mixture met, and the account of how; family is the one that saw the table."""
 
     params: MixtureParams
     fit: Fit
+    family: Any = None
 
 
 def find(
@@ -111,6 +113,7 @@ def _found(
     return Found(
         outcome.climb.params,
         account(outcome, search, (solver, ground.engine), counts),
+        ground.model.family,
     )
 
 

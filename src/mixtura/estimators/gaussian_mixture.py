@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.source import Source
-from mixtura.data.streamed import Streamed
+from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators import factored, initial
-from mixtura.estimators.answering import answers
+from mixtura.estimators.after import AfterFit
+from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.asking import asked_of
-from mixtura.estimators.base import MixtureEstimator
-from mixtura.estimators.checkpoint import Checkpoint
-from mixtura.estimators.complaints import complaints
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.document import SCALARS
 from mixtura.estimators.factored import CovarianceNames
-from mixtura.estimators.finding import Found, find
-from mixtura.estimators.identity import identity, resumed_seed
+from mixtura.estimators.finding import Found, Task
 from mixtura.estimators.inherited import equations_of
-from mixtura.estimators.intake import admitted
-from mixtura.estimators.journal_file import removed
-from mixtura.estimators.listening import Verbose
 from mixtura.estimators.partial import absorb
 from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.families.base import Family
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
+from mixtura.families.registry import family
 from mixtura.fit.climb import Solver
-from mixtura.fit.search import Listener
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
+from mixtura.report.view import MixtureView
 
 if TYPE_CHECKING:
-    from mixtura.data.tables import Table
     from mixtura.estimators.stream import Stream
 
 
-class GaussianMixture(MixtureEstimator):
+# What a mixture of parameters set by hand lacks.
+BY_FIT = ("fit_result_", *SCALARS)
+
+
+class GaussianMixture(AfterFit, ClimbedMixture):
     """Gaussian mixture, fitted from many short starts, with what was found in `fit_result_`.
 
     A drop-in for ``sklearn.mixture.GaussianMixture``: every parameter, method and attribute there
@@ -250,46 +250,35 @@ class GaussianMixture(MixtureEstimator):
         mixture.fit_result_ = None
         return mixture
 
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
-    ) -> Self:
-        """Fit the mixture to the rows of X.
+    def factors(self, X: Any) -> AnyArray:
+        """E[z | x, k]: the factor scores of each row, were it of each component.
+
+        What `sklearn.decomposition.FactorAnalysis.transform` gives for one component.
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            float32 stays float32 in the fitted attributes; sums are always in float64. Also a
-            table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
-            file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
-            iterator of chunks.
-        y : ignored
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative; a weight of 2 is the row twice, 0 the row absent.
-        checkpoint : path, optional
-            The fit writes there how far it is. Killed and called again with the same rows and
-            settings, it goes on from there to the identical answer; then the file is removed.
+        X : array-like of shape (n_samples, n_features)
 
         Returns
         -------
-        self
+        array of shape (n_samples, n_components, n_factors); weighed with `predict_proba` it is the
+            mean of the scores whichever the component
 
         Raises
         ------
         ValueError
-            For input that cannot be fitted, naming what was found; the estimator is left as it was.
+            For a mixture without factors: use a `FactorAnalytic` covariance type.
         """
-        self._fit(X, sample_weight, None, checkpoint)
-        removed(checkpoint)
-        return self
-
-    def fit_predict(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
-    ) -> AnyArray:
-        """`fit`, then the most probable component of each row; parameters are those of `fit`."""
-        rows = self._fit(X, sample_weight, None, checkpoint)
-        labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
-        removed(checkpoint)
-        return labels
+        check_is_fitted(self)
+        if factored.factors_of(self) is None:
+            raise ValueError(
+                f"factors: covariance_type={self.covariance_type!r} has none: fit with "
+                "covariance_type=FactorAnalytic(...)"
+            )
+        rows, params = self._asked(X), self._fitted()[1].components
+        pieces = rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS)
+        found = [factored.scores(params, piece).astype(rows.dtype) for piece, _, _ in pieces]
+        return np.concatenate(found)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.
@@ -304,65 +293,41 @@ class GaussianMixture(MixtureEstimator):
         absorb(self, X, sample_weight)
         return self
 
-    def fit_table(
-        self, table: Table | Streamed, listener: Listener | None = None, checkpoint: Any = None
-    ) -> Self:
-        """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
+    def _family(self) -> Family:
+        return family(self.covariance_type, self.reg_covar)
 
-        `listener` is told of progress (see `mixtura.fit.search.Listener`). A `checkpoint` is left
-        where it is: the caller removes it when the result is safe.
-        """
-        if isinstance(table, Streamed):
-            self._fit(table, None, listener, checkpoint)
-            return self
-        self._fit(table.X, table.sample_weight, listener, checkpoint)
-        self.feature_names_in_ = np.array(table.names, dtype=object)
-        return self
-
-    def _fit(
-        self, X: Any, sample_weight: Any, listener: Listener | None = None, checkpoint: Any = None
-    ) -> Source:
-        """Fit and return the validated rows. Nothing is set unless all went well."""
-        self._validate_params()
-        before = dict(self.__dict__)
-        try:
-            rows = admitted(self, X, sample_weight)
-            self._keep(self._find(rows, listener, checkpoint), rows.dtype)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return rows
-
-    def _find(self, rows: Source, listener: Listener | None, checkpoint: Any = None) -> Found:
-        if listener is None and self.verbose:
-            listener = Verbose(int(self.verbose), self.verbose_interval)
-        # One draw, however many the starts need: a generator shared with other code is left in a
-        # state that does not depend on how the search goes about its work.
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        task = asked_of(self, rows.d)
-        if checkpoint is None:
-            return find(rows, task, np.random.RandomState(seed), listener)
-        seed = resumed_seed(checkpoint, self.random_state, seed)
-        with Checkpoint(checkpoint, identity(rows, task, seed, self.random_state)) as journal:
-            return find(rows, task, np.random.RandomState(seed), listener, journal)
-
-    def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
-        self._hold(found, dtype)
-        for message, category in complaints(found.fit, self):
-            warnings.warn(message, category, stacklevel=4)
+    def _task(self, d: int) -> Task:
+        return asked_of(self, d)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
-        """Set what was found, without a word."""
         self._stream = None
-        self._set_parameters(found.params, dtype)
-        fit = found.fit
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [
-            value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
-        ]
-        self.fit_result_ = fit
+        super()._hold(found, dtype)
+
+    def view(self) -> MixtureView:
+        """The fitted mixture as reports and figures see it."""
+        check_is_fitted(self)
+        model, params = self._fitted()
+        return MixtureView(
+            weights=params.weights,
+            means=params.components.means,
+            variances=model.family.variances(params.components),
+            among=partial(model.family.covariances, params.components),
+            covariance_type=structure(self.covariance_type).name,
+            names=tuple(self._names()),
+            fit=self.fit_result_,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for what is not held: covariances of factors are not.
+        if name in factored.DENSE and "loadings_" in self.__dict__:
+            return factored.dense(self, name)
+        kind = type(self).__name__
+        if name in BY_FIT and "means_" in self.__dict__:
+            raise AttributeError(
+                f"{name} is set by a fit, and the parameters of this {kind} were set by hand: make "
+                f"it with {kind}.from_parameters(weights, means, covariances)"
+            )
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}")
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         if factored.factors_of(self) is not None:

@@ -14,15 +14,16 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.weighing import scaled, weighed
+from mixtura.families.base import Family
 from mixtura.fit.solvers import needs_memory
 
 if TYPE_CHECKING:
     from mixtura.estimators.base import MixtureEstimator
-    from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.climbed import ClimbedMixture
     from mixtura.estimators.searching import GaussianMixtureSearch
 
 
-def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
+def admitted(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
     """The rows of a fit; ValueError where they cannot be fitted."""
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     if is_stream(X) and not mapped:
@@ -30,16 +31,25 @@ def admitted(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
     return _in_memory(estimator, X, sample_weight)
 
 
-def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
+def _in_memory(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Rows:
     if isinstance(X, Iterator):
         raise ValueError(
             "X is an iterator, which can be read only once: give a callable that returns a fresh "
             "iterator of chunks each time, or an array"
         )
     door.refuse_unfit(X)
-    X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
+    X = validate_data(
+        estimator,
+        X,
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_min_samples=2,
+        ensure_all_finite=finite(estimator._family()),
+    )
     _refuse_few(estimator, len(X))
     door.refuse_extreme_scales(X, estimator._names())
+    door.refuse_all_missing(X, estimator._names())
+    estimator._family().refuse(X, estimator._names())
     if sample_weight is None:
         return Rows(X)
     weights = estimator._weights_for(sample_weight, X)
@@ -47,7 +57,12 @@ def _in_memory(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     return Rows(X, weights)
 
 
-def _streamed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Source:
+def finite(family: Family) -> bool | str:
+    """scikit-learn's word for whether gaps may pass."""
+    return "allow-nan" if family.allows_gaps else True
+
+
+def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
     source = weighed(stream(X, sample_weight=sample_weight), estimator.weights)
     _refuse_single(source)
     _note_columns(estimator, source)
@@ -106,7 +121,7 @@ def _refuse_single(source: Streamed) -> None:
         )
 
 
-def _note_columns(estimator: GaussianMixture | GaussianMixtureSearch, source: Streamed) -> None:
+def _note_columns(estimator: ClimbedMixture | GaussianMixtureSearch, source: Streamed) -> None:
     """Set what scikit-learn sets of the columns of a table in memory."""
     estimator.n_features_in_ = source.d
     if source.reader.names is not None:
@@ -115,7 +130,7 @@ def _note_columns(estimator: GaussianMixture | GaussianMixtureSearch, source: St
         del estimator.feature_names_in_
 
 
-def _refuse_few(estimator: GaussianMixture, n: int) -> None:
+def _refuse_few(estimator: ClimbedMixture, n: int) -> None:
     if n < estimator.n_components:
         raise ValueError(
             "Expected n_samples >= n_components but got n_components = "

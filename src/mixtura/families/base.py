@@ -69,6 +69,9 @@ class Family(ABC):
     least_rows: ClassVar[int] = 1
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
+    # Whether all components share one width, and whether columns vary together within one.
+    one_covariance: ClassVar[bool] = False
+    correlates: ClassVar[bool] = False
     # Starts are found on at most so many numbers, for a family whose passes are long.
     start_numbers: ClassVar[int | None] = None
 

@@ -54,6 +54,14 @@ class Gaussian(Family):
         return self.structure.name
 
     @property
+    def one_covariance(self) -> bool:  # type: ignore[override]
+        return self.structure.one_covariance
+
+    @property
+    def correlates(self) -> bool:  # type: ignore[override]
+        return self.form.correlates
+
+    @property
     def form(self) -> Form:
         return self.structure.form
 

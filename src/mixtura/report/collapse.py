@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mixtura.families.covariance import Structure
+from mixtura.families.base import Family
 from mixtura.records import Spike
 from mixtura.report.view import shorten
 
@@ -32,7 +32,7 @@ class Collapse:
 
 
 def collapses(
-    floored: Sequence[Spike], shape: Structure, names: Sequence[str], K: int, noun: str
+    floored: Sequence[Spike], family: Family, names: Sequence[str], K: int, noun: str
 ) -> Iterator[Collapse]:
     """The reasons, for components that only the penalty holds up; `noun` is what they are called.
 
@@ -42,7 +42,7 @@ def collapses(
     parts = [part for part in floored if not part.columns]
     if not parts:
         return
-    if shape.one_covariance:
+    if family.one_covariance:
         yield _shared(parts, names, K, noun)
         return
     constant = [part for part in parts if part.constant]
@@ -52,8 +52,8 @@ def collapses(
             f"What is constant inside a {noun} has no variance there, whatever the seed: leave "
             f"such columns out, or use fewer {noun}s.",
         )
-    dense = shape.form.correlates and shape.factors is None
-    few = [part for part in parts if not part.constant and dense and part.count <= len(names)]
+    loose = [part for part in parts if not part.constant]
+    few = [part for part in loose if family.correlates and part.count <= len(names)]
     if few:
         rather = f", or fewer {noun}s" if K > 1 else ""
         yield Collapse(

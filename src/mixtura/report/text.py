@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import parsed
+from mixtura.families.registry import family
 from mixtura.fit.result import Fit
 from mixtura.printable import printable_record
 from mixtura.records import Spike
@@ -146,8 +146,8 @@ def warnings(view: MixtureView) -> list[str]:
             "The log-likelihood is flat in some direction: other groups describe the table just "
             "as well. Fewer groups, or a simpler covariance, would be better determined."
         )
-    shape, K = structure(view.covariance_type), len(view.weights)
-    found += [_collapsed(why) for why in collapses(fit.floored, shape, view.names, K, "group")]
+    kind, K = family(view.covariance_type), len(view.weights)
+    found += [_collapsed(why) for why in collapses(fit.floored, kind, view.names, K, "group")]
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
         found.append(_heywood(heywood, view.names))

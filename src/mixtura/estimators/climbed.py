@@ -1,0 +1,149 @@
+"""What every mixture estimator does to be fitted: rows in, a search, attributes out."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from mixtura.data.source import Source
+from mixtura.data.streamed import Streamed
+from mixtura.estimators.answering import answers
+from mixtura.estimators.base import MixtureEstimator
+from mixtura.estimators.checkpoint import Checkpoint
+from mixtura.estimators.complaints import complaints
+from mixtura.estimators.finding import Found, Task, find
+from mixtura.estimators.identity import identity, resumed_seed
+from mixtura.estimators.intake import admitted
+from mixtura.estimators.journal_file import removed
+from mixtura.estimators.listening import Verbose
+from mixtura.families.base import Family
+from mixtura.fit.search import Listener
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import AnyArray
+
+if TYPE_CHECKING:
+    from mixtura.data.tables import Table
+
+
+class ClimbedMixture(MixtureEstimator):
+    """A mixture that is fitted by a search over many starts; subclasses say of which family."""
+
+    n_components: int
+    verbose: int
+    verbose_interval: int
+
+    @abstractmethod
+    def _family(self) -> Family:
+        """The family that is asked for."""
+
+    @abstractmethod
+    def _task(self, d: int) -> Task:
+        """What a fit to d columns is asked for; ValueError where the settings do not fit them."""
+
+    @abstractmethod
+    def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+        """Set the fitted attributes that are the mixture."""
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+    ) -> Self:
+        """Fit the mixture to the rows of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, n_features)
+            float32 stays float32 in the fitted attributes; sums are always in float64. Also a
+            table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
+            file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
+            iterator of chunks.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative; a weight of 2 is the row twice, 0 the row absent.
+        checkpoint : path, optional
+            The fit writes there how far it is. Killed and called again with the same rows and
+            settings, it goes on from there to the identical answer; then the file is removed.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming what was found; the estimator is left as it was.
+        """
+        self._fit(X, sample_weight, None, checkpoint)
+        removed(checkpoint)
+        return self
+
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+    ) -> AnyArray:
+        """`fit`, then the most probable component of each row; parameters are those of `fit`."""
+        rows = self._fit(X, sample_weight, None, checkpoint)
+        labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
+        removed(checkpoint)
+        return labels
+
+    def fit_table(
+        self, table: Table | Streamed, listener: Listener | None = None, checkpoint: Any = None
+    ) -> Self:
+        """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
+
+        `listener` is told of progress (see `mixtura.fit.search.Listener`). A `checkpoint` is left
+        where it is: the caller removes it when the result is safe.
+        """
+        if isinstance(table, Streamed):
+            self._fit(table, None, listener, checkpoint)
+            return self
+        self._fit(table.X, table.sample_weight, listener, checkpoint)
+        self.feature_names_in_ = np.array(table.names, dtype=object)
+        return self
+
+    def _fit(
+        self, X: Any, sample_weight: Any, listener: Listener | None = None, checkpoint: Any = None
+    ) -> Source:
+        """Fit and return the validated rows. Nothing is set unless all went well."""
+        self._validate_params()
+        before = dict(self.__dict__)
+        try:
+            rows = admitted(self, X, sample_weight)
+            self._keep(self._find(rows, listener, checkpoint), rows.dtype)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return rows
+
+    def _find(self, rows: Source, listener: Listener | None, checkpoint: Any = None) -> Found:
+        if listener is None and self.verbose:
+            listener = Verbose(int(self.verbose), self.verbose_interval)
+        # One draw, however many the starts need: a generator shared with other code is left in a
+        # state that does not depend on how the search goes about its work.
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        task = self._task(rows.d)
+        if checkpoint is None:
+            return find(rows, task, np.random.RandomState(seed), listener)
+        seed = resumed_seed(checkpoint, self.random_state, seed)
+        with Checkpoint(checkpoint, identity(rows, task, seed, self.random_state)) as journal:
+            return find(rows, task, np.random.RandomState(seed), listener, journal)
+
+    def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
+        self._hold(found, dtype)
+        for message, category in complaints(found.fit, self):
+            warnings.warn(message, category, stacklevel=4)
+
+    def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
+        """Set what was found, without a word."""
+        self._set_parameters(found.params, dtype)
+        fit = found.fit
+        self.converged_, self.n_iter_ = fit.converged, fit.iterations
+        self.lower_bound_ = fit.mean_loglik
+        self.lower_bounds_ = [
+            value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
+        ]
+        self.fit_result_ = fit

@@ -1,0 +1,181 @@
+"""`Mixture`: the estimator for components of any family."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.engines.choose import ENGINES
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.finding import Found, Task
+from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.families.base import Family
+from mixtura.families.priors import Flat
+from mixtura.families.registry import Spec, family
+from mixtura.fit.climb import Solver
+from mixtura.fit.solvers import SOLVERS
+from mixtura.fit.starts import STARTS
+from mixtura.models.mixture import Mixture as MixtureModel
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import AnyArray
+from mixtura.report.view import MixtureView
+
+
+class Mixture(ClimbedMixture):
+    """A mixture of components of any family, fitted from many short starts.
+
+    Parameters
+    ----------
+    family : str or Family, default "gaussian"
+        "bernoulli", "categorical", "exponential", "gamma", "gaussian", "lognormal",
+        "multinomial", "negativebinomial", "poisson", "vonmises", "vonmisesfisher"; a covariance
+        type of `GaussianMixture`; or an object, such as `mixtura.Product(...)` or one of your own.
+    n_components : int, default 1
+    tol : float, default 1e-6
+        A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
+    max_iter : int, default 1000
+    n_init : int, default 1
+    init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", ...}, \
+            default "auto"
+        Where climbs begin, in the family's own units (`Family.frame`).
+    random_state : int, RandomState instance or None
+    warm_start : bool, default False
+        Start from the last fit's parameters.
+    verbose : int, default 0
+    verbose_interval : int, default 10
+    weights : {"counts", "importance"}, default "counts"
+    solver, engine : as in `GaussianMixture`
+
+    Attributes
+    ----------
+    weights_ : array of shape (n_components,)
+        P(k).
+    <parameter>_ : arrays
+        Each parameter of the family by its name: `rates_` (n_components, n_features) of Poisson
+        components, `probabilities_` of categorical ones, ...; in a `Product` with the block's name
+        before: `poisson_rates_`.
+    family_ : Family
+        The family with what it took from the table, the levels of categories, say.
+    converged_, n_iter_, lower_bound_, lower_bounds_, n_features_in_, feature_names_in_, fit_result_
+        As in `GaussianMixture`.
+
+    Missing cells (NaN) of families whose columns are independent within a component are left out
+    of their row, which is exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import Mixture
+    >>> X = np.array([[0, 9], [1, 8], [0, 10], [2, 7], [7, 1], [9, 2], [8, 0], [6, 1]])
+    >>> mixture = Mixture("poisson", n_components=2, random_state=0).fit(X)
+    >>> mixture.rates_[mixture.predict([[0, 9], [8, 1]])].round(2)
+    array([[0.75, 8.5 ],
+           [7.5 , 1.  ]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "family": [str, Family],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({"auto", *STARTS})],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "weights": [StrOptions(set(MEANINGS))],
+        "solver": [StrOptions(set(SOLVERS)), callable],
+        "engine": [StrOptions({"auto", *ENGINES})],
+    }
+
+    def __init__(
+        self,
+        family: Spec = "gaussian",
+        n_components: int = 1,
+        *,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "auto",
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        weights: str = COUNTS,
+        solver: str | Solver = "auto",
+        engine: str = "auto",
+    ) -> None:
+        self.family = family
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.weights = weights
+        self.solver = solver
+        self.engine = engine
+
+    def view(self) -> MixtureView:
+        check_is_fitted(self)
+        raise NotImplementedError
+
+    def _family(self) -> Family:
+        return family(self.family)
+
+    def _task(self, d: int) -> Task:
+        again = self.warm_start and hasattr(self, "converged_")
+        return Task(
+            family=self.family_ if again else self._family(),
+            n_components=self.n_components,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            engine=self.engine,
+            solver=self.solver,
+            given={},
+            begin=self._continued(d) if again else None,
+            last=getattr(self, "fit_result_", None),
+        )
+
+    def _continued(self, d: int) -> MixtureParams:
+        """The last fit's mixture, if this one can begin there."""
+        found = len(self.weights_), self.n_features_in_
+        if found != (self.n_components, d):
+            raise ValueError(
+                f"warm_start: the last fit has {found[0]} components over {found[1]} columns, "
+                f"which {self.n_components} components over {d} columns cannot continue: set "
+                "warm_start=False"
+            )
+        return self._fitted()[1]
+
+    def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
+        self.family_ = found.family
+        super()._hold(found, dtype)
+
+    def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+        self.weights_ = params.weights
+        for name, array in params.components.arrays().items():
+            setattr(self, attribute(name), array)
+
+    def _arrays(self) -> dict[str, AnyArray]:
+        """The components' parameters, by the family's names."""
+        return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
+
+    def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
+        parts = self.family_.params(self._arrays())
+        return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+
+
+def attribute(name: str) -> str:
+    """What the fitted attribute of a parameter is called."""
+    return name.replace(".", "_") + "_"
