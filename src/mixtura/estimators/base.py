@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -19,7 +19,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
-from mixtura.estimators.document import to_document
+from mixtura.estimators.document import Stored, to_document
 from mixtura.estimators.intake import asked, finite
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.fit.result import Fit
@@ -177,6 +177,25 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
         return model, int(n_samples), params, rng
+
+    # The constructor parameter that says what the components are.
+    _components: ClassVar[str]
+
+    @abstractmethod
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        """The fitted attributes that are arrays, by name, for a model file."""
+
+    def _stored_beside(self) -> dict[str, Any]:
+        """What else a model file is to hold."""
+        return {}
+
+    @abstractmethod
+    def _check_stored(self, stored: Stored) -> None:
+        """ValueError unless the arrays of a model file are those of this mixture."""
+
+    @abstractmethod
+    def _check_restored(self) -> None:
+        """ValueError unless the restored attributes belong together."""
 
     @abstractmethod
     def view(self) -> MixtureView:

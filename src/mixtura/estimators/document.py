@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from mixtura.estimators import factored, initial
+from mixtura.estimators.family_document import family_document
 from mixtura.estimators.solver_document import restored_solver, solver_document
+from mixtura.families.base import Family
 from mixtura.families.covariance import Structure, structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.forms import Form
@@ -45,13 +47,14 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 
 @dataclass(frozen=True)
 class Stored:
-    """A model file, beside its head; the arrays are those of `_arrays_of`."""
+    """A model file, beside its head; family says what the components of a `Mixture` are."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
     scalars: Scalars
     feature_names: tuple[str, ...] | None
     fit: Fit | None
+    family: dict[str, Any] | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -69,14 +72,14 @@ def to_document(estimator: Any) -> dict[str, Any]:
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
     fit = estimator.fit_result_
-    held = _names_of(estimator.covariance_type)
     return {
         "kind": type(estimator).__name__,
         "settings": {name: _plain(value) for name, value in settings.items()},
-        "arrays": {name: getattr(estimator, name) for name in held},
+        "arrays": estimator._stored_arrays(),
         "scalars": {name: _plain(getattr(estimator, name)) for name in SCALARS},
         "feature_names": None if names is None else [str(name) for name in names],
         "fit": None if fit is None else fit.to_dict(),
+        **estimator._stored_beside(),
     }
 
 
@@ -87,7 +90,7 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
             raise ValueError(f"kind is {reprlib.repr(document.get('kind'))}, not {kind.__name__!r}")
         stored = read(Stored, {k: v for k, v in document.items() if k not in _HEAD}, "")
         estimator = _with_settings(stored.settings, kind)
-        _check_arrays(stored, structure(estimator.covariance_type), estimator.n_components)
+        estimator._check_stored(stored)
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:
@@ -103,14 +106,14 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     for name in settings:
         if name not in kind._parameter_constraints:
             raise ValueError(f"settings has an unknown {reprlib.repr(name)}")
-    for name in ("n_components", "covariance_type", "solver"):
+    for name in ("n_components", kind._components, "solver"):
         if name not in settings:
             raise ValueError(f"settings has no {name!r}")
     # Before it is asked for.
     read(Size, settings["n_components"], "n_components")
-    structure(read(str, settings["covariance_type"], "settings.covariance_type"))
+    components = kind._restored_components(settings[kind._components])
     solver = restored_solver(settings["solver"], lambda inner: restore(inner, kind))
-    estimator = kind(**{**settings, "solver": solver})
+    estimator = kind(**{**settings, "solver": solver, kind._components: components})
     estimator._validate_params()
     if estimator.random_state is not None:
         check_seed(estimator.random_state)
@@ -127,7 +130,7 @@ def _set_fitted(estimator: Any, stored: Stored) -> None:
     estimator.fit_result_ = stored.fit
 
 
-def _names_of(covariance_type: str | FactorAnalytic) -> tuple[str, ...]:
+def names_of(covariance_type: str | FactorAnalytic) -> tuple[str, ...]:
     """The names of the fitted arrays of a covariance type."""
     factors = structure(covariance_type).factors
     return ARRAYS if factors is None else ("weights_", "means_", *factored.HELD)
@@ -142,7 +145,7 @@ def _arrays_of(shape: Structure, K: int, d: int) -> dict[str, Floats]:
     return common | {name: Floats(shape.form.shape(K, d)) for name in ARRAYS[2:]}
 
 
-def _check_arrays(stored: Stored, shape: Structure, K: int) -> None:
+def check_arrays(stored: Stored, shape: Structure, K: int) -> None:
     """ValueError unless there are the arrays of K components, each of its shape and support."""
     d = stored.scalars.n_features_in_
     if shape.columns not in (None, d):
@@ -164,17 +167,22 @@ def _check(estimator: Any, stored: Stored) -> None:
     What is stored is only looked at: loading must not change a bit of it.
     """
     K, d = estimator.n_components, estimator.n_features_in_
-    shape = structure(estimator.covariance_type)
-    _check_initial(estimator, shape, K, d)
-    if shape.factors is None:
-        _check_matrices(estimator, shape.form)
-    else:
-        factored.check(estimator, shape.factors)
+    estimator._check_restored()
     names = stored.feature_names
     if names is not None and len(names) != d:
         raise ValueError(f"feature_names has {len(names)} entries, not {d} names")
     if stored.fit is not None:
         _check_fit(stored.fit, K, d)
+
+
+def check_gaussian(estimator: Any) -> None:
+    """ValueError unless the arrays of a restored `GaussianMixture` belong together."""
+    shape = structure(estimator.covariance_type)
+    _check_initial(estimator, shape, estimator.n_components, estimator.n_features_in_)
+    if shape.factors is None:
+        _check_matrices(estimator, shape.form)
+    else:
+        factored.check(estimator, shape.factors)
 
 
 def _check_initial(estimator: Any, shape: Structure, K: int, d: int) -> None:
@@ -276,4 +284,6 @@ def _unit_free(covariances: Array, form: Form) -> Array:
 def _plain(value: Any) -> Any:
     if isinstance(value, FactorAnalytic):
         return str(value)
+    if isinstance(value, Family):
+        return family_document(value)
     return value.item() if isinstance(value, np.generic) else value

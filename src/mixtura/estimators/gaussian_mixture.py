@@ -17,7 +17,13 @@ from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.asking import asked_of
 from mixtura.estimators.climbed import ClimbedMixture
-from mixtura.estimators.document import SCALARS
+from mixtura.estimators.document import (
+    SCALARS,
+    Stored,
+    check_arrays,
+    check_gaussian,
+    names_of,
+)
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.finding import Found, Task
 from mixtura.estimators.inherited import equations_of
@@ -37,6 +43,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.report.view import MixtureView
+from mixtura.schema import read
 
 if TYPE_CHECKING:
     from mixtura.estimators.stream import Stream
@@ -292,6 +299,23 @@ class GaussianMixture(AfterFit, ClimbedMixture):
         """
         absorb(self, X, sample_weight)
         return self
+
+    _components = "covariance_type"
+
+    @staticmethod
+    def _restored_components(stored: Any) -> str:
+        return structure(read(str, stored, "settings.covariance_type")).name
+
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        return {name: getattr(self, name) for name in names_of(self.covariance_type)}
+
+    def _check_stored(self, stored: Stored) -> None:
+        if stored.family is not None:
+            raise ValueError("it has an unknown 'family'")
+        check_arrays(stored, structure(self.covariance_type), self.n_components)
+
+    def _check_restored(self) -> None:
+        check_gaussian(self)
 
     def _family(self) -> Family:
         return family(self.covariance_type, self.reg_covar)

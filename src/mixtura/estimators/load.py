@@ -7,9 +7,10 @@ from typing import Any
 
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.mixture import Mixture
 from mixtura.store import StoreError, read_document
 
-KINDS: dict[str, type[Any]] = {"GaussianMixture": GaussianMixture}
+KINDS: dict[str, type[Any]] = {"GaussianMixture": GaussianMixture, "Mixture": Mixture}
 
 
 def load(path: str | Path) -> Any:

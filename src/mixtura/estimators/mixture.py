@@ -11,6 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.document import Stored
+from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.finding import Found, Task
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -23,6 +25,8 @@ from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.report.view import MixtureView
+from mixtura.schema import Floats, read_arrays
+from mixtura.supports import Simplex
 
 
 class Mixture(ClimbedMixture):
@@ -127,6 +131,37 @@ class Mixture(ClimbedMixture):
     def view(self) -> MixtureView:
         check_is_fitted(self)
         raise NotImplementedError
+
+    _components = "family"
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Spec:
+        if isinstance(stored, str):
+            family(stored)
+            return stored
+        return restored_family(stored, "settings.family")
+
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        names = [attribute(name) for name in self.family_.supports()]
+        return {name: getattr(self, name) for name in ("weights_", *names)}
+
+    def _stored_beside(self) -> dict[str, Any]:
+        return {"family": family_document(self.family_)}
+
+    def _check_stored(self, stored: Stored) -> None:
+        equations = () if stored.fit is None else stored.fit.equations
+        self.family_ = restored_family(stored.family, "family", equations)
+        K, shapes = (
+            self.n_components,
+            self.family_.shapes(self.n_components, stored.scalars.n_features_in_),
+        )
+        kinds = {"weights_": Floats((K,), Simplex())}
+        for name, support in self.family_.supports().items():
+            kinds[attribute(name)] = Floats(shapes[name], support)
+        read_arrays(kinds, stored.arrays, "arrays")
+
+    def _check_restored(self) -> None:
+        self._fitted()
 
     def _family(self) -> Family:
         return family(self.family)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
@@ -172,6 +172,21 @@ class Family(ABC):
         for name, support in self.supports().items():
             support.check(arrays[name], name)
         return self.record(**{name: arrays[name] for name in self.supports()})
+
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters of K components over d columns, by name; (K, d) mostly."""
+        return dict.fromkeys(self.supports(), (K, d))
+
+    def described(self) -> dict[str, Any]:
+        """What else than its name makes this family, as plain values: its fields but defaults."""
+        found: dict[str, Any] = {}
+        if not is_dataclass(self):
+            return found
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                found[field.name] = list(value) if isinstance(value, tuple) else value
+        return found
 
     def variances(self, params: Any) -> Array:
         """Each component's variance in each column, (K, d)."""

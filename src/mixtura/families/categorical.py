@@ -72,6 +72,9 @@ class Categorical(Family):
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}
 
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        return {"probabilities": (K, sum(self.levels))}
+
     def settled(self, survey: Survey, K: int) -> Settled:
         levels = self.levels or tuple(int(most) + 1 for most in largest_codes(survey))
         return Family.settled(replace(self, levels=levels), survey, K)

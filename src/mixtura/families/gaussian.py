@@ -23,7 +23,7 @@ from mixtura.families.gaussian_records import (
 )
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
-from mixtura.supports import Real
+from mixtura.supports import Real, Support
 
 # The square of a distance this large is a number still.
 FARTHEST = 1e150
@@ -67,6 +67,12 @@ class Gaussian(Family):
 
     def params(self, arrays: Mapping[str, Array]) -> GaussianParams:
         return gaussian_params(arrays["means"], arrays["covariances"], self.form)
+
+    def supports(self) -> dict[str, Support]:
+        return {"means": Real(), "covariances": self.form.support}
+
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        return {"means": (K, d), "covariances": self.form.shape(K, d)}
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)

@@ -84,6 +84,14 @@ class Product(Family):
     def _parts(self, X: AnyArray) -> list[AnyArray]:
         return [X[:, block.columns] for block in self.blocks]
 
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        self._refuse_columns(d)
+        return {
+            f"{label}.{name}": shape
+            for label, block in zip(self.labels, self.blocks, strict=True)
+            for name, shape in block.family.shapes(K, len(block.columns)).items()
+        }
+
     def supports(self) -> dict[str, Support]:
         return {
             f"{label}.{name}": support

@@ -43,6 +43,9 @@ class VonMisesFisher(Family):
 
     record: ClassVar[type[Params]] = VonMisesFisherParams
 
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        return {"directions": (K, d), "concentrations": (K,)}
+
     def settled(self, survey: Survey, K: int) -> Settled:
         if survey.source.d < 2:
             raise ValueError(

@@ -22,7 +22,7 @@ from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import ROUNDED
 from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
-from mixtura.supports import Real
+from mixtura.supports import Positive, Real, Support
 
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
@@ -53,6 +53,14 @@ class FactorAnalysers(Family):
     @property
     def name(self) -> str:
         return str(self.kind)
+
+    def supports(self) -> dict[str, Support]:
+        return {"means": Real(), "loadings": Real(), "noise": Positive()}
+
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        self.kind.check_columns(d)
+        loadings, noise = self.kind.loadings_shape(K, d), self.kind.noise_shape(K, d)
+        return {"means": (K, d), "loadings": loadings, "noise": noise}
 
     def settled(self, survey: Survey, K: int) -> Settled:
         """Nothing here grows with the square of the number of columns."""

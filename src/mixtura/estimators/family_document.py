@@ -1,0 +1,82 @@
+"""A family as plain data, and back: what a model file says of the components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_type_hints
+
+from mixtura.families.base import Family
+from mixtura.families.product import Block, Product
+from mixtura.families.registry import FAMILIES, family
+from mixtura.ranges import Count
+from mixtura.records import Equation
+from mixtura.schema import read
+from mixtura.store import StoreError
+
+# Fields that are no plain values; the name and the Fit have them.
+_ELSEWHERE = ("structure", "kind", "equations", "form")
+
+
+@dataclass(frozen=True)
+class StoredFamily:
+    """A family by name, with what else makes it; the blocks of a product."""
+
+    name: str
+    settings: dict[str, Any]
+    blocks: tuple[StoredBlock, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredBlock:
+    """One block of a product."""
+
+    family: StoredFamily
+    columns: tuple[Count, ...]
+
+
+def family_document(kind: Family) -> dict[str, Any]:
+    """The family's name and settings; StoreError for one that no name stands for."""
+    if isinstance(kind, Product):
+        blocks = [
+            {"family": family_document(block.family), "columns": list(block.columns)}
+            for block in kind.blocks
+        ]
+        return {"name": "product", "settings": {}, "blocks": blocks}
+    try:
+        known = type(family(kind.name)) is type(kind)
+    except ValueError:
+        known = False
+    if not known:
+        raise StoreError(
+            f"components of your own family {type(kind).__name__} cannot be saved: a file knows "
+            f"{', '.join(sorted(FAMILIES))}. Save the arrays instead"
+        )
+    settings = {k: v for k, v in kind.described().items() if k not in _ELSEWHERE}
+    return {"name": kind.name, "settings": settings}
+
+
+def restored_family(document: Any, place: str, equations: tuple[Equation, ...] = ()) -> Family:
+    """The family that `family_document` described; ValueError says what is wrong."""
+    return _restored(read(StoredFamily, document, place), place, equations)
+
+
+def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...]) -> Family:
+    if stored.name == "product":
+        return Product(
+            tuple(
+                Block(_restored(block.family, f"{place}.blocks[{i}]", ()), block.columns)
+                for i, block in enumerate(stored.blocks)
+            )
+        )
+    kind: Any = family(stored.name)
+    hints = get_type_hints(type(kind))
+    allowed = {field.name for field in fields(kind)} - set(_ELSEWHERE)
+    settings = {}
+    for name, value in stored.settings.items():
+        if name not in allowed:
+            raise ValueError(f"{place}.settings has an unknown {name!r}")
+        settings[name] = read(hints[name], value, f"{place}.settings.{name}")
+    if any(field.name == "equations" for field in fields(kind)):
+        settings["equations"] = equations
+    restored: Family = replace(kind, **settings)
+    return restored
