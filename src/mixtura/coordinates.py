@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.records import Array
-from mixtura.supports import Angle, Simplex, Sphere, Support, UnitInterval, turned
+from mixtura.supports import EDGE, Angle, Simplex, Sphere, Support, UnitInterval, turned
 
 # A share below this is scaled as if it were this, and so is what a row tells of a number.
 LEAST_SHARE, LEAST_TOLD = 1e-12, 1e-16
@@ -87,7 +87,8 @@ class AroundShares(Around):
     """p = softmax(log p0 + B z) for each simplex, B = diag(p0)^-1/2 Q.
 
     Q is an orthonormal basis of the complement of sqrt(p0), so the information of z in one draw,
-    B' (diag p0 - p0 p0') B, is the identity. A share that is 0 stays 0 and has no free number.
+    B' (diag p0 - p0 p0') B, is the identity. A share on the edge stays there and has no
+    free number.
     """
 
     support: Simplex
@@ -283,7 +284,7 @@ def fields_around(
 def basis_of(shares: Array) -> tuple[Array, NDArray[np.bool_]]:
     """(diag(p)^-1/2 Q with a column for each of p (..., L), which of the columns are of Q).
 
-    All are but that of the largest share; those of shares that are 0 move nothing.
+    All are but that of the largest share and those of shares that are 0 or nearly so.
     """
     root = np.sqrt(shares)
     pivot = np.zeros(shares.shape, dtype=bool)
@@ -293,4 +294,4 @@ def basis_of(shares: Array) -> tuple[Array, NDArray[np.bool_]]:
     size = np.sum(mirror**2, axis=-1)[..., None, None]
     reflection = np.eye(shares.shape[-1]) - 2.0 * mirror[..., :, None] * mirror[..., None, :] / size
     basis = reflection / np.sqrt(np.maximum(shares, LEAST_SHARE))[..., None]
-    return np.where(pivot[..., None, :], 0.0, basis), ~pivot & (shares > 0)
+    return np.where(pivot[..., None, :], 0.0, basis), ~pivot & (shares > EDGE)

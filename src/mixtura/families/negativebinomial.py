@@ -57,6 +57,7 @@ class NegativeBinomial(Family):
     largest: tuple[int, ...] = ()
     record: ClassVar[type[Params]] = NegativeBinomialParams
     allows_gaps: ClassVar[bool] = True
+    soft_starts: ClassVar[bool] = True
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -119,6 +119,17 @@ class Product(Family):
         each = self._each(stats.blocks, known, prior.blocks)
         return ProductParams(self.labels, tuple(f.maximize(s, part, p) for f, s, part, p in each))
 
+    def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> ProductParams:
+        known = [None] * len(self.blocks) if params is None else params.blocks
+        each = self._each(self._parts(X), known, prior.blocks)
+        return ProductParams(
+            self.labels,
+            tuple(
+                f.start(x, resp, part, p) or f.maximize(f.statistics(x, resp, part), part, p)
+                for f, x, part, p in each
+            ),
+        )
+
     def _named(self, found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         return {
             f"{label}.{name}": array
