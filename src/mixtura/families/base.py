@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from mixtura.coordinates import fields_around
+from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.fields import FieldChart
 from mixtura.families.priors import Flat
@@ -121,6 +122,11 @@ class Family(ABC):
         """ValueError, naming the column, where rows cannot come from this family."""
         return None
 
+    def refuse_source(self, source: Source) -> None:
+        """`refuse` all rows of a table, whose columns are named by where they stand."""
+        for chunk in source.chunks(_PIECE):
+            self.refuse(chunk[0], [str(j) for j in range(source.d)])
+
     def frame(self, X: AnyArray) -> Array:
         """Rows as numbers (n, q) without units; unlike columns should count alike.
 
@@ -160,8 +166,7 @@ class Family(ABC):
 
         ValueError where the table is none for it.
         """
-        for chunk in survey.source.chunks(_PIECE):
-            self.refuse(chunk[0], [str(j) for j in range(survey.source.d)])
+        self.refuse_source(survey.source)
         sample = survey.sample
         weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
         resp = np.repeat(weights[:, None] / K, K, axis=1)
