@@ -55,6 +55,13 @@ def test_gaps_are_left_out_where_columns_are_independent_and_refused_where_not()
         fitted(FAMILY, missing, 2)
 
 
+def test_a_bad_cell_is_named_by_its_row_in_the_table() -> None:
+    long = np.ones((40_000, 2))
+    long[33_333, 1] = 0.5
+    with pytest.raises(ValueError, match=r"column '1' holds 0.5 in row 33333: choose"):
+        fitted("poisson", long, 2)
+
+
 def test_a_spike_in_one_block_is_no_end() -> None:
     """Four rows that are equal in one column are a spike of its family, whatever the others do."""
     few = X[:80].copy()

@@ -13,6 +13,7 @@ import numpy as np
 from mixtura.coordinates import fields_around
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
+from mixtura.families.domain import BadRow
 from mixtura.families.fields import FieldChart
 from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -124,8 +125,12 @@ class Family(ABC):
 
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""
-        for chunk in source.chunks(_PIECE):
-            self.refuse(chunk[0], [str(j) for j in range(source.d)])
+        names = [str(j) for j in range(source.d)]
+        for X, _, where in source.chunks(_PIECE):
+            try:
+                self.refuse(X, names)
+            except BadRow as bad:
+                raise bad.behind(where.start) from None
 
     def frame(self, X: AnyArray) -> Array:
         """Rows as numbers (n, q) without units; unlike columns should count alike.

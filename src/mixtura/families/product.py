@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.domain import BadRow
 from mixtura.families.product_parts import (
     Beside,
     ProductChart,
@@ -156,10 +157,11 @@ class Product(Family):
             x, own = X[:, block.columns], [names[j] for j in block.columns]
             if not block.family.allows_gaps and np.isnan(x).any():
                 i, j = np.argwhere(np.isnan(x))[0]
-                raise ValueError(
-                    f"column {own[j]!r} has a gap in row {i}, and its family's columns depend on "
-                    "each other within a component, so a gap cannot be left out: fill it in, or "
-                    "give the column a block of its own"
+                raise BadRow(
+                    f"column {own[j]!r} has a gap",
+                    int(i),
+                    ", and its family's columns depend on each other within a component, so a gap "
+                    "cannot be left out: fill it in, or give the column a block of its own",
                 )
             block.family.refuse(x, own)
 
