@@ -260,7 +260,7 @@ class Sphere(Support):
         flat = value[..., :-1] / above
         # The derivative of `unpack`: (1 + x_last) (g - x (g . flat + g_last)) without the last.
         along = np.sum(flat * gradient[..., :-1], axis=-1, keepdims=True) + gradient[..., -1:]
-        return np.asarray(above * (gradient[..., :-1] - flat * along)).ravel()
+        return np.asarray(above * (gradient[..., :-1] - value[..., :-1] * along)).ravel()
 
 
 @dataclass(frozen=True)

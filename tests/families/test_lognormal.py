@@ -64,6 +64,11 @@ def test_equal_rows_are_refused_at_maximum_likelihood() -> None:
         family.maximize(family.statistics(x, resp, None), None, LogNormalPrior(0.0, np.ones(1), 1))
 
 
+def test_a_column_of_one_value_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"column 1 .* holds one value only"):
+        fitted("lognormal", np.column_stack([np.exp(LOGS[:, 0]), np.full(300, 3e40)]), 2)
+
+
 def test_what_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match="family='lognormal' is for positive numbers"):
         LogNormal().refuse(np.array([[-1.0]]), ["x"])
