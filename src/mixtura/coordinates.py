@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.records import Array
-from mixtura.supports import Angle, Simplex, Sphere, Support, UnitInterval, turned
+from mixtura.supports import EDGE, Angle, Simplex, Sphere, Support, UnitInterval, turned
 
 # A share below this is scaled as if it were this, and so is what a row tells of a number.
 LEAST_SHARE, LEAST_TOLD = 1e-12, 1e-16
@@ -87,7 +87,8 @@ class AroundShares(Around):
     """p = softmax(log p0 + B z) for each simplex, B = diag(p0)^-1/2 Q.
 
     Q is an orthonormal basis of the complement of sqrt(p0), so the information of z in one draw,
-    B' (diag p0 - p0 p0') B, is the identity. A share that is 0 stays 0 and has no free number.
+    B' (diag p0 - p0 p0') B, is the identity. A share on the edge stays there and has no
+    free number.
     """
 
     support: Simplex
@@ -283,17 +284,17 @@ def fields_around(
 def basis_of(shares: Array) -> tuple[Array, NDArray[np.bool_]]:
     """(diag(p)^-1/2 Q with a column for each of p (..., L), which of the columns are of Q).
 
-    All are but that of the last share (where it is 0, of the largest); those of shares that are 0
-    move nothing.
+    All are but that of the last share (where it is nearly 0, of the largest); those of shares that
+    are 0 or nearly so move nothing.
     """
     root = np.sqrt(shares)
     pivot = np.zeros(shares.shape, dtype=bool)
     last = np.full(shares.shape[:-1], shares.shape[-1] - 1)
-    chosen = np.where(shares[..., -1] > 0, last, shares.argmax(axis=-1))
+    chosen = np.where(shares[..., -1] > EDGE, last, shares.argmax(axis=-1))
     np.put_along_axis(pivot, chosen[..., None], True, axis=-1)
     # A Householder reflection that sends the pivot's axis to sqrt(p): its other columns are Q.
     mirror = root + pivot
     size = np.sum(mirror**2, axis=-1)[..., None, None]
     reflection = np.eye(shares.shape[-1]) - 2.0 * mirror[..., :, None] * mirror[..., None, :] / size
     basis = reflection / np.sqrt(np.maximum(shares, LEAST_SHARE))[..., None]
-    return np.where(pivot[..., None, :], 0.0, basis), ~pivot & (shares > 0)
+    return np.where(pivot[..., None, :], 0.0, basis), ~pivot & (shares > EDGE)

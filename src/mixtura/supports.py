@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 # What stands for 0 where a logarithm is taken: the smallest number with all its digits.
 TINY = float(np.finfo(np.float64).tiny)
+# A share smaller than this is on its way to 0, if slowly; its logarithm has no use as a coordinate.
+EDGE = 1e-10
 # Matrices may come from float32, or from an inverse: each half then has its own rounding errors.
 SYMMETRY = 1e-5
 # Unit vectors may come from float32 too.
@@ -125,7 +127,7 @@ class UnitInterval(Support):
             raise ValueError(f"'{name}' should be in the range [0, 1]")
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
-        return np.asarray((value <= TINY) | (value >= 1.0))
+        return np.asarray((value <= EDGE) | (value >= 1.0 - EDGE))
 
     def pack(self, value: Array) -> Array:
         with np.errstate(divide="ignore"):
@@ -182,7 +184,7 @@ class Simplex(Support):
         return np.repeat(sums, self.sizes(last), axis=-1)
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
-        return np.asarray(value <= TINY)
+        return np.asarray(value <= EDGE)
 
     def pack(self, value: Array) -> Array:
         last = value.shape[-1]
@@ -258,7 +260,7 @@ class Sphere(Support):
         flat = value[..., :-1] / above
         # The derivative of `unpack`: (1 + x_last) (g - x (g . flat + g_last)) without the last.
         along = np.sum(flat * gradient[..., :-1], axis=-1, keepdims=True) + gradient[..., -1:]
-        return np.asarray(above * (gradient[..., :-1] - flat * along)).ravel()
+        return np.asarray(above * (gradient[..., :-1] - value[..., :-1] * along)).ravel()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Bernoulli(Family):
 
     record: ClassVar[type[Params]] = BernoulliParams
     allows_gaps: ClassVar[bool] = True
+    soft_starts: ClassVar[bool] = True
 
     def log_density(self, X: AnyArray, params: BernoulliParams) -> Array:
         x, seen = observed(X)

@@ -68,6 +68,7 @@ class Categorical(Family):
     levels: tuple[int, ...] = ()
     record: ClassVar[type[Params]] = CategoricalParams
     allows_gaps: ClassVar[bool] = True
+    soft_starts: ClassVar[bool] = True
 
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ class DispersionPrior(Prior, ABC):
     count_scale  rows per unit of weight, at least 1 when weights are not counts
     """
 
+    # Dispersions that are differences of numbers near 1 are nothing but rounding below this.
+    rounding: ClassVar[float] = 1e-13
+
     strength: float
     target: Array
     columns: int
@@ -53,7 +56,7 @@ class DispersionPrior(Prior, ABC):
 
         ValueError where a column has one value only: beside nothing, nothing is narrow.
         """
-        constant = np.flatnonzero(~(target > NUMERIC_SPREAD))
+        constant = np.flatnonzero(~(target > cls.rounding))
         if len(constant):
             raise ValueError(
                 f"family={family!r}: column {constant[0]} (counted from 0) holds one value only, "
@@ -98,18 +101,18 @@ class DispersionPrior(Prior, ABC):
         """The smallest dispersion of each component as a share of the table's, (K,)."""
         return np.asarray((self.dispersion(params) / self.target).min(axis=1))
 
-    def _too_narrow(self, spread: Array, counts: Array) -> NDArray[np.bool_]:
-        few = counts * self.count_scale < few_rows(self.columns)
-        return np.asarray((spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few)
+    def _too_narrow(self, params: Any, counts: Array) -> NDArray[np.bool_]:
+        spread, few = self.spread(params), counts * self.count_scale < few_rows(self.columns)
+        nothing = (self.dispersion(params) < self.rounding).any(axis=1)
+        return np.asarray(nothing | (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few)
 
     def refuse_collapse(self, params: Any, counts: Array) -> None:
         if self.strength > 0:
             return
-        spread = self.spread(params)
-        bad = self._too_narrow(spread, counts)
+        bad = self._too_narrow(params, counts)
         if bad.any():
             k = int(np.argmax(bad))
-            raise Collapse(k, float(counts[k]), float(spread[k]))
+            raise Collapse(k, float(counts[k]), float(self.spread(params)[k]))
 
     def narrow(self, params: Any, counts: Array, stats: Any = None) -> list[Spike]:
         spread, more = self.spread(params), 2.0 * self.strength
@@ -119,7 +122,7 @@ class DispersionPrior(Prior, ABC):
         own = (spread * (counts + more) - more) / np.maximum(counts, 1e-300)
         added = more / ((counts + more) * spread) > PENALTY_SHARE
         bad = added & (held >= 1) & (few | (own < THIN_SPREAD))
-        return spikes(self._too_narrow(spread, counts) | bad, counts, spread)
+        return spikes(self._too_narrow(params, counts) | bad, counts, spread)
 
     def sobered(self, params: Any, counts: Array, narrow: list[int]) -> Any:
         found = self.dispersion(params).copy()

@@ -9,6 +9,21 @@ import numpy as np
 from mixtura.records import AnyArray
 
 
+class BadRow(ValueError):
+    """A row that a family cannot have made; `row` counts from the first of those looked at."""
+
+    def __init__(self, before: str, row: int, after: str) -> None:
+        self.before, self.row, self.after = before, row, after
+        super().__init__(f"{before} in row {row}{after}")
+
+    def behind(self, rows: int) -> BadRow:
+        """The same of a table in which so many rows stand before those looked at."""
+        return BadRow(self.before, self.row + rows, self.after)
+
+    def __reduce__(self) -> tuple[type[BadRow], tuple[str, int, str]]:
+        return (type(self), (self.before, self.row, self.after))
+
+
 def refuse_no_counts(X: AnyArray, names: Sequence[str], family: str) -> None:
     """ValueError unless every cell that is there is a count: 0, 1, 2, ..."""
     with np.errstate(invalid="ignore"):
@@ -35,7 +50,8 @@ def refuse_cells(X: AnyArray, bad: AnyArray, names: Sequence[str], rule: str) ->
     if not bad.any():
         return
     i, j = np.argwhere(bad)[0]
-    raise ValueError(
-        f"{rule}, and column {names[j]!r} holds {X[i, j]:g} in row {i}: choose another family for "
-        "it, or leave it out"
+    raise BadRow(
+        f"{rule}, and column {names[j]!r} holds {X[i, j]:g}",
+        int(i),
+        ": choose another family for it, or leave it out",
     )

@@ -127,6 +127,9 @@ def _logs(X: AnyArray) -> tuple[Array, Array]:
 class LogNormalPrior(DispersionPrior):
     """Rows added with the table's variance of logarithms: the penalty of `families.prior`."""
 
+    # Moments are about the means: only the rounding of the logarithms themselves is left, squared.
+    rounding: ClassVar[float] = 1e-26
+
     def dispersion(self, params: LogNormalParams) -> Array:
         return params.log_variances
 

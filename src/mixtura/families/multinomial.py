@@ -40,6 +40,7 @@ class Multinomial(Family):
 
     totals: tuple[float, ...] = ()
     record: ClassVar[type[Params]] = MultinomialParams
+    soft_starts: ClassVar[bool] = True
 
     def settled(self, survey: Survey, K: int) -> Settled:
         if survey.source.d < 2:

@@ -14,12 +14,15 @@ from mixtura.families.base import Family, Settled, standardised
 from mixtura.families.domain import refuse_no_counts
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
-from mixtura.families.sizes import POISSON, information, rising, sizes, slope
+from mixtura.families.sizes import information, rising, sizes, slope
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive
 
 # Histograms up to larger counts would be longer than the table.
 LARGEST = 1 << 20
+# Where a row tells less of the logarithm of a size the counts are as good as Poisson, and nothing
+# is gained by units in which that little is one.
+LEAST_TOLD = 1e-8
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class NegativeBinomial(Family):
     largest: tuple[int, ...] = ()
     record: ClassVar[type[Params]] = NegativeBinomialParams
     allows_gaps: ClassVar[bool] = True
+    soft_starts: ClassVar[bool] = True
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -135,13 +139,14 @@ class NegativeBinomial(Family):
 
     def information(self, params: NegativeBinomialParams, shares: Array) -> dict[str, Array]:
         m, s, part = params.means, params.sizes, shares[:, None]
-        return {"means": part * m * (s / (s + m)), "sizes": part * information(m, s)}
+        told = np.maximum(information(m, s), LEAST_TOLD)
+        return {"means": part * m * (s / (s + m)), "sizes": part * told}
 
     def edge(self, params: NegativeBinomialParams) -> str:
         ends = [Family.edge(self, params)]
-        poisson = int((params.sizes >= POISSON * np.maximum(1.0, params.means)).sum())
+        poisson = int((information(params.means, params.sizes) < LEAST_TOLD).sum())
         if poisson:
-            ends.append(f"{poisson} of the sizes have no bound: their columns are Poisson")
+            ends.append(f"{poisson} of the sizes have no bound: there the counts are Poisson")
         return "; ".join(end for end in ends if end)
 
     def sample(self, labels: AnyArray, params: NegativeBinomialParams, rng: RandomNumbers) -> Array:

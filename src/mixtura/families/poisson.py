@@ -33,6 +33,7 @@ class Poisson(Family):
 
     record: ClassVar[type[Params]] = PoissonParams
     allows_gaps: ClassVar[bool] = True
+    soft_starts: ClassVar[bool] = True
 
     def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
         x, seen = observed(X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,36 +10,17 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.priors import Prior
-from mixtura.records import AnyArray, Array, Params, RandomNumbers, Spike, Statistics
+from mixtura.families.domain import BadRow
+from mixtura.families.product_parts import (
+    Beside,
+    ProductChart,
+    ProductLook,
+    ProductParams,
+    ProductPrior,
+    ProductStatistics,
+)
+from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Support
-
-
-@dataclass(frozen=True)
-class ProductParams(Params):
-    """The blocks' parameters; by name they are the block's label, a dot and their own name."""
-
-    labels: tuple[str, ...]
-    blocks: tuple[Any, ...]
-
-    def arrays(self) -> dict[str, Array]:
-        return {
-            f"{label}.{name}": array
-            for label, block in zip(self.labels, self.blocks, strict=True)
-            for name, array in block.arrays().items()
-        }
-
-
-@dataclass(frozen=True)
-class ProductStatistics(Statistics):
-    """The blocks' statistics; counts (K,) are the first block's."""
-
-    blocks: tuple[Any, ...]
-
-    @property
-    def counts(self) -> Array:
-        """sum_i r_ik."""
-        return np.asarray(self.blocks[0].counts)
 
 
 @dataclass(frozen=True)
@@ -113,9 +94,12 @@ class Product(Family):
     def _each(self, *things: Sequence[Any]) -> Any:
         return zip([block.family for block in self.blocks], *things, strict=True)
 
-    def log_density(self, X: AnyArray, params: ProductParams) -> Array:
+    def look(self, X: AnyArray, params: ProductParams) -> ProductLook:
         each = self._each(self._parts(X), params.blocks)
-        return np.asarray(sum(family.log_density(x, part) for family, x, part in each))
+        return ProductLook(tuple(family.look(x, part) for family, x, part in each))
+
+    def log_density(self, X: AnyArray, params: ProductParams) -> Array:
+        return self.look(X, params).log_density
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> ProductStatistics:
         known = [None] * len(self.blocks) if params is None else params.blocks
@@ -126,6 +110,17 @@ class Product(Family):
         known = [None] * len(self.blocks) if params is None else params.blocks
         each = self._each(stats.blocks, known, prior.blocks)
         return ProductParams(self.labels, tuple(f.maximize(s, part, p) for f, s, part, p in each))
+
+    def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> ProductParams:
+        known = [None] * len(self.blocks) if params is None else params.blocks
+        each = self._each(self._parts(X), known, prior.blocks)
+        return ProductParams(
+            self.labels,
+            tuple(
+                f.start(x, resp, part, p) or f.maximize(f.statistics(x, resp, part), part, p)
+                for f, x, part, p in each
+            ),
+        )
 
     def _named(self, found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         return {
@@ -170,15 +165,17 @@ class Product(Family):
             x, own = X[:, block.columns], [names[j] for j in block.columns]
             if not block.family.allows_gaps and np.isnan(x).any():
                 i, j = np.argwhere(np.isnan(x))[0]
-                raise ValueError(
-                    f"column {own[j]!r} has a gap in row {i}, and its family's columns depend on "
-                    "each other within a component, so a gap cannot be left out: fill it in, or "
-                    "give the column a block of its own"
+                raise BadRow(
+                    f"column {own[j]!r} has a gap",
+                    int(i),
+                    ", and its family's columns depend on each other within a component, so a gap "
+                    "cannot be left out: fill it in, or give the column a block of its own",
                 )
             block.family.refuse(x, own)
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_columns(survey.source.d)
+        self.refuse_source(survey.source)
         found = [block.family.settled(survey.restricted(block.columns), K) for block in self.blocks]
         blocks = tuple(
             replace(block, family=one.family) for block, one in zip(self.blocks, found, strict=True)
@@ -205,101 +202,3 @@ class Product(Family):
                 f"Product: its blocks are for columns {taken} (counted from 0), and the table has "
                 f"{d}: name each column in exactly one block"
             )
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Frames of several blocks of columns, side by side."""
-
-    parts: tuple[tuple[tuple[int, ...], Callable[[AnyArray], Array]], ...]
-
-    def __call__(self, X: AnyArray) -> Array:
-        return np.hstack([frame(X[:, columns]) for columns, frame in self.parts])
-
-
-@dataclass(frozen=True)
-class ProductPrior(Prior):
-    """The blocks' priors, each for its own."""
-
-    labels: tuple[str, ...]
-    blocks: tuple[Any, ...]
-
-    @property
-    def count_scale(self) -> float:  # type: ignore[override]
-        return max(float(prior.count_scale) for prior in self.blocks)
-
-    @property
-    def monotone(self) -> bool:
-        return all(prior.monotone for prior in self.blocks)
-
-    @property
-    def penalised(self) -> bool:
-        return any(prior.penalised for prior in self.blocks)
-
-    def without_penalty(self) -> ProductPrior:
-        return replace(self, blocks=tuple(prior.without_penalty() for prior in self.blocks))
-
-    def log_prior(self, params: ProductParams) -> float:
-        each = zip(self.blocks, params.blocks, strict=True)
-        return sum(float(prior.log_prior(part)) for prior, part in each)
-
-    def score(self, params: ProductParams) -> dict[str, Array]:
-        return {
-            f"{label}.{name}": array
-            for label, prior, part in zip(self.labels, self.blocks, params.blocks, strict=True)
-            for name, array in prior.score(part).items()
-        }
-
-    def refuse_collapse(self, params: ProductParams, counts: Array) -> None:
-        for prior, part in zip(self.blocks, params.blocks, strict=True):
-            prior.refuse_collapse(part, counts)
-
-    def narrow(self, params: ProductParams, counts: Array, stats: Any = None) -> list[Spike]:
-        known = [None] * len(self.blocks) if stats is None else stats.blocks
-        each = zip(self.blocks, params.blocks, known, strict=True)
-        found = [spike for prior, part, s in each for spike in prior.narrow(part, counts, s)]
-        # A component is named once, by its narrowest block.
-        return [
-            min((s for s in found if s.component == k), key=lambda spike: spike.spread)
-            for k in sorted({spike.component for spike in found})
-        ]
-
-    def sobered(self, params: ProductParams, counts: Array, narrow: list[int]) -> ProductParams:
-        each = zip(self.blocks, params.blocks, strict=True)
-        return replace(
-            params, blocks=tuple(prior.sobered(part, counts, narrow) for prior, part in each)
-        )
-
-
-@dataclass(frozen=True)
-class ProductChart:
-    """The blocks' free coordinates, one after the other."""
-
-    labels: tuple[str, ...]
-    charts: tuple[Any, ...]
-
-    @property
-    def size(self) -> int:
-        """How many free numbers there are."""
-        return sum(chart.size for chart in self.charts)
-
-    @property
-    def radius(self) -> Array:
-        """Half the width of the box around the centre."""
-        return np.concatenate([chart.radius for chart in self.charts])
-
-    def params(self, free: Array) -> ProductParams:
-        """The parameters at these coordinates."""
-        cuts = np.cumsum([chart.size for chart in self.charts])[:-1]
-        parts = zip(self.charts, np.split(free, cuts), strict=True)
-        return ProductParams(self.labels, tuple(chart.params(part) for chart, part in parts))
-
-    def coordinates(self, params: ProductParams) -> Array:
-        """Where `params` lie."""
-        each = zip(self.charts, params.blocks, strict=True)
-        return np.concatenate([chart.coordinates(part) for chart, part in each])
-
-    def gradient(self, stats: ProductStatistics, params: ProductParams, prior: Any) -> Array:
-        """The gradient at `params` of the expected log-likelihood plus log-prior."""
-        each = zip(self.charts, stats.blocks, params.blocks, prior.blocks, strict=True)
-        return np.concatenate([chart.gradient(s, part, p) for chart, s, part, p in each])

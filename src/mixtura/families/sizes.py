@@ -65,16 +65,20 @@ def _short(u: Array) -> Array:
 def sizes(histogram: Array, means: Array, before: Array) -> Array:
     """The sizes (K,) that maximise the likelihood of histograms (K, T + 1) with these means.
 
-    Where all counts are 0 every size is as good, and it stays.
+    Where all counts are 0 every size is as good, and it stays. There is a finite maximum where the
+    variance is above the mean (Levin & Reeds 1977, Annals of Statistics 5), and only one.
     """
     high = POISSON * np.maximum(1.0, means)
-    start = np.clip(before, 2 * LEAST, high / 2)
-    known = means > 0
-    mean = np.where(known, means, 1.0)
-    found = falling_root(
-        lambda s: slope(histogram, mean, s), start, np.full_like(high, LEAST), high
-    )
-    return np.where(known & (histogram.sum(axis=1) > 0), found, before)
+    n, t = histogram.sum(axis=1), np.arange(histogram.shape[1], dtype=np.float64)
+    known = (n > 0) & (means > 0)
+    found = np.where(known, high, before)
+    some = np.flatnonzero(known & (n * means**2 < histogram @ (t * (t - 1))))
+    if len(some):
+        h, m, top = histogram[some], means[some], high[some]
+        start = np.clip(before[some], 2 * LEAST, top / 2)
+        low = np.full_like(top, LEAST)
+        found[some] = falling_root(lambda s: slope(h, m, s), start, low, top)
+    return found
 
 
 def information(means: Array, size: Array) -> Array:

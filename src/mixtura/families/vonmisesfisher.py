@@ -14,6 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.bessel import EVEN, concentration, log_bessel, scatter, told
 from mixtura.families.dispersion import DispersionPrior, pooled
+from mixtura.families.domain import BadRow
 from mixtura.families.gaps import ColumnSums, column_sums
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import UNIT, Positive, Sphere
@@ -107,9 +108,11 @@ class VonMisesFisher(Family):
         bad = np.flatnonzero(~(np.abs(length - 1.0) < UNIT))
         if len(bad):
             i, ends = int(bad[0]), f"columns {names[0]!r} to {names[-1]!r}"
-            raise ValueError(
+            raise BadRow(
                 f"family='vonmisesfisher' is for unit vectors, and {ends} have length "
-                f"{length[i]:g} in row {i}: divide each row by its length"
+                f"{length[i]:g}",
+                i,
+                ": divide each row by its length",
             )
 
 
