@@ -1,0 +1,109 @@
+"""`mixtura.fit`: users' own models, by every solver that can, from every source."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from mixtura.errors import LikelihoodFell
+from mixtura.fit.result import Fit
+from mixtura.fitting.fit import fit
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+THETA = 0.6268214980709
+
+
+def example(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+@pytest.fixture(scope="module")
+def linkage() -> dict[str, Any]:
+    return example("linkage")
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem", "anderson", "auto"])
+@pytest.mark.parametrize("engine", ["auto", "local", "threads"])
+def test_dempster_laird_and_rubins_first_example(
+    linkage: dict[str, Any], solver: str, engine: str
+) -> None:
+    start = linkage["Linkage"](np.array(0.5))
+    found = fit(
+        linkage["LinkageModel"](),
+        [[125, 18, 20, 34]],
+        start=start,
+        solver=solver,
+        engine=engine,
+        tol=1e-13,
+    )
+    assert found.converged
+    assert float(found.params.theta) == pytest.approx(THETA, abs=1e-6)
+    assert found.summary.weight == 197
+    assert found.n_parameters == 1
+
+
+def test_what_a_model_lacks_is_said_in_one_sentence(linkage: dict[str, Any]) -> None:
+    model, start = linkage["LinkageModel"](), linkage["Linkage"](np.array(0.5))
+    with pytest.raises(ValueError, match=r"has no score: write score\(summary, params\)"):
+        fit(model, [[125, 18, 20, 34]], start=start, solver="lbfgs")
+    with pytest.raises(ValueError, match=r"has no start\(source, rng\)"):
+        fit(model, [[125, 18, 20, 34]])
+    with pytest.raises(ValueError, match="has no kernel for"):
+        fit(model, [[125, 18, 20, 34]], start=start, engine="compiled")
+    with pytest.raises(ValueError, match="would climb the same way 3 times"):
+        fit(model, [[125, 18, 20, 34]], start=start, n_init=3)
+    with pytest.raises(TypeError, match=r"model must be a mixtura\.Model, got int"):
+        fit(3, [[1.0]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem", "anderson", "lbfgs", "newton", "auto"])
+def test_censored_lifetimes_reach_the_closed_form(solver: str, tmp_path: Path) -> None:
+    module = example("censored")
+    rng = np.random.default_rng(0)
+    life, end = rng.exponential(2.0, size=300), rng.uniform(0.0, 4.0, size=300)
+    X = np.column_stack([np.minimum(life, end), life <= end])
+    right = X[:, 1].sum() / X[:, 0].sum()
+    path = tmp_path / "lamps.csv"
+    np.savetxt(path, X, delimiter=",", header="time,failed", comments="", fmt="%r")
+    for data in (X, str(path), lambda: iter([X[:100], X[100:]])):
+        found = fit(module["Censored"](), data, solver=solver, tol=1e-12)
+        assert float(found.params.rate) == pytest.approx(right, rel=1e-5)
+        assert found.verdict == "interior maximum"
+    weighted = fit(module["Censored"](), X, sample_weight=np.full(300, 2.0), solver=solver)
+    assert weighted.summary.weight == 600
+
+
+def test_many_starts_are_reported() -> None:
+    X = np.column_stack([np.arange(1.0, 9.0), np.ones(8)])
+    found = fit(example("censored")["Censored"](), X, n_init=3)
+    assert [start.outcome for start in found.starts].count("kept") == 1
+    assert len(found.starts) == 3
+
+
+def test_steps_that_fall_are_an_error_and_no_convergence_a_warning(
+    linkage: dict[str, Any],
+) -> None:
+    class Wrong(linkage["LinkageModel"]):  # type: ignore[misc]
+        def m_step(self, summary: Any, params: Any) -> Any:
+            return linkage["Linkage"](np.asarray(1.0 - super().m_step(summary, params).theta))
+
+    start = linkage["Linkage"](np.array(0.6))
+    with pytest.raises(LikelihoodFell):
+        fit(Wrong(), [[125, 18, 20, 34]], start=start)
+    with pytest.warns(ConvergenceWarning, match="raise max_iter"):
+        found = fit(linkage["LinkageModel"](), [[125, 18, 20, 34]], start=start, max_iter=1)
+    assert isinstance(found, Fit)
+    assert not found.converged
+
+
+@pytest.mark.parametrize("name", ["linkage", "censored", "poisson_family"])
+def test_the_examples_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+    assert name not in sys.modules

@@ -1,0 +1,131 @@
+"""`Mixture`: components of any family, through everything an estimator does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import mixtura
+from mixtura import Mixture
+from mixtura.engines.choose import ENGINES
+from mixtura.families.categorical import Categorical
+from mixtura.families.poisson import Poisson
+from mixtura.families.product import Block, Product
+from mixtura.families.registry import family
+from mixtura.fit.solvers import SOLVERS
+
+Array = NDArray[np.float64]
+RATES = np.array([[1.0, 10.0, 3.0], [6.0, 2.0, 3.0], [12.0, 8.0, 9.0]])
+PRODUCT = Product(
+    (Block(Poisson(), (0, 2)), Block(Categorical(), (1,)), Block(family("full"), (3, 4)))
+)
+
+
+@pytest.fixture(scope="module")
+def counts() -> Array:
+    rng = np.random.default_rng(0)
+    return rng.poisson(RATES[rng.integers(3, size=400)]).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def mixed(counts: Array) -> Array:
+    rng = np.random.default_rng(1)
+    group = (counts[:, 0] > 4)[:, None]
+    codes = np.where(group, rng.integers(2, size=(400, 1)), rng.integers(3, size=(400, 1)))
+    rest = rng.normal(size=(400, 2)) + 3.0 * group
+    return np.hstack([counts[:, :1], codes, counts[:, 1:2], rest]).astype(np.float64)
+
+
+def climbs(solver: str) -> bool:
+    return SOLVERS[solver].climbs
+
+
+@pytest.mark.parametrize("solver", sorted(SOLVERS))
+def test_every_solver_fits_counts(counts: Array, solver: str) -> None:
+    best = Mixture("poisson", 3, random_state=0).fit(counts)
+    mixture = Mixture("poisson", 3, solver=solver, random_state=0).fit(counts)
+    assert mixture.rates_.shape == (3, 3)
+    if climbs(solver):
+        assert mixture.fit_result_.loglik == pytest.approx(best.fit_result_.loglik, abs=1e-4)
+        assert mixture.fit_result_.verdict == "interior maximum"
+    close = np.sort(mixture.rates_[:, 0]) / np.sort(RATES[:, 0])
+    assert np.all(np.abs(np.log(close)) < 0.5)
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_engines_serve_it_or_say_why_not(counts: Array, engine: str) -> None:
+    mixture = Mixture("poisson", 2, engine=engine, random_state=0)
+    if engine in ("local", "threads"):
+        assert mixture.fit(counts).fit_result_.engine == engine
+    else:
+        with pytest.raises(ValueError, match="has no kernel for"):
+            mixture.fit(counts)
+
+
+@pytest.mark.parametrize("kind", ["poisson", PRODUCT], ids=["poisson", "product"])
+def test_files_streams_checkpoints_and_model_files(
+    kind: str | Product, mixed: Array, tmp_path: Path
+) -> None:
+    X = mixed[:, [0, 2]] if kind == "poisson" else mixed
+    path, model = tmp_path / "t.npy", tmp_path / "m.json"
+    np.save(path, X)
+    mixture = Mixture(kind, 2, random_state=0).fit(X)
+    for data in (str(path), lambda: iter([X[:150], X[150:]])):
+        again = Mixture(kind, 2, random_state=0).fit(data)
+        np.testing.assert_array_equal(again.weights_, mixture.weights_)
+    again = Mixture(kind, 2, random_state=0).fit(X, checkpoint=tmp_path / "c")
+    np.testing.assert_array_equal(again.predict(X), mixture.predict(X))
+    mixture.save(model)
+    loaded = mixtura.load(model)
+    np.testing.assert_array_equal(loaded.predict_proba(X), mixture.predict_proba(X))
+    assert loaded.bic(X) == mixture.bic(X)
+    rows, labels = loaded.sample(20, random_state=1)
+    assert rows.shape == (20, X.shape[1])
+    assert set(labels) <= {0, 1}
+
+
+def test_a_gap_is_left_out_of_its_row(counts: Array) -> None:
+    mixture = Mixture("poisson", 3, random_state=0).fit(counts)
+    row = counts[:1].copy()
+    row[0, 1] = np.nan
+    # The marginal density, by adding up what the missing count might be.
+    filled = np.repeat(counts[:1], 400, axis=0)
+    filled[:, 1] = np.arange(400.0)
+    total = np.logaddexp.reduce(mixture.score_samples(filled))
+    assert mixture.score_samples(row)[0] == pytest.approx(total, rel=1e-12)
+    holes = counts.copy()
+    holes[np.random.default_rng(2).uniform(size=counts.shape) < 0.2] = np.nan
+    holes[np.isnan(holes).all(axis=1)] = counts[np.isnan(holes).all(axis=1)]
+    found = Mixture("poisson", 3, random_state=0).fit(holes)
+    order = np.argsort(found.rates_[:, 0])
+    np.testing.assert_allclose(found.rates_[order], RATES, rtol=0.2)
+
+
+def test_bad_tables_are_refused_by_column(counts: Array) -> None:
+    empty = counts.copy()
+    empty[:, 2] = np.nan
+    for bad, words in (
+        (counts - 1.0, "is for counts .* column 'x1' holds -1"),
+        (counts + 0.5, "is for counts"),
+        (empty, "column 'x3' has no value in any row"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Mixture("poisson", 2).fit(bad)
+    with pytest.raises(ValueError, match="family must be one of"):
+        Mixture("posson", 2).fit(counts)
+    fitted = Mixture("poisson", 2, random_state=0).fit(counts)
+    with pytest.raises(ValueError, match="is for counts"):
+        fitted.predict(counts + 0.5)
+
+
+def test_a_family_of_ones_own_is_not_saved_but_fits(counts: Array, tmp_path: Path) -> None:
+    class Own(Poisson):
+        pass
+
+    mixture = Mixture(Own(), 2, random_state=0).fit(counts)
+    assert mixture.fit_result_.converged
+    with pytest.raises(mixtura.StoreError, match="components of your own family Own"):
+        mixture.save(tmp_path / "own.json")
