@@ -111,10 +111,10 @@ def test_every_registered_family_gives_its_summaries_again(case: Any, tmp_path: 
     with Checkpoint(path, identity) as journal:
         again = journal.next(case.params, nothing)
     assert again is not None
-    assert type(again.components) is type(summary.statistics)
+    assert type(again.statistics) is type(summary.statistics)
     assert (again.loglik, again.weight) == (summary.loglik, summary.weight)
     for name, value in vars(summary.statistics).items():
-        np.testing.assert_array_equal(getattr(again.components, name), value)
+        np.testing.assert_array_equal(getattr(again.statistics, name), value)
 
 
 def test_a_search_over_factors_goes_on(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_rows_out_of_reach_of_every_component_do_not_break_the_criterion() -> No
     noise = Contrast(model, sweep, sweep_of(model, far), log_q, np.zeros(len(far)))(params)
     assert math.isfinite(noise.loglik)
     for field in ("counts", "first", "second"):
-        assert np.isfinite(getattr(noise.components, field)).all()
+        assert np.isfinite(getattr(noise.statistics, field)).all()
     assert noise.weight == inside.weight
     data = Contrast(model, sweep_of(model, far), sweep, np.zeros(len(far)), log_q)(params)
     assert data.loglik == -math.inf
@@ -492,10 +492,10 @@ def test_against_itself_the_datas_part_is_half_an_em_pass(name: str) -> None:
     model, X, params = problem(name, d=3)
     contrast = against_itself(model, X, params, Rows(X[::-1].copy()))
     value, halved = contrast.side(contrast.data, contrast.log_q, 1.0, params)
-    whole = model.e_step(Chunk(X), params).components
+    whole = model.e_step(Chunk(X), params).statistics
     for field in ("counts", "first", "second"):
         expected = 0.5 * getattr(whole, field)
-        np.testing.assert_allclose(getattr(halved.components, field), expected, rtol=1e-13)
+        np.testing.assert_allclose(getattr(halved.statistics, field), expected, rtol=1e-13)
     assert value == pytest.approx(-len(X) * math.log(2), rel=1e-13)
 
 

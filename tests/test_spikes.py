@@ -62,7 +62,7 @@ def test_a_group_on_a_line_under_a_shared_shape_is_complained_of() -> None:
     line = np.c_[rng.normal(size=40), np.zeros(40)]
     cloud = rng.normal(size=(60, 2)) + np.array([0.0, 40.0])
     gm = GaussianMixture(2, covariance_type="VEV", random_state=0)
-    with pytest.warns(DegenerateWarning, match="holds 40 rows"):
+    with pytest.warns(DegenerateWarning, match="has about 40 rows"):
         gm.fit(np.vstack([line, cloud]))
 
 

@@ -14,7 +14,7 @@ from mixtura.engines.native import structured
 from mixtura.engines.native.climbing import SHARED, MStep, Reached, gaussian_em
 from mixtura.engines.whole import Climber
 from mixtura.estimators.finding import Ground, prepare
-from mixtura.estimators.searching import FOURTEEN
+from mixtura.estimators.grid import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.registry import family
 from mixtura.models.mixture import Mixture

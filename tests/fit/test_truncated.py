@@ -50,7 +50,7 @@ def test_a_pass_that_searches_everywhere_keeps_the_likeliest(name: str, engine: 
         got, kept = sweep.truncated(model, params, kept, keep=3, search=29)
         joint = np.sort(model.log_joint(X, params), axis=1)[:, -3:]
         assert got.loglik == pytest.approx(w @ logsumexp(joint, axis=1), rel=1e-12)
-        assert got.components.counts.sum() == pytest.approx(w.sum(), rel=1e-12)
+        assert got.statistics.counts.sum() == pytest.approx(w.sum(), rel=1e-12)
         params = model.m_step(got, params)
 
 

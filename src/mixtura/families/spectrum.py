@@ -38,7 +38,7 @@ def spectrum(W: Array) -> tuple[Array, Array]:
 
 
 def _graded(W: Array, k: int) -> tuple[Array, Array]:
-    unit = np.sqrt(np.diagonal(W))
+    unit = np.sqrt(np.maximum(np.diagonal(W), 0.0))
     unit = np.where(unit > 0, unit, 1.0)
     values, vectors = np.linalg.eigh(W / unit[:, None] / unit)
     half = (vectors * np.sqrt(np.maximum(values, 0.0))).T * unit
