@@ -218,7 +218,7 @@ def test_an_interrupted_fit_leaves_the_estimator_as_it_was(
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mixtura.estimators.gaussian_mixture.find", interrupt)
+    monkeypatch.setattr("mixtura.estimators.climbed.find", interrupt)
     with pytest.raises(KeyboardInterrupt):
         gm.fit(iris[:, :2])
     assert gm.means_ is before

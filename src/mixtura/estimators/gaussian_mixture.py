@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 BY_FIT = ("fit_result_", *SCALARS)
 
 
-class GaussianMixture(AfterFit, ClimbedMixture):
+class GaussianMixture(ClimbedMixture, AfterFit):
     """Gaussian mixture, fitted from many short starts, with what was found in `fit_result_`.
 
     A drop-in for ``sklearn.mixture.GaussianMixture``: every parameter, method and attribute there

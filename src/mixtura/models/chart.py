@@ -53,7 +53,9 @@ class MixtureChart(Chart):
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
         counts = self.family.counts(summary.statistics)
-        slope = np.divide(counts, params.weights, out=np.zeros_like(counts), where=counts > 0)
+        # Counts may be below 0 where they are a difference.
+        some = params.weights > 0
+        slope = np.divide(counts, params.weights, out=np.zeros_like(counts), where=some)
         parts = self.components.gradient(summary.statistics, params.components, self.prior)
         return np.concatenate([self.weights.slope(params.weights, slope), parts])
 
