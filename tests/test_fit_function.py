@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -107,3 +108,11 @@ def test_the_examples_run(name: str, capsys: pytest.CaptureFixture[str]) -> None
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     assert capsys.readouterr().out.strip()
     assert name not in sys.modules
+
+
+def test_the_page_shows_the_files_that_run() -> None:
+    page = (EXAMPLES.parent / "docs" / "your-own-model.md").read_text(encoding="utf-8")
+    shown = re.findall(r"<!-- examples/(\w+)\.py -->\n```python\n(.*?)```\n", page, re.DOTALL)
+    assert [name for name, _ in shown] == ["linkage", "censored", "poisson_family"]
+    for name, text in shown:
+        assert text == (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
