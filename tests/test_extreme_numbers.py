@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from mixtura import GaussianMixture, GaussianMixtureSearch
+from mixtura import GaussianMixture, GaussianMixtureSearch, LightWeightsWarning
 from mixtura.errors import Drowned
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.records import factor_params
@@ -49,7 +50,10 @@ def table_for(covariance: str) -> tuple[Array, int]:
 
 def fitted(X: Array, covariance: str, weight: float = 1.0, K: int = 3, **settings: object) -> Fit:
     model = GaussianMixture(K, covariance_type=covariance, random_state=0, **settings)
-    return model.fit(X, sample_weight=np.full(len(X), weight)).fit_result_
+    with warnings.catch_warnings():
+        # Shares are given here to see that the unit of the weights does not matter.
+        warnings.simplefilter("ignore", LightWeightsWarning)
+        return model.fit(X, sample_weight=np.full(len(X), weight)).fit_result_
 
 
 def mean_loglik(X: Array, covariance: str, unit: object = 1.0, **settings: object) -> float:

@@ -290,7 +290,7 @@ class CovariancePrior(Prior):
     def _widened(self, params: GaussianParams, counts: Array) -> Array:
         """The covariances, ordinarily wide wherever a component has no width of its own."""
         a, form = self.strength, self.form
-        floor = 2 * a / ((counts + 2 * a) * PENALTY_SHARE)
+        floor = 2 * a / (np.maximum(counts + 2 * a, 1e-300) * PENALTY_SHARE)
         least = np.maximum(floor, SPURIOUS_SPREAD)
         if not form.correlates:
             cov, scale = params.covariances, np.broadcast_to(self.scale, params.covariances.shape)
