@@ -187,11 +187,11 @@ def test_the_copy_of_the_rows_changes_nothing(
     model, X, params = overlapping(name, 9_000, d, 4, offset=1e6)
     w = np.random.default_rng(1).integers(0, 3, size=len(X)).astype(np.float64)
     X[w == 0] = np.nan
-    exact = open_sweep("dense", model, Rows(X, w))(params).components
+    exact = open_sweep("dense", model, Rows(X, w))(params).statistics
     for most in (1 << 26, 0):
         monkeypatch.setattr(mixed, "_COPIED", most)
         sweep: Any = open_sweep("mixed", model, Rows(X, w))
-        got = sweep._single(params).components
+        got = sweep._single(params).statistics
         assert (sweep.near is not None) == (most > 0)
         np.testing.assert_allclose(got.counts, exact.counts, rtol=PROMISED)  # type: ignore[attr-defined]
         scale = np.abs(exact.second).max()  # type: ignore[attr-defined]

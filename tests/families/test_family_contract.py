@@ -83,7 +83,7 @@ def test_a_weight_is_copies_of_the_row(case: FamilyCase) -> None:
     weighted = model.e_step(Chunk(X, weights.astype(float)), params)
     copies = model.e_step(Chunk(np.repeat(X, weights, axis=0)), params)
     assert weighted.loglik == pytest.approx(copies.loglik, rel=1e-12)
-    assert_same(weighted.components, copies.components)
+    assert_same(weighted.statistics, copies.statistics)
 
 
 @every_family

@@ -22,7 +22,7 @@ def test_with_bayes_rule_it_is_the_e_step(case: Case, weighted: bool) -> None:
     plain = case.model.e_step(Chunk(case.X, w), case.params)
     same = case.model.e_step_with(Chunk(case.X, w), case.params, normalise)
     assert same.loglik == plain.loglik
-    np.testing.assert_array_equal(same.components.second, plain.components.second)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(same.statistics.second, plain.statistics.second)  # type: ignore[attr-defined]
 
 
 @every_case

@@ -150,7 +150,7 @@ def test_draws_average_to_the_responsibilities(name: str) -> None:
     sweep = open_sweep("local", model, Rows(X, w))
     resp = np.exp(joint(X, plain(params)))
     resp /= resp.sum(axis=1, keepdims=True)
-    counts = [drawn(model, sweep, params, 0, t).components.counts for t in range(300)]
+    counts = [drawn(model, sweep, params, 0, t).statistics.counts for t in range(300)]
     error = np.sqrt(w**2 @ (resp * (1 - resp)) / 300)
     assert np.all(np.abs(np.mean(counts, axis=0) - w @ resp) < 4.5 * error)
     assert np.all(np.abs(np.std(counts, axis=0) / error / np.sqrt(300) - 1) < 0.3)
@@ -236,7 +236,7 @@ def test_a_draw_that_loses_a_component_is_made_again(seed: int) -> None:
     """1.5 expected rows: a fifth of the draws hold none, and none of them is used."""
     model, params, X = small_third(1.5)
     sweep = open_sweep("local", model, Rows(X))
-    lost = [drawn(model, sweep, params, seed, t).components.counts.min() == 0 for t in range(200)]
+    lost = [drawn(model, sweep, params, seed, t).statistics.counts.min() == 0 for t in range(200)]
     assert 10 < sum(lost) < 90
     first = int(np.argmin(lost))
     climb = Stochastic(steps=first + 1, seed=seed)(model, sweep, params, tol=1e-6, max_iter=99)
