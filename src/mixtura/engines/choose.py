@@ -41,9 +41,9 @@ def resolve(engine: str, model: Model) -> str:
 
 
 def _named(model: Model) -> str:
-    """What the user calls a model: by its family, which has a name, or by its class."""
-    family = getattr(model, "family", None)
-    return type(model).__name__ if family is None else repr(family.name)
+    """What has no kernel: the family, by the name it carries, or else a model of one's own."""
+    known = type(model) in {of for of, _ in KERNELS}
+    return repr(model.family.name) if known else type(model).__name__  # type: ignore[attr-defined]
 
 
 def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
