@@ -25,7 +25,7 @@ import json, resource, sys, threading, time, warnings
 import numpy as np
 import mixtura, pyarrow.parquet as pq, pyarrow as pa
 from mixtura.engines.choose import open_sweep
-from mixtura.engines.compiled import chunk_rows
+from mixtura.engines.gaussian.compiled import chunk_rows
 from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
 from mixtura.families.registry import family

@@ -82,7 +82,7 @@ def test_the_guard_knows_which_way_is_worse() -> None:
 def test_chunks_cover_the_rows_evenly() -> None:
     from benchmarks.floor import WORKLOADS
     from mixtura.engines.base import chunk_slices
-    from mixtura.engines.compiled import chunk_rows
+    from mixtura.engines.gaussian.compiled import chunk_rows
 
     for work in WORKLOADS:
         cuts = chunk_slices(work.n, chunk_rows(work.n, work.d, work.K, work.form))

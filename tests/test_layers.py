@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -113,6 +115,136 @@ def test_no_modules_import_each_other_in_a_circle():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_no_c_headers_include_each_other_in_a_circle():
+    files = {path.name: path for path in PACKAGE.rglob("*.[ch]")}
+    include = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+    graph = {name: set(include.findall(path.read_text())) for name, path in files.items()}
+    assert any(graph.values())
+    assert set().union(*graph.values()) <= set(files)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@dataclass(frozen=True)
+class Known:
+    """A family, and who names it outside its own files.
+
+    `own` begin the paths of its files; `word` is what an identifier that names it holds, and
+    `attribute` what an attribute alone says; `others` may name it, and of the files below `rooms`
+    at most so many.
+    """
+
+    own: tuple[str, ...]
+    word: re.Pattern[str]
+    attribute: str
+    others: frozenset[str]
+    rooms: dict[str, int]
+
+
+KNOWN = {
+    "gaussian": Known(
+        (
+            "families/gaussian",
+            "families/chart.py",
+            "families/covariance.py",
+            "families/forms.py",
+            "families/matrices.py",
+            "families/prior.py",
+            "families/triangular.py",
+            "families/variances.py",
+            "engines/gaussian/",
+        ),
+        re.compile(r"Gaussian(?!Mixture)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"),
+        "form",
+        frozenset(
+            # The registry, the kernel table, and what all families and supports have.
+            ("families/registry.py", "engines/kernels.py", "families/base.py", "supports.py"),
+        )
+        | {
+            # Factors make covariances.
+            "families/factor/family.py",
+            "families/factor/records.py",
+            "families/factor/structure.py",
+            # A table has a covariance whatever is fitted to it.
+            "data/moments.py",
+            "data/survey.py",
+            # Commands name covariance structures.
+            *(f"cli/{name}.py" for name in ("compare", "fit", "howmany", "select", "show")),
+            "fit/contrast_noise.py",
+            # Asked of fitted normal mixtures alone.
+            *(
+                f"inference/{name}.py"
+                for name in (
+                    "agreement",
+                    "compare",
+                    "conditioning",
+                    "distances",
+                    "divergence",
+                    "gaussians",
+                    "line",
+                    "modes",
+                    "nesting",
+                    "regions",
+                )
+            ),
+        },
+        {"estimators": 20, "report": 2},
+    ),
+    "factor": Known(
+        ("families/factor/",),
+        re.compile(r"FactorAnaly|^Factor[A-Z]|(^|_)factor(s|ed)($|_)|families\.factor\b"),
+        "factors",
+        frozenset({"families/registry.py", "families/covariance.py", "__init__.py", "cli/fit.py"}),
+        {"estimators": 11, "report": 1},
+    ),
+}
+
+
+def naming(known: Known) -> list[str]:
+    """The files outside a family's own that name it in their code: not in words, not in strings."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE).as_posix()
+        if not place.startswith(known.own) and _names(path, known):
+            found.append(place)
+    return found
+
+
+def _names(path: Path, known: Known) -> bool:
+    said: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(value=ast.Name("ctypes")):
+                continue
+            case ast.Attribute(attr=name) if name == known.attribute:
+                return True
+            case ast.Attribute(attr=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                said.add(name)
+            case ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                said.add(name)
+            case ast.Import(names=aliases):
+                said |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=str(module), names=aliases):
+                said |= {alias.name for alias in aliases}
+                said |= {f"{module}.{alias.name}" for alias in aliases}
+            case ast.Name(id=name):
+                said.add(name)
+    return any(known.word.search(name) for name in said)
+
+
+@pytest.mark.parametrize("family", KNOWN)
+def test_few_know_a_family_beside_itself(family):
+    known = KNOWN[family]
+    met = naming(known)
+    elsewhere = {place for place in met if place.split("/")[0] not in known.rooms}
+    assert elsewhere <= known.others, f"{sorted(elsewhere - known.others)} name {family}"
+    for room, most in known.rooms.items():
+        inside = [place for place in met if place.startswith(f"{room}/")]
+        assert len(inside) <= most, f"{len(inside)} files name {family}, {most} did: {inside}"
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mixtura.engines import native
-from mixtura.engines.native.climbing import gaussian_em
+from mixtura.engines.gaussian import passes
+from mixtura.engines.gaussian.climbing import gaussian_em
 
 FORMS = ("full", "tied", "diag", "spherical")
 LOG_2PI = np.log(2.0 * np.pi)
@@ -139,7 +140,7 @@ def test_pass(form, n, d, K, dtype):
     rng = np.random.default_rng(1)
     sample_weight = rng.exponential(size=n) * (rng.random(n) > 0.2)
     for w in (None, sample_weight):
-        got = native.gaussian_pass(X, w, log_weights, means, whiten, log_norm, form)
+        got = passes.gaussian_pass(X, w, log_weights, means, whiten, log_norm, form)
         assert_sums(got, slow_pass(X, w, log_weights, means, whiten, log_norm, form))
     if form in ("full", "tied"):
         assert np.array_equal(got[3], np.swapaxes(got[3], -1, -2))
@@ -158,7 +159,7 @@ def test_rows(form, n, d, K, dtype):
         "labels": np.full(n, -1),
         "component_log_density": np.full((n, K), np.nan, dtype),
     }
-    native.gaussian_rows(X, *model, **out)
+    passes.gaussian_rows(X, *model, **out)
     tol = 1e-6 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(out["log_density"], log_density, rtol=tol, atol=tol)
     np.testing.assert_allclose(out["responsibilities"], r, rtol=1e3 * tol, atol=tol)
@@ -166,7 +167,7 @@ def test_rows(form, n, d, K, dtype):
     np.testing.assert_array_equal(out["labels"], joint.argmax(axis=1))
     for name, together in out.items():
         alone = np.empty_like(together)
-        native.gaussian_rows(X, *model, **{name: alone})
+        passes.gaussian_rows(X, *model, **{name: alone})
         np.testing.assert_allclose(alone, together, rtol=1e3 * tol, atol=tol)
 
 
@@ -179,17 +180,17 @@ def test_dead_component_and_far_rows(form, d):
     log_weights = np.log(weights)
     log_weights[2] = -np.inf
     model = (log_weights, means, whiten, log_norm, form)
-    got = native.gaussian_pass(X, None, *model)
+    got = passes.gaussian_pass(X, None, *model)
     assert_sums(got, slow_pass(X, None, *model), rtol=1e-11)
     assert got[1][2] == 0.0
     assert not got[2][2].any()
     r, labels = np.empty((1000, 5)), np.empty(1000, np.int64)
     component = np.empty((1000, 5))
-    native.gaussian_rows(X, *model, responsibilities=r, labels=labels)
+    passes.gaussian_rows(X, *model, responsibilities=r, labels=labels)
     assert not r[:, 2].any()
     np.testing.assert_allclose(r.sum(axis=1), 1.0, rtol=1e-14)
     assert not (labels == 2).any()
-    native.gaussian_rows(X, *model, component_log_density=component)
+    passes.gaussian_rows(X, *model, component_log_density=component)
     assert np.isfinite(component).all()
 
 
@@ -199,7 +200,7 @@ def test_sparse_responsibilities(form, d, K):
     """Components far apart: nearly every responsibility is negligible, few rows count."""
     X, weights, means, _, whiten, log_norm = make(form, 3000, d, K, spread=60.0)
     model = (np.log(weights), means, whiten, log_norm, form)
-    assert_sums(native.gaussian_pass(X, None, *model), slow_pass(X, None, *model), rtol=1e-11)
+    assert_sums(passes.gaussian_pass(X, None, *model), slow_pass(X, None, *model), rtol=1e-11)
 
 
 @pytest.mark.parametrize("spread", [1.0, 3.0, 8.0])
@@ -214,18 +215,18 @@ def test_screening(spread, d, K, weighted):
     log_weights[-1] = -np.inf
     X[5] = 1e4
     model = (log_weights, means, whiten, log_norm, "full")
-    got = native.gaussian_pass(X, sample_weight, *model)
+    got = passes.gaussian_pass(X, sample_weight, *model)
     assert_sums(got, slow_pass(X, sample_weight, *model), rtol=1e-12)
     X[2345, 3] = np.nan
-    assert np.isnan(native.gaussian_pass(X, None, *model)[0])
+    assert np.isnan(passes.gaussian_pass(X, None, *model)[0])
 
 
 def test_read_only_rows():
     X, weights, means, _, whiten, log_norm = make("full", 100, 2, 3)
     model = (np.log(weights), means, whiten, log_norm, "full")
-    want = native.gaussian_pass(X, None, *model)
+    want = passes.gaussian_pass(X, None, *model)
     X.flags.writeable = False
-    got = native.gaussian_pass(X, None, *model)
+    got = passes.gaussian_pass(X, None, *model)
     assert all(np.array_equal(g, w) for g, w in zip(got, want, strict=True))
 
 
@@ -236,8 +237,8 @@ def test_offset_keeps_its_digits(form, d):
     X, weights, means, _, whiten, log_norm = make(form, 2000, d, 3)
     X, means = np.round(X * 64) / 64, np.round(means * 64) / 64  # exact after the shift
     model = (whiten, log_norm, form)
-    near = native.gaussian_pass(X, None, np.log(weights), means, *model)
-    far = native.gaussian_pass(X + 1e7, None, np.log(weights), means + 1e7, *model)
+    near = passes.gaussian_pass(X, None, np.log(weights), means, *model)
+    far = passes.gaussian_pass(X + 1e7, None, np.log(weights), means + 1e7, *model)
     assert_sums(far, near, rtol=1e-12)
 
 
@@ -248,9 +249,9 @@ def test_rows_of_zero_weight_may_hold_anything(form, d):
     model = (np.log(weights), means, whiten, log_norm, form)
     sample_weight = np.ones(400)
     sample_weight[::3] = 0.0
-    want = native.gaussian_pass(X, sample_weight, *model)
+    want = passes.gaussian_pass(X, sample_weight, *model)
     X[::3] = np.nan
-    got = native.gaussian_pass(X, sample_weight, *model)
+    got = passes.gaussian_pass(X, sample_weight, *model)
     for g, w in zip(got, want, strict=True):
         assert np.array_equal(g, w)
 
@@ -260,7 +261,7 @@ def test_rows_of_zero_weight_may_hold_anything(form, d):
 def test_nan_is_not_hidden(form, d):
     X, weights, means, _, whiten, log_norm = make(form, 400, d, 3)
     X[123, 1] = np.nan
-    loglik, count, _, _ = native.gaussian_pass(
+    loglik, count, _, _ = passes.gaussian_pass(
         X, None, np.log(weights), means, whiten, log_norm, form
     )
     assert np.isnan(loglik)
@@ -273,7 +274,7 @@ def test_threads_and_slices(form):
     model = (np.log(weights), means, whiten, log_norm, form)
 
     def chunk(start):
-        return native.gaussian_pass(X[start : start + 617], None, *model)
+        return passes.gaussian_pass(X[start : start + 617], None, *model)
 
     starts = range(0, 5000, 617)
     with ThreadPoolExecutor(4) as pool:
@@ -446,15 +447,15 @@ def test_bad_arguments():
     X, weights, means, _, whiten, log_norm = make("full", 50, 2, 3)
     model = (np.log(weights), means, whiten, log_norm)
     with pytest.raises(ValueError, match="form must be one of"):
-        native.gaussian_pass(X, None, *model, "fulll")
+        passes.gaussian_pass(X, None, *model, "fulll")
     with pytest.raises(ValueError, match="C-contiguous"):
-        native.gaussian_pass(np.asfortranarray(X), None, *model, "full")
+        passes.gaussian_pass(np.asfortranarray(X), None, *model, "full")
     with pytest.raises(TypeError, match="float64 or float32"):
-        native.gaussian_pass(X.astype(int), None, *model, "full")
+        passes.gaussian_pass(X.astype(int), None, *model, "full")
     with pytest.raises(ValueError, match="whiten must have shape"):
-        native.gaussian_pass(X, None, *model, "diag")
+        passes.gaussian_pass(X, None, *model, "diag")
     with pytest.raises(ValueError, match="sample_weight must have shape"):
-        native.gaussian_pass(X, np.ones(3), *model, "full")
+        passes.gaussian_pass(X, np.ones(3), *model, "full")
 
 
 @pytest.mark.skipif(native.variant() == "plain", reason="variants exist on x86-64 only")
@@ -469,7 +470,7 @@ for form in t.FORMS:
     for n, d, K in t.SHAPES:
         X, weights, means, _, whiten, log_norm = t.make(form, n, d, K, np.float32)
         model = (np.log(weights), means, whiten, log_norm, form)
-        t.assert_sums(t.native.gaussian_pass(X, None, *model), t.slow_pass(X, None, *model))
+        t.assert_sums(t.passes.gaussian_pass(X, None, *model), t.slow_pass(X, None, *model))
 print(t.native.variant())
 """
     done = subprocess.run(

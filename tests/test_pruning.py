@@ -9,9 +9,10 @@ import pytest
 
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
-from mixtura.engines import pruning, threads
+from mixtura.engines import threads
 from mixtura.engines.choose import open_sweep
-from mixtura.engines.pruning import Pruning, find_neighbours
+from mixtura.engines.gaussian import pruning
+from mixtura.engines.gaussian.pruning import Pruning, find_neighbours
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
-from mixtura.engines import compiled, local, threads
+from mixtura.engines import local, threads
 from mixtura.engines.choose import ENGINES, open_sweep
+from mixtura.engines.gaussian import compiled
 from mixtura.estimators import factored
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor import records

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mixtura.engines.native.drawing import gaussian_draw
+from mixtura.engines.gaussian.drawing import gaussian_draw
 
 FORMS = ("full", "tied", "diag", "spherical")
 WEIGHTS = np.array([0.2, 0.0, 0.5, 0.3, 0.0])

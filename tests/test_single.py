@@ -13,8 +13,8 @@ import pytest
 
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
-from mixtura.engines import mixed, native
 from mixtura.engines.choose import open_sweep
+from mixtura.engines.gaussian import mixed, passes
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
@@ -51,7 +51,7 @@ def overlapping(
 def both(X: Array, w: Array | None, params: MixtureParams, form: Any) -> list[Any]:
     c = params.components
     given = (X, w, params.log_weights, c.means, c.whiten, c.log_norm, form)
-    return [native.gaussian_pass(*given, single=single) for single in (True, False)]
+    return [passes.gaussian_pass(*given, single=single) for single in (True, False)]
 
 
 @every_structure
@@ -75,12 +75,13 @@ ONE_VARIANT = """
 import sys
 import numpy as np
 from mixtura.engines import native
+from mixtura.engines.gaussian import passes
 given = np.load(sys.argv[1])
 for name in sorted({key.split("-")[0] for key in given}):
     X, log_weights, means, whiten, log_norm = (given[f"{name}-{i}"] for i in range(5))
     form = name.rstrip("0123456789")
     got, want = (
-        native.gaussian_pass(X, None, log_weights, means, whiten, log_norm, form, single=single)
+        passes.gaussian_pass(X, None, log_weights, means, whiten, log_norm, form, single=single)
         for single in (True, False)
     )
     assert abs(got[0] / want[0] - 1) < 1e-6, (name, got[0], want[0])

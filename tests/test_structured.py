@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mixtura.data.rows import Rows
-from mixtura.engines.compiled import m_step_in_c
-from mixtura.engines.native import structured
-from mixtura.engines.native.climbing import SHARED, MStep, Reached, gaussian_em
-from mixtura.engines.whole import Climber
+from mixtura.engines.gaussian import structured
+from mixtura.engines.gaussian.climbing import SHARED, MStep, Reached, gaussian_em
+from mixtura.engines.gaussian.compiled import m_step_in_c
+from mixtura.engines.gaussian.whole import Climber
 from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.grid import FOURTEEN
 from mixtura.families.covariance import STRUCTURES, structure

@@ -11,7 +11,7 @@ from sklearn.cluster import kmeans_plusplus
 
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
-from mixtura.engines.compiled import CompiledSweep
+from mixtura.engines.gaussian.compiled import CompiledSweep
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params

@@ -5,14 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.models.base import Labelled, Model
-from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Chunk, Params, Summary
 
 # A table of at most this many numbers is climbed several steps at a time: convergence is then
@@ -23,6 +20,9 @@ _STRIDE = 8
 
 # What `folded` sums, of each chunk.
 Step = Callable[[Chunk], Summary]
+# (model, rows) -> a sweep; and (model, X, params, out): answers row by row, written into `out`.
+Opener = Callable[[Any, Source], "Sweep"]
+Filler = Callable[[Any, AnyArray, Any, "RowOutputs"], None]
 
 
 class Sweep(ABC):
@@ -50,21 +50,6 @@ class Sweep(ABC):
 
         For what is not a plain E-step: the step sees the rows, so no kernel runs.
         """
-
-    def truncated(
-        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
-    ) -> tuple[Summary, Any]:
-        """A pass in which a row has responsibilities in its `keep` likeliest components only.
-
-        Returns the summary, whose log-likelihood is that of the kept components alone, and what
-        the next call is to be given as `kept` (None at first). An engine may look for better
-        components only among the `search` nearest to the best one kept; this one looks at all.
-        """
-
-        def step(chunk: Chunk) -> Summary:
-            return model.e_step_with(chunk, params, lambda joint: likeliest(joint, keep))
-
-        return self.folded(step), None
 
     @abstractmethod
     def over(self, rows: Source) -> Sweep:
@@ -102,14 +87,6 @@ class Sweep(ABC):
         return start, self(start)
 
 
-def likeliest(joint: Array, keep: int) -> tuple[Array, Array]:
-    """(log sum, shares) of the `keep` largest of each row; among equals the first is kept."""
-    order = np.argsort(-joint, axis=1, kind="stable")[:, :keep]
-    few = np.full_like(joint, -np.inf)
-    np.put_along_axis(few, order, np.take_along_axis(joint, order, axis=1), axis=1)
-    return normalise(few)
-
-
 @dataclass(frozen=True)
 class RowOutputs:
     """Preallocated answers, one row each; None where not wanted.
@@ -135,6 +112,22 @@ class RowOutputs:
                 )
             )
         )
+
+
+class Drawing(Protocol):
+    """Rows drawn by a kernel, in chunks with random numbers of their own."""
+
+    @property
+    def columns(self) -> int:
+        """Of a row."""
+        ...
+
+    def fill(self, chunk: int, X: Array, labels: AnyArray) -> None:
+        """The first rows of the chunk of that number, X (n, columns) and labels (n,) int64."""
+
+
+# (model, params, key), the key two uint64 numbers that choose the random ones.
+OpenDrawing = Callable[[Any, Any, AnyArray], Drawing]
 
 
 def chunk_slices(n: int, rows: int) -> list[slice]:

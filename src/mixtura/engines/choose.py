@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from mixtura.data.source import Source
-from mixtura.engines import compiled, local, mixed, threads
-from mixtura.engines.base import RowOutputs, Sweep
+from mixtura.engines import local, threads
+from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
+from mixtura.engines.kernels import KERNELS, kernel_of
 from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray
 
-Opener = Callable[[Any, Source], Sweep]
-Filler = Callable[[Mixture, AnyArray, Any, RowOutputs], None]
-
-ENGINES: dict[str, tuple[Opener, Filler]] = {
+# Those that run every model.
+PLAIN: dict[str, tuple[Opener, Filler]] = {
     "local": (local.LocalSweep, local.fill),
     "threads": (threads.ThreadsSweep, threads.fill),
-    "compiled": (compiled.CompiledSweep, compiled.fill),
-    "dense": (compiled.DenseSweep, compiled.fill),
-    "mixed": (mixed.MixedSweep, compiled.fill),
 }
-# Those that run the fused kernels.
-_KERNELS = ("compiled", "dense", "mixed")
+# And those that some model has a kernel for.
+FUSED = tuple(dict.fromkeys(name for kernel in KERNELS.values() for name in kernel.sweeps))
+ENGINES = (*PLAIN, *FUSED)
 
 
 def resolve(engine: str, model: Model) -> str:
@@ -31,26 +26,37 @@ def resolve(engine: str, model: Model) -> str:
 
     Raises ValueError for an unknown name, or a named engine that cannot run the model.
     """
+    kernel = kernel_of(model)
+    served = () if kernel is None else tuple(kernel.sweeps)
     if engine == "auto":
-        return "compiled" if compiled.supports(model) else "threads"
+        return "compiled" if "compiled" in served else "threads"
     if engine not in ENGINES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
-    if engine in _KERNELS and not compiled.supports(model):
-        known = isinstance(model, Mixture) and getattr(model.family, "kind", None)
-        kind = type(model.family if isinstance(model, Mixture) else model).__name__
-        if known:
-            kind = f"covariances of factors such as {str(known)!r}"
+    if engine not in PLAIN and engine not in served:
+        others = " or ".join(map(repr, ("auto", *served, "threads")))
         raise ValueError(
-            f"engine={engine!r} has no kernel for {kind}: use engine='auto' or 'threads'"
+            f"engine={engine!r} has no kernel for {_named(model)}: use engine={others}"
         )
     return engine
 
 
+def _named(model: Model) -> str:
+    """What has no kernel: the family, by the name it carries, or else a model of one's own."""
+    known = type(model) in {of for of, _ in KERNELS}
+    return repr(model.family.name) if known else type(model).__name__  # type: ignore[attr-defined]
+
+
 def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     """A sweep of that (resolved) engine over the rows."""
-    return ENGINES[engine][0](model, rows)
+    if engine in PLAIN:
+        return PLAIN[engine][0](model, rows)
+    kernel = kernel_of(model)
+    assert kernel is not None
+    return kernel.sweeps[engine](model, rows)
 
 
-def fill(engine: str, model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
+def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -> None:
     """Answer row by row with that (resolved) engine."""
-    ENGINES[engine][1](model, X, params, out)
+    kernel = None if engine in PLAIN else kernel_of(model)
+    answer = PLAIN[engine][1] if kernel is None else kernel.fill
+    answer(model, X, params, out)

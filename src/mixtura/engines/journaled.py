@@ -74,11 +74,6 @@ class Journaled(Sweep):
     def folded(self, step: Step) -> Summary:
         return self.inner.folded(step)
 
-    def truncated(
-        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
-    ) -> tuple[Summary, Any]:
-        return self.inner.truncated(model, params, kept, keep=keep, search=search)
-
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)
 

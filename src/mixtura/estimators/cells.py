@@ -3,7 +3,7 @@
 Every cell is searched from starts that all structures share (see `shared_starts`), from the best
 split of its structure's mixture with one component less, and from its neighbours' optima: from the
 models nested in it exactly (see `inference.nesting`), from those it is nested in by the M-step of
-their groups. Climbs run inside C (see `engines.whole`).
+their groups. Climbs run inside C (see `engines.gaussian.whole`).
 Three walks over the table: up from the smallest model, down from the largest, and up again, where
 a cell that is below one nested in it takes that one over and climbs on.
 """
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mixtura.data.rows import Rows
+from mixtura.engines.gaussian.whole import Climber, End, narrow
 from mixtura.engines.threads import single_blas
-from mixtura.engines.whole import Climber, End, narrow
 from mixtura.estimators.finding import prepare, surveyed
 from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mixtura.data.rows import Rows
-from mixtura.engines.native.structured import MOST_COLUMNS
+from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.families.covariance import STRUCTURES
 
 if TYPE_CHECKING:

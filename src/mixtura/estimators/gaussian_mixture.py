@@ -103,9 +103,9 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a
-        row (to rounding; `mixtura.engines.pruning`), "dense" the same without skipping,
-        "mixed" the same in float32 until steps are small (`mixtura.engines.mixed`). "auto" is
-        "compiled" wherever there is a kernel: for all covariance types but factors.
+        row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
+        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
+        "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
 
     Attributes
     ----------

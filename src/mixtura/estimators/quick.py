@@ -20,9 +20,9 @@ import numpy as np
 
 from mixtura.data import door
 from mixtura.data.rows import Rows
-from mixtura.engines.native.structured import Contested
+from mixtura.engines.gaussian.structured import Contested
+from mixtura.engines.gaussian.whole import Climber, End, narrow, responsibilities
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
-from mixtura.engines.whole import Climber, End, narrow, responsibilities
 from mixtura.errors import FAILURES
 from mixtura.estimators.finding import Found, prepare, surveyed
 from mixtura.estimators.ground import Ground

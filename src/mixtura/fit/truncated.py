@@ -28,6 +28,7 @@ from mixtura.fit.climb import (
 )
 from mixtura.fit.convergence import Ascent
 from mixtura.models.base import Model
+from mixtura.models.truncated import TruncatedStep
 from mixtura.records import Summary
 
 # What the kernels have room for in registers.
@@ -120,4 +121,5 @@ class Truncated:
         )
 
     def _pass(self, model: Model, sweep: SweepLike, params: Any, kept: Any) -> tuple[Summary, Any]:
-        return sweep.truncated(model, params, kept, keep=self.keep, search=self.search)
+        step = TruncatedStep(model, params, self.keep, self.search, kept)
+        return sweep.folded(step), step.kept

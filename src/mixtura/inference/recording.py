@@ -78,12 +78,5 @@ class Recorder(Sweep):
         self.log.note(lambda: math.nan)
         return summary
 
-    def truncated(
-        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
-    ) -> tuple[Summary, Any]:
-        found = self.inner.truncated(model, params, kept, keep=keep, search=search)
-        self.log.note(lambda: math.nan)
-        return found
-
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

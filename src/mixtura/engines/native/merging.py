@@ -7,19 +7,19 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.engines.native import Array, _address, _check, _double, _int, _library, _ptr
+from mixtura.engines.native import Array, Double, Int, Pointer, address, checked, library
 
 
 class _Merging(ctypes.Structure):
     _fields_ = [
-        ("z", _ptr),
-        ("w", _ptr),
-        ("n", _int),
-        ("d", _int),
-        ("K", _int),
-        ("shaped", _int),
-        ("variance", _double),
-        ("pairs", _ptr),
+        ("z", Pointer),
+        ("w", Pointer),
+        ("n", Int),
+        ("d", Int),
+        ("K", Int),
+        ("shaped", Int),
+        ("variance", Double),
+        ("pairs", Pointer),
     ]
 
 
@@ -32,9 +32,9 @@ def merging_history(Z: Array, w: Array, K: int, shaped: bool, variance: float) -
     n, d = Z.shape
     pairs = np.empty((max(n - K, 0), 2), dtype=np.int64)
     if len(pairs):
-        address = _check("Z", Z, (n, d)), _check("w", w, (n,))
-        asked = _Merging(*address, n, d, K, shaped, variance, _address(pairs))
-        status = _library().mixtura_merging(ctypes.byref(asked))
+        rows = checked("Z", Z, (n, d)), checked("w", w, (n,))
+        asked = _Merging(*rows, n, d, K, shaped, variance, address(pairs))
+        status = library().mixtura_merging(ctypes.byref(asked))
         if status == 1:
             raise MemoryError(f"no memory for the merges of {n} rows")
         if status:

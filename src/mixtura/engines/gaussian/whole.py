@@ -13,11 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines import native
-from mixtura.engines.compiled import m_step_in_c
-from mixtura.engines.native import structured
-from mixtura.engines.native.climbing import MStep, Reached
-from mixtura.engines.native.structured import Contested
+from mixtura.engines.gaussian import passes, structured
+from mixtura.engines.gaussian.climbing import MStep, Reached
+from mixtura.engines.gaussian.compiled import m_step_in_c
+from mixtura.engines.gaussian.structured import Contested
 from mixtura.families.forms import Form
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
@@ -157,7 +156,7 @@ def narrow(rows: Rows, model: Mixture, params: MixtureParams) -> list[Spike]:
     family, parts, stats = model.family, params.components, None
     assert isinstance(family, Gaussian)
     if family.structure.ranked:
-        _, *sums = native.gaussian_pass(
+        _, *sums = passes.gaussian_pass(
             rows.X,
             rows.sample_weight,
             params.log_weights,
@@ -173,7 +172,7 @@ def narrow(rows: Rows, model: Mixture, params: MixtureParams) -> list[Spike]:
 def responsibilities(rows: Rows, params: MixtureParams, form: Form) -> Array:
     """P(k | x) of rows in memory, (n, K), in one thread."""
     out, parts = np.empty((rows.n, len(params.weights))), params.components
-    native.gaussian_rows(
+    passes.gaussian_rows(
         rows.X,
         params.log_weights,
         parts.means,

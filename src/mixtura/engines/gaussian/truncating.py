@@ -5,33 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines import native
 from mixtura.engines.base import chunk_slices
-from mixtura.engines.native import pruned
-from mixtura.engines.pruning import chunk_size, find_neighbours
+from mixtura.engines.gaussian import pruned
+from mixtura.engines.gaussian.pruning import chunk_size, find_neighbours
 from mixtura.engines.threads import ordered_map
+from mixtura.families.forms import Name
 from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.truncated import TruncatedStep
 from mixtura.records import Summary
 
 
-def truncated_pass(
-    rows: Rows,
-    params: MixtureParams,
-    form: native.Form,
-    kept: pruned.Labels | None,
-    keep: int,
-    search: int,
-) -> tuple[Summary, pruned.Labels]:
-    """The summary, and which components each row keeps (n, keep); `kept` is not changed.
+def truncated_pass(rows: Rows, step: TruncatedStep, form: Name) -> tuple[Summary, pruned.Labels]:
+    """The summary, and which components each row keeps (n, keep); `step` is not changed.
 
-    Neighbours of a component are the `search` whose responsibilities fall off last with the
-    distance from it (`native/near.h`), worked out from the parameters. Without `kept` every
+    Neighbours of a component are the `step.search` whose responsibilities fall off last with the
+    distance from it (`native/near.h`), worked out from the parameters. Without `step.kept` every
     component is looked at.
     """
+    params: MixtureParams = step.params
     n, K = len(rows.X), len(params.weights)
-    near = None if kept is None else find_neighbours(params, form, search)
-    now = np.zeros((n, keep), np.int32) if kept is None else kept.copy()
+    near = None if step.kept is None else find_neighbours(params, form, step.search)
+    now = np.zeros((n, step.keep), np.int32) if step.kept is None else step.kept.copy()
     w, c = rows.sample_weight, params.components
 
     def part(where: slice) -> Summary:

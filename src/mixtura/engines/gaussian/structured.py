@@ -9,20 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.engines.gaussian.climbing import Asked, MStep, Reached, _Em, asked
 from mixtura.engines.native import (
     Array,
+    Double,
     Floats,
-    Form,
-    _address,
-    _check,
-    _data,
-    _double,
-    _int,
-    _library,
-    _ptr,
-    _run,
+    Int,
+    Pointer,
+    address,
+    checked,
+    data_of,
+    library,
+    run,
 )
-from mixtura.engines.native.climbing import Asked, MStep, Reached, _Em, asked
+from mixtura.families.forms import Name
 
 AnyArray = NDArray[Any]
 # As in kernels.h.
@@ -34,29 +34,29 @@ MOST_COLUMNS = 32
 class _Climb(ctypes.Structure):
     _fields_ = [
         ("em", _Em),
-        ("tol", _double),
-        ("pivots", _ptr),
-        ("few_rows", _double),
-        ("spurious", _double),
-        ("numeric", _double),
-        ("reason", _int),
+        ("tol", Double),
+        ("pivots", Pointer),
+        ("few_rows", Double),
+        ("spurious", Double),
+        ("numeric", Double),
+        ("reason", Int),
     ]
 
 
 class _Contest(ctypes.Structure):
     _fields_ = [
         ("climb", _Climb),
-        ("starts", _ptr),
-        ("n_starts", _int),
-        ("fewer_weights", _ptr),
-        ("fewer_means", _ptr),
-        ("fewer_roots", _ptr),
-        ("splits", _int),
-        ("trial", _int),
-        ("rough", _double),
-        ("values", _ptr),
-        ("steps", _ptr),
-        ("won", _int),
+        ("starts", Pointer),
+        ("n_starts", Int),
+        ("fewer_weights", Pointer),
+        ("fewer_means", Pointer),
+        ("fewer_roots", Pointer),
+        ("splits", Int),
+        ("trial", Int),
+        ("rough", Double),
+        ("values", Pointer),
+        ("steps", Pointer),
+        ("won", Int),
     ]
 
 
@@ -92,7 +92,7 @@ def gaussian_climb(
     weights: Array,
     means: Array,
     roots: Array,
-    form: Form,
+    form: Name,
     m_step: MStep,
     *,
     passes: int,
@@ -106,10 +106,10 @@ def gaussian_climb(
     log-likelihoods are that of the start and those after each step. ``given`` are responsibilities
     (n, K) whose M-step is the start; the parameters then lend units only.
     """
-    data = _data(X, sample_weight)
+    data = data_of(X, sample_weight)
     call = asked(X, (weights, means, roots), form, m_step, passes, None, given)
     climb, alive = _climb(call, tol, narrowest)
-    _run(_library().mixtura_climb, data, climb)
+    run(library().mixtura_climb, data, climb)
     del alive
     return call._replace(em=climb.em).reached(), climb.reason
 
@@ -118,7 +118,7 @@ def gaussian_contest(
     X: Floats,
     sample_weight: Array | None,
     units: tuple[Array, Array, Array],
-    form: Form,
+    form: Name,
     m_step: MStep,
     starts: Array,
     fewer: tuple[Array, Array, Array] | None,
@@ -138,21 +138,21 @@ def gaussian_contest(
     ``rough``; from there the best goes on as in `gaussian_climb`, and if it meets a singularity the
     next.
     """
-    data = _data(X, sample_weight)
+    data = data_of(X, sample_weight)
     S, K = len(starts), len(units[0])
     call = asked(X, units, form, m_step, passes, None, None)
     climb, alive = _climb(call, tol, narrowest)
     values, steps = np.empty(S + 1), np.zeros(S + 1, dtype=np.int64)
-    contest = _Contest(climb, _check("starts", starts, (S, len(X), K)), S)
+    contest = _Contest(climb, checked("starts", starts, (S, len(X), K)), S)
     if fewer is not None:
         d, root = X.shape[1], units[2].shape
         shapes = ((K - 1,), (K - 1, d), root if form == "tied" else (K - 1, *root[1:]))
         named = zip(("weights", "means", "roots"), fewer, shapes, strict=True)
-        places = [_check(f"fewer {name}", part, shape) for name, part, shape in named]
+        places = [checked(f"fewer {name}", part, shape) for name, part, shape in named]
         contest.fewer_weights, contest.fewer_means, contest.fewer_roots = places
     contest.splits, contest.trial, contest.rough = splits, trial, rough
-    contest.values, contest.steps = _address(values), _address(steps)
-    _run(_library().mixtura_contest, data, contest)
+    contest.values, contest.steps = address(values), address(steps)
+    run(library().mixtura_contest, data, contest)
     del alive
     told = Contested(values, steps, contest.won)
     return call._replace(em=contest.climb.em).reached(), contest.climb.reason, told
@@ -166,7 +166,7 @@ def _climb(call: Asked, tol: float, narrowest: Narrowest | None) -> tuple[_Climb
     pivots = np.ascontiguousarray(narrowest.pivots)
     d = call.parts[1].shape[1]
     spherical = call.parts[2].ndim == 1
-    climb.pivots = _check("pivots", pivots, (1 if spherical else d,))
+    climb.pivots = checked("pivots", pivots, (1 if spherical else d,))
     climb.few_rows, climb.spurious = narrowest.rows, narrowest.spurious
     climb.numeric = narrowest.numeric
     return climb, pivots

@@ -21,7 +21,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.compiled import CompiledSweep
+from mixtura.engines.gaussian.compiled import CompiledSweep
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary

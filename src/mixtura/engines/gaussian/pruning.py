@@ -16,11 +16,11 @@ from collections.abc import Callable
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.engines import native
 from mixtura.engines.base import chunk_slices
-from mixtura.engines.native import pruned
-from mixtura.engines.native.pruned import Neighbours
+from mixtura.engines.gaussian import pruned
+from mixtura.engines.gaussian.pruned import Neighbours
 from mixtura.engines.threads import ordered_map
+from mixtura.families.forms import Name
 from mixtura.families.gaussian_records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
@@ -82,7 +82,7 @@ def _least_share(rows: int, d: int, K: int) -> float:
 
 
 def find_neighbours(
-    params: MixtureParams, form: native.Form, nearest: int | None = None, one_of: int = 1
+    params: MixtureParams, form: Name, nearest: int | None = None, one_of: int = 1
 ) -> Neighbours:
     """The lists of all components: those that may not be skipped, or so many of the nearest.
 
@@ -123,7 +123,7 @@ def expected_share(near: Neighbours, params: MixtureParams, rows: int, one_of: i
 class Pruning:
     """The pruned passes of one table: what is known of its rows, and whether it pays."""
 
-    def __init__(self, rows: Rows, form: native.Form) -> None:
+    def __init__(self, rows: Rows, form: Name) -> None:
         self.rows, self.form = rows, form
         # The likeliest component of each row, as last seen, of a mixture with so many.
         self.labels: pruned.Labels | None = None

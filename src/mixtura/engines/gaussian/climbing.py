@@ -13,48 +13,46 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mixtura.engines.gaussian.passes import FORMS, Moments, form_shape
 from mixtura.engines.native import (
-    _FORMS,
     Array,
+    Double,
     Floats,
-    Form,
-    _address,
-    _check,
-    _data,
-    _double,
-    _form_shape,
-    _int,
-    _library,
-    _Moments,
-    _ptr,
-    _run,
+    Int,
+    Pointer,
+    address,
+    checked,
+    data_of,
+    library,
+    run,
 )
+from mixtura.families.forms import Name
 
 
 class _Em(ctypes.Structure):
     _fields_ = [
-        ("weights", _ptr),
-        ("means", _ptr),
-        ("roots", _ptr),
-        ("whiten", _ptr),
-        ("log_weights", _ptr),
-        ("log_norm", _ptr),
-        ("sums", _Moments),
-        ("known", _int),
-        ("given", _ptr),
-        ("target", _ptr),
-        ("held", _ptr),
-        ("strength", _double),
-        ("absolute", _double),
-        ("logliks", _ptr),
-        ("K", _int),
-        ("form", _int),
-        ("passes", _int),
-        ("done", _int),
-        ("failed", _int),
-        ("share", _int),
-        ("few", _int),
-        ("settled", _double),
+        ("weights", Pointer),
+        ("means", Pointer),
+        ("roots", Pointer),
+        ("whiten", Pointer),
+        ("log_weights", Pointer),
+        ("log_norm", Pointer),
+        ("sums", Moments),
+        ("known", Int),
+        ("given", Pointer),
+        ("target", Pointer),
+        ("held", Pointer),
+        ("strength", Double),
+        ("absolute", Double),
+        ("logliks", Pointer),
+        ("K", Int),
+        ("form", Int),
+        ("passes", Int),
+        ("done", Int),
+        ("failed", Int),
+        ("share", Int),
+        ("few", Int),
+        ("settled", Double),
     ]
 
 
@@ -86,9 +84,9 @@ class Reached(NamedTuple):
 
 
 @lru_cache
-def _layout(form: Form, K: int, d: int) -> tuple[tuple[slice, tuple[int, ...], int], ...]:
+def _layout(form: Name, K: int, d: int) -> tuple[tuple[slice, tuple[int, ...], int], ...]:
     """(place in the buffer, shape, byte offset) of all that a call writes but log-likelihoods."""
-    shape = _form_shape(form, K, d)
+    shape = form_shape(form, K, d)
     layout, start = [], 0
     for each in ((K,), (K, d), shape, shape, (K,), (K,), (K,), (K, d), shape):
         end = start + math.prod(each)
@@ -142,7 +140,7 @@ class Asked(NamedTuple):
 def asked(
     X: Floats,
     start: tuple[Array, Array, Array],
-    form: Form,
+    form: Name,
     m_step: MStep,
     passes: int,
     sums: Sums | None,
@@ -168,20 +166,20 @@ def asked(
     one = shape[-2:] if form in ("full", "tied") else shape[1:]
     target = np.ascontiguousarray(m_step.target, np.float64)
     held = np.ascontiguousarray(m_step.held, np.float64)
-    base = _address(buffer)
+    base = address(buffer)
     at = [base + offset for _, _, offset in layout]
     em = _Em(
         *at[:6],
-        _Moments(0.0, *at[6:]),
+        Moments(0.0, *at[6:]),
         sums is not None,
-        None if given is None else _check("given", given, (n, K)),
-        _check("target", target.reshape(one) if not one else target, one),
-        _check("held", held.reshape(one) if not one else held, one),
+        None if given is None else checked("given", given, (n, K)),
+        checked("target", target.reshape(one) if not one else target, one),
+        checked("held", held.reshape(one) if not one else held, one),
         m_step.strength,
         m_step.absolute,
         base + 8 * size,
         K,
-        _FORMS[form],
+        FORMS[form],
         passes,
         0,
         -1,
@@ -198,7 +196,7 @@ def gaussian_em(
     weights: Array,
     means: Array,
     roots: Array,
-    form: Form,
+    form: Name,
     *,
     passes: int,
     sums: Sums | None = None,
@@ -212,7 +210,7 @@ def gaussian_em(
     where they are known; else ``given``, responsibilities (n, K), may take the place of the first
     E-step's.
     """
-    data = _data(X, sample_weight)
+    data = data_of(X, sample_weight)
     call = asked(X, (weights, means, roots), form, MStep(**m_step), passes, sums, given)
-    _run(_library().mixtura_em, data, call.em)
+    run(library().mixtura_em, data, call.em)
     return call.reached()

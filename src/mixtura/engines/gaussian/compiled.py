@@ -1,7 +1,7 @@
-"""The fused kernels: E-step and statistics in one sweep of C, several chunks at a time.
+"""The fused sweep of a Gaussian mixture: E-step and statistics in C, several chunks at a time.
 
-Known models have a kernel; the table at the end says which. Small tables are climbed by whole EM
-steps inside the kernel, because there the interpreter costs more than the arithmetic.
+Small tables are climbed by whole EM steps inside the kernel, because there the interpreter costs
+more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from math import ceil
-from typing import Any, get_args
+from typing import Any
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines import local, native
+from mixtura.engines import local
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
+from mixtura.engines.gaussian import passes
+from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
+from mixtura.engines.gaussian.structured import MOST_COLUMNS
+from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
-from mixtura.engines.native.climbing import MStep, Sums, gaussian_em
-from mixtura.engines.native.structured import MOST_COLUMNS
-from mixtura.engines.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
-from mixtura.engines.truncating import truncated_pass
 from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
@@ -28,6 +29,7 @@ from mixtura.families.prior import CovariancePrior
 from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.truncated import TruncatedStep
 from mixtura.records import AnyArray, Array, Chunk, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
@@ -38,13 +40,6 @@ _CHUNKS, _MOST_ROWS = 32, 1 << 16
 _CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
-
-
-def supports(model: Model) -> bool:
-    """Whether there is a fused kernel for this model."""
-    if not (isinstance(model, Mixture) and isinstance(model.family, Gaussian)):
-        return False
-    return model.family.form.name in get_args(native.Form)
 
 
 @lru_cache
@@ -91,7 +86,7 @@ class CompiledSweep(Sweep):
         """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
         X, w, *_ = chunk
         c = params.components
-        loglik, counts, first, second = native.gaussian_pass(
+        loglik, counts, first, second = passes.gaussian_pass(
             X,
             w,
             params.log_weights,
@@ -137,18 +132,18 @@ class CompiledSweep(Sweep):
 
     def folded(self, step: Step) -> Summary:
         self.passes += 1
+        if isinstance(step, TruncatedStep) and self._searches(step):
+            assert isinstance(self.rows, Rows)
+            total, step.kept = truncated_pass(self.rows, step, self.form.name)
+            return total
         with single_blas:
             return folded_in_pool(self.rows, local.chunk_rows(self.rows.d), step)
 
-    def truncated(
-        self, model: Model, params: Any, kept: Any, *, keep: int, search: int
-    ) -> tuple[Summary, Any]:
-        K, d = params.components.means.shape
-        known = model is self.model and keep < K and has_kernel(self.form.name, d)
-        if not (known and isinstance(self.rows, Rows)):
-            return super().truncated(model, params, kept, keep=keep, search=search)
-        self.passes += 1
-        return truncated_pass(self.rows, params, self.form.name, kept, keep, search)
+    def _searches(self, step: TruncatedStep) -> bool:
+        """Whether there is a kernel for that step: else all components of a row are looked at."""
+        K, d = step.params.components.means.shape
+        known = step.model is self.model and step.keep < K and has_kernel(self.form.name, d)
+        return known and isinstance(self.rows, Rows)
 
     def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)
@@ -159,7 +154,7 @@ class CompiledSweep(Sweep):
     def advance(
         self, model: Model, params: Any, summary: Summary, steps: int
     ) -> tuple[Any, Summary, list[float]]:
-        if steps == 1 or not isinstance(model, Mixture) or not self.steps_inside:
+        if steps == 1 or type(model) is not Mixture or not self.steps_inside:
             return super().advance(model, params, summary, steps)
         s = summary.statistics
         assert isinstance(s, GaussianStatistics)
@@ -171,7 +166,7 @@ class CompiledSweep(Sweep):
         return new, after, logliks[:-1].tolist()
 
     def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Any, Summary]:
-        inside = self.steps_inside and isinstance(model, Mixture)
+        inside = self.steps_inside and type(model) is Mixture
         ended = self._inside(model, params, 1, given=resp) if inside else None
         if ended is None:
             return super().begun(model, resp, params)
@@ -226,7 +221,7 @@ def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) ->
 
     def run(rows: slice) -> None:
         part = out.part(rows)
-        native.gaussian_rows(
+        passes.gaussian_rows(
             X[rows],
             params.log_weights,
             c.means,

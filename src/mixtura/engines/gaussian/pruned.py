@@ -12,44 +12,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtura.engines.gaussian.passes import Moments, model_of
 from mixtura.engines.native import (
     Array,
+    Double,
     Floats,
-    Form,
-    _address,
-    _check,
-    _data,
-    _double,
-    _int,
-    _library,
-    _model,
-    _Moments,
-    _ptr,
-    _run,
+    Int,
+    Pointer,
+    address,
+    checked,
+    data_of,
+    library,
+    run,
 )
+from mixtura.families.forms import Name
 
 Labels = NDArray[np.int32]
 
 
 class _Near(ctypes.Structure):
     _fields_ = [
-        ("limit", _int),
-        ("cap", _double),
-        ("typical", _double),
-        ("nearest", _int),
-        ("length", _ptr),
-        ("usual", _ptr),
-        ("index", _ptr),
-        ("radius2", _ptr),
+        ("limit", Int),
+        ("cap", Double),
+        ("typical", Double),
+        ("nearest", Int),
+        ("length", Pointer),
+        ("usual", Pointer),
+        ("index", Pointer),
+        ("radius2", Pointer),
     ]
 
 
 class _Prune(ctypes.Structure):
-    _fields_ = [("labels", _ptr), ("evaluated", _int), ("plain", _int)]
+    _fields_ = [("labels", Pointer), ("evaluated", Int), ("plain", Int)]
 
 
 class _Kept(ctypes.Structure):
-    _fields_ = [("kept", _ptr), ("keep", _int), ("fresh", _int), ("evaluated", _int)]
+    _fields_ = [("kept", Pointer), ("keep", Int), ("fresh", Int), ("evaluated", Int)]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Neighbours:
         """The same as the kernels take it."""
         lists = (self.length, self.usual, self.index, self.radius2)
         return _Near(
-            self.index.shape[1], self.cap, self.typical, self.nearest, *map(_address, lists)
+            self.index.shape[1], self.cap, self.typical, self.nearest, *map(address, lists)
         )
 
 
@@ -103,21 +102,21 @@ def neighbours(
     root: Array,
     whiten: Array,
     log_norm: Array,
-    form: Form,
+    form: Name,
     components: slice,
     out: Neighbours,
 ) -> None:
     """Fill the lists of some components; others may be filled at the same time."""
     d = means.shape[1]
-    model, _, shape = _model(d, log_weights, means, whiten, log_norm, form)
-    of_g = _check("root", root, shape) if form == "full" else _address(whiten)
+    model, _, shape = model_of(d, log_weights, means, whiten, log_norm, form)
+    of_g = checked("root", root, shape) if form == "full" else address(whiten)
     near = out.struct()
-    failed = _library().mixtura_neighbours(
+    failed = library().mixtura_neighbours(
         ctypes.byref(model),
-        _int(d),
-        _ptr(of_g),
-        _int(components.start),
-        _int(components.stop),
+        Int(d),
+        Pointer(of_g),
+        Int(components.start),
+        Int(components.stop),
         ctypes.byref(near),
     )
     if failed:
@@ -131,7 +130,7 @@ def gaussian_pruned(
     means: Array,
     whiten: Array,
     log_norm: Array,
-    form: Form,
+    form: Name,
     labels: Labels,
     near: Neighbours | None,
 ) -> tuple[float, Array, Array, Array, int]:
@@ -140,19 +139,19 @@ def gaussian_pruned(
     `labels` (n,) holds the component that each row is guessed to be likeliest in, from 0 to K - 1,
     and receives the likeliest. Without `near` the pass is the plain one, and guesses are not read.
     """
-    data = _data(X, sample_weight)
+    data = data_of(X, sample_weight)
     n, d = X.shape
-    model, K, shape = _model(d, log_weights, means, whiten, log_norm, form)
+    model, K, shape = model_of(d, log_weights, means, whiten, log_norm, form)
     if labels.dtype != np.int32 or labels.shape != (n,) or not labels.flags.c_contiguous:
         raise ValueError(f"labels must be a contiguous int32 array of shape ({n},)")
     count, first, second = np.empty(K), np.empty((K, d)), np.empty(shape)
-    moments = _Moments(0.0, _address(count), _address(first), _address(second))
-    prune = _Prune(_address(labels), 0, 0)
+    moments = Moments(0.0, address(count), address(first), address(second))
+    prune = _Prune(address(labels), 0, 0)
     arguments: list[Any] = [data, model, prune, moments]
     if near is None:
-        _run(_library().mixtura_labelled, *arguments)
+        run(library().mixtura_labelled, *arguments)
     else:
-        _run(_library().mixtura_pruned, data, model, near.struct(), prune, moments)
+        run(library().mixtura_pruned, data, model, near.struct(), prune, moments)
     return moments.loglik, count, first, second, prune.evaluated
 
 
@@ -163,7 +162,7 @@ def gaussian_truncated(
     means: Array,
     whiten: Array,
     log_norm: Array,
-    form: Form,
+    form: Name,
     kept: Labels,
     near: Neighbours | None,
 ) -> tuple[float, Array, Array, Array, int]:
@@ -173,16 +172,16 @@ def gaussian_truncated(
     K - 1, or -1; it receives those that it keeps now. Without `near` it is not read, and every
     component is looked at. The log-likelihood is that of the kept components alone.
     """
-    data = _data(X, sample_weight)
+    data = data_of(X, sample_weight)
     n, d = X.shape
-    model, K, shape = _model(d, log_weights, means, whiten, log_norm, form)
+    model, K, shape = model_of(d, log_weights, means, whiten, log_norm, form)
     if kept.dtype != np.int32 or kept.ndim != 2 or len(kept) != n or not kept.flags.c_contiguous:
         raise ValueError(f"kept must be a contiguous int32 array of {n} rows, not {kept.shape}")
     if not 1 <= kept.shape[1] <= 8:
         raise ValueError(f"kept must have from 1 to 8 columns, not {kept.shape[1]}")
     count, first, second = np.empty(K), np.empty((K, d)), np.empty(shape)
-    moments = _Moments(0.0, _address(count), _address(first), _address(second))
-    state = _Kept(_address(kept), kept.shape[1], near is None, 0)
+    moments = Moments(0.0, address(count), address(first), address(second))
+    state = _Kept(address(kept), kept.shape[1], near is None, 0)
     lists = _Near() if near is None else near.struct()
-    _run(_library().mixtura_truncated, data, model, lists, state, moments)
+    run(library().mixtura_truncated, data, model, lists, state, moments)
     return moments.loglik, count, first, second, state.evaluated

@@ -1,0 +1,1 @@
+"""What is Gaussian about the engines: fused kernels for every form of covariances, in C."""

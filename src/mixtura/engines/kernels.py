@@ -1,0 +1,49 @@
+"""The fused kernels: which model of which family has one. A new one is a file and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mixtura.engines.base import Filler, OpenDrawing, Opener
+from mixtura.engines.gaussian import compiled
+from mixtura.engines.gaussian.drawing import GaussianDrawing
+from mixtura.engines.gaussian.mixed import MixedSweep
+from mixtura.families.base import Family
+from mixtura.families.gaussian import Gaussian
+from mixtura.models.base import Model
+from mixtura.models.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What is written for one model of one family.
+
+    sweeps  the sweep of each engine that it serves, by the engine's name
+    fill    answers row by row, for all of them
+    draw    rows drawn by number of the chunk; None: by `Model.sample`
+    """
+
+    sweeps: Mapping[str, Opener]
+    fill: Filler
+    draw: OpenDrawing | None = None
+
+
+# By the very types: a subclass may have an E-step of its own.
+KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
+    (Mixture, Gaussian): Kernel(
+        {
+            "compiled": compiled.CompiledSweep,
+            "dense": compiled.DenseSweep,
+            "mixed": MixedSweep,
+        },
+        compiled.fill,
+        GaussianDrawing,
+    ),
+}
+
+
+def kernel_of(model: Model) -> Kernel | None:
+    """The row of the table for a model; None where there is none."""
+    family = getattr(model, "family", None)
+    return None if family is None else KERNELS.get((type(model), type(family)))
