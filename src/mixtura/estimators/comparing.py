@@ -23,7 +23,7 @@ from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.registry import family
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS
 from mixtura.inference.compare import Course, Listener, Run

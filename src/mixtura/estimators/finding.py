@@ -18,7 +18,7 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.estimators.ground import Ground
 from mixtura.families.base import Family
 from mixtura.fit.account import account
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.result import Fit
 from mixtura.fit.sample import sample_rows
 from mixtura.fit.search import Listener, Outcome, Search

@@ -29,7 +29,7 @@ from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.search import Listener
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS

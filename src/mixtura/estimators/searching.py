@@ -29,7 +29,7 @@ from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
 

@@ -15,7 +15,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.fit.account import account
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.result import Fit, StartReport
 from mixtura.fit.search import Outcome, Search, better
 from mixtura.fit.settings import check_integer, check_number

@@ -19,7 +19,8 @@ from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
 from mixtura.families.forms import Form
 from mixtura.fit.certificate import certify
-from mixtura.fit.climb import Climb, Solver
+from mixtura.fit.climb import Climb
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.result import Certificate
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.agreement import difference
@@ -173,8 +174,8 @@ class Course:
 
         def by(model: Mixture) -> tuple[Mixture, Climb]:
             sweep = Recorder(self.open_sweep(model, self.rows), model, log)
-            climb = solver(model, sweep, params, tol=self.tol, max_iter=self.max_iter, on_step=step)
-            return model, climb
+            problem = Problem(model, sweep, params, self.tol, self.max_iter, on_step=step)
+            return model, solver(problem)
 
         try:
             return by(self.model.unpenalised())
