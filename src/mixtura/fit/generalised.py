@@ -6,13 +6,17 @@ log-likelihood, so one damped Newton step will do where the M-step has no closed
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from mixtura.fit.charted import evaluated
 from mixtura.fit.climb import objective_at
 from mixtura.fit.convergence import ROUNDING
 from mixtura.fit.problem import SweepLike
-from mixtura.models.base import Model
+from mixtura.models.base import Labelled, Model
 from mixtura.records import Params, Summary, difference
 
 # A step is halved at most so often.
@@ -40,26 +44,36 @@ def risen(
 
     To its end, but for a generalised model: then to the first of the end, the half, the quarter,
     ... where the objective is not below that of `params`. The way is straight in the chart, in the
-    natural arrays where there is none; each point costs a pass.
+    natural arrays where there is none or the end lies outside it; each point costs a pass.
     """
     if not model.generalised:
         return target, sweep(target)
     value = objective_at(model, summary, params)
     least = value - ROUNDING * (summary.weight + abs(value))
-    chart = model.chart(params) if model.extrapolates else None
+    way = _way(model, params, target)
+    for halvings in range(HALVINGS):
+        met = evaluated(model, sweep, partial(way, 0.5**halvings))
+        if met is not None and met[2] >= least:
+            return met[:2]
+    # No rise to be found: what is wrong is said where the step is noted.
+    last = way(0.5**HALVINGS)
+    return last, sweep(last)
+
+
+def _way(model: Model, params: Any, target: Any) -> Callable[[float], Any]:
+    """The point after a share of the way."""
+    if model.extrapolates:
+        chart = model.chart(params)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            free = chart.coordinates(target)
+        if np.isfinite(free).all():
+            return lambda share: target if share == 1.0 else chart.params(share * free)
+    before, step = params.arrays(), difference(target, params)
+    moved = model.with_arrays if isinstance(model, Labelled) else type(params).with_arrays
 
     def at(share: float) -> Any:
         if share == 1.0:
             return target
-        if chart is not None:
-            return chart.params(share * chart.coordinates(target))
-        whole = difference(target, params).items()
-        return params.with_arrays({k: params.arrays()[k] + share * step for k, step in whole})
+        return moved(params, {name: before[name] + share * step[name] for name in step})
 
-    for halvings in range(HALVINGS):
-        met = evaluated(model, sweep, lambda: at(0.5**halvings))  # noqa: B023
-        if met is not None and met[2] >= least:
-            return met[:2]
-    # No rise to be found: what is wrong is said where the step is noted.
-    last = at(0.5**HALVINGS)
-    return last, sweep(last)
+    return at
