@@ -17,7 +17,7 @@ from mixtura.families.priors import Flat
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.generalised import HALVINGS
-from mixtura.fit.problem import Problem
+from mixtura.fit.problem import Problem, SweepLike
 from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -38,15 +38,6 @@ class Charless(Hasty):
     score = Family.score
 
 
-class Negative(Poisson):
-    """One Newton step in the rate itself: from more than twice the mean it is negative."""
-
-    generalised = True
-
-    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> PoissonParams:
-        return PoissonParams(params.rates * (2.0 - params.rates * stats.cells / stats.sums))
-
-
 class Wrong(Poisson):
     """Away from the maximum."""
 
@@ -57,25 +48,25 @@ class Wrong(Poisson):
         return PoissonParams(params.rates * (params.rates / means) ** 3)
 
 
-X = np.random.default_rng(3).poisson(np.repeat([4.0, 20.0], [120, 180]))[:, None].astype(float)
+X = np.random.default_rng(3).poisson(np.repeat([2.0, 40.0], [120, 180]))[:, None].astype(float)
 
 
-def climbed(
-    family: Poisson, solver: str = "em", rates: tuple[float, float] = (0.7, 20.0), **more: Any
-) -> tuple[Climb, LocalSweep]:
+def problem(family: Poisson, rates: tuple[float, float] = (0.4, 40.0), **more: Any) -> Problem:
     model = Mixture(family, Flat())
-    sweep = LocalSweep(model, Rows(X))
     start = MixtureParams(np.array([0.5, 0.5]), PoissonParams(np.array(rates)[:, None]))
     settings = {"tol": 1e-12, "max_iter": 2000} | more
-    return SOLVERS[solver].solver(Problem(model, sweep, start, **settings)), sweep
+    return Problem(model, LocalSweep(model, Rows(X)), start, **settings)
+
+
+def climbed(family: Poisson, solver: str = "em", **more: Any) -> tuple[Climb, SweepLike]:
+    given = problem(family, **more)
+    return SOLVERS[solver].solver(given), given.sweep
 
 
 @pytest.mark.parametrize("solver", ["em", "squarem", "anderson", "auto"])
-@pytest.mark.parametrize("family", [Hasty(), Negative()], ids=["far", "outside"])
-def test_a_step_that_overshoots_is_halved(family: Poisson, solver: str) -> None:
-    rates = (0.7, 20.0) if isinstance(family, Hasty) else (13.0, 22.0)
+def test_a_step_that_overshoots_is_halved(solver: str) -> None:
     exact, _ = climbed(Poisson())
-    found, sweep = climbed(family, solver, rates)
+    found, sweep = climbed(Hasty(), solver)
     assert found.converged, found.reason
     assert np.diff(found.logliks).min() >= -1e-9
     assert found.objective == pytest.approx(exact.objective, abs=1e-6)
@@ -99,10 +90,12 @@ def test_a_model_that_does_not_say_so_is_told_that_it_fell() -> None:
         climbed(Silent())
 
 
-def test_halving_ends() -> None:
-    found, sweep = climbed(Wrong(), rates=(5.0, 22.0), tol=0.0, max_iter=1)
-    assert sweep.passes == 1 + HALVINGS + 1
-    assert abs(found.logliks[1] - found.logliks[0]) < 1e-3
+def test_a_step_that_leads_down_however_short_is_an_error() -> None:
+    given = problem(Wrong(), rates=(3.0, 44.0))
+    given.sweep.stride = 1
+    with pytest.raises(LikelihoodFell):
+        em(given)
+    assert given.sweep.passes == 1 + HALVINGS + 1
 
 
 def test_an_exact_m_step_costs_no_pass_more() -> None:
@@ -117,19 +110,10 @@ def test_an_exact_m_step_costs_no_pass_more() -> None:
 
 def test_steps_of_a_problem_that_goes_on_are_counted_on() -> None:
     told: list[int] = []
-    model = Mixture(Poisson(), Flat())
-    sweep = LocalSweep(model, Rows(X))
-    sweep.stride = 1
-    problem = Problem(
-        model,
-        sweep,
-        MixtureParams(np.array([0.5, 0.5]), PoissonParams(np.array([[3.0], [9.0]]))),
-        tol=1e-9,
-        max_iter=50,
-        on_step=lambda steps, gain: told.append(steps),
-    )
-    first = em(problem.replaced(max_iter=3, tol=0.0))
-    second = em(problem.onward(first))
-    assert second.iterations <= 47
+    given = problem(Poisson(), (20.0, 22.0), on_step=lambda steps, gain: told.append(steps))
+    given.sweep.stride = 1
+    first = em(given.replaced(max_iter=3, tol=0.0))
+    second = em(given.onward(first))
+    assert second.iterations > 0
     assert told == list(range(1, 4 + second.iterations))
-    assert problem.params.weights[0] == 0.5
+    np.testing.assert_array_equal(given.params.weights, 0.5)

@@ -84,7 +84,8 @@ class GaussianMixture(MixtureEstimator):
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
-        object says more: `mixtura.Online(epochs=5)`.
+        object says more: `mixtura.Online(epochs=5)`; so does a callable of your own, which is
+        given a `fit.problem.Problem`.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a

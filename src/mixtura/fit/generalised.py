@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from mixtura.fit.charted import evaluated
 from mixtura.fit.climb import objective_at
 from mixtura.fit.convergence import ROUNDING
@@ -44,7 +42,7 @@ def risen(
 
     To its end, but for a generalised model: then to the first of the end, the half, the quarter,
     ... where the objective is not below that of `params`. The way is straight in the chart, in the
-    natural arrays where there is none or the end lies outside it; each point costs a pass.
+    natural arrays where there is none; each point costs a pass.
     """
     if not model.generalised:
         return target, sweep(target)
@@ -64,10 +62,8 @@ def _way(model: Model, params: Any, target: Any) -> Callable[[float], Any]:
     """The point after a share of the way."""
     if model.extrapolates:
         chart = model.chart(params)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            free = chart.coordinates(target)
-        if np.isfinite(free).all():
-            return lambda share: target if share == 1.0 else chart.params(share * free)
+        free = chart.coordinates(target)
+        return lambda share: target if share == 1.0 else chart.params(share * free)
     before, step = params.arrays(), difference(target, params)
     moved = model.with_arrays if isinstance(model, Labelled) else type(params).with_arrays
 

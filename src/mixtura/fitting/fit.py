@@ -51,7 +51,8 @@ def fit(
     n_init : int, default 1
         Starts; the best end is returned, all are reported in `Fit.starts`.
     solver : str or callable, default "auto"
-        How parameters move; "auto" is EM, followed by gradients where the model has a score.
+        How parameters move; "auto" is EM, followed by gradients where the model has a score. One
+        of your own is given a `Problem` and returns a `Climb`; see `fit.problem.Solver`.
     engine : {"auto", "local", "threads", ...}, default "auto"
         What runs the pass over the rows.
     tol : float, default 1e-6

@@ -59,7 +59,8 @@ class Model(ABC):
     def generalised(self) -> bool:
         """Whether the M-step is one step of Newton's method, say, and may overshoot.
 
-        EM then halves a step that would lower the objective: generalised EM.
+        EM then halves a step that would lower the objective (generalised EM); a whole step must
+        end within the supports.
         """
         return False
 
