@@ -29,8 +29,8 @@ from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params, gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
+from mixtura.fit.listeners import FitListener
 from mixtura.fit.problem import Solver
-from mixtura.fit.search import Listener
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -308,12 +308,12 @@ class GaussianMixture(MixtureEstimator):
         return self
 
     def fit_table(
-        self, table: Table | Streamed, listener: Listener | None = None, checkpoint: Any = None
+        self, table: Table | Streamed, listener: FitListener | None = None, checkpoint: Any = None
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fit.search.Listener`). A `checkpoint` is left
-        where it is: the caller removes it when the result is safe.
+        `listener` is told of progress (see `mixtura.fit.listeners`). A `checkpoint` is left where it
+        is: the caller removes it when the result is safe.
         """
         if isinstance(table, Streamed):
             self._fit(table, None, listener, checkpoint)
@@ -323,7 +323,11 @@ class GaussianMixture(MixtureEstimator):
         return self
 
     def _fit(
-        self, X: Any, sample_weight: Any, listener: Listener | None = None, checkpoint: Any = None
+        self,
+        X: Any,
+        sample_weight: Any,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
@@ -337,7 +341,7 @@ class GaussianMixture(MixtureEstimator):
             raise
         return rows
 
-    def _find(self, rows: Source, listener: Listener | None, checkpoint: Any = None) -> Found:
+    def _find(self, rows: Source, listener: FitListener | None, checkpoint: Any = None) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
         # One draw, however many the starts need: a generator shared with other code is left in a

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
+from mixtura.fit.listeners import FitListener
 from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
 from mixtura.fit.result import Certificate, StartReport
@@ -36,16 +36,6 @@ MERIT = 3.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left.
 FINALISTS, SOUND = 3, 2
-
-
-class Listener(Protocol):
-    """Told of progress: which start is climbing, and each of its steps."""
-
-    def started(self, index: int) -> None: ...
-
-    def stepped(self, iterations: int, gain: float) -> None: ...
-
-    def ended(self, climb: Climb, mean_loglik: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Search:
     max_iter: int
     rng: np.random.RandomState
     solver: Solver = em
-    listener: Listener | None = None
+    listener: FitListener | None = None
     passes: int = 0
     sample_passes: int = 0
     moves: int = 0

@@ -20,6 +20,7 @@ from mixtura.errors import FAILURES
 from mixtura.families.forms import Form
 from mixtura.fit.certificate import certify
 from mixtura.fit.climb import Climb
+from mixtura.fit.listeners import ComparisonListener
 from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.result import Certificate
 from mixtura.fit.solvers import resolve_solver
@@ -93,14 +94,6 @@ class Run:
         return self.certificate.verdict
 
 
-class Listener(Protocol):
-    """Told of progress: which climb begins, and each of its steps."""
-
-    def began(self, start: int, solver: str) -> None: ...
-
-    def stepped(self, iterations: int, gain: float) -> None: ...
-
-
 class OpenSweep(Protocol):
     """Opens a sweep of an engine."""
 
@@ -126,7 +119,7 @@ class Course:
     open_sweep: OpenSweep
     tol: float
     max_iter: int
-    listener: Listener | None = None
+    listener: ComparisonListener | None = None
 
     def race(
         self, start: int, params: Any, solvers: Sequence[tuple[str, str | Solver]]
