@@ -84,8 +84,7 @@ class GaussianMixture(MixtureEstimator):
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
-        object says more: `mixtura.Online(epochs=5)`; so does a callable of your own, which is
-        given a `fit.problem.Problem`.
+        object says more: `mixtura.Online(epochs=5)`, or a `fit.problem.Solver` of your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a
@@ -312,7 +311,7 @@ class GaussianMixture(MixtureEstimator):
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fit.listeners`). A `checkpoint` is left where it
+        `listener` is told of progress. A `checkpoint` is left where it
         is: the caller removes it when the result is safe.
         """
         if isinstance(table, Streamed):
@@ -323,11 +322,7 @@ class GaussianMixture(MixtureEstimator):
         return self
 
     def _fit(
-        self,
-        X: Any,
-        sample_weight: Any,
-        listener: FitListener | None = None,
-        checkpoint: Any = None,
+        self, X: Any, sample_weight: Any, listener: FitListener | None, checkpoint: Any
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()

@@ -81,7 +81,7 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
         if hasattr(estimator, "weights_"):
             _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
         else:
-            rows = estimator._fit(X, sample_weight)
+            rows = estimator._fit(X, sample_weight, None, None)
             assert isinstance(rows, Rows)
             estimator._stream = _begun(estimator, present(rows))
     except BaseException:
