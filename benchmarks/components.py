@@ -12,6 +12,7 @@ from benchmarks.tables import clouds, in_turn
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.fit.truncated import Truncated
 
 # (rows, columns, components, standard deviation of the centres, what is promised of the ratio)
@@ -69,11 +70,11 @@ def _climbs() -> Table:
         model, X, params = clouds(n, d, K, spread)
         sweep = open_sweep("dense", model, Rows(X))
         began = time.perf_counter()
-        exact = em(model, sweep, params, tol=0.0, max_iter=STEPS)
+        exact = em(Problem(model, sweep, params, tol=0.0, max_iter=STEPS))
         theirs = time.perf_counter() - began
         for keep, search in SETTINGS:
             began = time.perf_counter()
-            few = Truncated(keep, search)(model, sweep, params, tol=0.0, max_iter=STEPS)
+            few = Truncated(keep, search)(Problem(model, sweep, params, tol=0.0, max_iter=STEPS))
             ours = time.perf_counter() - began
             table.add_row(
                 f"{n:,}",

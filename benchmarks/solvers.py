@@ -21,6 +21,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
 from mixtura.fit.climb import Climb
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import resolve_solver
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -129,7 +130,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Task:
     """A table and the full-covariance mixture of K components to be fitted, without penalty."""
 
     X: Array
@@ -166,7 +167,7 @@ class Problem:
         _, climber = resolve_solver(solver, model)
         steps = EM_STEPS if solver == "em" else STEPS
         try:
-            climb: Climb = climber(model, sweep, start, tol=0.01 * NEAR, max_iter=steps)
+            climb: Climb = climber(Problem(model, sweep, start, tol=0.01 * NEAR, max_iter=steps))
         except FAILURES:
             return Ended(solver, np.array(sweep.logliks) / n, -np.inf, False)
         return Ended(solver, np.array(sweep.logliks) / n, climb.objective / n, climb.converged)
@@ -203,7 +204,7 @@ def passes_table() -> Table:
         table.add_column(heading, justify="right")
     for separation in SEPARATIONS:
         for d in COLUMNS:
-            problem = Problem(triangle(separation, d, ROWS), 3)
+            problem = Task(triangle(separation, d, ROWS), 3)
             start = problem.by_k_means()
             runs = {name: problem.climbed(name, start) for name in NAMES}
             optima = {
@@ -230,7 +231,7 @@ def safety_table() -> Table:
     for heading in ("problem", "solver", "below", "above", "lowest", "passes", "EM's passes"):
         table.add_column(heading, justify="right")
     for name, rows, K in HARD:
-        problem = Problem(rows(), K)
+        problem = Task(rows(), K)
         starts = [problem.by_centres(seed) for seed in range(STARTS)]
         em = [problem.climbed("em", start) for start in starts]
         for solver in ("auto", "squarem", "lbfgs"):

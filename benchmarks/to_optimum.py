@@ -20,7 +20,8 @@ from sklearn.cluster import KMeans
 
 import mixtura
 from benchmarks.solvers import triangle
-from mixtura.fit.climb import Climb, Solver
+from mixtura.fit.climb import Climb
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.solvers import SOLVERS
 from mixtura.records import Array
 
@@ -41,9 +42,9 @@ class Stopwatch:
         self.times: list[float] = []
         self.logliks: list[float] = []
 
-    def __call__(self, *arguments: Any, **settings: Any) -> Climb:
+    def __call__(self, problem: Problem) -> Climb:
         """The climb; a further one, after an examination, is noted behind the first."""
-        told = settings.pop("on_step", None)
+        told = problem.on_step
         began = time.perf_counter()
 
         def stepped(iterations: int, gain: float) -> None:
@@ -52,7 +53,7 @@ class Stopwatch:
                 told(iterations, gain)
 
         self.times.append(began)
-        climb = self.solver(*arguments, **settings, on_step=stepped)
+        climb = self.solver(problem.replaced(on_step=stepped))
         self.logliks += climb.logliks
         # True of tables so large that EM takes one step at a time.
         assert len(self.times) == len(self.logliks)

@@ -20,6 +20,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import Curvature, smallest_curvature
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -59,7 +60,7 @@ def climbed(X: Array, K: int, tol: float = 1e-12) -> tuple[Mixture, LocalSweep, 
     )
     sweep = LocalSweep(model, Rows(X))
     start = model.first_step(X, None, resp, base)
-    return model, sweep, em(model, sweep, start, tol=tol, max_iter=20_000)
+    return model, sweep, em(Problem(model, sweep, start, tol=tol, max_iter=20_000))
 
 
 @every_type
@@ -94,7 +95,7 @@ def test_equal_components_are_no_maximum() -> None:
     X = two_clusters(2)
     model, params = equal_components(X, "full")
     sweep = LocalSweep(model, Rows(X))
-    climb = em(model, sweep, params, tol=1e-9, max_iter=50)
+    climb = em(Problem(model, sweep, params, tol=1e-9, max_iter=50))
     certificate, _ = certify(model, sweep, climb, "", np.random.RandomState(0))
     assert climb.converged
     assert certificate.verdict in ("ridge", "saddle")
@@ -231,9 +232,11 @@ def test_a_saddle_is_no_end_that_counts_as_converged() -> None:
     X = two_clusters(2)
     model, start = equal_components(X, "full")
     sweep = LocalSweep(model, Rows(X))
-    climb = em(model, sweep, start, tol=1e-6, max_iter=50)
+    problem = Problem(model, sweep, start, tol=1e-6, max_iter=50)
+    climb = em(problem)
     assert climb.converged
-    ended, certificate = Examiner(model, sweep, em, 1e-6, climb.iterations).examined(climb)
+    short = problem.replaced(max_iter=climb.iterations)
+    ended, certificate = Examiner(short, em).examined(climb)
     assert certificate.verdict == "saddle"
     assert not ended.converged
     assert "saddle" in ended.reason

@@ -22,9 +22,10 @@ from mixtura.estimators.finding import prepare
 from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.registry import family
-from mixtura.fit.climb import Climb, SweepLike
+from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.online import Online
+from mixtura.fit.problem import Problem, SweepLike
 from mixtura.fit.solvers import CLIMBERS
 from mixtura.fit.starts import StartMaker
 from mixtura.inference import recording
@@ -112,7 +113,7 @@ def test_em_is_recorded_as_it_climbs(faithful: np.ndarray) -> None:
     params = ground.maker.make("k-means++", 0, rng)
     sweep = open_sweep("local", ground.model, Rows(faithful))
     sweep.stride = 1
-    climb = em(ground.model.unpenalised(), sweep, params, tol=1e-10, max_iter=1000)
+    climb = em(Problem(ground.model.unpenalised(), sweep, params, tol=1e-10, max_iter=1000))
     run = found.runs[0]
     assert run.passes == sweep.passes == run.iterations + 1
     gaps = (climb.logliks[-1] - np.array(climb.logliks)) / 272
@@ -122,9 +123,9 @@ def test_em_is_recorded_as_it_climbs(faithful: np.ndarray) -> None:
 def solver(function: Callable[[Any, SweepLike, Any], Climb | None], name: str) -> Any:
     """A solver that is EM after what `function` does with (model, sweep, params)."""
 
-    def climb(model: Any, sweep: SweepLike, params: Any, **settings: Any) -> Climb:
-        function(model, sweep, params)
-        return em(model, sweep, params, **settings)
+    def climb(problem: Problem) -> Climb:
+        function(problem.model, problem.sweep, problem.params)
+        return em(problem)
 
     climb.name = name  # type: ignore[attr-defined]
     return climb
@@ -300,8 +301,8 @@ def test_a_limit_of_steps_is_told(faithful: np.ndarray) -> None:
 
 
 def test_a_solver_for_something_else_is_not_called_unfinished(faithful: np.ndarray) -> None:
-    def elsewhere(*args: Any, **settings: Any) -> Climb:
-        return replace(em(*args, **settings), stationary=False, ran="elsewhere")
+    def elsewhere(problem: Problem) -> Climb:
+        return replace(em(problem), stationary=False, ran="elsewhere")
 
     found = compare_solvers(faithful, 2, solvers=["em", elsewhere], n_starts=1, random_state=0)
     assert [run.verdict for run in found.runs] == ["interior maximum", "not a maximum"]

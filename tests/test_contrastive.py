@@ -28,6 +28,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.contrast_noise import INFLATION
 from mixtura.fit.contrastive import Contrast, NoiseContrastive
 from mixtura.fit.lbfgs import lbfgs
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -74,7 +75,7 @@ def climbed(
 ) -> Climb:
     solver = NoiseContrastive(**options)
     sweep = sweep_of(model, X, w, engine)
-    return solver(model, sweep, start, tol=tol, max_iter=max_iter)
+    return solver(Problem(model, sweep, start, tol=tol, max_iter=max_iter))
 
 
 def assert_same(one: MixtureParams, other: MixtureParams, atol: float) -> None:
@@ -191,13 +192,15 @@ def test_steps_passes_and_history_are_accounted_for(penalised: bool) -> None:
     sweep = sweep_of(model, X)
     first = sweep(start).loglik + model.log_prior(start)
     climb = NoiseContrastive()(
-        model,
-        sweep,
-        start,
-        tol=1e-12,
-        max_iter=500,
-        history=[first - 5.0, first],
-        on_step=lambda steps, gain: told.append((steps, gain)),
+        Problem(
+            model,
+            sweep,
+            start,
+            tol=1e-12,
+            max_iter=500,
+            history=[first - 5.0, first],
+            on_step=lambda steps, gain: told.append((steps, gain)),
+        )
     )
     assert [steps for steps, _ in told] == list(range(1, climb.iterations + 1))
     assert min(gain for _, gain in told) > -1e-12
@@ -218,7 +221,7 @@ def test_without_steps_the_start_is_handed_back() -> None:
     model, X, start = problem()
     summary = model.e_step(Chunk(X), start)
     solver, sweep = NoiseContrastive(), sweep_of(model, X)
-    climb = solver(model, sweep, start, tol=1e-6, max_iter=0, summary=summary)
+    climb = solver(Problem(model, sweep, start, tol=1e-6, max_iter=0, summary=summary))
     assert climb.params is start
     assert climb.summary is summary
     assert (climb.iterations, climb.converged) == (0, False)
@@ -326,7 +329,7 @@ def test_with_more_noise_it_approaches_maximum_likelihood() -> None:
     Seeds are fixed, so there is no false alarm; the factors met are 8.5 and 7.7.
     """
     model, X, start = problem(n=400)
-    ml = lbfgs(model, sweep_of(model, X), start, tol=1e-14, max_iter=500)
+    ml = lbfgs(Problem(model, sweep_of(model, X), start, tol=1e-14, max_iter=500))
     chart = model.chart(ml.params)
     distance = []
     for ratio in (1, 10, 100):
@@ -379,7 +382,7 @@ def test_any_noise_with_a_density_will_do(noise: Any) -> None:
     free = model.chart(truth).coordinates(climb.params)
     assert climb.converged
     assert np.sqrt(len(X)) * np.abs(free).max() < 8.0
-    ml = lbfgs(model, sweep_of(model, X), truth, tol=1e-12, max_iter=500)
+    ml = lbfgs(Problem(model, sweep_of(model, X), truth, tol=1e-12, max_iter=500))
     assert -0.01 < (climb.objective - ml.objective) / len(X) < 0
 
 

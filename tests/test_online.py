@@ -21,6 +21,7 @@ from mixtura.families.prior import table_prior
 from mixtura.fit.climb import Climb, directional
 from mixtura.fit.em import em
 from mixtura.fit.online import Online, Pace, Running, batches, enough_rows
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -49,7 +50,7 @@ def climbed(solver: Any, X: Array, name: str = "full", start: Any = None, **sett
     model, params = beginning(X, name)
     sweep = open_sweep("compiled", model, Rows(X, settings.pop("weights", None)))
     settings = {"tol": 1e-6, "max_iter": 30, **settings}
-    climb = solver(model, sweep, params if start is None else start, **settings)
+    climb = solver(Problem(model, sweep, params if start is None else start, **settings))
     assert isinstance(climb, Climb)
     return climb
 
@@ -75,14 +76,14 @@ def test_an_epoch_costs_two_passes_and_the_start_one() -> None:
     sweep = open_sweep("compiled", model, Rows(X))
     steps: list[tuple[int, float]] = []
     climb = Online(epochs=3)(
-        model, sweep, params, tol=0, max_iter=9, on_step=lambda *told: steps.append(told)
+        Problem(model, sweep, params, tol=0, max_iter=9, on_step=lambda *told: steps.append(told))
     )
     assert sweep.passes == 7
     assert climb.iterations == len(steps) == 3
     assert [count for count, _ in steps] == [1, 2, 3]
     assert climb.reason == "stopped: 3 epochs were run"
     assert not climb.converged
-    short = Online()(model, sweep, params, tol=0, max_iter=2)
+    short = Online()(Problem(model, sweep, params, tol=0, max_iter=2))
     assert short.reason == "stopped: max_iter=2 steps were taken"
 
 
@@ -131,7 +132,9 @@ def test_one_batch_of_all_rows_is_an_em_step() -> None:
     model, params = beginning(X)
     sweep = open_sweep("compiled", model, Rows(X))
     expected = model.m_step(sweep(params), params)
-    climb = Online(epochs=1, batch=500, averaged=False)(model, sweep, params, tol=0, max_iter=1)
+    climb = Online(epochs=1, batch=500, averaged=False)(
+        Problem(model, sweep, params, tol=0, max_iter=1)
+    )
     for name, value in expected.arrays().items():
         np.testing.assert_allclose(climb.params.arrays()[name], value, rtol=1e-10, err_msg=name)
 

@@ -20,6 +20,7 @@ from mixtura.families.prior import table_prior
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.moves import improve
+from mixtura.fit.problem import Problem
 from mixtura.fit.race import RACE
 from mixtura.fit.sample import sample_rows
 from mixtura.fit.starts import STARTS, StartMaker
@@ -53,7 +54,9 @@ def test_moves_leave_a_trap_where_em_stays() -> None:
             return self.further(*sweep.begun(maker.model, resp, params), steps)
 
         def further(self, params: Any, summary: Summary | None, steps: int) -> Climb:
-            return em(maker.model, sweep, params, tol=1e-6, max_iter=steps, summary=summary)
+            return em(
+                Problem(maker.model, sweep, params, tol=1e-6, max_iter=steps, summary=summary)
+            )
 
     stuck = Runs().further(start, None, 500)
     freed, accepted = improve(

@@ -103,8 +103,8 @@ def test_the_same_settings_make_the_same_fit(tmp_path: Path) -> None:
 
 
 def test_what_a_file_cannot_hold_is_said(tmp_path: Path) -> None:
-    def em(*given: Any, **named: Any) -> Any:
-        return SOLVERS["em"].solver(*given, **named)
+    def em(problem: Any) -> Any:
+        return SOLVERS["em"].solver(problem)
 
     with pytest.warns(UserWarning, match="the solver em of your own cannot be kept .* 'auto'"):
         assert kept(with_solver(em), tmp_path) == "auto"

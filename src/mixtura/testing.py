@@ -19,6 +19,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import LikelihoodFell
 from mixtura.families.base import Family
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -146,7 +147,7 @@ def _check_engines(model: Model, X: Array, params: Any, rng: np.random.Generator
 def _check_climb(model: Model, X: Array, params: Any, max_iter: int) -> Any:
     sweep = open_sweep("local", model, Rows(X))
     try:
-        climb = em(model, sweep, params, tol=1e-12, max_iter=max_iter)
+        climb = em(Problem(model, sweep, params, 1e-12, max_iter))
     except LikelihoodFell as error:
         raise AssertionError(
             f"m_step: an EM step lowers the objective, from {error.before} to {error.after}: it "

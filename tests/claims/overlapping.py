@@ -17,6 +17,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
 from mixtura.fit.climb import Climb
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import resolve_solver
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -62,7 +63,7 @@ class Recorder(CompiledSweep):
 
 
 @dataclass(frozen=True)
-class Problem:
+class Task:
     """A table and the full-covariance mixture to be fitted to it at maximum likelihood."""
 
     X: Array
@@ -90,4 +91,4 @@ class Problem:
     def climbed(self, solver: str, start: MixtureParams, tol: float) -> tuple[Climb, Recorder]:
         sweep = Recorder(self.model, Rows(self.X))
         _, climber = resolve_solver(solver, self.model)
-        return climber(self.model, sweep, start, tol=tol, max_iter=10_000), sweep
+        return climber(Problem(self.model, sweep, start, tol=tol, max_iter=10_000)), sweep

@@ -17,6 +17,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import information_times, smallest_curvature
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import resolve_solver
 from mixtura.records import Array, Chunk, Summary
 
@@ -64,7 +65,7 @@ def params_at(start: tuple[float, float, float]) -> PoissonParams:
 def climbed(solver: str, start: tuple[float, float, float], tol: float = 1e-14) -> Climb:
     sweep = LocalSweep(MODEL, Rows(DEATHS, DAYS))
     _, climber = resolve_solver(solver, MODEL)
-    return climber(MODEL, sweep, params_at(start), tol=tol, max_iter=4000)
+    return climber(Problem(MODEL, sweep, params_at(start), tol=tol, max_iter=4000))
 
 
 def arrived(solver: str, start: tuple[float, float, float]) -> tuple[int, PoissonParams]:
@@ -72,7 +73,7 @@ def arrived(solver: str, start: tuple[float, float, float]) -> tuple[int, Poisso
     sweep = StepSweep(MODEL, Rows(DEATHS, DAYS))
     _, climber = resolve_solver(solver, MODEL)
     with pytest.raises(ArrivedError):
-        climber(MODEL, sweep, params_at(start), tol=0.0, max_iter=4000)
+        climber(Problem(MODEL, sweep, params_at(start), tol=0.0, max_iter=4000))
     return sweep.passes, sweep.params
 
 
@@ -86,7 +87,7 @@ def summit() -> Charted:
     """The maximum to the last digit: SQUAREM, and some EM after it."""
     _, params = arrived("squarem", STARTS[0])
     sweep = LocalSweep(MODEL, Rows(DEATHS, DAYS))
-    top = em(MODEL, sweep, params, tol=0.0, max_iter=1000)
+    top = em(Problem(MODEL, sweep, params, tol=0.0, max_iter=1000))
     return Charted.around(MODEL, sweep, top.params, top.summary)
 
 
@@ -144,7 +145,7 @@ def test_auto_is_as_fast(
     """Judged by its own rule: it stops at the rounding of the log-likelihood, not of the step."""
     sweep = LocalSweep(MODEL, Rows(DEATHS, DAYS))
     _, auto = resolve_solver("auto", MODEL)
-    climb = auto(MODEL, sweep, params_at(start), tol=1e-14, max_iter=4000)
+    climb = auto(Problem(MODEL, sweep, params_at(start), tol=1e-14, max_iter=4000))
     assert climb.converged
     assert 25 * sweep.passes <= em_maps[start]
 
@@ -171,8 +172,8 @@ def test_the_standard_errors_follow_from_the_same_curvature(summit: Charted) -> 
 def test_the_certificate_works_on_a_users_model() -> None:
     sweep = LocalSweep(MODEL, Rows(DEATHS, DAYS))
     _, auto = resolve_solver("auto", MODEL)
-    climb = auto(MODEL, sweep, params_at(STARTS[0]), tol=1e-9, max_iter=4000)
-    climb, certificate = Examiner(MODEL, sweep, auto, 1e-9, 4000).examined(climb)
+    problem = Problem(MODEL, sweep, params_at(STARTS[0]), tol=1e-9, max_iter=4000)
+    climb, certificate = Examiner(problem, auto).examined(auto(problem))
     assert certificate.verdict == "interior maximum"
     assert certificate.curvature == pytest.approx(1 - 0.995666, abs=1e-5)
     assert climb.gap <= 1e-8

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from overlapping import Problem, clouds
+from overlapping import Task, clouds
 
 from mixtura.records import Array
 
@@ -23,7 +23,7 @@ ROWS, STARTS = 3000, 4
 
 def passes(c: float, seed: int) -> dict[str, int]:
     """Passes of each solver from the first EM iterate within 1e-3 of EM's optimum."""
-    problem = Problem(clouds(c, 3, 3, 5000, seed), 3)
+    problem = Task(clouds(c, 3, 3, 5000, seed), 3)
     n = len(problem.X)
     _, em = problem.climbed("em", problem.start(seed), 1e-13)
     began = int(np.argmax(em.values >= em.values[-1] - FAR * n))
@@ -73,7 +73,7 @@ def test_auto_is_never_slower(c: float, table: dict[float, dict[str, Array]]) ->
 @pytest.mark.parametrize("c", list(HARD))
 def test_auto_and_squarem_end_no_lower_than_em(c: float) -> None:
     """From 16 k-means++ starts in all; L-BFGS from the first pass ends lower in three of them."""
-    problem = Problem(clouds(c, 5, 5, ROWS, HARD[c]), 5)
+    problem = Task(clouds(c, 5, 5, ROWS, HARD[c]), 5)
     for seed in range(STARTS):
         start = problem.start(seed)
         em, _ = problem.climbed("em", start, 1e-9)

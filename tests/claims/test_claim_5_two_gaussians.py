@@ -19,6 +19,7 @@ from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import information_times
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import SOLVERS
 from mixtura.records import Array
 
@@ -58,7 +59,7 @@ def sample(d: int, norm: float) -> tuple[Array, Array]:
 
 
 def climbed(X: Array, means: Array, tol: float = 1e-9, max_iter: int = 5000) -> Climb:
-    return em(MODEL, LocalSweep(MODEL, Rows(X)), Means(means), tol=tol, max_iter=max_iter)
+    return em(Problem(MODEL, LocalSweep(MODEL, Rows(X)), Means(means), tol=tol, max_iter=max_iter))
 
 
 def ordered(climb: Climb) -> Array:
@@ -70,7 +71,7 @@ def test_population_em(mu: float, error: float, digits: float, rate: float) -> N
     sweep = LocalSweep(MODEL, population(mu))
     # So far out the responsibilities of all quadrature points but zero are 0 and 1.
     infinity = Means(np.array([[-1e4], [1e4]]))
-    ten = em(MODEL, sweep, infinity, tol=0.0, max_iter=10)
+    ten = em(Problem(MODEL, sweep, infinity, tol=0.0, max_iter=10))
     assert ten.params.means[1, 0] / mu - 1.0 == pytest.approx(error, abs=digits)
     truth = Means(np.array([[-mu], [mu]]))
     here = Charted.around(MODEL, sweep, truth, sweep(truth))
@@ -121,7 +122,9 @@ def test_other_solvers_reach_it_too(d: int, norm: float) -> None:
     for name in ("auto", "squarem", "lbfgs"):
         for start in rng.normal(size=(3, 2, d)):
             sweep = LocalSweep(MODEL, Rows(X))
-            end = SOLVERS[name].solver(MODEL, sweep, Means(start), tol=1e-12, max_iter=5000)
+            end = SOLVERS[name].solver(
+                Problem(MODEL, sweep, Means(start), tol=1e-12, max_iter=5000)
+            )
             assert end.objective / N == pytest.approx(best.objective / N, abs=1e-9), name
             np.testing.assert_allclose(ordered(end), ordered(best), atol=1e-4)
 
@@ -134,14 +137,15 @@ def test_equal_means_are_a_saddle_that_is_detected_and_left(
     X, theta = sample(d, norm)
     sweep, climber = LocalSweep(MODEL, Rows(X)), SOLVERS[solver].solver
     start = Means(np.tile(np.linspace(-1.0, 1.0, d), (2, 1)))
-    climb = climber(MODEL, sweep, start, tol=1e-9, max_iter=5000)
+    problem = Problem(MODEL, sweep, start, tol=1e-9, max_iter=5000)
+    climb = climber(problem)
     np.testing.assert_allclose(climb.params.means, np.tile(X.mean(axis=0), (2, 1)), atol=1e-12)
     found, _ = certify(MODEL, sweep, climb, "", np.random.RandomState(0))
     assert found.verdict == "saddle"
     # There J of the means' difference is the rows' second moment about their mean.
     top = np.linalg.eigvalsh(np.atleast_2d(np.cov(X.T, bias=True)))[-1]
     assert found.curvature == pytest.approx(1.0 - top, abs=1e-5)
-    end, certificate = Examiner(MODEL, sweep, climber, 1e-9, 5000).examined(climb)
+    end, certificate = Examiner(problem, climber).examined(climb)
     assert certificate.verdict == "interior maximum"
     assert certificate.saddles_left == 1
     best = climbed(X, np.stack([-theta, theta]), tol=1e-12)
@@ -156,10 +160,11 @@ def test_a_start_on_the_hyperplane_does_not_stay_there(d: int, norm: float) -> N
     aside = np.eye(d)[1]
     sweep = LocalSweep(MODEL, Rows(mirrored))
     start = Means(np.stack([-aside, aside]))
-    first = em(MODEL, sweep, start, tol=0.0, max_iter=5)
+    first = em(Problem(MODEL, sweep, start, tol=0.0, max_iter=5))
     np.testing.assert_allclose(first.params.means[:, 0], 0.0, atol=1e-10)
-    climb = em(MODEL, sweep, start, tol=1e-9, max_iter=5000)
-    end, certificate = Examiner(MODEL, sweep, em, 1e-9, 5000).examined(climb)
+    problem = Problem(MODEL, sweep, start, tol=1e-9, max_iter=5000)
+    climb = em(problem)
+    end, certificate = Examiner(problem, em).examined(climb)
     best = climbed(mirrored, np.stack([-theta, theta]), tol=1e-12)
     assert certificate.verdict == "interior maximum"
     assert (end.objective - best.objective) / len(mirrored) == pytest.approx(0.0, abs=2e-9)

@@ -16,6 +16,7 @@ from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep, resolve
 from mixtura.fit.climb import directional
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import normalise
 from mixtura.records import Chunk, Summary, inner
 
@@ -166,7 +167,7 @@ def test_score_is_the_finite_difference_of_the_objective(case: Case) -> None:
 @every_case
 def test_em_never_falls_and_stops_where_the_gradient_vanishes(case: Case) -> None:
     sweep = open_sweep("local", case.model, Rows(case.X))
-    climb = em(case.model, sweep, case.params, tol=1e-13, max_iter=20_000)
+    climb = em(Problem(case.model, sweep, case.params, tol=1e-13, max_iter=20_000))
     assert climb.converged, climb.reason
     assert np.all(np.diff(climb.logliks) >= -1e-9) or case.model.log_prior(climb.params) != 0
     assert climb.gradient_norm < 1e-5

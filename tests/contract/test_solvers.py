@@ -14,6 +14,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fit.climb import Climb
 from mixtura.fit.online import Online
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import CLIMBERS, SOLVERS, resolve_solver
 from mixtura.records import Array, Chunk
 
@@ -35,7 +36,7 @@ def climbed(
     # The quickest engine: that all engines agree is tested elsewhere.
     sweep = open_sweep(resolve("auto", case.model), case.model, Rows(case.X, weights))
     _, climber = resolve_solver(solver, case.model)
-    return climber(case.model, sweep, case.params, tol=tol, max_iter=max_iter)
+    return climber(Problem(case.model, sweep, case.params, tol=tol, max_iter=max_iter))
 
 
 def objective(case: Case, params: object) -> float:

@@ -20,6 +20,7 @@ from mixtura.families.factor.prior import HEYWOOD, no_noise_prior, noise_prior
 from mixtura.families.factor.records import FAR, FactorParams, canonical, factor_params
 from mixtura.families.factor.structure import LETTERS, parsed
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -149,12 +150,12 @@ def test_the_charts_gradient_is_the_finite_difference(letters: str) -> None:
 def test_em_never_falls_and_every_solver_ends_on_one_summit(letters: str) -> None:
     model, X, params = drawn(letters, 400)
     sweep = open_sweep("local", model, Rows(X))
-    top = SOLVERS["lbfgs"].solver(model, sweep, params, tol=1e-12, max_iter=300)
-    steps = em(model, sweep, params, tol=0, max_iter=100)
+    top = SOLVERS["lbfgs"].solver(Problem(model, sweep, params, tol=1e-12, max_iter=300))
+    steps = em(Problem(model, sweep, params, tol=0, max_iter=100))
     assert np.all(np.diff(steps.logliks) >= -1e-9)
     assert steps.summary.loglik <= top.summary.loglik + 1e-8
     for name in ("squarem", "auto"):
-        climb = SOLVERS[name].solver(model, sweep, steps.params, tol=1e-9, max_iter=500)
+        climb = SOLVERS[name].solver(Problem(model, sweep, steps.params, tol=1e-9, max_iter=500))
         assert climb.converged, name
         assert climb.summary.loglik == pytest.approx(top.summary.loglik, abs=1e-4), name
         covariances = climb.params.components.covariances

@@ -17,6 +17,7 @@ from mixtura.data.survey import Survey
 from mixtura.engines.choose import open_sweep
 from mixtura.families.registry import FAMILIES, family
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.fit.sample import sample_rows
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -238,7 +239,9 @@ def test_em_never_falls_and_ends_where_the_gradient_vanishes(case: FamilyCase) -
     model, base = settled(case, X)
     resp = 0.2 + 0.6 * np.eye(2)[labels]
     start = model.first_step(X, None, resp, base)
-    climb = em(model, open_sweep("local", model, Rows(X)), start, tol=1e-13, max_iter=20_000)
+    climb = em(
+        Problem(model, open_sweep("local", model, Rows(X)), start, tol=1e-13, max_iter=20_000)
+    )
     assert climb.converged, climb.reason
     assert np.all(np.diff(climb.logliks) >= -1e-9)
     chart = model.chart(climb.params)

@@ -22,6 +22,7 @@ from mixtura.families.gaussian_records import gaussian_params
 from mixtura.fit.annealed import Annealed, better, pushed, tempered
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -47,7 +48,7 @@ def climbed(
     **more: Any,
 ) -> Climb:
     sweep = open_sweep(engine, model, Rows(X, w))
-    climb = solver(model, sweep, params, tol=tol, max_iter=max_iter, **more)
+    climb = solver(Problem(model, sweep, params, tol=tol, max_iter=max_iter, **more))
     assert isinstance(climb, Climb)
     return climb
 
@@ -252,12 +253,14 @@ def test_what_it_reports(tol: float) -> None:
     sweep = open_sweep("local", model, Rows(X))
     told: list[tuple[int, float]] = []
     climb = Annealed()(
-        model,
-        sweep,
-        params,
-        tol=tol,
-        max_iter=700 if tol > 0 else 280,
-        on_step=lambda *now: told.append(now),
+        Problem(
+            model,
+            sweep,
+            params,
+            tol=tol,
+            max_iter=700 if tol > 0 else 280,
+            on_step=lambda *now: told.append(now),
+        )
     )
     before = climbed(model, X, params, solver=em, tol=tol).iterations if tol > 0 else 0
     assert climb.ran == "annealed"

@@ -20,6 +20,7 @@ from mixtura.families.gaussian_records import gaussian_params
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.hard import classified, hard
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -41,7 +42,7 @@ def climbed(
     **more: Any,
 ) -> Climb:
     sweep = open_sweep(engine, model, Rows(X, w))
-    return hard(model, sweep, params, tol=tol, max_iter=max_iter, **more)
+    return hard(Problem(model, sweep, params, tol=tol, max_iter=max_iter, **more))
 
 
 def labelled(X: Array, mixture: Plain) -> Array:
@@ -164,7 +165,7 @@ def test_what_it_reports(engine: str) -> None:
     sweep = open_sweep(engine, model, Rows(X))
     told: list[tuple[int, float]] = []
     climb = hard(
-        model, sweep, params, tol=1e-6, max_iter=500, on_step=lambda *now: told.append(now)
+        Problem(model, sweep, params, tol=1e-6, max_iter=500, on_step=lambda *now: told.append(now))
     )
     assert [steps for steps, _ in told] == list(range(1, climb.iterations + 1))
     assert min(gain for _, gain in told) >= 0
@@ -187,7 +188,7 @@ def test_no_step_needs_no_second_pass_where_the_summary_is_known() -> None:
     model, params, X = clouds()
     sweep = open_sweep("local", model, Rows(X))
     known = sweep(params)
-    climb = hard(model, sweep, params, tol=1e-6, max_iter=0, summary=known)
+    climb = hard(Problem(model, sweep, params, tol=1e-6, max_iter=0, summary=known))
     assert climb.summary is known
     assert climb.params is params
     assert sweep.passes == 2
@@ -208,7 +209,7 @@ def test_covariances_end_too_small_where_components_overlap() -> None:
     )
     model = clouds("tied", d=1)[0]
     sweep = open_sweep("compiled", model, Rows(X))
-    right = em(model, sweep, start, tol=1e-10, max_iter=5000).params.components
+    right = em(Problem(model, sweep, start, tol=1e-10, max_iter=5000)).params.components
     wrong = climbed(model, X, start).params.components
     assert right.covariances[0, 0] == pytest.approx(1.0, abs=0.1)
     assert wrong.covariances[0, 0] == pytest.approx(0.6391, abs=0.03)

@@ -23,6 +23,7 @@ from mixtura.families.covariance import structure
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.fit.stochastic import REDRAWS, Stochastic, drawn, uniforms
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -58,7 +59,7 @@ def climbed(
 ) -> Climb:
     sweep = open_sweep(engine, model, Rows(X, w))
     solver = solver or Stochastic(steps=40)
-    return solver(model, sweep, params, tol=tol, max_iter=max_iter, **more)
+    return solver(Problem(model, sweep, params, tol=tol, max_iter=max_iter, **more))
 
 
 def alike(a: MixtureParams, b: MixtureParams, rtol: float = 1e-8) -> None:
@@ -120,7 +121,9 @@ def test_the_draws_do_not_depend_on_how_the_table_is_cut(size: int) -> None:
     np.testing.assert_allclose(parts.statistics.counts, whole.statistics.counts, rtol=1e-12)
     np.testing.assert_allclose(parts.statistics.second, whole.statistics.second, rtol=1e-9)
     ways = [
-        Stochastic(steps=20)(model, Cut(model, Rows(X, w), cut), params, tol=1e-6, max_iter=99)
+        Stochastic(steps=20)(
+            Problem(model, Cut(model, Rows(X, w), cut), params, tol=1e-6, max_iter=99)
+        )
         for cut in (400, size)
     ]
     alike(ways[0].params, ways[1].params)
@@ -181,7 +184,9 @@ def test_it_ends_near_the_optimum_and_never_below_a_point_it_met(name: str) -> N
 
 
 def climbed_by_em(model: Mixture, X: Array, params: MixtureParams) -> Climb:
-    return em(model, open_sweep("compiled", model, Rows(X)), params, tol=1e-10, max_iter=5000)
+    return em(
+        Problem(model, open_sweep("compiled", model, Rows(X)), params, tol=1e-10, max_iter=5000)
+    )
 
 
 def test_at_the_optimum_itself_the_start_is_returned(faithful: Array) -> None:
@@ -239,7 +244,9 @@ def test_a_draw_that_loses_a_component_is_made_again(seed: int) -> None:
     lost = [drawn(model, sweep, params, seed, t).statistics.counts.min() == 0 for t in range(200)]
     assert 10 < sum(lost) < 90
     first = int(np.argmin(lost))
-    climb = Stochastic(steps=first + 1, seed=seed)(model, sweep, params, tol=1e-6, max_iter=99)
+    climb = Stochastic(steps=first + 1, seed=seed)(
+        Problem(model, sweep, params, tol=1e-6, max_iter=99)
+    )
     assert list(climb.logliks[: first + 1]) == [climb.logliks[0]] * (first + 1)
     assert climb.params.weights.min() > 0
 
@@ -256,7 +263,9 @@ def test_a_component_that_every_draw_loses_is_given_up_in_its_place() -> None:
             seen.append(after.weights)
             return after
 
-    climb = Stochastic(30)(Watched(model.family, model.prior), sweep, params, tol=1e-6, max_iter=99)
+    climb = Stochastic(30)(
+        Problem(Watched(model.family, model.prior), sweep, params, tol=1e-6, max_iter=99)
+    )
     assert all(weights[2] == 0 for weights in seen)
     assert climb.logliks[REDRAWS] == climb.logliks[0] != climb.logliks[REDRAWS + 1]
     assert climb.params.weights[2] == 0
@@ -274,7 +283,7 @@ def test_collapse_is_raised_as_by_em_after_as_many_refusals() -> None:
     )
     sweep = open_sweep("local", model, Rows(X))
     with pytest.raises(FAILURES):
-        Stochastic()(model, sweep, start, tol=1e-6, max_iter=99)
+        Stochastic()(Problem(model, sweep, start, tol=1e-6, max_iter=99))
     assert sweep.passes == REDRAWS + 1
 
 

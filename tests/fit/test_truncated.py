@@ -17,6 +17,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -73,16 +74,16 @@ def test_separated_clouds_lose_nothing_and_overlapping_ones_little() -> None:
     model, X, params = clouds(spread=15.0)
     sweep = open_sweep("compiled", model, Rows(X))
     settings: dict[str, Any] = {"tol": 1e-9, "max_iter": 300}
-    apart = Truncated()(model, sweep, params, **settings)
+    apart = Truncated()(Problem(model, sweep, params, **settings))
     assert apart.converged
     assert not apart.stationary
-    assert apart.objective == pytest.approx(em(model, sweep, params, **settings).objective)
+    assert apart.objective == pytest.approx(em(Problem(model, sweep, params, **settings)).objective)
 
     model, X, params = clouds()
     sweep = open_sweep("compiled", model, Rows(X))
-    best = em(model, sweep, params, tol=0.0, max_iter=40).objective
+    best = em(Problem(model, sweep, params, tol=0.0, max_iter=40)).objective
     for keep in (2, 4, 8):
-        end = Truncated(keep, 29)(model, sweep, params, tol=0.0, max_iter=40)
+        end = Truncated(keep, 29)(Problem(model, sweep, params, tol=0.0, max_iter=40))
         assert end.objective > best - 0.02 * len(X)
 
 
@@ -92,7 +93,7 @@ def test_the_answer_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) 
     for count in (1, 2, 4):
         monkeypatch.setattr(threads, "workers", lambda count=count: count)
         sweep = open_sweep("compiled", model, Rows(X))
-        ends.append(Truncated(2, 4)(model, sweep, params, tol=0.0, max_iter=4))
+        ends.append(Truncated(2, 4)(Problem(model, sweep, params, tol=0.0, max_iter=4)))
     for end in ends[1:]:
         assert end.logliks == ends[0].logliks
 
@@ -101,7 +102,9 @@ def test_a_step_is_told_and_the_last_value_is_the_likelihood() -> None:
     model, X, params = clouds()
     sweep, told = open_sweep("compiled", model, Rows(X)), []
     climb = Truncated(1)(
-        model, sweep, params, tol=0.0, max_iter=5, on_step=lambda step, gain: told.append(step)
+        Problem(
+            model, sweep, params, tol=0.0, max_iter=5, on_step=lambda step, gain: told.append(step)
+        )
     )
     assert told == [1, 2, 3, 4, 5]
     assert climb.logliks[-1] == sweep(climb.params).loglik > climb.logliks[-2]

@@ -16,6 +16,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params
 from mixtura.families.prior import no_prior
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Chunk
@@ -80,7 +81,9 @@ def test_an_iterated_m_step_is_never_below(name: str, iris: np.ndarray) -> None:
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_convergence(name: str, engine: str, iris: np.ndarray) -> None:
     model, start = first_step(name, iris)
-    climb = em(model, open_sweep(engine, model, Rows(iris)), start, tol=1e-12, max_iter=100_000)
+    climb = em(
+        Problem(model, open_sweep(engine, model, Rows(iris)), start, tol=1e-12, max_iter=100_000)
+    )
     expected = REFERENCE[NAMES[name]]["converged"]
     assert model.n_parameters(climb.params) == expected["df"]
     if name in LESSER:

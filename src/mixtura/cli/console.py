@@ -195,7 +195,7 @@ def _jsonable(value: Any) -> Any:
 class Working:
     """A progress line on stderr, in a terminal only, once the work has taken PATIENCE seconds.
 
-    A `Listener` of fits: what it is told is only noted; drawing happens in another thread. Where
+    A `FitListener`: what it is told is only noted; drawing happens in another thread. Where
     the terminal is needed for a table it is not `shown`.
     """
 

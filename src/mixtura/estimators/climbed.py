@@ -21,7 +21,7 @@ from mixtura.estimators.intake import admitted
 from mixtura.estimators.journal_file import removed
 from mixtura.estimators.listening import Verbose
 from mixtura.families.base import Family
-from mixtura.fit.search import Listener
+from mixtura.fit.listeners import FitListener
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 
@@ -90,11 +90,11 @@ class ClimbedMixture(MixtureEstimator):
         return labels
 
     def fit_table(
-        self, table: Table | Streamed, listener: Listener | None = None, checkpoint: Any = None
+        self, table: Table | Streamed, listener: FitListener | None = None, checkpoint: Any = None
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fit.search.Listener`). A `checkpoint` is left
+        `listener` is told of progress (see `mixtura.fit.listeners.FitListener`). A `checkpoint` is left
         where it is: the caller removes it when the result is safe.
         """
         if isinstance(table, Streamed):
@@ -105,7 +105,11 @@ class ClimbedMixture(MixtureEstimator):
         return self
 
     def _fit(
-        self, X: Any, sample_weight: Any, listener: Listener | None = None, checkpoint: Any = None
+        self,
+        X: Any,
+        sample_weight: Any,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
@@ -119,7 +123,7 @@ class ClimbedMixture(MixtureEstimator):
             raise
         return rows
 
-    def _find(self, rows: Source, listener: Listener | None, checkpoint: Any = None) -> Found:
+    def _find(self, rows: Source, listener: FitListener | None, checkpoint: Any = None) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
         # One draw, however many the starts need: a generator shared with other code is left in a

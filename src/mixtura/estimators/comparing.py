@@ -23,10 +23,11 @@ from mixtura.estimators.ground import Ground
 from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.registry import family
-from mixtura.fit.climb import Solver
+from mixtura.fit.listeners import ComparisonListener
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
 from mixtura.fit.starts import STARTS
-from mixtura.inference.compare import Course, Listener, Run
+from mixtura.inference.compare import Course, Run
 from mixtura.records import Array
 from mixtura.report import comparison_text
 from mixtura.report.digits import counted
@@ -102,7 +103,7 @@ def compare_solvers(
     max_iter: int = 10_000,
     random_state: Any = None,
     engine: str = "auto",
-    listener: Listener | None = None,
+    listener: ComparisonListener | None = None,
 ) -> Comparison:
     """Climb from the same starts by every solver, at maximum likelihood, and count the passes.
 
@@ -133,7 +134,7 @@ def compare_solvers(
         Steps of one climb.
     random_state : int, RandomState instance or None
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
-    listener : told of progress (see `mixtura.inference.compare.Listener`), optional
+    listener : told of progress (see `mixtura.fit.listeners.ComparisonListener`), optional
 
     Returns
     -------

@@ -18,10 +18,11 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.estimators.ground import Ground
 from mixtura.families.base import Family
 from mixtura.fit.account import account
-from mixtura.fit.climb import Solver
+from mixtura.fit.listeners import FitListener
+from mixtura.fit.problem import Solver
 from mixtura.fit.result import Fit
 from mixtura.fit.sample import sample_rows
-from mixtura.fit.search import Listener, Outcome, Search
+from mixtura.fit.search import Outcome, Search
 from mixtura.fit.solvers import resolve_solver
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture import Mixture
@@ -65,7 +66,7 @@ def find(
     rows: Source,
     task: Task,
     rng: np.random.RandomState,
-    listener: Listener | None,
+    listener: FitListener | None,
     journal: Journal | None = None,
 ) -> Found:
     """The best mixture of all initialisations; raises FitError if every one of them failed.
@@ -81,7 +82,7 @@ def _found(
     rows: Source,
     task: Task,
     rng: np.random.RandomState,
-    listener: Listener | None,
+    listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
     ground = prepare(

@@ -36,7 +36,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.gaussian_records import gaussian_params_from_whiten
 from mixtura.families.prior import no_prior
 from mixtura.families.registry import family
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -99,7 +99,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
-        object says more: `mixtura.Online(epochs=5)`.
+        object says more: `mixtura.Online(epochs=5)`, or a `fit.problem.Solver` of your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a

@@ -26,8 +26,9 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.likelihood_ratio import Effort, Pair
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor.structure import FactorAnalytic, type_name
+from mixtura.fit.listeners import BootstrapListener
 from mixtura.fit.starts import STARTS
-from mixtura.inference.montecarlo import Listener, Resampling, Trial
+from mixtura.inference.montecarlo import Resampling, Trial
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -102,7 +103,7 @@ def bootstrap_lrt(
     max_iter: int = 1000,
     random_state: Any = None,
     n_jobs: int | None = None,
-    listener: Listener | None = None,
+    listener: BootstrapListener | None = None,
     resume: BootstrapLRT | None = None,
 ) -> BootstrapLRT:
     """Test n_components against one more, and so on upwards until a number is not rejected.
@@ -135,7 +136,7 @@ def bootstrap_lrt(
     random_state : int, RandomState instance or None
     n_jobs : int, optional
         Processes, as in joblib. The answer does not depend on it.
-    listener : told of progress (see `mixtura.inference.montecarlo.Listener`), optional
+    listener : told of progress (see `mixtura.fit.listeners.BootstrapListener`), optional
     resume : BootstrapLRT, optional
         An interrupted one of the same table and settings; its seed is used.
 

@@ -9,7 +9,7 @@ from mixtura.data.source import Source
 from mixtura.estimators.checkpoint import digest, digest_of, stored_identity
 from mixtura.estimators.finding import Task
 from mixtura.estimators.journal_file import refuse_unwritable
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import solver_name
 from mixtura.version import __version__
 

@@ -18,7 +18,7 @@ from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import SOLVERS
 from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture as MixtureModel

@@ -17,6 +17,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.estimators.cell_journal import CellJournal
 from mixtura.estimators.trial import Point, Trial
+from mixtura.fit.listeners import GridListener
 
 # Rounds without a new best after which a structure leaves.
 PATIENCE = 2
@@ -32,12 +33,6 @@ class Fitter(Protocol):
     def refitted(self, trial: Trial) -> Trial: ...
 
 
-class Listener(Protocol):
-    """Told of progress: cells that have ended or were left out, of how many."""
-
-    def tried(self, done: int, total: int, trial: Trial) -> None: ...
-
-
 @dataclass
 class Rounds:
     """The walk over the grid; `trials` holds what ended, what was pruned is not there."""
@@ -50,7 +45,7 @@ class Rounds:
     criterion: str
     prune: bool
     journal: CellJournal
-    listener: Listener | None = None
+    listener: GridListener | None = None
     trials: dict[Point, Trial] = field(default_factory=dict)
 
     def run(self) -> dict[Point, Trial]:

@@ -24,11 +24,12 @@ from mixtura.estimators.identity import described
 from mixtura.estimators.intake import held
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import Ranking, ranked
-from mixtura.estimators.rounds import CellLines, Fitter, Listener, Rounds
+from mixtura.estimators.rounds import CellLines, Fitter, Rounds
 from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point
 from mixtura.estimators.weighing import COUNTS, light
-from mixtura.fit.climb import Solver
+from mixtura.fit.listeners import GridListener
+from mixtura.fit.problem import Solver
 from mixtura.records import AnyArray, Array
 from mixtura.version import __version__
 
@@ -187,7 +188,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any = None,
         *,
         checkpoint: Any = None,
-        listener: Listener | None = None,
+        listener: GridListener | None = None,
     ) -> Self:
         """Fit every cell of the grid that is not pruned, and choose.
 
@@ -202,7 +203,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint : path, optional
             Finished cells are written there. Killed and called again, also with a larger grid, the
             search does not fit them again. The file stays: delete it when it is not needed.
-        listener : told of every cell (see `mixtura.estimators.rounds.Listener`), optional
+        listener : told of every cell (see `mixtura.fit.listeners.GridListener`), optional
 
         Returns
         -------
@@ -265,7 +266,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit_table(
-        self, table: Table, listener: Listener | None = None, checkpoint: Any = None
+        self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
         self.fit(table.X, None, table.sample_weight, checkpoint=checkpoint, listener=listener)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import multivariate_normal
 
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.solvers import SOLVERS, solver_name
 from mixtura.schema import Floats, read, read_arrays
 from mixtura.store import StoreError

@@ -8,6 +8,7 @@ from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
 from mixtura.estimators.ground import Ground
 from mixtura.fit.em import em
+from mixtura.fit.problem import Problem
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -31,7 +32,7 @@ def best_split(
                 rows.X, rows.sample_weight, split(resp, rows, component), ground.maker.base
             )
             sweep = ground.open_sweep(ground.model, rows)
-            trial = em(ground.model, sweep, start, tol=tol, max_iter=TRIAL, brief=True)
+            trial = em(Problem(ground.model, sweep, start, tol, TRIAL), brief=True)
         except FAILURES:
             continue
         if trial.objective > highest:

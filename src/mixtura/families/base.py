@@ -72,6 +72,8 @@ class Family(ABC):
     record: ClassVar[type[Params]]
     # Rows that a chunk should have at least, for a family whose sums are large.
     least_rows: ClassVar[int] = 1
+    # Whether `maximize` is one step of Newton's method, say, and may overshoot: EM then halves it.
+    generalised: ClassVar[bool] = False
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
     # Whether all components share one width, and whether columns vary together within one.

@@ -8,28 +8,17 @@ would fall. Coordinates are those of a chart renewed at every restart.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from mixtura.fit.charted import Charted
-from mixtura.fit.climb import (
-    Climb,
-    OnStep,
-    SweepLike,
-    finish,
-    joined,
-    objective_at,
-    rounding_between,
-    why_converged,
-)
-from mixtura.fit.convergence import Ascent
+from mixtura.fit.climb import Climb
+from mixtura.fit.generalised import risen
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem
 from mixtura.fit.squarem import sound
-from mixtura.models.base import Model
-from mixtura.records import Array, Summary
+from mixtura.records import Array
 
 # The most steps combined, and the constants of the damping in the source.
 ORDER = 10
@@ -40,38 +29,24 @@ RIDGE_STEPS, RIDGE_ACCURACY = 10, 0.05
 DEPENDENT, NOTHING = 1e-12, 1e-100
 
 
-def anderson(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb from `params` by at most `max_iter` steps of one pass or two; see `climb.Solver`.
+def anderson(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` steps of one pass or two; see `problem.Solver`.
 
     Monotone. It looks for a point that EM leaves alone, and saddles are such points too: started
     far from an optimum it may end lower than EM would, so it is best begun near one.
     """
-    summary = summary or sweep(params)
-    value = objective_at(model, summary, params)
-    earlier = joined(history, value, summary.weight)
-    ascent = Ascent(summary.weight, model.monotone, earlier)
-    ascent.add(value)
-    logliks, reason, gap = [summary.loglik], None, math.inf
-    here = Charted.around(model, sweep, params, summary)
+    model, sweep, summary = problem.model, problem.sweep, problem.first()
+    book = Logbook(problem, summary)
+    here = Charted.around(model, sweep, problem.params, summary)
     point, trail, accepted = here.centre, Trail(), 0.0
     before_cycle = point.value
     slowest: deque[float] = deque(maxlen=2 * ORDER)
-    while reason is None and len(logliks) <= max_iter:
-        last, target = point.params, model.m_step(point.summary, point.params)
+    while book.left:
+        last, target = point, model.m_step(point.summary, point.params)
         residual = here.chart.coordinates(target) - point.free
         trail.add(point.free, residual)
         damping = 1.0 / (1.0 + ALPHA ** (KAPPA - accepted))
-        leap = None
+        leap, gap = None, book.gap
         if trail.steps:
             leap = here.at(trail.proposal(damping))
             # Half f' (I - J)^-1 f, EM nowhere slower than along the slowest step met.
@@ -83,33 +58,19 @@ def anderson(
             nxt = here.at(here.chart.coordinates(target))
             if nxt is None or nxt.value < point.value:
                 # Free coordinates come near an empty component but never reach it: EM does.
-                here = Charted.around(model, sweep, target, sweep(target))
-                nxt, trail = here.centre, Trail()
+                end = risen(model, sweep, last.params, last.summary, target)
+                here, trail = Charted.around(model, sweep, *end), Trail()
+                nxt = here.centre
             point = nxt
-        rounding = rounding_between(model, summary.weight, last, point.params)
-        ascent.add(point.value, rounding)
-        logliks.append(point.summary.loglik)
-        if on_step is not None:
-            on_step(len(logliks) - 1, ascent.gain)
-        if ascent.within(gap, tol):
-            reason = why_converged(ascent, gap, tol)
+        book.note(point.params, point.summary, last.params, value=point.value)
+        book.judge(gap)
         if trail.full(ORDER):
             if point.value < before_cycle:
                 accepted = max(accepted - ORDER, -2 * KAPPA)
             before_cycle = point.value
             here = Charted.around(model, sweep, point.params, point.summary)
             point, trail = here.centre, Trail()
-    return finish(
-        model,
-        point.params,
-        point.summary,
-        logliks=logliks,
-        earlier=earlier,
-        reason=reason,
-        max_iter=max_iter,
-        gap=gap,
-        ran="anderson",
-    )
+    return book.finish(point.params, point.summary, "anderson")
 
 
 class Trail:

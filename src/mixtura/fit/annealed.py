@@ -9,16 +9,17 @@ decide. A merged state stays merged by symmetry, so each rise of beta comes with
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike, joined, objective_at
+from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
-from mixtura.fit.settings import check_integer, check_number, check_seed
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem, Solver, SweepLike, counted
+from mixtura.fit.settings import check_integer, check_number, check_seed, refuse_obstacle
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
 from mixtura.records import Array, Chunk, Params, Summary
@@ -29,7 +30,7 @@ MOST_LEVELS = 10_000
 
 @dataclass(frozen=True)
 class Annealed:
-    """EM to `tol`, and annealed EM with EM to `tol` after it; the better end. See `climb.Solver`.
+    """EM to `tol`, and annealed EM with EM to `tol` after it; the better end. See `problem.Solver`.
 
     Parameters
     ----------
@@ -111,82 +112,51 @@ class Annealed:
         """Steps until beta is 1."""
         return self.steps * len(self.schedule)
 
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-        summary: Summary | None = None,
-    ) -> Climb:
-        """Climb from `params` both ways."""
-        if model.obstacle():
-            raise ValueError(
-                f"solver={self.name!r} cannot climb here: {model.obstacle()}. "
-                "Use solver='em' or 'auto'"
-            )
-        history = tuple(history)
-        summary = summary or sweep(params)
+    def __call__(self, problem: Problem) -> Climb:
+        """Climb both ways."""
+        refuse_obstacle(self.name, problem.model)
+        problem = problem.replaced(summary=problem.first())
         plain, taken = None, 0
-        if tol > 0:
-            plain = em(
-                model,
-                sweep,
-                params,
-                tol=tol,
-                max_iter=max_iter,
-                history=history,
-                on_step=on_step,
-                summary=summary,
-            )
+        if problem.tol > 0:
+            plain, max_iter = em(problem), problem.max_iter
             taken = plain.iterations
             if max_iter - taken <= self.length:
                 reason = f"stopped: EM took {taken} of {max_iter=} steps, where the annealing "
                 reason += f"after it takes {self.length} and more"
                 return replace(plain, converged=False, reason=reason)
         try:
-            frozen = self._frozen(model, sweep, params, tol, max_iter, taken, on_step)
+            frozen = self._frozen(problem, taken)
         except FAILURES:
             if plain is None:
                 raise
             return plain
-        first = objective_at(model, summary, params)
-        frozen = replace(frozen, earlier=joined(history, first, summary.weight))
-        return frozen if plain is None or better(model, frozen, plain, tol) else plain
+        frozen = replace(frozen, earlier=Logbook(problem, problem.first()).earlier)
+        if plain is None or better(problem.model, frozen, plain, problem.tol):
+            return frozen
+        return plain
 
-    def _frozen(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        tol: float,
-        max_iter: int,
-        taken: int,
-        on_step: OnStep | None,
-    ) -> Climb:
+    def _frozen(self, problem: Problem, taken: int) -> Climb:
         """Melt, freeze slowly, and climb, in `max_iter` steps less those taken."""
-        told = numbered(on_step, taken)
+        model, params, left = problem.model, problem.params, problem.max_iter - taken
+        told = counted(problem.on_step, taken)
         rng = np.random.default_rng(self.seed)
         logliks: list[float] = []
         for beta in self.schedule:
-            if taken + len(logliks) == max_iter:
+            if len(logliks) == left:
                 break
             if logliks:
                 params = pushed(model, params, self.push, rng)
-            for _ in range(min(self.steps, max_iter - taken - len(logliks))):
-                part = tempered(model, sweep, params, beta)
+            for _ in range(min(self.steps, left - len(logliks))):
+                part = tempered(model, problem.sweep, params, beta)
                 if logliks and told is not None:
                     told(len(logliks), (part.loglik - logliks[-1]) / part.weight)
                 logliks.append(part.loglik)
                 params = model.m_step(part, params)
-        taken += len(logliks)
-        told = numbered(on_step, taken)
-        climb = em(model, sweep, params, tol=tol, max_iter=max_iter - taken, on_step=told)
-        reason = climb.reason if climb.converged else f"stopped: {max_iter=} steps were taken"
+        left -= len(logliks)
+        told = counted(told, len(logliks))
+        climb = em(Problem(model, problem.sweep, params, problem.tol, left, on_step=told))
+        limit = f"stopped: max_iter={problem.max_iter} steps were taken"
+        reason = climb.reason if climb.converged else limit
         return replace(climb, logliks=(*logliks, *climb.logliks), reason=reason, ran=self.name)
 
 
@@ -199,13 +169,6 @@ def better(model: Model, frozen: Climb, plain: Climb, tol: float) -> bool:
     if held[0] != held[1]:
         return held[1]
     return frozen.objective > plain.objective + tol * plain.summary.weight
-
-
-def numbered(on_step: OnStep | None, after: int) -> OnStep | None:
-    """The listener, told of steps that come after so many others."""
-    if on_step is None:
-        return None
-    return lambda steps, gain: on_step(after + steps, gain)
 
 
 def tempered(model: Model, sweep: SweepLike, params: Any, beta: float) -> Summary:

@@ -8,21 +8,18 @@ is concave along every direction that a dozen passes can try, what is left is ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike
+from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import smallest_curvature
 from mixtura.fit.em import em
 from mixtura.fit.lbfgs import lbfgs
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.squarem import squarem
-from mixtura.models.base import Model
-from mixtura.records import Summary
 
 # EM steps before anything else is thought of, and between two decisions.
 FIRST, BETWEEN = 10, 5
@@ -38,18 +35,8 @@ LOOK = 12
 STRIDE, SHARE = 20, 0.5
 
 
-def auto(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb from `params` by at most `max_iter` steps of whatever kind; see `climb.Solver`.
+def auto(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` steps of whatever kind; see `problem.Solver`.
 
     The rule:
 
@@ -64,78 +51,47 @@ def auto(
        stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
        which asks for steps and not for an optimum, are left to EM.
     """
+    model, tol, max_iter = problem.model, problem.tol, problem.max_iter
     if tol == 0 or model.obstacle():
-        return em(
-            model,
-            sweep,
-            params,
-            tol=tol,
-            max_iter=max_iter,
-            history=history,
-            on_step=on_step,
-            summary=summary,
-        )
-    if model.log_prior(params) != 0:
+        return em(problem)
+    if model.log_prior(problem.params) != 0:
         # Of several steps at once only the last penalised objective is known, and legs are short.
-        sweep.stride = 1
-    path = Path(model, sweep, tol, on_step)
-    ran = em(
-        model,
-        sweep,
-        params,
-        tol=tol,
-        max_iter=min(FIRST, max_iter),
-        history=history,
-        on_step=on_step,
-        summary=summary,
-    )
+        problem.sweep.stride = 1
+    ran = em(problem.replaced(max_iter=min(FIRST, max_iter)))
     while not ran.converged and ran.iterations < max_iter:
         left = max_iter - ran.iterations
         calm = steady(ran)
         if (ran.iterations < PATIENCE and not calm) or (calm and remaining(ran, tol) <= FEW):
-            ran = path.on(em, ran, min(BETWEEN, left))
+            ran = leg(problem, em, ran, min(BETWEEN, left))
             continue
-        if calm and concave(model, sweep, ran):
-            return path.quasi_newton(ran, left)
-        ran = path.on(squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
+        if calm and concave(problem, ran):
+            return quasi_newton(problem, ran)
+        ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
         if not ran.converged and left > 0:
-            ran = path.on(em, ran, min(BETWEEN, left))
+            ran = leg(problem, em, ran, min(BETWEEN, left))
     return ran
 
 
-class Path:
-    """What every leg of the way shares."""
+def leg(problem: Problem, solver: Solver, before: Climb, steps: int) -> Climb:
+    """The climb so far, continued by at most `steps` of `solver`."""
+    # A history is one of objectives, and a climb's log-likelihoods are not penalised.
+    penalised = before.objective != before.summary.loglik
+    history = () if penalised else (*before.earlier, *before.logliks)
+    return before.followed(solver(problem.onward(before, max_iter=steps, history=history)))
 
-    def __init__(self, model: Model, sweep: SweepLike, tol: float, on_step: OnStep | None) -> None:
-        self.model, self.sweep, self.tol, self.on_step = model, sweep, tol, on_step
 
-    def on(self, solver: Solver, before: Climb, steps: int) -> Climb:
-        """The climb so far, continued by at most `steps` of `solver`."""
-        # A history is one of objectives, and a climb's log-likelihoods are not penalised.
-        penalised = before.objective != before.summary.loglik
-        after = solver(
-            self.model,
-            self.sweep,
-            before.params,
-            tol=self.tol,
-            max_iter=steps,
-            history=() if penalised else (*before.earlier, *before.logliks),
-            on_step=before.onward(self.on_step),
-            summary=before.summary,
-        )
-        return before.followed(after)
-
-    def quasi_newton(self, before: Climb, steps: int) -> Climb:
-        """L-BFGS where it is safe, else SQUAREM."""
-        if not self.model.at_edge(before.summary, before.params):
-            try:
-                after = self.on(lbfgs, before, steps)
-            except FAILURES:
-                return self.on(squarem, before, steps)
-            left = steps - (after.iterations - before.iterations)
-            return after if after.converged or left <= 0 else self.on(em, after, left)
-        return self.on(squarem, before, steps)
+def quasi_newton(problem: Problem, before: Climb) -> Climb:
+    """L-BFGS for all steps left where it is safe, else SQUAREM."""
+    left = problem.max_iter - before.iterations
+    if problem.model.at_edge(before.summary, before.params):
+        return leg(problem, squarem, before, left)
+    try:
+        after = leg(problem, lbfgs, before, left)
+    except FAILURES:
+        return leg(problem, squarem, before, left)
+    left = problem.max_iter - after.iterations
+    return after if after.converged or left <= 0 else leg(problem, em, after, left)
 
 
 def steady(climb: Climb) -> bool:
@@ -157,8 +113,8 @@ def remaining(climb: Climb, tol: float) -> float:
     return math.log(gap / tol) / -math.log(ratio)
 
 
-def concave(model: Model, sweep: SweepLike, climb: Climb) -> bool:
+def concave(problem: Problem, climb: Climb) -> bool:
     """Whether a short search finds no direction in which the slope grows."""
-    here = Charted.around(model, sweep, climb.params, climb.summary)
+    here = Charted.around(problem.model, problem.sweep, climb.params, climb.summary)
     seen = smallest_curvature(here, np.random.RandomState(0), LOOK, any_rise=True)
     return seen.smallest > 0

@@ -15,8 +15,10 @@ import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb, SweepLike
+from mixtura.fit.climb import Climb
 from mixtura.fit.curvature import DIFFERENCE, Curvature, in_sight, smallest_curvature
+from mixtura.fit.generalised import advanced
+from mixtura.fit.problem import SweepLike
 from mixtura.fit.result import Certificate
 from mixtura.models.base import Model
 from mixtura.records import Array, Summary
@@ -160,7 +162,7 @@ def _climbed(
     for way in ways:
         try:
             model.refuse_collapse(way.summary, way.params)
-            params, summary, _ = sweep.advance(model, way.params, way.summary, steps)
+            params, summary, _ = advanced(model, sweep, way.params, way.summary, steps)
         except FAILURES as error:
             failure = error
             continue

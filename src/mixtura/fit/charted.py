@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mixtura.fit.climb import SweepLike, objective_at
+from mixtura.fit.climb import objective_at
+from mixtura.fit.problem import SweepLike
 from mixtura.models.base import Model
 from mixtura.records import Array, Chart, Summary
 
@@ -56,23 +58,35 @@ class Charted:
         if key in self.met:
             self.met[key] = self.met.pop(key)
             return self.met[key]
+        found = evaluated(self.model, self.sweep, lambda: self.chart.params(free))
+        if found is None:
+            return None
+        params, summary, value = found
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            try:
-                params = self.chart.params(free)
-                if not all(np.isfinite(value).all() for value in params.arrays().values()):
-                    return None
-                summary = self.sweep(params)
-                value = objective_at(self.model, summary, params)
-            except (ArithmeticError, ValueError):
-                return None
             gradient = _gradient(self.model, self.chart, summary, params)
-        if not (math.isfinite(value) and np.isfinite(gradient).all()):
+        if not np.isfinite(gradient).all():
             return None
         point = Point(free.copy(), params, summary, value, gradient)
         self.met[key] = point
         if len(self.met) > REMEMBERED:
             del self.met[next(iter(self.met))]
         return point
+
+
+def evaluated(
+    model: Model, sweep: SweepLike, made: Callable[[], Any]
+) -> tuple[Any, Summary, float] | None:
+    """(the parameters made, their summary, the objective); None where it is not finite."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        try:
+            params = made()
+            if not all(np.isfinite(value).all() for value in params.arrays().values()):
+                return None
+            summary = sweep(params)
+            value = objective_at(model, summary, params)
+        except (ArithmeticError, ValueError):
+            return None
+    return (params, summary, value) if math.isfinite(value) else None
 
 
 def _gradient(model: Model, chart: Chart, summary: Summary, params: Any) -> Array:

@@ -14,7 +14,6 @@ shortcut to the likelihood's global maximum: Goodfellow (2014), arXiv:1412.6515,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -23,12 +22,13 @@ from scipy.special import expit, log_expit
 
 from mixtura.data.rows import Rows, in_memory
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined
+from mixtura.fit.climb import Climb
 from mixtura.fit.contrast_noise import default_noise, drawn, log_density, methods
-from mixtura.fit.convergence import Ascent
 from mixtura.fit.descent import Descent
 from mixtura.fit.lbfgs import CHARTS, climb_in_chart
-from mixtura.fit.settings import check_number, check_seed
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem, SweepLike
+from mixtura.fit.settings import check_number, check_seed, refuse_obstacle
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
 from mixtura.records import Array, Chunk, Summary
@@ -94,7 +94,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class NoiseContrastive:
-    """Maximise the contrastive criterion by L-BFGS; see `climb.Solver`.
+    """Maximise the contrastive criterion by L-BFGS; see `problem.Solver`.
 
     noise   what the rows are told from: an object with `logpdf(X)` and `rvs(size, random_state)`,
             such as a frozen SciPy distribution, or with `score_samples(X)` and
@@ -129,45 +129,19 @@ class NoiseContrastive:
                 "give a frozen SciPy distribution, a fitted mixture, or None"
             )
 
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-        summary: Summary | None = None,
-    ) -> Climb:
-        """Climb from `params` by at most `max_iter` quasi-Newton steps."""
-        if model.obstacle():
-            raise ValueError(
-                f"solver={self.name!r} cannot climb here: {model.obstacle()}. "
-                "Use solver='em' or 'auto'"
-            )
-        climb = Contrastive(model, tol, max_iter, on_step)
-        point = ascended(climb, self.contrast(model, sweep), params)
-        if climb.logliks[1:]:
-            summary = sweep(point.params)
-            model.refuse_collapse(summary, point.params)
+    def __call__(self, problem: Problem) -> Climb:
+        """Climb by at most `max_iter` quasi-Newton steps."""
+        model, sweep = problem.model, problem.sweep
+        refuse_obstacle(self.name, model)
+        climb = ascended(problem, self.contrast(model, sweep))
+        params, summary = climb.last.params, problem.summary
+        if climb.book.steps:
+            summary = sweep(params)
+            model.refuse_collapse(summary, params)
             # The criterion stops at a narrow component, not at none: on tied rows EM tells.
-            model.refuse_collapse(summary, model.m_step(summary, point.params))
-        summary = summary or sweep(point.params)
-        first = climb.logliks[0] + model.log_prior(params)
-        return finish(
-            model,
-            point.params,
-            summary,
-            logliks=(*climb.logliks[:-1], summary.loglik),
-            earlier=joined(history, first, summary.weight),
-            reason=climb.reason,
-            stopped=climb.stopped,
-            max_iter=max_iter,
-            gap=climb.gap,
-            ran=self.name,
-            stationary=False,
+            model.refuse_collapse(summary, model.m_step(summary, params))
+        return climb.book.finish(
+            params, summary or sweep(params), self.name, stopped=climb.stopped, stationary=False
         )
 
     def contrast(self, model: Model, sweep: SweepLike) -> Contrast:
@@ -186,59 +160,43 @@ class NoiseContrastive:
 
 
 class Contrastive(Descent):
-    """L-BFGS on the criterion. It has no singularities to refuse: no row gains more than log D."""
+    """L-BFGS on the criterion. It has no singularities to refuse: no row gains more than log D.
 
-    def begin(self, point: Point, earlier: tuple[float, ...] = ()) -> None:
-        """Note where the climb begins."""
-        self.ascent = Ascent(point.summary.weight, False, earlier)
-        self.note(point)
+    The classifier knows no more than the labels would, so the gap is judged as the likelihood's.
+    """
+
+    what = "contrastive criterion"
+
+    def begun(self, problem: Problem, point: Point) -> Logbook:
+        """Note where the climb begins: the criterion, and the likelihood beside it."""
+        return Logbook(problem, _likelihood(point), point.value, monotone=False, what=self.what)
 
     def note(self, point: Point) -> None:
-        """Record the criterion, and the likelihood beside it."""
-        assert isinstance(point.summary, Contrasted)
-        self.ascent.add(point.value)
-        self.logliks.append(point.summary.likelihood)
-
-    def accept(self, point: Point) -> None:
-        """The climb has come to `point`: record it, and see whether this is the top."""
-        self.learn(point.free - self.last.free, self.last.gradient - point.gradient)
-        self.last, self.left = point, self.left - 1
-        self.note(point)
-        # The classifier knows no more than the labels would.
-        self.gap = self.gap_at(point.gradient)
-        self.rising = False
-        if self.on_step is not None:
-            self.on_step(len(self.logliks) - 1, self.ascent.gain)
-        if self.ascent.within(self.gap, self.tol):
-            self.reason = (
-                f"converged: the contrastive criterion's estimated gain still to come, "
-                f"{self.gap:.2g} per row, is below {self.tol:.2g}"
-            )
-
-    def exhausted(self) -> None:
-        """No step leads up any more: rounding at the top, a failure elsewhere."""
-        super().exhausted()
-        if self.reason is not None:
-            self.reason = "converged: no step raises the contrastive criterion beyond rounding"
-        else:
-            self.stopped = "stopped: no step along the gradient raises the contrastive criterion"
+        """Record both."""
+        self.book.note(point.params, _likelihood(point), value=point.value)
 
 
-def ascended(climb: Contrastive, contrast: Contrast, params: Any) -> Point:
-    """Where the climb from `params` ends, over as many charts as it takes."""
+def _likelihood(point: Point) -> Summary:
+    """The summary with the data's log-likelihood in place of the criterion."""
+    summary = point.summary
+    assert isinstance(summary, Contrasted)
+    return Summary(summary.likelihood, summary.weight, summary.statistics)
+
+
+def ascended(problem: Problem, contrast: Contrast) -> Contrastive:
+    """The climb to its end, over as many charts as it takes."""
     # A chart only ever calls its sweep.
-    sweep = cast(SweepLike, contrast)
+    sweep, params = cast(SweepLike, contrast), problem.params
     here = Charted.around(contrast.model, sweep, params, contrast(params))
-    climb.begin(here.centre)
-    point = here.centre
+    climb = Contrastive(problem, here)
     for _ in range(CHARTS):
-        if climb.reason is not None or climb.left <= 0:
+        if not climb.book.left:
             break
         point = climb_in_chart(climb, here)
-        if climb.reason is None and point.value <= here.centre.value:
+        if climb.book.reason is None and point.value <= here.centre.value:
             climb.exhausted()
             break
         here = Charted.around(contrast.model, sweep, point.params, point.summary)
     else:
         climb.stopped = f"stopped: the top was not reached in {CHARTS} charts"
-    return point
+    return climb

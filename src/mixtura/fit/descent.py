@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.climb import Climb, OnStep, finish, rounding_between, why_converged
-from mixtura.fit.convergence import Ascent
-from mixtura.models.base import Model
+from mixtura.fit.climb import Climb
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem
 from mixtura.records import Array
 
 # The gap is judged by the flattest of so many last steps.
@@ -23,21 +24,20 @@ SLACK = 100.0
 
 
 class Descent:
-    """One climb by gradients, possibly over several charts."""
+    """One climb by gradients, possibly over several charts, from a chart's centre."""
 
-    def __init__(self, model: Model, tol: float, max_iter: int, on_step: OnStep | None) -> None:
-        self.model, self.tol, self.left, self.on_step = model, tol, max_iter, on_step
-        self.logliks: list[float] = []
-        self.reason: str | None = None
+    # What rises, in words.
+    what: ClassVar[str] = "log-likelihood"
+
+    def __init__(self, problem: Problem, here: Charted) -> None:
+        self.model, self.tol = problem.model, problem.tol
+        self.book = self.begun(problem, here.centre)
         self.stopped: str | None = None
-        self.gap = math.inf
+        self.open(here)
 
-    def begin(self, point: Point, earlier: tuple[float, ...]) -> None:
+    def begun(self, problem: Problem, point: Point) -> Logbook:
         """Note where the climb begins."""
-        self.ascent = Ascent(point.summary.weight, True, earlier)
-        self.ascent.add(point.value)
-        self.logliks.append(point.summary.loglik)
-        self.last = point
+        return Logbook(problem, point.summary)
 
     def open(self, here: Charted) -> None:
         """Begin at a chart's centre: what was learnt in another chart is forgotten."""
@@ -46,13 +46,14 @@ class Descent:
 
     def exhausted(self) -> None:
         """No step leads up any more: rounding at the top, a failure elsewhere."""
+        book = self.book
         if not self.stretches:
             # Begun where the slope vanishes; what kind of point that is, the curvature will say.
-            self.gap = 0.5 * float(self.last.gradient @ self.last.gradient)
-        if self.tol > 0 and self.gap <= SLACK * max(self.tol, self.ascent.rounding):
-            self.reason = "converged: no step raises the log-likelihood beyond rounding"
+            book.gap = 0.5 * float(self.last.gradient @ self.last.gradient)
+        if self.tol > 0 and book.gap <= SLACK * max(self.tol, book.ascent.rounding):
+            book.reason = f"converged: no step raises the {self.what} beyond rounding"
         else:
-            self.stopped = "stopped: no step along the gradient raises the log-likelihood"
+            self.stopped = f"stopped: no step along the gradient raises the {self.what}"
 
     def gap_at(self, gradient: Array) -> float:
         """Half g' H^-1 g, the hill nowhere flatter than in the flattest direction met.
@@ -70,37 +71,23 @@ class Descent:
         else:
             self.rising = True
 
-    def accept(self, point: Point) -> None:
-        """The climb has come to `point`: record it, and see whether this is the top."""
-        self.model.refuse_collapse(point.summary, point.params)
+    def accept(self, point: Point) -> bool:
+        """The climb has come to `point`: record it; whether it goes on from there."""
         self.learn(point.free - self.last.free, self.last.gradient - point.gradient)
-        weight = point.summary.weight
-        rounding = rounding_between(self.model, weight, self.last.params, point.params)
+        self.note(point)
         self.last = point
-        self.left -= 1
-        self.ascent.add(point.value, rounding)
-        self.logliks.append(point.summary.loglik)
-        self.gap = self.gap_at(point.gradient)
+        self.book.judge(self.gap_at(point.gradient))
         self.rising = False
-        if self.on_step is not None:
-            self.on_step(len(self.logliks) - 1, self.ascent.gain)
-        if self.ascent.within(self.gap, self.tol):
-            self.reason = why_converged(self.ascent, self.gap, self.tol)
+        return self.book.left > 0
 
-    def finished(self, earlier: tuple[float, ...], max_iter: int, ran: str) -> Climb:
+    def note(self, point: Point) -> None:
+        """Record a point that is no singularity."""
+        self.model.refuse_collapse(point.summary, point.params)
+        self.book.note(point.params, point.summary, self.last.params, value=point.value)
+
+    def finished(self, ran: str) -> Climb:
         """The climb that ended at the last point."""
-        return finish(
-            self.model,
-            self.last.params,
-            self.last.summary,
-            logliks=self.logliks,
-            earlier=earlier,
-            reason=self.reason,
-            stopped=self.stopped,
-            max_iter=max_iter,
-            gap=self.gap,
-            ran=ran,
-        )
+        return self.book.finish(self.last.params, self.last.summary, ran, stopped=self.stopped)
 
 
 def downhill(here: Charted) -> Callable[[Array], tuple[float, Array]]:

@@ -11,11 +11,11 @@ import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fit.certificate import bound_on_gap, certify, way_up
-from mixtura.fit.climb import Climb, OnStep, Solver, SweepLike
+from mixtura.fit.climb import Climb
 from mixtura.fit.convergence import ROUNDING
 from mixtura.fit.curvature import Curvature
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.result import Certificate
-from mixtura.models.base import Model
 
 # Saddles left and refinements made at most.
 ROUNDS = 6
@@ -27,18 +27,14 @@ ROUGH = 1e3
 
 @dataclass(frozen=True)
 class Examiner:
-    """Examines the ends of climbs of one model over one sweep.
+    """Examines the ends of a problem's climbs by one solver, which goes on where it must.
 
     With `strict` a saddle from which every way up leads to a singularity raises what was met there,
     one of `errors.FAILURES`; else it is the climb's end.
     """
 
-    model: Model
-    sweep: SweepLike
+    problem: Problem
     solver: Solver
-    tol: float
-    max_iter: int
-    on_step: OnStep | None = None
     strict: bool = False
 
     def examined(
@@ -46,29 +42,29 @@ class Examiner:
     ) -> tuple[Climb, Certificate]:
         """(the climb, continued past saddles and to the tolerance; its certificate)."""
         rng = np.random.RandomState(0)
-        passes = left = 0
-        tol = self.tol
+        model, sweep, asked = self.problem.model, self.problem.sweep, self.problem.tol
+        passes, left, tol = 0, 0, asked
         for later in reversed(range(ROUNDS)):
-            before = self.sweep.passes
-            certificate, seen = certify(self.model, self.sweep, climb, edge(climb), rng)
+            before = sweep.passes
+            certificate, seen = certify(model, sweep, climb, edge(climb), rng)
             further = None
             if seen is None:
                 # Not converged, or not to be examined: there is nothing to go on from.
-                passes += self.sweep.passes - before
+                passes += sweep.passes - before
                 break
             if later and certificate.verdict in ("saddle", "ridge"):
                 start = self._way_up(climb, seen, rng)
-                passes += self.sweep.passes - before
+                passes += sweep.passes - before
                 further = None if start is None else self._from(climb, start, tol)
                 left += further is not None
             else:
-                passes += self.sweep.passes - before
+                passes += sweep.passes - before
                 bound = bound_on_gap(climb, certificate)
                 finer = 1.0
                 if certificate.verdict == "not converged":
                     finer = ONWARD
-                elif self.tol < bound < math.inf:
-                    finer = self.tol / bound
+                elif asked < bound < math.inf:
+                    finer = asked / bound
                 if later and finer < 1.0:
                     tol *= finer
                     further = self._from(climb, climb.params, tol)
@@ -81,7 +77,7 @@ class Examiner:
 
     def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
         try:
-            return way_up(self.model, self.sweep, climb, seen, rng)
+            return way_up(self.problem.model, self.problem.sweep, climb, seen, rng)
         except FAILURES:
             if self.strict:
                 raise
@@ -97,27 +93,20 @@ class Examiner:
             reason = f"stopped: on {certificate.detail}"
             return replace(climb, gap=bound, converged=False, reason=reason)
         mean = abs(climb.objective) / climb.summary.weight
-        if bound <= max(self.tol, ROUGH * ROUNDING * (1.0 + mean)):
+        if bound <= max(self.problem.tol, ROUGH * ROUNDING * (1.0 + mean)):
             return replace(climb, gap=bound)
         reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
         return replace(climb, gap=bound, converged=False, reason=reason)
 
     def _from(self, climb: Climb, start: object, tol: float) -> Climb | None:
         """The climb continued from `start`; None if that ends no higher."""
-        steps = self.max_iter - climb.iterations
         # A solver that begins in its own way leaves the rest to another.
         onward: Solver = getattr(self.solver, "onward", self.solver)
-        if steps <= 0:
+        left = self.problem.onward(climb, params=start, tol=tol, summary=None)
+        if left.max_iter <= 0:
             return None
         try:
-            after = onward(
-                self.model,
-                self.sweep,
-                start,
-                tol=tol,
-                max_iter=steps,
-                on_step=climb.onward(self.on_step),
-            )
+            after = onward(left)
         except FAILURES:
             return None
         if after.objective <= climb.objective or not after.converged:

@@ -8,40 +8,22 @@ equal weights and one variance for all components and columns it is Lloyd's k-me
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.rows import in_memory
-from mixtura.fit.climb import (
-    Climb,
-    OnStep,
-    SweepLike,
-    finish,
-    joined,
-    objective_at,
-    rounding_between,
-)
-from mixtura.fit.convergence import Ascent
+from mixtura.fit.climb import Climb
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem, SweepLike
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
 from mixtura.models.mixture import normalise
 from mixtura.records import Array, Chunk, Summary
 
 
-def hard(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb the classification likelihood by at most `max_iter` steps; see `climb.Solver`.
+def hard(problem: Problem) -> Climb:
+    """Climb the classification likelihood by at most `max_iter` steps; see `problem.Solver`.
 
     Guarantees that the classification likelihood (plus the log-prior) never falls, which is
     checked while it runs; it ends, because there are only so many ways to label the rows. `tol`,
@@ -54,34 +36,16 @@ def hard(
     A component that is nowhere the most probable one keeps its place with weight 0 from then on.
     Raises LikelihoodFell as `em` does, about the classification likelihood.
     """
+    model, sweep, params = problem.model, problem.sweep, problem.params
     part, value = classified(model, sweep, params)
-    ascent = Ascent(part.weight, model.monotone)
-    ascent.add(value)
-    earlier = joined(history, objective_at(model, part, params), part.weight)
-    logliks, reason = [part.loglik], None
-    while reason is None and len(logliks) <= max_iter:
+    book = Logbook(problem, part, value, what="classification likelihood")
+    while book.left:
         before, params = params, model.m_step(part, params)
         part, value = classified(model, sweep, params)
-        ascent.add(value, rounding_between(model, part.weight, before, params))
-        logliks.append(part.loglik)
-        if on_step is not None:
-            on_step(len(logliks) - 1, ascent.gain)
-        if tol > 0 and ascent.gap <= max(tol, ascent.rounding):
-            reason = _why(ascent, tol)
-    if len(logliks) > 1 or summary is None:
-        summary = sweep(params)
-    return finish(
-        model,
-        params,
-        summary,
-        logliks=(*logliks[:-1], summary.loglik),
-        earlier=earlier,
-        reason=reason,
-        max_iter=max_iter,
-        gap=ascent.gap,
-        ran="hard",
-        stationary=False,
-    )
+        book.note(params, part, before, value=value)
+        book.judge_by_gains()
+    summary = sweep(params) if book.steps else problem.first()
+    return book.finish(params, summary, "hard", stationary=False)
 
 
 def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, float]:
@@ -108,13 +72,3 @@ def classified(model: Model, sweep: SweepLike, params: Any) -> tuple[Summary, fl
     weights = rows.sample_weight
     worth = float(best.sum() if weights is None else weights @ best)
     return part, worth + model.log_prior(params)
-
-
-def _why(ascent: Ascent, tol: float) -> str:
-    """The rule that ended the climb, in words."""
-    if abs(ascent.gain) <= ascent.rounding:
-        return "converged: the last step changed the classification likelihood by mere rounding"
-    return (
-        f"converged: the estimated gain of classification likelihood still to come, "
-        f"{ascent.gap:.2g} per row, is below {tol:g}"
-    )

@@ -11,17 +11,13 @@ Mathematical Programming 45; the optimiser is SciPy's L-BFGS-B.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.climb import Climb, OnStep, SweepLike, joined
+from mixtura.fit.climb import Climb
 from mixtura.fit.descent import MEMORY, Descent, downhill
-from mixtura.models.base import Model
-from mixtura.records import Summary
+from mixtura.fit.problem import Problem
 
 # A chart's edge, as a share of its radius.
 EDGE = 0.999
@@ -29,41 +25,27 @@ EDGE = 0.999
 CHARTS = 20
 
 
-def lbfgs(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb from `params` by at most `max_iter` quasi-Newton steps; see `climb.Solver`.
+def lbfgs(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` quasi-Newton steps; see `problem.Solver`.
 
     Never accepts a point below the last one. Guarantees a stationary point of the basin its line
     search ends in, which need not be the one EM would have chosen.
     """
-    summary = summary or sweep(params)
-    descent = Descent(model, tol, max_iter, on_step)
-    here = Charted.around(model, sweep, params, summary)
-    earlier = joined(history, here.centre.value, summary.weight)
-    descent.begin(here.centre, earlier)
-    point = here.centre
-    for _ in range(CHARTS if max_iter > 0 else 0):
+    here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
+    descent = Descent(problem, here)
+    for _ in range(CHARTS if problem.max_iter > 0 else 0):
         point = climb_in_chart(descent, here)
-        if descent.reason is not None or descent.left <= 0:
+        if not descent.book.left:
             break
         at_edge = np.any(np.abs(point.free) >= EDGE * here.chart.radius)
         if point.value <= here.centre.value or not at_edge:
             descent.exhausted()
             break
-        here = Charted.around(model, sweep, point.params, point.summary)
+        here = Charted.around(problem.model, problem.sweep, point.params, point.summary)
     else:
-        if max_iter > 0:
+        if problem.max_iter > 0:
             descent.stopped = f"stopped: the climb left {CHARTS} charts behind without an end"
-    return descent.finished(earlier, max_iter, "lbfgs")
+    return descent.finished("lbfgs")
 
 
 def climb_in_chart(descent: Descent, here: Charted) -> Point:
@@ -74,8 +56,7 @@ def climb_in_chart(descent: Descent, here: Charted) -> Point:
         point = here.at(np.asarray(intermediate_result.x))
         assert point is not None
         here.met.clear()
-        descent.accept(point)
-        if descent.reason is not None or descent.left <= 0:
+        if not descent.accept(point):
             raise StopIteration
 
     radius = here.chart.radius
@@ -86,6 +67,6 @@ def climb_in_chart(descent: Descent, here: Charted) -> Point:
         method="L-BFGS-B",
         bounds=np.column_stack([-radius, radius]),
         callback=stepped,
-        options={"maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0, "maxiter": descent.left},
+        options={"maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0, "maxiter": descent.book.left},
     )
     return descent.last

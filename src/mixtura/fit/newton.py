@@ -9,20 +9,18 @@ Schulz (2021), Statistics and Computing 31, in other coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb, OnStep, SweepLike, joined
+from mixtura.fit.climb import Climb
 from mixtura.fit.convergence import FINER
 from mixtura.fit.curvature import DIFFERENCE
 from mixtura.fit.descent import Descent, downhill
-from mixtura.models.base import Model
-from mixtura.records import Array, Summary
+from mixtura.fit.problem import Problem
+from mixtura.records import Array
 
 # The first trust region, in the chart's units (EM's own step is about the gradient), and the
 # largest.
@@ -33,27 +31,26 @@ class _Lost(Exception):
     """The optimiser's step is no number: there is none to take."""
 
 
-def newton(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb from `params` by at most `max_iter` Newton steps; see `climb.Solver`.
+def newton(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` Newton steps; see `problem.Solver`.
 
     Monotone, and quadratic near an optimum: the solver for the last digits. A step costs as many
     passes as the Krylov space has dimensions, so it pays where few are left to make.
     """
-    summary = summary or sweep(params)
-    descent = Descent(model, tol, max_iter, on_step)
-    here = Charted.around(model, sweep, params, summary)
-    earlier = joined(history, here.centre.value, summary.weight)
-    descent.begin(here.centre, earlier)
+    here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
+    descent = Descent(problem, here)
+    # A gradient of nothing but rounding spans no space to search.
+    slope = 0.5 * float(here.centre.gradient @ here.centre.gradient)
+    if problem.max_iter > 0 and slope > FINER * FINER * descent.book.ascent.rounding:
+        # The subproblem divides by zero where rounding has eaten the space it searches.
+        with suppress(_Lost), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            _minimise(descent, here, problem.max_iter)
+    if descent.book.left:
+        descent.exhausted()
+    return descent.finished("newton")
+
+
+def _minimise(descent: Descent, here: Charted, steps: int) -> None:
     below = downhill(here)
 
     def checked(free: Array) -> tuple[float, Array]:
@@ -80,31 +77,21 @@ def newton(
             return
         here.met.clear()
         here.met[point.free.tobytes()] = point
-        descent.accept(point)
-        if descent.reason is not None or descent.left <= 0:
+        if not descent.accept(point):
             raise StopIteration
 
-    descent.open(here)
-    # A gradient of nothing but rounding spans no space to search.
-    slope = 0.5 * float(here.centre.gradient @ here.centre.gradient)
-    if max_iter > 0 and slope > FINER * FINER * descent.ascent.rounding:
-        # The subproblem divides by zero where rounding has eaten the space it searches.
-        with suppress(_Lost), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            minimize(
-                checked,
-                np.zeros(here.chart.size),
-                jac=True,
-                hessp=product,
-                method="trust-krylov",
-                callback=stepped,
-                options={
-                    "initial_trust_radius": RADIUS,
-                    "max_trust_radius": LARGEST,
-                    "gtol": 1e-13,
-                    "maxiter": max_iter,
-                    "inexact": True,
-                },
-            )
-    if descent.reason is None and descent.left > 0:
-        descent.exhausted()
-    return descent.finished(earlier, max_iter, "newton")
+    minimize(
+        checked,
+        np.zeros(here.chart.size),
+        jac=True,
+        hessp=product,
+        method="trust-krylov",
+        callback=stepped,
+        options={
+            "initial_trust_radius": RADIUS,
+            "max_trust_radius": LARGEST,
+            "gtol": 1e-13,
+            "maxiter": steps,
+            "inexact": True,
+        },
+    )

@@ -11,7 +11,7 @@ maximum likelihood does, where the last iterate's shrinks like g_t.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,8 +19,9 @@ import numpy as np
 
 from mixtura.data.rows import Rows, in_memory
 from mixtura.errors import FAILURES
-from mixtura.fit.climb import Climb, OnStep, SweepLike, directional, finish, joined, objective_at
-from mixtura.fit.convergence import Ascent
+from mixtura.fit.climb import Climb, directional, objective_at
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem
 from mixtura.fit.settings import check_integer, check_number, check_seed
 from mixtura.models.base import Model
 from mixtura.records import AnyArray, Params, Summary
@@ -130,7 +131,7 @@ def batches(n: int, size: int, rng: np.random.RandomState) -> Iterator[AnyArray]
 
 @dataclass(frozen=True)
 class Online:
-    """Epochs of mini-batches; see `climb.Solver`. A step of the climb is an epoch.
+    """Epochs of mini-batches; see `problem.Solver`. A step of the climb is an epoch.
 
     Parameters
     ----------
@@ -178,64 +179,38 @@ class Online:
         check_number("power", self.power, "above 0.5 and at most 1", lambda v: 0.5 < v <= 1)
         check_seed(self.seed)
 
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-        summary: Summary | None = None,
-    ) -> Climb:
-        """Climb from `params` by at most `max_iter` epochs."""
-        climb = _Epochs(self, model, sweep, params, summary or sweep(params))
-        first, weight = climb.ascent.values[0], climb.summary.weight
-        logliks, quiet = [climb.summary.loglik], 0
-        most = max_iter if self.epochs is None else min(self.epochs, max_iter)
-        while len(logliks) <= most and (tol == 0 or quiet < QUIET):
+    def __call__(self, problem: Problem) -> Climb:
+        """Climb by at most `max_iter` epochs."""
+        climb, tol, quiet = _Epochs(self, problem), problem.tol, 0
+        book = climb.book
+        most = problem.max_iter if self.epochs is None else min(self.epochs, problem.max_iter)
+        while book.steps < most and (tol == 0 or quiet < QUIET):
             gain = climb.epoch()
             quiet = quiet + 1 if abs(gain) <= tol else 0
-            logliks.append(climb.summary.loglik)
-            if on_step is not None:
-                on_step(len(logliks) - 1, max(gain, 0.0))
-        settled = tol > 0 and quiet >= QUIET
-        reason = (
-            f"converged: {QUIET} epochs changed the log-likelihood by at most {tol:.2g} per row"
-        )
-        slope = directional(model, climb.summary, climb.params)
-        stationary = slope <= max(2 * tol, climb.ascent.rounding)
-        return finish(
-            model,
-            climb.params,
-            climb.summary,
-            logliks=logliks,
-            earlier=joined(history, first, weight),
-            reason=reason if settled else None,
-            stopped=_stopped(len(logliks) - 1, max_iter, climb.rose),
-            max_iter=max_iter,
-            gap=max(0.5 * slope, climb.ascent.rounding) if settled and stationary else math.inf,
-            ran=self.name,
-            stationary=stationary,
+        slope = directional(climb.model, climb.summary, climb.params)
+        rounding = book.ascent.rounding
+        stationary = slope <= max(2 * tol, rounding)
+        if tol > 0 and quiet >= QUIET:
+            change = f"{QUIET} epochs changed the log-likelihood by at most {tol:.2g} per row"
+            book.reason = f"converged: {change}"
+            book.gap = max(0.5 * slope, rounding) if stationary else math.inf
+        stopped = _stopped(book.steps, problem.max_iter, climb.rose)
+        return book.finish(
+            climb.params, climb.summary, self.name, stopped=stopped, stationary=stationary
         )
 
 
 class _Epochs:
     """Where a climb is between two epochs: the best point so far, judged by all rows."""
 
-    def __init__(
-        self, online: Online, model: Model, sweep: SweepLike, params: Any, summary: Summary
-    ) -> None:
-        self.online, self.model, self.sweep = online, model, sweep
-        self.params, self.summary = params, summary
-        self.rows = present(in_memory(sweep.rows, "online"))
+    def __init__(self, online: Online, problem: Problem) -> None:
+        self.online, self.model, self.sweep = online, problem.model, problem.sweep
+        self.params, self.summary = problem.params, problem.first()
+        self.rows = present(in_memory(self.sweep.rows, "online"))
         self.rng = np.random.RandomState(online.seed)
-        self.size = online.batch or max(enough_rows(params), len(self.rows.X) // BATCHES)
+        self.size = online.batch or max(enough_rows(self.params), len(self.rows.X) // BATCHES)
         self.delay, self.failed, self.rose = online.delay, 0, False
-        self.ascent = Ascent(summary.weight, monotone=False)
-        self.ascent.add(objective_at(model, summary, params))
+        self.book = Logbook(problem, self.summary, monotone=False)
 
     def epoch(self) -> float:
         """The gain per row of one more epoch; only a rise is kept."""
@@ -249,12 +224,12 @@ class _Epochs:
         else:
             self.failed, summary = 0, self.sweep(params)
             value = objective_at(self.model, summary, params)
-            gain = (value - self.ascent.values[-1]) / summary.weight
+            gain = (value - self.book.value) / summary.weight
             if gain > 0:
                 self.params, self.summary, self.rose = params, summary, True
-                self.ascent.add(value)
         if not gain > 0:
             self.delay *= CAUTION
+        self.book.note(self.params, self.summary)
         return gain
 
     def _passed(self) -> Any:

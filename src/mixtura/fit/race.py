@@ -16,9 +16,10 @@ import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES
-from mixtura.fit.climb import Climb, SweepLike
+from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.moves import AGREED, GAIN, PATIENCE, improve
+from mixtura.fit.problem import Problem, SweepLike
 from mixtura.fit.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
@@ -117,8 +118,8 @@ class Race:
             self.passes += sweep.passes
 
     def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
-        model = self.maker.model
-        return em(model, sweep, params, tol=self.tol, max_iter=steps, summary=summary, brief=True)
+        problem = Problem(self.maker.model, sweep, params, self.tol, steps, summary=summary)
+        return em(problem, brief=True)
 
     def _first(self, name: str, frame: int) -> Climb:
         """The first round of one start."""

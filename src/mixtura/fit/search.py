@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
-from mixtura.fit.climb import Climb, Solver
+from mixtura.fit.climb import Climb
 from mixtura.fit.em import em
 from mixtura.fit.examine import Examiner
+from mixtura.fit.listeners import FitListener
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.race import RACE, OpenSweep, Race, Runner
 from mixtura.fit.result import Certificate, StartReport
 from mixtura.fit.starts import StartMaker
@@ -35,16 +36,6 @@ MERIT = 3.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left.
 FINALISTS, SOUND = 3, 2
-
-
-class Listener(Protocol):
-    """Told of progress: which start is climbing, and each of its steps."""
-
-    def started(self, index: int) -> None: ...
-
-    def stepped(self, iterations: int, gain: float) -> None: ...
-
-    def ended(self, climb: Climb, mean_loglik: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class Search:
     max_iter: int
     rng: np.random.RandomState
     solver: Solver = em
-    listener: Listener | None = None
+    listener: FitListener | None = None
     passes: int = 0
     sample_passes: int = 0
     moves: int = 0
@@ -159,7 +150,7 @@ class Search:
         try:
             return self.climb(start)
         except FAILURES as error:
-            kept = em(self.model, self.open_sweep(self.model, self.rows), start, tol=0, max_iter=0)
+            kept = em(Problem(self.model, self.open_sweep(self.model, self.rows), start, 0, 0))
             reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
             self.reports.append(StartReport("given", 0, None, "failed", str(error)))
             certificate = Certificate("not converged", detail=reason)
@@ -198,27 +189,12 @@ class Search:
         """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
+        problem = Problem(model, sweep, start, self.tol, self.max_iter, history, step)
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised
         try:
-            climb = self.solver(
-                model,
-                sweep,
-                start,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                history=history,
-                on_step=step,
-            )
-            examiner = Examiner(
-                model,
-                sweep,
-                self.solver,
-                self.tol,
-                self.max_iter,
-                step,
-                strict=strict,
-            )
+            climb = self.solver(problem)
+            examiner = Examiner(problem, self.solver, strict)
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
             remark = sweep.remark(climb.params, climb.summary)
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from numbers import Integral, Real
 
+from mixtura.models.base import Model
+
 # NumPy's random generators take no larger one.
 LARGEST_SEED = 2**32 - 1
 
@@ -26,3 +28,11 @@ def check_seed(value: object) -> None:
     fine = isinstance(value, Integral) and not isinstance(value, bool)
     if not (fine and 0 <= int(value) <= LARGEST_SEED):  # type: ignore[call-overload]
         raise ValueError(f"seed must be an integer from 0 to 2**32 - 1, got {value!r}")
+
+
+def refuse_obstacle(name: str, model: Model) -> None:
+    """ValueError, for the solver of this name, where a model has no free coordinates."""
+    if model.obstacle():
+        raise ValueError(
+            f"solver={name!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
+        )

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from mixtura.fit.anderson import anderson
 from mixtura.fit.annealed import Annealed
 from mixtura.fit.auto import auto
-from mixtura.fit.climb import Solver
 from mixtura.fit.contrastive import NoiseContrastive
 from mixtura.fit.em import em
 from mixtura.fit.hard import hard
 from mixtura.fit.lbfgs import lbfgs
 from mixtura.fit.newton import newton
 from mixtura.fit.online import Online
+from mixtura.fit.problem import Solver
+from mixtura.fit.settings import refuse_obstacle
 from mixtura.fit.squarem import squarem
 from mixtura.fit.stochastic import Stochastic
 from mixtura.fit.truncated import Truncated
@@ -60,10 +61,8 @@ def resolve_solver(solver: str | Solver, model: Model) -> tuple[str, Solver]:
     if not isinstance(solver, str):
         return solver_name(solver), solver
     entry = SOLVERS[solver]
-    if model.obstacle() and (entry.free or (entry.extrapolates and not model.extrapolates)):
-        raise ValueError(
-            f"solver={solver!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
-        )
+    if entry.free or (entry.extrapolates and not model.extrapolates):
+        refuse_obstacle(solver, model)
     return solver, entry.solver
 
 

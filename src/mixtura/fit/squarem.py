@@ -8,29 +8,17 @@ that judges a leap is also the next cycle's first, so a cycle costs two passes.
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fit.charted import Charted, Point
-from mixtura.fit.climb import (
-    Climb,
-    OnStep,
-    SweepLike,
-    directional,
-    finish,
-    joined,
-    objective_at,
-    rounding_between,
-    why_converged,
-)
-from mixtura.fit.convergence import Ascent
+from mixtura.fit.climb import Climb, directional
+from mixtura.fit.generalised import risen
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem
 from mixtura.models.base import Model
-from mixtura.records import Summary
 
 # The longest leap grows by this factor when it was used and accepted, shrinks when it failed.
 GROWTH = 4.0
@@ -38,43 +26,21 @@ GROWTH = 4.0
 CYCLES = 20
 
 
-def squarem(
-    model: Model,
-    sweep: SweepLike,
-    params: Any,
-    *,
-    tol: float,
-    max_iter: int,
-    history: Iterable[float] = (),
-    on_step: OnStep | None = None,
-    summary: Summary | None = None,
-) -> Climb:
-    """Climb from `params` by at most `max_iter` steps, two to a cycle; see `climb.Solver`.
+def squarem(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` steps, two to a cycle; see `problem.Solver`.
 
     Monotone: a leap that would end below the EM step it extrapolates is replaced by EM's. Keeps
     EM's robustness at the edge of the parameters (weights near zero).
     """
-    summary = summary or sweep(params)
-    value = objective_at(model, summary, params)
-    earlier = joined(history, value, summary.weight)
-    ascent = Ascent(summary.weight, model.monotone, earlier)
-    ascent.add(value)
-    logliks, reason, gap = [summary.loglik], None, math.inf
+    model, sweep, params = problem.model, problem.sweep, problem.params
+    summary = problem.first()
+    book = Logbook(problem, summary)
     stretches: deque[float] = deque(maxlen=CYCLES)
     longest = 1.0
-
-    def note(params: Any, summary: Summary, *before: Any) -> None:
-        rounding = rounding_between(model, summary.weight, params, *before)
-        ascent.add(objective_at(model, summary, params), rounding)
-        logliks.append(summary.loglik)
-        if on_step is not None:
-            on_step(len(logliks) - 1, ascent.gain)
-
-    while reason is None and len(logliks) <= max_iter:
-        first = model.m_step(summary, params)
-        between = sweep(first)
-        note(first, between, params)
-        if len(logliks) > max_iter:
+    while book.left:
+        first, between = risen(model, sweep, params, summary, model.m_step(summary, params))
+        book.note(first, between, params)
+        if not book.left:
             params, summary = first, between
             break
         second = model.m_step(between, first)
@@ -85,31 +51,22 @@ def squarem(
         stretches.append(stretch)
         a = min(max(stretch, 1.0), longest)
         leap = chart.at(2.0 * a * r + a * a * v) if a > 1.0 else None
-        if leap is not None and leap.value >= ascent.values[-1] and sound(model, leap):
+        if leap is not None and leap.value >= book.value and sound(model, leap):
             params, summary = leap.params, leap.summary
             if a == longest:
                 longest *= GROWTH
         else:
-            params, summary = second, sweep(second)
+            params, summary = risen(model, sweep, first, between, second)
             longest = max(1.0, longest / GROWTH) if a == longest and a > 1.0 else longest
             longest = GROWTH if longest == 1.0 else longest
-        note(params, summary, first)
-        # Half g' H^-1 g: the gradient is r in the chart's units, its slowest mode 1 / stretch.
-        slope = directional(model, summary, params)
-        gap = 0.5 * slope * max(1.0, *stretches) if model.scored else ascent.gap
-        if ascent.within(gap, tol) or (not model.scored and 0 < gap <= max(tol, ascent.rounding)):
-            reason = why_converged(ascent, gap, tol)
-    return finish(
-        model,
-        params,
-        summary,
-        logliks=logliks,
-        earlier=earlier,
-        reason=reason,
-        max_iter=max_iter,
-        gap=gap,
-        ran="squarem",
-    )
+        book.note(params, summary, first)
+        if model.scored:
+            # Half g' H^-1 g: the gradient is r in the chart's units, its slowest mode 1 / stretch.
+            slope = directional(model, summary, params)
+            book.judge(0.5 * slope * max(1.0, *stretches))
+        else:
+            book.judge_by_gains()
+    return book.finish(params, summary, "squarem")
 
 
 def sound(model: Model, leap: Point) -> bool:

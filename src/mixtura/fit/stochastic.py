@@ -8,14 +8,15 @@ small hill as EM must. What is handed out is the best that the way yields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fit.climb import Climb, OnStep, SweepLike, finish, joined, objective_at
+from mixtura.fit.climb import Climb, objective_at
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem, SweepLike
 from mixtura.fit.settings import check_integer, check_seed
 from mixtura.fit.starts import one_hot
 from mixtura.models.base import Model
@@ -30,7 +31,7 @@ LANES = 4
 
 @dataclass(frozen=True)
 class Stochastic:
-    """Stochastic EM for a fixed number of steps; see `climb.Solver`.
+    """Stochastic EM for a fixed number of steps; see `problem.Solver`.
 
     Parameters
     ----------
@@ -71,25 +72,15 @@ class Stochastic:
         check_integer("steps", self.steps, 1)
         check_seed(self.seed)
 
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-        summary: Summary | None = None,
-    ) -> Climb:
-        """Wander from `params` for `steps` steps."""
-        steps = max_iter if tol == 0 else min(self.steps, max_iter)
+    def __call__(self, problem: Problem) -> Climb:
+        """Wander for `steps` steps."""
+        model, sweep, params = problem.model, problem.sweep, problem.params
+        tol, most = problem.tol, problem.max_iter
+        steps = most if tol == 0 else min(self.steps, most)
         part = drawn(model, sweep, params, self.seed, 0)
-        weight, logliks = part.weight, [part.loglik]
-        values = [objective_at(model, part, params)]
-        earlier = joined(history, values[0], weight)
-        best, top, late, refused = params, values[0], Average(model), 0
+        book = Logbook(problem, part, monotone=False)
+        values = [book.value]
+        best, known, late, refused = params, problem.summary, Average(model), 0
         for step in range(1, steps + 1):
             after = _after(model, part, params, last=refused == REDRAWS)
             refused = refused + 1 if after is None else 0
@@ -98,35 +89,19 @@ class Stochastic:
                     late.add(part, params)
                 params = after
             part = drawn(model, sweep, params, self.seed, step)
-            logliks.append(part.loglik)
-            values.append(objective_at(model, part, params))
-            if values[-1] > top:
-                best, top, summary = params, values[-1], None
-            if on_step is not None:
-                on_step(step, (values[-1] - values[-2]) / weight)
-        average = late.higher(sweep, top)
+            book.note(params, part)
+            if book.value > max(values):
+                best, known = params, None
+            values.append(book.value)
+        average = late.higher(sweep, max(values))
         if average is not None:
-            best, summary = average
-        summary = summary or sweep(best)
-        ended = steps == self.steps and tol > 0
-        settled = ended and _settled(np.array(values) / weight, tol)
-        return finish(
-            model,
-            best,
-            summary,
-            logliks=(*logliks[:-1], summary.loglik),
-            earlier=earlier,
-            reason=f"converged: {steps} steps were taken, and the last gained no more"
-            if settled
-            else None,
-            stopped=f"stopped: after {steps} steps the log-likelihood still rose"
-            if ended
-            else None,
-            max_iter=max_iter,
-            gap=np.inf,
-            ran=self.name,
-            stationary=False,
-        )
+            best, known = average
+        stopped = None
+        if steps == self.steps and tol > 0:
+            stopped = f"stopped: after {steps} steps the log-likelihood still rose"
+            if _settled(np.array(values) / part.weight, tol):
+                book.reason = f"converged: {steps} steps were taken, and the last gained no more"
+        return book.finish(best, known or sweep(best), self.name, stopped=stopped, stationary=False)
 
 
 @dataclass

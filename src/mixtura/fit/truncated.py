@@ -12,22 +12,13 @@ tell them, so nothing is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
-from mixtura.fit.climb import (
-    Climb,
-    OnStep,
-    SweepLike,
-    finish,
-    joined,
-    objective_at,
-    rounding_between,
-)
-from mixtura.fit.convergence import Ascent
-from mixtura.models.base import Model
+from mixtura.fit.climb import Climb, objective_at
+from mixtura.fit.logbook import Logbook
+from mixtura.fit.problem import Problem
 from mixtura.models.truncated import TruncatedStep
 from mixtura.records import Summary
 
@@ -67,59 +58,26 @@ class Truncated:
                 asked = "at least 1" if most is None else f"from 1 to {most}"
                 raise ValueError(f"Truncated: {field} must be an integer {asked}, got {value!r}")
 
-    def __call__(
-        self,
-        model: Model,
-        sweep: SweepLike,
-        params: Any,
-        *,
-        tol: float,
-        max_iter: int,
-        history: Iterable[float] = (),
-        on_step: OnStep | None = None,
-        summary: Summary | None = None,
-    ) -> Climb:
-        """Climb the free energy by at most `max_iter` steps; see `climb.Solver`.
+    def __call__(self, problem: Problem) -> Climb:
+        """Climb the free energy by at most `max_iter` steps; see `problem.Solver`.
 
         Guarantees that the free energy (plus the log-prior) never falls, which is checked while it
         runs; not that the log-likelihood rises, nor that its maximum is reached. `tol`, `gap` and
         what `on_step` is told are about the free energy, and so is `logliks` but for its last
         value, which is the log-likelihood reached. Raises what `em` does.
         """
-        part, kept = self._pass(model, sweep, params, None)
+        model, params = problem.model, problem.params
+        part, kept = self._pass(problem, params, None)
         value = objective_at(model, part, params)
-        ascent = Ascent(part.weight, model.monotone)
-        ascent.add(value)
-        earlier = joined(history, value, part.weight)
-        bounds, reason = [part.loglik], None
-        while reason is None and len(bounds) <= max_iter:
+        book = Logbook(problem, part, value, what="free energy")
+        while book.left:
             before, params = params, model.m_step(part, params)
-            part, kept = self._pass(model, sweep, params, kept)
-            rounding = rounding_between(model, part.weight, before, params)
-            ascent.add(objective_at(model, part, params), rounding)
-            bounds.append(part.loglik)
-            if on_step is not None:
-                on_step(len(bounds) - 1, ascent.gain)
-            if tol > 0 and ascent.gap <= max(tol, ascent.rounding):
-                reason = (
-                    f"converged: the estimated gain of free energy still to come, "
-                    f"{ascent.gap:.2g} per row, is below {tol:g}"
-                )
-        if len(bounds) > 1 or summary is None:
-            summary = sweep(params)
-        return finish(
-            model,
-            params,
-            summary,
-            logliks=(*bounds[:-1], summary.loglik),
-            earlier=earlier,
-            reason=reason,
-            max_iter=max_iter,
-            gap=ascent.gap,
-            ran="truncated",
-            stationary=False,
-        )
+            part, kept = self._pass(problem, params, kept)
+            book.note(params, part, before)
+            book.judge_by_gains()
+        summary = problem.sweep(params) if book.steps else problem.first()
+        return book.finish(params, summary, "truncated", stationary=False)
 
-    def _pass(self, model: Model, sweep: SweepLike, params: Any, kept: Any) -> tuple[Summary, Any]:
-        step = TruncatedStep(model, params, self.keep, self.search, kept)
-        return sweep.folded(step), step.kept
+    def _pass(self, problem: Problem, params: Any, kept: Any) -> tuple[Summary, Any]:
+        step = TruncatedStep(problem.model, params, self.keep, self.search, kept)
+        return problem.sweep.folded(step), step.kept

@@ -15,7 +15,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.fit.account import account
-from mixtura.fit.climb import Solver
+from mixtura.fit.problem import Solver
 from mixtura.fit.result import Fit, StartReport
 from mixtura.fit.search import Outcome, Search, better
 from mixtura.fit.settings import check_integer, check_number
@@ -51,7 +51,8 @@ def fit(
     n_init : int, default 1
         Starts; the best end is returned, all are reported in `Fit.starts`.
     solver : str or callable, default "auto"
-        How parameters move; "auto" is EM, followed by gradients where the model has a score.
+        How parameters move; "auto" is EM, followed by gradients where the model has a score. One
+        of your own is given a `Problem` and returns a `Climb`; see `fit.problem.Solver`.
     engine : {"auto", "local", "threads", ...}, default "auto"
         What runs the pass over the rows.
     tol : float, default 1e-6

@@ -19,7 +19,9 @@ from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
 from mixtura.families.forms import Form
 from mixtura.fit.certificate import certify
-from mixtura.fit.climb import Climb, Solver
+from mixtura.fit.climb import Climb
+from mixtura.fit.listeners import ComparisonListener
+from mixtura.fit.problem import Problem, Solver
 from mixtura.fit.result import Certificate
 from mixtura.fit.solvers import resolve_solver
 from mixtura.inference.agreement import difference
@@ -92,14 +94,6 @@ class Run:
         return self.certificate.verdict
 
 
-class Listener(Protocol):
-    """Told of progress: which climb begins, and each of its steps."""
-
-    def began(self, start: int, solver: str) -> None: ...
-
-    def stepped(self, iterations: int, gain: float) -> None: ...
-
-
 class OpenSweep(Protocol):
     """Opens a sweep of an engine."""
 
@@ -125,7 +119,7 @@ class Course:
     open_sweep: OpenSweep
     tol: float
     max_iter: int
-    listener: Listener | None = None
+    listener: ComparisonListener | None = None
 
     def race(
         self, start: int, params: Any, solvers: Sequence[tuple[str, str | Solver]]
@@ -173,8 +167,8 @@ class Course:
 
         def by(model: Mixture) -> tuple[Mixture, Climb]:
             sweep = Recorder(self.open_sweep(model, self.rows), model, log)
-            climb = solver(model, sweep, params, tol=self.tol, max_iter=self.max_iter, on_step=step)
-            return model, climb
+            problem = Problem(model, sweep, params, self.tol, self.max_iter, on_step=step)
+            return model, solver(problem)
 
         try:
             return by(self.model.unpenalised())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from mixtura.fit.listeners import BootstrapListener
 from mixtura.inference.sequential import corridor, interval
 
 
@@ -40,14 +40,6 @@ class Trial:
     statistics: tuple[float, ...] = field(default=(), repr=False)
 
 
-class Listener(Protocol):
-    """Told of progress: which test begins, and how many resamples have been looked at."""
-
-    def began(self, n_components: int, statistic: float) -> None: ...
-
-    def resampled(self, resamples: int, exceeded: int) -> None: ...
-
-
 @dataclass(frozen=True)
 class Resampling:
     """When to stop and what to decide."""
@@ -61,7 +53,7 @@ class Resampling:
         n_components: int,
         logliks: tuple[float, float],
         statistics: Iterable[float],
-        listener: Listener | None = None,
+        listener: BootstrapListener | None = None,
     ) -> Trial:
         """Walk along the resamples' statistics, which are drawn one by one where they are lazy.
 

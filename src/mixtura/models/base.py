@@ -66,6 +66,15 @@ class Model(ABC):
         return True
 
     @property
+    def generalised(self) -> bool:
+        """Whether the M-step is one step of Newton's method, say, and may overshoot.
+
+        EM then halves a step that would lower the objective (generalised EM); a whole step must
+        end within the supports.
+        """
+        return False
+
+    @property
     def least_rows(self) -> int:
         """Rows that a chunk should have at least; more where a summary is large."""
         return 1

@@ -35,6 +35,10 @@ class Mixture(Labelled):
         return self.family.least_rows
 
     @property
+    def generalised(self) -> bool:
+        return self.family.generalised
+
+    @property
     def monotone(self) -> bool:
         return bool(self.prior.monotone)
 
