@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +24,6 @@ from mixtura.estimators import factored
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.document import to_document
 from mixtura.estimators.intake import asked
-from mixtura.families.covariance import structure
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
@@ -218,15 +216,9 @@ class MixtureEstimator(AfterFit, DensityMixin, BaseEstimator):  # type: ignore[m
         """The fitted mixture as reports and figures see it."""
         check_is_fitted(self)
         model, params = self._fitted()
-        return MixtureView(
-            weights=params.weights,
-            means=params.components.means,
-            variances=model.family.variances(params.components),
-            among=partial(model.family.covariances, params.components),
-            covariance_type=structure(self.covariance_type).name,
-            names=tuple(self._names()),
-            fit=self.fit_result_,
-        )
+        weights, names = params.weights, tuple(self._names())
+        portrait = model.family.portrait(params.components, weights, names)
+        return MixtureView(weights, names, portrait, self.fit_result_)
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""

@@ -12,7 +12,9 @@ import numpy as np
 
 from mixtura.coordinates import fields_around
 from mixtura.data.survey import Survey
+from mixtura.families.by_column import by_column
 from mixtura.families.fields import FieldChart
+from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Support
@@ -69,6 +71,9 @@ class Family(ABC):
     least_rows: ClassVar[int] = 1
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
+    # How figures draw a column's cells, and above what these lie.
+    column_kind: ClassVar[Kind] = "density"
+    least: ClassVar[float] = -np.inf
     # Starts are found on at most so many numbers, for a family whose passes are long.
     start_numbers: ClassVar[int | None] = None
 
@@ -166,6 +171,10 @@ class Family(ABC):
             support.check(arrays[name], name)
         return self.record(**{name: arrays[name] for name in self.supports()})
 
+    def means(self, params: Any) -> Array:
+        """Each component's mean in each column, (K, d)."""
+        raise NotImplementedError(f"{type(self).__name__} does not tell its means")
+
     def variances(self, params: Any) -> Array:
         """Each component's variance in each column, (K, d)."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its variances")
@@ -173,6 +182,14 @@ class Family(ABC):
     def covariances(self, params: Any, columns: AnyArray) -> Array:
         """Each component's covariances of these columns, dense, (K, m, m)."""
         return self.variances(params)[:, columns, None] * np.eye(len(columns))
+
+    def portrait(self, params: Any, weights: Array, names: Sequence[str]) -> Portrait:
+        """What reports and figures show of the components; weights (K,), d names.
+
+        By default means and deviations, where `means` and `variances` tell them, else the
+        parameters; and the densities of single columns, where these are independent.
+        """
+        return by_column(self, params, weights, names)
 
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""
