@@ -77,10 +77,8 @@ def _parameters(family: Shown, params: Any, names: Sequence[str]) -> Callable[[i
     def column(j: int) -> Column:
         cells = tuple(", ".join(f"{a[k, j]:.3g}" for a in own.values()) for k in range(K))
         curve = curve_of(family, params, j, len(names))
-        ends = (family.least, np.inf)
-        return Column(
-            names[j], family.column_kind, cells, PARAMETERS, ", ".join(own), curve, ends=ends
-        )
+        kind, header, ends = family.column_kind, ", ".join(own), (family.least, np.inf)
+        return Column(names[j], kind, cells, PARAMETERS, header, curve, ends=ends)
 
     return column
 

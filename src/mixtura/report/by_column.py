@@ -23,14 +23,8 @@ SCALES: dict[Kind, str] = {
     "share": "share",
     "circle": "density",
 }
-# What the marks of each kind mean.
-NOTES: dict[Kind, str] = {
-    "density": "Grey bars: the rows; lines: densities, dashed of the whole mixture.",
-    "counts": "Grey bars: the rows; lines: probabilities, dashed of the whole mixture.",
-    "levels": "Wide grey bars: all rows; coloured ones: within each group.",
-    "share": "Wide grey bars: all rows; coloured ones: within each group.",
-    "circle": "Grey bars: the rows; lines: densities, dashed of the whole mixture; in radians.",
-}
+# Kinds drawn as lines over a histogram.
+LINES: frozenset[Kind] = frozenset({"density", "counts", "circle"})
 
 
 def each_column(view: MixtureView, points: Points, heading: str, columns: Sequence[int]) -> Figure:
@@ -46,9 +40,23 @@ def each_column(view: MixtureView, points: Points, heading: str, columns: Sequen
         ax = figure.add_subplot(down, across, place + 1)
         panels.quiet(ax, 8, 5)
         _draw(ax, view, points, kind, own)
-    headed(figure, heading, list(dict.fromkeys(NOTES[kind] for kind, _ in shown)))
+    headed(figure, heading, list(_notes(view, shown)))
     legend(figure, view, "outside right upper")
     return figure
+
+
+def _notes(view: MixtureView, shown: Sequence[tuple[Kind, list[int]]]) -> Iterator[str]:
+    """What the marks mean."""
+    met = {kind for kind, _ in shown}
+    if met & LINES:
+        whole = ", dashed that of the whole mixture" if len(view.weights) > 1 else ""
+        yield f"Grey bars: the rows; lines: what each group adds{whole}."
+    if met - LINES:
+        yield "Wide grey bars: all rows; coloured ones: within each group."
+    if any(len(view.column(own[0]).levels) > kinds.MOST_LEVELS for _, own in shown):
+        yield f"Of many categories the {kinds.MOST_LEVELS} likeliest."
+    if "circle" in met:
+        yield "Angles in radians."
 
 
 def _together(view: MixtureView, columns: Sequence[int]) -> Iterator[tuple[Kind, list[int]]]:
@@ -76,4 +84,6 @@ def _draw(ax: Axes, view: MixtureView, points: Points, kind: Kind, columns: list
         "circle": kinds.circle,
     }[kind]
     one(ax, view, points, j)
+    if ax.get_xscale() == "log":
+        ax.set_ylabel("density of the logarithm", **label)
     ax.set_xlabel(wrapped(view.names[j], 32, 2), **label)

@@ -146,7 +146,8 @@ def _one(view: MixtureView, points: Points, heading: str) -> Figure:
     if stroked:
         panels.rug(ax, points, 0)
     ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
-    ax.set_ylabel("density", **LABEL)
+    logarithmic = ax.get_xscale() == "log"
+    ax.set_ylabel("density of the logarithm" if logarithmic else "density", **LABEL)
     notes = ["Bars and strokes: the rows." if stroked else "Bars: the rows."]
     if len(view.weights) > 1:
         notes.append("Dashed line: the whole mixture.")

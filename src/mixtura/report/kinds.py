@@ -6,9 +6,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from mixtura.records import AnyArray, Array
+from mixtura.records import Array
 from mixtura.report.palette import colours
-from mixtura.report.panels import BARS, INK, Points, bin_edges, component_curves
+from mixtura.report.panels import (
+    BARS,
+    DASHED,
+    INK,
+    Points,
+    bin_edges,
+    component_curves,
+    densities,
+)
 from mixtura.report.view import MixtureView, shorten, wrapped
 
 # Counts over a wider range are drawn in bins, without a dot for each.
@@ -20,7 +28,6 @@ LONGEST_LEVEL = 12
 # The share of the axis between two levels that their bars take, and the rows' bar behind them.
 TAKEN, BEHIND = 0.72, 0.9
 BINS_AROUND = 36
-DASHED = (0, (3, 2))
 
 
 def counts(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
@@ -110,12 +117,7 @@ def circle(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     ax.stairs(heights, edges, fill=True, color=BARS, lw=0, zorder=1)
     grid = np.linspace(start, start + 2 * np.pi, 720)
     curves = component_curves(view, j, grid)
-    for curve, colour in zip(curves, colours(len(curves)), strict=True):
-        shown = np.where(curve > 1e-3 * curve.max(), curve, np.nan)
-        ax.fill_between(grid, shown, color=colour, alpha=0.13, lw=0, zorder=2)
-        ax.plot(grid, shown, color=colour, lw=1.7, zorder=3)
-    if len(curves) > 1:
-        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=DASHED, zorder=4)
+    densities(ax, grid, curves)
     ax.set_xlim(edges[0], edges[-1])
     ax.set_ylim(0, 1.08 * float(max(heights.max(), curves.sum(axis=0).max())))
     ax.grid(False, axis="x")
@@ -123,7 +125,7 @@ def circle(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     ax.xaxis.set_major_formatter(FuncFormatter(_angle))
 
 
-def _angle(value: float, _: AnyArray | int | None = None) -> str:
+def _angle(value: float, _: object) -> str:
     """Quarter turns in words: "−π/2", "0", "π"."""
     quarters = round(value / (np.pi / 2))
     sign = "\u2212" if quarters < 0 else ""

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
 from mixtura.families.portrait import Column
 from mixtura.records import AnyArray, Array
@@ -22,6 +22,9 @@ COVERAGES = (0.5, 0.95)
 FEWEST_BINS, MOST_BINS = 8, 80
 # A spike of the density is cut off at this many times the tallest bar.
 TALLEST_CURVE = 1.6
+# Positive columns whose largest cell is so many medians get a logarithmic axis.
+LONG_TAIL = 15.0
+DASHED = (0, (3, 2))
 # The axes reach beyond the data for an ellipse by at most this share of the data's range.
 REACH = 0.25
 
@@ -49,6 +52,9 @@ class Points:
 def histogram(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     """Column j: weighted histogram of density one, the component curves and their sum."""
     column, (x, w) = view.column(j), points.of(j)
+    if long_tailed(column, x):
+        _logarithmic(ax, view, points, j)
+        return
     low, high = reach(column, x)
     narrowest = np.inf if column.sds is None else float(column.sds.min())
     edges = bin_edges(x, w, narrowest, low, high)
@@ -62,15 +68,47 @@ def histogram(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
         return
     grid = curve_grid(column, low, high)
     curves = component_curves(view, j, grid)
-    for k, colour in enumerate(colours(len(view.weights))):
-        # Without its tails, or the last colour would underline the whole axis.
-        curve = np.where(curves[k] > 1e-3 * curves[k].max(), curves[k], np.nan)
-        ax.fill_between(grid, curve, color=colour, alpha=0.13, lw=0, zorder=2)
-        ax.plot(grid, curve, color=colour, lw=1.7, zorder=3)
-    if len(curves) > 1:
-        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=(0, (3, 2)), zorder=4)
+    densities(ax, grid, curves)
     top = min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest) if tallest > 0 else None
     ax.set_ylim(0, None if top is None else 1.08 * max(tallest, top))
+
+
+def densities(ax: Axes, grid: Array, curves: Array) -> None:
+    """Weighted densities (K, len(grid)), and their sum."""
+    for curve, colour in zip(curves, colours(len(curves)), strict=True):
+        # Without its tails, or the last colour would underline the whole axis.
+        shown = np.where(curve > 1e-3 * curve.max(), curve, np.nan)
+        ax.fill_between(grid, shown, color=colour, alpha=0.13, lw=0, zorder=2)
+        ax.plot(grid, shown, color=colour, lw=1.7, zorder=3)
+    if len(curves) > 1:
+        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=DASHED, zorder=4)
+
+
+def long_tailed(column: Column, x: Array) -> bool:
+    """Whether positive cells reach so far that all others would lie in the first bars."""
+    return column.ends[0] == 0 < x.min() and float(x.max()) > LONG_TAIL * float(np.median(x))
+
+
+def _logarithmic(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
+    """Column j on a logarithmic axis: densities of its natural logarithm."""
+    x, w = points.of(j)
+    logs = np.log(x)
+    edge = 0.03 * float(np.ptp(logs))
+    low, high = float(logs.min()) - edge, float(logs.max()) + edge
+    edges = bin_edges(logs, w, np.inf, low, high)
+    heights, _ = np.histogram(logs, edges, weights=w)
+    heights = heights / (w.sum() * np.diff(edges))
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.stairs(heights, np.exp(edges), fill=True, color=BARS, lw=0, zorder=1)
+    tallest = float(heights.max())
+    if view.column(j).curve is not None:
+        grid = np.exp(np.linspace(low, high, 400))
+        curves = component_curves(view, j, grid) * grid
+        densities(ax, grid, curves)
+        tallest = max(tallest, min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest))
+    ax.set_ylim(0, 1.08 * tallest)
+    ax.set_xlim(np.exp(low), np.exp(high))
 
 
 def scatter(
