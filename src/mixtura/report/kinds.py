@@ -38,7 +38,8 @@ def counts(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     if few:
         edges, grid = np.arange(low, high + 2) - 0.5, np.arange(low, high + 1)
     else:
-        edges = bin_edges(x, w, np.inf, low, high)
+        sds = view.column(j).sds
+        edges = bin_edges(x, w, np.inf if sds is None else float(sds.min()), low, high)
         grid = np.unique(np.linspace(low, high, MOST_CURVE).round())
     heights, _ = np.histogram(x, edges, weights=w)
     heights = heights / (w.sum() * np.diff(edges))

@@ -91,18 +91,21 @@ def long_tailed(column: Column, x: Array) -> bool:
 
 def _logarithmic(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     """Column j on a logarithmic axis: densities of its natural logarithm."""
-    x, w = points.of(j)
+    column, (x, w) = view.column(j), points.of(j)
     logs = np.log(x)
+    narrowest = np.inf
+    if column.means is not None and column.sds is not None:
+        narrowest = float((column.sds / column.means).min())
     edge = 0.03 * float(np.ptp(logs))
     low, high = float(logs.min()) - edge, float(logs.max()) + edge
-    edges = bin_edges(logs, w, np.inf, low, high)
+    edges = bin_edges(logs, w, narrowest, low, high)
     heights, _ = np.histogram(logs, edges, weights=w)
     heights = heights / (w.sum() * np.diff(edges))
     ax.set_xscale("log")
     ax.xaxis.set_minor_locator(NullLocator())
     ax.stairs(heights, np.exp(edges), fill=True, color=BARS, lw=0, zorder=1)
     tallest = float(heights.max())
-    if view.column(j).curve is not None:
+    if column.curve is not None:
         grid = np.exp(np.linspace(low, high, 400))
         curves = component_curves(view, j, grid) * grid
         densities(ax, grid, curves)
