@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import NDArray
+from views import changed, gaussian_view, sds
 
 from mixtura.records import AnyArray
 from mixtura.report.figures import draw, save_figure
@@ -26,24 +26,24 @@ def make(K: int, d: int, n: int = 200, seed: int = 0) -> tuple[MixtureView, Floa
     """A mixture, rows drawn from it and their responsibilities."""
     rng = np.random.default_rng(seed)
     means = rng.normal(size=(K, d)) * 5
-    sds = rng.uniform(0.5, 1.5, size=(K, d))
-    X = means[np.arange(n) % K] + sds[np.arange(n) % K] * rng.normal(size=(n, d))
-    z = (X[:, None, :] - means) / sds
-    log_p = -0.5 * (z**2).sum(axis=2) - np.log(sds).sum(axis=1)
+    wide = rng.uniform(0.5, 1.5, size=(K, d))
+    X = means[np.arange(n) % K] + wide[np.arange(n) % K] * rng.normal(size=(n, d))
+    z = (X[:, None, :] - means) / wide
+    log_p = -0.5 * (z**2).sum(axis=2) - np.log(wide).sum(axis=1)
     p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
-    view = MixtureView(
+    view = gaussian_view(
         np.full(K, 1 / K),
         means,
-        *spreads(sds),
+        *spreads(wide),
         "diag",
         tuple(f"column {j}" for j in range(d)),
     )
     return view, X, p / p.sum(axis=1, keepdims=True)
 
 
-def spreads(sds: Floats) -> tuple[Floats, Callable[[AnyArray], Floats]]:
+def spreads(wide: Floats) -> tuple[Floats, Callable[[AnyArray], Floats]]:
     """The variances of columns that do not correlate, and their covariances."""
-    return sds**2, lambda columns: sds[:, columns, None] ** 2 * np.eye(len(columns))
+    return wide**2, lambda columns: wide[:, columns, None] ** 2 * np.eye(len(columns))
 
 
 def caption(figure: Figure) -> str:
@@ -117,7 +117,7 @@ def test_rows_without_weight_are_absent() -> None:
 def test_ellipses_hold_what_the_caption_says() -> None:
     view, X, resp = make(1, 2)
     cov = np.array([[[2.0, 1.2], [1.2, 1.0]]])
-    view = replace(view, variances=np.diagonal(cov, axis1=1, axis2=2), among=lambda _: cov)
+    view = changed(view, variances=np.diagonal(cov, axis1=1, axis2=2), among=lambda _: cov)
     figure = draw(view, X, responsibilities=resp)
     assert "50% and 95%" in caption(figure)
     ellipses = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
@@ -157,19 +157,19 @@ def test_scales_constant_columns_and_awkward_names(d: int, scale: float, tmp_pat
     view, X, resp = make(2, d)
     X = X * scale
     X[:, 0] = 3.0
-    sds = view.sds * scale
-    sds[:, 0] = 1e-3
+    wide = sds(view) * scale
+    wide[:, 0] = 1e-3
     means = view.means * scale
     means[:, 0] = 3.0
     names = ("costs $ of a very long name " * 4, "a $x", "\n", "[b]")[:d]
-    variances, among = spreads(sds)
-    view = replace(view, means=means, variances=variances, among=among, names=names)
+    variances, among = spreads(wide)
+    view = changed(view, means=means, variances=variances, among=among, names=names)
     save_figure(draw(view, X, responsibilities=resp), tmp_path / "figure.png")
 
 
 def test_a_spike_does_not_flatten_the_rest() -> None:
     view, X, resp = make(2, 1)
-    spiky = replace(view, variances=np.array([[1.0], [1e-12]]))
+    spiky = changed(view, variances=np.array([[1.0], [1e-12]]))
     top = draw(spiky, X, responsibilities=resp).axes[0].get_ylim()[1]
     assert top < 10
 

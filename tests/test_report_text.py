@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from rich.console import Console
+from views import changed, gaussian_view
 
 import mixtura
+from mixtura.families.digits import percent, spread_cells
+from mixtura.families.portrait import separation
 from mixtura.fit.result import Fit, StartReport
 from mixtura.records import Spike
-from mixtura.report.digits import percent, spread_cells, total
+from mixtura.report.digits import total
 from mixtura.report.palette import SAFE, colours, rgb
-from mixtura.report.text import renderables, to_text, warnings
-from mixtura.report.view import MixtureView, separation, shorten, telling_columns, wrapped
+from mixtura.report.text import renderables, to_text
+from mixtura.report.view import MixtureView, shorten, telling_columns, wrapped
+from mixtura.report.warnings_text import warnings
 
 FIT = Fit(
     loglik=-1130.264,
@@ -53,7 +57,7 @@ def unasked(columns: object) -> NDArray[np.float64]:
 
 
 def make_view(fit: Fit | None = FIT) -> MixtureView:
-    return MixtureView(
+    return gaussian_view(
         weights=np.array([0.356, 0.644]),
         means=np.array([[2.0364, 54.479], [4.2897, 79.968]]),
         variances=np.array([[0.0692, 33.7], [0.17, 36.05]]),
@@ -67,7 +71,7 @@ def make_view(fit: Fit | None = FIT) -> MixtureView:
 def wide_view(d: int) -> MixtureView:
     """d columns of unit variance in which two groups differ by the column's number."""
     means = np.stack([np.zeros(d), np.arange(d, dtype=float)])
-    return MixtureView(
+    return gaussian_view(
         np.array([0.5, 0.5]),
         means,
         np.ones((2, d)),
@@ -212,23 +216,19 @@ def test_no_line_is_wider_than_the_page(width: int) -> None:
 
 
 def test_separation_is_unit_free_and_sees_spread() -> None:
-    view = make_view()
-    scaled = replace(
-        view,
-        means=view.means * [1e6, 1e-6],
-        variances=view.variances * np.array([1e6, 1e-6]) ** 2,
-    )
-    np.testing.assert_allclose(separation(view), separation(scaled), rtol=1e-9)
+    weights = np.array([0.356, 0.644])
+    means = np.array([[2.0364, 54.479], [4.2897, 79.968]])
+    variances, unit = np.array([[0.0692, 33.7], [0.17, 36.05]]), np.array([1e6, 1e-6])
+    scaled = separation(weights, means * unit, variances * unit**2)
+    np.testing.assert_allclose(separation(weights, means, variances), scaled, rtol=1e-9)
     # Same mean, variances 1 and 4 with equal weights: ln(2.5) / 2 - ln(1 * 4) / 4.
-    spread = MixtureView(
-        np.array([0.5, 0.5]), np.zeros((2, 1)), np.array([[1.0], [4.0]]), unasked, "full", ("x",)
-    )
+    spread = separation(np.array([0.5, 0.5]), np.zeros((2, 1)), np.array([[1.0], [4.0]]))
     expected = 0.5 * math.log(2.5) - 0.25 * math.log(4.0)
-    np.testing.assert_allclose(separation(spread), [expected])
+    np.testing.assert_allclose(spread, [expected])
 
 
 def test_brackets_in_names_are_not_markup_and_colours_match_the_palette() -> None:
-    view = replace(make_view(), names=("a [bold]b[/bold]", "x[1]"))
+    view = changed(make_view(), names=("a [bold]b[/bold]", "x[1]"))
     assert "a [bold]b[/bold]" in to_text(view)
     console = Console(width=100, record=True, force_terminal=True, color_system="truecolor")
     with console.capture() as captured:

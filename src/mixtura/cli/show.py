@@ -45,7 +45,7 @@ def as_document(mixture: Any) -> dict[str, Any]:
     fit = mixture.fit_result_
     document = {
         "columns": list(view.names),
-        "covariance_type": view.covariance_type,
+        "covariance_type": view.portrait.name,
         "weights": view.weights,
         "means": view.means,
         "covariances": view.covariances,

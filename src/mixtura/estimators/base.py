@@ -197,9 +197,13 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _check_restored(self) -> None:
         """ValueError unless the restored attributes belong together."""
 
-    @abstractmethod
     def view(self) -> MixtureView:
         """The fitted mixture as reports and figures see it."""
+        check_is_fitted(self)
+        model, params = self._fitted()
+        weights, names = params.weights, tuple(self._names())
+        portrait = model.family.portrait(params.components, weights, names)
+        return MixtureView(weights, names, portrait, self.fit_result_)
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -42,7 +41,6 @@ from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
-from mixtura.report.view import MixtureView
 from mixtura.schema import read
 
 if TYPE_CHECKING:
@@ -326,20 +324,6 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._stream = None
         super()._hold(found, dtype)
-
-    def view(self) -> MixtureView:
-        """The fitted mixture as reports and figures see it."""
-        check_is_fitted(self)
-        model, params = self._fitted()
-        return MixtureView(
-            weights=params.weights,
-            means=params.components.means,
-            variances=model.family.variances(params.components),
-            among=partial(model.family.covariances, params.components),
-            covariance_type=structure(self.covariance_type).name,
-            names=tuple(self._names()),
-            fit=self.fit_result_,
-        )
 
     def __getattr__(self, name: str) -> Any:
         # Only asked for what is not held: covariances of factors are not.

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
@@ -24,7 +23,6 @@ from mixtura.fit.starts import STARTS
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
-from mixtura.report.view import MixtureView
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Simplex
 
@@ -128,13 +126,6 @@ class Mixture(ClimbedMixture):
         self.solver = solver
         self.engine = engine
 
-    def view(self) -> MixtureView:
-        check_is_fitted(self)
-        raise NotImplementedError
-
-    _components = "family"
-
-    @staticmethod
     def _restored_components(stored: Any) -> Spec:
         if isinstance(stored, str):
             family(stored)

@@ -13,8 +13,10 @@ import numpy as np
 from mixtura.coordinates import fields_around
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
+from mixtura.families.by_column import by_column
 from mixtura.families.domain import BadRow
 from mixtura.families.fields import FieldChart
+from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Support
@@ -82,6 +84,9 @@ class Family(ABC):
     # Whether what a component never met is impossible to it ever after: then the groups that starts
     # are made of, which are cut hard, are softened, as what they lack is no more than chance.
     soft_starts: ClassVar[bool] = False
+    # How figures draw a column's cells, and above what these lie.
+    column_kind: ClassVar[Kind] = "density"
+    least: ClassVar[float] = -np.inf
     # Starts are found on at most so many numbers, for a family whose passes are long.
     start_numbers: ClassVar[int | None] = None
 
@@ -212,6 +217,10 @@ class Family(ABC):
                 found[field.name] = list(value) if isinstance(value, tuple) else value
         return found
 
+    def means(self, params: Any) -> Array:
+        """Each component's mean in each column, (K, d)."""
+        raise NotImplementedError(f"{type(self).__name__} does not tell its means")
+
     def variances(self, params: Any) -> Array:
         """Each component's variance in each column, (K, d)."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its variances")
@@ -219,6 +228,14 @@ class Family(ABC):
     def covariances(self, params: Any, columns: AnyArray) -> Array:
         """Each component's covariances of these columns, dense, (K, m, m)."""
         return self.variances(params)[:, columns, None] * np.eye(len(columns))
+
+    def portrait(self, params: Any, weights: Array, names: Sequence[str]) -> Portrait:
+        """What reports and figures show of the components; weights (K,), d names.
+
+        By default means and deviations, where `means` and `variances` tell them, else the
+        parameters; and the densities of single columns, where these are independent.
+        """
+        return by_column(self, params, weights, names)
 
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""

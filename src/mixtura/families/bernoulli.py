@@ -11,6 +11,7 @@ import numpy as np
 from mixtura.families.base import Family
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, UnitInterval
 
@@ -55,6 +56,12 @@ class Bernoulli(Family):
         excess, spread = stats.sums - stats.cells * p, p * (1.0 - p)
         slope = np.divide(excess, spread, out=np.zeros_like(p), where=spread > 0)
         return {"probabilities": slope}
+
+    def portrait(self, params: BernoulliParams, weights: Array, names: Sequence[str]) -> Portrait:
+        words, caption = "0 or 1, independent within a group", "Share of ones within each group."
+        return share_portrait(
+            "Bernoulli", words, caption, weights, names, params.probabilities, whole=()
+        )
 
     def sample(self, labels: AnyArray, params: BernoulliParams, rng: RandomNumbers) -> Array:
         p = params.probabilities[labels]

@@ -11,9 +11,11 @@ from scipy.sparse import csr_array
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.digits import percent
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
+from mixtura.families.portrait import Column, Portrait, told
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Simplex, Support
 
@@ -107,6 +109,26 @@ class Categorical(Family):
 
     def score(self, stats: CategoricalStatistics, params: CategoricalParams) -> dict[str, Array]:
         return {"probabilities": stats.hits / np.maximum(params.probabilities, TINY)}
+
+    def portrait(self, params: CategoricalParams, weights: Array, names: Sequence[str]) -> Portrait:
+        each = np.split(params.probabilities, np.cumsum(self.levels)[:-1], axis=1)
+
+        def column(j: int) -> Column:
+            levels, most = tuple(map(str, range(self.levels[j]))), each[j].argmax(axis=1)
+            cells = tuple(
+                f"{levels[best]} ({percent(float(of[best]))})"
+                for of, best in zip(each[j], most, strict=True)
+            )
+
+            def curve(x: Array) -> Array:
+                return np.asarray(each[j].T[x.astype(np.int64)])
+
+            return Column(names[j], "levels", cells, caption, curve=curve, levels=levels)
+
+        tells = np.array([told(weights, shares) for shares in each])
+        words = "categories, independent within a group"
+        caption = "Likeliest category of each group, and its share."
+        return Portrait("Categorical", words, tells, column)
 
     def sample(self, labels: AnyArray, params: CategoricalParams, rng: RandomNumbers) -> Array:
         out = np.empty((len(labels), len(self.levels)))

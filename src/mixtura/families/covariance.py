@@ -21,6 +21,7 @@ from mixtura.families.forms import Form
 from mixtura.families.gaussian_records import GaussianParams
 from mixtura.families.matrices import Full, Tied
 from mixtura.families.prior import CovariancePrior, no_prior
+from mixtura.families.shapes import WORDS
 from mixtura.families.tangents import Tangent
 from mixtura.families.variances import Diagonal, Spherical
 from mixtura.records import Array
@@ -68,6 +69,13 @@ class Structure:
         if kind is not None:
             return kind.common_loadings and kind.common_noise
         return self.letters in ("EII", "EEI", "EEE")
+
+    @property
+    def words(self) -> str:
+        """What the components look like, for reports."""
+        if self.factors is not None:
+            return self.factors.words
+        return WORDS.get(self.name) or WORDS[self.letters]
 
     def n_parameters(self, K: int, d: int) -> int:
         """Free parameters of the covariances of K components over d columns."""

@@ -33,6 +33,7 @@ class Exponential(Family):
 
     record: ClassVar[type[Params]] = ExponentialParams
     allows_gaps: ClassVar[bool] = True
+    least = 0.0
 
     def log_density(self, X: AnyArray, params: ExponentialParams) -> Array:
         x, seen = observed(X)
@@ -50,6 +51,12 @@ class Exponential(Family):
 
     def information(self, params: ExponentialParams, shares: Array) -> dict[str, Array]:
         return {"means": shares[:, None] * np.ones_like(params.means)}
+
+    def means(self, params: ExponentialParams) -> Array:
+        return params.means
+
+    def variances(self, params: ExponentialParams) -> Array:
+        return params.means**2
 
     def sample(self, labels: AnyArray, params: ExponentialParams, rng: RandomNumbers) -> Array:
         return np.asarray(rng.exponential(params.means[labels]), dtype=np.float64)

@@ -88,6 +88,7 @@ class Gamma(Family):
 
     record: ClassVar[type[Params]] = GammaParams
     allows_gaps: ClassVar[bool] = True
+    least = 0.0
 
     def settled(self, survey: Survey, K: int) -> Settled:
         found = Family.settled(self, survey, K)
@@ -125,6 +126,12 @@ class Gamma(Family):
     def information(self, params: GammaParams, shares: Array) -> dict[str, Array]:
         part = shares[:, None]
         return {"means": part * params.shapes, "shapes": part * told(params.shapes)}
+
+    def means(self, params: GammaParams) -> Array:
+        return params.means
+
+    def variances(self, params: GammaParams) -> Array:
+        return params.means**2 / params.shapes
 
     def sample(self, labels: AnyArray, params: GammaParams, rng: RandomNumbers) -> Array:
         shapes, means = params.shapes[labels], params.means[labels]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from mixtura.families.gaussian_records import (
     gaussian_params,
     gaussian_params_from_root,
 )
+from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.families.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
 from mixtura.supports import Real, Support
@@ -188,12 +190,31 @@ class Gaussian(Family):
         second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
         return GaussianStatistics(stats.counts, first, second)
 
+    def means(self, params: GaussianParams) -> Array:
+        return params.means
+
     def variances(self, params: GaussianParams) -> Array:
         return self.form.variances(params.covariances, *params.means.shape)
 
     def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
         some = self.form.among(params.covariances, columns)
         return self.form.dense(some, len(params.means), len(columns))
+
+    def portrait(self, params: GaussianParams, weights: Array, names: Sequence[str]) -> Portrait:
+        means, variances = params.means, self.variances(params)
+        among = partial(self.covariances, params)
+        words = self.structure.words
+        return normal_portrait(
+            self.name,
+            words,
+            weights,
+            names,
+            means,
+            variances,
+            among,
+            one_covariance=self.one_covariance,
+            correlates=self.correlates,
+        )
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape

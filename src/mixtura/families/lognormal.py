@@ -10,9 +10,11 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, standardised
+from mixtura.families.by_column import by_column
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import refuse_not_positive
 from mixtura.families.gaps import cells, observed, shares
+from mixtura.families.portrait import Portrait, separation
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
 
@@ -51,6 +53,7 @@ class LogNormal(Family):
 
     record: ClassVar[type[Params]] = LogNormalParams
     allows_gaps: ClassVar[bool] = True
+    least = 0.0
 
     def settled(self, survey: Survey, K: int) -> Settled:
         found = Family.settled(self, survey, K)
@@ -105,6 +108,17 @@ class LogNormal(Family):
         first = stats.first + shift * stats.cells
         second = stats.second + shift * (stats.first + first)
         return replace(stats, first=first, second=second)
+
+    def means(self, params: LogNormalParams) -> Array:
+        return np.exp(params.log_means + params.log_variances / 2)
+
+    def variances(self, params: LogNormalParams) -> Array:
+        return np.expm1(params.log_variances) * self.means(params) ** 2
+
+    def portrait(self, params: LogNormalParams, weights: Array, names: Sequence[str]) -> Portrait:
+        # Of the logarithms, which tell as much: a long tail does not pass for a difference.
+        tells = separation(weights, params.log_means, params.log_variances)
+        return replace(by_column(self, params, weights, names), tells=tells)
 
     def sample(self, labels: AnyArray, params: LogNormalParams, rng: RandomNumbers) -> Array:
         deviations = np.sqrt(params.log_variances)[labels]

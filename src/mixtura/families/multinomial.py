@@ -13,6 +13,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import refuse_no_counts
 from mixtura.families.gaps import ColumnSums, column_sums, shares
+from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Simplex
 
@@ -79,6 +80,13 @@ class Multinomial(Family):
         # Of one draw it is the identity: see `coordinates`.
         draws = float(np.mean(self.totals)) if self.totals else 1.0
         return {"probabilities": shares[:, None] * draws}
+
+    def portrait(self, params: MultinomialParams, weights: Array, names: Sequence[str]) -> Portrait:
+        words, whole = "shares of a row's total", tuple(range(len(names)))
+        caption = "Share of the row's total within each group."
+        return share_portrait(
+            "Multinomial", words, caption, weights, names, params.probabilities, whole
+        )
 
     def sample(self, labels: AnyArray, params: MultinomialParams, rng: RandomNumbers) -> Array:
         if not self.totals:

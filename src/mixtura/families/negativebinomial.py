@@ -58,6 +58,7 @@ class NegativeBinomial(Family):
     record: ClassVar[type[Params]] = NegativeBinomialParams
     allows_gaps: ClassVar[bool] = True
     soft_starts: ClassVar[bool] = True
+    column_kind = "counts"
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -148,6 +149,12 @@ class NegativeBinomial(Family):
         if poisson:
             ends.append(f"{poisson} of the sizes have no bound: there the counts are Poisson")
         return "; ".join(end for end in ends if end)
+
+    def means(self, params: NegativeBinomialParams) -> Array:
+        return params.means
+
+    def variances(self, params: NegativeBinomialParams) -> Array:
+        return params.means * (1.0 + params.means / params.sizes)
 
     def sample(self, labels: AnyArray, params: NegativeBinomialParams, rng: RandomNumbers) -> Array:
         means, s = params.means[labels], params.sizes[labels]

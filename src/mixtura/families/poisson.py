@@ -34,6 +34,7 @@ class Poisson(Family):
     record: ClassVar[type[Params]] = PoissonParams
     allows_gaps: ClassVar[bool] = True
     soft_starts: ClassVar[bool] = True
+    column_kind = "counts"
 
     def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
         x, seen = observed(X)
@@ -52,6 +53,12 @@ class Poisson(Family):
 
     def information(self, params: PoissonParams, shares: Array) -> dict[str, Array]:
         return {"rates": shares[:, None] * params.rates}
+
+    def means(self, params: PoissonParams) -> Array:
+        return params.rates
+
+    def variances(self, params: PoissonParams) -> Array:
+        return params.rates
 
     def sample(self, labels: AnyArray, params: PoissonParams, rng: RandomNumbers) -> Array:
         return rng.poisson(params.rates[labels]).astype(np.float64)

@@ -11,6 +11,8 @@ import numpy as np
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
+from mixtura.families.portrait import Portrait
+from mixtura.families.portraits import joined
 from mixtura.families.product_parts import (
     Beside,
     ProductChart,
@@ -79,6 +81,12 @@ class Product(Family):
             for label, block in zip(self.labels, self.blocks, strict=True)
             for name, support in block.family.supports().items()
         }
+
+    def portrait(self, params: ProductParams, weights: Array, names: Sequence[str]) -> Portrait:
+        columns = [block.columns for block in self.blocks]
+        each = zip(columns, self._each(params.blocks), strict=True)
+        parts = [f.portrait(p, weights, [names[j] for j in own]) for own, (f, p) in each]
+        return joined(columns, parts, weights)
 
     def params(self, arrays: Mapping[str, Array]) -> ProductParams:
         blocks = []

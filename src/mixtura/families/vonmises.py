@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -14,6 +14,7 @@ from mixtura.families.bessel import EVEN, concentration, log_bessel, scatter, to
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import cells
+from mixtura.families.portrait import Column, Portrait, told_by_angle
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Angle, Positive
 
@@ -89,6 +90,23 @@ class VonMises(Family):
         kappa, part = params.concentrations, shares[:, None]
         mean = 1.0 - scatter(kappa, 2)
         return {"directions": part * kappa * mean, "concentrations": part * told(kappa, 2)}
+
+    def portrait(self, params: VonMisesParams, weights: Array, names: Sequence[str]) -> Portrait:
+        mu, kappa = params.directions, params.concentrations
+
+        def curve_of(j: int) -> Callable[[Array], Array]:
+            own = VonMisesParams(mu[:, [j]], kappa[:, [j]])
+            return lambda x: np.exp(self.log_density(x[:, None], own))
+
+        def column(j: int) -> Column:
+            each = zip(mu[:, j], kappa[:, j], strict=True)
+            cells = tuple(f"{m:.2f} (κ {k:.3g})" for m, k in each)
+            return Column(names[j], "circle", cells, caption, curve=curve_of(j))
+
+        tells = np.array([told_by_angle(weights, curve_of(j)) for j in range(mu.shape[1])])
+        words = "angles, independent within a group"
+        caption = "Mean direction in radians, and concentration κ, of each group."
+        return Portrait("VonMises", words, tells, column)
 
     def sample(self, labels: AnyArray, params: VonMisesParams, rng: RandomNumbers) -> Array:
         mu, kappa = params.directions[labels], params.concentrations[labels]

@@ -16,6 +16,7 @@ from mixtura.families.bessel import EVEN, concentration, log_bessel, scatter, to
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import BadRow
 from mixtura.families.gaps import ColumnSums, column_sums
+from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import UNIT, Positive, Sphere
 
@@ -89,6 +90,34 @@ class VonMisesFisher(Family):
         across = shares * kappa * (1.0 - scatter(kappa, d))
         return {"directions": across[:, None], "concentrations": shares * told(kappa, d)}
 
+    def means(self, params: VonMisesFisherParams) -> Array:
+        length = 1.0 - scatter(params.concentrations, params.directions.shape[1])
+        return np.asarray(length[:, None] * params.directions)
+
+    def variances(self, params: VonMisesFisherParams) -> Array:
+        kappa, d = params.concentrations, params.directions.shape[1]
+        length, square = 1.0 - scatter(kappa, d), params.directions**2
+        across = np.where(kappa > NEARLY_EVEN, length / np.maximum(kappa, NEARLY_EVEN), 1.0 / d)
+        along = told(kappa, d) / np.maximum(kappa, NEARLY_EVEN) ** 2
+        along = np.where(kappa > NEARLY_EVEN, along, 1.0 / d)
+        return np.asarray(across[:, None] * (1.0 - square) + along[:, None] * square)
+
+    def portrait(
+        self, params: VonMisesFisherParams, weights: Array, names: Sequence[str]
+    ) -> Portrait:
+        means, variances = self.means(params), self.variances(params)
+
+        def column(j: int) -> Column:
+            def curve(x: Array) -> Array:
+                return _marginal(x, params.directions[:, j], params.concentrations, len(names))
+
+            sds = np.sqrt(variances[:, j])
+            return spread_column(names[j], "density", means[:, j], sds, curve, (-1.0, 1.0))
+
+        words = "unit vectors, each group around a direction of its own"
+        tells = separation(weights, means, variances)
+        return Portrait("VonMisesFisher", words, tells, column, means=means, variances=variances)
+
     def sample(self, labels: AnyArray, params: VonMisesFisherParams, rng: RandomNumbers) -> Array:
         out = np.empty((len(labels), params.directions.shape[1]))
         for k, (mu, kappa) in enumerate(zip(params.directions, params.concentrations, strict=True)):
@@ -114,6 +143,14 @@ class VonMisesFisher(Family):
                 i,
                 ": divide each row by its length",
             )
+
+
+def _marginal(x: Array, cosines: Array, kappa: Array, d: int) -> Array:
+    """The density of one column at x (m,), (m, K): the rest of the row lies on a smaller sphere."""
+    inside = np.maximum(1.0 - x[:, None] ** 2, np.finfo(float).tiny)
+    rest = kappa * np.sqrt(inside * np.maximum(1.0 - cosines**2, 0.0))
+    norm = _log_norm(rest, d - 1) + rest - _log_norm(kappa, d) - kappa
+    return np.asarray(np.exp(kappa * cosines * x[:, None] + norm + (d - 3) / 2 * np.log(inside)))
 
 
 def _log_norm(kappa: Array, d: int) -> Array:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from mixtura.families.base import Family
 from mixtura.records import Spike
-from mixtura.report.view import shorten
+from mixtura.report.view import LONGEST_NAME, shorten
 
-LONGEST_NAME = 24
 # Columns named for one component, and values of one column.
 COLUMNS, LISTED = 3, 3
+
+
+class Kind(Protocol):
+    """What decides the reasons: a family, or its portrait.
+
+    Whether all components share one width, and whether columns vary together within one.
+    """
+
+    @property
+    def one_covariance(self) -> bool: ...
+
+    @property
+    def correlates(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,7 @@ class Collapse:
 
 
 def collapses(
-    floored: Sequence[Spike], family: Family, names: Sequence[str], K: int, noun: str
+    floored: Sequence[Spike], kind: Kind, names: Sequence[str], K: int, noun: str
 ) -> Iterator[Collapse]:
     """The reasons, for components that only the penalty holds up; `noun` is what they are called.
 
@@ -42,7 +54,7 @@ def collapses(
     parts = [part for part in floored if not part.columns]
     if not parts:
         return
-    if family.one_covariance:
+    if kind.one_covariance:
         yield _shared(parts, names, K, noun)
         return
     constant = [part for part in parts if part.constant]
@@ -53,7 +65,7 @@ def collapses(
             f"such columns out, or use fewer {noun}s.",
         )
     loose = [part for part in parts if not part.constant]
-    few = [part for part in loose if family.correlates and part.count <= len(names)]
+    few = [part for part in loose if kind.correlates and part.count <= len(names)]
     if few:
         rather = f", or fewer {noun}s" if K > 1 else ""
         yield Collapse(

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from mixtura.inference.compare import CLOSE, Run
 from mixtura.records import Array
 from mixtura.report.comparison_text import NOTHING, solver_colours
-from mixtura.report.figures import FIGURE_SPACE, LABEL, blank, headed
+from mixtura.report.frame import FIGURE_SPACE, LABEL, blank, headed
 from mixtura.report.panels import INK, QUIET, quiet
 
 # Panels in one row, and in all: more starts than that cannot be read.

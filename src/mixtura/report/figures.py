@@ -6,42 +6,32 @@ Figures are made with the object-oriented interface: no display, no global state
 from __future__ import annotations
 
 import os
-import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from mixtura.data.atomic import atomic
 from mixtura.printable import printable_record
 from mixtura.records import Array
 from mixtura.report import panels
-from mixtura.report.digits import percent
-from mixtura.report.palette import colours, rgb
-from mixtura.report.panels import COVERAGES, INK, QUIET, Points
+from mixtura.report.by_column import each_column
+from mixtura.report.frame import LABEL, blank, headed, legend
+from mixtura.report.palette import rgb
+from mixtura.report.panels import COVERAGES, Points
 from mixtura.report.view import MixtureView, groups, shorten, telling_columns, wrapped
-
-Place = Literal["outside right upper", "upper right"]
 
 MOST_POINTS = 4000
 MOST_COLUMNS = 6
-MOST_LEGEND = 24
 # Rows are drawn as strokes below a histogram up to this many.
 MOST_STROKES = 1000
 DPI = 200
-FIGURE_SPACE = "\u2007"
-# A "$" in a column's name is a dollar, not the start of a formula.
-LABEL: dict[str, Any] = {"color": INK, "fontsize": 10, "labelpad": 6, "parse_math": False}
 # File formats by suffix, with the metadata that would make two equal figures differ.
 FORMATS: dict[str, dict[str, None]] = {
     ".png": {},
@@ -61,21 +51,25 @@ def draw(
     """The mixture drawn over the rows it describes.
 
     X is (n, d) in the table's units, responsibilities (n, K), sample_weight (n,) or None for equal
-    weights; title defaults to the number of groups and the columns' names. One column gives a
-    histogram with the densities, two a scatter with ellipses, more a matrix of pairs of the at
-    most six columns in which the components differ most. Points have the colours of the
-    components mixed by responsibility; of many rows only 4000 are drawn as points.
+    weights; title defaults to the number of groups and the columns' names. One column of numbers
+    gives a histogram with the densities. Of Gaussians two give a scatter with ellipses, more a
+    matrix of pairs; points have the colours of the components mixed by responsibility, and of many
+    rows only 4000 are drawn. Of other families each column has axes of its own: histogram and
+    densities, shares of counts and their probabilities, probabilities of categories. Of many
+    columns the six are drawn in which the components differ most.
 
-    Raises ValueError if the arrays do not fit the mixture, values are missing or infinite, or no
-    row has weight.
+    Raises ValueError if the arrays do not fit the mixture, values are infinite, or missing where
+    components are Gaussian, or a column has none, or no row has weight.
     """
     view = printable_record(view)
     rows, resp, w = _checked(view, X, responsibilities, sample_weight)
     points = _points(rows, resp, w)
     heading = title or f"{groups(view)} in {_names(view)}"
     with _quiet_about_glyphs():
-        if len(view.names) == 1:
+        if len(view.names) == 1 and view.column(0).kind == "density":
             return _one(view, points, heading)
+        if view.portrait.among is None:
+            return each_column(view, points, heading, telling_columns(view, MOST_COLUMNS))
         if len(view.names) == 2:
             return _two(view, points, heading)
         return _pairs(view, points, heading)
@@ -110,7 +104,7 @@ def _checked(
 ) -> tuple[Array, Array, Array]:
     """(rows, responsibilities, weights) of the rows that count."""
     rows, resp = np.asarray(X, float), np.asarray(responsibilities, float)
-    K, d = view.means.shape
+    K, d = len(view.weights), len(view.names)
     if rows.ndim != 2 or rows.shape[1] != d:
         raise ValueError(f"X has shape {rows.shape}, but the mixture has {d} columns")
     if resp.shape != (len(rows), K):
@@ -119,11 +113,17 @@ def _checked(
     if w.shape != (len(rows),):
         raise ValueError(f"sample_weight has shape {w.shape}, not {(len(rows),)}")
     counted = w > 0
-    if not np.isfinite(rows[counted]).all():
+    kept = rows[counted]
+    if view.portrait.among is not None and not np.isfinite(kept).all():
         raise ValueError("X has missing or infinite values: a figure needs numbers only")
+    if np.isinf(kept).any():
+        raise ValueError("X has infinite values: a figure needs numbers only")
     if not counted.any():
         raise ValueError("there is no row to draw: X is empty or every weight is zero")
-    return rows[counted], resp[counted], w[counted]
+    bare = np.flatnonzero(np.isnan(kept).all(axis=0))
+    if len(bare):
+        raise ValueError(f"X has no value in column {view.names[bare[0]]!r}: leave the column out")
+    return kept, resp[counted], w[counted]
 
 
 def _points(rows: Array, resp: Array, w: Array) -> Points:
@@ -146,12 +146,13 @@ def _one(view: MixtureView, points: Points, heading: str) -> Figure:
     if stroked:
         panels.rug(ax, points, 0)
     ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
-    ax.set_ylabel("density", **LABEL)
+    logarithmic = ax.get_xscale() == "log"
+    ax.set_ylabel("density of the logarithm" if logarithmic else "density", **LABEL)
     notes = ["Bars and strokes: the rows." if stroked else "Bars: the rows."]
     if len(view.weights) > 1:
         notes.append("Dashed line: the whole mixture.")
     headed(figure, heading, notes)
-    _legend(figure, view, "outside right upper")
+    legend(figure, view, "outside right upper")
     return figure
 
 
@@ -163,7 +164,7 @@ def _two(view: MixtureView, points: Points, heading: str) -> Figure:
     ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
     ax.set_ylabel(shorten(view.names[1], 50), **LABEL)
     headed(figure, heading, _notes(view, points))
-    _legend(figure, view, "outside right upper")
+    legend(figure, view, "outside right upper")
     return figure
 
 
@@ -191,52 +192,8 @@ def _pairs(view: MixtureView, points: Points, heading: str) -> Figure:
         _edge_labels(ax, view, columns, row, left)
     figure.align_labels()
     headed(figure, heading, notes)
-    _legend(figure, view, "upper right")
+    legend(figure, view, "upper right")
     return figure
-
-
-def blank(width: float, height: float) -> Figure:
-    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
-    figure = Figure(figsize=(width, height), dpi=100, facecolor="white", layout=layout)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def headed(figure: Figure, heading: str, notes: list[str]) -> None:
-    """The title above, at the left, and what the marks mean in small print below."""
-    inches = float(figure.get_figwidth())
-    edge = 0.1 / inches
-    text = textwrap.fill(" ".join(heading.split()), int(9.5 * inches))
-    figure.suptitle(
-        text, x=edge, ha="left", fontsize=13, fontweight="bold", color=INK, parse_math=False
-    )
-    small = textwrap.fill(" ".join(notes), int(17 * inches))
-    figure.supxlabel(small, x=edge, ha="left", fontsize=8, color=QUIET)
-
-
-def _legend(figure: Figure, view: MixtureView, place: Place) -> None:
-    """Each component's colour, number and weight, beside the axes, never over the data."""
-    shades = colours(len(view.weights))
-    labels = _columned([percent(float(w)) for w in view.weights])
-    handles = [Line2D([], [], ls="", marker="o", ms=7, mec="none", color=c) for c in shades]
-    if len(labels) > MOST_LEGEND:
-        handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
-        labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
-    legend = figure.legend(
-        handles, labels, loc=place, title="group, weight", fontsize=9, title_fontsize=9,
-        frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",
-        ncols=1 if place.startswith("outside") else 1 + (len(labels) - 1) // 8,
-    )  # fmt: skip
-    legend.get_title().set_color(QUIET)
-
-
-def _columned(shares: list[str]) -> list[str]:
-    """Legend labels "k  share", aligned at the right with spaces as wide as a figure."""
-    digits, widest = len(str(len(shares) - 1)), max(map(len, shares))
-    return [
-        f"{str(k).rjust(digits, FIGURE_SPACE)}   {share.rjust(widest, FIGURE_SPACE)}"
-        for k, share in enumerate(shares)
-    ]
 
 
 def _edge_labels(ax: Axes, view: MixtureView, columns: list[int], row: int, left: int) -> None:

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from mixtura.inference.merging import Elbow
 from mixtura.records import AnyArray, Array
 from mixtura.report.digits import counted
-from mixtura.report.figures import LABEL, blank, headed
+from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, QUIET, quiet
 

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
+from mixtura.families.portrait import Column
 from mixtura.records import AnyArray, Array
 from mixtura.report.palette import colours
 from mixtura.report.view import MixtureView
@@ -21,6 +22,9 @@ COVERAGES = (0.5, 0.95)
 FEWEST_BINS, MOST_BINS = 8, 80
 # A spike of the density is cut off at this many times the tallest bar.
 TALLEST_CURVE = 1.6
+# Positive columns whose largest cell is so many medians get a logarithmic axis.
+LONG_TAIL = 15.0
+DASHED = (0, (3, 2))
 # The axes reach beyond the data for an ellipse by at most this share of the data's range.
 REACH = 0.25
 
@@ -39,28 +43,75 @@ class Points:
     shown: AnyArray
     paint: Array
 
+    def of(self, j: int) -> tuple[Array, Array]:
+        """(cells, weights) of column j where a cell is there."""
+        seen = ~np.isnan(self.X[:, j])
+        return self.X[seen, j], self.w[seen]
+
 
 def histogram(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     """Column j: weighted histogram of density one, the component curves and their sum."""
-    low, high = reach(view, points.X, j)
-    x = points.X[:, j]
-    edges = bin_edges(x, points.w, float(view.sds[:, j].min()), low, high)
-    heights, _ = np.histogram(x, edges, weights=points.w)
-    heights = heights / (points.w.sum() * np.diff(edges))
+    column, (x, w) = view.column(j), points.of(j)
+    if long_tailed(column, x):
+        _logarithmic(ax, view, points, j)
+        return
+    low, high = reach(column, x)
+    narrowest = np.inf if column.sds is None else float(column.sds.min())
+    edges = bin_edges(x, w, narrowest, low, high)
+    heights, _ = np.histogram(x, edges, weights=w)
+    heights = heights / (w.sum() * np.diff(edges))
     ax.stairs(heights, edges, fill=True, color=BARS, lw=0, zorder=1)
-    grid = curve_grid(view, j, low, high)
-    curves = component_curves(view, j, grid)
-    for k, colour in enumerate(colours(len(view.weights))):
-        # Without its tails, or the last colour would underline the whole axis.
-        curve = np.where(curves[k] > 1e-3 * curves[k].max(), curves[k], np.nan)
-        ax.fill_between(grid, curve, color=colour, alpha=0.13, lw=0, zorder=2)
-        ax.plot(grid, curve, color=colour, lw=1.7, zorder=3)
-    if len(curves) > 1:
-        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=(0, (3, 2)), zorder=4)
     tallest = float(heights.max())
+    ax.set_xlim(low, high)
+    if column.curve is None:
+        ax.set_ylim(0, 1.08 * tallest)
+        return
+    grid = curve_grid(column, low, high)
+    curves = component_curves(view, j, grid)
+    densities(ax, grid, curves)
     top = min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest) if tallest > 0 else None
     ax.set_ylim(0, None if top is None else 1.08 * max(tallest, top))
-    ax.set_xlim(low, high)
+
+
+def densities(ax: Axes, grid: Array, curves: Array) -> None:
+    """Weighted densities (K, len(grid)), and their sum."""
+    for curve, colour in zip(curves, colours(len(curves)), strict=True):
+        # Without its tails, or the last colour would underline the whole axis.
+        shown = np.where(curve > 1e-3 * curve.max(), curve, np.nan)
+        ax.fill_between(grid, shown, color=colour, alpha=0.13, lw=0, zorder=2)
+        ax.plot(grid, shown, color=colour, lw=1.7, zorder=3)
+    if len(curves) > 1:
+        ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.2, ls=DASHED, zorder=4)
+
+
+def long_tailed(column: Column, x: Array) -> bool:
+    """Whether positive cells reach so far that all others would lie in the first bars."""
+    return column.ends[0] == 0 < x.min() and float(x.max()) > LONG_TAIL * float(np.median(x))
+
+
+def _logarithmic(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
+    """Column j on a logarithmic axis: densities of its natural logarithm."""
+    column, (x, w) = view.column(j), points.of(j)
+    logs = np.log(x)
+    narrowest = np.inf
+    if column.means is not None and column.sds is not None:
+        narrowest = float((column.sds / column.means).min())
+    edge = 0.03 * float(np.ptp(logs))
+    low, high = float(logs.min()) - edge, float(logs.max()) + edge
+    edges = bin_edges(logs, w, narrowest, low, high)
+    heights, _ = np.histogram(logs, edges, weights=w)
+    heights = heights / (w.sum() * np.diff(edges))
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.stairs(heights, np.exp(edges), fill=True, color=BARS, lw=0, zorder=1)
+    tallest = float(heights.max())
+    if column.curve is not None:
+        grid = np.exp(np.linspace(low, high, 400))
+        curves = component_curves(view, j, grid) * grid
+        densities(ax, grid, curves)
+        tallest = max(tallest, min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest))
+    ax.set_ylim(0, 1.08 * tallest)
+    ax.set_xlim(np.exp(low), np.exp(high))
 
 
 def scatter(
@@ -87,13 +138,15 @@ def scatter(
         for coverage in COVERAGES:
             ax.add_patch(ellipse(view, k, i, j, coverage, colour))
         number(ax, k, colour, (float(view.means[k, i]), float(view.means[k, j])), boxed=marks)
-    ax.set_xlim(*reach(view, points.X, i))
-    ax.set_ylim(*reach(view, points.X, j))
+    ax.set_xlim(*reach(view.column(i), points.X[:, i]))
+    ax.set_ylim(*reach(view.column(j), points.X[:, j]))
 
 
 def ellipse(view: MixtureView, k: int, i: int, j: int, coverage: float, colour: str) -> Ellipse:
     """The ellipse that holds `coverage` of component k's mass in columns i and j."""
-    values, vectors = np.linalg.eigh(view.among(np.array([i, j]))[k])
+    among = view.portrait.among
+    assert among is not None
+    values, vectors = np.linalg.eigh(among(np.array([i, j]))[k])
     radius = np.sqrt(-2 * np.log1p(-coverage))
     width, height = 2 * radius * np.sqrt(np.maximum(values, 0.0))
     inner = coverage == COVERAGES[0]
@@ -145,18 +198,21 @@ def quiet(ax: Axes, size: float, ticks: int) -> None:
         axis.get_offset_text().set(size=size, color=QUIET)
 
 
-def reach(view: MixtureView, X: Array, j: int) -> tuple[float, float]:
-    """The limits of column j: all data, and the outer ellipses where they do not dominate."""
-    low, high = float(X[:, j].min()), float(X[:, j].max())
-    radius = np.sqrt(-2 * np.log1p(-COVERAGES[-1]))
-    below = float((view.means[:, j] - radius * view.sds[:, j]).min())
-    above = float((view.means[:, j] + radius * view.sds[:, j]).max())
+def reach(column: Column, x: Array) -> tuple[float, float]:
+    """The limits of a column: all data, and the outer ellipses where they do not dominate."""
+    low, high = float(x.min()), float(x.max())
     span = high - low
+    means, sds = column.means, column.sds
+    if means is None or sds is None:
+        means, sds = np.array([low, high]), np.zeros(2)
+    radius = np.sqrt(-2 * np.log1p(-COVERAGES[-1]))
+    below, above = float((means - radius * sds).min()), float((means + radius * sds).max())
     if span <= 1e-12 * max(abs(low), abs(high)):  # one value: the components give the scale
-        half = max(3 * float(view.sds[:, j].max()), 1e-9 * abs(low)) or 0.5
+        half = max(3 * float(sds.max()), 1e-9 * abs(low)) or 0.5
         return low - half, high + half
     low, high = max(min(low, below), low - REACH * span), min(max(high, above), high + REACH * span)
-    return low - 0.03 * span, high + 0.03 * span
+    least, most = column.ends
+    return max(low - 0.03 * span, least), min(high + 0.03 * span, most)
 
 
 def bin_edges(x: Array, w: Array, narrowest: float, low: float, high: float) -> Array:
@@ -183,15 +239,19 @@ def bin_edges(x: Array, w: Array, narrowest: float, low: float, high: float) -> 
     return np.asarray(first + width * np.arange(count + 1))
 
 
-def curve_grid(view: MixtureView, j: int, low: float, high: float) -> Array:
+def curve_grid(column: Column, low: float, high: float) -> Array:
     """Where curves are evaluated: evenly, and closely about every mean."""
-    near = view.means[:, j, None] + view.sds[:, j, None] * np.linspace(-4, 4, 81)
-    grid = np.concatenate([np.linspace(low, high, 400), near.ravel()])
-    return np.unique(grid[(grid >= low) & (grid <= high)])
+    grid = np.linspace(low, high, 400)
+    if column.means is not None and column.sds is not None:
+        near = column.means[:, None] + column.sds[:, None] * np.linspace(-4, 4, 81)
+        grid = np.concatenate([grid, near.ravel()])
+    least, most = column.ends
+    inside = (grid >= low) & (grid <= high) & (grid > least) & (grid < most)
+    return np.unique(grid[inside])
 
 
 def component_curves(view: MixtureView, j: int, grid: Array) -> Array:
-    """Each component's weighted density in column j, (K, len(grid))."""
-    sds = np.maximum(view.sds[:, j, None], np.finfo(float).tiny)
-    z = (grid - view.means[:, j, None]) / sds
-    return np.asarray(view.weights[:, None] * np.exp(-0.5 * z**2) / (sds * np.sqrt(2 * np.pi)))
+    """Each component's weighted density or probability in column j, (K, len(grid))."""
+    curve = view.portrait.column(j).curve
+    assert curve is not None
+    return np.asarray(view.weights[:, None] * curve(grid).T)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from mixtura.records import Array
-from mixtura.report.figures import LABEL, blank, headed
+from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, QUIET, quiet
 from mixtura.report.selection_text import BEST, LABELS, Selection

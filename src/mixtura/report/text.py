@@ -11,23 +11,22 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.families.factor.structure import parsed
-from mixtura.families.registry import family
+from mixtura.families.digits import percent
 from mixtura.fit.result import Fit
 from mixtura.printable import printable_record
-from mixtura.records import Spike
-from mixtura.report.collapse import LONGEST_NAME, Collapse, collapses
-from mixtura.report.digits import counted, percent, spread_cells, total
+from mixtura.report.digits import counted, total
 from mixtura.report.page import plain
 from mixtura.report.palette import colours
 from mixtura.report.view import (
+    LONGEST_NAME,
     MixtureView,
     groups,
-    looks_like_the_top,
+    listed,
     shorten,
     telling_columns,
     wrapped,
 )
+from mixtura.report.warnings_text import warnings
 
 WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.
@@ -35,8 +34,6 @@ MOST_COLUMNS = 6
 HEADER_WIDTH = 18
 # The headline names this many columns.
 NAMED = 4
-# Lists longer than this end in "and 5 more".
-MOST_LISTED = 6
 # Starts that end this close, in log-likelihood per row, have found the same optimum.
 SAME_OPTIMUM = 1e-6
 # A gap this small, relative to the log-likelihood per row, is rounding.
@@ -52,28 +49,6 @@ VERDICTS = {
     "not a maximum": "not a maximum of the likelihood, which this solver does not look for",
     "not converged": "not known: the fit did not converge to a top",
     "not examined": "not examined",
-}
-SHAPES = {
-    "full": "each group has its own covariance",
-    "tied": "all groups share one covariance",
-    "diag": "no correlation between columns within a group",
-    "spherical": "one variance per group, the same in all columns",
-    "EII": "one variance for all groups and columns",
-    "VII": "one variance per group, the same in all columns",
-    "EEI": "no correlation within a group; the same variances in all groups",
-    "VEI": "no correlation within a group; one shape along the columns, own sizes",
-    "EVI": "no correlation within a group; one size, own shapes along the columns",
-    "VVI": "no correlation between columns within a group",
-    "EEE": "all groups share one covariance",
-    "VEE": "one shape in one direction, own sizes",
-    "EVE": "one direction and one size, own shapes",
-    "VVE": "one direction, own shapes and sizes",
-    "EEV": "one shape and one size, own directions",
-    "VEV": "one shape, own directions and sizes",
-    "EVV": "one size, own shapes and directions",
-    "VVV": "each group has its own covariance",
-    "E": "one variance for all groups",
-    "V": "one variance per group",
 }
 
 
@@ -94,7 +69,9 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
         parts += ["", *(_warning(text) for text in found)]
     shown, cells = _fitting(view, width)
     parts += [_components(view, shown, cells), _caption(view, shown)]
-    rows = [("covariance", _shape(view))]
+    portrait = view.portrait
+    shape = f"{portrait.name}: {portrait.words}" if portrait.words else portrait.name
+    rows = [(portrait.label, shape)]
     if view.fit is not None:
         rows = [*_criteria(view.fit), *rows, *_climb(view.fit)]
     return [*parts, "", _block(rows)]
@@ -122,93 +99,21 @@ def _weighted(fit: Fit) -> bool:
     return fit.rows > 0 and not math.isclose(fit.weight, fit.rows, rel_tol=1e-9)
 
 
-def warnings(view: MixtureView) -> list[str]:
-    """What to know before believing the numbers, worst first; empty for a sound fit."""
-    fit = view.fit
-    if fit is None:
-        return []
-    found = []
-    if looks_like_the_top(fit):
-        found.append(
-            "Stopped by max_iter at what looks like the top, before the estimate of what is left "
-            "to gain had come down to tol."
-        )
-    elif not fit.converged:
-        reason = fit.reason.removeprefix("stopped: ")
-        found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
-    if fit.verdict == "saddle":
-        found.append(
-            "Ended at a saddle of the log-likelihood that could not be left: try another seed or "
-            "more starts."
-        )
-    if fit.verdict == "ridge":
-        found.append(
-            "The log-likelihood is flat in some direction: other groups describe the table just "
-            "as well. Fewer groups, or a simpler covariance, would be better determined."
-        )
-    kind, K = family(view.covariance_type), len(view.weights)
-    found += [_collapsed(why) for why in collapses(fit.floored, kind, view.names, K, "group")]
-    heywood = [part for part in fit.floored if part.columns]
-    if heywood:
-        found.append(_heywood(heywood, view.names))
-    if fit.empty:
-        which = ", ".join(str(k) for k in fit.empty)
-        found.append(f"No rows are left in group {which}: fewer groups describe the table as well.")
-    if fit.held:
-        found.append(_held([view.names[j] for j in fit.held]))
-    return found
-
-
-def _collapsed(why: Collapse) -> str:
-    count = len(why.each)
-    which = "a group" if count == 1 else f"{count} groups"
-    if why.shared:
-        which = "the covariance that all groups share"
-    return (
-        f"Only the penalty keeps {which} from collapsing onto a point or a plane: "
-        f"{why.listed(MOST_LISTED)}. {why.remedy}"
-    )
-
-
-def _heywood(floored: list[Spike], columns: tuple[str, ...]) -> str:
-    each = [
-        f"{_joined([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in group "
-        f"{part.component}"
-        for part in floored
-    ]
-    return (
-        f"The noise of {_joined(each, '; ')} runs to zero, and only the penalty keeps it above: a "
-        "Heywood case, in which a column is a factor all by itself. Use fewer factors."
-    )
-
-
-def _held(names: list[str]) -> str:
-    text = _joined([shorten(name, LONGEST_NAME) for name in names])
-    if len(names) == 1:
-        return (
-            f"Column {text} has no variance of its own (constant, or a sum of other columns): it "
-            "cannot tell groups apart; consider leaving out what adds nothing."
-        )
-    # Which of them is the superfluous one is not for us to say: the others may tell groups apart.
-    return (
-        f"Columns {text} are linearly dependent (or constant): one of them is determined by the "
-        "others and adds nothing; the direction without variance is held."
-    )
-
-
 def _warning(text: str) -> RenderableType:
     row = Table.grid(padding=(0, 1))
     row.add_row(Text("!", style="bold red"), Text(text))
     return row
 
 
-def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, list[str]]]]:
+def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, tuple[str, ...]]]]:
     """(columns to show, their headers and cells): the most telling ones that fit the page."""
     cells = {}
     for j in telling_columns(view, MOST_COLUMNS):
-        factor, column = spread_cells(view.means[:, j].tolist(), view.sds[:, j].tolist())
-        header = "\n".join([wrapped(view.names[j], HEADER_WIDTH), *([factor] if factor else [])])
-        cells[j] = (header, column)
+        column = view.column(j)
+        header = wrapped(column.name, HEADER_WIDTH)
+        if column.header:
+            header += f"\n{column.header}"
+        cells[j] = (header, column.cells)
     room = width - len(" group    weight ")
     for count in range(len(cells), 0, -1):
         shown = telling_columns(view, count)
@@ -219,7 +124,7 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
 
 
 def _components(
-    view: MixtureView, shown: list[int], cells: list[tuple[str, list[str]]]
+    view: MixtureView, shown: list[int], cells: list[tuple[str, tuple[str, ...]]]
 ) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("group", justify="right", no_wrap=True)
@@ -235,21 +140,15 @@ def _components(
 
 
 def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
-    text = "Mean ± standard deviation within each group."
+    text = " ".join(dict.fromkeys(view.column(j).caption for j in shown))
     hidden = [name for j, name in enumerate(view.names) if j not in shown]
     if hidden:
         most = ", those in which the groups differ most" if len(view.weights) > 1 else ""
         text += (
             f" Shown are {counted(len(shown), 'column')}{most}; {len(hidden)} not shown: "
-            f"{_joined([shorten(name, LONGEST_NAME) for name in hidden])}."
+            f"{listed([shorten(name, LONGEST_NAME) for name in hidden])}."
         )
     return Padding(Text(text, style="dim"), (0, 0, 0, 2))
-
-
-def _shape(view: MixtureView) -> str:
-    factors = parsed(view.covariance_type)
-    words = SHAPES.get(view.covariance_type) if factors is None else factors.words
-    return f"{view.covariance_type}: {words}" if words else view.covariance_type
 
 
 def _criteria(fit: Fit) -> list[tuple[str, str]]:
@@ -334,10 +233,3 @@ def _block(rows: list[tuple[str, str]]) -> RenderableType:
     for key, value in rows:
         grid.add_row(key, Text(value))
     return Padding(grid, (0, 0, 0, 2))
-
-
-def _joined(items: list[str], separator: str = ", ") -> str:
-    """The first items, and how many more there are."""
-    text = separator.join(items[:MOST_LISTED])
-    left = len(items) - MOST_LISTED
-    return text if left <= 0 else f"{text} and {left} more"

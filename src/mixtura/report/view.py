@@ -3,72 +3,60 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mixtura.families.portrait import Column, Portrait
 from mixtura.fit.result import Fit
-from mixtura.records import AnyArray, Array
+from mixtura.printable import printable_record
+from mixtura.records import Array
 
-# A variance below this share of the column's counts as this share when columns are ranked, so
-# that one collapsed component does not decide which columns are shown.
-NARROWEST_SHARE = 1e-6
 # Below these an unfinished climb is at the top for all that can be told.
 TOP_GAP, TOP_GRADIENT = 1e-9, 1e-6
+# Names in sentences are no longer; lists longer than so many end in "and 5 more".
+LONGEST_NAME, MOST_LISTED = 24, 6
 
 
 @dataclass(frozen=True)
 class MixtureView:
-    """A mixture of K Gaussians over d named columns, in the table's units.
+    """A mixture of K components over d named columns, in the table's units.
 
-    weights          (K,), sum to one
-    means            (K, d)
-    variances        each component's variance in each column, (K, d)
-    among            the covariances (K, m, m) of any m columns, whatever shape they were fitted in:
-                     of many columns nobody can hold them all
-    covariance_type  the name of that shape
-    names            the d column names
-    fit              how the parameters were found; None when they were given
+    weights   (K,), sum to one
+    names     the d column names
+    portrait  what its family says of the components, `Family.portrait`
+    fit       how the parameters were found; None when they were given
     """
 
     weights: Array
-    means: Array
-    variances: Array
-    among: Callable[[AnyArray], Array]
-    covariance_type: str
     names: tuple[str, ...]
+    portrait: Portrait
     fit: Fit | None = None
+
+    def column(self, j: int) -> Column:
+        """Column j, its texts fit for a terminal."""
+        column: Column = printable_record(self.portrait.column(j))
+        return column
+
+    @property
+    def means(self) -> Array:
+        """(K, d); ValueError where columns have none."""
+        if self.portrait.means is None:
+            raise ValueError(f"{self.portrait.name} has columns without a mean")
+        return self.portrait.means
 
     @property
     def covariances(self) -> Array:
-        """Those of all columns, (K, d, d)."""
-        return self.among(np.arange(self.means.shape[1]))
-
-    @property
-    def sds(self) -> Array:
-        """Each component's standard deviation in each column, (K, d)."""
-        return np.sqrt(self.variances)
-
-
-def separation(view: MixtureView) -> Array:
-    """How much knowing the component tells about each column, (d,), free of units; 0 is nothing.
-
-    Half the log-ratio of the column's variance to the weighted geometric mean of the variances
-    within components: the mean Kullback-Leibler divergence of a component from the one Gaussian
-    with the mixture's mean and variance. It grows with shifts and with differences in spread.
-    """
-    centre = view.weights @ view.means
-    variance = view.weights @ (view.variances + (view.means - centre) ** 2)
-    safe = np.where(variance > 0, variance, 1.0)
-    share = np.maximum(view.variances / safe, NARROWEST_SHARE)
-    return np.asarray(np.where(variance > 0, -0.5 * view.weights @ np.log(share), 0.0))
+        """Those of all columns, (K, d, d); ValueError where components are no ellipses."""
+        if self.portrait.among is None:
+            raise ValueError(f"{self.portrait.name} has no covariances")
+        return self.portrait.among(np.arange(len(self.names)))
 
 
 def telling_columns(view: MixtureView, limit: int) -> list[int]:
     """The `limit` columns in which components differ most, in the table's order."""
     held = set(view.fit.held) if view.fit else set()
-    rank = [(j in held, -round(float(s), 9), j) for j, s in enumerate(separation(view))]
+    rank = [(j in held, -round(float(s), 9), j) for j, s in enumerate(view.portrait.tells)]
     return sorted(j for _, _, j in sorted(rank)[:limit])
 
 
@@ -92,6 +80,13 @@ def wrapped(name: str, width: int, lines: int = 3) -> str:
         if len(parts) <= lines:
             break
     return "\n".join(parts)
+
+
+def listed(items: list[str], separator: str = ", ") -> str:
+    """The first items, and how many more there are."""
+    text = separator.join(items[:MOST_LISTED])
+    left = len(items) - MOST_LISTED
+    return text if left <= 0 else f"{text} and {left} more"
 
 
 def looks_like_the_top(fit: Fit) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -21,9 +22,15 @@ from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian import ROUNDED
+from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
 from mixtura.supports import Positive, Real, Support
 
+# Said of columns that are a factor each by themselves.
+HEYWOOD = (
+    "The noise of {columns} runs to zero, and only the penalty keeps it above: a Heywood case, in "
+    "which a column is a factor all by itself. Use fewer factors."
+)
 # Rows looked at together where all are asked for at once.
 _ROWS = 2048
 
@@ -130,11 +137,27 @@ class FactorAnalysers(Family):
     def chart(self, params: FactorParams, weights: Array) -> FactorChart:
         return factor_chart(params, weights, self.kind)
 
+    def means(self, params: FactorParams) -> Array:
+        return params.means
+
     def variances(self, params: FactorParams) -> Array:
         return params.variances
 
     def covariances(self, params: FactorParams, columns: AnyArray) -> Array:
         return params.among(columns)
+
+    def portrait(self, params: FactorParams, weights: Array, names: Sequence[str]) -> Portrait:
+        means, variances = params.means, params.variances
+        return normal_portrait(
+            self.name,
+            self.kind.words,
+            weights,
+            names,
+            means,
+            variances,
+            partial(self.covariances, params),
+            lone=HEYWOOD,
+        )
 
     def n_parameters(self, params: FactorParams) -> int:
         K, d = params.means.shape
