@@ -126,6 +126,9 @@ class Mixture(ClimbedMixture):
         self.solver = solver
         self.engine = engine
 
+    _components = "family"
+
+    @staticmethod
     def _restored_components(stored: Any) -> Spec:
         if isinstance(stored, str):
             family(stored)
