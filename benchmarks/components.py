@@ -11,9 +11,9 @@ from rich.table import Table
 from benchmarks.tables import clouds, in_turn
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
-from mixtura.fit.truncated import Truncated
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.truncated import Truncated
 
 # (rows, columns, components, standard deviation of the centres, what is promised of the ratio)
 PASSES = [

@@ -18,14 +18,14 @@ from benchmarks.tables import in_turn
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import workers
-from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.prior import no_noise_prior
 from mixtura.families.factor.records import FactorParams, factor_params
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

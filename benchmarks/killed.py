@@ -45,7 +45,7 @@ import pyarrow as pa, pyarrow.parquet as pq
 import scipy.optimize, sklearn.cluster
 from mixtura.cli import main
 from mixtura.data import streamed
-from mixtura.estimators import checkpoint
+from mixtura.fitting import checkpoint
 import mixtura.estimators.searching, mixtura.report.text
 
 # Every sweep is written down at once, and no table is short enough to be read only once.

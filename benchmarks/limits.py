@@ -23,9 +23,9 @@ from benchmarks.floor import DIAGONAL, WORKLOADS, Machine, Workload, floor
 from benchmarks.machine import fastest, measure
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
-from mixtura.families.covariance import STRUCTURES
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params_from_root
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.records import gaussian_params_from_root
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

@@ -26,8 +26,8 @@ import numpy as np
 import mixtura, pyarrow.parquet as pq, pyarrow as pa
 from mixtura.engines.choose import open_sweep
 from mixtura.engines.gaussian.compiled import chunk_rows
-from mixtura.estimators.finding import prepare
-from mixtura.families.covariance import structure
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.families.gaussian.covariance import structure
 from mixtura.families.registry import family
 warnings.simplefilter("ignore")
 kind, path, d, K, steps, limit = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])

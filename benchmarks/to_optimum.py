@@ -20,10 +20,10 @@ from sklearn.cluster import KMeans
 
 import mixtura
 from benchmarks.solvers import triangle
-from mixtura.fit.climb import Climb
-from mixtura.fit.problem import Problem, Solver
-from mixtura.fit.solvers import SOLVERS
 from mixtura.records import Array
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.registry import SOLVERS
 
 ROWS, COLUMNS, SEPARATIONS = 200_000, (3, 10), (1.8, 2.5, 4.0)
 NEAR, TOL = 1e-6, 1e-7

@@ -14,7 +14,7 @@ gradient of the mean log-likelihood. So the stationary points are the likelihood
 ones among them: Goodfellow (2014), On distinguishability criteria for estimating generative
 models, arXiv:1412.6515.
 
-Both are shown below with the library's own criterion (`mixtura.fit.contrastive`), on the line,
+Both are shown below with the library's own criterion (`mixtura.solvers.contrastive`), on the line,
 where the expectation under q is an integral and not a sample.
 """
 
@@ -25,14 +25,14 @@ import numpy as np
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior
-from mixtura.fit.contrastive import Contrast
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.contrastive import Contrast
 
 FULL = structure("full")
 MODEL = Mixture(Gaussian(FULL), no_prior(FULL.form, 1))

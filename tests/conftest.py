@@ -48,7 +48,7 @@ def acidity() -> np.ndarray:
 @pytest.fixture
 def stopped_after(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a fit stop, as Ctrl-C would, when it has written so many sweeps."""
-    from mixtura.estimators.checkpoint import Checkpoint
+    from mixtura.fitting.checkpoint import Checkpoint
 
     add = Checkpoint.add
 

@@ -9,7 +9,7 @@ import pytest
 
 import mixtura
 from mixtura import GaussianMixture
-from mixtura.families.covariance import STRUCTURES
+from mixtura.families.gaussian.covariance import STRUCTURES
 
 NAMES = ["eruptions", "waiting"]
 

@@ -10,10 +10,10 @@ from scipy.special import logsumexp
 
 from mixtura import GaussianMixture
 from mixtura.engines.choose import ENGINES
-from mixtura.families.covariance import STRUCTURES
-from mixtura.fit.solvers import SOLVERS
-from mixtura.fit.starts import STARTS
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.fitting.starts import STARTS
 from mixtura.records import Array
+from mixtura.solvers.registry import SOLVERS
 
 # How many are drawn: the budget. All are drawn from what is registered.
 DRAWS = range(80)

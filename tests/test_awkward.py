@@ -14,11 +14,11 @@ import pytest
 
 from mixtura import GaussianMixture
 from mixtura.engines.choose import ENGINES
-from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.fit.convergence import FALL
-from mixtura.fit.solvers import SOLVERS
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.records import gaussian_params
+from mixtura.solvers.convergence import FALL
+from mixtura.solvers.registry import SOLVERS
 
 # In these a step lost 1e-4 to 1e-3 nats to rounding, and every start failed for it.
 FELL = (49, 218, 515, 531, 809, 883)

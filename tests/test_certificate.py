@@ -10,20 +10,20 @@ from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.local import LocalSweep
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior
-from mixtura.fit.certificate import bound_on_gap, certify
-from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb
-from mixtura.fit.curvature import Curvature, smallest_curvature
-from mixtura.fit.em import em
-from mixtura.fit.examine import Examiner
-from mixtura.fit.problem import Problem
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.certificate import bound_on_gap, certify
+from mixtura.solvers.charted import Charted
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.curvature import Curvature, smallest_curvature
+from mixtura.solvers.em import em
+from mixtura.solvers.examine import Examiner
+from mixtura.solvers.problem import Problem
 
 every_type = pytest.mark.parametrize("covariance_type", ["diag", "full", "spherical", "tied"])
 

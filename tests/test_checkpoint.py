@@ -15,8 +15,8 @@ import pytest
 import mixtura
 from mixtura import CheckpointError, GaussianMixture
 from mixtura.data import streamed
-from mixtura.estimators import checkpoint
-from mixtura.estimators.checkpoint import Checkpoint
+from mixtura.fitting import checkpoint
+from mixtura.fitting.checkpoint import Checkpoint
 
 ROWS = 12_000
 
@@ -201,7 +201,7 @@ KILLED = """
 import os, signal, sys, time
 import numpy as np
 from mixtura import GaussianMixture
-from mixtura.estimators import checkpoint
+from mixtura.fitting import checkpoint
 checkpoint.INTERVAL = 0.0
 folder, seed, kills = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(3)

@@ -18,11 +18,11 @@ from sklearn.base import clone
 
 from mixtura import CheckpointError, FactorAnalytic, GaussianMixture, GaussianMixtureSearch
 from mixtura.data import streamed
-from mixtura.estimators import checkpoint
-from mixtura.estimators.checkpoint import FORMAT, VERSION, Checkpoint, stored_identity
-from mixtura.estimators.journal_file import line_of
-from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor.structure import LETTERS
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.fitting import checkpoint
+from mixtura.fitting.checkpoint import FORMAT, VERSION, Checkpoint, stored_identity
+from mixtura.fitting.journal_file import line_of
 from mixtura.records import Chunk
 
 # Few steps are enough to be stopped in.
@@ -249,7 +249,7 @@ def test_a_name_that_no_file_can_have_is_refused_first(
     def read(_: Any) -> Any:
         raise AssertionError("digested")
 
-    monkeypatch.setattr("mixtura.estimators.identity.digest", read)
+    monkeypatch.setattr("mixtura.fitting.fingerprint.digest", read)
     with pytest.raises(CheckpointError, match=r"checkpoint .*cannot be written"):
         mixture("full").fit(table(), checkpoint=tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -18,22 +18,22 @@ from mixtura import Comparison, compare_solvers
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.errors import Collapse, LikelihoodFell
-from mixtura.estimators.finding import prepare
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.registry import family
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.online import Online
-from mixtura.fit.problem import Problem, SweepLike
-from mixtura.fit.solvers import CLIMBERS
-from mixtura.fit.starts import StartMaker
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.fitting.starts import StartMaker
 from mixtura.inference import recording
 from mixtura.inference.agreement import difference
 from mixtura.inference.compare import CLOSE, Ended, Mark, Run, _trail
 from mixtura.inference.recording import Entry, Log
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.report.panels import INK
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.online import Online
+from mixtura.solvers.problem import Problem, SweepLike
+from mixtura.solvers.registry import CLIMBERS
 
 ROOT = Path(__file__).parents[1]
 

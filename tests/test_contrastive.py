@@ -20,18 +20,18 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import Collapse
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior, table_prior
-from mixtura.fit.climb import Climb
-from mixtura.fit.contrast_noise import INFLATION
-from mixtura.fit.contrastive import Contrast, NoiseContrastive
-from mixtura.fit.lbfgs import lbfgs
-from mixtura.fit.problem import Problem
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior, table_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.contrast_noise import INFLATION
+from mixtura.solvers.contrastive import Contrast, NoiseContrastive
+from mixtura.solvers.lbfgs import lbfgs
+from mixtura.solvers.problem import Problem
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "self_contrastive.py"
 every_type = pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
@@ -243,7 +243,7 @@ def test_a_narrow_start_takes_several_charts(monkeypatch: pytest.MonkeyPatch) ->
     near, far = climbed(model, X, params), climbed(model, X, MixtureParams(params.weights, narrow))
     assert far.converged
     assert_same(near.params, far.params, 1e-5)
-    monkeypatch.setattr("mixtura.fit.contrastive.CHARTS", 1)
+    monkeypatch.setattr("mixtura.solvers.contrastive.CHARTS", 1)
     cut = climbed(model, X, MixtureParams(params.weights, narrow))
     assert not cut.converged
     assert cut.reason == "stopped: the top was not reached in 1 charts"

@@ -129,8 +129,8 @@ def test_migrating_names_every_constructor_parameter():
 def test_model_file_names_every_field():
     page = (ROOT / "docs" / "model-file.md").read_text(encoding="utf-8")
     from mixtura.estimators.document import ARRAYS, SCALARS
-    from mixtura.fit.result import HELD, StartReport
     from mixtura.records import Equation, Spike
+    from mixtura.result import HELD, StartReport
 
     records = (mixtura.Fit, StartReport, Spike, Equation)
     names = {*ARRAYS, *SCALARS, *(f.name for record in records for f in fields(record))}

@@ -12,9 +12,9 @@ from mixtura import GaussianMixture, GaussianMixtureSearch, LightWeightsWarning
 from mixtura.errors import Drowned
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.records import factor_params
-from mixtura.families.spectrum import spectra
-from mixtura.fit.result import Fit
+from mixtura.families.gaussian.spectrum import spectra
 from mixtura.records import Array
+from mixtura.result import Fit
 
 # Fits of these are the same in any units of any columns; those of the others in a common one.
 FREE = ["VVV", "EEE", "VVI", "EEI", "VEI", "EVI", "VEE", "EVV"]

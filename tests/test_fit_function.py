@@ -13,8 +13,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.errors import LikelihoodFell
-from mixtura.fit.result import Fit
 from mixtura.fitting.fit import fit
+from mixtura.result import Fit
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 THETA = 0.6268214980709

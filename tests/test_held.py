@@ -11,12 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, bootstrap_lrt
 from mixtura.data.rows import Rows
-from mixtura.estimators.finding import surveyed
-from mixtura.families.covariance import structure
 from mixtura.families.equations import constants
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.records import factor_params
-from mixtura.families.prior import table_prior
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.prior import table_prior
+from mixtura.fitting.mixture_fit import surveyed
 
 rng = np.random.default_rng(0)
 PLAIN = np.concatenate([rng.normal(size=(60, 2)), rng.normal([5.0, 0.0], size=(60, 2))])

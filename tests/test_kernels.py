@@ -19,7 +19,7 @@ from mixtura.engines.sampling import draw
 from mixtura.engines.threads import ThreadsSweep
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.priors import Flat
 from mixtura.models.mixture import Mixture

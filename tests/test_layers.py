@@ -149,13 +149,13 @@ KNOWN = {
     "gaussian": Known(
         (
             "families/gaussian",
-            "families/chart.py",
-            "families/covariance.py",
-            "families/forms.py",
-            "families/matrices.py",
-            "families/prior.py",
-            "families/triangular.py",
-            "families/variances.py",
+            "families/gaussian/chart.py",
+            "families/gaussian/covariance.py",
+            "families/gaussian/forms.py",
+            "families/gaussian/matrices.py",
+            "families/gaussian/prior.py",
+            "families/gaussian/triangular.py",
+            "families/gaussian/variances.py",
             "engines/gaussian/",
         ),
         re.compile(r"Gaussian(?!Mixture)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"),
@@ -174,7 +174,7 @@ KNOWN = {
             "data/survey.py",
             # Commands name covariance structures.
             *(f"cli/{name}.py" for name in ("compare", "fit", "howmany", "select", "show")),
-            "fit/contrast_noise.py",
+            "solvers/contrast_noise.py",
             # Asked of fitted normal mixtures alone.
             *(
                 f"inference/{name}.py"
@@ -198,7 +198,9 @@ KNOWN = {
         ("families/factor/",),
         re.compile(r"FactorAnaly|^Factor[A-Z]|(^|_)factor(s|ed)($|_)|families\.factor\b"),
         "factors",
-        frozenset({"families/registry.py", "families/covariance.py", "__init__.py", "cli/fit.py"}),
+        frozenset(
+            {"families/registry.py", "families/gaussian/covariance.py", "__init__.py", "cli/fit.py"}
+        ),
         {"estimators": 11, "report": 1},
     ),
 }

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mixtura import GaussianMixture, Truncated
-from mixtura.fit.result import Fit
+from mixtura.result import Fit
 
 # K, columns, rows for each component.
 SIZES = {50: (4, 300), 100: (3, 200), 300: (2, 120)}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mixtura import GaussianMixture
-from mixtura.families import triangular
-from mixtura.families.covariance import STRUCTURES
-from mixtura.families.tangents import contrasts
+from mixtura.families.gaussian import triangular
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.families.gaussian.tangents import contrasts
 
 WIDE = 2000
 

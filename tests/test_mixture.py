@@ -15,7 +15,7 @@ from mixtura.families.categorical import Categorical
 from mixtura.families.poisson import Poisson
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import family
-from mixtura.fit.solvers import SOLVERS
+from mixtura.solvers.registry import SOLVERS
 
 Array = NDArray[np.float64]
 RATES = np.array([[1.0, 10.0, 3.0], [6.0, 2.0, 3.0], [12.0, 8.0, 9.0]])

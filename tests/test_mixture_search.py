@@ -18,7 +18,7 @@ from mixtura.data.rows import Rows
 from mixtura.estimators import rounds
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.trial import Point, Trial
-from mixtura.families.covariance import structure
+from mixtura.families.gaussian.covariance import structure
 from mixtura.inference import criteria
 from mixtura.inference.nesting import nested
 from mixtura.inference.slope import slope_criterion

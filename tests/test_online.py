@@ -14,17 +14,17 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.errors import Collapse
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import table_prior
-from mixtura.fit.climb import Climb, directional
-from mixtura.fit.em import em
-from mixtura.fit.online import Online, Pace, Running, batches, enough_rows
-from mixtura.fit.problem import Problem
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import table_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.climb import Climb, directional
+from mixtura.solvers.em import em
+from mixtura.solvers.online import Online, Pace, Running, batches, enough_rows
+from mixtura.solvers.problem import Problem
 
 every_type = pytest.mark.parametrize("name", ["diag", "full", "spherical", "tied"])
 

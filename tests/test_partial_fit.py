@@ -17,9 +17,9 @@ from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.stream import implied, merged, moments_of
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.prior import absolute_prior, table_prior
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import absolute_prior, table_prior
 from mixtura.models.mixture import Mixture
 from mixtura.records import Array, Chunk
 

@@ -13,20 +13,20 @@ from test_report_text import FIT
 from mixtura.families.base import Family
 from mixtura.families.bernoulli import Bernoulli, BernoulliParams
 from mixtura.families.categorical import Categorical, CategoricalParams
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.lognormal import LogNormal, LogNormalParams
 from mixtura.families.multinomial import Multinomial, MultinomialParams
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.product import Block, Product, ProductParams
 from mixtura.families.vonmises import VonMises, VonMisesParams
-from mixtura.fit.certificate import Certificate
 from mixtura.records import Array, Spike
 from mixtura.report.figures import draw
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.report.warnings_text import warnings
+from mixtura.solvers.certificate import Certificate
 
 WEIGHTS = np.array([0.25, 0.75])
 RATES = PoissonParams(np.array([[2.0, 30.0], [9.0, 400.0]]))

@@ -18,13 +18,13 @@ from views import changed, gaussian_view
 import mixtura
 from mixtura.families.digits import percent, spread_cells
 from mixtura.families.portrait import separation
-from mixtura.fit.result import Fit, StartReport
 from mixtura.records import Spike
 from mixtura.report.digits import total
 from mixtura.report.palette import SAFE, colours, rgb
 from mixtura.report.text import renderables, to_text
 from mixtura.report.view import MixtureView, shorten, telling_columns, wrapped
 from mixtura.report.warnings_text import warnings
+from mixtura.result import Fit, StartReport
 
 FIT = Fit(
     loglik=-1130.264,

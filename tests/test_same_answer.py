@@ -20,8 +20,8 @@ from mixtura.engines import local, threads
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.engines.gaussian import compiled
 from mixtura.estimators import factored
-from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor import records
+from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.records import Chunk, Summary
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)

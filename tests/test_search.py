@@ -13,20 +13,20 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.families.base import Affine
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import table_prior
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.moves import improve
-from mixtura.fit.problem import Problem
-from mixtura.fit.race import RACE
-from mixtura.fit.sample import sample_rows
-from mixtura.fit.starts import STARTS, StartMaker
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import table_prior
+from mixtura.families.gaussian.records import gaussian_params
+from mixtura.fitting.moves import improve
+from mixtura.fitting.race import RACE
+from mixtura.fitting.sample import sample_rows
+from mixtura.fitting.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 
 def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:

@@ -14,7 +14,7 @@ from scipy.stats import multivariate_normal, multivariate_t
 
 import mixtura
 from mixtura import GaussianMixture
-from mixtura.fit.solvers import SOLVERS
+from mixtura.solvers.registry import SOLVERS
 
 X = np.random.default_rng(0).normal(size=(60, 2)) + np.repeat([[0.0], [5.0]], 30, axis=0)
 # For every setting of every solver a value that is not its default.

@@ -1,4 +1,4 @@
-"""M-steps and climbs in C against the rows of `families/covariance.py`, for all structures."""
+"""M-steps and climbs in C against the rows of `families/gaussian/covariance.py`, for all structures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mixtura.engines.gaussian import structured
 from mixtura.engines.gaussian.climbing import SHARED, MStep, Reached, gaussian_em
 from mixtura.engines.gaussian.compiled import m_step_in_c
 from mixtura.engines.gaussian.whole import Climber
-from mixtura.estimators.finding import Ground, prepare
 from mixtura.estimators.grid import FOURTEEN
-from mixtura.families.covariance import STRUCTURES, structure
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.registry import family
+from mixtura.fitting.mixture_fit import Ground, prepare
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mixtura.families.covariance import structure
+from mixtura.families.gaussian.covariance import structure
 from mixtura.families.portrait import normal_portrait
-from mixtura.fit.result import Fit
 from mixtura.records import AnyArray, Array
 from mixtura.report.view import MixtureView
+from mixtura.result import Fit
 
 Among = Callable[[AnyArray], Array]
 

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
-    from mixtura.estimators.journal_file import CheckpointError
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.factor.structure import FactorAnalytic
-    from mixtura.fit.annealed import Annealed
-    from mixtura.fit.contrastive import NoiseContrastive
-    from mixtura.fit.online import Online
-    from mixtura.fit.result import Fit
-    from mixtura.fit.stochastic import Stochastic
-    from mixtura.fit.truncated import Truncated
+    from mixtura.fitting.journal_file import CheckpointError
+    from mixtura.result import Fit
+    from mixtura.solvers.annealed import Annealed
+    from mixtura.solvers.contrastive import NoiseContrastive
+    from mixtura.solvers.online import Online
+    from mixtura.solvers.stochastic import Stochastic
+    from mixtura.solvers.truncated import Truncated
     from mixtura.store import StoreError
 
 __all__ = [
@@ -65,15 +65,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Stochastic": "mixtura.fit.stochastic",
-    "Online": "mixtura.fit.online",
-    "NoiseContrastive": "mixtura.fit.contrastive",
-    "Annealed": "mixtura.fit.annealed",
+    "Stochastic": "mixtura.solvers.stochastic",
+    "Online": "mixtura.solvers.online",
+    "NoiseContrastive": "mixtura.solvers.contrastive",
+    "Annealed": "mixtura.solvers.annealed",
     "Collapse": "mixtura.errors",
     "Comparison": "mixtura.estimators.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
     "FactorAnalytic": "mixtura.families.factor.structure",
-    "Fit": "mixtura.fit.result",
+    "Fit": "mixtura.result",
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.estimators.searching",
@@ -81,10 +81,10 @@ _HOMES = {
     "IllDefined": "mixtura.errors",
     "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",
-    "CheckpointError": "mixtura.estimators.journal_file",
+    "CheckpointError": "mixtura.fitting.journal_file",
     "StoreError": "mixtura.store",
     "stream": "mixtura.data.opening",
-    "Truncated": "mixtura.fit.truncated",
+    "Truncated": "mixtura.solvers.truncated",
     "BootstrapLRT": "mixtura.estimators.howmany",
     "bootstrap_lrt": "mixtura.estimators.howmany",
     "Merging": "mixtura.estimators.merging",

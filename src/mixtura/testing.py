@@ -18,12 +18,12 @@ from mixtura.data.survey import Survey
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import LikelihoodFell
 from mixtura.families.base import Family
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk, Summary
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 __all__ = ["check_family", "check_model"]
 

@@ -12,16 +12,16 @@ from sklearn.cluster import kmeans_plusplus
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.compiled import CompiledSweep
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior
-from mixtura.fit.climb import Climb
-from mixtura.fit.problem import Problem
-from mixtura.fit.solvers import resolve_solver
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.registry import resolve_solver
 
 ECCENTRICITY = 10.0
 

@@ -12,14 +12,14 @@ from poisson_mixture import PoissonMixture, PoissonParams
 
 from mixtura.data.rows import Rows
 from mixtura.engines.local import LocalSweep
-from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb
-from mixtura.fit.curvature import information_times, smallest_curvature
-from mixtura.fit.em import em
-from mixtura.fit.examine import Examiner
-from mixtura.fit.problem import Problem
-from mixtura.fit.solvers import resolve_solver
 from mixtura.records import Array, Chunk, Summary
+from mixtura.solvers.charted import Charted
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.curvature import information_times, smallest_curvature
+from mixtura.solvers.em import em
+from mixtura.solvers.examine import Examiner
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.registry import resolve_solver
 
 DEATHS = np.arange(10.0)[:, None]
 DAYS = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1], dtype=float)

@@ -13,15 +13,15 @@ from two_gaussians import Means, TwoGaussians
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.local import LocalSweep
-from mixtura.fit.certificate import certify
-from mixtura.fit.charted import Charted
-from mixtura.fit.climb import Climb
-from mixtura.fit.curvature import information_times
-from mixtura.fit.em import em
-from mixtura.fit.examine import Examiner
-from mixtura.fit.problem import Problem
-from mixtura.fit.solvers import SOLVERS
 from mixtura.records import Array
+from mixtura.solvers.certificate import certify
+from mixtura.solvers.charted import Charted
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.curvature import information_times
+from mixtura.solvers.em import em
+from mixtura.solvers.examine import Examiner
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.registry import SOLVERS
 
 MODEL = TwoGaussians()
 # Half the distance of the means, the relative error after ten steps from infinity, EM's rate. The

@@ -17,8 +17,8 @@ import mixtura
 from mixtura.cli.console import split_names
 from mixtura.cli.fit import Covariance, Engine, Solver
 from mixtura.engines.choose import ENGINES
-from mixtura.families.covariance import STRUCTURES
-from mixtura.fit.solvers import SOLVERS
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.solvers.registry import SOLVERS
 
 
 def test_the_choices_are_the_librarys() -> None:

@@ -13,8 +13,8 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 import mixtura
 from mixtura.cli.compare import SOLVERS, Racing
 from mixtura.cli.console import Working
-from mixtura.fit.solvers import CLIMBERS
-from mixtura.fit.starts import StartMaker
+from mixtura.fitting.starts import StartMaker
+from mixtura.solvers.registry import CLIMBERS
 
 QUICK = ("--starts", 1, "--solver", "em", "--solver", "lbfgs")
 

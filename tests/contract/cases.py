@@ -11,14 +11,14 @@ import numpy as np
 from mixtura.data.column_moments import column_moments
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
-from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.prior import no_noise_prior, noise_prior
 from mixtura.families.factor.records import factor_params
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior, table_prior
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior, table_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mixtura.data.rows import Rows
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep, resolve
-from mixtura.fit.climb import directional
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
 from mixtura.models.mixture import normalise
 from mixtura.records import Chunk, Summary, inner
+from mixtura.solvers.climb import directional
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 
 def runs(engine: str, case: Case) -> bool:

@@ -12,11 +12,11 @@ from cases import CASES, Case
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
-from mixtura.fit.climb import Climb
-from mixtura.fit.online import Online
-from mixtura.fit.problem import Problem
-from mixtura.fit.solvers import CLIMBERS, SOLVERS, resolve_solver
 from mixtura.records import Array, Chunk
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.online import Online
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.registry import CLIMBERS, SOLVERS, resolve_solver
 
 # Those that look for a maximum of the likelihood; what the others promise is tested by name.
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -11,11 +11,11 @@ from scipy import stats
 
 from mixtura.families.bernoulli import Bernoulli, BernoulliParams
 from mixtura.families.categorical import Categorical, CategoricalParams
-from mixtura.families.covariance import structure
 from mixtura.families.exponential import Exponential, ExponentialParams
 from mixtura.families.gamma import Gamma, GammaParams
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.lognormal import LogNormal, LogNormalParams
 from mixtura.families.multinomial import Multinomial, MultinomialParams
 from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams

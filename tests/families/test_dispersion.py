@@ -12,7 +12,7 @@ from whole_fit import fitted
 from mixtura.data.rows import Rows
 from mixtura.data.survey import Survey
 from mixtura.families.dispersion import DispersionPrior
-from mixtura.fit.sample import sample_rows
+from mixtura.fitting.sample import sample_rows
 
 SINGULAR = ("gamma", "lognormal", "vonmises", "vonmisesfisher")
 each = pytest.mark.parametrize("case", [CASES[name] for name in SINGULAR], ids=lambda c: c.name)

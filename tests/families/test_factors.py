@@ -19,12 +19,12 @@ from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.prior import HEYWOOD, no_noise_prior, noise_prior
 from mixtura.families.factor.records import FAR, FactorParams, canonical, factor_params
 from mixtura.families.factor.structure import LETTERS, parsed
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
-from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.registry import SOLVERS
 
 every_kind = pytest.mark.parametrize("letters", LETTERS)
 

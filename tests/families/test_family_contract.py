@@ -16,12 +16,12 @@ from mixtura.data.rows import Rows
 from mixtura.data.survey import Survey
 from mixtura.engines.choose import open_sweep
 from mixtura.families.registry import FAMILIES, family
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
-from mixtura.fit.sample import sample_rows
+from mixtura.fitting.sample import sample_rows
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk, Statistics, inner
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 from mixtura.supports import turned
 
 WEIGHTS = np.array([0.4, 0.6])

@@ -25,9 +25,9 @@ def test_it_is_the_gaussian_of_the_logarithms() -> None:
 
 
 def test_its_penalty_is_the_gaussians() -> None:
-    from mixtura.families.covariance import structure
-    from mixtura.families.gaussian_records import gaussian_params
-    from mixtura.families.prior import CovariancePrior
+    from mixtura.families.gaussian.covariance import structure
+    from mixtura.families.gaussian.prior import CovariancePrior
+    from mixtura.families.gaussian.records import gaussian_params
 
     form, target = structure("diag").form, np.array([2.0, 3.0])
     means, variances = np.zeros((2, 2)), np.array([[0.5, 1.0], [2.0, 0.1]])

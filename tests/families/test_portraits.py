@@ -11,11 +11,11 @@ from family_cases import CASES, LEVELS, SHARES, FamilyCase, M, P
 from scipy import integrate, stats
 
 from mixtura.families.base import Family
-from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.records import factor_params
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaps import ColumnSums, column_sums
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.portrait import Portrait
 from mixtura.families.product import Block, Product, ProductParams

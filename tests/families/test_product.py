@@ -7,9 +7,9 @@ import pytest
 from whole_fit import fitted
 
 from mixtura.families.categorical import Categorical
-from mixtura.families.covariance import structure
 from mixtura.families.gamma import Gamma
-from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.negativebinomial import NegativeBinomial
 from mixtura.families.product import Block, Product
 from mixtura.families.vonmises import VonMises

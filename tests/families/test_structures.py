@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mixtura import GaussianMixture
-from mixtura.families.covariance import STRUCTURES, Structure, structure
-from mixtura.families.gaussian_records import GaussianParams, gaussian_params
-from mixtura.families.orientation import common_axes
-from mixtura.families.prior import no_prior
+from mixtura.families.gaussian.covariance import STRUCTURES, Structure, structure
+from mixtura.families.gaussian.orientation import common_axes
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.records import Array
 
 PACKAGE = Path(__file__).parents[2] / "src" / "mixtura"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.estimators.finding import Found, Task, find
 from mixtura.families.registry import family
+from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.records import AnyArray
 
 

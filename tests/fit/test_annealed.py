@@ -17,16 +17,16 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import FAILURES
 from mixtura.families.base import Affine
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.fit.annealed import Annealed, better, pushed, tempered
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
-from mixtura.fit.starts import StartMaker
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.records import gaussian_params
+from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.annealed import Annealed, better, pushed, tempered
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 every_case = pytest.mark.parametrize(
     "case", [case for case in CASES if case.free], ids=lambda case: case.name

@@ -14,13 +14,13 @@ from mixtura.families.base import Family
 from mixtura.families.gaps import ColumnSums
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.priors import Flat
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.generalised import HALVINGS
-from mixtura.fit.problem import Problem, SweepLike
-from mixtura.fit.solvers import SOLVERS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.generalised import HALVINGS
+from mixtura.solvers.problem import Problem, SweepLike
+from mixtura.solvers.registry import SOLVERS
 
 
 class Hasty(Poisson):

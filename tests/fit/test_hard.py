@@ -15,15 +15,15 @@ from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import FAILURES, LikelihoodFell
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.hard import classified, hard
-from mixtura.fit.problem import Problem
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.hard import classified, hard
+from mixtura.solvers.problem import Problem
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_type = pytest.mark.parametrize("name", ["diag", "full", "spherical", "tied"])

@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from mixtura import GaussianMixture
 from mixtura.engines.native.merging import merging_history
-from mixtura.fit.hierarchical import (
+from mixtura.fitting.hierarchical import (
     Merge,
     cuts,
     hierarchical,

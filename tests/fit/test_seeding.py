@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans, kmeans_plusplus
 
-from mixtura.fit.seeding import clusters, seeds
+from mixtura.fitting.seeding import clusters, seeds
 
 
 def table(seed: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -19,15 +19,15 @@ from mixtura.engines.base import Step
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.engines.local import LocalSweep, added, stepped
 from mixtura.errors import FAILURES
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.fit.climb import Climb
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
-from mixtura.fit.stochastic import REDRAWS, Stochastic, drawn, uniforms
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk, Summary
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
+from mixtura.solvers.stochastic import REDRAWS, Stochastic, drawn, uniforms
 
 every_type = pytest.mark.parametrize("name", ["diag", "full", "spherical", "tied"])
 every_engine = pytest.mark.parametrize("engine", sorted(ENGINES))

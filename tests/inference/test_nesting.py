@@ -10,9 +10,9 @@ import pytest
 
 from mixtura.data.rows import Rows
 from mixtura.estimators.cells import Cell, CellTable, Key, violations
-from mixtura.families.covariance import STRUCTURES, structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.prior import no_prior
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
 from mixtura.inference.nesting import (
     doubled,
     embedded,

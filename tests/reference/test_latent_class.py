@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from mixtura.data.rows import Rows
-from mixtura.estimators.finding import Found, Task, find
 from mixtura.families.bernoulli import Bernoulli
 from mixtura.families.categorical import Categorical
+from mixtura.fitting.mixture_fit import Found, Task, find
 
 # Patterns of answers, counted from 1, and how many gave them.
 CARCINOMA = """1111111:34 1111211:2 1211111:6 1211112:1 1211211:4 1211212:5 2111111:2 2121212:1

@@ -11,15 +11,15 @@ import pytest
 from mixtura import GaussianMixture
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params
-from mixtura.families.prior import no_prior
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Chunk
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = json.loads((DATA / "mclust_fixed_start_iris.json").read_text())["models"]

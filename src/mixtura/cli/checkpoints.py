@@ -22,7 +22,7 @@ def resumable(checkpoint: Path | None) -> Iterator[None]:
         raise KeyboardInterrupt(
             f"interrupted: the same command goes on from {checkpoint}"
         ) from None
-    from mixtura.estimators.journal_file import removed
+    from mixtura.fitting.journal_file import removed
 
     removed(checkpoint)
 
@@ -30,6 +30,6 @@ def resumable(checkpoint: Path | None) -> Iterator[None]:
 def refuse_checkpoint(checkpoint: Path | None) -> None:
     """CheckpointError, before any work, where there cannot be a checkpoint of that name."""
     if checkpoint is not None:
-        from mixtura.estimators.journal_file import refuse_unwritable
+        from mixtura.fitting.journal_file import refuse_unwritable
 
         refuse_unwritable(checkpoint)

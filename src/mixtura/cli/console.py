@@ -31,7 +31,7 @@ from mixtura.cli.streams import abandon, has_all_signs, writing_stdout
 from mixtura.printable import printable, printable_json
 
 if TYPE_CHECKING:
-    from mixtura.fit.climb import Climb
+    from mixtura.solvers.climb import Climb
 
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # Work shorter than this shows no progress.

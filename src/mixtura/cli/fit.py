@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
-    from mixtura.fit.result import Fit
+    from mixtura.result import Fit
 
 # The choices are written out because looking them up would import the whole library.
 # As pairs, because names alone would be written in lower case.

@@ -10,7 +10,7 @@ from mixtura.engines.gaussian import compiled
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.families.base import Family
-from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian.family import Gaussian
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
 

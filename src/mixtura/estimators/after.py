@@ -16,13 +16,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.threads import single_blas
-from mixtura.estimators.chosen import positions
+from mixtura.estimators.column_positions import positions
 from mixtura.estimators.inherited import equations_of, inherit
 from mixtura.estimators.regression import MixtureRegression
-from mixtura.families.covariance import structure
 from mixtura.families.equations import among
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian_records import gaussian_params_from_root
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.records import gaussian_params_from_root
 from mixtura.inference import line
 from mixtura.inference.conditioning import conditional, marginal
 from mixtura.inference.distances import BETWEEN_COMPONENTS, BETWEEN_MIXTURES, Kind, lookup

@@ -22,12 +22,12 @@ from mixtura.estimators.answering import ANSWERED_ROWS, answers
 from mixtura.estimators.document import Stored, to_document
 from mixtura.estimators.intake import asked, finite
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
-from mixtura.fit.result import Fit
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
+from mixtura.result import Fit
 from mixtura.store import write_document
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.estimators.document import restore, to_document
-from mixtura.estimators.finding import Found
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.journal_file import CheckpointError, JournalFile, damaged, line_of
 from mixtura.estimators.trial import Point, Trial
+from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
+from mixtura.fitting.mixture_fit import Found
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.store import StoreError, decode, encode
 from mixtura.version import __version__

@@ -18,13 +18,13 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.whole import Climber, End, narrow
 from mixtura.engines.threads import single_blas
-from mixtura.estimators.finding import prepare, surveyed
-from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
-from mixtura.families.covariance import STRUCTURES, Structure, structure
-from mixtura.families.prior import SPURIOUS_SPREAD, table_prior
+from mixtura.families.gaussian.covariance import STRUCTURES, Structure, structure
+from mixtura.families.gaussian.prior import SPURIOUS_SPREAD, table_prior
 from mixtura.families.registry import family
-from mixtura.fit.sample import sample_size
+from mixtura.fitting.mixture_fit import prepare, surveyed
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.sample import sample_size
 from mixtura.inference.nesting import (
     doubled,
     embedded,

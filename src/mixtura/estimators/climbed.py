@@ -13,15 +13,15 @@ from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
-from mixtura.estimators.checkpoint import Checkpoint
 from mixtura.estimators.complaints import complaints
-from mixtura.estimators.finding import Found, Task, find
-from mixtura.estimators.identity import identity, resumed_seed
 from mixtura.estimators.intake import admitted
-from mixtura.estimators.journal_file import removed
 from mixtura.estimators.listening import Verbose
 from mixtura.families.base import Family
-from mixtura.fit.listeners import FitListener
+from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.fingerprint import identity, resumed_seed
+from mixtura.fitting.journal_file import removed
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 
@@ -94,7 +94,7 @@ class ClimbedMixture(MixtureEstimator):
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fit.listeners.FitListener`). A `checkpoint` is
+        `listener` is told of progress (see `mixtura.fitting.listeners.FitListener`). A `checkpoint` is
         left where it is: the caller removes it when the result is safe.
         """
         if isinstance(table, Streamed):

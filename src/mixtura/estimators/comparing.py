@@ -18,19 +18,19 @@ from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.factored import CovarianceNames
-from mixtura.estimators.finding import prepare
-from mixtura.estimators.ground import Ground
-from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, type_name
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.registry import family
-from mixtura.fit.listeners import ComparisonListener
-from mixtura.fit.problem import Solver
-from mixtura.fit.solvers import CLIMBERS, refuse_no_solver, solver_name
-from mixtura.fit.starts import STARTS
+from mixtura.fitting.listeners import ComparisonListener
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.starts import STARTS
 from mixtura.inference.compare import Course, Run
 from mixtura.records import Array
 from mixtura.report import comparison_text
 from mixtura.report.digits import counted
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import CLIMBERS, refuse_no_solver, solver_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,7 +134,7 @@ def compare_solvers(
         Steps of one climb.
     random_state : int, RandomState instance or None
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
-    listener : told of progress (see `mixtura.fit.listeners.ComparisonListener`), optional
+    listener : told of progress (see `mixtura.fitting.listeners.ComparisonListener`), optional
 
     Returns
     -------

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
-from mixtura.fit.result import Fit
 from mixtura.report.collapse import Collapse, collapses
+from mixtura.result import Fit
 
 if TYPE_CHECKING:
     from mixtura.estimators.climbed import ClimbedMixture

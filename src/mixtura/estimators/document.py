@@ -12,14 +12,14 @@ from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
-from mixtura.families.covariance import Structure, structure
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.forms import Form
-from mixtura.fit.result import Fit
-from mixtura.fit.settings import check_seed
+from mixtura.families.gaussian.covariance import Structure, structure
+from mixtura.families.gaussian.forms import Form
 from mixtura.ranges import Count, Size
 from mixtura.records import AnyArray, Array
+from mixtura.result import Fit
 from mixtura.schema import Floats, ShapeMismatch, check_floats, read, read_arrays
+from mixtura.solvers.settings import check_seed
 from mixtura.store import StoreError
 from mixtura.supports import Real, Simplex
 

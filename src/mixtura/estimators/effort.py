@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
-from mixtura.families.covariance import STRUCTURES
+from mixtura.families.gaussian.covariance import STRUCTURES
 
 if TYPE_CHECKING:
     from mixtura.estimators.searching import GaussianMixtureSearch

@@ -16,12 +16,12 @@ from mixtura.engines.threads import single_blas
 from mixtura.errors import IllDefined
 from mixtura.estimators import initial
 from mixtura.estimators.inherited import equations_of
-from mixtura.families.covariance import structure
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.prior import no_noise_prior
 from mixtura.families.factor.records import FactorParams, canonical, factor_params
 from mixtura.families.factor.structure import LETTERS, FactorAnalytic, parsed
+from mixtura.families.gaussian.covariance import structure
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array

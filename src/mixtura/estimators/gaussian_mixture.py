@@ -14,7 +14,6 @@ from mixtura.engines.choose import ENGINES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
-from mixtura.estimators.asking import asked_of
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import (
     SCALARS,
@@ -24,24 +23,25 @@ from mixtura.estimators.document import (
     names_of,
 )
 from mixtura.estimators.factored import CovarianceNames
-from mixtura.estimators.finding import Found, Task
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.task import asked_of
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
-from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import gaussian_params_from_whiten
-from mixtura.families.prior import no_prior
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.registry import family
-from mixtura.fit.problem import Solver
-from mixtura.fit.solvers import SOLVERS
-from mixtura.fit.starts import STARTS
+from mixtura.fitting.mixture_fit import Found, Task
+from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.schema import read
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import SOLVERS
 
 if TYPE_CHECKING:
     from mixtura.estimators.stream import Stream
@@ -71,7 +71,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     reg_covar : float or None, default None
         None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
         singularity is repeated with a penalty relative to the table's own covariance (see
-        `mixtura.families.prior`). A number is added to every variance, as in scikit-learn (1e-6).
+        `mixtura.families.gaussian.prior`). A number is added to every variance, as in scikit-learn (1e-6).
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int, default 1
@@ -96,7 +96,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
-        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.fit.auto`. An
+        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`. An
         object says more: `mixtura.Online(epochs=5)`, or a `fit.problem.Solver` of your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,

@@ -7,8 +7,8 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from mixtura.estimators.ranking import CRITERIA
-from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
 
 if TYPE_CHECKING:
     from mixtura.estimators.searching import GaussianMixtureSearch

@@ -24,10 +24,10 @@ from mixtura.errors import FitError
 from mixtura.estimators.comparing import _rows
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.likelihood_ratio import Effort, Pair
-from mixtura.families.covariance import STRUCTURES
 from mixtura.families.factor.structure import FactorAnalytic, type_name
-from mixtura.fit.listeners import BootstrapListener
-from mixtura.fit.starts import STARTS
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.fitting.listeners import BootstrapListener
+from mixtura.fitting.starts import STARTS
 from mixtura.inference.montecarlo import Resampling, Trial
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -136,7 +136,7 @@ def bootstrap_lrt(
     random_state : int, RandomState instance or None
     n_jobs : int, optional
         Processes, as in joblib. The answer does not depend on it.
-    listener : told of progress (see `mixtura.fit.listeners.BootstrapListener`), optional
+    listener : told of progress (see `mixtura.fitting.listeners.BootstrapListener`), optional
     resume : BootstrapLRT, optional
         An interrupted one of the same table and settings; its seed is used.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixtura.families.equations import among
-from mixtura.fit.result import Fit
 from mixtura.records import Equation
+from mixtura.result import Fit
 
 
 def equations_of(mixture: Any) -> tuple[Equation, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from mixtura.families.covariance import Structure
-from mixtura.families.forms import Form
-from mixtura.families.gaussian_records import gaussian_params
+from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 from mixtura.supports import Real, Simplex

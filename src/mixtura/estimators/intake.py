@@ -15,7 +15,7 @@ from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
-from mixtura.fit.solvers import needs_memory
+from mixtura.solvers.registry import needs_memory
 
 if TYPE_CHECKING:
     from mixtura.estimators.base import MixtureEstimator

@@ -16,14 +16,14 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
-from mixtura.estimators.finding import prepare
-from mixtura.estimators.ground import Ground
 from mixtura.families.registry import family
-from mixtura.fit.climb import Climb
-from mixtura.fit.search import Outcome, Search
-from mixtura.fit.solvers import resolve_solver
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.search import Outcome, Search
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.records import Array
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.registry import resolve_solver
 
 # Up to so many numbers EM takes its steps inside C, where many of them cost less than one step of
 # another solver.

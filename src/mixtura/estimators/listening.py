@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from mixtura.fit.climb import Climb
+from mixtura.solvers.climb import Climb
 
 
 class Verbose:

@@ -12,18 +12,18 @@ from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.finding import Found, Task
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
-from mixtura.fit.problem import Solver
-from mixtura.fit.solvers import SOLVERS
-from mixtura.fit.starts import STARTS
+from mixtura.fitting.mixture_fit import Found, Task
+from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import SOLVERS
 from mixtura.supports import Simplex
 
 

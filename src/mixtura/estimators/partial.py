@@ -45,15 +45,15 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
-from mixtura.families.covariance import structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.prior import absolute_prior, table_prior
-from mixtura.fit.account import named
-from mixtura.fit.online import Pace, Running, batches, enough_rows, present
-from mixtura.fit.result import Certificate, Fit
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import absolute_prior, table_prior
+from mixtura.fitting.account import named
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
+from mixtura.result import Certificate, Fit
+from mixtura.solvers.online import Pace, Running, batches, enough_rows, present
 
 if TYPE_CHECKING:
     from mixtura.estimators.gaussian_mixture import GaussianMixture

@@ -24,20 +24,20 @@ from mixtura.engines.gaussian.structured import Contested
 from mixtura.engines.gaussian.whole import Climber, End, narrow, responsibilities
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.finding import Found, prepare, surveyed
-from mixtura.estimators.ground import Ground
 from mixtura.estimators.shared_starts import shared_starts
 from mixtura.estimators.trial import Point, Trial, flaw_of
-from mixtura.families.covariance import structure
+from mixtura.families.gaussian.covariance import structure
 from mixtura.families.registry import family
-from mixtura.fit.account import account
-from mixtura.fit.result import Certificate, Fit, StartReport
-from mixtura.fit.sample import sample_size
-from mixtura.fit.search import Search
-from mixtura.fit.solvers import resolve_solver
+from mixtura.fitting.account import account
+from mixtura.fitting.mixture_fit import Found, prepare, surveyed
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.sample import sample_size
+from mixtura.fitting.search import Search
 from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
+from mixtura.result import Certificate, Fit, StartReport
+from mixtura.solvers.registry import resolve_solver
 
 # Higher, in units of log-likelihood, than rounding and what a climb leaves.
 HIGHER = 1e-6

@@ -17,7 +17,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.estimators.cell_journal import CellJournal
 from mixtura.estimators.trial import Point, Trial
-from mixtura.fit.listeners import GridListener
+from mixtura.fitting.listeners import GridListener
 
 # Rounds without a new best after which a structure leaves.
 PATIENCE = 2

@@ -15,12 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.checkpoint import digest, digest_of
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.effort import effort_of
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.grid import gridded
-from mixtura.estimators.identity import described
 from mixtura.estimators.intake import held
 from mixtura.estimators.quick import Quick
 from mixtura.estimators.ranking import Ranking, ranked
@@ -28,9 +26,11 @@ from mixtura.estimators.rounds import CellLines, Fitter, Rounds
 from mixtura.estimators.thorough import Thorough
 from mixtura.estimators.trial import Point
 from mixtura.estimators.weighing import COUNTS, light
-from mixtura.fit.listeners import GridListener
-from mixtura.fit.problem import Solver
+from mixtura.fitting.checkpoint import digest, digest_of
+from mixtura.fitting.fingerprint import described
+from mixtura.fitting.listeners import GridListener
 from mixtura.records import AnyArray, Array
+from mixtura.solvers.problem import Solver
 from mixtura.version import __version__
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint : path, optional
             Finished cells are written there. Killed and called again, also with a larger grid, the
             search does not fit them again. The file stays: delete it when it is not needed.
-        listener : told of every cell (see `mixtura.fit.listeners.GridListener`), optional
+        listener : told of every cell (see `mixtura.fitting.listeners.GridListener`), optional
 
         Returns
         -------

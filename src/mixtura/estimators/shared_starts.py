@@ -13,8 +13,8 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.engines.native.merging import merging_history
-from mixtura.fit.hierarchical import cuts, principal
-from mixtura.fit.starts import kmeans
+from mixtura.fitting.hierarchical import cuts, principal
+from mixtura.fitting.starts import kmeans
 from mixtura.records import Array
 
 # K -> names and responsibilities (S, n, K).

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import multivariate_normal
 
-from mixtura.fit.problem import Solver
-from mixtura.fit.solvers import SOLVERS, solver_name
 from mixtura.schema import Floats, read, read_arrays
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import SOLVERS, solver_name
 from mixtura.store import StoreError
 from mixtura.supports import Real
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.errors import FAILURES
-from mixtura.estimators.ground import Ground
-from mixtura.fit.em import em
-from mixtura.fit.problem import Problem
+from mixtura.fitting.prepared import Ground
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
 
 # EM steps of a trial that shows which component is best split.
 TRIAL = 10

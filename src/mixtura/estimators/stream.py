@@ -10,13 +10,13 @@ from mixtura.data.column_moments import ColumnMoments, Moments, column_moments, 
 from mixtura.data.moments import NO_VARIANCE, TableMoments, robust_covariance, table_moments
 from mixtura.data.rows import Rows
 from mixtura.families.equations import HELD_SHARE, settle
-from mixtura.families.forms import Form
-from mixtura.families.gaussian_records import GaussianStatistics
-from mixtura.families.prior import CovariancePrior
-from mixtura.fit.online import Running
-from mixtura.fit.result import Fit
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.prior import CovariancePrior
+from mixtura.families.gaussian.records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Summary
+from mixtura.result import Fit
+from mixtura.solvers.online import Running
 
 # A constant column stays one while it moves by no more than this share of its values.
 CONSTANT = 1e-12

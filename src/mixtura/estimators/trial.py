@@ -13,16 +13,16 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.asking import asked_of
-from mixtura.estimators.finding import Found, prepare
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.splitting import best_split
-from mixtura.fit.account import account
-from mixtura.fit.result import Fit
-from mixtura.fit.search import Search, better
-from mixtura.fit.solvers import resolve_solver
+from mixtura.estimators.task import asked_of
+from mixtura.fitting.account import account
+from mixtura.fitting.mixture_fit import Found, prepare
+from mixtura.fitting.search import Search, better
 from mixtura.inference import criteria
 from mixtura.records import AnyArray, Spike
+from mixtura.result import Fit
+from mixtura.solvers.registry import resolve_solver
 
 Fold = tuple[AnyArray, AnyArray]
 

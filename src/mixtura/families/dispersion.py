@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mixtura.data.survey import Survey
 from mixtura.errors import Collapse
 from mixtura.families.gaps import shares
-from mixtura.families.prior import (
+from mixtura.families.gaussian.prior import (
     NUMERIC_SPREAD,
     ORDINARY_SHARE,
     PENALTY_SHARE,

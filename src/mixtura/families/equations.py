@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.moments import NO_VARIANCE
-from mixtura.families.forms import Form, diagonal
+from mixtura.families.gaussian.forms import Form, diagonal
 from mixtura.records import Array, Equation
 
 # The variance given to a direction without any, as a share of its columns' variances. Every

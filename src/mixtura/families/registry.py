@@ -7,12 +7,12 @@ from collections.abc import Callable
 from mixtura.families.base import Family
 from mixtura.families.bernoulli import Bernoulli
 from mixtura.families.categorical import Categorical
-from mixtura.families.covariance import STRUCTURES, structure
 from mixtura.families.exponential import Exponential
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed
 from mixtura.families.gamma import Gamma
-from mixtura.families.gaussian import Gaussian
+from mixtura.families.gaussian.covariance import STRUCTURES, structure
+from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.lognormal import LogNormal
 from mixtura.families.multinomial import Multinomial
 from mixtura.families.negativebinomial import NegativeBinomial

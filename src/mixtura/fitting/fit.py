@@ -14,13 +14,13 @@ from mixtura.data.entry import admitted
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
-from mixtura.fit.account import account
-from mixtura.fit.problem import Solver
-from mixtura.fit.result import Fit, StartReport
-from mixtura.fit.search import Outcome, Search, better
-from mixtura.fit.settings import check_integer, check_number
-from mixtura.fit.solvers import resolve_solver
+from mixtura.fitting.account import account
+from mixtura.fitting.search import Outcome, Search, better
 from mixtura.models.base import Model
+from mixtura.result import Fit, StartReport
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import resolve_solver
+from mixtura.solvers.settings import check_integer, check_number
 
 
 def fit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mixtura.families.forms import Form
+from mixtura.families.gaussian.forms import Form
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 

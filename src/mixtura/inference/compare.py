@@ -17,16 +17,16 @@ from mixtura.data.rows import Rows
 from mixtura.engines.base import Sweep
 from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
-from mixtura.families.forms import Form
-from mixtura.fit.certificate import certify
-from mixtura.fit.climb import Climb
-from mixtura.fit.listeners import ComparisonListener
-from mixtura.fit.problem import Problem, Solver
-from mixtura.fit.result import Certificate
-from mixtura.fit.solvers import resolve_solver
+from mixtura.families.gaussian.forms import Form
+from mixtura.fitting.listeners import ComparisonListener
 from mixtura.inference.agreement import difference
 from mixtura.inference.recording import Entry, Log, Recorder
 from mixtura.models.mixture import Mixture
+from mixtura.result import Certificate
+from mixtura.solvers.certificate import certify
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.registry import resolve_solver
 
 # A climb has come to the top where this much is left to gain, per row.
 CLOSE = 1e-8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mixtura.fit.listeners import BootstrapListener
+from mixtura.fitting.listeners import BootstrapListener
 from mixtura.inference.sequential import corridor, interval
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from mixtura.data.moments import longest_axis
 from mixtura.data.rows import Rows
-from mixtura.families.covariance import Structure
-from mixtura.families.forms import Form
-from mixtura.families.gaussian_records import GaussianParams, gaussian_params
+from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.models.mixture import Mixture, normalise
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array

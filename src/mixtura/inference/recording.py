@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
-from mixtura.fit.climb import objective_at
 from mixtura.models.base import Model
 from mixtura.records import Summary
+from mixtura.solvers.climb import objective_at
 
 
 class Entry(NamedTuple):

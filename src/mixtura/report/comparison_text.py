@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.fit.convergence import ROUNDING
 from mixtura.inference.compare import Run
 from mixtura.report.page import plain
 from mixtura.report.palette import colours
+from mixtura.solvers.convergence import ROUNDING
 
 WIDTH = 100
 NOTHING = "–"

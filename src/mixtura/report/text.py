@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mixtura.families.digits import percent
-from mixtura.fit.result import Fit
 from mixtura.printable import printable_record
 from mixtura.report.digits import counted, total
 from mixtura.report.page import plain
@@ -27,6 +26,7 @@ from mixtura.report.view import (
     wrapped,
 )
 from mixtura.report.warnings_text import warnings
+from mixtura.result import Fit
 
 WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.

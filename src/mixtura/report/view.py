@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.families.portrait import Column, Portrait
-from mixtura.fit.result import Fit
 from mixtura.printable import printable_record
 from mixtura.records import Array
+from mixtura.result import Fit
 
 # Below these an unfinished climb is at the top for all that can be told.
 TOP_GAP, TOP_GRADIENT = 1e-9, 1e-6

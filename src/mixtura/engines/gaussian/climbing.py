@@ -26,7 +26,7 @@ from mixtura.engines.native import (
     library,
     run,
 )
-from mixtura.families.forms import Name
+from mixtura.families.gaussian.forms import Name
 
 
 class _Em(ctypes.Structure):

@@ -22,10 +22,10 @@ from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
-from mixtura.families.covariance import Structure
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
-from mixtura.families.prior import CovariancePrior
+from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.prior import CovariancePrior
+from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
 from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mixtura.engines.gaussian.passes import FORMS, form_shape
 from mixtura.engines.native import Array, Int, Pointer, address, checked, library, run
-from mixtura.families.forms import Name
+from mixtura.families.gaussian.forms import Name
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 

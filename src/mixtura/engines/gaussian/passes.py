@@ -33,7 +33,7 @@ from mixtura.engines.native import (
     library,
     run,
 )
-from mixtura.families.forms import Name
+from mixtura.families.gaussian.forms import Name
 
 FORMS = {"full": 0, "tied": 1, "diag": 2, "spherical": 3}
 _F32 = np.dtype(np.float32)

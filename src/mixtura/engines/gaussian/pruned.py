@@ -25,7 +25,7 @@ from mixtura.engines.native import (
     library,
     run,
 )
-from mixtura.families.forms import Name
+from mixtura.families.gaussian.forms import Name
 
 Labels = NDArray[np.int32]
 

@@ -20,8 +20,8 @@ from mixtura.engines.base import chunk_slices
 from mixtura.engines.gaussian import pruned
 from mixtura.engines.gaussian.pruned import Neighbours
 from mixtura.engines.threads import ordered_map
-from mixtura.families.forms import Name
-from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.families.gaussian.forms import Name
+from mixtura.families.gaussian.records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
 

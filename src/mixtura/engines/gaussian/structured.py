@@ -22,7 +22,7 @@ from mixtura.engines.native import (
     library,
     run,
 )
-from mixtura.families.forms import Name
+from mixtura.families.gaussian.forms import Name
 
 AnyArray = NDArray[Any]
 # As in kernels.h.

@@ -9,8 +9,8 @@ from mixtura.engines.base import chunk_slices
 from mixtura.engines.gaussian import pruned
 from mixtura.engines.gaussian.pruning import chunk_size, find_neighbours
 from mixtura.engines.threads import ordered_map
-from mixtura.families.forms import Name
-from mixtura.families.gaussian_records import GaussianStatistics
+from mixtura.families.gaussian.forms import Name
+from mixtura.families.gaussian.records import GaussianStatistics
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
 from mixtura.records import Summary

@@ -1,7 +1,7 @@
 """Whole climbs: EM inside C until it stops, without a return to the interpreter, in one thread.
 
 For many fits of milliseconds beside each other (a table of structures by numbers of components),
-where the judgements of `fit/em.py` and what is known of a finished climb would cost more than the
+where the judgements of `solvers/em.py` and what is known of a finished climb would cost more than the
 steps. It stops by the same estimate of the gain still to come, which nothing else confirms.
 """
 
@@ -17,10 +17,10 @@ from mixtura.engines.gaussian import passes, structured
 from mixtura.engines.gaussian.climbing import MStep, Reached
 from mixtura.engines.gaussian.compiled import m_step_in_c
 from mixtura.engines.gaussian.structured import Contested
-from mixtura.families.forms import Form
-from mixtura.families.gaussian import Gaussian
-from mixtura.families.gaussian_records import GaussianParams, GaussianStatistics
-from mixtura.families.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
+from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Spike

@@ -1,4 +1,4 @@
-/* One orientation for all components, as in families/orientation.py: see there for the sources.
+/* One orientation for all components, as in families/gaussian/orientation.py: see there for the sources.
  *
  * The best rotation D for scatters W_k of n_k rows, by a majorisation step from either side and
  * Newton's rotation in all planes at once, each kept only where it is better. */
@@ -9,7 +9,7 @@
 
 #include "jacobi.h"
 
-/* The same figures as in families/orientation.py. */
+/* The same figures as in families/gaussian/orientation.py. */
 #define AXES_DONE 1e-13
 #define AXES_LITTLE 1e-6
 #define AXES_TURNS 25

@@ -1,8 +1,8 @@
 /* A whole EM climb of a Gaussian mixture of any covariance structure, from groups or parameters.
  *
- * The rule by which it stops is that of fit/convergence.py: Aitken's estimate of the gain still to
+ * The rule by which it stops is that of solvers/convergence.py: Aitken's estimate of the gain still to
  * come. A component that becomes too narrow for its rows ends the climb, as `refuse_collapse` of
- * families/gaussian.py does. */
+ * families/gaussian/family.py does. */
 #ifndef MIXTURA_CLIMB_H
 #define MIXTURA_CLIMB_H
 

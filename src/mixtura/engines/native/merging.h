@@ -1,4 +1,4 @@
-/* Model-based agglomeration, as `history` in fit/hierarchical.py: see there for source and criteria.
+/* Model-based agglomeration, as `history` in fitting/hierarchical.py: see there for source and criteria.
  *
  * Every group knows its cheapest partner; a merge prices one group anew against the others. */
 #ifndef MIXTURA_MERGING_H

@@ -1,4 +1,4 @@
-/* Covariances that share volume, shape or orientation, from their scatters: families/geometry.py in C,
+/* Covariances that share volume, shape or orientation, from their scatters: families/gaussian/geometry.py in C,
  * see there for the source. */
 #ifndef MIXTURA_SHARING_H
 #define MIXTURA_SHARING_H

@@ -2,7 +2,7 @@
  *
  * Where something is shared, scatters are taken in the table's units, W_k = L_k S_k L_k' plus the
  * penalty's rows, and the new covariances are factorised there; the unit of the weights and one
- * common to all columns are taken away meanwhile, as in `_together` of families/covariance.py.
+ * common to all columns are taken away meanwhile, as in `_together` of families/gaussian/covariance.py.
  * Structures that share nothing, or everything, are em.h's `maximise`. */
 #ifndef MIXTURA_STRUCTURES_H
 #define MIXTURA_STRUCTURES_H

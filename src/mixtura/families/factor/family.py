@@ -21,7 +21,7 @@ from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian import ROUNDED
+from mixtura.families.gaussian.family import ROUNDED
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
 from mixtura.supports import Positive, Real, Support

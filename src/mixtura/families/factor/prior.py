@@ -22,7 +22,7 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.equations import HELD_SHARE, constants
 from mixtura.families.factor.records import FactorParams, factor_params
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.prior import (
+from mixtura.families.gaussian.prior import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from mixtura.errors import Drowned, IllDefined
-from mixtura.families.gaussian_records import LOG_2PI
+from mixtura.families.gaussian.records import LOG_2PI
 from mixtura.records import AnyArray, Array, Params, Statistics
 
 # Means so far from the components' common centre, in squared standard deviations of the noise

@@ -1,0 +1,1 @@
+"""Normal components under one of mclust's covariance structures."""

@@ -1,0 +1,244 @@
+"""The Gaussian family: K normal densities under one covariance structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.equations import settle
+from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
+from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params,
+    gaussian_params_from_root,
+)
+from mixtura.families.portrait import Portrait, normal_portrait
+from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
+from mixtura.supports import Real, Support
+
+# The square of a distance this large is a number still.
+FARTHEST = 1e150
+# Units of rounding in the entries of a matrix that an M-step makes.
+ROUNDED = 8.0
+
+
+@dataclass(frozen=True)
+class Gaussian(Family):
+    """log p(x | k) = -1/2 [d log 2 pi + log det Sigma_k + (x - m_k)' Sigma_k^-1 (x - m_k)]
+
+    means       (K, d)        real
+    covariances form's shape  positive definite; which ones are equal is the structure's business
+    statistics  counts, first and second moments about the current means (GaussianStatistics)
+    M-step      m_k = sum r x / n_k;  Sigma_k from the scatter about it by `structure.roots`
+    equations   what all rows have in common: no free parameters, and nothing to draw
+    Reference: McLachlan & Peel (2000), Finite Mixture Models, sections 3.2 and 3.9.
+    """
+
+    structure: Structure
+    # Added to every variance, as in scikit-learn; None: the penalty relative to the table.
+    reg_covar: float | None = None
+    equations: tuple[Equation, ...] = ()
+    record: ClassVar[type[Params]] = GaussianParams
+
+    @property
+    def name(self) -> str:
+        return self.structure.name
+
+    @property
+    def one_covariance(self) -> bool:  # type: ignore[override]
+        return self.structure.one_covariance
+
+    @property
+    def correlates(self) -> bool:  # type: ignore[override]
+        return self.form.correlates
+
+    @property
+    def form(self) -> Form:
+        return self.structure.form
+
+    def params(self, arrays: Mapping[str, Array]) -> GaussianParams:
+        return gaussian_params(arrays["means"], arrays["covariances"], self.form)
+
+    def supports(self) -> dict[str, Support]:
+        return {"means": Real(), "covariances": self.form.support}
+
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        return {"means": (K, d), "covariances": self.form.shape(K, d)}
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        self._refuse_table(survey, K)
+        form = self.form
+        moments = survey.moments if form.correlates else survey.columns
+        common = self.structure.one_covariance
+        relative = table_prior(form, moments, ranked=self.structure.ranked, common=common)
+        reference = relative.reference
+        assert reference is not None
+        if self.structure.ranked and relative.held_columns:
+            named = ", ".join(map(str, relative.held_columns))
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} compares the volumes or shapes of "
+                f"components, and X has no variance of its own in column {named} (counted from "
+                "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
+                "'VVI' or 'EEI'"
+            )
+        prior = relative
+        if self.reg_covar is not None:
+            prior = absolute_prior(form, moments, self.reg_covar, common=common)
+        # The first units are the table's, with the floor that every component will have.
+        reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
+        covariances = form.repeat(form.restrict(reference), K)
+        base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
+        frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
+        return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def _refuse_table(self, survey: Survey, K: int) -> None:
+        if self.reg_covar is None and len(survey.sample.X) < K:
+            refuse_few_distinct(survey.source, K)
+        if self.structure.columns not in (None, survey.source.d):
+            raise ValueError(
+                f"covariance_type={self.structure.name!r} is for a table of "
+                f"{self.structure.columns} column, found {survey.source.d}. Use 'EII' or 'VII' "
+                "for one variance in all columns, 'EEE' or 'VVV' for correlations"
+            )
+
+    def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
+        out = np.empty((len(X), len(params.means)))
+        for k in range(len(params.means)):
+            y = self.form.residuals(X, params.means, params.whiten, k)
+            out[:, k] = params.log_norm[k] - 0.5 * np.einsum("ij,ij->i", y, y)
+        return out
+
+    def within_reach(self, X: AnyArray, params: GaussianParams) -> bool:
+        with np.errstate(over="ignore"):
+            farthest = np.abs([X.max(), X.min()]).max() + np.abs(params.means).max()
+            return bool(np.abs(params.whiten).max() * farthest * X.shape[1] < FARTHEST)
+
+    def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
+        first, seconds = np.empty_like(params.means), []
+        for k in range(len(params.means)):
+            y = self.form.residuals(X, params.means, params.whiten, k)
+            first[k] = resp[:, k] @ y
+            seconds.append(self.form.second(y, resp[:, k]))
+        return GaussianStatistics(resp.sum(axis=0), first, self.form.gather(seconds))
+
+    def maximize(
+        self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
+    ) -> GaussianParams:
+        """The M-step. A component with no rows keeps its mean and its covariance."""
+        counts, form = stats.counts, self.form
+        shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
+        means = params.means + form.move(params.root, shift)
+        scatter = form.about(counts, shift, stats.second)
+        root = self.structure.roots(form, params, scatter, counts, prior)
+        new = gaussian_params_from_root(means, root, form)
+        prior.refuse_collapse(new, counts)
+        return new
+
+    def rounding(self, params: GaussianParams) -> float:
+        """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
+
+        At most 1. A mean far from zero is stored so coarsely that a step may miss its place.
+        """
+        of_means = 0.125 * self.coarseness(params) ** 2
+        if not self.form.correlates:
+            return min(1.0, of_means)
+        rows = np.linalg.norm(params.root, axis=-1, keepdims=True)
+        smallest = np.linalg.svd(params.root / rows, compute_uv=False).min() ** 2
+        d = params.means.shape[1]
+        of_matrix = ROUNDED * d * np.finfo(np.float64).eps / max(smallest, 1e-300)
+        return float(min(1.0, of_matrix + of_means))
+
+    def coarseness(self, params: GaussianParams) -> float:
+        off = self.form.move(np.abs(params.whiten), np.spacing(np.abs(params.means)))
+        return float(np.linalg.norm(off, axis=1).max())
+
+    def score(self, stats: GaussianStatistics, params: GaussianParams) -> dict[str, Array]:
+        d = params.means.shape[1]
+        means = self.form.pulled(params.whiten, stats.first)
+        covariances = self.form.excess(params.whiten, stats.counts, stats.second, d)
+        return {"means": means, "covariances": covariances}
+
+    def obstacle(self, prior: CovariancePrior) -> str:
+        if not self.structure.free:
+            return f"covariance_type={self.structure.name!r} has no simple free coordinates"
+        return prior.obstacle()
+
+    def edge(self, params: GaussianParams) -> str:
+        return ""
+
+    def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
+        return gaussian_chart(self.form, params, weights, self.structure.tangent)
+
+    def transported(
+        self, stats: GaussianStatistics, before: GaussianParams, after: GaussianParams
+    ) -> GaussianStatistics:
+        form = self.form
+        inner = form.compose(after.whiten, before.root)
+        shift = form.move(after.whiten, before.means - after.means)
+        first = form.move(inner, stats.first) + stats.counts[:, None] * shift
+        second = form.carried(inner, shift, (stats.counts, stats.first, stats.second))
+        return GaussianStatistics(stats.counts, first, second)
+
+    def means(self, params: GaussianParams) -> Array:
+        return params.means
+
+    def variances(self, params: GaussianParams) -> Array:
+        return self.form.variances(params.covariances, *params.means.shape)
+
+    def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
+        some = self.form.among(params.covariances, columns)
+        return self.form.dense(some, len(params.means), len(columns))
+
+    def portrait(self, params: GaussianParams, weights: Array, names: Sequence[str]) -> Portrait:
+        means, variances = params.means, self.variances(params)
+        among = partial(self.covariances, params)
+        words = self.structure.words
+        return normal_portrait(
+            self.name,
+            words,
+            weights,
+            names,
+            means,
+            variances,
+            among,
+            one_covariance=self.one_covariance,
+            correlates=self.correlates,
+        )
+
+    def n_parameters(self, params: GaussianParams) -> int:
+        K, d = params.means.shape
+        free = d - len(self.equations)
+        return Real().size((K, free)) + self.structure.n_parameters(K, free) if free else 0
+
+    def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:
+        noise = rng.standard_normal((len(labels), params.means.shape[1]))
+        out = np.empty_like(noise)
+        # Noise has no order, so each component may take the next of it.
+        order = np.argsort(labels, kind="stable")
+        ends = np.cumsum(np.bincount(labels, minlength=len(params.means)))
+        for k, (start, stop) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+            root = params.root if self.form.shared else params.root[k]
+            own = noise[start:stop]
+            shape = own @ root.T if self.form.correlates else own * root
+            out[order[start:stop]] = shape + params.means[k]
+        self.settle(out, params)
+        return out
+
+    def settle(self, X: Array, params: GaussianParams) -> None:
+        """Take from drawn rows (n, d), in place, what the equations leave no room for."""
+        d = X.shape[1]
+        variance = np.ones(d)  # of no matter to constant columns, and others do not correlate
+        if self.form.correlates:
+            variance = self.variances(params).mean(axis=0)
+        settle(X, self.equations, variance)

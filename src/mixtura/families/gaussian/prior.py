@@ -1,0 +1,394 @@
+"""What keeps a covariance away from zero, relative to the table itself.
+
+The likelihood of a Gaussian mixture is unbounded where a component collapses onto a point. The
+penalty of Chen & Tan (2009), Inference for multivariate normal mixtures, J. Multivariate Anal.
+100, subtracts a sum_k {tr(S Sigma_k^-1) + log det Sigma_k} from the log-likelihood, S being the
+table's own covariance; its M-step is Sigma_k = (W_k + 2aS) / (n_k + 2a). With S in the table's
+units it is equivariant under every affine map: no absolute constant. a = 1/n keeps the loss of
+log-likelihood at regular optima to hundredths of a nat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.data.column_moments import Moments
+from mixtura.data.moments import TableMoments
+from mixtura.errors import Collapse, IllDefined
+from mixtura.families.equations import held_in
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params,
+)
+from mixtura.families.gaussian.triangular import square, times, within
+from mixtura.families.priors import Prior
+from mixtura.records import AnyArray, Array, Equation, Spike
+
+# More rows than this for each row in the table, in the mean, are no count.
+MOST_COPIES = 2.0**20
+# Below this share of the table's variance only rounding is left, however many rows a component has.
+NUMERIC_SPREAD = 1e-14
+# A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
+# the reference tables stay above 0.0076, spurious ones below 1e-4).
+SPURIOUS_SPREAD = 1e-3
+# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
+PENALTY_SHARE = 0.9
+# Of many rows a variance without the penalty's share may be this small a part of the table's: a
+# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
+THIN_SPREAD = 1e-6
+# The variance, as a share of the table's, that components get where they have none of their own,
+# if no other can lend one: two groups this wide that make up a direction are six standard
+# deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
+# in which a sum of columns is rounded outranks groups.
+ORDINARY_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class CovariancePrior(Prior):
+    """All arrays are in the form's shape for one component.
+
+    form       how covariances are stored
+    strength   a, the weight of the penalty; 0 is maximum likelihood
+    target     S
+    held       variance added in directions where the table has none
+    absolute   reg_covar of scikit-learn, added to every variance (in squared units); 0 by default
+    scale      S with the held directions, whatever the strength; judges, never penalises
+    pivots     Cholesky pivots, in the form, of the table's covariance with the held directions;
+               None when no variance is refused but what is not positive
+    reference  that covariance, dense (d, d), or its diagonal (d,) where the form has no more; None
+               when only a variance of nothing but rounding is refused and narrow components are
+               the caller's business
+    count_scale  rows per unit of weight, 1 where weights may be counts
+    ranked     whether components share volumes or shapes
+    common     whether all components have one covariance
+    equations  of the table, whether or not anything is added to its variances there
+    held_columns  columns with a direction that has no variance of its own
+    """
+
+    form: Form
+    strength: float
+    target: Array
+    held: Array
+    absolute: Array
+    scale: Array
+    pivots: Array | None = None
+    reference: Array | None = None
+    count_scale: float = 1.0
+    ranked: bool = False
+    common: bool = False
+    equations: tuple[Equation, ...] = ()
+    held_columns: tuple[int, ...] = ()
+
+    @property
+    def monotone(self) -> bool:
+        """Whether the M-step maximises what `log_prior` penalises: not with an absolute floor."""
+        return not np.any(self.absolute)
+
+    @property
+    def penalised(self) -> bool:
+        return self.strength > 0
+
+    @cached_property
+    def floorless(self) -> bool:
+        """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
+        return not (np.any(self.held) or np.any(self.absolute))
+
+    @cached_property
+    def floor(self) -> float:
+        """The largest of `absolute`."""
+        return float(np.max(self.absolute))
+
+    @cached_property
+    def units(self) -> Array:
+        """The matrix (d, d) that makes `reference` the identity."""
+        assert self.reference is not None
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
+
+    def whitened(self, whiten: Array) -> CovariancePrior:
+        """The same with target, held and absolute in each component's whitened units."""
+        form = self.form
+
+        if self.floorless:
+            if self.strength == 0:
+                return self
+            return replace(self, target=form.whitened(whiten, self.target))
+
+        def move(matrix: Array) -> Array:
+            return form.whitened(whiten, matrix) if np.any(matrix) else matrix
+
+        return replace(
+            self,
+            target=move(self.target) if self.strength > 0 else self.target,
+            held=move(self.held),
+            absolute=move(self.absolute),
+        )
+
+    def with_rows(self, whiten: Array, counts: Array, second: Array, d: int) -> tuple[Array, Array]:
+        """(rows, second moments) of each distinct matrix: the penalty is 2a rows with covariance S.
+
+        `counts` (K,) and `second` are sums in the units of `whiten`.
+        """
+        rows = self._rows(counts)
+        if self.strength == 0:
+            return rows, second
+        target = self.form.as_second(self.form.whitened(whiten, self.target), d)
+        return rows + 2 * self.strength, second + 2 * self.strength * target
+
+    def without_penalty(self) -> CovariancePrior:
+        return replace(self, strength=0.0)
+
+    def obstacle(self) -> str:
+        if np.any(self.absolute):
+            return "with a reg_covar above 0 EM does not maximise the likelihood"
+        if np.any(self.held):
+            return "a column has no variance of its own, which only EM's steps can hold"
+        return ""
+
+    def log_prior(self, params: GaussianParams) -> float:
+        if self.strength == 0:
+            return 0.0
+        d = params.means.shape[1]
+        half_log_det = self.form.half_log_det(params.whiten, d).sum()
+        trace = self.form.trace_within(params.whiten, self.target, d)
+        return float(-self.strength * (trace - 2 * half_log_det))
+
+    def score(self, params: GaussianParams) -> dict[str, Array]:
+        """a (Sigma^-1 S Sigma^-1 - Sigma^-1): the excess of 2a rows with covariance S."""
+        if self.strength == 0:
+            return {}
+        K, d = params.means.shape
+        rows, second = self.with_rows(params.whiten, np.zeros(K), np.zeros(()), d)
+        return {"covariances": self.form.excess(params.whiten, rows, second, d)}
+
+    def refuse_collapse(self, params: GaussianParams, counts: Array) -> None:
+        """At maximum likelihood, stop before a component reaches a singularity.
+
+        Cholesky pivots bound the smallest eigenvalue of S^-1 Sigma_k from above and cost nothing.
+        """
+        if self.pivots is None or self.strength > 0:
+            return
+        spread = np.min((self.form.pivots(params.root) / self.pivots) ** 2, axis=1)
+        rows = self._rows(counts)
+        if self.reference is None:
+            if spread.min() < NUMERIC_SPREAD:
+                raise IllDefined(int(spread.argmin()))
+            return
+        few = self._few(rows * self.count_scale, params.means.shape[1])
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise Collapse(k, float(rows[k]), float(spread[k]))
+
+    def spread(self, params: GaussianParams) -> Array:
+        """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
+        K = len(params.means)
+        if self.reference is None:
+            return np.full(K, np.nan)
+        if self.form.correlates:
+            values = np.linalg.eigvalsh(square(times(self.units, params.root)))
+        else:
+            values = params.covariances / self.form.restrict(self.reference)
+        return self._least(values, K)
+
+    def _least(self, values: AnyArray, K: int) -> Array:
+        """The smallest of each component's values, (K,)."""
+        if self.form.shared:
+            return np.full(K, values.min())
+        return np.asarray(values.reshape(K, -1).min(axis=1))
+
+    def narrow(
+        self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
+    ) -> list[Spike]:
+        """Where volumes or shapes are shared also those that only the others keep from collapse:
+        their rows lie on a plane. `stats` tell."""
+        if np.any(self.absolute):
+            return self._at_the_floor(params, counts)
+        spread = self.spread(params)
+        d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
+        a = self.strength
+        share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
+        held = rows * self.count_scale
+        # Without what the penalty added: many rows on a thin line are no spike, on one value are.
+        own = (spread * (rows + 2 * a) - 2 * a) / np.maximum(rows, 1e-300)
+        few = self._few(held, d)
+        bad = (spread < NUMERIC_SPREAD) | (spread < SPURIOUS_SPREAD) & few
+        few &= held >= 1
+        bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
+        if stats is not None and self.ranked:
+            flat = self._own_spread(stats, params)
+            # So few rows as span a plane always lie on one.
+            bad = bad | (flat < THIN_SPREAD) & (held > d)
+            spread = np.minimum(spread, flat)
+        return spikes(bad, counts, spread)
+
+    def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
+        """Which components hold so few rows that they may be spikes; never one for all of them."""
+        return np.zeros(len(rows), dtype=bool) if self.form.shared else rows < few_rows(d)
+
+    def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
+        """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
+        form, counts = self.form, np.maximum(stats.counts, 1e-300)
+        scatter = form.about(counts, stats.first / counts[:, None], stats.second)
+        own = form.whitened(params.root, scatter)
+        own = own / counts.reshape((-1,) + (1,) * (own.ndim - 1))
+        assert self.reference is not None
+        if form.correlates:
+            values = np.linalg.eigvalsh(within(self.units, own))
+        else:
+            values = own / form.restrict(self.reference)
+        return np.maximum(self._least(values, len(counts)), 0.0)
+
+    def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
+        if self.form.correlates:
+            dense = self.form.dense(params.covariances, *params.means.shape)
+            smallest = np.linalg.eigvalsh(dense).min(axis=1)
+        else:
+            smallest = self.form.variances(params.covariances, *params.means.shape).min(axis=1)
+        return spikes((self.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
+
+    def constant(
+        self, params: GaussianParams, counts: Array
+    ) -> dict[int, tuple[tuple[int, float], ...]]:
+        a, rows, (K, d) = self.strength, counts[:, None], params.means.shape
+        if self.common:
+            a, rows = (a if self.form.shared else K * a), counts.sum(keepdims=True)[None]
+
+        def of_all(matrix: Array) -> Array:
+            return self.form.variances(self.form.repeat(matrix, K), K, d)
+
+        now = self.form.variances(params.covariances, K, d)
+        own = (now - of_all(self.held + self.absolute)) * (rows + 2 * a)
+        own = own - 2 * a * of_all(self.target)
+        found = own <= THIN_SPREAD * rows * of_all(self.scale)
+        found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
+        return {
+            k: tuple((int(j), float(params.means[k, j])) for j in np.flatnonzero(columns))
+            for k, columns in enumerate(found)
+        }
+
+    def _rows(self, counts: Array) -> Array:
+        """The rows behind each covariance."""
+        return counts.sum(keepdims=True) if self.form.shared else counts
+
+    def sobered(self, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
+        if self.form.shared:
+            return params
+        lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
+        if len(lenders):
+            cov = params.covariances.copy()
+            cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
+        else:
+            cov = self._widened(params, counts)
+        return gaussian_params(params.means, cov, self.form)
+
+    def _widened(self, params: GaussianParams, counts: Array) -> Array:
+        """The covariances, ordinarily wide wherever a component has no width of its own."""
+        a, form = self.strength, self.form
+        floor = 2 * a / (np.maximum(counts + 2 * a, 1e-300) * PENALTY_SHARE)
+        least = np.maximum(floor, SPURIOUS_SPREAD)
+        if not form.correlates:
+            cov, scale = params.covariances, np.broadcast_to(self.scale, params.covariances.shape)
+            least = least.reshape((-1,) + (1,) * (cov.ndim - 1))
+            return np.where(cov < least * scale, ORDINARY_SHARE * scale, cov)
+        root = np.linalg.cholesky(self.scale)
+        values, vectors = np.linalg.eigh(form.whitened(np.linalg.inv(root), params.covariances))
+        values = np.where(values < least[:, None], ORDINARY_SHARE, values)
+        axes = root @ vectors
+        return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
+
+
+def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:
+    """One for each component that is `bad`."""
+    return [Spike(int(k), float(counts[k]), float(spread[k])) for k in np.flatnonzero(bad)]
+
+
+def few_rows(d: int) -> int:
+    """A component of fewer rows than this may be one of the likelihood's spikes."""
+    return max(2 * (d + 1), 5)
+
+
+def no_prior(form: Form, d: int) -> CovariancePrior:
+    """Maximum likelihood, come what may."""
+    zero = np.zeros_like(form.identity(d))
+    return CovariancePrior(form, 0.0, zero, zero, zero, zero)
+
+
+def absolute_prior(
+    form: Form, moments: Moments, reg_covar: float, *, common: bool = False
+) -> CovariancePrior:
+    """scikit-learn's regularisation: `reg_covar` added to every variance at each M-step."""
+    d = len(moments.mean)
+    zero = np.zeros_like(form.identity(d))
+    # With a floor under every variance none can be nothing but rounding.
+    table = table_prior(form, moments)
+    pivots = table.pivots if reg_covar == 0 else None
+    floor = reg_covar * form.identity(d)
+    return CovariancePrior(
+        form,
+        0.0,
+        zero,
+        zero,
+        floor,
+        table.scale + floor,
+        pivots,
+        common=common,
+        equations=table.equations,
+        held_columns=table.held_columns,
+    )
+
+
+def table_prior(
+    form: Form, moments: Moments, *, ranked: bool = False, common: bool = False
+) -> CovariancePrior:
+    """The scale-aware default: S from the table, a = 1/n, directions without variance held.
+
+    A table with no more rows than columns spans fewer directions than it has columns, and in its
+    own whitened units all its rows are equally far apart: there S is the diagonal alone. A form
+    without correlations asks for no more anywhere, and takes moments of the columns alone.
+    """
+    S = _scatter(form, moments)
+    held = held_in(S, moments.mean, form)
+    reference = S + held.added
+    if form.correlates:
+        pivots = np.diagonal(np.linalg.cholesky(reference))
+    else:
+        pivots = np.sqrt(np.atleast_1d(form.restrict(reference)))
+    scale = rows_per_weight(moments.rows, moments.weight)
+    return CovariancePrior(
+        form=form,
+        strength=1.0 / (moments.weight * scale) / scale,
+        target=form.restrict(S),
+        held=form.restrict(held.added),
+        absolute=np.zeros_like(form.identity(len(S))),
+        scale=form.restrict(reference),
+        pivots=pivots,
+        reference=reference,
+        count_scale=scale,
+        ranked=ranked,
+        common=common,
+        equations=held.equations,
+        held_columns=held.columns,
+    )
+
+
+def rows_per_weight(rows: int, weight: float) -> float:
+    """How many rows stand behind a unit of weight, where `rows` have so much in all.
+
+    A weight of 2 is the row twice. Weights of less than a row in the mean, or of more than a row
+    can stand for, are shares in some unit: then every row counts as one.
+    """
+    return 1.0 if 1.0 <= weight / rows <= MOST_COPIES else rows / weight
+
+
+def _scatter(form: Form, moments: Moments) -> Array:
+    """(d, d), or (d,) for a form without correlations."""
+    if not form.correlates:
+        return moments.variance
+    assert isinstance(moments, TableMoments), "a form with correlations asks for covariances"
+    return np.diag(moments.variance) if moments.flat else moments.covariance

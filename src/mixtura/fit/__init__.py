@@ -1,1 +1,0 @@
-"""How parameters move: one function per file."""

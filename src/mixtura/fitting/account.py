@@ -1,0 +1,52 @@
+"""The account of a search: what becomes the `Fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from mixtura.fitting.search import Outcome, Search
+from mixtura.models.base import Model
+from mixtura.records import Spike
+from mixtura.result import Fit
+
+
+def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[int, int]) -> Fit:
+    """The Fit of the best outcome; ran is (solver, engine), rows those of table and sample."""
+    climb, model = outcome.climb, search.model
+    return Fit(
+        loglik=climb.summary.loglik,
+        weight=climb.summary.weight,
+        rows=rows[0],
+        trace=(*climb.earlier, *climb.logliks),
+        penalised=outcome.penalised,
+        passes=search.passes,
+        sample_passes=search.sample_passes,
+        iterations=climb.iterations,
+        converged=climb.converged,
+        reason=climb.reason,
+        gradient_norm=climb.gradient_norm,
+        gap=climb.gap,
+        certificate=outcome.certificate,
+        n_parameters=model.n_parameters(climb.params),
+        solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
+        engine=ran[1],
+        remark=outcome.remark,
+        starts=tuple(search.reports),
+        moves=search.moves,
+        sample_rows=rows[1],
+        floored=named(outcome.floored, model, climb.params, climb.summary.weight),
+        empty=model.empty(climb.summary, climb.params),
+        held=model.held_columns,
+        equations=model.equations,
+        params=climb.params,
+        summary=climb.summary,
+    )
+
+
+def named(floored: Iterable[Spike], model: Model, params: Any, weight: float) -> tuple[Spike, ...]:
+    """The same with the columns that are constant inside a component."""
+    floored = tuple(floored)
+    constant = model.constant(weight, params) if floored else {}
+    return tuple(replace(part, constant=constant.get(part.component, ())) for part in floored)

@@ -1,0 +1,64 @@
+"""Which fit this is: what a checkpoint must have in common with the fit that takes it up."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+from mixtura.data.source import Source
+from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
+from mixtura.fitting.journal_file import refuse_unwritable
+from mixtura.fitting.mixture_fit import Task
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import solver_name
+from mixtura.version import __version__
+
+
+def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str, Any]:
+    """Rows and settings by name, as plain values; one pass over the rows.
+
+    `seed` is what came of `random_state`, which is kept to be told.
+    """
+    return {
+        "rows": digest(rows),
+        "family": task.family.name,
+        "n_components": task.n_components,
+        "reg_covar": getattr(task.family, "reg_covar", None),
+        "tol": task.tol,
+        "max_iter": task.max_iter,
+        "n_init": task.n_init,
+        "init_params": task.init_params,
+        "engine": task.engine,
+        "solver": described(task.solver),
+        "given parameters": digest_of(task.given),
+        "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
+        "seed": seed,
+        "random_state": _given(random_state),
+        "mixtura": __version__,
+    }
+
+
+def resumed_seed(checkpoint: Any, random_state: Any, drawn: int) -> int:
+    """The seed of the fit: with random_state=None that of the checkpoint, if there is one.
+
+    CheckpointError where there cannot be one.
+    """
+    refuse_unwritable(checkpoint)
+    known = stored_identity(checkpoint) if random_state is None else None
+    return drawn if known is None else int(known["seed"])
+
+
+def _given(random_state: Any) -> int | str | None:
+    """What the user gave, as a plain value."""
+    if random_state is None:
+        return None
+    return int(random_state) if isinstance(random_state, Integral) else "a generator"
+
+
+def described(solver: str | Solver) -> str:
+    """A solver's name, and its settings where it shows them."""
+    if isinstance(solver, str):
+        return solver
+    shown = repr(solver)
+    # An address says nothing in another process.
+    return solver_name(solver) if " at 0x" in shown else shown

@@ -1,0 +1,176 @@
+"""From settings and rows to a Fit: model, prior, engine and search put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.data.survey import Survey
+from mixtura.engines.base import Sweep
+from mixtura.engines.choose import resolve
+from mixtura.engines.journaled import Journal, Journaled
+from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.families.base import Family
+from mixtura.fitting.account import account
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.sample import sample_rows
+from mixtura.fitting.search import Outcome, Search
+from mixtura.fitting.starts import StartMaker
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array
+from mixtura.result import Fit
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import resolve_solver
+
+NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of a fit: the estimator's settings, checked.
+
+    given are the parameters fixed at the start, by name; begin is the mixture a warm start
+    continues and last its Fit.
+    """
+
+    family: Family
+    n_components: int
+    tol: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    engine: str
+    solver: str | Solver
+    given: dict[str, Array]
+    begin: MixtureParams | None
+    last: Fit | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best mixture met, and the account of how; family is the one that saw the table."""
+
+    params: MixtureParams
+    fit: Fit
+    family: Any = None
+
+
+def find(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: FitListener | None,
+    journal: Journal | None = None,
+) -> Found:
+    """The best mixture of all initialisations; raises FitError if every one of them failed.
+
+    On small tables BLAS would wake its threads for every step of the optimisers, at ten times the
+    price of the step; and what it and k-means add up would depend on how many threads they have.
+    """
+    with single_blas, single_openmp():
+        return _found(rows, task, rng, listener, journal)
+
+
+def _found(
+    rows: Source,
+    task: Task,
+    rng: np.random.RandomState,
+    listener: FitListener | None,
+    journal: Journal | None,
+) -> Found:
+    ground = prepare(
+        rows,
+        task.family,
+        task.n_components,
+        rng,
+        engine=task.engine,
+        given=task.given,
+    )
+    if journal is not None and ground.engine == "mixed":
+        raise ValueError(
+            "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
+            "taken up again where it was. Use engine='auto'"
+        )
+    solver, climber = resolve_solver(task.solver, ground.model)
+    search = Search(
+        ground.model,
+        rows,
+        ground.open_sweep if journal is None else journaled(ground, rows, journal),
+        task.tol,
+        task.max_iter,
+        rng,
+        climber,
+        listener,
+    )
+    outcome = _outcome(search, ground.maker, task)
+    counts = rows.positive, len(ground.maker.rows.X)
+    return Found(
+        outcome.climb.params,
+        account(outcome, search, (solver, ground.engine), counts),
+        ground.model.family,
+    )
+
+
+def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixture, Source], Sweep]:
+    """`ground.open_sweep`, its sweeps over all rows journaled."""
+
+    def open_one(model: Mixture, source: Source) -> Sweep:
+        sweep = ground.open_sweep(model, source)
+        return Journaled(sweep, model, journal) if source is rows else sweep
+
+    return open_one
+
+
+def surveyed(
+    rows: Source,
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    groups: int = 1,
+    numbers: int | None = None,
+) -> Survey:
+    """`rng` draws the sample, with `numbers` of at most about so many.
+
+    `groups` is the number of components of the smallest mixture.
+    """
+    return Survey(rows, sample_rows(rows, n_components, rng, numbers), groups)
+
+
+def prepare(
+    rows: Source,
+    family: Family,
+    n_components: int,
+    rng: np.random.RandomState,
+    *,
+    engine: str = "auto",
+    given: Mapping[str, Array] = NOTHING_GIVEN,
+    known: Survey | None = None,
+) -> Ground:
+    """Model, engine and starts for a table; ValueError where they do not fit it.
+
+    `rng` draws the sample on which starts are found, unless the table is `known` already.
+    """
+    known = known or surveyed(
+        rows, n_components, rng, groups=n_components, numbers=family.start_numbers
+    )
+    settled = family.settled(known, n_components)
+    model = Mixture(settled.family, settled.prior)
+    base = MixtureParams(np.full(n_components, 1.0 / n_components), settled.base)
+    maker = StartMaker(model, known.sample, base, settled.frames, given)
+    return Ground(model, resolve(engine, model), known, maker)
+
+
+def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
+    if task.begin is not None:
+        last = task.last
+        return search.climb(task.begin, () if last is None or last.penalised else last.trace)
+    if len(task.given) == len(maker.base.arrays()):
+        return search.from_given(maker.replaced(maker.base))
+    return search.from_starts(maker, task.init_params, task.n_init)

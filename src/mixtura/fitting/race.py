@@ -1,0 +1,181 @@
+"""Short runs from many starts on a sample of the rows; the worse half leaves at each round.
+
+The short-run idea of Biernacki, Celeux & Govaert (2003), Computational Statistics & Data Analysis
+41, with successive halving of the field. Runs are EM with the penalty against collapse, and are
+ranked without the gain of narrow components, so that a spike of the likelihood neither ends a run
+nor wins the race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.errors import FAILURES
+from mixtura.fitting.moves import AGREED, GAIN, PATIENCE, improve
+from mixtura.fitting.starts import StartMaker
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array, Summary
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem, SweepLike
+
+# How each start is made and in which frame. The first is scikit-learn's default start.
+RACE: tuple[tuple[str, int], ...] = (
+    ("kmeans", 0),
+    ("kmeans", 1),
+    ("k-means++", 0),
+    ("k-means++", 1),
+    ("k-means++", 0),
+    ("k-means++", 1),
+    ("random_from_data", 0),
+    ("random_from_data", 1),
+)
+ROUNDS = (8, 16, 32)
+# A start that would lose is kept where at its pace it is ahead of the first one within so many
+# steps: a slow basin may be the higher one.
+HORIZON = 50
+
+OpenSweep = Callable[[Any, Source], SweepLike]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One start: how it was made, where it is, the EM steps it has had, why it fell out.
+
+    worth is its log-likelihood per row without the gain of narrow components.
+    """
+
+    name: str
+    params: MixtureParams
+    spent: int = 0
+    climb: Climb | None = None
+    worth: float = -np.inf
+    error: str = ""
+
+
+@dataclass
+class Race:
+    """One race; `passes` counts sweeps over the sample, `moves` those that improved the winner."""
+
+    maker: StartMaker
+    open_sweep: OpenSweep
+    tol: float
+    rng: np.random.RandomState
+    passes: int = 0
+    moves: int = 0
+    failed: list[Runner] = field(default_factory=list)
+
+    def run(self) -> list[Runner]:
+        """Every start that is still standing, the best first; raises if none is."""
+        runners: list[Runner] = []
+        for name, frame in RACE:
+            runner = Runner(name, self.maker.base)
+            try:
+                runners.append(self._after(runner, self._first(name, frame)))
+            except FAILURES as error:
+                self.failed.append(replace(runner, error=str(error)))
+                failure = error
+        if not runners:
+            raise failure
+        left: list[Runner] = []
+        keep = len(runners)
+        for steps in ROUNDS[1:]:
+            keep = (keep + 1) // 2
+            kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == ROUNDS[1])
+            left = [*dropped, *left]
+            runners = [self._further_or_as_is(runner, steps) for runner in kept]
+        winner, *others = sorted(runners, key=_rank)
+        K = len(self.maker.base.weights)
+        agreed = bool(others) and others[0].worth > winner.worth - GAIN
+        # Of two components on which starts agree none is misplaced.
+        if not self.maker.given and (K > 2 or not agreed):
+            winner = self._moved(winner, AGREED if agreed else PATIENCE)
+        return [winner, *others, *left]
+
+    def begun(self, resp: Array, params: MixtureParams, steps: int) -> Climb:
+        """At most `steps` EM steps on the sample from given responsibilities (n, K).
+
+        `params` lends its units and shapes.
+        """
+        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        try:
+            start, summary = sweep.begun(self.maker.model, resp, params)
+            return self._run(sweep, start, summary, steps)
+        finally:
+            self.passes += sweep.passes
+
+    def further(self, params: MixtureParams, summary: Summary | None, steps: int) -> Climb:
+        """The same from a mixture, whose summary may be known."""
+        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        try:
+            return self._run(sweep, params, summary, steps)
+        finally:
+            self.passes += sweep.passes
+
+    def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
+        problem = Problem(self.maker.model, sweep, params, self.tol, steps, summary=summary)
+        return em(problem, brief=True)
+
+    def _first(self, name: str, frame: int) -> Climb:
+        """The first round of one start."""
+        if self.maker.given:
+            return self.further(self.maker.make(name, frame, self.rng), None, ROUNDS[0])
+        resp = self.maker.split(name, frame, self.rng)
+        return self.begun(resp, self.maker.base, ROUNDS[0])
+
+    def _after(self, runner: Runner, climb: Climb) -> Runner:
+        spent = runner.spent + climb.iterations
+        worth = self.worth(climb)
+        return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
+
+    def worth(self, climb: Climb) -> float:
+        """Log-likelihood per row of the sample, narrow components made as wide as the others."""
+        model = self.maker.model
+        sober = model.sobered(climb.summary, climb.params)
+        if sober is climb.params:
+            return climb.summary.loglik / climb.summary.weight
+        self.passes += 1
+        return self.open_sweep(model, self.maker.rows)(sober).loglik / climb.summary.weight
+
+    def _further_or_as_is(self, runner: Runner, steps: int) -> Runner:
+        # Without a penalty a late step may collapse; the full climb will say whether it must.
+        try:
+            assert runner.climb is not None
+            if runner.climb.at_rounding:
+                return runner  # as a start whose rows are parted for good after a step or two
+            return self._after(runner, self.further(runner.params, runner.climb.summary, steps))
+        except FAILURES:
+            return runner
+
+    def _moved(self, winner: Runner, patience: int) -> Runner:
+        assert winner.climb is not None
+        climb, self.moves = improve(self.maker, winner.climb, self, self.worth, self.rng, patience)
+        return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
+
+
+def _cut(runners: list[Runner], keep: int, early: bool) -> tuple[list[Runner], list[Runner]]:
+    """(the first ones, if it is `early` with one that is on its way past them; the others)."""
+    kept, dropped = runners[:keep], runners[keep:]
+    slow = max(range(len(dropped)), key=lambda i: _promise(dropped[i]), default=None)
+    if early and slow is not None and _promise(dropped[slow]) > _promise(kept[0]) + GAIN:
+        kept.append(dropped.pop(slow))
+    return kept, dropped
+
+
+def _promise(runner: Runner) -> float:
+    """What a start may be worth after HORIZON steps more."""
+    climb = runner.climb
+    if climb is None or climb.converged or len(climb.logliks) < 2:
+        return runner.worth
+    pace = (climb.logliks[-1] - climb.logliks[-2]) / climb.summary.weight
+    return runner.worth + min(climb.gap, HORIZON * pace)
+
+
+def _rank(runner: Runner) -> float:
+    """The best first; among equals to a millionth of a nat per row the order stays."""
+    return -round(runner.worth, 6)

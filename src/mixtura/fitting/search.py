@@ -1,0 +1,279 @@
+"""Many starts, a principled choice among them, and a report of what each one met.
+
+Climbs are at maximum likelihood. One that runs into a singularity is climbed again with the
+penalty that keeps every component at finite width, and is preferred to a regular end only where it
+is far ahead without the gain of its spikes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
+from mixtura.fitting.starts import StartMaker
+from mixtura.models.base import Model
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Spike
+from mixtura.result import Certificate, StartReport
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.examine import Examiner
+from mixtura.solvers.problem import Problem, Solver
+
+# Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
+RACE_STEPS = 10
+# Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
+THIN_GAIN = 0.01
+# Nats for each row in components that only the penalty holds up by which an end with such must be
+# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
+MERIT = 3.0
+# At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
+# then so many of those that were on none when they were left.
+FINALISTS, SOUND = 3, 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
+
+    remark is what the engine has to say of its passes.
+    """
+
+    climb: Climb
+    floored: tuple[Spike, ...]
+    penalised: bool
+    worth: float
+    certificate: Certificate
+    remark: str = ""
+
+
+@dataclass
+class Search:
+    """What all starts share, and the tally of what they did."""
+
+    model: Model
+    rows: Source
+    open_sweep: OpenSweep
+    tol: float
+    max_iter: int
+    rng: np.random.RandomState
+    solver: Solver = em
+    listener: FitListener | None = None
+    passes: int = 0
+    sample_passes: int = 0
+    moves: int = 0
+    reports: list[StartReport] = field(default_factory=list)
+
+    def from_starts(self, maker: StartMaker, init: str, n_init: int) -> Outcome:
+        """The best of `n_init` initialisations; raises the last error if every one failed."""
+        best: Outcome | None = None
+        failure: Exception | None = None
+        for index in range(n_init):
+            if self.listener is not None:
+                self.listener.started(index)
+            try:
+                outcome = self._initialisation(maker, init)
+            except FAILURES as error:
+                failure = error
+                continue
+            if best is None or better(outcome, best):
+                best = outcome
+        if best is None:
+            raise failure or FitError("no start was tried")
+        return best
+
+    def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
+        """Climb from the best start; from the next ones only while the climbs end on a spike."""
+        best: Outcome | None = None
+        failure: Exception = FitError("no start was tried")
+        runners = self._runners(maker, init)
+        for place in range(FINALISTS + SOUND):
+            runner = self._next(runners, place) if best is None or best.floored else None
+            if runner is None:
+                break
+            try:
+                outcome = self.climb(runner.params)
+            except FAILURES as error:
+                failure = error
+                self._report(replace(runner, error=str(error)), "failed")
+                continue
+            spent = runner.spent + outcome.climb.iterations
+            ended = replace(runner, climb=outcome.climb, spent=spent)
+            self._report(ended, "collapsed" if outcome.floored else "kept")
+            if best is None or better(outcome, best):
+                best = outcome
+        thin = self._thin(runners, best)
+        for runner in runners:
+            self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
+        if thin is not None:
+            return thin[1]
+        if best is None:
+            raise failure
+        return best
+
+    def _next(self, runners: list[Runner], place: int) -> Runner | None:
+        """The start whose turn it is, taken out: the first ones, then those without a spike."""
+        for i, runner in enumerate(runners):
+            climb = runner.climb
+            if place < FINALISTS or (climb and not self.model.guard(climb.summary, climb.params)):
+                return runners.pop(i)
+        return None
+
+    def _thin(self, runners: list[Runner], best: Outcome | None) -> tuple[Runner, Outcome] | None:
+        """The start that was left for its narrow components, and its end if that is regular.
+
+        A component far thinner than the table may be a spike, or a thin group. Only the climb at
+        maximum likelihood tells.
+        """
+        if best is None or not self.model.penalised:
+            return None
+        least = best.climb.summary.loglik / best.climb.summary.weight + THIN_GAIN
+        higher = [each for each in runners if _height(each) > least]
+        if not higher:
+            return None
+        runner = max(higher, key=_height)
+        try:
+            outcome = self._climbed(self.model.unpenalised(), runner.params, ())
+        except FAILURES:
+            return None
+        higher_up = outcome.climb.summary.loglik > best.climb.summary.loglik
+        return (runner, outcome) if higher_up and not outcome.floored else None
+
+    def from_given(self, start: MixtureParams) -> Outcome:
+        """Climb from a mixture the caller gave; if that only leads to a singularity, keep it."""
+        try:
+            return self.climb(start)
+        except FAILURES as error:
+            kept = em(Problem(self.model, self.open_sweep(self.model, self.rows), start, 0, 0))
+            reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
+            self.reports.append(StartReport("given", 0, None, "failed", str(error)))
+            certificate = Certificate("not converged", detail=reason)
+            return Outcome(
+                replace(kept, reason=reason), (), False, kept.summary.loglik, certificate
+            )
+
+    def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
+        """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
+        try:
+            outcome = self._climbed(self.model.unpenalised(), start, history)
+        except FAILURES as error:
+            if not self.model.penalised:
+                raise
+            if isinstance(error, Vanishing):
+                # From the end of the penalised climb the same way would be as slow.
+                outcome = replace(self._climbed(self.model, start, ()), remark=str(error))
+            else:
+                outcome = self._penalised(start)
+        if self.listener is not None:
+            summary = outcome.climb.summary
+            self.listener.ended(outcome.climb, summary.loglik / summary.weight)
+        return outcome
+
+    def _penalised(self, start: MixtureParams) -> Outcome:
+        """A climb with the penalty; without it from there on, where that stays regular."""
+        outcome = self._climbed(self.model, start, ())
+        if outcome.floored or not outcome.climb.converged:
+            return outcome
+        try:
+            return self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+        except FAILURES:
+            return outcome
+
+    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
+        """One climb and what its end looks like."""
+        step = None if self.listener is None else self.listener.stepped
+        sweep = self.open_sweep(model, self.rows)
+        problem = Problem(model, sweep, start, self.tol, self.max_iter, history, step)
+        # There is a penalised climb to fall back on.
+        strict = self.model.penalised and not model.penalised
+        try:
+            climb = self.solver(problem)
+            examiner = Examiner(problem, self.solver, strict)
+            climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
+            remark = sweep.remark(climb.params, climb.summary)
+        finally:
+            self.passes += sweep.passes
+        found = model.guard(climb.summary, climb.params) if self.model.penalised else []
+        if strict and found:
+            # On the way only a bound was looked at, and this end is a spike.
+            raise Collapse(found[0].component, found[0].count, found[0].spread)
+        if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
+            # Towards a noise of zero the slope fades so slowly that a climb may not get there.
+            for part in model.vanishing(climb.summary, climb.params, slowly=True).items():
+                raise Vanishing(*part)
+        columns = model.vanishing(climb.summary, climb.params)
+        floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
+        if model.penalised and certificate.verdict == "interior maximum":
+            certificate = replace(certificate, verdict="penalised maximum")
+        worth = self._worth(model, climb)
+        return Outcome(climb, floored, model.penalised, worth, certificate, remark)
+
+    def _edge(self, model: Model, climb: Climb) -> str:
+        """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
+        if model.penalised and model.guard(climb.summary, climb.params):
+            return "a component is held up by the penalty against collapse"
+        if model.at_edge(climb.summary, climb.params):
+            for spike in model.guard(climb.summary, climb.params):
+                return (
+                    f"component {spike.component} holds {spike.count:.3g} rows, and its smallest "
+                    f"variance is only {spike.spread:.2g} of the table's"
+                )
+            return "a component holds less than a row"
+        return model.edge(climb.params)
+
+    def _worth(self, model: Model, climb: Climb) -> float:
+        # By the model it climbed: no penalty is taken away that an end never had.
+        sober = model.sobered(climb.summary, climb.params)
+        if sober is climb.params:
+            return climb.summary.loglik
+        self.passes += 1
+        return self.open_sweep(model, self.rows)(sober).loglik
+
+    def _runners(self, maker: StartMaker, init: str) -> list[Runner]:
+        """Starting mixtures in order of promise."""
+        raced = init == "auto" and len(maker.base.weights) > 1
+        if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
+            race = Race(maker, self.open_sweep, self.tol, self.rng)
+            try:
+                return race.run()
+            finally:
+                for runner in race.failed:
+                    self._report(runner, "failed")
+                self.sample_passes += race.passes
+                self.moves += race.moves
+        name, frame = RACE[0] if init == "auto" else (init, 0)
+        try:
+            return [Runner(name, maker.make(name, frame, self.rng))]
+        except FAILURES as error:
+            self._report(Runner(name, maker.base, error=str(error)), "failed")
+            raise
+
+    def _report(self, runner: Runner, outcome: str) -> None:
+        climb = runner.climb
+        mean = None if climb is None else climb.summary.loglik / climb.summary.weight
+        self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
+
+
+def _height(runner: Runner) -> float:
+    """The log-likelihood per row where it stands; minus infinity where it has not begun."""
+    climb = runner.climb
+    return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
+
+
+def better(new: Outcome, old: Outcome) -> bool:
+    """Better beyond rounding, so that equal optima keep the order in which they were found.
+
+    An end with components that the penalty holds up must be far ahead of a regular one.
+    """
+    if new.floored and not old.floored:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
+    if old.floored and not new.floored:
+        return not better(old, new)
+    margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
+    return new.worth > old.worth + margin

@@ -1,0 +1,130 @@
+"""Where climbs begin: scikit-learn's four ways and mclust's, each as a first split of the rows.
+
+Every start is made in standardised coordinates, so that it does not depend on units, and ends as
+responsibilities whose M-step is the starting mixture: no start is a spike on a single row.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+
+from mixtura.data.rows import Rows
+from mixtura.fitting.hierarchical import hierarchical, ward
+from mixtura.fitting.seeding import clusters, nearest, seeds
+from mixtura.models.base import Labelled
+from mixtura.records import AnyArray, Array
+
+# Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
+_SMALL = 1 << 15
+
+# (standardised rows (n, d), weights (n,), K, random state) -> responsibilities (n, K)
+Start = Callable[[Array, Array, int, np.random.RandomState], Array]
+
+
+def kmeans(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """The clusters of one run of k-means."""
+    if _small(Z, K):
+        return one_hot(clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng)), K)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Fewer distinct rows than components leave the last components empty.
+        found = KMeans(min(K, len(Z)), n_init=1, random_state=rng).fit(Z, sample_weight=w)
+    return one_hot(found.labels_, K)
+
+
+def kmeans_seeds(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """Each row to the nearest of K centres drawn by k-means++ (Arthur & Vassilvitskii 2007)."""
+    if _small(Z, K):
+        centres = seeds(Z, w, min(K, len(Z)), rng)
+    else:
+        centres, _ = kmeans_plusplus(Z, min(K, len(Z)), sample_weight=w, random_state=rng)
+    return one_hot(nearest(Z, centres), K)
+
+
+def random(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """Responsibilities drawn at random: every component starts as nearly the whole table."""
+    resp = rng.uniform(size=(len(Z), K))
+    return np.asarray(resp / resp.sum(axis=1, keepdims=True))
+
+
+def random_from_data(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """Each row to the nearest of K rows drawn at random."""
+    drawn = rng.choice(len(Z), size=min(K, len(Z)), replace=False, p=w / w.sum())
+    return one_hot(nearest(Z, Z[drawn]), K)
+
+
+STARTS: dict[str, Start] = {
+    "kmeans": kmeans,
+    "k-means++": kmeans_seeds,
+    "random": random,
+    "random_from_data": random_from_data,
+    "hierarchical": hierarchical,
+    "ward": ward,
+}
+
+
+def _small(Z: Array, K: int) -> bool:
+    """Whether scikit-learn's checks would take longer than the work, whose outcome is the same."""
+    return Z.size * K <= _SMALL
+
+
+def one_hot(labels: AnyArray, K: int) -> Array:
+    """Labels as responsibilities, (n, K)."""
+    resp = np.zeros((len(labels), K))
+    resp[np.arange(len(labels)), labels] = 1.0
+    return resp
+
+
+@dataclass(frozen=True)
+class StartMaker:
+    """Makes starting mixtures from a sample of the table.
+
+    rows       the sample
+    base       parameters of the right shape, in the table's units
+    frames     the ways in which the family makes rows free of units
+    given      parameters the caller fixed at the start, by name; they replace those found
+    """
+
+    model: Labelled
+    rows: Rows
+    base: Any
+    frames: tuple[Callable[[AnyArray], Array], ...]
+    given: Mapping[str, Array]
+
+    @property
+    def weights(self) -> Array:
+        """The weights of the sample's rows."""
+        w = self.rows.sample_weight
+        return np.ones(len(self.rows.X)) if w is None else w
+
+    def unit_free(self, frame: int) -> Array:
+        """The sample in one of the frames."""
+        return self.frames[frame](self.rows.X)
+
+    def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
+        """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
+        frame %= len(self.frames)
+        Z, K = self.unit_free(frame), len(self.base.weights)
+        means = self.given.get("means")
+        if means is None:
+            return STARTS[name](Z, self.weights, K, rng)
+        return one_hot(nearest(Z, self.frames[frame](means)), K)
+
+    def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
+        """The start that follows from `split`, with the given parameters in their places."""
+        resp = self.split(name, frame, rng)
+        found = self.model.first_step(self.rows.X, self.rows.sample_weight, resp, self.base)
+        return self.replaced(found)
+
+    def replaced(self, params: Any) -> Any:
+        """`params` with the given parameters put in their places."""
+        if not self.given:
+            return params
+        return self.model.with_arrays(params, self.given)

@@ -1,0 +1,114 @@
+"""The climb after the climb: look at the point reached, leave a saddle, go on if much is left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.errors import FAILURES
+from mixtura.result import Certificate
+from mixtura.solvers.certificate import bound_on_gap, certify, way_up
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.convergence import ROUNDING
+from mixtura.solvers.curvature import Curvature
+from mixtura.solvers.problem import Problem, Solver
+
+# Saddles left and refinements made at most.
+ROUNDS = 6
+# By how much the tolerance is tightened to come down from a shoulder.
+ONWARD = 0.01
+# So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
+ROUGH = 1e3
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Examines the ends of a problem's climbs by one solver, which goes on where it must.
+
+    With `strict` a saddle from which every way up leads to a singularity raises what was met there,
+    one of `errors.FAILURES`; else it is the climb's end.
+    """
+
+    problem: Problem
+    solver: Solver
+    strict: bool = False
+
+    def examined(
+        self, climb: Climb, edge: Callable[[Climb], str] = lambda _: ""
+    ) -> tuple[Climb, Certificate]:
+        """(the climb, continued past saddles and to the tolerance; its certificate)."""
+        rng = np.random.RandomState(0)
+        model, sweep, asked = self.problem.model, self.problem.sweep, self.problem.tol
+        passes, left, tol = 0, 0, asked
+        for later in reversed(range(ROUNDS)):
+            before = sweep.passes
+            certificate, seen = certify(model, sweep, climb, edge(climb), rng)
+            further = None
+            if seen is None:
+                # Not converged, or not to be examined: there is nothing to go on from.
+                passes += sweep.passes - before
+                break
+            if later and certificate.verdict in ("saddle", "ridge"):
+                start = self._way_up(climb, seen, rng)
+                passes += sweep.passes - before
+                further = None if start is None else self._from(climb, start, tol)
+                left += further is not None
+            else:
+                passes += sweep.passes - before
+                bound = bound_on_gap(climb, certificate)
+                finer = 1.0
+                if certificate.verdict == "not converged":
+                    finer = ONWARD
+                elif asked < bound < math.inf:
+                    finer = asked / bound
+                if later and finer < 1.0:
+                    tol *= finer
+                    further = self._from(climb, climb.params, tol)
+            if further is None:
+                break
+            climb = further
+        if certificate.curvature is not None:
+            climb = self._judged(climb, certificate)
+        return climb, replace(certificate, passes=passes, saddles_left=left)
+
+    def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
+        try:
+            return way_up(self.problem.model, self.problem.sweep, climb, seen, rng)
+        except FAILURES:
+            if self.strict:
+                raise
+            return None
+
+    def _judged(self, climb: Climb, certificate: Certificate) -> Climb:
+        """The climb with what may be left; not converged where that is too much."""
+        bound = bound_on_gap(climb, certificate)
+        if certificate.verdict == "saddle":
+            reason = "stopped: at a saddle, and max_iter or a singularity ended every way up"
+            return replace(climb, gap=bound, converged=False, reason=reason)
+        if certificate.verdict == "not converged":
+            reason = f"stopped: on {certificate.detail}"
+            return replace(climb, gap=bound, converged=False, reason=reason)
+        mean = abs(climb.objective) / climb.summary.weight
+        if bound <= max(self.problem.tol, ROUGH * ROUNDING * (1.0 + mean)):
+            return replace(climb, gap=bound)
+        reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
+        return replace(climb, gap=bound, converged=False, reason=reason)
+
+    def _from(self, climb: Climb, start: object, tol: float) -> Climb | None:
+        """The climb continued from `start`; None if that ends no higher."""
+        # A solver that begins in its own way leaves the rest to another.
+        onward: Solver = getattr(self.solver, "onward", self.solver)
+        left = self.problem.onward(climb, params=start, tol=tol, summary=None)
+        if left.max_iter <= 0:
+            return None
+        try:
+            after = onward(left)
+        except FAILURES:
+            return None
+        if after.objective <= climb.objective or not after.converged:
+            return None
+        return climb.followed(after, jump=start is not climb.params)

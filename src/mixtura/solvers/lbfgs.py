@@ -1,0 +1,72 @@
+"""Direct maximum likelihood: L-BFGS on free parameters, its gradient from the EM summary.
+
+By Fisher's identity the gradient of the observed log-likelihood is that of the expected complete
+one, so each evaluation is the very pass EM makes. In the chart's units the complete-data
+information is the identity: the first direction is EM's step, and the memory learns what EM does
+not know, the information lost with the labels.
+
+References: Fisher's identity in Dempster, Laird & Rubin (1977), discussion; Liu & Nocedal (1989),
+Mathematical Programming 45; the optimiser is SciPy's L-BFGS-B.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from mixtura.solvers.charted import Charted, Point
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.descent import MEMORY, Descent, downhill
+from mixtura.solvers.problem import Problem
+
+# A chart's edge, as a share of its radius.
+EDGE = 0.999
+# Charts are renewed at most this often when a climb runs to the edge of one.
+CHARTS = 20
+
+
+def lbfgs(problem: Problem) -> Climb:
+    """Climb by at most `max_iter` quasi-Newton steps; see `problem.Solver`.
+
+    Never accepts a point below the last one. Guarantees a stationary point of the basin its line
+    search ends in, which need not be the one EM would have chosen.
+    """
+    here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
+    descent = Descent(problem, here)
+    for _ in range(CHARTS if problem.max_iter > 0 else 0):
+        point = climb_in_chart(descent, here)
+        if not descent.book.left:
+            break
+        at_edge = np.any(np.abs(point.free) >= EDGE * here.chart.radius)
+        if point.value <= here.centre.value or not at_edge:
+            descent.exhausted()
+            break
+        here = Charted.around(problem.model, problem.sweep, point.params, point.summary)
+    else:
+        if problem.max_iter > 0:
+            descent.stopped = f"stopped: the climb left {CHARTS} charts behind without an end"
+    return descent.finished("lbfgs")
+
+
+def climb_in_chart(descent: Descent, here: Charted) -> Point:
+    """Climb in one chart until its edge, the top, or the last step allowed."""
+    descent.open(here)
+
+    def stepped(intermediate_result: OptimizeResult) -> None:
+        point = here.at(np.asarray(intermediate_result.x))
+        assert point is not None
+        here.met.clear()
+        if not descent.accept(point):
+            raise StopIteration
+
+    radius = here.chart.radius
+    minimize(
+        downhill(here),
+        np.zeros(here.chart.size),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.column_stack([-radius, radius]),
+        callback=stepped,
+        options={"maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0, "maxiter": descent.book.left},
+    )
+    return descent.last
