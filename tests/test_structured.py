@@ -1,4 +1,4 @@
-"""M-steps and climbs in C against the rows of `families/gaussian/covariance.py`, for all structures."""
+"""M-steps and climbs in C against the rows of the table of covariances, for all structures."""
 
 from __future__ import annotations
 

@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
     from mixtura.estimators.weighing import LightWeightsWarning
+    from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
+    from mixtura.families.product import Block, Product
+    from mixtura.fitting.fit import fit
     from mixtura.fitting.journal_file import CheckpointError
+    from mixtura.models.base import Model
+    from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
     from mixtura.solvers.annealed import Annealed
     from mixtura.solvers.contrastive import NoiseContrastive
@@ -35,12 +40,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annealed",
+    "Block",
     "BootstrapLRT",
     "CheckpointError",
+    "Chunk",
     "Collapse",
     "Comparison",
     "DegenerateWarning",
     "FactorAnalytic",
+    "Family",
     "Fit",
     "FitError",
     "GaussianMixture",
@@ -50,21 +58,36 @@ __all__ = [
     "LikelihoodFell",
     "Merging",
     "Mixture",
+    "Model",
     "NoiseContrastive",
     "Online",
+    "Params",
+    "Product",
+    "Statistics",
     "StillRisingWarning",
     "Stochastic",
     "StoreError",
+    "Summary",
     "Truncated",
     "__version__",
     "bootstrap_lrt",
     "compare_solvers",
+    "fit",
     "load",
     "merge_components",
     "stream",
 ]
 
 _HOMES = {
+    "Chunk": "mixtura.records",
+    "Params": "mixtura.records",
+    "Statistics": "mixtura.records",
+    "Summary": "mixtura.records",
+    "Model": "mixtura.models.base",
+    "Family": "mixtura.families.base",
+    "Product": "mixtura.families.product",
+    "Block": "mixtura.families.product",
+    "fit": "mixtura.fitting.fit",
     "Stochastic": "mixtura.solvers.stochastic",
     "Online": "mixtura.solvers.online",
     "NoiseContrastive": "mixtura.solvers.contrastive",

@@ -94,8 +94,8 @@ class ClimbedMixture(MixtureEstimator):
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
-        `listener` is told of progress (see `mixtura.fitting.listeners.FitListener`). A `checkpoint` is
-        left where it is: the caller removes it when the result is safe.
+        `listener` is told of progress, a `mixtura.fitting.listeners.FitListener`. A `checkpoint`
+        is left where it is: the caller removes it when the result is safe.
         """
         if isinstance(table, Streamed):
             self._fit(table, None, listener, checkpoint)

@@ -71,7 +71,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     reg_covar : float or None, default None
         None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
         singularity is repeated with a penalty relative to the table's own covariance (see
-        `mixtura.families.gaussian.prior`). A number is added to every variance, as in scikit-learn (1e-6).
+        `mixtura.families.gaussian.prior`). A number is added to every variance, as in
+        scikit-learn (1e-6).
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int, default 1
@@ -96,8 +97,9 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
-        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`. An
-        object says more: `mixtura.Online(epochs=5)`, or a `fit.problem.Solver` of your own.
+        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
+        An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
+        your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a

@@ -1,8 +1,8 @@
 """Whole climbs: EM inside C until it stops, without a return to the interpreter, in one thread.
 
 For many fits of milliseconds beside each other (a table of structures by numbers of components),
-where the judgements of `solvers/em.py` and what is known of a finished climb would cost more than the
-steps. It stops by the same estimate of the gain still to come, which nothing else confirms.
+where the judgements of `solvers/em.py` and what is known of a finished climb would cost more than
+the steps. It stops by the same estimate of the gain still to come, which nothing else confirms.
 """
 
 from __future__ import annotations
