@@ -172,7 +172,13 @@ KNOWN = {
         "form",
         frozenset(
             # The registry, the kernel table, and what all families and supports have.
-            ("families/registry.py", "engines/kernels.py", "families/base.py", "supports.py"),
+            (
+                "families/registry.py",
+                "engines/kernels.py",
+                "families/base.py",
+                "families/portrait.py",
+                "supports.py",
+            ),
         )
         | {
             # Factors make covariances.

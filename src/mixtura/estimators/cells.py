@@ -19,8 +19,9 @@ from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.whole import Climber, End, narrow
 from mixtura.engines.threads import single_blas
 from mixtura.estimators.shared_starts import shared_starts
+from mixtura.families.collapse import SPURIOUS_SPREAD
 from mixtura.families.gaussian.covariance import STRUCTURES, Structure, structure
-from mixtura.families.gaussian.prior import SPURIOUS_SPREAD, table_prior
+from mixtura.families.gaussian.prior import table_prior
 from mixtura.families.registry import family
 from mixtura.fitting.mixture_fit import prepare, surveyed
 from mixtura.fitting.prepared import Ground

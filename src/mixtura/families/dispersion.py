@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from mixtura.data.survey import Survey
 from mixtura.errors import Collapse
-from mixtura.families.gaps import shares
-from mixtura.families.gaussian.prior import (
+from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     ORDINARY_SHARE,
     PENALTY_SHARE,
@@ -28,6 +27,7 @@ from mixtura.families.gaussian.prior import (
     few_rows,
     spikes,
 )
+from mixtura.families.gaps import shares
 from mixtura.families.priors import Prior
 from mixtura.records import Array, Spike
 

@@ -19,6 +19,7 @@ from mixtura.data.rows import Rows
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.seeding import clusters, nearest, seeds
 from mixtura.models.base import Labelled
+from mixtura.models.mixture import one_hot
 from mixtura.records import AnyArray, Array
 
 # Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
@@ -73,13 +74,6 @@ STARTS: dict[str, Start] = {
 def _small(Z: Array, K: int) -> bool:
     """Whether scikit-learn's checks would take longer than the work, whose outcome is the same."""
     return Z.size * K <= _SMALL
-
-
-def one_hot(labels: AnyArray, K: int) -> Array:
-    """Labels as responsibilities, (n, K)."""
-    resp = np.zeros((len(labels), K))
-    resp[np.arange(len(labels)), labels] = 1.0
-    return resp
 
 
 @dataclass(frozen=True)

@@ -224,3 +224,10 @@ def normalise(log_joint: Array, weights: Array | None = None) -> tuple[Array, Ar
         resp /= total
         resp[nowhere] = 1.0 / log_joint.shape[1] if weights is None else weights
         return (np.log(total) + top)[:, 0], resp
+
+
+def one_hot(labels: AnyArray, K: int) -> Array:
+    """Labels as responsibilities, (n, K)."""
+    resp = np.zeros((len(labels), K))
+    resp[np.arange(len(labels)), labels] = 1.0
+    return resp

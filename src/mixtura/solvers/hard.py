@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.rows import in_memory
-from mixtura.fitting.starts import one_hot
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.mixture import normalise, one_hot
 from mixtura.records import Array, Chunk, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.logbook import Logbook

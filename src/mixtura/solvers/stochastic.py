@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixtura.errors import FAILURES
-from mixtura.fitting.starts import one_hot
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.mixture import normalise, one_hot
 from mixtura.records import Array, Chunk, Params, Summary
 from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.logbook import Logbook

@@ -17,9 +17,9 @@ from mixtura.engines.gaussian import passes, structured
 from mixtura.engines.gaussian.climbing import MStep, Reached
 from mixtura.engines.gaussian.compiled import m_step_in_c
 from mixtura.engines.gaussian.structured import Contested
+from mixtura.families.collapse import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.prior import NUMERIC_SPREAD, SPURIOUS_SPREAD, few_rows
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 
 from mixtura.data.column_moments import ColumnMoments
 from mixtura.errors import Collapse, IllDefined
-from mixtura.families.equations import HELD_SHARE, constants
-from mixtura.families.factor.records import FactorParams, factor_params
-from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.gaussian.prior import (
+from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     rows_per_weight,
     spikes,
 )
+from mixtura.families.equations import HELD_SHARE, constants
+from mixtura.families.factor.records import FactorParams, factor_params
+from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.priors import Prior
 from mixtura.records import Array, Equation, Spike
 

@@ -19,8 +19,18 @@ from numpy.typing import NDArray
 from mixtura.data.column_moments import Moments
 from mixtura.data.moments import TableMoments
 from mixtura.errors import Collapse, IllDefined
-from mixtura.families.equations import held_in
+from mixtura.families.collapse import (
+    NUMERIC_SPREAD,
+    ORDINARY_SHARE,
+    PENALTY_SHARE,
+    SPURIOUS_SPREAD,
+    THIN_SPREAD,
+    few_rows,
+    rows_per_weight,
+    spikes,
+)
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -29,24 +39,6 @@ from mixtura.families.gaussian.records import (
 from mixtura.families.gaussian.triangular import square, times, within
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
-
-# More rows than this for each row in the table, in the mean, are no count.
-MOST_COPIES = 2.0**20
-# Below this share of the table's variance only rounding is left, however many rows a component has.
-NUMERIC_SPREAD = 1e-14
-# A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
-# the reference tables stay above 0.0076, spurious ones below 1e-4).
-SPURIOUS_SPREAD = 1e-3
-# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
-PENALTY_SHARE = 0.9
-# Of many rows a variance without the penalty's share may be this small a part of the table's: a
-# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
-THIN_SPREAD = 1e-6
-# The variance, as a share of the table's, that components get where they have none of their own,
-# if no other can lend one: two groups this wide that make up a direction are six standard
-# deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
-# in which a sum of columns is rounded outranks groups.
-ORDINARY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -303,16 +295,6 @@ class CovariancePrior(Prior):
         return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
 
 
-def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:
-    """One for each component that is `bad`."""
-    return [Spike(int(k), float(counts[k]), float(spread[k])) for k in np.flatnonzero(bad)]
-
-
-def few_rows(d: int) -> int:
-    """A component of fewer rows than this may be one of the likelihood's spikes."""
-    return max(2 * (d + 1), 5)
-
-
 def no_prior(form: Form, d: int) -> CovariancePrior:
     """Maximum likelihood, come what may."""
     zero = np.zeros_like(form.identity(d))
@@ -375,15 +357,6 @@ def table_prior(
         equations=held.equations,
         held_columns=held.columns,
     )
-
-
-def rows_per_weight(rows: int, weight: float) -> float:
-    """How many rows stand behind a unit of weight, where `rows` have so much in all.
-
-    A weight of 2 is the row twice. Weights of less than a row in the mean, or of more than a row
-    can stand for, are shares in some unit: then every row counts as one.
-    """
-    return 1.0 if 1.0 <= weight / rows <= MOST_COPIES else rows / weight
 
 
 def _scatter(form: Form, moments: Moments) -> Array:

@@ -1,0 +1,45 @@
+"""When a component is called narrow: what the priors of all families judge a collapse by."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.records import Array, Spike
+
+# More rows than this for each row in the table, in the mean, are no count.
+MOST_COPIES = 2.0**20
+# Below this share of the table's variance only rounding is left, however many rows a component has.
+NUMERIC_SPREAD = 1e-14
+# A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
+# the reference tables stay above 0.0076, spurious ones below 1e-4).
+SPURIOUS_SPREAD = 1e-3
+# A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
+PENALTY_SHARE = 0.9
+# Of many rows a variance without the penalty's share may be this small a part of the table's: a
+# thin line. Below it they lie on one value, as rounded numbers do, but for the tails of others.
+THIN_SPREAD = 1e-6
+# The variance, as a share of the table's, that components get where they have none of their own,
+# if no other can lend one: two groups this wide that make up a direction are six standard
+# deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
+# in which a sum of columns is rounded outranks groups.
+ORDINARY_SHARE = 0.3
+
+
+def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:
+    """One for each component that is `bad`."""
+    return [Spike(int(k), float(counts[k]), float(spread[k])) for k in np.flatnonzero(bad)]
+
+
+def few_rows(d: int) -> int:
+    """A component of fewer rows than this may be one of the likelihood's spikes."""
+    return max(2 * (d + 1), 5)
+
+
+def rows_per_weight(rows: int, weight: float) -> float:
+    """How many rows stand behind a unit of weight, where `rows` have so much in all.
+
+    A weight of 2 is the row twice. Weights of less than a row in the mean, or of more than a row
+    can stand for, are shares in some unit: then every row counts as one.
+    """
+    return 1.0 if 1.0 <= weight / rows <= MOST_COPIES else rows / weight
