@@ -71,7 +71,7 @@ def test_censored_lifetimes_reach_the_closed_form(solver: str, tmp_path: Path) -
     X = np.column_stack([np.minimum(life, end), life <= end])
     right = X[:, 1].sum() / X[:, 0].sum()
     path = tmp_path / "lamps.csv"
-    np.savetxt(path, X, delimiter=",", header="time,failed", comments="", fmt="%r")
+    np.savetxt(path, X, delimiter=",", header="time,failed", comments="", fmt="%.17g")
     for data in (X, str(path), lambda: iter([X[:100], X[100:]])):
         found = fit(module["Censored"](), data, solver=solver, tol=1e-12)
         assert float(found.params.rate) == pytest.approx(right, rel=1e-5)

@@ -280,6 +280,17 @@ def test_importing_mixtura_is_light():
     assert not {"matplotlib", "typer", "numba"} & loaded
 
 
+def test_a_family_of_independent_columns_is_one_screen_and_one_line() -> None:
+    path = PACKAGE / "families" / "poisson.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
+    named = [
+        str(other.relative_to(PACKAGE))
+        for other in PACKAGE.rglob("*.py")
+        if "families.poisson" in other.read_text(encoding="utf-8")
+    ]
+    assert named == [str(Path("families", "registry.py"))]
+
+
 @pytest.mark.parametrize("pattern", ["*.py", "*.c", "*.h"])
 def test_no_file_is_too_long_to_read(pattern):
     too_long = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from mixtura.families.categorical import Categorical
 from mixtura.families.poisson import Poisson
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import family
+from mixtura.solvers.contrastive import NoiseContrastive
 from mixtura.solvers.registry import SOLVERS
 
 Array = NDArray[np.float64]
@@ -46,7 +48,12 @@ def climbs(solver: str) -> bool:
 @pytest.mark.parametrize("solver", sorted(SOLVERS))
 def test_every_solver_fits_counts(counts: Array, solver: str) -> None:
     best = Mixture("poisson", 3, random_state=0).fit(counts)
-    mixture = Mixture("poisson", 3, solver=solver, random_state=0).fit(counts)
+    kind: Any = solver
+    if solver == "nce":
+        with pytest.raises(ValueError, match=r"is for counts .* of the noise: give Noise"):
+            Mixture("poisson", 3, solver="nce", random_state=0).fit(counts)
+        kind = NoiseContrastive(Mixture("poisson", random_state=0).fit(counts), ratio=10)
+    mixture = Mixture("poisson", 3, solver=kind, random_state=0).fit(counts)
     assert mixture.rates_.shape == (3, 3)
     if climbs(solver):
         assert mixture.fit_result_.loglik == pytest.approx(best.fit_result_.loglik, abs=1e-4)

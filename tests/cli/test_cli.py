@@ -15,15 +15,17 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.console import split_names
-from mixtura.cli.fit import Covariance, Engine, Solver
+from mixtura.cli.fit import Covariance, Engine, Family, Solver
 from mixtura.engines.choose import ENGINES
 from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.families.registry import FAMILIES
 from mixtura.solvers.registry import SOLVERS
 
 
 def test_the_choices_are_the_librarys() -> None:
     assert set(Covariance) == set(STRUCTURES)
     assert set(Solver) == {"auto", *SOLVERS}
+    assert set(Family) == set(FAMILIES)
     assert set(Engine) == {"auto", *ENGINES}
 
 
@@ -228,3 +230,27 @@ def test_lists_of_names() -> None:
     assert split_names('"a, b",c') == ["a, b", "c"]
     assert split_names("") == [""]
     assert split_names(None) is None
+
+
+def test_counts_and_yes_or_no(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.array([[1.0, 10.0], [12.0, 2.0]])[rng.integers(2, size=200)])
+    np.savetxt("calls.csv", X, delimiter=",", header="day,night", comments="", fmt="%d")
+    done = spawn("fit", "calls.csv", "--family", "poisson")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Poisson: counts, independent within a group" in done.stdout
+    shown = json.loads(spawn("show", "calls.model.json", "--json").stdout)
+    direct = mixtura.Mixture("poisson", 2, random_state=0).fit(X)
+    np.testing.assert_allclose(shown["rates"], direct.rates_, rtol=1e-9)
+    assert (shown["family"], shown["converged"]) == ("poisson", True)
+    answered = spawn("predict", "calls.model.json", "calls.csv").stdout.splitlines()
+    assert answered[0] == "day,night,label,p_0,p_1"
+    drawn = spawn("sample", "calls.model.json", "-n", "3").stdout.splitlines()
+    assert drawn[0] == "day,night,label"
+    assert len(drawn) == 4
+
+    bad = spawn("fit", "calls.csv", "--family", "bernoulli", "--no-figure")
+    assert bad.returncode != 0
+    assert "family='bernoulli' is for 0 and 1, and column 'day' holds" in bad.stderr
+    bad = spawn("fit", "calls.csv", "--family", "poisson", "--covariance", "EII")
+    assert "leave one of them out" in bad.stderr

@@ -45,7 +45,9 @@ def test_every_family_has_cells_for_each_column_and_group(case: FamilyCase) -> N
     assert (portrait.tells >= 0).all()
 
 
-@pytest.mark.parametrize("case", [c for c in CASES.values() if c.column and not c.density], ids=str)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES.values() if c.column and not c.density], ids=lambda c: c.name
+)
 def test_curves_are_the_columns_own_densities(case: FamilyCase) -> None:
     assert case.column is not None
     X, _ = case.rows(40)

@@ -155,7 +155,7 @@ def test_nothing_but_the_table_asks_what_a_covariance_is_called() -> None:
     names = {name for name in STRUCTURES if len(name) > 1} - forms
     asked = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path == PACKAGE / "families" / "covariance.py":
+        if path == PACKAGE / "families" / "gaussian" / "covariance.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Compare | ast.Match):

@@ -72,6 +72,11 @@ Solver = StrEnum(
     "Solver",
     "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
+Family = StrEnum(
+    "Family",
+    "bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
+    "poisson vonmises vonmisesfisher",
+)
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
 
@@ -89,15 +94,14 @@ def covariance_name(text: str) -> str:
     return text
 
 
-CovarianceName = Annotated[
-    str,
-    typer.Option(
-        parser=covariance_name,
-        metavar="NAME",
-        help="What shapes the groups may have: full, tied, diag, spherical, mclust's EII to VVV, "
-        "or UUU:10 for 10 factors and noise.",
-    ),
-]
+SHAPES: Any = typer.Option(
+    parser=covariance_name,
+    metavar="NAME",
+    show_default="full",
+    help="What shapes Gaussian groups may have: full, tied, diag, spherical, mclust's EII to "
+    "VVV, or UUU:10 for 10 factors and noise.",
+)
+CovarianceName = Annotated[str, SHAPES]
 
 
 @command
@@ -107,7 +111,11 @@ def fit(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    covariance: CovarianceName = "full",
+    family: Annotated[
+        Family,
+        typer.Option(metavar="NAME", help=f"What a group is made of: {', '.join(Family)}."),
+    ] = Family.gaussian,
+    covariance: Annotated[str | None, SHAPES] = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -162,19 +170,26 @@ def fit(
     *,
     dialect: Dialect,
 ) -> None:
-    """Fit a Gaussian mixture to a table; print what was found; write the model and a figure."""
+    """Fit a mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint)
     settings: dict[str, Any] = {
         "n_components": components,
-        "covariance_type": covariance,
         "random_state": seed,
         "n_init": starts,
         "weights": "importance" if importance else "counts",
         "solver": str(solver),
         "engine": str(engine),
     }
+    if family is not Family.gaussian:
+        if covariance is not None:
+            raise ValueError(
+                f"--covariance {covariance} is for Gaussian groups, and --family is {family}: "
+                "leave one of them out"
+            )
+        settings["family"] = str(family)
     # Left out when not given, so that the defaults are the estimator's.
+    settings |= {} if covariance is None else {"covariance_type": covariance}
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
@@ -216,7 +231,7 @@ def _fitted(
     """The fitted estimator."""
     from sklearn.exceptions import ConvergenceWarning
 
-    from mixtura import DegenerateWarning, GaussianMixture
+    from mixtura import DegenerateWarning, GaussianMixture, Mixture
     from mixtura.data.streamed import Streamed
 
     # The report says the same, better, on the same screen.
@@ -226,7 +241,7 @@ def _fitted(
         warnings.simplefilter("ignore", ConvergenceWarning)
         if told:
             warnings.simplefilter("ignore", DegenerateWarning)
-        mixture = GaussianMixture(**settings)
+        mixture: Any = (Mixture if "family" in settings else GaussianMixture)(**settings)
         if isinstance(data, Streamed):
             data.on_rows = working.paced(data.n, mixture.tol)
         mixture.fit_table(data, listener=working, checkpoint=checkpoint)

@@ -43,13 +43,17 @@ def as_document(mixture: Any) -> dict[str, Any]:
     """A fitted mixture for machines: parameters, fit quality, how the fit went."""
     view = mixture.view()
     fit = mixture.fit_result_
-    document = {
-        "columns": list(view.names),
-        "covariance_type": view.portrait.name,
-        "weights": view.weights,
-        "means": view.means,
-        "covariances": view.covariances,
-    }
+    document: dict[str, Any] = {"columns": list(view.names)}
+    if hasattr(mixture, "covariance_type"):
+        document |= {
+            "covariance_type": view.portrait.name,
+            "weights": view.weights,
+            "means": view.means,
+            "covariances": view.covariances,
+        }
+    else:
+        document |= {"family": mixture.family_.name, "weights": view.weights}
+        document |= mixture.parameters_
     if fit is not None:
         document |= {
             "log_likelihood": fit.loglik,

@@ -99,9 +99,8 @@ class ClimbedMixture(MixtureEstimator):
         """
         if isinstance(table, Streamed):
             self._fit(table, None, listener, checkpoint)
-            return self
-        self._fit(table.X, table.sample_weight, listener, checkpoint)
-        self.feature_names_in_ = np.array(table.names, dtype=object)
+        else:
+            self._fit(table.X, table.sample_weight, listener, checkpoint, table.names)
         return self
 
     def _fit(
@@ -110,12 +109,13 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any,
         listener: FitListener | None = None,
         checkpoint: Any = None,
+        names: tuple[str, ...] | None = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
         before = dict(self.__dict__)
         try:
-            rows = admitted(self, X, sample_weight)
+            rows = admitted(self, X, sample_weight, names)
             self._keep(self._find(rows, listener, checkpoint), rows.dtype)
         except BaseException:
             self.__dict__.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,15 +23,22 @@ if TYPE_CHECKING:
     from mixtura.estimators.searching import GaussianMixtureSearch
 
 
-def admitted(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
-    """The rows of a fit; ValueError where they cannot be fitted."""
+def admitted(
+    estimator: ClimbedMixture, X: Any, sample_weight: Any, names: Sequence[str] | None = None
+) -> Source:
+    """The rows of a fit; ValueError where they cannot be fitted.
+
+    `names` are those of the columns of an array, which has none itself.
+    """
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     if is_stream(X) and not mapped:
         return _streamed(estimator, X, sample_weight)
-    return _in_memory(estimator, X, sample_weight)
+    return _in_memory(estimator, X, sample_weight, names)
 
 
-def _in_memory(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Rows:
+def _in_memory(
+    estimator: ClimbedMixture, X: Any, sample_weight: Any, names: Sequence[str] | None
+) -> Rows:
     if isinstance(X, Iterator):
         raise ValueError(
             "X is an iterator, which can be read only once: give a callable that returns a fresh "
@@ -46,6 +53,8 @@ def _in_memory(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Rows:
         ensure_min_samples=2,
         ensure_all_finite=finite(estimator._family()),
     )
+    if names is not None:
+        estimator.feature_names_in_ = np.array(names, dtype=object)
     _refuse_few(estimator, len(X))
     door.refuse_extreme_scales(X, estimator._names())
     door.refuse_all_missing(X, estimator._names())

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
@@ -60,6 +61,8 @@ class Mixture(ClimbedMixture):
         Each parameter of the family by its name: `rates_` (n_components, n_features) of Poisson
         components, `probabilities_` of categorical ones, ...; in a `Product` with the block's name
         before: `poisson_rates_`.
+    parameters_ : dict
+        All of them, by the family's own names.
     family_ : Family
         The family with what it took from the table, the levels of categories, say.
     converged_, n_iter_, lower_bound_, lower_bounds_, n_features_in_, feature_names_in_, fit_result_
@@ -196,12 +199,14 @@ class Mixture(ClimbedMixture):
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
 
-    def _arrays(self) -> dict[str, AnyArray]:
+    @property
+    def parameters_(self) -> dict[str, AnyArray]:
         """The components' parameters, by the family's names."""
+        check_is_fitted(self)
         return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
 
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
-        parts = self.family_.params(self._arrays())
+        parts = self.family_.params(self.parameters_)
         return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
 
 

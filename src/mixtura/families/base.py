@@ -14,7 +14,7 @@ from mixtura.coordinates import fields_around
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.by_column import by_column
-from mixtura.families.domain import BadRow
+from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positive
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
@@ -84,7 +84,7 @@ class Family(ABC):
     # Whether what a component never met is impossible to it ever after: then the groups that starts
     # are made of, which are cut hard, are softened, as what they lack is no more than chance.
     soft_starts: ClassVar[bool] = False
-    # How figures draw a column's cells, and above what these lie.
+    # What a column's cells are, and above what they lie: what is refused, and how figures draw it.
     column_kind: ClassVar[Kind] = "density"
     least: ClassVar[float] = -np.inf
     # Starts are found on at most so many numbers, for a family whose passes are long.
@@ -135,7 +135,10 @@ class Family(ABC):
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         """ValueError, naming the column, where rows cannot come from this family."""
-        return None
+        if self.column_kind == "counts":
+            refuse_no_counts(X, names, self.name)
+        if self.least == 0.0:
+            refuse_not_positive(X, names, self.name)
 
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -32,9 +32,9 @@ class Bernoulli(Family):
     Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.2.
     """
 
-    record: ClassVar[type[Params]] = BernoulliParams
-    allows_gaps: ClassVar[bool] = True
-    soft_starts: ClassVar[bool] = True
+    record = BernoulliParams
+    allows_gaps = True
+    soft_starts = True
 
     def log_density(self, X: AnyArray, params: BernoulliParams) -> Array:
         x, seen = observed(X)

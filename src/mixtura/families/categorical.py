@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -68,9 +68,9 @@ class Categorical(Family):
     """
 
     levels: tuple[int, ...] = ()
-    record: ClassVar[type[Params]] = CategoricalParams
-    allows_gaps: ClassVar[bool] = True
-    soft_starts: ClassVar[bool] = True
+    record = CategoricalParams
+    allows_gaps = True
+    soft_starts = True
 
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}

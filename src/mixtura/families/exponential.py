@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
 from mixtura.families.base import Family, standardised
-from mixtura.families.domain import refuse_not_positive
 from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive
@@ -31,8 +29,8 @@ class Exponential(Family):
     Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.4.
     """
 
-    record: ClassVar[type[Params]] = ExponentialParams
-    allows_gaps: ClassVar[bool] = True
+    record = ExponentialParams
+    allows_gaps = True
     least = 0.0
 
     def log_density(self, X: AnyArray, params: ExponentialParams) -> Array:
@@ -64,6 +62,3 @@ class Exponential(Family):
     def frame(self, X: AnyArray) -> Array:
         """Logarithms, standardised: no unit, and equal ratios are equal steps."""
         return standardised(np.log(X))
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_not_positive(X, names, "exponential")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
@@ -12,7 +11,6 @@ from scipy.special import digamma, gammaln, polygamma
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, standardised
 from mixtura.families.dispersion import DispersionPrior, pooled
-from mixtura.families.domain import refuse_not_positive
 from mixtura.families.gaps import cells, observed, shares
 from mixtura.families.roots import falling_root
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -86,8 +84,8 @@ class Gamma(Family):
     Reference: Choi & Wette (1969), Technometrics 11; McLachlan & Peel (2000), section 5.4.
     """
 
-    record: ClassVar[type[Params]] = GammaParams
-    allows_gaps: ClassVar[bool] = True
+    record = GammaParams
+    allows_gaps = True
     least = 0.0
 
     def settled(self, survey: Survey, K: int) -> Settled:
@@ -140,9 +138,6 @@ class Gamma(Family):
     def frame(self, X: AnyArray) -> Array:
         """Logarithms, standardised: no unit, and equal ratios are equal steps."""
         return standardised(np.log(X))
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_not_positive(X, names, "gamma")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, standardised
 from mixtura.families.by_column import by_column
 from mixtura.families.dispersion import DispersionPrior, pooled
-from mixtura.families.domain import refuse_not_positive
 from mixtura.families.gaps import cells, observed, shares
 from mixtura.families.portrait import Portrait, separation
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -51,8 +50,8 @@ class LogNormal(Family):
     Reference: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributions 1, ch. 14.
     """
 
-    record: ClassVar[type[Params]] = LogNormalParams
-    allows_gaps: ClassVar[bool] = True
+    record = LogNormalParams
+    allows_gaps = True
     least = 0.0
 
     def settled(self, survey: Survey, K: int) -> Settled:
@@ -127,9 +126,6 @@ class LogNormal(Family):
     def frame(self, X: AnyArray) -> Array:
         """Logarithms, standardised."""
         return standardised(np.log(X))
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_not_positive(X, names, "lognormal")
 
 
 def _logs(X: AnyArray) -> tuple[Array, Array]:

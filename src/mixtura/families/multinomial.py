@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.domain import refuse_no_counts
 from mixtura.families.gaps import ColumnSums, column_sums, shares
 from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
@@ -40,8 +39,9 @@ class Multinomial(Family):
     """
 
     totals: tuple[float, ...] = ()
-    record: ClassVar[type[Params]] = MultinomialParams
-    soft_starts: ClassVar[bool] = True
+    record = MultinomialParams
+    soft_starts = True
+    column_kind = "counts"
 
     def settled(self, survey: Survey, K: int) -> Settled:
         if survey.source.d < 2:
@@ -106,6 +106,3 @@ class Multinomial(Family):
         """Roots of the row's shares, in which distances do not hang on how likely a category is."""
         x = np.asarray(X, dtype=np.float64)
         return np.asarray(np.sqrt(x / np.maximum(x.sum(axis=1, keepdims=True), 1.0)))
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_no_counts(X, names, "multinomial")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, standardised
-from mixtura.families.domain import refuse_no_counts
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.sizes import information, rising, sizes, slope
@@ -55,9 +53,9 @@ class NegativeBinomial(Family):
     """
 
     largest: tuple[int, ...] = ()
-    record: ClassVar[type[Params]] = NegativeBinomialParams
-    allows_gaps: ClassVar[bool] = True
-    soft_starts: ClassVar[bool] = True
+    record = NegativeBinomialParams
+    allows_gaps = True
+    soft_starts = True
     column_kind = "counts"
 
     @property
@@ -163,9 +161,6 @@ class NegativeBinomial(Family):
     def frame(self, X: AnyArray) -> Array:
         """Logarithms of the counts and one more, standardised."""
         return standardised(np.log1p(X))
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_no_counts(X, names, "negativebinomial")
 
 
 def _log_density(x: Array, means: Array, size: Array) -> Array:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import gammaln
 
 from mixtura.families.base import Family
-from mixtura.families.domain import refuse_no_counts
 from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Positive
@@ -31,9 +29,8 @@ class Poisson(Family):
     Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.5.
     """
 
-    record: ClassVar[type[Params]] = PoissonParams
-    allows_gaps: ClassVar[bool] = True
-    soft_starts: ClassVar[bool] = True
+    record = PoissonParams
+    allows_gaps = soft_starts = True
     column_kind = "counts"
 
     def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
@@ -57,11 +54,7 @@ class Poisson(Family):
     def means(self, params: PoissonParams) -> Array:
         return params.rates
 
-    def variances(self, params: PoissonParams) -> Array:
-        return params.rates
+    variances = means
 
     def sample(self, labels: AnyArray, params: PoissonParams, rng: RandomNumbers) -> Array:
         return rng.poisson(params.rates[labels]).astype(np.float64)
-
-    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
-        refuse_no_counts(X, names, "poisson")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from mixtura.families.product_parts import (
     ProductPrior,
     ProductStatistics,
 )
-from mixtura.records import AnyArray, Array, Params, RandomNumbers
+from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Support
 
 
@@ -45,7 +45,7 @@ class Product(Family):
     """
 
     blocks: tuple[Block, ...]
-    record: ClassVar[type[Params]] = ProductParams
+    record = ProductParams
 
     @property
     def allows_gaps(self) -> bool:  # type: ignore[override]

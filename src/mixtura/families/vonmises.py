@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class VonMises(Family):
     Reference: Mardia & Jupp (2000), Directional Statistics, section 5.3.
     """
 
-    record: ClassVar[type[Params]] = VonMisesParams
-    allows_gaps: ClassVar[bool] = True
+    record = VonMisesParams
+    allows_gaps = True
 
     def settled(self, survey: Survey, K: int) -> Settled:
         found = Family.settled(self, survey, K)

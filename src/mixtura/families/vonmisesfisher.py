@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.special import gammaln
@@ -43,7 +43,7 @@ class VonMisesFisher(Family):
     Reference: Banerjee, Dhillon, Ghosh & Sra (2005), J. Machine Learning Research 6.
     """
 
-    record: ClassVar[type[Params]] = VonMisesFisherParams
+    record = VonMisesFisherParams
 
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
         return {"directions": (K, d), "concentrations": (K,)}

@@ -171,6 +171,10 @@ class Model(ABC):
         """First parameters for a table, drawn with `rng`. Brings many starts."""
         raise NotImplementedError(f"{type(self).__name__} has no start(source, rng)")
 
+    def foreign(self, X: AnyArray) -> str:
+        """Why rows cannot come from this model; empty where they may."""
+        return ""
+
     def empty(self, summary: Summary, params: Any) -> tuple[int, ...]:
         """Components with less than half a row."""
         return ()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
@@ -126,6 +127,13 @@ class Mixture(Labelled):
             total = part if total is None else total + part
         assert total is not None
         return self.m_step(total, params)
+
+    def foreign(self, X: AnyArray) -> str:
+        try:
+            self.family.refuse(X, [str(j) for j in range(X.shape[1])])
+        except BadRow as bad:
+            return bad.before
+        return ""
 
     def edge(self, params: MixtureParams) -> str:
         return self.family.edge(params.components)

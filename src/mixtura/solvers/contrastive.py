@@ -153,6 +153,7 @@ class NoiseContrastive:
         size = max(1, round(self.ratio * copies))
         ask, draw = methods(source)
         noise = drawn(draw, size, rows.X.shape[1], self.seed)
+        _refuse_foreign(model, noise)
         weights = np.full(size, self.ratio * rows.weight / size)
         log_q = log_density(ask, rows.X, w > 0, "X")
         log_q_noise = log_density(ask, noise, weights > 0, "those it drew")
@@ -174,6 +175,17 @@ class Contrastive(Descent):
     def note(self, point: Point) -> None:
         """Record both."""
         self.book.note(point.params, _likelihood(point), value=point.value)
+
+
+def _refuse_foreign(model: Model, noise: Array) -> None:
+    """ValueError where the noise draws rows to which the model gives no density."""
+    why = model.foreign(noise)
+    if why:
+        raise ValueError(
+            f"solver='nce' tells rows from noise of their kind, but {why} of the noise: "
+            "give NoiseContrastive(noise=...) a fitted mixture of one such component, or choose "
+            "another solver"
+        )
 
 
 def _likelihood(point: Point) -> Summary:

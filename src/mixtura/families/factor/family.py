@@ -23,7 +23,7 @@ from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.family import ROUNDED
 from mixtura.families.portrait import Portrait, normal_portrait
-from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
+from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Positive, Real, Support
 
 # Said of columns that are a factor each by themselves.
@@ -53,9 +53,9 @@ class FactorAnalysers(Family):
     # Added to every noise variance; None: the penalty relative to the table.
     reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
-    record: ClassVar[type[Params]] = FactorParams
+    record = FactorParams
     least_rows: ClassVar[int] = 2048
-    start_numbers: ClassVar[int | None] = 1 << 22
+    start_numbers = 1 << 22
 
     @property
     def name(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params_from_root,
 )
 from mixtura.families.portrait import Portrait, normal_portrait
-from mixtura.records import AnyArray, Array, Equation, Params, RandomNumbers
+from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real, Support
 
 # The square of a distance this large is a number still.
@@ -49,7 +48,7 @@ class Gaussian(Family):
     # Added to every variance, as in scikit-learn; None: the penalty relative to the table.
     reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
-    record: ClassVar[type[Params]] = GaussianParams
+    record = GaussianParams
 
     @property
     def name(self) -> str:
