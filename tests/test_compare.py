@@ -396,8 +396,7 @@ def test_numbers_of_components_mean_nothing() -> None:
     shuffled = mixture(
         np.array(weights)[order], np.array(means)[order], np.array(covariances)[order]
     )
-    form = structure("full").form
-    assert difference(shuffled, mixture(*BASE), form) == pytest.approx(0, abs=1e-15)
+    assert difference(shuffled, mixture(*BASE), family("full")) == pytest.approx(0, abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -412,15 +411,15 @@ def test_numbers_of_components_mean_nothing() -> None:
 def test_the_largest_difference_has_no_units(part: int, value: Any, expected: float) -> None:
     moved = [*BASE]
     moved[part] = value
-    form = structure("full").form
-    assert difference(mixture(*moved), mixture(*BASE), form) == pytest.approx(expected)
+    kind = family("full")
+    assert difference(mixture(*moved), mixture(*BASE), kind) == pytest.approx(expected)
     A = np.array([[3.0, 1.0], [-200.0, 70.0]])
 
     def mapped(parts: Any) -> MixtureParams:
         weights, means, covariances = parts
         return mixture(weights, np.array(means) @ A.T, [A @ c @ A.T for c in covariances])
 
-    assert difference(mapped(moved), mapped(BASE), form) == pytest.approx(expected)
+    assert difference(mapped(moved), mapped(BASE), kind) == pytest.approx(expected)
 
 
 def dots(ax: Any) -> list[Any]:
@@ -526,3 +525,19 @@ def test_two_settings_of_one_solver_are_told_apart() -> None:
         GOOD, 2, solvers=[Online(batch=10), Online(batch=20)], n_starts=1, random_state=0
     )
     assert [run.solver for run in found.runs] == ["online", "online 2"]
+
+
+@pytest.mark.parametrize("kind", ["poisson", "bernoulli"])
+def test_other_families_are_climbed_by_every_solver(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    rates = np.array([[0.1, 0.9, 0.2], [0.8, 0.2, 0.9]])[rng.integers(2, size=300)]
+    X = rng.poisson(9 * rates) if kind == "poisson" else rng.random(rates.shape) < rates
+    found = compare_solvers(X.astype(float), 2, family=kind, n_starts=1, random_state=0)
+    assert found.family == kind
+    assert [run.solver for run in found.runs] == list(CLIMBERS)
+    assert all(run.converged and run.difference < 1e-3 for run in found.runs)
+
+
+def test_a_family_has_no_covariance_type() -> None:
+    with pytest.raises(ValueError, match="is for Gaussian components, and family is 'poisson'"):
+        compare_solvers(np.ones((9, 1)), 2, family="poisson", covariance_type="EII")

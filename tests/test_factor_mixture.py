@@ -82,7 +82,7 @@ def test_the_parts_of_a_fit_are_those_of_the_dense_mixture(fitted: GaussianMixtu
     draws, _ = fitted.sample(20_000, random_state=1)
     # Five standard errors of each of 9 variances: a false alarm in 2e5.
     variance = np.diagonal(np.cov(draws.T))
-    exact = full.view().weights @ (full.view().variances + full.means_**2)
+    exact = full.view().weights @ (full.view().portrait.variances + full.means_**2)
     exact = exact - (fitted.weights_ @ fitted.means_) ** 2
     np.testing.assert_allclose(variance, exact, rtol=5 * np.sqrt(2 / 20_000))
 

@@ -174,3 +174,17 @@ def test_with_mclusts_gain_the_decision_is_mclusts():
     gains = np.array([*Draw(effort, len(X), 0, 8, None).statistics(pair, 2, ())])
     assert reference["p_value"][1] > 0.05
     assert (gains >= reference["statistic"][1]).mean() > 0.05
+
+
+def test_groups_of_counts_are_counted():
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.array([[1.0, 10.0], [9.0, 2.0]])[rng.integers(2, size=120)]).astype(float)
+    found = mixtura.bootstrap_lrt(
+        X, family="poisson", max_components=3, random_state=0, max_resamples=49
+    )
+    assert (found.n_components, found.family) == (2, "poisson")
+    best = [mixtura.Mixture("poisson", K, random_state=0).fit(X) for K in (1, 2)]
+    gain = best[1].fit_result_.loglik - best[0].fit_result_.loglik
+    assert found.trials[0].statistic == pytest.approx(2 * gain, abs=1e-4)
+    with pytest.raises(ValueError, match="family='poisson' is for counts"):
+        mixtura.bootstrap_lrt(X + 0.5, family="poisson", max_components=2)

@@ -122,6 +122,7 @@ def test_a_view_has_the_variances_and_covariances_of_any_columns(name: str) -> N
     X = apart(60, d)
     mixture = GaussianMixture(2, covariance_type=name, init_params="kmeans", random_state=0)
     view = mixture.fit(X).view()
+    assert view.portrait.among is not None
     dense = view.covariances
     assert dense.shape == (2, d, d)
     inverse = np.linalg.inv(dense)
@@ -130,6 +131,6 @@ def test_a_view_has_the_variances_and_covariances_of_any_columns(name: str) -> N
     log_p = log_p - np.einsum("nki,kij,nkj->nk", far, inverse, far) / 2
     total = np.log(np.exp(log_p + np.log(view.weights)).sum(axis=1))
     np.testing.assert_allclose(mixture.score_samples(X), total, rtol=1e-9)
-    np.testing.assert_array_equal(view.variances, np.diagonal(dense, axis1=1, axis2=2))
+    np.testing.assert_array_equal(view.portrait.variances, np.diagonal(dense, axis1=1, axis2=2))
     some = np.array([d - 1, 0])[: min(d, 2)]
-    np.testing.assert_allclose(view.among(some), dense[:, some[:, None], some], rtol=1e-12)
+    np.testing.assert_allclose(view.portrait.among(some), dense[:, some[:, None], some], rtol=1e-12)

@@ -66,13 +66,15 @@ def test_warnings_speak_of_covariances_only_where_there_are_some() -> None:
     flat, spike = warnings(replace(view_of(Poisson(), RATES, 2), fit=fit))
     assert flat.endswith("Fewer groups would be better determined.")
     assert "onto a point: " in spike
-    assert "try fewer groups, or look for repeated rows" in spike
+    assert "try fewer groups, another seed, or look for repeated rows" in spike
     cov = np.tile(np.eye(2), (2, 1, 1))
     params = gaussian_params(RATES.rates, cov, structure("full").form)
     flat, spike = warnings(replace(view_of(Gaussian(structure("full")), params, 2), fit=fit))
     assert flat.endswith("Fewer groups, or a simpler covariance, would be better determined.")
     assert "onto a point or a plane: " in spike
-    assert "try fewer groups, a simpler covariance, or look for repeated rows" in spike
+    assert (
+        "try fewer groups, another seed, a simpler covariance, or look for repeated rows" in spike
+    )
 
 
 def test_counts_are_shares_of_rows_beside_probabilities() -> None:

@@ -48,7 +48,7 @@ def test_a_pass_that_searches_everywhere_keeps_the_likeliest(name: str, engine: 
     w = np.random.default_rng(1).integers(0, 3, size=len(X)).astype(np.float64)
     sweep, kept = open_sweep(engine, model, Rows(X, w)), None
     for _ in range(3):
-        got, kept = Truncated(3, 29)._pass(model, sweep, params, kept)
+        got, kept = Truncated(3, 29)._pass(Problem(model, sweep, params, 0.0, 1), params, kept)
         joint = np.sort(model.log_joint(X, params), axis=1)[:, -3:]
         assert got.loglik == pytest.approx(w @ logsumexp(joint, axis=1), rel=1e-12)
         assert got.statistics.counts.sum() == pytest.approx(w.sum(), rel=1e-12)
@@ -61,11 +61,11 @@ def test_the_free_energy_never_falls_and_bounds_the_likelihood(name: str, keep: 
     model, X, params = clouds(name)
     sweep, kept, before = open_sweep("compiled", model, Rows(X)), None, -np.inf
     for _ in range(12):
-        part, kept = Truncated(keep, 3)._pass(model, sweep, params, kept)
+        part, kept = Truncated(keep, 3)._pass(Problem(model, sweep, params, 0.0, 1), params, kept)
         assert part.loglik >= before - 1e-12 * abs(before)
         assert part.loglik <= sweep(params).loglik + 1e-9
         # What is kept is never given up for something worse, whatever the neighbours are.
-        again, _ = Truncated(keep, 1)._pass(model, sweep, params, kept)
+        again, _ = Truncated(keep, 1)._pass(Problem(model, sweep, params, 0.0, 1), params, kept)
         assert again.loglik >= part.loglik - 1e-12 * abs(part.loglik)
         before, params = part.loglik, model.m_step(part, params)
 

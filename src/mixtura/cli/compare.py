@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,7 +27,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import CovarianceName, Engine, Solver
+from mixtura.cli.fit import CovarianceAsked, Engine, Family, FamilyName, Solver, components_of
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
@@ -46,7 +46,8 @@ def compare(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    covariance: CovarianceName = "full",
+    family: FamilyName = Family.gaussian,
+    covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -84,8 +85,7 @@ def compare(
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = checked_figure(table, figure, no_figure, ".compare")
-    settings: dict[str, Any] = {
-        "covariance_type": covariance,
+    settings = components_of(family, covariance) | {
         "random_state": seed,
         "n_starts": starts,
         "engine": str(engine),

@@ -102,6 +102,11 @@ SHAPES: Any = typer.Option(
     "VVV, or UUU:10 for 10 factors and noise.",
 )
 CovarianceName = Annotated[str, SHAPES]
+CovarianceAsked = Annotated[str | None, SHAPES]
+FamilyName = Annotated[
+    Family,
+    typer.Option(metavar="NAME", help=f"What a group is made of: {', '.join(Family)}."),
+]
 
 
 @command
@@ -111,11 +116,8 @@ def fit(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    family: Annotated[
-        Family,
-        typer.Option(metavar="NAME", help=f"What a group is made of: {', '.join(Family)}."),
-    ] = Family.gaussian,
-    covariance: Annotated[str | None, SHAPES] = None,
+    family: FamilyName = Family.gaussian,
+    covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -173,7 +175,7 @@ def fit(
     """Fit a mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint)
-    settings: dict[str, Any] = {
+    settings = components_of(family, covariance) | {
         "n_components": components,
         "random_state": seed,
         "n_init": starts,
@@ -181,15 +183,7 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
-    if family is not Family.gaussian:
-        if covariance is not None:
-            raise ValueError(
-                f"--covariance {covariance} is for Gaussian groups, and --family is {family}: "
-                "leave one of them out"
-            )
-        settings["family"] = str(family)
     # Left out when not given, so that the defaults are the estimator's.
-    settings |= {} if covariance is None else {"covariance_type": covariance}
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
@@ -215,6 +209,25 @@ def fit(
         print_text(f"\n  wrote {' and '.join(written)}")
 
 
+def components_of(family: Family, covariance: str | None) -> dict[str, Any]:
+    """The settings that say what components are; ValueError where two of them do not agree."""
+    if family is Family.gaussian:
+        return {"covariance_type": covariance or "full"}
+    if covariance is not None:
+        raise ValueError(
+            f"--covariance {covariance} is for Gaussian groups, and --family is {family}: "
+            "leave one of them out"
+        )
+    return {"family": str(family)}
+
+
+def unfitted(settings: dict[str, Any]) -> Any:
+    """The estimator with these settings."""
+    from mixtura import GaussianMixture, Mixture
+
+    return (Mixture if "family" in settings else GaussianMixture)(**settings)
+
+
 def _rows(data: Table | Streamed) -> int:
     from mixtura.data.tables import Table
 
@@ -231,7 +244,7 @@ def _fitted(
     """The fitted estimator."""
     from sklearn.exceptions import ConvergenceWarning
 
-    from mixtura import DegenerateWarning, GaussianMixture, Mixture
+    from mixtura import DegenerateWarning
     from mixtura.data.streamed import Streamed
 
     # The report says the same, better, on the same screen.
@@ -241,7 +254,7 @@ def _fitted(
         warnings.simplefilter("ignore", ConvergenceWarning)
         if told:
             warnings.simplefilter("ignore", DegenerateWarning)
-        mixture: Any = (Mixture if "family" in settings else GaussianMixture)(**settings)
+        mixture = unfitted(settings)
         if isinstance(data, Streamed):
             data.on_rows = working.paced(data.n, mixture.tol)
         mixture.fit_table(data, listener=working, checkpoint=checkpoint)

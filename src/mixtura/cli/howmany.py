@@ -24,7 +24,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import CovarianceName
+from mixtura.cli.fit import CovarianceAsked, Family, FamilyName, components_of, unfitted
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
@@ -44,7 +44,8 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    covariance: CovarianceName = "full",
+    family: FamilyName = Family.gaussian,
+    covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Annotated[
@@ -72,18 +73,19 @@ def howmany(
     dialect: Dialect,
 ) -> None:
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
+    made_of = components_of(family, covariance)
     checked_figure(table, figure, no_figure=figure is None)
     with Working("reading", resamples) as working:
         data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not as_json:
             note_remarks(data.remarks)
-        from mixtura import GaussianMixture, bootstrap_lrt, merge_components
+        from mixtura import bootstrap_lrt, merge_components
 
         found = bootstrap_lrt(
             data.X,
             components,
             max_components=most,
-            covariance_type=covariance,
+            **made_of,
             level=level,
             max_resamples=resamples,
             sample_weight=data.sample_weight,
@@ -94,9 +96,7 @@ def howmany(
         merging = None
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
-            mixture = GaussianMixture(
-                found.n_components, covariance_type=covariance, random_state=seed
-            )
+            mixture = unfitted(made_of | {"n_components": found.n_components, "random_state": seed})
             mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)
     figure = _draw(merging, figure)

@@ -245,7 +245,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             order="C",
             ensure_all_finite=finite(family),
         )
-        family.refuse(X, self._names())
+        family.refuse(X, column_names(getattr(self, "feature_names_in_", None), X.shape[1]))
         return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:

@@ -18,9 +18,11 @@ from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.factored import CovarianceNames
+from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic, type_name
-from mixtura.families.gaussian.covariance import STRUCTURES, structure
-from mixtura.families.registry import family
+from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.families.registry import Spec, asked, spec_name
+from mixtura.families.registry import family as family_of
 from mixtura.fitting.listeners import ComparisonListener
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
@@ -43,7 +45,7 @@ class Comparison:
     """What each solver did from each start; frozen.
 
     runs             one `Run` for each start and solver, in that order
-    n_components, covariance_type, tol, max_iter, init_params   what was asked
+    n_components, family, covariance_type, tol, max_iter, init_params   what was asked
     rows, weight     rows with a positive weight, and the sum of the weights
     n_features       columns
     engine           what ran
@@ -51,6 +53,7 @@ class Comparison:
 
     runs: tuple[Run, ...]
     n_components: int
+    family: str
     covariance_type: str
     tol: float
     max_iter: int
@@ -94,6 +97,7 @@ def compare_solvers(
     X: Any,
     n_components: int,
     *,
+    family: Spec = "gaussian",
     covariance_type: str | FactorAnalytic = "full",
     solvers: Sequence[str | Solver] = CLIMBERS,
     sample_weight: Any = None,
@@ -118,8 +122,11 @@ def compare_solvers(
     ----------
     X : array-like or data frame of shape (n_samples, n_features)
     n_components : int
+    family : str or Family, default "gaussian"
+        As in `Mixture`.
     covariance_type : {"full", "tied", "diag", "spherical"}, one of mclust's or FactorAnalytic, \
             default "full"
+        Of Gaussian components.
     solvers : sequence of names or solvers
         Default: all that look for a maximum of the likelihood by a rule without chance.
     sample_weight : array-like of shape (n_samples,), optional
@@ -154,8 +161,9 @@ def compare_solvers(
     >>> [(run.solver, run.converged, round(run.loglik, 3)) for run in found.runs]
     [('em', True, -1130.264), ('lbfgs', True, -1130.264)]
     """
-    covariance_type = type_name(covariance_type)
+    kind, covariance_type = asked(family, covariance_type), type_name(covariance_type)
     _check_settings(
+        family=family,
         n_components=n_components,
         covariance_type=covariance_type,
         n_starts=n_starts,
@@ -169,15 +177,15 @@ def compare_solvers(
     rows = _rows(X, n_components, sample_weight)
     seed = check_random_state(random_state).randint(2**31 - 1)
     rng = np.random.RandomState(seed)
-    ground = prepare(rows, family(covariance_type), n_components, rng, engine=engine)
-    form = structure(covariance_type).form
-    course = Course(ground.model, form, rows, ground.open_sweep, tol, max_iter, listener)
+    ground = prepare(rows, family_of(kind), n_components, rng, engine=engine)
+    course = Course(ground.model, rows, ground.open_sweep, tol, max_iter, listener)
     runs: list[Run] = []
     for start in range(1, n_starts + 1):
         runs += _from_one_start(course, ground, start, init_params, rng, named)
     return Comparison(
         runs=tuple(runs),
         n_components=n_components,
+        family=spec_name(family),
         covariance_type=covariance_type,
         tol=tol,
         max_iter=max_iter,
@@ -208,6 +216,7 @@ def _from_one_start(
 def _check_settings(**settings: Any) -> None:
     constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "family": [str, Family],
         "covariance_type": [CovarianceNames(set(STRUCTURES))],
         "n_starts": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(STARTS))],

@@ -24,8 +24,10 @@ from mixtura.errors import FitError
 from mixtura.estimators.comparing import _rows
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.likelihood_ratio import Effort, Pair
+from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.families.registry import Spec, asked, spec_name
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.fitting.starts import STARTS
 from mixtura.inference.montecarlo import Resampling, Trial
@@ -47,7 +49,8 @@ class BootstrapLRT:
                      largest one tried, which is then only known to be better than one less
     trials           one `Trial` for each number tested
     ended            "accepted", "exhausted" (all were rejected) or "interrupted"
-    covariance_type, level, risk, max_resamples, init_params, n_init, tol, max_iter   what was asked
+    family, covariance_type, level, risk, max_resamples, init_params, n_init, tol, max_iter
+                     what was asked
     seed             what the random numbers hang on
     rows, n_features   of the table; a whole weight counts as so many rows
     """
@@ -55,6 +58,7 @@ class BootstrapLRT:
     n_components: int
     trials: tuple[Trial, ...]
     ended: str
+    family: str
     covariance_type: str
     level: float
     risk: float
@@ -92,6 +96,7 @@ def bootstrap_lrt(
     n_components: int = 1,
     *,
     max_components: int = 9,
+    family: Spec = "gaussian",
     covariance_type: str | FactorAnalytic = "full",
     level: float = 0.05,
     max_resamples: int = 999,
@@ -118,8 +123,11 @@ def bootstrap_lrt(
         The first number tested.
     max_components : int, default 9
         The largest mixture fitted. n_components + 1 makes a single test.
+    family : str or Family, default "gaussian"
+        As in `Mixture`.
     covariance_type : {"full", "tied", "diag", "spherical"}, one of mclust's or FactorAnalytic, \
             default "full"
+        Of Gaussian components.
     level : float, default 0.05, between 0 and 1
         Of each test. The walk keeps it: too many are found with at most this probability.
     max_resamples : int, default 999
@@ -158,8 +166,9 @@ def bootstrap_lrt(
     >>> found.trials[0].rejected, found.trials[0].ended
     (True, 'decided')
     """
-    covariance_type = type_name(covariance_type)
+    kind, covariance_type = asked(family, covariance_type), type_name(covariance_type)
     settings: dict[str, Any] = {
+        "family": family,
         "covariance_type": covariance_type,
         "level": level,
         "risk": risk,
@@ -170,15 +179,14 @@ def bootstrap_lrt(
         "max_iter": max_iter,
     }
     _check(settings, n_components, max_components, random_state)
+    settings["family"] = spec_name(family)
     rows = _rows(X, max_components, sample_weight)
     n = _copies(rows.sample_weight, len(rows.X))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if resume is not None:
         _refuse_others(resume, settings | {"rows": n, "n_features": rows.d})
         seed = resume.seed
-    draw = Draw(
-        Effort(covariance_type, init_params, n_init, tol, max_iter), n, seed, max_resamples, n_jobs
-    )
+    draw = Draw(Effort(kind, init_params, n_init, tol, max_iter), n, seed, max_resamples, n_jobs)
     table = np.asarray(rows.X, dtype=np.float64), rows.sample_weight
     earlier = {trial.n_components: trial for trial in resume.trials} if resume else {}
     rule = Resampling(level, risk, max_resamples)
@@ -275,6 +283,7 @@ def _check(
         "n_components": at_least_one,
         "max_components": at_least_one,
         "random_state": ["random_state"],
+        "family": [str, Family],
         "covariance_type": [CovarianceNames(set(STRUCTURES))],
         "level": [Interval(Real, 0, 1, closed="neither")],
         "risk": [Interval(Real, 0, 0.25, closed="both")],

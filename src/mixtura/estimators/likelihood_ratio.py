@@ -16,7 +16,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
-from mixtura.families.registry import family
+from mixtura.families.registry import Spec, family
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Outcome, Search
@@ -34,7 +34,7 @@ SMALL = 32_768
 class Effort:
     """How hard one looks for the two maxima: alike on the table and on every resample."""
 
-    covariance_type: str
+    components: Spec
     init_params: str
     n_init: int
     tol: float
@@ -49,7 +49,7 @@ class Effort:
             if smaller is None:
                 raise FitError(
                     f"n_components={n_components}: no maximum without a collapsed component was "
-                    "met. Use fewer components or another covariance_type"
+                    "met. Use fewer components or another covariance_type or family"
                 )
             larger = _Search(self, Rows(X, w), n_components + 1, rng).above(one.ground, smaller)
         gained = smaller if larger is None else larger
@@ -74,7 +74,7 @@ class _Search:
 
     @cached_property
     def ground(self) -> Ground:
-        kind = family(self.effort.covariance_type)
+        kind = family(self.effort.components)
         return prepare(self.rows, kind, self.n_components, self.rng)
 
     @cached_property

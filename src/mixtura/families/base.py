@@ -81,6 +81,8 @@ class Family(ABC):
     # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
+    # What would be a simpler family, where there is one: "a simpler covariance".
+    simpler: ClassVar[str] = ""
     # Whether what a component never met is impossible to it ever after: then the groups that starts
     # are made of, which are cut hard, are softened, as what they lack is no more than chance.
     soft_starts: ClassVar[bool] = False

@@ -147,6 +147,10 @@ class Product(Family):
     def n_parameters(self, params: ProductParams) -> int:
         return sum(family.n_parameters(part) for family, part in self._each(params.blocks))
 
+    @property
+    def simpler(self) -> str:  # type: ignore[override]
+        return next((b.family.simpler for b in self.blocks if b.family.simpler), "")
+
     def obstacle(self, prior: Any) -> str:
         found = [family.obstacle(part) for family, part in self._each(prior.blocks)]
         return next((why for why in found if why), "")

@@ -9,7 +9,7 @@ from mixtura.families.bernoulli import Bernoulli
 from mixtura.families.categorical import Categorical
 from mixtura.families.exponential import Exponential
 from mixtura.families.factor.family import FactorAnalysers
-from mixtura.families.factor.structure import FactorAnalytic, parsed
+from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gamma import Gamma
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.gaussian.family import Gaussian
@@ -36,6 +36,23 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "vonmises": VonMises,
     "vonmisesfisher": VonMisesFisher,
 }
+
+
+def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:
+    """What components are made of, from a family and the shape of Gaussian ones."""
+    if kind == "gaussian":
+        return type_name(covariance_type)
+    if covariance_type != "full":
+        raise ValueError(
+            f"covariance_type={covariance_type!r} is for Gaussian components, and family is "
+            f"{kind!r}: leave one of them out"
+        )
+    return kind
+
+
+def spec_name(kind: Spec) -> str:
+    """The name of what `asked` returned, or of a family."""
+    return kind.name if isinstance(kind, Family) else str(kind)
 
 
 def family(spec: Spec, reg_covar: float | None = None) -> Family:

@@ -17,7 +17,6 @@ from mixtura.data.rows import Rows
 from mixtura.engines.base import Sweep
 from mixtura.engines.threads import single_blas
 from mixtura.errors import FAILURES
-from mixtura.families.gaussian.forms import Form
 from mixtura.fitting.listeners import ComparisonListener
 from mixtura.inference.agreement import difference
 from mixtura.inference.recording import Entry, Log, Recorder
@@ -114,7 +113,6 @@ class Course:
     """What all climbs share. `model` carries the penalty, which is tried only where it must be."""
 
     model: Mixture
-    form: Form
     rows: Rows
     open_sweep: OpenSweep
     tol: float
@@ -192,7 +190,7 @@ class Course:
                 end.run,
                 gap=(best.objective - end.climb.objective) / end.climb.summary.weight,
                 passes_to_top=next((mark.passes for mark in trail if mark.gap <= CLOSE), None),
-                difference=difference(end.climb.params, best.params, self.form),
+                difference=difference(end.climb.params, best.params, self.model.family),
                 trail=trail,
             )
 

@@ -16,7 +16,8 @@ COLUMNS, LISTED = 3, 3
 class Kind(Protocol):
     """What decides the reasons: a family, or its portrait.
 
-    Whether all components share one width, and whether columns vary together within one.
+    Whether all components share one width, whether columns vary together within one, and what would
+    be a simpler family.
     """
 
     @property
@@ -24,6 +25,9 @@ class Kind(Protocol):
 
     @property
     def correlates(self) -> bool: ...
+
+    @property
+    def simpler(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,16 @@ def collapses(
     rest = [part for part in parts if part not in constant and part not in few]
     if rest:
         read = "it" if len(rest) == 1 else "them"
-        fewer = f"fewer {noun}s, another seed, " if K > 1 else ""
+        fewer = [f"fewer {noun}s", "another seed"] if K > 1 else []
+        cures = [*fewer, *([kind.simpler] if kind.simpler else [])]
         yield Collapse(
             tuple(f"{_rows(part, noun)} and {_narrow(part)}" for part in rest),
-            f"Do not read {read} as real; try {fewer}a simpler covariance, or look for repeated "
-            "rows.",
+            f"Do not read {read} as real; "
+            + (
+                f"try {', '.join(cures)}, or look for repeated rows."
+                if cures
+                else "look for repeated rows."
+            ),
         )
 
 

@@ -54,6 +54,8 @@ class Gaussian(Family):
     def name(self) -> str:
         return self.structure.name
 
+    simpler = "a simpler covariance"
+
     @property
     def one_covariance(self) -> bool:  # type: ignore[override]
         return self.structure.one_covariance
