@@ -16,8 +16,9 @@ import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, StillRisingWarning
 from mixtura.data.rows import Rows
 from mixtura.estimators import rounds
+from mixtura.estimators.points import Point
 from mixtura.estimators.quick import Quick
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.trial import Trial
 from mixtura.families.gaussian.covariance import structure
 from mixtura.inference import criteria
 from mixtura.inference.nesting import nested

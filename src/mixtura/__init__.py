@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.complaints import DegenerateWarning
+    from mixtura.estimators.component_search import StillRisingWarning
+    from mixtura.estimators.family_search import MixtureSearch
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
-    from mixtura.estimators.searching import GaussianMixtureSearch, StillRisingWarning
+    from mixtura.estimators.searching import GaussianMixtureSearch
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
@@ -58,6 +60,7 @@ __all__ = [
     "LikelihoodFell",
     "Merging",
     "Mixture",
+    "MixtureSearch",
     "Model",
     "NoiseContrastive",
     "Online",
@@ -100,7 +103,8 @@ _HOMES = {
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.estimators.searching",
-    "StillRisingWarning": "mixtura.estimators.searching",
+    "MixtureSearch": "mixtura.estimators.family_search",
+    "StillRisingWarning": "mixtura.estimators.component_search",
     "IllDefined": "mixtura.errors",
     "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",

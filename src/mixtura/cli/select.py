@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mixtura.data.dialect import Dialect
+    from mixtura.estimators.component_search import ComponentSearch
     from mixtura.report.selection_text import Selection
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope"])
@@ -51,10 +52,21 @@ def select(
     components: Annotated[
         str, typer.Option("--components", "-k", metavar="A:B", help="1:9, or 2,3,5, or both.")
     ] = "1:9",
+    family: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Families to try, such as poisson,negativebinomial, in place of Gaussian shapes.",
+        ),
+    ] = None,
     covariance: Annotated[
-        str,
-        typer.Option(metavar="A,B", help="Shapes to try, such as EEE,VVV; all of mclust's."),
-    ] = "all",
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            show_default="all of mclust's",
+            help="Shapes to try, such as EEE,VVV.",
+        ),
+    ] = None,
     criterion: Annotated[Criterion, typer.Option(help="What is best.")] = Criterion.bic,
     folds: Annotated[
         int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
@@ -108,20 +120,24 @@ def select(
     numbers = parsed(components)
     if jobs == 0:
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
-    shapes = "all" if covariance == "all" else split_names(covariance)
+    if family is not None and (covariance is not None or thorough):
+        other = "--thorough" if covariance is None else f"--covariance {covariance}"
+        raise ValueError(
+            f"{other} is for Gaussian groups, and --family is {family}: leave one of them out"
+        )
     with Working("reading", 2) as working:
         data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
         if not (quiet or as_json):
             note_remarks(data.remarks)
-        from mixtura import GaussianMixtureSearch
         from mixtura.estimators.selecting import selection
 
-        search = GaussianMixtureSearch(
-            numbers,
-            covariance_type=shapes,
+        search = _unfitted(
+            family,
+            covariance,
+            thorough,
+            n_components=numbers,
             criterion=str(criterion),
             cv=folds,
-            effort="thorough" if thorough else "auto",
             prune=prune,
             n_jobs=jobs,
             n_init=starts,
@@ -146,6 +162,19 @@ def select(
         print_text(f"  wrote {' and '.join(written)}")
 
 
+def _unfitted(
+    family: str | None, covariance: str | None, thorough: bool, **settings: Any
+) -> ComponentSearch:
+    """The search over families, or over Gaussian shapes where none are named."""
+    from mixtura import GaussianMixtureSearch, MixtureSearch
+
+    if family is not None:
+        return MixtureSearch(split_names(family), **settings)
+    shapes = "all" if covariance in (None, "all") else split_names(covariance)
+    effort = "thorough" if thorough else "auto"
+    return GaussianMixtureSearch(covariance_type=shapes, effort=effort, **settings)
+
+
 class Selecting:
     """Tells the progress line how many cells are done."""
 
@@ -157,7 +186,7 @@ class Selecting:
         point = trial.point
         self.working.counted(done, total)
         self.working.doing = (
-            f"{done} of {total} mixtures, last {point.covariance_type} with {point.n_components}"
+            f"{done} of {total} mixtures, last {point.label} with {point.n_components}"
         )
 
 

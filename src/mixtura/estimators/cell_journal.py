@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.rows import Rows
+from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import restore, to_document
-from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.points import AnyPoint, Point
+from mixtura.estimators.trial import Trial
 from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
 from mixtura.fitting.mixture_fit import Found
 from mixtura.models.mixture_params import MixtureParams
@@ -24,7 +25,7 @@ from mixtura.store import StoreError, decode, encode
 from mixtura.version import __version__
 
 FORMAT, VERSION = "mixtura-search", 1
-Known = tuple[Point, int]
+Known = tuple[AnyPoint, int]
 
 
 class CellJournal:
@@ -34,8 +35,11 @@ class CellJournal:
     also started from, 0 for none.
     """
 
-    def __init__(self, path: str | Path | None, identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | Path | None, identity: Mapping[str, Any], kind: type[AnyPoint] = Point
+    ) -> None:
         self.known: dict[Known, Trial] = {}
+        self._kind = kind
         self._lines: JournalFile | None = None
         if path is None:
             return
@@ -93,10 +97,10 @@ class CellJournal:
         try:
             stored = decode(record, "")
             document = stored["mixture"]
-            mixture = None if document is None else restore(document, GaussianMixture)
+            mixture = None if document is None else restore(document, self._kind.estimator())
             found = None if mixture is None else _found(mixture, stored["params"])
             trial = Trial(
-                Point(*stored["point"]),
+                self._kind(*stored["point"]),
                 found,
                 stored["flaw"],
                 stored["certainty"],
@@ -116,10 +120,11 @@ def _arrays(params: MixtureParams) -> dict[str, Any]:
     return {"weights": params.weights} | arrays
 
 
-def _found(mixture: GaussianMixture, arrays: dict[str, Any]) -> Found:
+def _found(mixture: ClimbedMixture, arrays: dict[str, Any]) -> Found:
     assert mixture.fit_result_ is not None
     # An estimator keeps of each matrix and its factors what scikit-learn does, in its own type.
-    parts: Any = mixture._fitted()[1].components
+    model, params = mixture._fitted()
+    parts: Any = params.components
     named = {name: value for name, value in arrays.items() if name != "weights"}
     params = MixtureParams(arrays["weights"], replace(parts, **named))
-    return Found(params, mixture.fit_result_)
+    return Found(params, mixture.fit_result_, model.family)

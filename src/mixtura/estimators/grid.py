@@ -11,6 +11,7 @@ from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
 
 if TYPE_CHECKING:
+    from mixtura.estimators.component_search import ComponentSearch
     from mixtura.estimators.searching import GaussianMixtureSearch
 
 # mclust's, in its order; in one column only the volume is left.
@@ -33,10 +34,8 @@ def several(name: str, value: Any, kind: Any) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-def gridded(
-    search: GaussianMixtureSearch, d: int
-) -> tuple[list[int], list[tuple[str, float | None]]]:
-    """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
+def numbers_of(search: ComponentSearch) -> list[int]:
+    """Numbers of components; ValueError where they, the criterion or the folds are none."""
     if search.criterion not in CRITERIA:
         raise ValueError(f"criterion={search.criterion!r}: choose from {', '.join(CRITERIA)}")
     if isinstance(search.cv, Integral) and int(search.cv) < 2:
@@ -44,6 +43,14 @@ def gridded(
     components = sorted({int(K) for K in several("n_components", search.n_components, Integral)})
     if components[0] < 1:
         raise ValueError(f"n_components: {components[0]} is no number of components: from 1")
+    return components
+
+
+def gridded(
+    search: GaussianMixtureSearch, d: int
+) -> tuple[list[int], list[tuple[str, float | None]]]:
+    """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
+    components = numbers_of(search)
     given = several("covariance_type", search.covariance_type, (str, FactorAnalytic))
     names = list(dict.fromkeys(type_name(each) for each in given))
     if names == ["all"]:

@@ -20,7 +20,7 @@ from mixtura.solvers.registry import needs_memory
 if TYPE_CHECKING:
     from mixtura.estimators.base import MixtureEstimator
     from mixtura.estimators.climbed import ClimbedMixture
-    from mixtura.estimators.searching import GaussianMixtureSearch
+    from mixtura.estimators.component_search import ComponentSearch
 
 
 def admitted(
@@ -89,7 +89,7 @@ def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
     return rows
 
 
-def held(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
+def held(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
     """The rows of a search, in memory; ValueError where they cannot be searched."""
     if is_stream(X):
         source = stream(X, sample_weight=sample_weight)
@@ -112,9 +112,16 @@ def held(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
     return Rows(rows.X, scaled(rows.sample_weight, estimator.weights))
 
 
-def _array(estimator: GaussianMixtureSearch, X: Any, sample_weight: Any) -> Rows:
+def _array(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
     door.refuse_unfit(X)
-    X = validate_data(estimator, X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2)
+    X = validate_data(
+        estimator,
+        X,
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_min_samples=2,
+        ensure_all_finite="allow-nan" if estimator._gaps() else True,
+    )
     if sample_weight is None:
         return Rows(X)
     door.refuse_masked(sample_weight, "sample_weight")
@@ -130,7 +137,7 @@ def _refuse_single(source: Streamed) -> None:
         )
 
 
-def _note_columns(estimator: ClimbedMixture | GaussianMixtureSearch, source: Streamed) -> None:
+def _note_columns(estimator: ClimbedMixture | ComponentSearch, source: Streamed) -> None:
     """Set what scikit-learn sets of the columns of a table in memory."""
     estimator.n_features_in_ = source.d
     if source.reader.names is not None:

@@ -24,8 +24,9 @@ from mixtura.engines.gaussian.structured import Contested
 from mixtura.engines.gaussian.whole import Climber, End, narrow, responsibilities
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.errors import FAILURES
+from mixtura.estimators.points import Point
 from mixtura.estimators.shared_starts import shared_starts
-from mixtura.estimators.trial import Point, Trial, flaw_of
+from mixtura.estimators.trial import Trial, flaw_of
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.registry import family
 from mixtura.fitting.account import account

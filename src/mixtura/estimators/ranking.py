@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from mixtura.estimators.points import AnyPoint
 from mixtura.estimators.rounds import score
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.trial import Trial
 from mixtura.inference.slope import slope_criterion
 from mixtura.records import Array
 
@@ -29,12 +30,12 @@ class Ranking:
     kappa: float | None
 
 
-def ranked(grid: Sequence[Point], found: Mapping[Point, Trial], criterion: str) -> Ranking:
+def ranked(grid: Sequence[AnyPoint], found: Mapping[AnyPoint, Trial], criterion: str) -> Ranking:
     """Every cell of the grid judged; cells that are not in `found` were pruned."""
     trials = tuple(found.get(point) for point in grid)
     measures = [{} if trial is None else trial.measures() for trial in trials]
     results: dict[str, Any] = {"params": [point._asdict() for point in grid]}
-    for name in Point._fields:
+    for name in grid[0]._fields:
         results[f"param_{name}"] = np.array([getattr(point, name) for point in grid], dtype=object)
     for name in MEASURES:
         results[name] = np.array([each.get(name, np.nan) for each in measures])

@@ -16,7 +16,8 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.trial import Point, Trial
+from mixtura.estimators.points import AnyPoint
+from mixtura.estimators.trial import Trial
 from mixtura.fitting.listeners import GridListener
 
 # Rounds without a new best after which a structure leaves.
@@ -27,7 +28,7 @@ class Fitter(Protocol):
     """How cells are fitted: see `thorough` and `quick`."""
 
     def round(
-        self, points: Sequence[tuple[Point, Trial | None]], done: Mapping[Point, Trial]
+        self, points: Sequence[tuple[AnyPoint, Trial | None]], done: Mapping[AnyPoint, Trial]
     ) -> Iterator[Trial]: ...
 
     def refitted(self, trial: Trial) -> Trial: ...
@@ -35,25 +36,28 @@ class Fitter(Protocol):
 
 @dataclass
 class Rounds:
-    """The walk over the grid; `trials` holds what ended, what was pruned is not there."""
+    """The walk over the grid; `trials` holds what ended, what was pruned is not there.
+
+    lanes   a point of each, with any number of components
+    """
 
     rows: Rows
     settings: dict[str, Any]
     fitter: Fitter
     components: Sequence[int]
-    lanes: Sequence[tuple[str, float | None]]
+    lanes: Sequence[AnyPoint]
     criterion: str
     prune: bool
     journal: CellJournal
     listener: GridListener | None = None
-    trials: dict[Point, Trial] = field(default_factory=dict)
+    trials: dict[AnyPoint, Trial] = field(default_factory=dict)
 
-    def run(self) -> dict[Point, Trial]:
+    def run(self) -> dict[AnyPoint, Trial]:
         """All rounds, or as many as any structure stays for."""
         live, total = list(self.lanes), len(self.lanes) * len(self.components)
         left_out = 0
         for K in sorted(self.components):
-            for trial in self._round([Point(name, K, reg) for name, reg in live]):
+            for trial in self._round([lane._replace(n_components=K) for lane in live]):
                 self.trials[trial.point] = trial
                 if self.listener is not None:
                     self.listener.tried(len(self.trials) + left_out, total, trial)
@@ -64,7 +68,7 @@ class Rounds:
                 live = staying
         return self.trials
 
-    def _round(self, points: list[Point]) -> Iterator[Trial]:
+    def _round(self, points: list[AnyPoint]) -> Iterator[Trial]:
         """The cells of one round as they end; those written down first."""
         waiting, done = [], {}
         for point in points:
@@ -80,13 +84,13 @@ class Rounds:
             self.journal.add(trial, _split(before_of[trial.point]), self.settings, self.rows)
             yield trial
 
-    def _smaller(self, point: Point) -> Trial | None:
+    def _smaller(self, point: AnyPoint) -> Trial | None:
         """The same with one component less, if it is fit to be split."""
         trial = self.trials.get(point._replace(n_components=point.n_components - 1))
         return trial if trial is not None and trial.regular else None
 
-    def _falling(self, lane: tuple[str, float | None]) -> bool:
-        path = [trial for point, trial in self.trials.items() if point.lane == lane]
+    def _falling(self, lane: AnyPoint) -> bool:
+        path = [trial for point, trial in self.trials.items() if point.lane == lane.lane]
         return falling([score(trial, self.criterion) for trial in path])
 
 
@@ -115,4 +119,4 @@ class CellLines:
         """One more cell has ended."""
         point, measures = trial.point, trial.measures()
         told = f"BIC {measures['bic']:.3f}" if trial.regular else trial.flaw
-        print(f"[{done}/{total}] {point.covariance_type} {point.n_components}: {told}")
+        print(f"[{done}/{total}] {point.label} {point.n_components}: {told}")

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from collections.abc import Sequence
+from typing import Any
 
 from mixtura.data.rows import Rows
-from mixtura.errors import FitError
-from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.complaints import complaints
+from mixtura.estimators.component_search import ComponentSearch
 from mixtura.estimators.effort import effort_of
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.grid import gridded
-from mixtura.estimators.intake import held
+from mixtura.estimators.points import AnyPoint, Point
 from mixtura.estimators.quick import Quick
-from mixtura.estimators.ranking import Ranking, ranked
-from mixtura.estimators.rounds import CellLines, Fitter, Rounds
-from mixtura.estimators.thorough import Thorough
-from mixtura.estimators.trial import Point
-from mixtura.estimators.weighing import COUNTS, light
-from mixtura.fitting.checkpoint import digest, digest_of
-from mixtura.fitting.fingerprint import described
-from mixtura.fitting.listeners import GridListener
-from mixtura.records import AnyArray, Array
+from mixtura.estimators.rounds import Fitter
+from mixtura.estimators.trial import Fold
+from mixtura.estimators.weighing import COUNTS
 from mixtura.solvers.problem import Solver
-from mixtura.version import __version__
-
-if TYPE_CHECKING:
-    from mixtura.data.tables import Table
 
 
-class StillRisingWarning(UserWarning):
-    """The best number of components is the largest one tried."""
-
-
-class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class GaussianMixtureSearch(ComponentSearch):
     """The best Gaussian mixture over numbers of components, structures and priors.
 
     Names are those of scikit-learn's ``GridSearchCV``. After `fit` the search predicts, scores and
@@ -181,175 +158,16 @@ class GaussianMixtureSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        *,
-        checkpoint: Any = None,
-        listener: GridListener | None = None,
-    ) -> Self:
-        """Fit every cell of the grid that is not pruned, and choose.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            Also what `mixtura.stream` takes: a path, a memory map, a callable. A search goes over
-            its rows thousands of times, so they are read into memory, once.
-        y : ignored
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative; a weight of 2 is the row twice, but for the folds of "heldout".
-        checkpoint : path, optional
-            Finished cells are written there. Killed and called again, also with a larger grid, the
-            search does not fit them again. The file stays: delete it when it is not needed.
-        listener : told of every cell (see `mixtura.fitting.listeners.GridListener`), optional
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For input or settings that cannot be used, and for "slope" with too few cells.
-        FitError
-            If no mixture of the grid may be chosen; with the reason of the first.
-        """
-        rows = held(self, X, sample_weight)
+    def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
-        self.effort_ = effort_of(self, rows, [name for name, _ in lanes])
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        settings: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("tol", "max_iter", "n_init", "init_params", "weights", "solver", "engine")
-        }
-        GaussianMixture(**settings)._validate_params()
-        folds = self._folds(rows, seed)
-        identity = {
-            **settings,
-            "effort": self.effort_,
-            "solver": described(self.solver),
-            "rows": digest(rows),
-            "random_state": seed,
-            "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
-            "mixtura": __version__,
-        }
-        drawn = {**settings, "random_state": seed}
-        grid = [Point(name, K, reg) for name, reg in lanes for K in components]
-        fitter: Fitter = Thorough(rows, drawn, folds, self.n_jobs)
+        return components, [Point(name, components[0], reg) for name, reg in lanes]
+
+    def _effort(self, rows: Rows, lanes: Sequence[AnyPoint]) -> str:
+        return effort_of(self, rows, [lane.label for lane in lanes])
+
+    def _fitter(
+        self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
+    ) -> Fitter:
         if self.effort_ == "quick":
-            fitter = Quick(rows, drawn, grid)
-        journal = CellJournal(checkpoint, identity)
-        rounds = Rounds(
-            rows,
-            drawn,
-            fitter,
-            components,
-            lanes,
-            self.criterion,
-            self.prune and self.criterion != "slope",
-            journal,
-            CellLines() if listener is None and self.verbose else listener,
-        )
-        with journal:
-            found = rounds.run()
-        ranking = ranked(grid, found, self.criterion)
-        # A cell that is refitted may turn out not to be regular: then it is the next one's turn.
-        refitted = set()
-        while ranking.best is not None and grid[ranking.best] not in refitted:
-            best = grid[ranking.best]
-            refitted.add(best)
-            found[best] = fitter.refitted(found[best])
-            ranking = ranked(grid, found, self.criterion)
-        self._choose(ranking, rows, drawn, max(components), len(components))
-        return self
-
-    def fit_table(
-        self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
-    ) -> Self:
-        """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
-        self.fit(table.X, None, table.sample_weight, checkpoint=checkpoint, listener=listener)
-        self.feature_names_in_ = np.array(table.names, dtype=object)
-        if self.refit:
-            self.best_estimator_.feature_names_in_ = self.feature_names_in_
-        return self
-
-    def predict(self, X: Any) -> AnyArray:
-        """The most probable component of each row under the best mixture, (n,)."""
-        return self._best().predict(X)
-
-    def predict_proba(self, X: Any) -> AnyArray:
-        """P(k | x) under the best mixture, (n, K)."""
-        return self._best().predict_proba(X)
-
-    def score_samples(self, X: Any) -> AnyArray:
-        """log P(x) under the best mixture, (n,)."""
-        return self._best().score_samples(X)
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """The best mixture's mean log-likelihood per row (per unit of weight)."""
-        return self._best().score(X, y, sample_weight)
-
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
-        """Rows drawn from the best mixture, and their components."""
-        return self._best().sample(n_samples, random_state)
-
-    def _best(self) -> GaussianMixture:
-        check_is_fitted(self, "cv_results_")
-        if not hasattr(self, "best_estimator_"):
-            raise AttributeError(
-                "this search was fitted with refit=False and has no best_estimator_: set "
-                "refit=True, or fit a GaussianMixture with best_params_"
-            )
-        return self.best_estimator_
-
-    def _choose(
-        self,
-        ranking: Ranking,
-        rows: Rows,
-        settings: dict[str, Any],
-        largest: int,
-        numbers: int,
-    ) -> None:
-        results, best = ranking.results, ranking.best
-        if best is None:
-            raise FitError(f"no mixture of the grid may be chosen: {ranking.why}")
-        trial = ranking.trials[best]
-        assert trial is not None
-        fit = trial.found.fit
-        self.cv_results_, self.best_index_ = results, best
-        self.best_score_ = float(results["mean_test_score"][best])
-        self.best_params_ = dict(results["params"][best])
-        if ranking.kappa is not None:
-            self.slope_ = ranking.kappa
-        if hasattr(self, "best_estimator_"):
-            del self.best_estimator_
-        if self.refit:
-            self.best_estimator_ = trial.mixture(settings, rows)
-            if hasattr(self, "feature_names_in_"):
-                self.best_estimator_.feature_names_in_ = self.feature_names_in_
-            for message, category in complaints(fit, self.best_estimator_):
-                warnings.warn(message, category, stacklevel=3)
-        # With n near 1 a criterion has no price for components: that is said of the weights.
-        rising = self.weights != COUNTS or not light(fit.weight, fit.rows)
-        if rising and numbers > 1 and trial.point.n_components == largest:
-            warnings.warn(
-                f"the best number of components, {largest}, is the largest one tried, so "
-                f"{self.criterion} is still rising there: try more components",
-                StillRisingWarning,
-                stacklevel=3,
-            )
-
-    def _folds(self, rows: Rows, seed: int) -> list[tuple[AnyArray, AnyArray]]:
-        """(rows to fit, rows left out) of each fold; rows without weight are in none."""
-        if self.criterion != "heldout":
-            return []
-        if not isinstance(self.cv, Integral):
-            return list(check_cv(self.cv).split(rows.X))
-        w = rows.sample_weight
-        present = np.arange(rows.n) if w is None else np.flatnonzero(w)
-        if len(present) < int(self.cv):
-            raise ValueError(f"cv={self.cv}: more folds than the {len(present)} rows: use fewer")
-        folds = KFold(self.cv, shuffle=True, random_state=seed).split(present)
-        return [(present[fit], present[out]) for fit, out in folds]
+            return Quick(rows, settings, grid)
+        return super()._fitter(rows, settings, folds, grid)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixtura.report.selection_text import Selection
 
 if TYPE_CHECKING:
-    from mixtura.estimators.searching import GaussianMixtureSearch
+    from mixtura.estimators.component_search import ComponentSearch
 
 
-def selection(search: GaussianMixtureSearch, rows: int) -> Selection:
-    """The criterion's table: a line for each structure and prior, a column for each number."""
+def selection(search: ComponentSearch, rows: int) -> Selection:
+    """The criterion's table: a line for each lane of the grid, a column for each number."""
     results = search.cv_results_
     numbers = tuple(sorted(set(results["param_n_components"].tolist())))
-    priors = set(results["param_reg_covar"].tolist())
-    lines = [
-        name if len(priors) == 1 else f"{name}, reg_covar {prior}"
-        for name, prior in zip(
-            results["param_covariance_type"], results["param_reg_covar"], strict=True
-        )
-    ]
+    lines, noun = _lines(results)
     names = tuple(dict.fromkeys(lines))
     shape = len(names), len(numbers)
     values, pruned = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
@@ -40,4 +34,16 @@ def selection(search: GaussianMixtureSearch, rows: int) -> Selection:
         pruned=pruned,
         rows=rows,
         columns=search.n_features_in_,
+        noun=noun,
     )
+
+
+def _lines(results: dict[str, Any]) -> tuple[list[str], tuple[str, str]]:
+    """What the line of each cell is called, and what lines are: one of them, and several."""
+    if "param_family" in results:
+        return results["param_family"].tolist(), ("family", "families")
+    names, priors = results["param_covariance_type"], results["param_reg_covar"]
+    if len(set(priors.tolist())) == 1:
+        return names.tolist(), ("structure", "structures")
+    told = [f"{name}, reg_covar {prior}" for name, prior in zip(names, priors, strict=True)]
+    return told, ("structure", "structures")

@@ -10,7 +10,8 @@ import joblib
 
 from mixtura.data.rows import Rows
 from mixtura.estimators import trial as cells
-from mixtura.estimators.trial import Fold, Point, Trial
+from mixtura.estimators.points import AnyPoint
+from mixtura.estimators.trial import Fold, Trial
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Thorough:
     n_jobs: int | None
 
     def round(
-        self, points: Sequence[tuple[Point, Trial | None]], done: Mapping[Point, Trial]
+        self, points: Sequence[tuple[AnyPoint, Trial | None]], done: Mapping[AnyPoint, Trial]
     ) -> Iterator[Trial]:
         """The trials as they end; each cell is given beside the same with one component less."""
         work = (

@@ -1,4 +1,4 @@
-"""One cell of a search: a structure, a number of components and a prior, fitted and judged."""
+"""One cell of a search: fitted and judged."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.points import AnyPoint
 from mixtura.estimators.splitting import best_split
-from mixtura.estimators.task import asked_of
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare
 from mixtura.fitting.search import Search, better
@@ -27,19 +27,6 @@ from mixtura.solvers.registry import resolve_solver
 Fold = tuple[AnyArray, AnyArray]
 
 
-class Point(NamedTuple):
-    """Where a cell lies in the grid."""
-
-    covariance_type: str
-    n_components: int
-    reg_covar: float | None
-
-    @property
-    def lane(self) -> tuple[str, float | None]:
-        """What cells with fewer and more components have in common."""
-        return self.covariance_type, self.reg_covar
-
-
 @dataclass(frozen=True)
 class Trial:
     """A finished cell: what was found, or why nothing was.
@@ -48,7 +35,7 @@ class Trial:
     sum_i w_i log max_k P(k | x_i). heldout holds (log-likelihood, weight) of each fold's rows.
     """
 
-    point: Point
+    point: AnyPoint
     result: Found | None
     flaw: str = ""
     certainty: float = np.nan
@@ -91,9 +78,9 @@ class Trial:
             "heldout": self.mean_heldout,
         }
 
-    def mixture(self, settings: Mapping[str, Any], rows: Rows) -> GaussianMixture:
+    def mixture(self, settings: Mapping[str, Any], rows: Rows) -> ClimbedMixture:
         """The estimator that holds what was found in `rows`."""
-        mixture = GaussianMixture(**settings, **self.point._asdict())
+        mixture: ClimbedMixture = self.point.unfitted(settings)
         mixture.n_features_in_ = rows.d
         mixture._hold(self.found, rows.dtype)
         return mixture
@@ -109,7 +96,7 @@ class Trial:
 def tried(
     rows: Rows,
     settings: Mapping[str, Any],
-    point: Point,
+    point: AnyPoint,
     before: Trial | None,
     folds: Sequence[Fold],
 ) -> Trial:
@@ -134,11 +121,11 @@ def tried(
 
 
 def fitted(
-    rows: Rows, settings: Mapping[str, Any], point: Point, before: Trial | None = None
+    rows: Rows, settings: Mapping[str, Any], point: AnyPoint, before: Trial | None = None
 ) -> tuple[Found, str]:
     """What was found in one cell, and its flaw; empty where it has none."""
-    mixture = GaussianMixture(**settings, **point._asdict())
-    task = asked_of(mixture, rows.d)
+    mixture = point.unfitted(settings)
+    task = mixture._task(rows.d)
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,
@@ -164,7 +151,7 @@ def fitted(
     fit = account(outcome, search, (name, ground.engine), counts)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
     narrow = model.guard(outcome.climb.summary, outcome.climb.params)
-    return Found(outcome.climb.params, fit), flaw_of(fit, narrow)
+    return Found(outcome.climb.params, fit, ground.model.family), flaw_of(fit, narrow)
 
 
 def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
@@ -177,7 +164,7 @@ def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
 
 
 def _left_out(
-    rows: Rows, settings: Mapping[str, Any], point: Point, fold: Fold
+    rows: Rows, settings: Mapping[str, Any], point: AnyPoint, fold: Fold
 ) -> tuple[float, float]:
     """Log-likelihood and weight of a fold's rows under a fit to the others."""
     found, _ = fitted(rows.take(fold[0]), settings, point)

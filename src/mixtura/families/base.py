@@ -97,6 +97,11 @@ class Family(ABC):
         """What messages, files and reports call it."""
         return type(self).__name__.lower()
 
+    @property
+    def measure(self) -> str:
+        """Of what `log_density` is the logarithm: only where that is alike are likelihoods."""
+        return "a density" if self.column_kind == "density" else "a probability"
+
     @abstractmethod
     def log_density(self, X: AnyArray, params: Any) -> Array:
         """log p(x_i | k), shape (n, K)."""

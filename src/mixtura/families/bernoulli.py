@@ -34,6 +34,7 @@ class Bernoulli(Family):
 
     record = BernoulliParams
     allows_gaps = True
+    column_kind = "levels"
     soft_starts = True
 
     def log_density(self, X: AnyArray, params: BernoulliParams) -> Array:

@@ -70,6 +70,7 @@ class Categorical(Family):
     levels: tuple[int, ...] = ()
     record = CategoricalParams
     allows_gaps = True
+    column_kind = "levels"
     soft_starts = True
 
     def supports(self) -> dict[str, Support]:

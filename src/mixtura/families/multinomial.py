@@ -42,6 +42,7 @@ class Multinomial(Family):
     record = MultinomialParams
     soft_starts = True
     column_kind = "counts"
+    measure = "a probability given the row's total"
 
     def settled(self, survey: Survey, K: int) -> Settled:
         if survey.source.d < 2:

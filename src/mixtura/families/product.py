@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,31 +22,40 @@ from mixtura.families.product_parts import (
     ProductPrior,
     ProductStatistics,
 )
+from mixtura.families.registry import Spec
+from mixtura.families.registry import family as family_of
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Support
 
 
 @dataclass(frozen=True)
 class Block:
-    """A family and the columns (counted from 0) that it is for."""
+    """A family, or its name as in `Mixture`, and the columns (counted from 0) that it is for."""
 
     family: Family
     columns: tuple[int, ...]
+
+    def __init__(self, family: Spec, columns: Iterable[int]) -> None:
+        object.__setattr__(self, "family", family_of(family))
+        object.__setattr__(self, "columns", tuple(map(operator.index, columns)))
 
 
 @dataclass(frozen=True)
 class Product(Family):
     """p(x | k) = product over blocks of p_b(x_b | k)
 
-    Each block of columns has a family of its own: `Product((Block(Poisson(), (0, 1)),
-    Block(Gaussian(structure("diag")), (2, 3))))`. Parameters, statistics and the M-step are the
-    blocks'. Missing cells are left out where the block's columns are independent of each other.
+    Each block of columns has a family of its own: `Product([Block("poisson", [0, 1]),
+    Block("diag", [2, 3])])`. Parameters, statistics and the M-step are the blocks'. Missing cells
+    are left out where the block's columns are independent of each other.
     Reference: Everitt (1988), A finite mixture model for the clustering of mixed-mode data,
     Statistics & Probability Letters 6.
     """
 
     blocks: tuple[Block, ...]
     record = ProductParams
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        object.__setattr__(self, "blocks", tuple(blocks))
 
     @property
     def allows_gaps(self) -> bool:  # type: ignore[override]
@@ -150,6 +160,13 @@ class Product(Family):
     @property
     def simpler(self) -> str:  # type: ignore[override]
         return next((b.family.simpler for b in self.blocks if b.family.simpler), "")
+
+    @property
+    def measure(self) -> str:
+        kinds = [(b.family.measure, b.columns) for b in self.blocks]
+        if len({kind for kind, _ in kinds}) == 1:
+            return kinds[0][0]
+        return ", ".join(f"{kind} of columns {columns}" for kind, columns in kinds)
 
     def obstacle(self, prior: Any) -> str:
         found = [family.obstacle(part) for family, part in self._each(prior.blocks)]

@@ -43,6 +43,7 @@ class VonMisesFisher(Family):
     Reference: Banerjee, Dhillon, Ghosh & Sra (2005), J. Machine Learning Research 6.
     """
 
+    measure = "a density on the sphere"
     record = VonMisesFisherParams
 
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:

@@ -93,9 +93,10 @@ def _scale(ax: Axes, selection: Selection, worse: Array) -> None:
 
 
 def _note(selection: Selection, greys: bool) -> str:
-    said = ["A line for each covariance structure; the ring is the best of all."]
+    one, several = selection.noun
+    said = [f"A line for each {one}; the ring is the best of all."]
     if greys:
-        said.append("Grey: the other structures.")
+        said.append(f"Grey: the other {several}.")
     if selection.pruned.any():
-        said.append("Lines end where a structure was left out: two numbers running were worse.")
+        said.append(f"Lines end where a {one} was left out: two numbers running were worse.")
     return " ".join(said)

@@ -39,7 +39,8 @@ class Selection:
     """The criterion of every cell, in its own sign.
 
     values[i, j] is that of names[i] with components[j]: nan where there is none, and then
-    pruned[i, j] says whether it was left out. larger says whether larger is better.
+    pruned[i, j] says whether it was left out. larger says whether larger is better. noun is what
+    the names are: one of them, and several.
     """
 
     criterion: str
@@ -50,6 +51,7 @@ class Selection:
     pruned: Array
     rows: int
     columns: int
+    noun: tuple[str, str] = ("structure", "structures")
 
     @property
     def label(self) -> str:
@@ -59,8 +61,9 @@ class Selection:
     @property
     def headline(self) -> str:
         """One sentence: what was searched."""
+        noun = self.noun[len(self.names) > 1]
         return (
-            f"{counted(len(self.names), 'structure')} with {_range(self.components)} groups in "
+            f"{len(self.names)} {noun} with {_range(self.components)} groups in "
             f"{counted(self.rows, 'row')} of {counted(self.columns, 'column')}"
         )
 
@@ -142,7 +145,7 @@ def _shade(rank: int, count: int) -> str:
 
 def _best(selection: Selection, digits: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), header_style="bold")
-    for heading, left in (("", True), ("structure", True), ("groups", False)):
+    for heading, left in (("", True), (selection.noun[0], True), ("groups", False)):
         table.add_column(heading, justify="left" if left else "right")
     table.add_column(LABELS[selection.criterion], justify="right")
     table.add_column("from the best", justify="right")

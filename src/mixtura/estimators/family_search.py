@@ -1,0 +1,165 @@
+"""`MixtureSearch`: how many components, of what family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mixtura.data import door
+from mixtura.data.rows import Rows
+from mixtura.estimators.component_search import SETTINGS, ComponentSearch
+from mixtura.estimators.family_document import family_document
+from mixtura.estimators.grid import numbers_of
+from mixtura.estimators.points import AnyPoint, FamilyPoint
+from mixtura.estimators.weighing import COUNTS
+from mixtura.families.base import Family
+from mixtura.families.registry import Spec, family, spec_name
+from mixtura.solvers.problem import Solver
+from mixtura.store import StoreError
+
+
+class MixtureSearch(ComponentSearch):
+    """The best mixture over families and numbers of components.
+
+    As `GaussianMixtureSearch`, whose criteria, rounds, attributes and methods it has: each cell is
+    fitted as `Mixture` fits, from its own starts and from the best split of the same family with
+    one component less.
+
+    Likelihoods are compared, so all families must give the same thing: probabilities (bernoulli,
+    categorical, negativebinomial, poisson), densities (exponential, gamma, lognormal, vonmises and
+    Gaussian ones), or one family alone. Others together are refused.
+
+    Parameters
+    ----------
+    family : str, Family, iterable of them, or dict of them by label
+        As in `Mixture`. Objects of the same name need labels.
+    n_components : int or iterable of int, default 1 to 9
+    criterion : {"bic", "icl", "aic", "aicc", "heldout", "slope"}, default "bic"
+    cv : int, splitter or iterable of (rows to fit, rows left out), default 5
+    refit : bool, default True
+    prune : bool, default True
+    n_jobs : int or None, default None
+        Cells fitted at the same time.
+    tol, max_iter, n_init, init_params, weights, solver, engine
+        Of every fit, as in `Mixture`.
+    random_state : int, RandomState instance or None
+    verbose : int, default 0
+
+    Attributes
+    ----------
+    best_estimator_ : Mixture
+    best_params_ : dict
+        Its family (the label) and n_components.
+    best_score_, best_index_, cv_results_, slope_, n_features_in_, feature_names_in_
+        As in `GaussianMixtureSearch`; ``param_family`` in place of the structure and the prior.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import MixtureSearch
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.poisson(np.array([[2.0, 9.0], [12.0, 3.0]])[rng.integers(2, size=150)])
+    >>> search = MixtureSearch(["poisson", "negativebinomial"], [1, 2, 3], random_state=0)
+    >>> search.fit(X).best_params_
+    {'family': 'poisson', 'n_components': 2}
+    """
+
+    def __init__(
+        self,
+        family: Any,
+        n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9),
+        *,
+        criterion: str = "bic",
+        cv: Any = 5,
+        refit: bool = True,
+        prune: bool = True,
+        n_jobs: int | None = None,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "auto",
+        weights: str = COUNTS,
+        solver: str | Solver = "auto",
+        engine: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.family = family
+        self.n_components = n_components
+        self.criterion = criterion
+        self.cv = cv
+        self.refit = refit
+        self.prune = prune
+        self.n_jobs = n_jobs
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights = weights
+        self.solver = solver
+        self.engine = engine
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
+        components = numbers_of(self)
+        kinds = self._families()
+        _refuse_unlike(kinds)
+        names = door.column_names(getattr(self, "feature_names_in_", None), rows.d)
+        refused = []
+        for kind in kinds.values():
+            try:
+                kind.refuse(np.asarray(rows.X, dtype=np.float64), names)
+            except ValueError as error:
+                refused.append(error)
+        if len(refused) == len(kinds):
+            raise refused[0]
+        return components, [FamilyPoint(label, components[0]) for label in kinds]
+
+    def _families(self) -> dict[str, Family]:
+        """What each label stands for; ValueError for an unknown name, and for labels alike."""
+        if isinstance(self.family, Mapping):
+            return {str(label): family(spec) for label, spec in self.family.items()}
+        alone = isinstance(self.family, str | Family) or not isinstance(self.family, Iterable)
+        given: list[Spec] = [self.family] if alone else list(self.family)
+        if not given:
+            raise ValueError("family: nothing to try: give at least one")
+        labels = [spec_name(spec) for spec in given]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(
+                    f"family: {label!r} is there twice: give a dict, {{label: family}}"
+                )
+        return {label: family(spec) for label, spec in zip(labels, given, strict=True)}
+
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {"families": self._families()}
+
+    def _identity(self) -> dict[str, Any]:
+        found = {label: _told(kind) for label, kind in self._families().items()}
+        return {name: getattr(self, name) for name in SETTINGS} | {"families": found}
+
+    def _gaps(self) -> bool:
+        return all(kind.allows_gaps for kind in self._families().values())
+
+
+def _told(kind: Family) -> Any:
+    """What a checkpoint knows of a family."""
+    try:
+        return family_document(kind)
+    except StoreError:
+        return repr(kind)
+
+
+def _refuse_unlike(kinds: Mapping[str, Family]) -> None:
+    """ValueError where likelihoods of two families are not of the same thing."""
+    first, *others = kinds
+    for other in others:
+        told = kinds[first].measure, kinds[other].measure
+        if told[0] != told[1]:
+            raise ValueError(
+                f"family: the likelihood of {first!r} is {told[0]}, that of {other!r} {told[1]}, "
+                "which cannot be compared: search among one of them at a time"
+            )
