@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import FAITHFUL, names, run
+from commands import FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.select import parsed
@@ -121,3 +121,18 @@ def test_the_figure_draws_every_structure_and_rings_the_best() -> None:
     draw(made([[5.0]]))
     with pytest.raises(ValueError, match="nothing to draw"):
         draw(made([[np.nan]]))
+
+
+def test_families_are_searched(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.array([[2.0, 9.0], [12.0, 3.0]])[rng.integers(2, size=150)])
+    np.savetxt("calls.csv", X, delimiter=",", header="day,night", comments="", fmt="%d")
+    done = spawn("select", "calls.csv", "--family", "poisson,negativebinomial", "-k", "1:3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("2 families with 1 to 3 groups in 150 rows of 2 columns\n")
+    assert "6 of 6 mixtures fitted" in done.stdout
+    assert isinstance(mixtura.load("calls.model.json"), mixtura.Mixture)
+    bad = spawn("select", "calls.csv", "--family", "poisson", "--covariance", "EII")
+    assert "--covariance EII is for Gaussian groups" in bad.stderr
+    bad = spawn("select", "calls.csv", "--family", "poisson,gamma")
+    assert "which cannot be compared" in bad.stderr

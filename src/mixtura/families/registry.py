@@ -23,12 +23,15 @@ from mixtura.families.vonmisesfisher import VonMisesFisher
 # What stands for a family: its own name, one of a covariance structure or of factors, or itself.
 Spec = str | FactorAnalytic | Family
 
+# The shape of Gaussian components that nobody asks for.
+PLAIN = "full"
+
 FAMILIES: dict[str, Callable[[], Family]] = {
     "bernoulli": Bernoulli,
     "categorical": Categorical,
     "exponential": Exponential,
     "gamma": Gamma,
-    "gaussian": lambda: Gaussian(structure("full")),
+    "gaussian": lambda: Gaussian(structure(PLAIN)),
     "lognormal": LogNormal,
     "multinomial": Multinomial,
     "negativebinomial": NegativeBinomial,
@@ -42,7 +45,7 @@ def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:
     """What components are made of, from a family and the shape of Gaussian ones."""
     if kind == "gaussian":
         return type_name(covariance_type)
-    if covariance_type != "full":
+    if covariance_type != PLAIN:
         raise ValueError(
             f"covariance_type={covariance_type!r} is for Gaussian components, and family is "
             f"{kind!r}: leave one of them out"
