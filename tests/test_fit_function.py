@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.errors import LikelihoodFell
 from mixtura.fitting.fit import fit
+from mixtura.fitting.journal_file import CheckpointError
 from mixtura.result import Fit
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -116,3 +117,35 @@ def test_the_page_shows_the_files_that_run() -> None:
     assert [name for name, _ in shown] == ["linkage", "censored", "poisson_family"]
     for name, text in shown:
         assert text == (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem", "lbfgs"])
+def test_a_stopped_fit_goes_on(
+    solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = example("censored")["Censored"]()
+    rng = np.random.default_rng(0)
+    life, end = rng.exponential(2.0, size=300), rng.uniform(0.0, 4.0, size=300)
+    X = np.column_stack([np.minimum(life, end), life <= end])
+    path, settings = tmp_path / "run.checkpoint", {"solver": solver, "tol": 1e-12}
+    whole = fit(model, X, random_state=0, **settings)
+    plain, passes = type(model).e_step, 0
+
+    def stopping(self: Any, chunk: Any, params: Any) -> Any:
+        nonlocal passes
+        passes += len(chunk.X) > 0
+        if passes == 4:
+            raise KeyboardInterrupt
+        return plain(self, chunk, params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(model), "e_step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            fit(model, X, random_state=0, checkpoint=path, **settings)
+    assert path.exists()
+    with pytest.raises(CheckpointError, match="max_iter"):
+        fit(model, X, random_state=0, checkpoint=path, max_iter=7, **settings)
+    again = fit(model, X, random_state=0, checkpoint=path, **settings)
+    assert not path.exists()
+    assert float(again.params.rate) == float(whole.params.rate)
+    assert again.trace == whole.trace

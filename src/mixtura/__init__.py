@@ -1,4 +1,4 @@
-"""mixtura: Gaussian mixtures, fitted fast and reported honestly.
+"""mixtura: Gaussian and other mixtures, fitted fast and reported honestly.
 
 Public names are found on first use, so that the command line can answer before scikit-learn,
 which takes seconds to import, is loaded.
@@ -122,7 +122,13 @@ _HOMES = {
 }
 
 
+# Modules that are asked for by name.
+_ROOMS = ("supports", "testing")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"mixtura.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'mixtura' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
@@ -130,4 +136,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, *_ROOMS])

@@ -37,8 +37,6 @@ from mixtura.solvers.registry import CLIMBERS, refuse_no_solver, solver_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Those that look for a maximum of the likelihood and draw nothing at random.
-
 
 @dataclass(frozen=True)
 class Comparison:

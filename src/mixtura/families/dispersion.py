@@ -3,8 +3,8 @@
 A likelihood has no bound where all rows of a component are equal in a column. Here each component
 of n rows gets 2a rows more, a = 1/n of the table, which are as dispersed in each column as the
 table is and lie wherever the component does: the log-prior is what these rows add. For variances
-that is the penalty of Chen & Tan (2009) in `families.prior`, and dispersions are narrow by the
-same rules; they are relative to the table, so units do not matter.
+that is the penalty of Chen & Tan (2009) in `families.gaussian.prior`, and dispersions are narrow by
+the same rules; they are relative to the table, so units do not matter.
 """
 
 from __future__ import annotations

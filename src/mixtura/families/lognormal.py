@@ -135,7 +135,7 @@ def _logs(X: AnyArray) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class LogNormalPrior(DispersionPrior):
-    """Rows added with the table's variance of logarithms: the penalty of `families.prior`."""
+    """Rows added with the table's variance of logarithms: that of `families.gaussian.prior`."""
 
     # Moments are about the means: only the rounding of the logarithms themselves is left, squared.
     rounding: ClassVar[float] = 1e-26

@@ -9,6 +9,8 @@ from mixtura.data.source import Source
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
 from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
+from mixtura.models.base import Model
+from mixtura.records import Params
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import solver_name
 from mixtura.version import __version__
@@ -32,6 +34,22 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "solver": described(task.solver),
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
+        "seed": seed,
+        "random_state": _given(random_state),
+        "mixtura": __version__,
+    }
+
+
+def model_identity(
+    rows: Source, model: Model, start: Params | None, seed: int, random_state: Any, **settings: Any
+) -> dict[str, Any]:
+    """The same of a fit of any model; `settings` are plain values."""
+    shown = repr(model)
+    return {
+        "rows": digest(rows),
+        "model": type(model).__qualname__ if " at 0x" in shown else shown,
+        "start": digest_of({} if start is None else start.arrays()),
+        **settings,
         "seed": seed,
         "random_state": _given(random_state),
         "mixtura": __version__,

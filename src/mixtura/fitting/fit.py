@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,10 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.account import account
+from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.fingerprint import described, model_identity, resumed_seed
+from mixtura.fitting.journal_file import removed
+from mixtura.fitting.mixture_fit import journaled
 from mixtura.fitting.search import Outcome, Search, better
 from mixtura.models.base import Model
 from mixtura.result import Fit, StartReport
@@ -34,6 +39,7 @@ def fit(
     tol: float = 1e-6,
     max_iter: int = 1000,
     sample_weight: Any = None,
+    checkpoint: Any = None,
     random_state: Any = None,
 ) -> Fit:
     """Climb to a maximum of a model's likelihood (plus its prior).
@@ -52,7 +58,7 @@ def fit(
         Starts; the best end is returned, all are reported in `Fit.starts`.
     solver : str or callable, default "auto"
         How parameters move; "auto" is EM, followed by gradients where the model has a score. One
-        of your own is given a `Problem` and returns a `Climb`; see `fit.problem.Solver`.
+        of your own is given a `Problem` and returns a `Climb` (`mixtura.solvers.problem`).
     engine : {"auto", "local", "threads", ...}, default "auto"
         What runs the pass over the rows.
     tol : float, default 1e-6
@@ -61,6 +67,9 @@ def fit(
         Steps of one climb.
     sample_weight : array-like of shape (n_samples,), optional
         Non-negative; a weight of 2 is the row twice.
+    checkpoint : path, optional
+        The fit writes there how far it is. Killed and called again with the same rows, model and
+        settings, it goes on from there to the identical answer; then the file is removed.
     random_state : int, RandomState instance or None
 
     Returns
@@ -78,11 +87,21 @@ def fit(
     """
     _check(model, start, n_init, tol, max_iter)
     rows = admitted(data, sample_weight)
-    rng = np.random.RandomState(check_random_state(random_state).randint(2**31 - 1))
+    seed = check_random_state(random_state).randint(2**31 - 1)
     engine = resolve(engine, model)
     name, climber = resolve_solver(solver, model)
-    search = Search(model, rows, partial(open_sweep, engine), tol, max_iter, rng, climber)
-    with single_blas, single_openmp():
+    opened: Any = partial(open_sweep, engine)
+    with ExitStack() as stack:
+        if checkpoint is not None:
+            seed = resumed_seed(checkpoint, random_state, seed)
+            asked = {"solver": described(solver), "engine": engine, "n_init": n_init}
+            asked |= {"tol": tol, "max_iter": max_iter}
+            told = model_identity(rows, model, start, seed, random_state, **asked)
+            opened = journaled(opened, rows, stack.enter_context(Checkpoint(checkpoint, told)))
+        stack.enter_context(single_blas)
+        stack.enter_context(single_openmp())
+        rng = np.random.RandomState(seed)
+        search = Search(model, rows, opened, tol, max_iter, rng, climber)
         outcome = _best(search, start, n_init)
     found = account(outcome, search, (name, engine), (rows.positive, 0))
     if not found.converged and len(found.trace) > 1:
@@ -92,6 +111,7 @@ def fit(
             ConvergenceWarning,
             stacklevel=2,
         )
+    removed(checkpoint)
     return found
 
 

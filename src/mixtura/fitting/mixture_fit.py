@@ -102,7 +102,7 @@ def _found(
     search = Search(
         ground.model,
         rows,
-        ground.open_sweep if journal is None else journaled(ground, rows, journal),
+        ground.open_sweep if journal is None else journaled(ground.open_sweep, rows, journal),
         task.tol,
         task.max_iter,
         rng,
@@ -118,11 +118,13 @@ def _found(
     )
 
 
-def journaled(ground: Ground, rows: Source, journal: Journal) -> Callable[[Mixture, Source], Sweep]:
-    """`ground.open_sweep`, its sweeps over all rows journaled."""
+def journaled(
+    open_sweep: Callable[[Any, Source], Sweep], rows: Source, journal: Journal
+) -> Callable[[Any, Source], Sweep]:
+    """`open_sweep`, its sweeps over all rows journaled."""
 
-    def open_one(model: Mixture, source: Source) -> Sweep:
-        sweep = ground.open_sweep(model, source)
+    def open_one(model: Any, source: Source) -> Sweep:
+        sweep = open_sweep(model, source)
         return Journaled(sweep, model, journal) if source is rows else sweep
 
     return open_one

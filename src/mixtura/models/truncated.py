@@ -1,4 +1,4 @@
-"""A pass in which rows keep few components: what `fit.truncated` sums."""
+"""A pass in which rows keep few components: what `solvers.truncated` sums."""
 
 from __future__ import annotations
 

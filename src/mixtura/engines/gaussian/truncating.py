@@ -1,4 +1,4 @@
-"""The truncated E-step in the kernels: rows that keep few components; see `fit.truncated`."""
+"""The truncated E-step in the kernels: rows that keep few components; see `solvers.truncated`."""
 
 from __future__ import annotations
 
