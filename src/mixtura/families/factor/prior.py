@@ -3,10 +3,10 @@
 The likelihood has no bound where all of a component's noise vanishes (it holds no more rows than
 q + 1), nor where a column does not vary within a component. And where a column is one of the
 factors but for rounding, a Heywood case, the likelihood rises to the very edge at which its noise
-is 0. The penalty is that of `families.gaussian.prior` on the noise: subtracted is
-a sum_kj {s_j / psi_kj + log psi_kj}, s_j the column's variance in the table and a = 1/n, as Martin & McDonald (1975),
-Psychometrika 40, and Hirose, Kawano, Konishi & Ichikawa (2011), J. Data Science 9, do against
-Heywood cases. Each column is compared with its own variance, so units do not matter.
+is 0. The penalty is that of `families.gaussian.prior` on the noise: subtracted is a sum_kj {s_j /
+psi_kj + log psi_kj}, s_j the column's variance in the table and a = 1/n, as Martin & McDonald
+(1975), Psychometrika 40, and Hirose, Kawano, Konishi & Ichikawa (2011), J. Data Science 9, do
+against Heywood cases. Each column is compared with its own variance, so units do not matter.
 """
 
 from __future__ import annotations
