@@ -24,8 +24,8 @@ def with_value(value: float) -> np.ndarray:
 ERRORS = {
     "NaN": (with_value(np.nan), {}, {}, "NaN"),
     "infinity": (with_value(np.inf), {}, {}, "infinity"),
-    "strings": (np.array([["a", "b"], ["c", "d"]]), {}, {}, "string"),
-    "object strings": (np.array([[1, "b"], [2, "d"]], dtype=object), {}, {}, "string|float"),
+    "strings": (np.array([["a", "b"], ["c", "d"]]), {}, {}, "text"),
+    "object strings": (np.array([[1, "b"], [2, "d"]], dtype=object), {}, {}, "text"),
     "text column": (pd.DataFrame({"a": [1.0, 2, 3], "b": list("xyz")}), {}, {}, "string|'x'"),
     "complex": (GOOD + 1j, {}, {}, "omplex"),
     "empty": (np.empty((0, 2)), {}, {}, "0 sample"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura import Mixture
@@ -136,3 +139,48 @@ def test_a_family_of_ones_own_is_not_saved_but_fits(counts: Array, tmp_path: Pat
     assert mixture.fit_result_.converged
     with pytest.raises(mixtura.StoreError, match="components of your own family Own"):
         mixture.save(tmp_path / "own.json")
+
+
+def test_text_is_refused_by_column() -> None:
+    frame = pd.DataFrame({"age": range(20), "eyes": ["blue", "brown"] * 10})
+    for given in (frame, frame.astype({"eyes": "category"})):
+        for estimator in (Mixture("categorical", 2), mixtura.GaussianMixture(2)):
+            with pytest.raises(ValueError, match=r"'eyes' holds text \('blue'\): give numbers"):
+                estimator.fit(given)
+
+
+def test_codes_that_nobody_has_are_no_parameters() -> None:
+    X = np.random.default_rng(0).integers(0, 2, size=(200, 2)).astype(np.float64)
+    one, two = (Mixture("categorical", 2, random_state=0).fit(x) for x in (X, 3 * X))
+    assert one.bic(X) == pytest.approx(two.bic(3 * X))
+    X[4, 1] = 94_110
+    with pytest.raises(ValueError, match=r"at most 10,000 of them, and column 'x2' holds 94110"):
+        Mixture("categorical", 2).fit(X)
+
+
+def test_a_product_names_each_column_once(counts: Array) -> None:
+    with pytest.raises(ValueError, match=r"columns \[0, 5\] .* and the table has 3"):
+        Mixture(Product([Block("poisson", 0), Block("gamma", 5)]), 2).fit(counts)
+    with pytest.raises(ValueError, match="Block: columns are given by their numbers"):
+        Block("poisson", ["a"])  # type: ignore[list-item]
+
+
+def test_a_warm_start_is_of_the_same_family_and_shape(counts: Array) -> None:
+    mixture = Mixture("poisson", 2, warm_start=True, random_state=0).fit(counts)
+    with pytest.raises(ValueError, match="over 2 columns cannot continue"):
+        mixture.fit(counts[:, :2])
+    with pytest.raises(ValueError, match="of family 'gamma' over 3 columns cannot continue"):
+        mixture.set_params(family="gamma").fit(counts + 1.0)
+
+
+def test_a_wrong_m_step_is_no_maximum(counts: Array) -> None:
+    class Low(Poisson):
+        def maximize(self, stats: Any, params: Any, prior: Any) -> Any:
+            return replace(
+                found := super().maximize(stats, params, prior), rates=0.97 * found.rates
+            )
+
+    with pytest.warns(ConvergenceWarning):
+        fitted = Mixture(Low(), 3, solver="em", random_state=0).fit(counts)
+    assert fitted.fit_result_.verdict == "not converged"
+    assert fitted.fit_result_.certificate.detail.endswith("do not belong together")

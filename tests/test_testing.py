@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,3 +111,17 @@ def test_a_model_with_two_methods_is_checked_too() -> None:
     check_model(Normal(), x, Mean(np.asarray(0.0)))
     with pytest.raises(AssertionError, match="where EM stops, a step of"):
         check_model(Shrunk(), x, Mean(np.asarray(0.0)))
+
+
+def test_the_pages_own_families_pass() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.where(rng.uniform(size=(400, 1)) < 0.3, [[2.0, 9.0]], [[6.0, 4.0]]))
+    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "poisson_family.py"))
+    check_family(example["Counts"](), X)
+
+    class Twice(example["Counts"]):  # type: ignore[misc]
+        def log_density(self, X: Any, params: Any) -> Any:
+            return 2.0 * super().log_density(X, params)
+
+    with pytest.raises(AssertionError, match="add up to"):
+        check_family(Twice(), X)

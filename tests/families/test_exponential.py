@@ -27,5 +27,5 @@ def test_means_move_with_the_units() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.inf])
 def test_what_is_not_positive_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match=r"positive numbers, and column 'wait' holds .* in row 1"):
+    with pytest.raises(ValueError, match=r"numbers above 0, and column 'wait' holds .* in row 1"):
         Exponential().refuse(np.array([[1.0], [value]]), ["wait"])

@@ -71,7 +71,7 @@ def test_a_fit_does_not_end_on_equal_rows() -> None:
 
 
 def test_bad_tables_are_refused() -> None:
-    with pytest.raises(ValueError, match="family='gamma' is for positive numbers, and column 'y'"):
+    with pytest.raises(ValueError, match="family='gamma' is for numbers above 0, and column 'y'"):
         Gamma().refuse(np.array([[1.0, 0.0]]), ["x", "y"])
     with pytest.raises(ValueError, match=r"column 1 .* holds one value only"):
         fitted("gamma", np.column_stack([X[:, 0], np.full(len(X), 3.0)]), 2)

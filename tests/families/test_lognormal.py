@@ -70,5 +70,5 @@ def test_a_column_of_one_value_is_refused() -> None:
 
 
 def test_what_is_not_positive_is_refused() -> None:
-    with pytest.raises(ValueError, match="family='lognormal' is for positive numbers"):
+    with pytest.raises(ValueError, match="family='lognormal' is for numbers above 0"):
         LogNormal().refuse(np.array([[-1.0]]), ["x"])

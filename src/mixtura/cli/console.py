@@ -104,7 +104,11 @@ def _exit_code(error: Exception) -> int:
 def _one_line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"out of memory: use fewer rows or columns ({error})".replace(" ()", "")
-    return " ".join(str(error).split()) or type(error).__name__
+    from mixtura.families.domain import BadRow
+
+    # Rows of tables are counted from 1.
+    said = str(error.behind(1) if isinstance(error, BadRow) else error)
+    return " ".join(said.split()) or type(error).__name__
 
 
 def alias(path: str, name: str) -> None:

@@ -45,6 +45,7 @@ def _in_memory(
             "iterator of chunks each time, or an array"
         )
     door.refuse_unfit(X)
+    door.refuse_text(X)
     X = validate_data(
         estimator,
         X,

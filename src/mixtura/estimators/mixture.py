@@ -181,12 +181,15 @@ class Mixture(ClimbedMixture):
 
     def _continued(self, d: int) -> MixtureParams:
         """The last fit's mixture, if this one can begin there."""
-        found = len(self.weights_), self.n_features_in_
-        if found != (self.n_components, d):
+        asked, last = self._family(), self.family_
+        shapes = last.shapes(self.n_components, d)
+        found = {name: array.shape for name, array in self.parameters_.items()}
+        if asked.name != last.name or found != shapes:
             raise ValueError(
-                f"warm_start: the last fit has {found[0]} components over {found[1]} columns, "
-                f"which {self.n_components} components over {d} columns cannot continue: set "
-                "warm_start=False"
+                f"warm_start: the last fit has {len(self.weights_)} components of family "
+                f"{last.name!r} with parameters of shapes {list(found.values())}, which "
+                f"{self.n_components} of family {asked.name!r} over {d} columns cannot continue: "
+                "set warm_start=False"
             )
         return self._fitted()[1]
 

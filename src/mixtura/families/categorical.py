@@ -19,6 +19,9 @@ from mixtura.families.portrait import Column, Portrait, told
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Simplex, Support
 
+# Numbers of more kinds are no codes: each is a parameter of every component.
+MOST = 10_000
+
 
 @dataclass(frozen=True)
 class CategoricalParams(Params):
@@ -145,6 +148,14 @@ class Categorical(Family):
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         with np.errstate(invalid="ignore"):
-            most = np.array(self.levels or (np.inf,) * X.shape[1])
+            most = np.array(self.levels or (MOST,) * X.shape[1])
             inside = (X >= 0) & (np.floor(X) == X) & (most > X)
-        refuse_outside(X, names, inside, "categorical", "the codes 0, 1, ... of categories")
+        told = f"the codes 0, 1, ... of categories, at most {MOST:,} of them"
+        if self.levels:
+            told = "the codes of categories that the fit has met"
+        refuse_outside(X, names, inside, "categorical", told)
+
+    def n_parameters(self, params: CategoricalParams) -> int:
+        """Categories that the whole table never had are none."""
+        had = np.split((params.probabilities > 0).any(axis=0), np.cumsum(self.levels)[:-1])
+        return len(params.probabilities) * sum(max(int(column.sum()) - 1, 0) for column in had)

@@ -35,7 +35,7 @@ def refuse_not_positive(X: AnyArray, names: Sequence[str], family: str) -> None:
     """ValueError unless every cell that is there is a positive number."""
     with np.errstate(invalid="ignore"):
         inside = np.isfinite(X) & (X > 0)
-    refuse_outside(X, names, inside, family, "positive numbers")
+    refuse_outside(X, names, inside, family, "numbers above 0")
 
 
 def refuse_outside(

@@ -35,9 +35,19 @@ class Block:
     family: Family
     columns: tuple[int, ...]
 
-    def __init__(self, family: Spec, columns: Iterable[int]) -> None:
+    def __init__(self, family: Spec, columns: int | Iterable[int]) -> None:
         object.__setattr__(self, "family", family_of(family))
-        object.__setattr__(self, "columns", tuple(map(operator.index, columns)))
+        object.__setattr__(self, "columns", _numbered(columns))
+
+
+def _numbered(columns: int | Iterable[int]) -> tuple[int, ...]:
+    given = columns if isinstance(columns, Iterable) else [columns]
+    try:
+        return tuple(operator.index(column) for column in given)
+    except TypeError:
+        raise ValueError(
+            f"Block: columns are given by their numbers, from 0, found {columns!r}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -190,6 +200,7 @@ class Product(Family):
         return out
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        self._refuse_columns(X.shape[1])
         for block in self.blocks:
             x, own = X[:, block.columns], [names[j] for j in block.columns]
             if not block.family.allows_gaps and np.isnan(x).any():

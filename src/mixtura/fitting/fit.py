@@ -22,6 +22,7 @@ from mixtura.fitting.journal_file import removed
 from mixtura.fitting.mixture_fit import journaled
 from mixtura.fitting.search import Outcome, Search, better
 from mixtura.models.base import Model
+from mixtura.records import Params
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import resolve_solver
@@ -153,6 +154,13 @@ def _check(model: Any, start: Any, n_init: Any, tol: Any, max_iter: Any) -> None
             f"start: {type(model).__name__} has no start(source, rng), so give the first "
             "parameters as start=..., or write that method"
         )
+    if start is not None and not isinstance(start, Params):
+        raise TypeError(
+            f"start must be a mixtura.Params, as m_step returns them, got {type(start).__name__}"
+        )
+    if start is not None:
+        for field, support in start.supports().items():
+            support.check(start.arrays()[field], f"start.{field}")
     if start is not None and n_init > 1:
         raise ValueError(
             f"n_init={n_init} with a given start would climb the same way {n_init} times: leave "

@@ -35,6 +35,12 @@ SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
 TRIAL, FINAL, FINALISTS = 20, 100, 3
 GAIN = 1e-7
 SHOULDER = "a shoulder: the slope does not end where the curvature says it should"
+# A gain per row that the slope promises where the climb stands still: no rounding makes so much.
+STANDS = 1e-4
+STRANGERS = (
+    "the score says that the objective still rises where the steps stand still: the M-step and the "
+    "score do not belong together"
+)
 # Directions drawn among the flat ones beside the flattest.
 DRAWN = 4
 
@@ -73,6 +79,10 @@ def certify(
         verdict, detail = "not converged", SHOULDER
     elif edge:
         verdict, detail = "boundary", edge
+    elif seen.smallest >= FLAT and seen.newton(here.centre.gradient)[1] > max(
+        STANDS, 100 * climb.gap
+    ):
+        verdict, detail = "not converged", STRANGERS
     elif seen.smallest < -FLAT:
         verdict = "saddle"
     elif seen.smallest < FLAT:
