@@ -13,6 +13,7 @@ from scipy.stats import kstest
 import mixtura
 from mixtura.estimators.howmany import Draw, _seed
 from mixtura.estimators.likelihood_ratio import Effort
+from mixtura.families.registry import family
 
 DATA = Path(__file__).parent / "reference" / "data"
 # One start and few steps: what is missed is missed on resamples too.
@@ -35,7 +36,7 @@ def test_under_one_gaussian_p_values_are_uniform():
     fail at the same level.
     """
     rng = np.random.default_rng(0)
-    effort = Effort("full", "random_from_data", 1, 1e-3, 50)
+    effort = Effort(family("full"), "random_from_data", 1, 1e-3, 50)
     spread, weak = [], []
     for table in range(60):
         X = rng.normal(size=(30, 1))
@@ -169,7 +170,7 @@ def test_with_mclusts_gain_the_decision_is_mclusts():
     gain more, because none is left at a poor maximum."""
     reference = json.loads((DATA / "mclust_lrt.json").read_text())["lrt"]["VVV"]
     X = np.loadtxt(DATA / "faithful.csv", delimiter=",", skiprows=1)
-    effort = Effort("full", "kmeans", 1, 1e-6, 1000)
+    effort = Effort(family("full"), "kmeans", 1, 1e-6, 1000)
     pair = effort.pair(X, None, 2, 0)
     gains = np.array([*Draw(effort, len(X), 0, 8, None).statistics(pair, 2, ())])
     assert reference["p_value"][1] > 0.05

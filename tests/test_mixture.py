@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -139,14 +138,6 @@ def test_a_family_of_ones_own_is_not_saved_but_fits(counts: Array, tmp_path: Pat
     assert mixture.fit_result_.converged
     with pytest.raises(mixtura.StoreError, match="components of your own family Own"):
         mixture.save(tmp_path / "own.json")
-
-
-def test_text_is_refused_by_column() -> None:
-    frame = pd.DataFrame({"age": range(20), "eyes": ["blue", "brown"] * 10})
-    for given in (frame, frame.astype({"eyes": "category"})):
-        for estimator in (Mixture("categorical", 2), mixtura.GaussianMixture(2)):
-            with pytest.raises(ValueError, match=r"'eyes' holds text \('blue'\): give numbers"):
-                estimator.fit(given)
 
 
 def test_codes_that_nobody_has_are_no_parameters() -> None:

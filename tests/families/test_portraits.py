@@ -132,7 +132,7 @@ def test_what_angles_tell_is_the_fall_of_entropy() -> None:
 def test_a_product_shows_its_blocks_where_their_columns_are() -> None:
     poisson, multinomial = CASES["poisson"], CASES["multinomial"]
     family = Product((Block(poisson.family, (3, 0)), Block(multinomial.family, (1, 4, 2))))
-    params = ProductParams(family.labels, (poisson.params, multinomial.params))
+    params = ProductParams(family.names, (poisson.params, multinomial.params))
     portrait = family.portrait(params, WEIGHTS, list("abcde"))
     assert [column.name for column in portrait.columns] == list("abcde")
     assert [column.kind for column in portrait.columns] == [
@@ -148,7 +148,7 @@ def test_a_product_shows_its_blocks_where_their_columns_are() -> None:
 def test_no_column_of_a_product_tells_more_than_the_component() -> None:
     far = PoissonParams(np.array([[1.0], [1e6]]))
     family = Product((Block(Poisson(), (0,)), Block(Poisson(), (1,))))
-    params = ProductParams(family.labels, (far, PoissonParams(np.array([[1.0], [1.1]]))))
+    params = ProductParams(family.names, (far, PoissonParams(np.array([[1.0], [1.1]]))))
     alone = Poisson().portrait(far, WEIGHTS, ["x"]).tells
     tells = family.portrait(params, WEIGHTS, ["x", "y"]).tells
     assert alone[0] > entropy(WEIGHTS)

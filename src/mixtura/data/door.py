@@ -30,28 +30,9 @@ def refuse_masked(X: Any, name: str = "X") -> None:
 
 
 def refuse_unfit(X: Any, name: str = "X") -> None:
-    """ValueError for what NumPy would turn into other numbers: masks, dates, huge integers."""
+    """ValueError for what NumPy would turn into other numbers: masks, dates, huge numbers, text."""
     refuse_masked(X, name)
     refuse_inexact(X, name)
-
-
-def refuse_text(X: Any) -> None:
-    """ValueError for a column of a data frame, or an array, that holds text."""
-    columns = X.columns if hasattr(X, "dtypes") and hasattr(X, "columns") else None
-    if columns is None:
-        named = [(None, X)] if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" else []
-    else:
-        named = [(name, np.asarray(X[name])) for name in columns]
-    for name, values in named:
-        if values.dtype.kind not in "OUST":
-            continue
-        text = next((value for value in values.ravel() if isinstance(value, str)), None)
-        if text is not None:
-            where = "X" if name is None else f"X: column {name!r}"
-            raise ValueError(
-                f"{where} holds text ({str(text)!r}): give numbers; categories by their codes "
-                "0, 1, ..., as pandas.factorize makes them, or leave the column out"
-            )
 
 
 def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:

@@ -22,7 +22,7 @@ def admitted(data: Any, sample_weight: Any = None, *, gaps: bool = False) -> Sou
     """
     if is_stream(data):
         return loaded(stream(data, sample_weight=sample_weight))
-    door.refuse_masked(data)
+    door.refuse_unfit(data, "data")
     X = check_array(
         data,
         dtype=[np.float64, np.float32],

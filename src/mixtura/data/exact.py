@@ -1,11 +1,11 @@
-"""What float64 cannot hold as the number it is: dates, and integers it cannot tell apart.
+"""What float64 cannot hold as the number it is: dates, integers it cannot tell apart, text.
 
-NumPy turns both into floats without a word, so columns are looked at before they are.
+NumPy turns the first two into floats without a word, so columns are looked at before they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,19 +19,17 @@ from mixtura.records import AnyArray
 EXACT_INTEGER = 2**53
 DATES = "holds dates or times"
 _COUNTED = (int, np.integer, Decimal)
+_DAYS = f"{DATES}: turn them into numbers first, such as days since the first one"
 
 
 def refuse_inexact(X: Any, name: str = "X") -> None:
-    """ValueError, naming the column, for dates and for integers beyond 2**53.
+    """ValueError, naming the column, for dates, integers beyond 2**53 and text that is no number.
 
     `X` is an array, a data frame, a list or whatever else NumPy takes for rows.
     """
     for column, found in _columns(X):
         if found is not None:
-            remedy = "subtract an offset from them first"
-            if found == DATES:
-                remedy = "turn them into numbers first, such as days since the first one"
-            raise ValueError(f"{name}: column {column} {found}: {remedy}")
+            raise ValueError(f"{name}: column {column} {found}")
 
 
 def beyond(values: list[Any]) -> str | None:
@@ -40,6 +38,25 @@ def beyond(values: list[Any]) -> str | None:
     if not largest > EXACT_INTEGER:
         return None
     return f"holds integers beyond 2**53 ({largest}), which float64 cannot tell apart"
+
+
+def _huge(values: list[Any]) -> str | None:
+    found = beyond(values)
+    return None if found is None else f"{found}: subtract an offset from them first"
+
+
+def _text(values: Iterable[Any]) -> str | None:
+    """What text there is; that of numbers is read as such."""
+    for value in values:
+        if isinstance(value, str | bytes):
+            try:
+                float(value)
+            except ValueError:
+                return (
+                    f"holds text ({str(value)!r}): give numbers; categories to a family for them, "
+                    "or leave the column out"
+                )
+    return None
 
 
 def _columns(X: Any) -> Iterator[tuple[str, str | None]]:
@@ -56,9 +73,11 @@ def _columns(X: Any) -> Iterator[tuple[str, str | None]]:
 def _of_series(column: nw.Series[Any]) -> str | None:
     kind = column.dtype
     if kind.is_temporal():
-        return DATES
+        return _DAYS
+    if kind in (nw.String, nw.Categorical, nw.Enum):
+        return _text(column.unique().to_list())
     if kind.is_integer() or kind.is_decimal():
-        return beyond([column.min(), column.max()])
+        return _huge([column.min(), column.max()])
     if kind in (nw.Object, nw.Unknown):
         return _of_objects(column.to_list())
     return None
@@ -74,22 +93,26 @@ def _suspects(X: Any) -> AnyArray:
             array = np.array(X, dtype=object) if (abs(array) >= EXACT_INTEGER).any() else nothing
     except (TypeError, ValueError, OverflowError):
         return nothing
-    return array if array.ndim == 2 and array.dtype.kind in "iumMO" else nothing
+    return array if array.ndim == 2 and array.dtype.kind in "iumMOUS" else nothing
 
 
 def _of_values(values: AnyArray) -> str | None:
     if values.dtype.kind in "mM":
-        return DATES
+        return _DAYS
+    if values.dtype.kind in "US":
+        return _text(values.tolist())
     if values.dtype.kind == "O":
         return _of_objects(values.tolist())
-    return beyond([int(values.min()), int(values.max())]) if values.size else None
+    return _huge([int(values.min()), int(values.max())]) if values.size else None
 
 
 def _of_objects(values: list[Any]) -> str | None:
     kinds = set(map(type, values))
     spans = (timedelta, np.datetime64, np.timedelta64)
     if any(issubclass(kind, spans) or hasattr(kind, "strftime") for kind in kinds):
-        return DATES
+        return _DAYS
+    if any(issubclass(kind, str | bytes) for kind in kinds):
+        return _text(values)
     if not any(issubclass(kind, _COUNTED) for kind in kinds):
         return None
-    return beyond([v for v in values if isinstance(v, _COUNTED) and v == v])
+    return _huge([v for v in values if isinstance(v, _COUNTED) and v == v])

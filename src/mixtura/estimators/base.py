@@ -11,16 +11,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from mixtura.data.door import column_names, refuse_masked, refuse_unfit
+from mixtura.data.door import column_names, refuse_masked
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
 from mixtura.estimators.document import Stored, to_document
-from mixtura.estimators.intake import asked, finite
+from mixtura.estimators.intake import asked, validated
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -235,16 +235,8 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The rows of which something is asked."""
         if is_stream(X):
             return asked(self, X)
-        refuse_unfit(X)
         family = self._fitted()[0].family
-        X = validate_data(
-            self,
-            X,
-            reset=False,
-            dtype=[np.float64, np.float32],
-            order="C",
-            ensure_all_finite=finite(family),
-        )
+        X, _ = validated(self, X, [family], reset=False)
         family.refuse(X, column_names(getattr(self, "feature_names_in_", None), X.shape[1]))
         return Rows(X)
 

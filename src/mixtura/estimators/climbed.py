@@ -23,7 +23,8 @@ from mixtura.fitting.journal_file import removed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Array
+from mixtura.solvers.problem import Solver
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -33,6 +34,12 @@ class ClimbedMixture(MixtureEstimator):
     """A mixture that is fitted by a search over many starts; subclasses say of which family."""
 
     n_components: int
+    tol: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    solver: str | Solver
+    warm_start: bool
     verbose: int
     verbose_interval: int
 
@@ -41,8 +48,12 @@ class ClimbedMixture(MixtureEstimator):
         """The family that is asked for."""
 
     @abstractmethod
-    def _task(self, d: int) -> Task:
-        """What a fit to d columns is asked for; ValueError where the settings do not fit them."""
+    def _continued(self, d: int) -> MixtureParams:
+        """The last fit's mixture; ValueError where one of d columns cannot begin there."""
+
+    def _given(self, d: int) -> dict[str, Array]:
+        """The parameters of d columns that are fixed at the start, by name."""
+        return {}
 
     @abstractmethod
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
@@ -115,21 +126,51 @@ class ClimbedMixture(MixtureEstimator):
         self._validate_params()
         before = dict(self.__dict__)
         try:
-            rows = admitted(self, X, sample_weight, names)
-            self._keep(self._find(rows, listener, checkpoint), rows.dtype)
+            rows, family = admitted(self, X, sample_weight, self._begun_family(), names)
+            self._keep(self._find(rows, family, listener, checkpoint), rows.dtype)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
         return rows
 
-    def _find(self, rows: Source, listener: FitListener | None, checkpoint: Any = None) -> Found:
+    def _begun_family(self) -> Family:
+        """The family that is asked for; with warm_start as the last fit left it."""
+        return self._family()
+
+    def _task(self, family: Family, d: int) -> Task:
+        """What a fit to d columns is asked for; ValueError where the settings do not fit them."""
+        return Task(
+            family=family,
+            n_components=self.n_components,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            engine=self.engine,
+            solver=self.solver,
+            given=self._given(d),
+            begin=self._continued(d) if self._goes_on() else None,
+            last=getattr(self, "fit_result_", None),
+        )
+
+    def _goes_on(self) -> bool:
+        """Whether a fit begins where the last one ended."""
+        return self.warm_start and hasattr(self, "converged_")
+
+    def _find(
+        self,
+        rows: Source,
+        family: Family,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
+    ) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
         # One draw, however many the starts need: a generator shared with other code is left in a
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        task = self._task(rows.d)
+        task = self._task(family, rows.d)
         if checkpoint is None:
             return find(rows, task, np.random.RandomState(seed), listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)

@@ -8,16 +8,14 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
-from sklearn.utils.validation import _check_sample_weight
 
-from mixtura.data import door
-from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.factored import CovarianceNames
+from mixtura.estimators.intake import compared
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES
@@ -28,7 +26,6 @@ from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.starts import STARTS
 from mixtura.inference.compare import Course, Run
-from mixtura.records import Array
 from mixtura.report import comparison_text
 from mixtura.report.digits import counted
 from mixtura.solvers.problem import Solver
@@ -172,10 +169,10 @@ def compare_solvers(
         engine=engine,
     )
     named = _named(solvers)
-    rows = _rows(X, n_components, sample_weight)
+    rows, components = compared(X, n_components, sample_weight, family_of(kind))
     seed = check_random_state(random_state).randint(2**31 - 1)
     rng = np.random.RandomState(seed)
-    ground = prepare(rows, family_of(kind), n_components, rng, engine=engine)
+    ground = prepare(rows, components, n_components, rng, engine=engine)
     course = Course(ground.model, rows, ground.open_sweep, tol, max_iter, listener)
     runs: list[Run] = []
     for start in range(1, n_starts + 1):
@@ -241,26 +238,3 @@ def _named(solvers: Sequence[str | Solver]) -> list[tuple[str, str | Solver]]:
         count = names.count(name)
         named.append((name if count == 1 else f"{name} {count}", solver))
     return named
-
-
-def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
-    """The validated rows; refused is what a fit refuses."""
-    door.refuse_unfit(X)
-    names = getattr(X, "columns", None)
-    X = check_array(
-        X, dtype=[np.float64, np.float32], order="C", ensure_min_samples=2, input_name="X"
-    )
-    if len(X) < n_components:
-        raise ValueError(
-            f"n_components={n_components}, but X has only {counted(len(X), 'row')}: use at most "
-            f"{counted(len(X), 'component')}"
-        )
-    door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
-    if sample_weight is None:
-        return Rows(X)
-    door.refuse_masked(sample_weight, "sample_weight")
-    weights: Array = np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    )
-    door.check_weights(weights, n_components)
-    return Rows(X, weights)

@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.categories import Categories
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
@@ -24,8 +25,9 @@ from mixtura.estimators.points import AnyPoint
 from mixtura.estimators.ranking import Ranking, ranked
 from mixtura.estimators.rounds import CellLines, Fitter, Rounds
 from mixtura.estimators.thorough import Thorough
-from mixtura.estimators.trial import Fold
+from mixtura.estimators.trial import Fold, Trial
 from mixtura.estimators.weighing import COUNTS, light
+from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
@@ -94,29 +96,37 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         FitError
             If no mixture of the grid may be chosen; with the reason of the first.
         """
-        rows = held(self, X, sample_weight)
+        self._fit(X, sample_weight, listener, checkpoint)
+        return self
+
+    def fit_table(
+        self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
+    ) -> Self:
+        """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
+        self._fit(table.X, table.sample_weight, listener, checkpoint, table.names)
+        return self
+
+    def _fit(
+        self,
+        X: Any,
+        sample_weight: Any,
+        listener: GridListener | None,
+        checkpoint: Any,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        rows, categories = held(self, X, sample_weight, self._kinds(), names)
         components, lanes = self._grid(rows)
         self.effort_ = self._effort(rows, lanes)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        settings = self._settings()
+        settings = self._settings(categories) | {"random_state": seed}
         lanes[0].unfitted(settings)._validate_params()
         folds = self._folds(rows, seed)
-        identity = {
-            **self._identity(),
-            "effort": self.effort_,
-            "solver": described(self.solver),
-            "rows": digest(rows),
-            "random_state": seed,
-            "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
-            "mixtura": __version__,
-        }
-        drawn = {**settings, "random_state": seed}
         grid = [lane._replace(n_components=K) for lane in lanes for K in components]
-        fitter = self._fitter(rows, drawn, folds, grid)
-        journal = CellJournal(checkpoint, identity, type(lanes[0]))
+        fitter = self._fitter(rows, settings, folds, grid)
+        journal = CellJournal(checkpoint, self._told(rows, settings, folds), type(lanes[0]))
         rounds = Rounds(
             rows,
-            drawn,
+            settings,
             fitter,
             components,
             lanes,
@@ -127,26 +137,32 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         )
         with journal:
             found = rounds.run()
-        ranking = ranked(grid, found, self.criterion)
-        # A cell that is refitted may turn out not to be regular: then it is the next one's turn.
-        refitted = set()
-        while ranking.best is not None and grid[ranking.best] not in refitted:
+        ranking = self._refitted(grid, found, fitter)
+        self._choose(ranking, rows, settings, max(components), len(components))
+
+    def _told(self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold]) -> dict[str, Any]:
+        """What a checkpoint must have in common with a search that takes it up."""
+        return {
+            **self._identity(settings),
+            "effort": self.effort_,
+            "solver": described(self.solver),
+            "rows": digest(rows),
+            "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
+            "mixtura": __version__,
+        }
+
+    def _refitted(self, grid: list[Any], found: dict[Any, Trial], fitter: Fitter) -> Ranking:
+        """The ranking when the best is one that was fitted for good.
+
+        A cell that is refitted may turn out not to be regular: then it is the next one's turn.
+        """
+        ranking, done = ranked(grid, found, self.criterion), set()
+        while ranking.best is not None and grid[ranking.best] not in done:
             best = grid[ranking.best]
-            refitted.add(best)
+            done.add(best)
             found[best] = fitter.refitted(found[best])
             ranking = ranked(grid, found, self.criterion)
-        self._choose(ranking, rows, drawn, max(components), len(components))
-        return self
-
-    def fit_table(
-        self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
-    ) -> Self:
-        """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
-        self.fit(table.X, None, table.sample_weight, checkpoint=checkpoint, listener=listener)
-        self.feature_names_in_ = np.array(table.names, dtype=object)
-        if self.refit:
-            self.best_estimator_.feature_names_in_ = self.feature_names_in_
-        return self
+        return ranking
 
     def predict(self, X: Any) -> AnyArray:
         """The most probable component of each row under the best mixture, (n,)."""
@@ -176,22 +192,22 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """How much work each cell is given."""
         return "thorough"
 
-    def _settings(self) -> dict[str, Any]:
-        """Those of every cell's estimator."""
+    @abstractmethod
+    def _kinds(self) -> Sequence[Family]:
+        """The families among which is searched."""
+
+    def _settings(self, categories: Categories) -> dict[str, Any]:
+        """Those of every cell's estimator, for a table whose codes stand for these."""
         return {name: getattr(self, name) for name in SETTINGS}
 
-    def _identity(self) -> dict[str, Any]:
-        """The same, as a checkpoint tells them apart."""
-        return self._settings()
+    def _identity(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The same as plain values, which a checkpoint tells apart."""
+        return settings
 
     def _fitter(
         self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
     ) -> Fitter:
         return Thorough(rows, settings, folds, self.n_jobs)
-
-    def _gaps(self) -> bool:
-        """Whether cells may be missing."""
-        return False
 
     def _best(self) -> ClimbedMixture:
         check_is_fitted(self, "cv_results_")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mixtura.data import door
+from mixtura.data.categories import Categories
 from mixtura.data.rows import Rows
-from mixtura.estimators.component_search import SETTINGS, ComponentSearch
-from mixtura.estimators.family_document import family_document
+from mixtura.estimators.component_search import ComponentSearch
 from mixtura.estimators.grid import numbers_of
 from mixtura.estimators.points import AnyPoint, FamilyPoint
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
+from mixtura.fitting.fingerprint import described
 from mixtura.solvers.problem import Solver
-from mixtura.store import StoreError
 
 
 class MixtureSearch(ComponentSearch):
@@ -120,7 +120,7 @@ class MixtureSearch(ComponentSearch):
 
     def _families(self) -> dict[str, Family]:
         """What each label stands for; ValueError for an unknown name, and for labels alike."""
-        if isinstance(self.family, Mapping):
+        if isinstance(self.family, Mapping) and self.family:
             return {str(label): family(spec) for label, spec in self.family.items()}
         alone = isinstance(self.family, str | Family) or not isinstance(self.family, Iterable)
         given: list[Spec] = [self.family] if alone else list(self.family)
@@ -134,23 +134,18 @@ class MixtureSearch(ComponentSearch):
                 )
         return {label: family(spec) for label, spec in zip(labels, given, strict=True)}
 
-    def _settings(self) -> dict[str, Any]:
-        return super()._settings() | {"families": self._families()}
+    def _kinds(self) -> Sequence[Family]:
+        return list(self._families().values())
 
-    def _identity(self) -> dict[str, Any]:
-        found = {label: _told(kind) for label, kind in self._families().items()}
-        return {name: getattr(self, name) for name in SETTINGS} | {"families": found}
+    def _settings(self, categories: Categories) -> dict[str, Any]:
+        found = {
+            label: kind.with_categories(categories) for label, kind in self._families().items()
+        }
+        return super()._settings(categories) | {"families": found}
 
-    def _gaps(self) -> bool:
-        return all(kind.allows_gaps for kind in self._families().values())
-
-
-def _told(kind: Family) -> Any:
-    """What a checkpoint knows of a family."""
-    try:
-        return family_document(kind)
-    except StoreError:
-        return repr(kind)
+    def _identity(self, settings: dict[str, Any]) -> dict[str, Any]:
+        told = {label: described(kind) for label, kind in settings["families"].items()}
+        return settings | {"families": told}
 
 
 def _refuse_unlike(kinds: Mapping[str, Family]) -> None:

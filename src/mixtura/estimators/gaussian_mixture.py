@@ -25,7 +25,7 @@ from mixtura.estimators.document import (
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.partial import absorb
-from mixtura.estimators.task import asked_of
+from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic
@@ -34,11 +34,11 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.registry import family
-from mixtura.fitting.mixture_fit import Found, Task
+from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Array
 from mixtura.schema import read
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
@@ -320,8 +320,11 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     def _family(self) -> Family:
         return family(self.covariance_type, self.reg_covar)
 
-    def _task(self, d: int) -> Task:
-        return asked_of(self, d)
+    def _given(self, d: int) -> dict[str, Array]:
+        return given(self, d)
+
+    def _continued(self, d: int) -> MixtureParams:
+        return continued(self, d)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._stream = None

@@ -21,13 +21,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from mixtura.errors import FitError
-from mixtura.estimators.comparing import _rows
 from mixtura.estimators.factored import CovarianceNames
+from mixtura.estimators.intake import compared
 from mixtura.estimators.likelihood_ratio import Effort, Pair
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.registry import Spec, asked, spec_name
+from mixtura.families.registry import family as family_of
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.fitting.starts import STARTS
 from mixtura.inference.montecarlo import Resampling, Trial
@@ -180,13 +181,15 @@ def bootstrap_lrt(
     }
     _check(settings, n_components, max_components, random_state)
     settings["family"] = spec_name(family)
-    rows = _rows(X, max_components, sample_weight)
+    rows, components = compared(X, max_components, sample_weight, family_of(kind))
     n = _copies(rows.sample_weight, len(rows.X))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if resume is not None:
         _refuse_others(resume, settings | {"rows": n, "n_features": rows.d})
         seed = resume.seed
-    draw = Draw(Effort(kind, init_params, n_init, tol, max_iter), n, seed, max_resamples, n_jobs)
+    draw = Draw(
+        Effort(components, init_params, n_init, tol, max_iter), n, seed, max_resamples, n_jobs
+    )
     table = np.asarray(rows.X, dtype=np.float64), rows.sample_weight
     earlier = {trial.n_components: trial for trial in resume.trials} if resume else {}
     rule = Resampling(level, risk, max_resamples)

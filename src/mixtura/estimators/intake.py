@@ -6,15 +6,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura.data import door
+from mixtura.data.categories import Categories, coded
+from mixtura.data.exact import refuse_inexact
 from mixtura.data.opening import is_stream, loaded, stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
+from mixtura.records import AnyArray, Array
+from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
 
 if TYPE_CHECKING:
@@ -24,52 +29,84 @@ if TYPE_CHECKING:
 
 
 def admitted(
-    estimator: ClimbedMixture, X: Any, sample_weight: Any, names: Sequence[str] | None = None
-) -> Source:
-    """The rows of a fit; ValueError where they cannot be fitted.
+    estimator: ClimbedMixture,
+    X: Any,
+    sample_weight: Any,
+    kind: Family,
+    names: Sequence[str] | None = None,
+) -> tuple[Source, Family]:
+    """The rows of a fit, and the family with their categories; ValueError where there are none.
 
     `names` are those of the columns of an array, which has none itself.
     """
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     if is_stream(X) and not mapped:
-        return _streamed(estimator, X, sample_weight)
-    return _in_memory(estimator, X, sample_weight, names)
+        return _streamed(estimator, X, sample_weight), kind
+    return _in_memory(estimator, X, sample_weight, kind, names)
+
+
+def validated(
+    estimator: BaseEstimator,
+    X: Any,
+    kinds: Sequence[Family],
+    *,
+    reset: bool = True,
+    least: int = 1,
+) -> tuple[AnyArray, Categories]:
+    """Rows (n, d) for any of these families, and what codes among them stand for.
+
+    `reset` says whether they are those of a fit, which has at least so many. ValueError for what
+    cannot be read as numbers, and for gaps where a family allows none.
+    """
+    door.refuse_masked(X)
+    known = kinds[0].categories
+    if not reset and known:
+        # Names before anything is looked up by them.
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+    X, found = coded(X, lambda d: _taken(kinds, d) if reset or known else [], known)
+    refuse_inexact(X)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=[np.float64, np.float32],
+        order="C",
+        ensure_min_samples=least,
+        ensure_all_finite="allow-nan" if all(kind.allows_gaps for kind in kinds) else True,
+    )
+    return X, found
+
+
+def _taken(kinds: Sequence[Family], d: int) -> list[bool]:
+    """The columns in which all families take categories."""
+    return [all(each) for each in zip(*(kind.takes_categories(d) for kind in kinds), strict=True)]
 
 
 def _in_memory(
-    estimator: ClimbedMixture, X: Any, sample_weight: Any, names: Sequence[str] | None
-) -> Rows:
+    estimator: ClimbedMixture,
+    X: Any,
+    sample_weight: Any,
+    kind: Family,
+    names: Sequence[str] | None,
+) -> tuple[Rows, Family]:
     if isinstance(X, Iterator):
         raise ValueError(
             "X is an iterator, which can be read only once: give a callable that returns a fresh "
             "iterator of chunks each time, or an array"
         )
-    door.refuse_unfit(X)
-    door.refuse_text(X)
-    X = validate_data(
-        estimator,
-        X,
-        dtype=[np.float64, np.float32],
-        order="C",
-        ensure_min_samples=2,
-        ensure_all_finite=finite(estimator._family()),
-    )
+    X, found = validated(estimator, X, [kind], least=2)
+    kind = kind.with_categories(found)
     if names is not None:
         estimator.feature_names_in_ = np.array(names, dtype=object)
     _refuse_few(estimator, len(X))
     door.refuse_extreme_scales(X, estimator._names())
     door.refuse_all_missing(X, estimator._names())
-    estimator._family().refuse(X, estimator._names())
+    kind.refuse(X, estimator._names())
     if sample_weight is None:
-        return Rows(X)
+        return Rows(X), kind
     weights = estimator._weights_for(sample_weight, X)
     door.check_weights(weights, estimator.n_components)
-    return Rows(X, weights)
-
-
-def finite(family: Family) -> bool | str:
-    """scikit-learn's word for whether gaps may pass."""
-    return "allow-nan" if family.allows_gaps else True
+    return Rows(X, weights), kind
 
 
 def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
@@ -90,8 +127,18 @@ def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
     return rows
 
 
-def held(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
-    """The rows of a search, in memory; ValueError where they cannot be searched."""
+def held(
+    estimator: ComponentSearch,
+    X: Any,
+    sample_weight: Any,
+    kinds: Sequence[Family],
+    names: Sequence[str] | None = None,
+) -> tuple[Rows, Categories]:
+    """The rows of a search, in memory, and their categories; ValueError where there are none.
+
+    `kinds` are the families among which it is, `names` those of the columns of an array.
+    """
+    found: Categories = ()
     if is_stream(X):
         source = stream(X, sample_weight=sample_weight)
         _refuse_single(source)
@@ -104,30 +151,45 @@ def held(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
                 f"of {source.d} columns do not fit there: give it a sample of them"
             ) from None
     else:
-        rows = _array(estimator, X, sample_weight)
-    names = getattr(estimator, "feature_names_in_", None)
-    door.refuse_extreme_scales(rows.X, door.column_names(names, rows.d))
+        X, found = validated(estimator, X, kinds, least=2)
+        rows = Rows(X, _weights(X, sample_weight))
+        if names is not None:
+            estimator.feature_names_in_ = np.array(names, dtype=object)
+    told = getattr(estimator, "feature_names_in_", None)
+    door.refuse_extreme_scales(rows.X, door.column_names(told, rows.d))
     if rows.sample_weight is None:
-        return rows
+        return rows, found
     door.check_weights(rows.sample_weight, 1)
-    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights))
+    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights)), found
 
 
-def _array(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
-    door.refuse_unfit(X)
-    X = validate_data(
-        estimator,
-        X,
-        dtype=[np.float64, np.float32],
-        order="C",
-        ensure_min_samples=2,
-        ensure_all_finite="allow-nan" if estimator._gaps() else True,
-    )
+def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tuple[Rows, Family]:
+    """The rows to which several mixtures are fitted, in memory, and the family with their
+    categories; ValueError as a fit."""
+    nobody = BaseEstimator()
+    X, found = validated(nobody, X, [kind], least=2)
+    if len(X) < n_components:
+        raise ValueError(
+            f"n_components={n_components}, but X has only {counted(len(X), 'row')}: use at most "
+            f"{counted(len(X), 'component')}"
+        )
+    names = door.column_names(getattr(nobody, "feature_names_in_", None), X.shape[1])
+    door.refuse_extreme_scales(X, names)
+    kind = kind.with_categories(found)
+    kind.refuse(X, names)
+    weights = _weights(X, sample_weight)
+    if weights is not None:
+        door.check_weights(weights, n_components)
+    return Rows(X, weights), kind
+
+
+def _weights(X: AnyArray, sample_weight: Any) -> Array | None:
     if sample_weight is None:
-        return Rows(X)
+        return None
     door.refuse_masked(sample_weight, "sample_weight")
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    return Rows(X, np.asarray(weights))
+    return np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
 
 
 def _refuse_single(source: Streamed) -> None:

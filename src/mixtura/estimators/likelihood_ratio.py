@@ -16,7 +16,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
-from mixtura.families.registry import Spec, family
+from mixtura.families.base import Family
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Outcome, Search
@@ -34,7 +34,7 @@ SMALL = 32_768
 class Effort:
     """How hard one looks for the two maxima: alike on the table and on every resample."""
 
-    components: Spec
+    family: Family
     init_params: str
     n_init: int
     tol: float
@@ -74,8 +74,7 @@ class _Search:
 
     @cached_property
     def ground(self) -> Ground:
-        kind = family(self.effort.components)
-        return prepare(self.rows, kind, self.n_components, self.rng)
+        return prepare(self.rows, self.effort.family, self.n_components, self.rng)
 
     @cached_property
     def search(self) -> Search:

@@ -17,7 +17,7 @@ from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
-from mixtura.fitting.mixture_fit import Found, Task
+from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
@@ -148,10 +148,8 @@ class Mixture(ClimbedMixture):
     def _check_stored(self, stored: Stored) -> None:
         equations = () if stored.fit is None else stored.fit.equations
         self.family_ = restored_family(stored.family, "family", equations)
-        K, shapes = (
-            self.n_components,
-            self.family_.shapes(self.n_components, stored.scalars.n_features_in_),
-        )
+        K = self.n_components
+        shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
         kinds = {"weights_": Floats((K,), Simplex())}
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
@@ -163,21 +161,8 @@ class Mixture(ClimbedMixture):
     def _family(self) -> Family:
         return family(self.family)
 
-    def _task(self, d: int) -> Task:
-        again = self.warm_start and hasattr(self, "converged_")
-        return Task(
-            family=self.family_ if again else self._family(),
-            n_components=self.n_components,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            n_init=self.n_init,
-            init_params=self.init_params,
-            engine=self.engine,
-            solver=self.solver,
-            given={},
-            begin=self._continued(d) if again else None,
-            last=getattr(self, "fit_result_", None),
-        )
+    def _begun_family(self) -> Family:
+        return self.family_ if self._goes_on() else self._family()
 
     def _continued(self, d: int) -> MixtureParams:
         """The last fit's mixture, if this one can begin there."""

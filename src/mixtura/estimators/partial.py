@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import validate_data
 
 from mixtura.data import door
 from mixtura.data.column_moments import Moments
@@ -43,6 +42,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
+from mixtura.estimators.intake import validated
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
 from mixtura.families.gaussian.covariance import structure
@@ -109,8 +109,7 @@ def _absorbed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
 def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
-    door.refuse_unfit(X)
-    X = validate_data(estimator, X, reset=False, dtype=[np.float64, np.float32], order="C")
+    X, _ = validated(estimator, X, [estimator._family()], reset=False)
     door.refuse_extreme_scales(X, estimator._names())
     if sample_weight is None:
         return Rows(X)
@@ -184,7 +183,7 @@ def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
         assert stream.kept is not None
         if len(stream.kept.X) >= min(2 * stream.searched, grown_up):
             # A clone has no last fit: with warm_start it would not search but go on from there.
-            estimator._keep(clone(estimator)._find(stream.kept, None), dtype)
+            estimator._keep(clone(estimator)._find(stream.kept, estimator._family()), dtype)
             stream = _begun(estimator, stream.kept)
             rows = rows.take(np.arange(room, len(rows.X)))
     if len(rows.X):

@@ -15,6 +15,8 @@ from mixtura.estimators.quick import Quick
 from mixtura.estimators.rounds import Fitter
 from mixtura.estimators.trial import Fold
 from mixtura.estimators.weighing import COUNTS
+from mixtura.families.base import Family
+from mixtura.families.registry import PLAIN, family
 from mixtura.solvers.problem import Solver
 
 
@@ -161,6 +163,9 @@ class GaussianMixtureSearch(ComponentSearch):
     def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
         return components, [Point(name, components[0], reg) for name, reg in lanes]
+
+    def _kinds(self) -> Sequence[Family]:
+        return [family(PLAIN)]
 
     def _effort(self, rows: Rows, lanes: Sequence[AnyPoint]) -> str:
         return effort_of(self, rows, [lane.label for lane in lanes])

@@ -125,7 +125,7 @@ def fitted(
 ) -> tuple[Found, str]:
     """What was found in one cell, and its flaw; empty where it has none."""
     mixture = point.unfitted(settings)
-    task = mixture._task(rows.d)
+    task = mixture._task(mixture._family(), rows.d)
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from mixtura.coordinates import fields_around
+from mixtura.data.categories import Categories
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.by_column import by_column
@@ -91,6 +92,8 @@ class Family(ABC):
     least: ClassVar[float] = -np.inf
     # Starts are found on at most so many numbers, for a family whose passes are long.
     start_numbers: ClassVar[int | None] = None
+    # What the codes of its columns stand for, where they do.
+    categories: Categories = ()
 
     @property
     def name(self) -> str:
@@ -139,6 +142,14 @@ class Family(ABC):
         raise NotImplementedError(
             f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
         )
+
+    def takes_categories(self, d: int) -> tuple[bool, ...]:
+        """Which of d columns may hold categories, such as text, whose codes it is then given."""
+        return (self.column_kind == "levels",) * d
+
+    def with_categories(self, categories: Categories) -> Family:
+        """The same for a table whose codes stand for these; of no use to most families."""
+        return self
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         """ValueError, naming the column, where rows cannot come from this family."""

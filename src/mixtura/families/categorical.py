@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from mixtura.data.categories import Categories
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.digits import percent
@@ -62,6 +64,7 @@ class Categorical(Family):
     """log p(x | k) = sum_j log probability_k[j, x_j], x_j = 0, 1, ..., levels_j - 1
 
     levels         categories of each column, by default one more than the largest code met
+    categories     what the codes of each column stand for, None where for themselves
     probabilities  (K, sum of levels)  a simplex for each column, side by side
     statistics     counts (K,), hits (K, sum of levels)
     M-step         probability = hits / hits in that column
@@ -71,10 +74,20 @@ class Categorical(Family):
     """
 
     levels: tuple[int, ...] = ()
+    categories: Categories = ()
     record = CategoricalParams
     allows_gaps = True
     column_kind = "levels"
     soft_starts = True
+
+    def __post_init__(self) -> None:
+        many = [len(own or ()) for own in self.categories]
+        short = len(many) != len(self.levels) or any(map(operator.gt, many, self.levels))
+        if self.levels and many and short:
+            raise ValueError(f"categories are {many} of each column, levels are {self.levels}")
+
+    def with_categories(self, categories: Categories) -> Categorical:
+        return replace(self, categories=categories)
 
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}
@@ -118,7 +131,9 @@ class Categorical(Family):
         each = np.split(params.probabilities, np.cumsum(self.levels)[:-1], axis=1)
 
         def column(j: int) -> Column:
-            levels, most = tuple(map(str, range(self.levels[j]))), each[j].argmax(axis=1)
+            own = (self.categories[j] or ()) if self.categories else ()
+            levels = (*own, *map(str, range(len(own), self.levels[j])))
+            most = each[j].argmax(axis=1)
             cells = tuple(
                 f"{levels[best]} ({percent(float(of[best]))})"
                 for of, best in zip(each[j], most, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.categories import Categories
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
@@ -21,6 +22,7 @@ from mixtura.families.product_parts import (
     ProductParams,
     ProductPrior,
     ProductStatistics,
+    dotted,
 )
 from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
@@ -76,7 +78,7 @@ class Product(Family):
         return " x ".join(block.family.name for block in self.blocks)
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """What the blocks are called: their families in small letters, numbered if need be."""
         names = [type(block.family).__name__.lower() for block in self.blocks]
         return tuple(
@@ -84,23 +86,37 @@ class Product(Family):
             for i, name in enumerate(names)
         )
 
+    def takes_categories(self, d: int) -> tuple[bool, ...]:
+        own = [(b.columns, b.family.takes_categories(len(b.columns))) for b in self.blocks]
+        found = {j: takes for columns, each in own for j, takes in zip(columns, each, strict=True)}
+        return tuple(found.get(j, False) for j in range(d))
+
+    @property
+    def categories(self) -> Categories:  # type: ignore[override]
+        own = [(b.columns, b.family.categories) for b in self.blocks if b.family.categories]
+        found = {j: one for columns, each in own for j, one in zip(columns, each, strict=True)}
+        d = sum(len(block.columns) for block in self.blocks)
+        return tuple(found.get(j) for j in range(d)) if found else ()
+
+    def with_categories(self, categories: Categories) -> Product:
+        if not categories:
+            return self
+        self._refuse_columns(len(categories))
+        own = [tuple(categories[j] for j in block.columns) for block in self.blocks]
+        return Product(
+            Block(block.family.with_categories(part) if any(part) else block.family, block.columns)
+            for block, part in zip(self.blocks, own, strict=True)
+        )
+
     def _parts(self, X: AnyArray) -> list[AnyArray]:
         return [X[:, block.columns] for block in self.blocks]
 
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
         self._refuse_columns(d)
-        return {
-            f"{label}.{name}": shape
-            for label, block in zip(self.labels, self.blocks, strict=True)
-            for name, shape in block.family.shapes(K, len(block.columns)).items()
-        }
+        return dotted(self.names, [b.family.shapes(K, len(b.columns)) for b in self.blocks])
 
     def supports(self) -> dict[str, Support]:
-        return {
-            f"{label}.{name}": support
-            for label, block in zip(self.labels, self.blocks, strict=True)
-            for name, support in block.family.supports().items()
-        }
+        return dotted(self.names, [block.family.supports() for block in self.blocks])
 
     def portrait(self, params: ProductParams, weights: Array, names: Sequence[str]) -> Portrait:
         columns = [block.columns for block in self.blocks]
@@ -110,17 +126,20 @@ class Product(Family):
 
     def params(self, arrays: Mapping[str, Array]) -> ProductParams:
         blocks = []
-        for label, block in zip(self.labels, self.blocks, strict=True):
+        for name, block in zip(self.names, self.blocks, strict=True):
             own = {
-                name.removeprefix(f"{label}."): array
-                for name, array in arrays.items()
-                if name.startswith(f"{label}.")
+                key.removeprefix(f"{name}."): array
+                for key, array in arrays.items()
+                if key.startswith(f"{name}.")
             }
             blocks.append(block.family.params(own))
-        return ProductParams(self.labels, tuple(blocks))
+        return ProductParams(self.names, tuple(blocks))
 
     def _each(self, *things: Sequence[Any]) -> Any:
         return zip([block.family for block in self.blocks], *things, strict=True)
+
+    def _known(self, params: ProductParams | None) -> Sequence[Any]:
+        return [None] * len(self.blocks) if params is None else params.blocks
 
     def look(self, X: AnyArray, params: ProductParams) -> ProductLook:
         each = self._each(self._parts(X), params.blocks)
@@ -130,39 +149,30 @@ class Product(Family):
         return self.look(X, params).log_density
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> ProductStatistics:
-        known = [None] * len(self.blocks) if params is None else params.blocks
-        each = self._each(self._parts(X), known)
+        each = self._each(self._parts(X), self._known(params))
         return ProductStatistics(tuple(f.statistics(x, resp, part) for f, x, part in each))
 
     def maximize(self, stats: ProductStatistics, params: Any, prior: Any) -> ProductParams:
-        known = [None] * len(self.blocks) if params is None else params.blocks
-        each = self._each(stats.blocks, known, prior.blocks)
-        return ProductParams(self.labels, tuple(f.maximize(s, part, p) for f, s, part, p in each))
+        each = self._each(stats.blocks, self._known(params), prior.blocks)
+        return ProductParams(self.names, tuple(f.maximize(s, part, p) for f, s, part, p in each))
 
     def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> ProductParams:
-        known = [None] * len(self.blocks) if params is None else params.blocks
-        each = self._each(self._parts(X), known, prior.blocks)
+        each = self._each(self._parts(X), self._known(params), prior.blocks)
         return ProductParams(
-            self.labels,
+            self.names,
             tuple(
                 f.start(x, resp, part, p) or f.maximize(f.statistics(x, resp, part), part, p)
                 for f, x, part, p in each
             ),
         )
 
-    def _named(self, found: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-        return {
-            f"{label}.{name}": array
-            for label, part in zip(self.labels, found, strict=True)
-            for name, array in part.items()
-        }
-
     def score(self, stats: ProductStatistics, params: ProductParams) -> dict[str, Array]:
-        return self._named([f.score(s, p) for f, s, p in self._each(stats.blocks, params.blocks)])
+        each = self._each(stats.blocks, params.blocks)
+        return dotted(self.names, [family.score(s, part) for family, s, part in each])
 
     def chart(self, params: ProductParams, weights: Array) -> ProductChart:
         charts = tuple(family.chart(part, weights) for family, part in self._each(params.blocks))
-        return ProductChart(self.labels, charts)
+        return ProductChart(self.names, charts)
 
     def n_parameters(self, params: ProductParams) -> int:
         return sum(family.n_parameters(part) for family, part in self._each(params.blocks))
@@ -221,7 +231,7 @@ class Product(Family):
             replace(block, family=one.family) for block, one in zip(self.blocks, found, strict=True)
         )
         family = replace(self, blocks=blocks)
-        base = ProductParams(family.labels, tuple(one.base for one in found))
+        base = ProductParams(family.names, tuple(one.base for one in found))
         many = max(len(one.frames) for one in found)
         frames = tuple(
             Beside(
@@ -232,7 +242,7 @@ class Product(Family):
             )
             for i in range(many)
         )
-        prior = ProductPrior(family.labels, tuple(one.prior for one in found))
+        prior = ProductPrior(family.names, tuple(one.prior for one in found))
         return Settled(family, prior, base, frames)
 
     def _refuse_columns(self, d: int) -> None:

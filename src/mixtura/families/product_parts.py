@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,20 +13,24 @@ from mixtura.families.base import Look
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, Spike, Statistics
 
+T = TypeVar("T")
+
+
+def dotted(names: Sequence[str], parts: Sequence[Mapping[str, T]]) -> dict[str, T]:
+    """The parts of all blocks by the block's name, a dot and their own name."""
+    each = zip(names, parts, strict=True)
+    return {f"{name}.{key}": value for name, part in each for key, value in part.items()}
+
 
 @dataclass(frozen=True)
 class ProductParams(Params):
-    """The blocks' parameters; by name they are the block's label, a dot and their own name."""
+    """The blocks' parameters; by name they are the block's name, a dot and their own name."""
 
-    labels: tuple[str, ...]
+    names: tuple[str, ...]
     blocks: tuple[Any, ...]
 
     def arrays(self) -> dict[str, Array]:
-        return {
-            f"{label}.{name}": array
-            for label, block in zip(self.labels, self.blocks, strict=True)
-            for name, array in block.arrays().items()
-        }
+        return dotted(self.names, [block.arrays() for block in self.blocks])
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Beside:
 class ProductPrior(Prior):
     """The blocks' priors, each for its own."""
 
-    labels: tuple[str, ...]
+    names: tuple[str, ...]
     blocks: tuple[Any, ...]
 
     @property
@@ -94,11 +98,8 @@ class ProductPrior(Prior):
         return sum(float(prior.log_prior(part)) for prior, part in each)
 
     def score(self, params: ProductParams) -> dict[str, Array]:
-        return {
-            f"{label}.{name}": array
-            for label, prior, part in zip(self.labels, self.blocks, params.blocks, strict=True)
-            for name, array in prior.score(part).items()
-        }
+        each = zip(self.blocks, params.blocks, strict=True)
+        return dotted(self.names, [prior.score(part) for prior, part in each])
 
     def refuse_collapse(self, params: ProductParams, counts: Array) -> None:
         for prior, part in zip(self.blocks, params.blocks, strict=True):
@@ -125,7 +126,7 @@ class ProductPrior(Prior):
 class ProductChart:
     """The blocks' free coordinates, one after the other."""
 
-    labels: tuple[str, ...]
+    names: tuple[str, ...]
     charts: tuple[Any, ...]
 
     @property
@@ -142,7 +143,7 @@ class ProductChart:
         """The parameters at these coordinates."""
         cuts = np.cumsum([chart.size for chart in self.charts])[:-1]
         parts = zip(self.charts, np.split(free, cuts), strict=True)
-        return ProductParams(self.labels, tuple(chart.params(part) for chart, part in parts))
+        return ProductParams(self.names, tuple(chart.params(part) for chart, part in parts))
 
     def coordinates(self, params: ProductParams) -> Array:
         """Where `params` lie."""

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any
 
 from mixtura.data.source import Source
+from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
 from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
@@ -21,11 +22,9 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
 
     `seed` is what came of `random_state`, which is kept to be told.
     """
-    return {
-        "rows": digest(rows),
-        "family": task.family.name,
+    own = {
+        "family": described(task.family),
         "n_components": task.n_components,
-        "reg_covar": getattr(task.family, "reg_covar", None),
         "tol": task.tol,
         "max_iter": task.max_iter,
         "n_init": task.n_init,
@@ -34,22 +33,26 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "solver": described(task.solver),
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
-        "seed": seed,
-        "random_state": _given(random_state),
-        "mixtura": __version__,
     }
+    return _of_fit(rows, own, seed, random_state)
 
 
 def model_identity(
     rows: Source, model: Model, start: Params | None, seed: int, random_state: Any, **settings: Any
 ) -> dict[str, Any]:
     """The same of a fit of any model; `settings` are plain values."""
-    shown = repr(model)
-    return {
-        "rows": digest(rows),
-        "model": type(model).__qualname__ if " at 0x" in shown else shown,
+    own = {
+        "model": described(model),
         "start": digest_of({} if start is None else start.arrays()),
         **settings,
+    }
+    return _of_fit(rows, own, seed, random_state)
+
+
+def _of_fit(rows: Source, own: dict[str, Any], seed: int, random_state: Any) -> dict[str, Any]:
+    return {
+        "rows": digest(rows),
+        **own,
         "seed": seed,
         "random_state": _given(random_state),
         "mixtura": __version__,
@@ -73,10 +76,12 @@ def _given(random_state: Any) -> int | str | None:
     return int(random_state) if isinstance(random_state, Integral) else "a generator"
 
 
-def described(solver: str | Solver) -> str:
-    """A solver's name, and its settings where it shows them."""
-    if isinstance(solver, str):
-        return solver
-    shown = repr(solver)
+def described(thing: str | Solver | Model | Family) -> str:
+    """What a solver, a model or a family is, with its settings where it shows them."""
+    if isinstance(thing, str):
+        return thing
+    shown = repr(thing)
     # An address says nothing in another process.
-    return solver_name(solver) if " at 0x" in shown else shown
+    if " at 0x" not in shown:
+        return shown
+    return solver_name(thing) if callable(thing) else type(thing).__qualname__

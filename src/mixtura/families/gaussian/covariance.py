@@ -62,6 +62,10 @@ class Structure:
     ranked: bool = False
     factors: FactorAnalytic | None = None
 
+    def __repr__(self) -> str:
+        # Of what the name stands for, functions would be told by where they are in memory.
+        return f"structure({self.name!r})"
+
     @property
     def one_covariance(self) -> bool:
         """Whether all components have the same covariance."""

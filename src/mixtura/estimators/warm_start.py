@@ -1,4 +1,4 @@
-"""An estimator's settings, checked against the table: the task of one fit."""
+"""Where a fit of Gaussian components begins: at the last one, or with parameters that are given."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import numpy as np
 from mixtura.estimators import factored, initial
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import structure
-from mixtura.families.gaussian.forms import Form
-from mixtura.families.registry import family
-from mixtura.fitting.mixture_fit import Task
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
@@ -19,28 +16,10 @@ if TYPE_CHECKING:
     from mixtura.estimators.gaussian_mixture import GaussianMixture
 
 
-def asked_of(estimator: GaussianMixture, d: int) -> Task:
-    """What a fit to d columns is asked for."""
-    shape = structure(estimator.covariance_type)
-    again = estimator.warm_start and hasattr(estimator, "converged_")
-    return Task(
-        family=family(estimator.covariance_type, estimator.reg_covar),
-        n_components=estimator.n_components,
-        tol=estimator.tol,
-        max_iter=estimator.max_iter,
-        n_init=estimator.n_init,
-        init_params=estimator.init_params,
-        engine=estimator.engine,
-        solver=estimator.solver,
-        given=_given(estimator, shape.form, d),
-        begin=_continued(estimator, shape.form, d) if again else None,
-        last=getattr(estimator, "fit_result_", None),
-    )
-
-
-def _continued(estimator: GaussianMixture, form: Form, d: int) -> MixtureParams:
+def continued(estimator: GaussianMixture, d: int) -> MixtureParams:
     """The last fit's mixture, if this one can begin there."""
-    kind = structure(estimator.covariance_type).factors
+    shape = structure(estimator.covariance_type)
+    form, kind = shape.form, shape.factors
     if kind is not None:
         _refuse_other_factors(estimator, kind, d)
         return estimator._fitted()[1]
@@ -66,16 +45,17 @@ def _refuse_other_factors(estimator: GaussianMixture, kind: FactorAnalytic, d: i
         )
 
 
-def _given(estimator: GaussianMixture, form: Form, d: int) -> dict[str, Array]:
+def given(estimator: GaussianMixture, d: int) -> dict[str, Array]:
     """The parameters the caller fixed at the start, by name, in float64."""
-    given, K = {}, estimator.n_components
+    shape = structure(estimator.covariance_type)
+    form, K = shape.form, estimator.n_components
+    found: dict[str, Array] = {}
     if estimator.weights_init is not None:
-        given["weights"] = initial.check_weights(estimator.weights_init, K).astype(np.float64)
+        found["weights"] = initial.check_weights(estimator.weights_init, K).astype(np.float64)
     if estimator.means_init is not None:
-        given["means"] = initial.check_means(estimator.means_init, K, d).astype(np.float64)
+        found["means"] = initial.check_means(estimator.means_init, K, d).astype(np.float64)
     if estimator.precisions_init is not None:
         value = initial.check_matrices(estimator.precisions_init, form, K, d, "precision")
-        cov = given["covariances"] = initial.invert(value, form)
-        shape = structure(estimator.covariance_type)
+        cov = found["covariances"] = initial.invert(value, form)
         initial.check_structure(cov, shape, np.zeros((K, d)), "precisions_init")
-    return given
+    return found

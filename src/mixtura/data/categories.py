@@ -1,0 +1,139 @@
+"""Columns of categories as codes 0, 1, ..., and what the codes stand for.
+
+Categories are text, the values of a data frame's categorical, enumerated and boolean columns, and
+objects among which there is text. They are told apart by their text, and numbered in the order
+that their column declares, else alphabetically; those that the table never has are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixtura.records import AnyArray, Array
+
+# What the codes of each column stand for, in order; None for a column of numbers.
+Categories = tuple[tuple[str, ...] | None, ...]
+# The texts of a column of categories, and each once in order; (None, ()) of other columns.
+Texts = tuple[pa.Array | None, tuple[str, ...]]
+_LISTED = 6
+
+
+def coded(
+    X: Any, takes: Callable[[int], Sequence[bool]], known: Categories = ()
+) -> tuple[Any, Categories]:
+    """The table with codes in place of categories, gaps as NaN; and what the codes stand for.
+
+    `takes` says which of so many columns may hold categories; `known` are those of the table that
+    was fitted, where there was one. What holds no categories is returned as it is: numbers are
+    codes already. ValueError for a category that the fit never met.
+    """
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        if not any(takes(len(frame.columns))):
+            return X, known
+        columns = {column.name: _of_series(column) for column in frame.iter_columns()}
+        new, found = _coded(columns, takes(len(columns)), known)
+        series = [nw.new_series(n, c, backend=frame.implementation) for n, c in new.items()]
+        return (frame.with_columns(*series).to_native() if series else X), found
+    array = _objects(X)
+    if array is None or not any(takes(array.shape[1])):
+        return X, known
+    columns = {f"x{j + 1}": _of_objects(values.tolist()) for j, values in enumerate(array.T)}
+    new, found = _coded(columns, takes(len(columns)), known)
+    out = array.astype(object)
+    for j, name in enumerate(columns):
+        out[:, j] = new.get(name, out[:, j])
+    return out, found
+
+
+def _coded(
+    columns: Mapping[str, Texts], takes: Sequence[bool], known: Categories
+) -> tuple[dict[str, Array], Categories]:
+    """The codes of the columns that hold categories, by name, and all categories."""
+    if known and len(known) != len(columns):
+        return {}, known
+    found: list[tuple[str, ...] | None] = [*known] if known else [None] * len(columns)
+    new = {}
+    for j, (name, (texts, ordered)) in enumerate(columns.items()):
+        own = found[j]
+        if texts is None:
+            if own is not None:
+                _refuse_numerals(own, name)
+        elif takes[j] and (own is not None or not known):
+            found[j] = own or ordered
+            new[name] = _codes(texts, own or ordered, name)
+    return new, tuple(found) if known or new else ()
+
+
+def _of_series(column: nw.Series[Any]) -> Texts:
+    kind = column.dtype
+    if kind in (nw.Object, nw.Unknown):
+        return _of_objects(column.to_list())
+    if kind not in (nw.String, nw.Categorical, nw.Enum, nw.Boolean):
+        return None, ()
+    found = column.to_arrow()
+    if isinstance(found, pa.ChunkedArray):
+        found = found.combine_chunks()
+    if not pa.types.is_dictionary(found.type):
+        texts = found.cast(pa.string())
+        return texts, _sorted(texts)
+    texts, order = (
+        part.cast(pa.string()) for part in (found.dictionary_decode(), found.dictionary)
+    )
+    if kind == nw.Categorical and not column.implementation.is_pandas_like():
+        # It declares none: all tables of a process may share one.
+        return texts, _sorted(texts)
+    met, order = set(_sorted(texts)), found.dictionary.cast(pa.string()).to_pylist()
+    return texts, tuple(name for name in order if name in met)
+
+
+def _of_objects(values: list[Any]) -> Texts:
+    if not any(isinstance(value, str) for value in values):
+        return None, ()
+    texts = pa.array([None if v is None or v != v else str(v) for v in values], pa.string())
+    return texts, _sorted(texts)
+
+
+def _sorted(texts: pa.Array) -> tuple[str, ...]:
+    return tuple(sorted(pc.unique(texts).drop_null().to_pylist()))
+
+
+def _codes(texts: pa.Array, categories: tuple[str, ...], name: str) -> Array:
+    codes = pc.index_in(texts, value_set=pa.array(categories, pa.string()))
+    lost = pc.and_(pc.is_null(codes), pc.is_valid(texts)).to_numpy(zero_copy_only=False)
+    if lost.any():
+        row = int(lost.argmax())
+        raise ValueError(
+            f"X: column {name!r} holds {texts[row].as_py()!r} in row {row}, a category that the "
+            f"fit never met ({_listed(categories)}): leave the row out, or make it a missing value"
+        )
+    return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
+
+
+def _refuse_numerals(categories: tuple[str, ...], name: str) -> None:
+    """ValueError for numbers in a column whose categories are called by numbers."""
+    if any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in categories):
+        raise ValueError(
+            f"X: column {name!r} was fitted as categories called {_listed(categories)}, and holds "
+            "numbers: give it in the type it was fitted in"
+        )
+
+
+def _listed(categories: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, categories[:_LISTED]))
+    return f"{shown}, ..." if len(categories) > _LISTED else shown
+
+
+def _objects(X: Any) -> AnyArray | None:
+    """Rows as an array, if there may be text in it."""
+    try:
+        array = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    except (TypeError, ValueError):
+        return None
+    return array if array.ndim == 2 and array.dtype.kind in "OU" else None
