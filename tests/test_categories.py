@@ -113,7 +113,7 @@ def test_categories_of_a_product_stand_in_its_own_columns() -> None:
 def test_one_declared_order_is_kept_and_unused_categories_are_not() -> None:
     order = ["never", "often", "rarely", "always"]
     column = pd.Categorical(["often", "never", "always", "never"], categories=order)
-    table, found = coded(pd.DataFrame({"a": column}), lambda d: [True] * d)
+    table, found = coded(pd.DataFrame({"a": column}), lambda names: [True] * len(names))
     assert found == (("never", "often", "always"),)
     assert table["a"].tolist() == [1, 0, 2, 0]
 

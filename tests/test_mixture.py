@@ -152,8 +152,22 @@ def test_codes_that_nobody_has_are_no_parameters() -> None:
 def test_a_product_names_each_column_once(counts: Array) -> None:
     with pytest.raises(ValueError, match=r"columns \[0, 5\] .* and the table has 3"):
         Mixture(Product([Block("poisson", 0), Block("gamma", 5)]), 2).fit(counts)
-    with pytest.raises(ValueError, match="Block: columns are given by their numbers"):
-        Block("poisson", ["a"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="Block: columns are given by name or by their numbers"):
+        Block("poisson", [0.5])  # type: ignore[list-item]
+    with pytest.raises(
+        ValueError, match=r"there is no column 'a'; the table has \['x1', 'x2', 'x3'\]"
+    ):
+        Mixture(Product([Block("poisson", ["x1", "x3"]), Block("gamma", "a")]), 2).fit(counts)
+
+
+def test_a_product_finds_its_columns_by_name(counts: Array) -> None:
+    frame = pd.DataFrame(counts, columns=["a", "b", "c"]).assign(d=counts[:, 0] + 0.5)
+    blocks = [Block("poisson", ["c", "a"]), Block("normal", "d"), Block("poisson", [1])]
+    named = Mixture(Product(blocks), 2, random_state=0).fit(frame)
+    numbers = [Block("poisson", [2, 0]), Block("normal", 3), Block("poisson", 1)]
+    other = Mixture(Product(numbers), 2, random_state=0).fit(frame)
+    assert np.array_equal(named.poisson1_rates_, other.poisson1_rates_)
+    assert named.family_ == other.family_
 
 
 def test_a_warm_start_is_of_the_same_family_and_shape(counts: Array) -> None:

@@ -156,7 +156,7 @@ def test_a_product_draws_the_most_telling_columns_of_any_kind() -> None:
     angles = VonMisesParams(np.array([[0.0, 1.0], [3.0, 1.0]]), np.full((2, 2), 5.0))
     blocks = (Block(Bernoulli(), (0, 1, 2)), Block(Poisson(), (3, 4, 5)), Block(VonMises(), (6, 7)))
     family = Product(blocks)
-    params = ProductParams(family.labels, (ones, same, angles))
+    params = ProductParams(family.names, (ones, same, angles))
     labels = (np.random.default_rng(0).uniform(size=100) < 0.75).astype(int)
     X = family.sample(labels, params, np.random.default_rng(1))
     figure = drawn(family, params, X)

@@ -20,6 +20,8 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
+# What the codes 0, 1, ... of each column stand for, in order; None for a column of numbers.
+Categories = tuple[tuple[str, ...] | None, ...]
 
 
 class Chunk(NamedTuple):

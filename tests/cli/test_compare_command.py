@@ -73,7 +73,7 @@ def test_options_reach_the_comparison(folder: Path, monkeypatch: pytest.MonkeyPa
         "--covariance", "diag", "--no-figure",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert np.shape(asked["X"]) == (60, 2)
+    assert np.shape(asked["X"].X) == (60, 2)
     assert asked["sample_weight"].sum() == 90
     wanted = {
         "n_components": 1, "random_state": 7, "n_starts": 2, "engine": "local", "max_iter": 50,

@@ -19,6 +19,7 @@ from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.lognormal import LogNormal, LogNormalParams
 from mixtura.families.multinomial import Multinomial, MultinomialParams
 from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams
+from mixtura.families.normal import Normal, NormalParams
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.vonmises import VonMises, VonMisesParams
 from mixtura.families.vonmisesfisher import VonMisesFisher, VonMisesFisherParams
@@ -131,6 +132,13 @@ CASES = {
             LogNormalParams(np.log(M), SHAPES / 9),
             lambda k, j: stats.lognorm(np.sqrt(SHAPES[k, j] / 9), scale=M[k, j]),
             values=(0.0, np.inf),
+        ),
+        FamilyCase(
+            "normal",
+            Normal(),
+            NormalParams(M - 2.0, SHAPES / 9),
+            lambda k, j: stats.norm(M[k, j] - 2.0, np.sqrt(SHAPES[k, j] / 9)),
+            values=(-np.inf, np.inf),
         ),
         FamilyCase(
             "multinomial",

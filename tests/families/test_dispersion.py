@@ -14,7 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.dispersion import DispersionPrior
 from mixtura.fitting.sample import sample_rows
 
-SINGULAR = ("gamma", "lognormal", "vonmises", "vonmisesfisher")
+SINGULAR = ("gamma", "lognormal", "normal", "vonmises", "vonmisesfisher")
 each = pytest.mark.parametrize("case", [CASES[name] for name in SINGULAR], ids=lambda c: c.name)
 
 

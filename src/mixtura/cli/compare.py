@@ -27,7 +27,15 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import CovarianceAsked, Engine, Family, FamilyName, Solver, components_of
+from mixtura.cli.fit import (
+    CovarianceAsked,
+    Engine,
+    FamilyChoice,
+    FamilyName,
+    Solver,
+    components_of,
+    kind_of,
+)
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
@@ -46,7 +54,7 @@ def compare(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    family: FamilyName = Family.gaussian,
+    family: FamilyName = FamilyChoice.gaussian,
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
@@ -85,7 +93,8 @@ def compare(
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = checked_figure(table, figure, no_figure, ".compare")
-    settings = components_of(family, covariance) | {
+    made_of = components_of(family, covariance)
+    settings = made_of | {
         "random_state": seed,
         "n_starts": starts,
         "engine": str(engine),
@@ -95,7 +104,9 @@ def compare(
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or SOLVERS]
     with Working("reading", starts * len(solvers)) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
+        data = whole_table(
+            table, split_names(columns), weights, split_names(exclude), dialect, [kind_of(made_of)]
+        )
         if not (quiet or as_json):
             note_remarks(data.remarks)
         if components > len(data.X):
@@ -104,7 +115,7 @@ def compare(
         from mixtura import compare_solvers
 
         found = compare_solvers(
-            data.X,
+            data,
             components,
             solvers=solvers,
             sample_weight=data.sample_weight,

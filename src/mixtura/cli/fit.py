@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
+    from mixtura.families.base import Family
     from mixtura.result import Fit
 
 # The choices are written out because looking them up would import the whole library.
@@ -72,10 +73,10 @@ Solver = StrEnum(
     "Solver",
     "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
-Family = StrEnum(
-    "Family",
+FamilyChoice = StrEnum(
+    "FamilyChoice",
     "bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
-    "poisson vonmises vonmisesfisher",
+    "normal poisson vonmises vonmisesfisher",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 
@@ -101,11 +102,10 @@ SHAPES: Any = typer.Option(
     help="What shapes Gaussian groups may have: full, tied, diag, spherical, mclust's EII to "
     "VVV, or UUU:10 for 10 factors and noise.",
 )
-CovarianceName = Annotated[str, SHAPES]
 CovarianceAsked = Annotated[str | None, SHAPES]
 FamilyName = Annotated[
-    Family,
-    typer.Option(metavar="NAME", help=f"What a group is made of: {', '.join(Family)}."),
+    FamilyChoice,
+    typer.Option(metavar="NAME", help=f"What a group is made of: {', '.join(FamilyChoice)}."),
 ]
 
 
@@ -116,7 +116,7 @@ def fit(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    family: FamilyName = Family.gaussian,
+    family: FamilyName = FamilyChoice.gaussian,
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
@@ -175,7 +175,8 @@ def fit(
     """Fit a mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint)
-    settings = components_of(family, covariance) | {
+    made_of = components_of(family, covariance)
+    settings = made_of | {
         "n_components": components,
         "random_state": seed,
         "n_init": starts,
@@ -189,7 +190,13 @@ def fit(
     silent = quiet or as_json
     with Working("reading", starts) as working:
         data = open_table(
-            table, split_names(columns), weights, split_names(exclude), in_pieces, dialect
+            table,
+            split_names(columns),
+            weights,
+            split_names(exclude),
+            in_pieces,
+            dialect,
+            [kind_of(made_of)],
         )
         if not silent:
             note_remarks(data.remarks)
@@ -209,9 +216,9 @@ def fit(
         print_text(f"\n  wrote {' and '.join(written)}")
 
 
-def components_of(family: Family, covariance: str | None) -> dict[str, Any]:
+def components_of(family: FamilyChoice, covariance: str | None) -> dict[str, Any]:
     """The settings that say what components are; ValueError where two of them do not agree."""
-    if family is Family.gaussian:
+    if family is FamilyChoice.gaussian:
         return {"covariance_type": covariance or "full"}
     if covariance is not None:
         raise ValueError(
@@ -219,6 +226,13 @@ def components_of(family: Family, covariance: str | None) -> dict[str, Any]:
             "leave one of them out"
         )
     return {"family": str(family)}
+
+
+def kind_of(made_of: dict[str, Any]) -> Family:
+    """The family that `components_of` speaks of."""
+    from mixtura.families.registry import asked, family
+
+    return family(asked(made_of.get("family", "gaussian"), made_of.get("covariance_type", "full")))
 
 
 def unfitted(settings: dict[str, Any]) -> Any:

@@ -24,7 +24,14 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import CovarianceAsked, Family, FamilyName, components_of, unfitted
+from mixtura.cli.fit import (
+    CovarianceAsked,
+    FamilyChoice,
+    FamilyName,
+    components_of,
+    kind_of,
+    unfitted,
+)
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
 
@@ -44,7 +51,7 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    family: FamilyName = Family.gaussian,
+    family: FamilyName = FamilyChoice.gaussian,
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
@@ -76,13 +83,15 @@ def howmany(
     made_of = components_of(family, covariance)
     checked_figure(table, figure, no_figure=figure is None)
     with Working("reading", resamples) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
+        data = whole_table(
+            table, split_names(columns), weights, split_names(exclude), dialect, [kind_of(made_of)]
+        )
         if not as_json:
             note_remarks(data.remarks)
         from mixtura import bootstrap_lrt, merge_components
 
         found = bootstrap_lrt(
-            data.X,
+            data,
             components,
             max_components=most,
             **made_of,

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mixtura.data.categories import Wanted
     from mixtura.data.dialect import Dialect
     from mixtura.data.rows import Rows
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
+    from mixtura.families.base import Family
 
 # A table of more numbers than this (256 MB of them) is read in pieces. The answer is the same.
 LONG = 1 << 25
@@ -27,14 +31,36 @@ def open_table(
     exclude: list[str] | None,
     in_pieces: bool | None,
     dialect: Dialect,
+    kinds: Sequence[Family],
 ) -> Table | Streamed:
-    """The table, in memory or not; `in_pieces=None` goes by the size of the file."""
+    """The table, in memory or not; `in_pieces=None` goes by the size of the file.
+
+    `kinds` are the families that it is for.
+    """
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
 
     if in_pieces or (in_pieces is None and is_long(path)):
         return stream(path, columns=columns, weights=weights, exclude=exclude, **asdict(dialect))
-    return read_table(path, columns=columns, weights=weights, exclude=exclude, dialect=dialect)
+    return read_table(
+        path,
+        columns=columns,
+        weights=weights,
+        exclude=exclude,
+        dialect=dialect,
+        wanted=wanted_by(kinds),
+    )
+
+
+def wanted_by(kinds: Sequence[Family]) -> Wanted:
+    """What a table may hold for all of these families; `kinds[0]` may know its categories."""
+    from mixtura.data.categories import Wanted
+
+    def takes(names: Sequence[str]) -> list[bool]:
+        each = zip(*(kind.takes_categories(names) for kind in kinds), strict=True)
+        return [all(told) for told in each]
+
+    return Wanted(takes, kinds[0].categories, all(kind.allows_gaps for kind in kinds))
 
 
 def whole_table(
@@ -43,13 +69,16 @@ def whole_table(
     weights: str | None,
     exclude: list[str] | None,
     dialect: Dialect,
+    kinds: Sequence[Family],
 ) -> Table:
     """The table in memory, for what goes over it too often to read it each time."""
     from mixtura.data.opening import stream
-    from mixtura.data.tables import Table, read_table
+    from mixtura.data.tables import Table
 
     if not (path.is_dir() or path.suffix.lower() == ".npy"):
-        return read_table(path, columns=columns, weights=weights, exclude=exclude, dialect=dialect)
+        found = open_table(path, columns, weights, exclude, False, dialect, kinds)
+        assert isinstance(found, Table)
+        return found
     import pyarrow as pa
 
     source = stream(path, columns=columns, weights=weights, exclude=exclude)

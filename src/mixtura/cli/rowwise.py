@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixtura.cli.console import Working
-from mixtura.cli.reading import is_long
+from mixtura.cli.reading import is_long, wanted_by
 from mixtura.cli.streams import abandon, reason, writing_stdout
 from mixtura.printable import printable_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mixtura.data.categories import Wanted
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.data.writing import Put
@@ -55,10 +56,11 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
+    wanted = wanted_by([mixture.fitted_family()])
     if whole:
-        found = _kept(path, choose, out, dialect)
+        found = _kept(path, choose, out, dialect, wanted)
     else:
-        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect)
+        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect, wanted=wanted)
 
     def read() -> Iterator[Table]:
         done = 0
@@ -130,7 +132,11 @@ class _Printable:
 
 
 def _kept(
-    path: Path, choose: Callable[[pa.Table], list[str]], out: Path | None, dialect: Dialect
+    path: Path,
+    choose: Callable[[pa.Table], list[str]],
+    out: Path | None,
+    dialect: Dialect,
+    wanted: Wanted,
 ) -> Iterator[Table]:
     from mixtura.data.files import TEXT_SUFFIXES, read_frame, suffix
     from mixtura.data.kept import kept_pieces
@@ -142,9 +148,9 @@ def _kept(
     if text and not as_text and not is_long(path):
         # What is in a column is known when all of it was read.
         frame = read_frame(path, dialect)
-        yield select(frame, path, columns=choose(frame))
+        yield select(frame, path, columns=choose(frame), wanted=wanted)
         return
-    yield from kept_pieces(path, choose, as_text=as_text, dialect=dialect)
+    yield from kept_pieces(path, choose, as_text=as_text, dialect=dialect, wanted=wanted)
 
 
 def _chosen(

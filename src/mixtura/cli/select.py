@@ -126,9 +126,6 @@ def select(
             f"{other} is for Gaussian groups, and --family is {family}: leave one of them out"
         )
     with Working("reading", 2) as working:
-        data = whole_table(table, split_names(columns), weights, split_names(exclude), dialect)
-        if not (quiet or as_json):
-            note_remarks(data.remarks)
         from mixtura.estimators.selecting import selection
 
         search = _unfitted(
@@ -144,6 +141,12 @@ def select(
             weights="importance" if importance else "counts",
             random_state=seed,
         )
+        kinds = search._kinds()
+        data = whole_table(
+            table, split_names(columns), weights, split_names(exclude), dialect, kinds
+        )
+        if not (quiet or as_json):
+            note_remarks(data.remarks)
         began = time.perf_counter()
         with resumable(checkpoint):
             _searched(search, data, working, checkpoint)

@@ -8,6 +8,7 @@ that their column declares, else alphabetically; those that the table never has 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
@@ -15,37 +16,53 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixtura.records import AnyArray, Array
+from mixtura.data.door import column_names
+from mixtura.records import AnyArray, Array, Categories
 
-# What the codes of each column stand for, in order; None for a column of numbers.
-Categories = tuple[tuple[str, ...] | None, ...]
 # The texts of a column of categories, and each once in order; (None, ()) of other columns.
 Texts = tuple[pa.Array | None, tuple[str, ...]]
 _LISTED = 6
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a table may hold beside numbers.
+
+    takes  which columns, by their names, may hold categories; known are those of an earlier table
+    gaps   whether cells may be missing
+    """
+
+    takes: Callable[[Sequence[str]], Sequence[bool]] = lambda names: [False] * len(names)
+    known: Categories = ()
+    gaps: bool = False
+
+
+NUMBERS = Wanted()
+
+
 def coded(
-    X: Any, takes: Callable[[int], Sequence[bool]], known: Categories = ()
+    X: Any, takes: Callable[[Sequence[str]], Sequence[bool]], known: Categories = ()
 ) -> tuple[Any, Categories]:
     """The table with codes in place of categories, gaps as NaN; and what the codes stand for.
 
-    `takes` says which of so many columns may hold categories; `known` are those of the table that
-    was fitted, where there was one. What holds no categories is returned as it is: numbers are
-    codes already. ValueError for a category that the fit never met.
+    `takes` says which columns, by their names, may hold categories; `known` are those of the table
+    that was fitted, where there was one. What holds no categories is returned as it is: numbers
+    are codes already. ValueError for a category that the fit never met.
     """
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
-        if not any(takes(len(frame.columns))):
+        if not any(takes(frame.columns)):
             return X, known
         columns = {column.name: _of_series(column) for column in frame.iter_columns()}
-        new, found = _coded(columns, takes(len(columns)), known)
+        new, found = _coded(columns, takes(list(columns)), known)
         series = [nw.new_series(n, c, backend=frame.implementation) for n, c in new.items()]
         return (frame.with_columns(*series).to_native() if series else X), found
     array = _objects(X)
-    if array is None or not any(takes(array.shape[1])):
+    if array is None or not any(takes(column_names(None, array.shape[1]))):
         return X, known
-    columns = {f"x{j + 1}": _of_objects(values.tolist()) for j, values in enumerate(array.T)}
-    new, found = _coded(columns, takes(len(columns)), known)
+    names = column_names(None, array.shape[1])
+    columns = {n: _of_objects(x.tolist()) for n, x in zip(names, array.T, strict=True)}
+    new, found = _coded(columns, takes(names), known)
     out = array.astype(object)
     for j, name in enumerate(columns):
         out[:, j] = new.get(name, out[:, j])

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixtura.data import columnar
+from mixtura.data.categories import NUMBERS, Wanted
 from mixtura.data.dialect import Dialect
 from mixtura.data.files import AS_IT_LOOKS, TEXT_SUFFIXES, read_frame, suffix
 from mixtura.data.opening import mapped, refuse_no_table
@@ -36,18 +37,19 @@ def kept_pieces(
     whole: bool = True,
     as_text: bool = False,
     dialect: Dialect = AS_IT_LOOKS,
+    wanted: Wanted = NUMBERS,
 ) -> Iterator[Table]:
     """A table of any size, piece by piece: the chosen numbers, and in `frame` all columns.
 
     What `mixtura.stream` opens by its path; `dialect` says how text is written. `as_text`
     leaves the columns of `frame` as a text file has them; not `whole` has the numbers alone there.
-    TableError where it cannot be read.
+    `wanted` says what may be there beside numbers. TableError where it cannot be read.
     """
     refuse_no_table(path)
     done, names = 0, None
     for numbers, frame in _pairs(path, weights, choose, whole, as_text, dialect):
         names = choose(numbers) if names is None else names
-        table = select(numbers, path, columns=names, weights=weights, first=done)
+        table = select(numbers, path, columns=names, weights=weights, first=done, wanted=wanted)
         yield Table(table.X, table.names, table.sample_weight, frame)
         done += frame.num_rows
     if names is None:

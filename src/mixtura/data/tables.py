@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixtura.data.categories import NUMBERS, Wanted, coded
 from mixtura.data.columns import (
     as_option,
     description,
@@ -26,7 +27,7 @@ from mixtura.data.dialect import Dialect
 from mixtura.data.exact import beyond
 from mixtura.data.files import AS_IT_LOOKS, read_frame, refuse_unwritable, remarks
 from mixtura.data.refusal import TableError
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Categories
 
 __all__ = [
     "Table",
@@ -50,7 +51,7 @@ class Table:
 
     X (n, d) C-contiguous float64, names (d), sample_weight (n,) float64 or None; frame holds all
     columns as read, in the same row order. remarks say what was understood of the file that may
-    have been meant otherwise.
+    have been meant otherwise. categories are what codes in X stand for.
     """
 
     X: Array
@@ -58,6 +59,7 @@ class Table:
     sample_weight: Array | None
     frame: pa.Table
     remarks: tuple[str, ...] = ()
+    categories: Categories = ()
 
 
 def read_table(
@@ -67,6 +69,7 @@ def read_table(
     weights: str | None = None,
     exclude: list[str] | None = None,
     dialect: Dialect = AS_IT_LOOKS,
+    wanted: Wanted = NUMBERS,
 ) -> Table:
     """Read the columns of a table file as numbers.
 
@@ -77,13 +80,14 @@ def read_table(
     weights : the column of row weights, which is then not used as data
     exclude : columns to leave out
     dialect : how a text file is written, where that is to be said
+    wanted : what columns may hold beside numbers; default nothing
 
     Raises
     ------
     TableError : anything that keeps the table from being used
     """
     frame = read_frame(path, dialect)
-    table = select(frame, path, columns=columns, weights=weights, exclude=exclude)
+    table = select(frame, path, columns=columns, weights=weights, exclude=exclude, wanted=wanted)
     return replace(table, remarks=(*remarks(path, dialect), *table.remarks))
 
 
@@ -95,6 +99,7 @@ def select(
     weights: str | None = None,
     exclude: list[str] | None = None,
     first: int | None = None,
+    wanted: Wanted = NUMBERS,
 ) -> Table:
     """`read_table` of what `read_frame` has read from `path`.
 
@@ -105,17 +110,28 @@ def select(
     chosen = [name for name in chosen if name not in row_numbers] or chosen
     if columns is None:
         _refuse_row_numbers(path, chosen)
-    _refuse_not_numbers(frame, path, chosen, chosen_by_name=columns is not None)
-    refuse_inexact(frame, path, chosen)
+    numbers, categories = _numbers(frame.select(chosen), path, wanted)
+    _refuse_not_numbers(numbers, path, chosen, chosen_by_name=columns is not None)
+    refuse_inexact(numbers, path, chosen)
     X = np.empty((frame.num_rows, len(chosen)))
     for j, name in enumerate(chosen):
-        X[:, j] = floats(frame, name)
-    _refuse_gaps(path, X, chosen, columns is not None, first or 0)
+        X[:, j] = floats(numbers, name)
+    _refuse_gaps(path, X, chosen, columns is not None, first or 0, wanted.gaps)
     w = None if weights is None else _weights(frame, path, weights, first or 0)
     if w is not None and first is None and not w.any():
         place = f"{path}: the weights column {weights!r}"
         raise TableError(f"{place} is zero in every row: nothing is left to use")
-    return Table(X, tuple(chosen), w, frame, tuple(_left_out(path, row_numbers)))
+    left_out = tuple(_left_out(path, row_numbers))
+    return Table(X, tuple(chosen), w, frame, left_out, categories)
+
+
+def _numbers(frame: pa.Table, path: str | Path, wanted: Wanted) -> tuple[pa.Table, Categories]:
+    """Codes in place of categories."""
+    try:
+        found, categories = coded(frame, wanted.takes, wanted.known)
+    except ValueError as error:
+        raise TableError(str(error).replace("X:", f"{path}:", 1)) from None
+    return found, categories
 
 
 def numeric_columns(frame: pa.Table) -> list[str]:
@@ -241,13 +257,14 @@ def refuse_inexact(frame: pa.Table, path: str | Path, chosen: list[str]) -> None
 
 
 def _refuse_gaps(
-    path: str | Path, X: Array, names: list[str], chosen_by_name: bool, first: int
+    path: str | Path, X: Array, names: list[str], chosen_by_name: bool, first: int, gaps: bool
 ) -> None:
     """TableError for values that are missing or infinite."""
     # One sum per column finds both without a mask of the whole table.
     with np.errstate(all="ignore"):
         suspects = np.flatnonzero(~np.isfinite(X.sum(axis=0)))
-    for test, what in ((np.isnan, "no value"), (np.isinf, "an infinite value")):
+    tests = [(np.isnan, "no value")] * (not gaps) + [(np.isinf, "an infinite value")]
+    for test, what in tests:
         masks = {names[j]: test(X[:, j]) for j in suspects}
         found = {name: _rows(mask, first) for name, mask in masks.items() if mask.any()}
         if not found:

@@ -22,6 +22,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS, answers
 from mixtura.estimators.document import Stored, to_document
 from mixtura.estimators.intake import asked, validated
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
+from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
@@ -216,6 +217,11 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         write_document(to_document(self), path)
+
+    def fitted_family(self) -> Family:
+        """The family of the components, with what it took from the table."""
+        check_is_fitted(self)
+        return self._fitted()[0].family
 
     def _n_parameters(self) -> int:
         model, params = self._fitted()

@@ -108,10 +108,8 @@ class ClimbedMixture(MixtureEstimator):
         `listener` is told of progress, a `mixtura.fitting.listeners.FitListener`. A `checkpoint`
         is left where it is: the caller removes it when the result is safe.
         """
-        if isinstance(table, Streamed):
-            self._fit(table, None, listener, checkpoint)
-        else:
-            self._fit(table.X, table.sample_weight, listener, checkpoint, table.names)
+        weights = None if isinstance(table, Streamed) else table.sample_weight
+        self._fit(table, weights, listener, checkpoint)
         return self
 
     def _fit(
@@ -120,13 +118,12 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any,
         listener: FitListener | None = None,
         checkpoint: Any = None,
-        names: tuple[str, ...] | None = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
         before = dict(self.__dict__)
         try:
-            rows, family = admitted(self, X, sample_weight, self._begun_family(), names)
+            rows, family = admitted(self, X, sample_weight, self._begun_family())
             self._keep(self._find(rows, family, listener, checkpoint), rows.dtype)
         except BaseException:
             self.__dict__.clear()

@@ -14,7 +14,6 @@ from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.categories import Categories
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.estimators.cell_journal import CellJournal
@@ -103,7 +102,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
-        self._fit(table.X, table.sample_weight, listener, checkpoint, table.names)
+        self._fit(table, table.sample_weight, listener, checkpoint)
         return self
 
     def _fit(
@@ -112,13 +111,12 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any,
         listener: GridListener | None,
         checkpoint: Any,
-        names: Sequence[str] | None = None,
     ) -> None:
-        rows, categories = held(self, X, sample_weight, self._kinds(), names)
+        rows, kinds = held(self, X, sample_weight, self._kinds())
         components, lanes = self._grid(rows)
         self.effort_ = self._effort(rows, lanes)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        settings = self._settings(categories) | {"random_state": seed}
+        settings = self._settings(kinds) | {"random_state": seed}
         lanes[0].unfitted(settings)._validate_params()
         folds = self._folds(rows, seed)
         grid = [lane._replace(n_components=K) for lane in lanes for K in components]
@@ -196,8 +194,8 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _kinds(self) -> Sequence[Family]:
         """The families among which is searched."""
 
-    def _settings(self, categories: Categories) -> dict[str, Any]:
-        """Those of every cell's estimator, for a table whose codes stand for these."""
+    def _settings(self, kinds: Sequence[Family]) -> dict[str, Any]:
+        """Those of every cell's estimator; `kinds` are `_kinds` for the table."""
         return {name: getattr(self, name) for name in SETTINGS}
 
     def _identity(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mixtura.data import door
-from mixtura.data.categories import Categories
 from mixtura.data.rows import Rows
 from mixtura.estimators.component_search import ComponentSearch
 from mixtura.estimators.grid import numbers_of
@@ -137,11 +136,9 @@ class MixtureSearch(ComponentSearch):
     def _kinds(self) -> Sequence[Family]:
         return list(self._families().values())
 
-    def _settings(self, categories: Categories) -> dict[str, Any]:
-        found = {
-            label: kind.with_categories(categories) for label, kind in self._families().items()
-        }
-        return super()._settings(categories) | {"families": found}
+    def _settings(self, kinds: Sequence[Family]) -> dict[str, Any]:
+        found = dict(zip(self._families(), kinds, strict=True))
+        return super()._settings(kinds) | {"families": found}
 
     def _identity(self, settings: dict[str, Any]) -> dict[str, Any]:
         told = {label: described(kind) for label, kind in settings["families"].items()}

@@ -10,15 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from mixtura.data import door
-from mixtura.data.categories import Categories, coded
+from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.opening import is_stream, loaded, stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
+from mixtura.data.tables import Table
 from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Categories
 from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
 
@@ -33,16 +34,13 @@ def admitted(
     X: Any,
     sample_weight: Any,
     kind: Family,
-    names: Sequence[str] | None = None,
 ) -> tuple[Source, Family]:
-    """The rows of a fit, and the family with their categories; ValueError where there are none.
-
-    `names` are those of the columns of an array, which has none itself.
-    """
+    """The rows of a fit, and the family for their table; ValueError where they cannot be fitted."""
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     if is_stream(X) and not mapped:
-        return _streamed(estimator, X, sample_weight), kind
-    return _in_memory(estimator, X, sample_weight, kind, names)
+        rows = _streamed(estimator, X, sample_weight)
+        return rows, kind.for_table(estimator._names(), (), None)
+    return _in_memory(estimator, X, sample_weight, kind)
 
 
 def validated(
@@ -55,15 +53,20 @@ def validated(
 ) -> tuple[AnyArray, Categories]:
     """Rows (n, d) for any of these families, and what codes among them stand for.
 
-    `reset` says whether they are those of a fit, which has at least so many. ValueError for what
-    cannot be read as numbers, and for gaps where a family allows none.
+    `X` is whatever holds rows, a `Table` too. `reset` says whether they are those of a fit, which
+    has at least so many. ValueError for what cannot be read as numbers, and for gaps where a
+    family allows none.
     """
+    if isinstance(X, Table):
+        rows, _ = validated(estimator, X.X, kinds, reset=reset, least=least)
+        estimator.feature_names_in_ = np.array(X.names, dtype=object)
+        return rows, X.categories
     door.refuse_masked(X)
     known = kinds[0].categories
     if not reset and known:
         # Names before anything is looked up by them.
         validate_data(estimator, X, reset=False, skip_check_array=True)
-    X, found = coded(X, lambda d: _taken(kinds, d) if reset or known else [], known)
+    X, found = coded(X, lambda names: _taken(kinds, names) if reset or known else [], known)
     refuse_inexact(X)
     X = validate_data(
         estimator,
@@ -77,9 +80,10 @@ def validated(
     return X, found
 
 
-def _taken(kinds: Sequence[Family], d: int) -> list[bool]:
+def _taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
     """The columns in which all families take categories."""
-    return [all(each) for each in zip(*(kind.takes_categories(d) for kind in kinds), strict=True)]
+    each = zip(*(kind.takes_categories(names) for kind in kinds), strict=True)
+    return [all(told) for told in each]
 
 
 def _in_memory(
@@ -87,7 +91,6 @@ def _in_memory(
     X: Any,
     sample_weight: Any,
     kind: Family,
-    names: Sequence[str] | None,
 ) -> tuple[Rows, Family]:
     if isinstance(X, Iterator):
         raise ValueError(
@@ -95,9 +98,7 @@ def _in_memory(
             "iterator of chunks each time, or an array"
         )
     X, found = validated(estimator, X, [kind], least=2)
-    kind = kind.with_categories(found)
-    if names is not None:
-        estimator.feature_names_in_ = np.array(names, dtype=object)
+    kind = kind.for_table(estimator._names(), found, X)
     _refuse_few(estimator, len(X))
     door.refuse_extreme_scales(X, estimator._names())
     door.refuse_all_missing(X, estimator._names())
@@ -132,12 +133,8 @@ def held(
     X: Any,
     sample_weight: Any,
     kinds: Sequence[Family],
-    names: Sequence[str] | None = None,
-) -> tuple[Rows, Categories]:
-    """The rows of a search, in memory, and their categories; ValueError where there are none.
-
-    `kinds` are the families among which it is, `names` those of the columns of an array.
-    """
+) -> tuple[Rows, list[Family]]:
+    """The rows of a search, in memory, and its families for them; ValueError as a fit."""
     found: Categories = ()
     if is_stream(X):
         source = stream(X, sample_weight=sample_weight)
@@ -153,19 +150,17 @@ def held(
     else:
         X, found = validated(estimator, X, kinds, least=2)
         rows = Rows(X, _weights(X, sample_weight))
-        if names is not None:
-            estimator.feature_names_in_ = np.array(names, dtype=object)
-    told = getattr(estimator, "feature_names_in_", None)
-    door.refuse_extreme_scales(rows.X, door.column_names(told, rows.d))
+    told = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
+    door.refuse_extreme_scales(rows.X, told)
+    kinds = [kind.for_table(told, found, rows.X) for kind in kinds]
     if rows.sample_weight is None:
-        return rows, found
+        return rows, kinds
     door.check_weights(rows.sample_weight, 1)
-    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights)), found
+    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights)), kinds
 
 
 def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tuple[Rows, Family]:
-    """The rows to which several mixtures are fitted, in memory, and the family with their
-    categories; ValueError as a fit."""
+    """Rows in memory for several fits, and the family for them; ValueError as a fit."""
     nobody = BaseEstimator()
     X, found = validated(nobody, X, [kind], least=2)
     if len(X) < n_components:
@@ -175,7 +170,7 @@ def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tup
         )
     names = door.column_names(getattr(nobody, "feature_names_in_", None), X.shape[1])
     door.refuse_extreme_scales(X, names)
-    kind = kind.with_categories(found)
+    kind = kind.for_table(names, found, X)
     kind.refuse(X, names)
     weights = _weights(X, sample_weight)
     if weights is not None:

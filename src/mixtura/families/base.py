@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from mixtura.coordinates import fields_around
-from mixtura.data.categories import Categories
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.by_column import by_column
@@ -19,7 +18,7 @@ from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positiv
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
-from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
 from mixtura.supports import Support
 
 # A component with less than this share of the rows is scaled as if it had it.
@@ -143,12 +142,15 @@ class Family(ABC):
             f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
         )
 
-    def takes_categories(self, d: int) -> tuple[bool, ...]:
-        """Which of d columns may hold categories, such as text, whose codes it is then given."""
-        return (self.column_kind == "levels",) * d
+    def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
+        """Which of these columns may hold categories, such as text; it is given their codes."""
+        return (self.column_kind == "levels",) * len(names)
 
-    def with_categories(self, categories: Categories) -> Family:
-        """The same for a table whose codes stand for these; of no use to most families."""
+    def for_table(self, names: Sequence[str], categories: Categories, X: AnyArray | None) -> Family:
+        """The same for a table with these columns, whose codes stand for these categories.
+
+        X are its rows, None where they are not in memory. Most families need none of this.
+        """
         return self
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from mixtura.data.categories import Categories
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.digits import percent
@@ -18,7 +17,7 @@ from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.portrait import Column, Portrait, told
-from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Simplex, Support
 
 # Numbers of more kinds are no codes: each is a parameter of every component.
@@ -86,8 +85,10 @@ class Categorical(Family):
         if self.levels and many and short:
             raise ValueError(f"categories are {many} of each column, levels are {self.levels}")
 
-    def with_categories(self, categories: Categories) -> Categorical:
-        return replace(self, categories=categories)
+    def for_table(
+        self, names: Sequence[str], categories: Categories, X: AnyArray | None
+    ) -> Categorical:
+        return replace(self, categories=categories or self.categories)
 
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.categories import Categories
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
@@ -26,30 +25,49 @@ from mixtura.families.product_parts import (
 )
 from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
-from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.records import AnyArray, Array, Categories, RandomNumbers
 from mixtura.supports import Support
 
 
 @dataclass(frozen=True)
 class Block:
-    """A family, or its name as in `Mixture`, and the columns (counted from 0) that it is for."""
+    """A family, or its name as in `Mixture`, and the columns that it is for.
+
+    columns are names, or numbers counted from 0, which is what they are in a fitted product.
+    """
 
     family: Family
-    columns: tuple[int, ...]
+    columns: tuple[Any, ...]
 
-    def __init__(self, family: Spec, columns: int | Iterable[int]) -> None:
+    def __init__(self, family: Spec, columns: int | str | Iterable[int | str]) -> None:
         object.__setattr__(self, "family", family_of(family))
-        object.__setattr__(self, "columns", _numbered(columns))
+        one = isinstance(columns, str) or not isinstance(columns, Iterable)
+        given: Any = [columns] if one else columns
+        object.__setattr__(self, "columns", tuple(map(_column, given)))
+
+    def found(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of its columns; ValueError for a name that the table has not."""
+        return tuple(numbered(column, names, "Block") for column in self.columns)
 
 
-def _numbered(columns: int | Iterable[int]) -> tuple[int, ...]:
-    given = columns if isinstance(columns, Iterable) else [columns]
+def _column(given: Any) -> int | str:
+    if isinstance(given, str):
+        return given
     try:
-        return tuple(operator.index(column) for column in given)
+        return operator.index(given)
     except TypeError:
         raise ValueError(
-            f"Block: columns are given by their numbers, from 0, found {columns!r}"
+            f"Block: columns are given by name or by their numbers, from 0, found {given!r}"
         ) from None
+
+
+def numbered(column: int | str, names: Sequence[str], where: str) -> int:
+    """The number of a column given by name or number."""
+    if not isinstance(column, str):
+        return column
+    if column not in names:
+        raise ValueError(f"{where}: there is no column {column!r}; the table has {list(names)}")
+    return list(names).index(column)
 
 
 @dataclass(frozen=True)
@@ -86,10 +104,13 @@ class Product(Family):
             for i, name in enumerate(names)
         )
 
-    def takes_categories(self, d: int) -> tuple[bool, ...]:
-        own = [(b.columns, b.family.takes_categories(len(b.columns))) for b in self.blocks]
-        found = {j: takes for columns, each in own for j, takes in zip(columns, each, strict=True)}
-        return tuple(found.get(j, False) for j in range(d))
+    def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
+        found = dict.fromkeys(range(len(names)), False)
+        for block in self.blocks:
+            columns = [j for j in block.found(names) if j in found]
+            own = block.family.takes_categories([names[j] for j in columns])
+            found |= dict(zip(columns, own, strict=True))
+        return tuple(found.values())
 
     @property
     def categories(self) -> Categories:  # type: ignore[override]
@@ -98,15 +119,19 @@ class Product(Family):
         d = sum(len(block.columns) for block in self.blocks)
         return tuple(found.get(j) for j in range(d)) if found else ()
 
-    def with_categories(self, categories: Categories) -> Product:
-        if not categories:
-            return self
-        self._refuse_columns(len(categories))
-        own = [tuple(categories[j] for j in block.columns) for block in self.blocks]
-        return Product(
-            Block(block.family.with_categories(part) if any(part) else block.family, block.columns)
-            for block, part in zip(self.blocks, own, strict=True)
-        )
+    def for_table(
+        self, names: Sequence[str], categories: Categories, X: AnyArray | None
+    ) -> Product:
+        found = Product(Block(block.family, block.found(names)) for block in self.blocks)
+        found._refuse_columns(len(names))
+        blocks = []
+        for block in found.blocks:
+            own = [names[j] for j in block.columns]
+            told = tuple(categories[j] for j in block.columns) if categories else ()
+            rows = None if X is None else X[:, block.columns]
+            family = block.family.for_table(own, told if any(told) else (), rows)
+            blocks.append(Block(family, block.columns))
+        return Product(blocks)
 
     def _parts(self, X: AnyArray) -> list[AnyArray]:
         return [X[:, block.columns] for block in self.blocks]

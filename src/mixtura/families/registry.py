@@ -16,6 +16,7 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.lognormal import LogNormal
 from mixtura.families.multinomial import Multinomial
 from mixtura.families.negativebinomial import NegativeBinomial
+from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
 from mixtura.families.vonmises import VonMises
 from mixtura.families.vonmisesfisher import VonMisesFisher
@@ -35,6 +36,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "lognormal": LogNormal,
     "multinomial": Multinomial,
     "negativebinomial": NegativeBinomial,
+    "normal": Normal,
     "poisson": Poisson,
     "vonmises": VonMises,
     "vonmisesfisher": VonMisesFisher,

@@ -1,0 +1,149 @@
+"""The normal family: columns of numbers, independent within a component; cells may be missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Family, Settled
+from mixtura.families.dispersion import DispersionPrior, pooled
+from mixtura.families.gaps import cells, observed, shares
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.supports import TINY, Positive, Real
+
+
+@dataclass(frozen=True)
+class NormalParams(Params):
+    means: Annotated[Array, Real()]
+    variances: Annotated[Array, Positive()]
+
+
+@dataclass(frozen=True)
+class NormalStatistics(Statistics):
+    """Moments of x about the components' current means (about 0 where there are none).
+
+    counts (K,); first and second moment and rows in which a cell is there, each (K, d).
+    """
+
+    counts: Array
+    first: Array
+    second: Array
+    cells: Array
+
+
+@dataclass(frozen=True)
+class NormalPrior(DispersionPrior):
+    """Rows added with the table's variances: that of `families.gaussian.prior`."""
+
+    # Moments are about the means: there is no number near 1 whose rounding is left.
+    rounding: ClassVar[float] = 0.0
+
+    def dispersion(self, params: Params) -> Array:
+        return _parts(params)[1]
+
+    def dispersed(self, params: Params, dispersion: Array) -> Params:
+        return type(params)(_parts(params)[0], dispersion)  # type: ignore[call-arg]
+
+    def row(self, params: Params) -> Array:
+        v = _parts(params)[1]
+        return np.asarray(-0.5 * (np.log(v) + self.target / v))
+
+    def row_score(self, params: Params) -> dict[str, Array]:
+        v, (_, name) = _parts(params)[1], params.arrays()
+        return {name: 0.5 * (self.target / v - 1.0) / v}
+
+
+@dataclass(frozen=True)
+class Normal(Family):
+    """log p(x | k) = sum_j -1/2 [log 2 pi v_kj + (x_j - m_kj)^2 / v_kj]
+
+    means       (K, d)  m_kj, real
+    variances   (K, d)  v_kj, positive
+    statistics  counts, moments of x about m, rows in which a cell is there
+    M-step      m = sum r x / sum r;  v = sum r (x - m)^2 / sum r
+    The Gaussian with a diagonal covariance, but for the cells that may be missing. Where all rows
+    of a component are equal in a column the likelihood has no bound: see `families.dispersion`.
+    Reference: Johnson, Kotz & Balakrishnan (1994), Continuous Univariate Distributions 1, ch. 13.
+    """
+
+    record: ClassVar[Any] = NormalParams
+    prior: ClassVar[type[NormalPrior]] = NormalPrior
+    allows_gaps = True
+
+    def numbers(self, X: AnyArray) -> tuple[Array, Array]:
+        """The normal numbers of which cells are made, and which are there, as `gaps.observed`."""
+        return observed(X)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        found = Family.settled(self, survey, K)
+        # Once more about the means found, where no digits are lost.
+        sample = survey.sample
+        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
+        resp = np.repeat(weights[:, None] / K, K, axis=1)
+        stats = self.statistics(sample.X, resp, found.base)
+        base = self.maximize(stats, found.base, found.prior)
+        prior = self.prior.of(survey, _parts(base)[1][0], self.name)
+        return replace(found, base=base, prior=prior)
+
+    def log_density(self, X: AnyArray, params: Any) -> Array:
+        x, seen = self.numbers(X)
+        means, variances = _parts(params)
+        out = np.empty((len(X), len(means)))
+        for k, (m, v) in enumerate(zip(means, variances, strict=True)):
+            parts = (x - m) ** 2 / v + np.log(2 * np.pi * v)
+            out[:, k] = np.einsum("ij,ij->i", parts, np.broadcast_to(seen, parts.shape))
+        return -0.5 * out
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> NormalStatistics:
+        x, seen = self.numbers(X)
+        first, second = np.empty((2, resp.shape[1], x.shape[1]))
+        for k in range(resp.shape[1]):
+            y = x * seen if params is None else (x - _parts(params)[0][k]) * seen
+            first[k], second[k] = resp[:, k] @ y, resp[:, k] @ (y * y)
+        return NormalStatistics(resp.sum(axis=0), first, second, cells(resp, seen))
+
+    def maximize(self, stats: NormalStatistics, params: Any, prior: Any) -> Any:
+        zero = np.zeros_like(stats.first)
+        means, variances = (zero, zero + 1.0) if params is None else _parts(params)
+        shift = shares(stats.first, stats.cells, zero)
+        squares = np.maximum(stats.second - stats.first * shift, 0.0)
+        found = np.maximum(pooled(prior, squares, stats.cells, variances), TINY)
+        new = self.record(means + shift, found)
+        prior.refuse_collapse(new, stats.counts)
+        return new
+
+    def score(self, stats: NormalStatistics, params: Any) -> dict[str, Array]:
+        v = _parts(params)[1]
+        slope = 0.5 * (stats.second / v - stats.cells) / v
+        return dict(zip(self.supports(), (stats.first / v, slope), strict=True))
+
+    def information(self, params: Any, shares: Array) -> dict[str, Array]:
+        v, part = _parts(params)[1], shares[:, None]
+        told = part / v, part * np.full_like(v, 0.5)
+        return dict(zip(self.supports(), told, strict=True))
+
+    def transported(self, stats: NormalStatistics, before: Any, after: Any) -> NormalStatistics:
+        shift = _parts(before)[0] - _parts(after)[0]
+        first = stats.first + shift * stats.cells
+        second = stats.second + shift * (stats.first + first)
+        return replace(stats, first=first, second=second)
+
+    def means(self, params: Any) -> Array:
+        return _parts(params)[0]
+
+    def variances(self, params: Any) -> Array:
+        return _parts(params)[1]
+
+    def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
+        means, variances = _parts(params)
+        deviations = np.sqrt(variances)[labels]
+        return means[labels] + deviations * rng.standard_normal(deviations.shape)
+
+
+def _parts(params: Params) -> tuple[Array, Array]:
+    """Means and variances, whatever they are called."""
+    means, variances = params.arrays().values()
+    return means, variances
