@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -154,9 +155,7 @@ def test_a_product_names_each_column_once(counts: Array) -> None:
         Mixture(Product([Block("poisson", 0), Block("gamma", 5)]), 2).fit(counts)
     with pytest.raises(ValueError, match="Block: columns are given by name or by their numbers"):
         Block("poisson", [0.5])  # type: ignore[list-item]
-    with pytest.raises(
-        ValueError, match=r"there is no column 'a'; the table has \['x1', 'x2', 'x3'\]"
-    ):
+    with pytest.raises(ValueError, match=r"there is no column 'a'; the table has"):
         Mixture(Product([Block("poisson", ["x1", "x3"]), Block("gamma", "a")]), 2).fit(counts)
 
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.searching import GaussianMixtureSearch
+    from mixtura.estimators.shortcuts import BernoulliMixture, LatentClass, PoissonMixture
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.product import Block, Product
+    from mixtura.families.registry import register_family
     from mixtura.fitting.fit import fit
     from mixtura.fitting.journal_file import CheckpointError
     from mixtura.models.base import Model
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annealed",
+    "BernoulliMixture",
     "Block",
     "BootstrapLRT",
     "CheckpointError",
@@ -56,6 +59,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureSearch",
     "IllDefined",
+    "LatentClass",
     "LightWeightsWarning",
     "LikelihoodFell",
     "Merging",
@@ -65,6 +69,7 @@ __all__ = [
     "NoiseContrastive",
     "Online",
     "Params",
+    "PoissonMixture",
     "Product",
     "Statistics",
     "StillRisingWarning",
@@ -78,6 +83,7 @@ __all__ = [
     "fit",
     "load",
     "merge_components",
+    "register_family",
     "stream",
 ]
 
@@ -116,6 +122,10 @@ _HOMES = {
     "bootstrap_lrt": "mixtura.estimators.howmany",
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
+    "BernoulliMixture": "mixtura.estimators.shortcuts",
+    "LatentClass": "mixtura.estimators.shortcuts",
+    "PoissonMixture": "mixtura.estimators.shortcuts",
+    "register_family": "mixtura.families.registry",
     "merge_components": "mixtura.estimators.merging",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",

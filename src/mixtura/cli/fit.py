@@ -75,7 +75,7 @@ Solver = StrEnum(
 )
 FamilyChoice = StrEnum(
     "FamilyChoice",
-    "bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
+    "auto bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
     "normal poisson vonmises vonmisesfisher",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])

@@ -1,8 +1,9 @@
 """Columns of categories as codes 0, 1, ..., and what the codes stand for.
 
-Categories are text, the values of a data frame's categorical, enumerated and boolean columns, and
-objects among which there is text. They are told apart by their text, and numbered in the order
-that their column declares, else alphabetically; those that the table never has are left out.
+Categories are text, the values of a data frame's categorical, enumerated and boolean columns,
+objects among which there is text, and objects that are True or False. They are told apart by their
+text, and numbered in the order that their column declares, else alphabetically; those that the
+table never has are left out.
 """
 
 from __future__ import annotations
@@ -111,9 +112,16 @@ def _of_series(column: nw.Series[Any]) -> Texts:
 
 
 def _of_objects(values: list[Any]) -> Texts:
-    if not any(isinstance(value, str) for value in values):
+    kinds = {type(value) for value in values if value is not None and value == value}
+    text, truths = any(issubclass(kind, str) for kind in kinds), {bool, np.bool_}
+    if not (text or (kinds and kinds <= truths)):
         return None, ()
-    texts = pa.array([None if v is None or v != v else str(v) for v in values], pa.string())
+    # As Arrow writes those of a column that has a type.
+    told = [
+        None if v is None or v != v else str(v).lower() if type(v) in truths else str(v)
+        for v in values
+    ]
+    texts = pa.array(told, pa.string())
     return texts, _sorted(texts)
 
 

@@ -131,6 +131,15 @@ class ClimbedMixture(MixtureEstimator):
             raise
         return rows
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        try:
+            tags.input_tags.allow_nan = self._family().allows_gaps
+        except ValueError:
+            # No such family: that is for `fit` to say.
+            tags.input_tags.allow_nan = False
+        return tags
+
     def _begun_family(self) -> Family:
         """The family that is asked for; with warm_start as the last fit left it."""
         return self._family()

@@ -286,4 +286,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Family):
         return family_document(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
     return value.item() if isinstance(value, np.generic) else value

@@ -48,8 +48,8 @@ def family_document(kind: Family) -> dict[str, Any]:
         known = False
     if not known:
         raise StoreError(
-            f"components of your own family {type(kind).__name__} cannot be saved: a file knows "
-            f"{', '.join(sorted(FAMILIES))}. Save the arrays instead"
+            f"components of your own family {type(kind).__name__} cannot be saved by name: a file "
+            f"knows {', '.join(sorted(FAMILIES))}. Name yours with mixtura.register_family"
         )
     settings = {k: v for k, v in kind.described().items() if k not in _ELSEWHERE}
     return {"name": kind.name, "settings": settings}

@@ -43,6 +43,26 @@ FAMILIES: dict[str, Callable[[], Family]] = {
 }
 
 
+def register_family(name: str, make: Callable[[], Family]) -> None:
+    """Let `name` stand for the family that `make()` gives: in `Mixture`, searches, model files.
+
+    Parameters
+    ----------
+    name : str, as the family's own `name`; a Python identifier in small letters
+    make : the class, or what gives an object of it
+
+    Raises
+    ------
+    ValueError
+        For a name that stands for another family.
+    """
+    if not (name.isidentifier() and name.islower()):
+        raise ValueError(f"register_family: a name is an identifier in small letters, got {name!r}")
+    known = FAMILIES.setdefault(name, make)
+    if known is not make:
+        raise ValueError(f"register_family: {name!r} stands for {known!r} already: take another")
+
+
 def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:
     """What components are made of, from a family and the shape of Gaussian ones."""
     if kind == "gaussian":

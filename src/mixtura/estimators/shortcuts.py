@@ -1,0 +1,147 @@
+"""Mixtures that are asked for by name: the class says of which family."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.estimators.family_document import restored_family
+from mixtura.estimators.mixture import Mixture
+from mixtura.families.automatic import Automatic
+from mixtura.families.base import Family
+from mixtura.families.product import Product
+
+_FAMILIES = inspect.Parameter("families", inspect.Parameter.KEYWORD_ONLY, default=None)
+
+
+def _init(*more: inspect.Parameter) -> Callable[..., None]:
+    """`__init__` of `Mixture` without `family`, which the class knows, and with `more`."""
+    known = inspect.signature(Mixture.__init__).parameters
+    shown = inspect.Signature([*(p for n, p in known.items() if n != "family"), *more])
+
+    def __init__(self: Any, *given: Any, **settings: Any) -> None:
+        bound = shown.bind(self, *given, **settings)
+        bound.apply_defaults()
+        for name, value in list(bound.arguments.items())[1:]:
+            setattr(self, name, value)
+
+    # What scikit-learn, help and editors see.
+    __init__.__signature__ = shown  # type: ignore[attr-defined]
+    return __init__
+
+
+class _Named(Mixture):
+    """A `Mixture` of one family."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        name: allowed
+        for name, allowed in Mixture._parameter_constraints.items()
+        if name != "family"
+    }
+    _components = "n_components"
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Any:
+        return stored
+
+
+class PoissonMixture(_Named):
+    """A mixture of Poisson components: counts, whose columns are independent within a component.
+
+    `Mixture("poisson")`, whose other parameters, attributes (`weights_`, `rates_`, ...) and methods
+    it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import PoissonMixture
+    >>> X = np.array([[0, 9], [1, 8], [0, 10], [2, 7], [7, 1], [9, 2], [8, 0], [6, 1]])
+    >>> PoissonMixture(2, random_state=0).fit(X).score(X).round(3)
+    -4.126
+    """
+
+    family: Any = "poisson"
+    __init__ = _init()
+
+
+class BernoulliMixture(_Named):
+    """A mixture of Bernoulli components: cells are 0 or 1, independent within a component.
+
+    `Mixture("bernoulli")`, whose other parameters, attributes (`weights_`, `probabilities_`, ...)
+    and methods it has.
+    """
+
+    family: Any = "bernoulli"
+    __init__ = _init()
+
+
+class LatentClass(_Named):
+    """Latent classes of a table of mixed columns, independent within a class.
+
+    The family of each column is chosen by what it holds, and shown in the report and `families_`:
+
+    - text, a frame's categorical or boolean columns: "categorical"
+    - nothing but 0 and 1: "bernoulli"
+    - at most 10 different whole numbers from 0 to 99: "categorical"
+    - whole numbers of which the smallest is 0: "poisson"
+    - other numbers: "normal"
+
+    Missing cells (NaN, None) are left out of their row, which is exact.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+    families : dict of column name to family, optional
+        Families for some columns in place of these choices, such as ``{"income": "lognormal"}``;
+        columns of an array are called x1, x2, ...
+    tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, \
+            weights, solver, engine : as in `Mixture`
+
+    Attributes
+    ----------
+    families_ : dict
+        The family of each column, by its name.
+    weights_, parameters_, family_, ... : as in `Mixture`; `family_` is the `Product`, and
+        `family_.categories` what the codes of its categories stand for.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mixtura import LatentClass
+    >>> frame = pd.DataFrame({"pet": ["cat", "dog"] * 20, "age": [2.5, 9.0, 3.5, 10.0] * 10})
+    >>> LatentClass(2, random_state=0).fit(frame).families_
+    {'pet': 'categorical', 'age': 'normal'}
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_Named._parameter_constraints,
+        "families": [dict, None],
+    }
+    _components = "families"
+    families: Mapping[str, Any] | None
+    __init__ = _init(_FAMILIES)
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Any:
+        if stored is None:
+            return None
+        if not isinstance(stored, dict):
+            raise ValueError("settings.families is no dictionary")
+        return {
+            name: kind if isinstance(kind, str) else restored_family(kind, f"families.{name}")
+            for name, kind in stored.items()
+        }
+
+    def _family(self) -> Family:
+        return Automatic((self.families or {}).items())
+
+    @property
+    def families_(self) -> dict[str, str]:
+        """The family of each column, by its name."""
+        check_is_fitted(self)
+        assert isinstance(self.family_, Product)
+        found = {j: b.family.name for b in self.family_.blocks for j in b.columns}
+        return {name: found[j] for j, name in enumerate(self._names())}

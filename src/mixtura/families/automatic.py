@@ -1,0 +1,127 @@
+"""A family for each column, by what the column holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Family, Settled
+from mixtura.families.product import Block, Product, numbered
+from mixtura.families.registry import Spec, register_family
+from mixtura.families.registry import family as family_of
+from mixtura.records import AnyArray, Array, Categories
+
+# Whole numbers of so many different values, at most, are codes of categories.
+MOST_CODES = 10
+# And none of them is larger than this: there are as many categories as the largest tells.
+LARGEST_CODE = 99
+# Rows that are looked at together.
+_PIECE = 1 << 14
+
+
+@dataclass(frozen=True)
+class Automatic(Product):
+    """A `Product` whose families are chosen column by column, by what the table holds.
+
+    - categories (text, a frame's categorical or boolean columns): "categorical"
+    - nothing but 0 and 1: "bernoulli"
+    - at most 10 different whole numbers from 0 to 99: "categorical"
+    - whole numbers of which the smallest is 0: "poisson"
+    - other numbers: "normal"
+
+    choices says otherwise for some columns, by name or number.
+    """
+
+    choices: tuple[tuple[int | str, Family], ...] = ()
+
+    def __init__(self, choices: Iterable[tuple[int | str, Spec]] = ()) -> None:
+        object.__setattr__(self, "blocks", ())
+        object.__setattr__(self, "choices", tuple((c, family_of(spec)) for c, spec in choices))
+
+    @property
+    def name(self) -> str:
+        return "auto"
+
+    @property
+    def allows_gaps(self) -> bool:  # type: ignore[override]
+        return all(kind.allows_gaps for _, kind in self.choices)
+
+    @property
+    def measure(self) -> str:
+        return "of what the columns hold"
+
+    def _chosen(self, names: Sequence[str]) -> dict[int, Family]:
+        return {numbered(column, names, "families"): kind for column, kind in self.choices}
+
+    def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
+        chosen = self._chosen(names)
+        return tuple(
+            j not in chosen or all(chosen[j].takes_categories([name]))
+            for j, name in enumerate(names)
+        )
+
+    def for_table(
+        self, names: Sequence[str], categories: Categories, X: AnyArray | None
+    ) -> Product:
+        # By number: a table that comes in pieces is seen when the family settles.
+        told = Automatic(self._chosen(names).items())
+        return told if X is None else told._product([X], names, categories)
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        """What cannot be is known when the families are."""
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        names = [str(j) for j in range(survey.source.d)]
+        pieces = (chunk.X for chunk in survey.source.chunks(_PIECE))
+        return self._product(pieces, names, ()).settled(survey, K)
+
+    def _product(
+        self, pieces: Iterable[AnyArray], names: Sequence[str], categories: Categories
+    ) -> Product:
+        chosen, columns = self._chosen(names), [Met() for _ in names]
+        for X in pieces:
+            for j, met in enumerate(columns):
+                met.add(X[:, j])
+        own: Sequence[Any] = categories or [None] * len(names)
+        kinds: dict[Family, list[int]] = {}
+        for j, met in enumerate(columns):
+            default = "categorical" if own[j] is not None else met.family
+            kinds.setdefault(chosen.get(j) or family_of(default), []).append(j)
+        found = Product(Block(kind, where) for kind, where in kinds.items())
+        return found.for_table(names, categories, None)
+
+
+class Met:
+    """What the cells of a column were so far."""
+
+    def __init__(self) -> None:
+        self.whole, self.low, self.high = True, np.inf, -np.inf
+        self.values: set[float] = set()
+
+    def add(self, column: Array) -> None:
+        """Look at more cells."""
+        x = column[~np.isnan(column)]
+        if not len(x) or not self.whole:
+            return
+        self.whole = bool(np.all(np.floor(x) == x))
+        self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+        if len(self.values) <= MOST_CODES:
+            self.values |= set(np.unique(x).tolist())
+
+    @property
+    def family(self) -> str:
+        """The family for numbers like these."""
+        if not self.whole or self.low < 0:
+            return "normal"
+        if self.high <= 1:
+            return "bernoulli"
+        if len(self.values) <= MOST_CODES and self.high <= LARGEST_CODE:
+            return "categorical"
+        return "poisson" if self.low == 0 else "normal"
+
+
+register_family("auto", Automatic)

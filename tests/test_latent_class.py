@@ -1,0 +1,176 @@
+"""Families chosen by what columns hold; mixtures that are asked for by name."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.stats import norm, poisson
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
+
+import mixtura
+from mixtura import BernoulliMixture, LatentClass, Mixture, MixtureSearch, PoissonMixture
+from mixtura.families.poisson import Poisson
+
+
+def _people(n: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    group = rng.integers(2, size=n)
+    return pd.DataFrame(
+        {
+            "job": np.where(rng.random(n) < np.array([0.85, 0.2])[group], "farm", "office"),
+            "age": rng.normal(np.array([30.0, 60.0])[group], 5.0),
+            "visits": rng.poisson(np.array([1.0, 12.0])[group]),
+            "smokes": rng.random(n) < np.array([0.2, 0.7])[group],
+            "grade": rng.integers(1, 6, size=n),
+        }
+    )
+
+
+PEOPLE = _people()
+CHOSEN = {
+    "job": "categorical",
+    "age": "normal",
+    "visits": "poisson",
+    "smokes": "categorical",
+    "grade": "categorical",
+}
+
+
+def test_families_are_chosen_by_what_columns_hold() -> None:
+    for table in (PEOPLE, pl.from_pandas(PEOPLE), PEOPLE.convert_dtypes()):
+        fitted = LatentClass(2, random_state=0).fit(table)
+        assert fitted.families_ == CHOSEN
+        assert fitted.score(table) == pytest.approx(fitted.lower_bound_, abs=1e-12)
+    told = fitted.summary()
+    assert "farm (" in told
+    assert "visits" in told
+
+
+def test_a_choice_is_changed_by_name() -> None:
+    fitted = LatentClass(2, families={"grade": "poisson", "visits": Poisson()}, random_state=0)
+    assert fitted.fit(PEOPLE).families_ == CHOSEN | {"grade": "poisson"}
+    with pytest.raises(ValueError, match="families: there is no column 'wage'"):
+        LatentClass(2, families={"wage": "gamma"}).fit(PEOPLE)
+    with pytest.raises(ValueError, match=r"column 'job' holds text \('(farm|office)'\)"):
+        LatentClass(2, families={"job": "poisson"}).fit(PEOPLE)
+
+
+def test_missing_cells_are_summed_over() -> None:
+    """The log-likelihood of rows with gaps is that of the product over the cells that are there."""
+    frame = PEOPLE.astype({"visits": float, "smokes": object})
+    rng = np.random.default_rng(1)
+    for name in frame:
+        frame.loc[rng.random(len(frame)) < 0.15, name] = None
+    frame = frame.dropna(how="all")
+    fitted = LatentClass(2, random_state=0).fit(frame)
+    assert fitted.families_ == CHOSEN
+    parameters, shares = fitted.parameters_, fitted.parameters_["categorical.probabilities"]
+    # Codes in the order of the columns: job (farm, office), smokes (False, True), grade 0 to 5.
+    starts = {"job": (0, ["farm", "office"]), "smokes": (2, [False, True]), "grade": (4, range(6))}
+    joint = np.tile(np.log(fitted.weights_), (len(frame), 1))
+    for (i, row), k in itertools.product(enumerate(frame.to_dict("records")), range(2)):
+        for name, (start, levels) in starts.items():
+            if row[name] is not None and row[name] == row[name]:
+                joint[i, k] += np.log(shares[k, start + list(levels).index(row[name])])
+        if row["age"] == row["age"]:
+            mean, variance = (parameters[f"normal.{n}"][k, 0] for n in ("means", "variances"))
+            joint[i, k] += norm(mean, np.sqrt(variance)).logpdf(row["age"])
+        if row["visits"] == row["visits"]:
+            joint[i, k] += poisson(parameters["poisson.rates"][k, 0]).logpmf(row["visits"])
+    log_p = np.logaddexp(joint[:, 0], joint[:, 1])
+    assert fitted.score_samples(frame) == pytest.approx(log_p, rel=1e-10)
+    assert fitted.predict_proba(frame) == pytest.approx(np.exp(joint - log_p[:, None]), abs=1e-10)
+
+
+def test_files_searches_and_resamples_keep_the_choice(tmp_path: Path) -> None:
+    fitted = LatentClass(2, families={"grade": "poisson"}, random_state=0).fit(PEOPLE)
+    fitted.save(tmp_path / "m.json")
+    again = mixtura.load(tmp_path / "m.json")
+    assert type(again) is LatentClass
+    assert again.families == {"grade": "poisson"}
+    assert again.families_ == fitted.families_
+    assert np.array_equal(again.predict_proba(PEOPLE), fitted.predict_proba(PEOPLE))
+    search = MixtureSearch("auto", [1, 2, 3], random_state=0).fit(PEOPLE)
+    assert search.best_params_ == {"family": "auto", "n_components": 2}
+    found = mixtura.bootstrap_lrt(
+        PEOPLE[["visits", "grade"]], family="auto", max_components=2, max_resamples=19,
+        random_state=0,
+    )  # fmt: skip
+    assert found.n_components == 2
+
+
+def test_pieces_are_chosen_as_the_whole(tmp_path: Path) -> None:
+    X = PEOPLE[["age", "visits", "grade"]].to_numpy(dtype=float)
+    np.save(tmp_path / "X.npy", X)
+    whole = LatentClass(2, random_state=0).fit(X)
+    pieces = LatentClass(2, random_state=0).fit(mixtura.stream(lambda: iter([X[:90], X[90:]])))
+    assert pieces.families_ == whole.families_
+    assert pieces.lower_bound_ == pytest.approx(whole.lower_bound_, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "family"),
+    [
+        ([0, 1, 1, 0], "bernoulli"),
+        ([1, 2, 5, 2], "categorical"),
+        ([-1, 2, 5, 2], "normal"),
+        ([0, 300, 5, 2], "poisson"),
+        ([7, 300, 5, 2], "normal"),
+        ([0.5, 1, 2, 3], "normal"),
+        ([*range(12)], "poisson"),
+        ([*range(1, 13)], "normal"),
+    ],
+)
+def test_the_rule(values: list[float], family: str) -> None:
+    fitted = LatentClass(1).fit(np.array(values, dtype=float)[:, None])
+    assert fitted.families_ == {"x1": family}
+
+
+def test_shortcuts_are_mixtures_of_one_family(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson([[1, 9]] * 40 + [[8, 2]] * 40)
+    for kind, family, X in (
+        (PoissonMixture, "poisson", counts),
+        (BernoulliMixture, "bernoulli", counts > 4),
+    ):
+        short, long = kind(2, random_state=0).fit(X), Mixture(family, 2, random_state=0).fit(X)
+        assert short.lower_bound_ == long.lower_bound_
+        assert "family" not in short.get_params()
+        assert clone(short).set_params(tol=1e-3).tol == 1e-3
+        short.save(tmp_path / "m.json")
+        assert type(mixtura.load(tmp_path / "m.json")) is kind
+    assert repr(PoissonMixture(3, tol=0.1)) == "PoissonMixture(n_components=3, tol=0.1)"
+    with pytest.raises(TypeError, match="families"):
+        PoissonMixture(2, families={})
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learns_checks() -> None:
+    checks = check_estimator(LatentClass(), on_fail=None)
+    failed = {c["check_name"]: c["exception"] for c in checks if c["status"] == "failed"}
+    assert not failed
+    assert sum(c["status"] == "passed" for c in checks) >= 45
+
+
+def test_a_family_of_ones_own_has_a_name(tmp_path: Path) -> None:
+    class Own(Poisson):
+        pass
+
+    X = np.random.default_rng(0).poisson(3, size=(40, 2))
+    mixtura.register_family("own", Own)
+    try:
+        Mixture("own", random_state=0).fit(X).save(tmp_path / "own.json")
+        again: Any = mixtura.load(tmp_path / "own.json")
+        assert type(again.family_) is Own
+        with pytest.raises(ValueError, match="'own' stands for"):
+            mixtura.register_family("own", Poisson)
+    finally:
+        from mixtura.families.registry import FAMILIES
+
+        del FAMILIES["own"]
