@@ -142,7 +142,7 @@ def test_a_product_shows_its_blocks_where_their_columns_are() -> None:
     np.testing.assert_array_equal(portrait.column(2).means, SHARES[:, 2])
     # The total that a share is of has its places in the whole table.
     assert portrait.column(2).whole == (1, 4, 2)
-    assert portrait.words == "counts, independent within a group; shares of a row's total"
+    assert portrait.name == "Poisson (d, a) x Multinomial (b, e, c)"
 
 
 def test_no_column_of_a_product_tells_more_than_the_component() -> None:

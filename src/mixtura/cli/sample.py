@@ -31,13 +31,15 @@ def sample(
     """Draw rows from a model, each with the label of its component."""
     import pyarrow as pa
 
+    from mixtura.data.categories import named_columns
     from mixtura.data.files import refuse_unwritable
     from mixtura.data.tables import append_columns
 
     def frames() -> Iterator[pa.Table]:
         done = 0
         for X, labels in mixture.sample_chunks(n, random_state=seed):
-            rows = pa.table({name: X[:, j] for j, name in enumerate(names)})
+            columns = zip(names, named_columns(X, family.categories), strict=True)
+            rows = pa.table({name: pa.array(values) for name, values in columns})
             yield append_columns(rows, {f"{prefix}label": labels}, model)
             done += len(X)
             told(done)
@@ -46,5 +48,6 @@ def sample(
         refuse_unwritable(out)
         refuse_shared({"the model": model, "--out": out})
         mixture = load_model(model)
+        family = mixture.fitted_family()
         names, told = mixture.view().names, working.paced(n, None)
         put_table(frames(), out)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -17,7 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixtura.data.columns import is_text, kind_of, plain
 from mixtura.data.door import column_names
+from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array, Categories
 
 # The texts of a column of categories, and each once in order; (None, ()) of other columns.
@@ -36,6 +39,19 @@ class Wanted:
     takes: Callable[[Sequence[str]], Sequence[bool]] = lambda names: [False] * len(names)
     known: Categories = ()
     gaps: bool = False
+
+    def numbers(self, frame: pa.Table, path: str | Path) -> tuple[pa.Table, Categories]:
+        """Columns read from a file, codes in place of categories; empty text is a gap."""
+        names = frame.column_names
+        for j, (name, takes) in enumerate(zip(names, self.takes(names), strict=True)):
+            if takes and is_text(kind_of(frame, name)):
+                text = plain(frame, name)
+                there = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), None, text)
+                frame = frame.set_column(j, name, there)
+        try:
+            return coded(frame, self.takes, self.known)
+        except ValueError as error:
+            raise TableError(str(error).replace("X:", f"{path}:", 1)) from None
 
 
 NUMBERS = Wanted()
@@ -68,6 +84,15 @@ def coded(
     for j, name in enumerate(columns):
         out[:, j] = new.get(name, out[:, j])
     return out, found
+
+
+def named_columns(X: AnyArray, categories: Categories) -> list[AnyArray]:
+    """The columns of rows, categories in place of their codes."""
+    known = categories or (None,) * X.shape[1]
+    return [
+        x if own is None else np.array(own, dtype=object)[x.astype(np.int64)]
+        for x, own in zip(X.T, known, strict=True)
+    ]
 
 
 def _coded(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mixtura.data.categories import NUMBERS, Wanted, coded
+from mixtura.data.categories import NUMBERS, Wanted
 from mixtura.data.columns import (
     as_option,
     description,
@@ -110,7 +110,7 @@ def select(
     chosen = [name for name in chosen if name not in row_numbers] or chosen
     if columns is None:
         _refuse_row_numbers(path, chosen)
-    numbers, categories = _numbers(frame.select(chosen), path, wanted)
+    numbers, categories = wanted.numbers(frame.select(chosen), path)
     _refuse_not_numbers(numbers, path, chosen, chosen_by_name=columns is not None)
     refuse_inexact(numbers, path, chosen)
     X = np.empty((frame.num_rows, len(chosen)))
@@ -123,15 +123,6 @@ def select(
         raise TableError(f"{place} is zero in every row: nothing is left to use")
     left_out = tuple(_left_out(path, row_numbers))
     return Table(X, tuple(chosen), w, frame, left_out, categories)
-
-
-def _numbers(frame: pa.Table, path: str | Path, wanted: Wanted) -> tuple[pa.Table, Categories]:
-    """Codes in place of categories."""
-    try:
-        found, categories = coded(frame, wanted.takes, wanted.known)
-    except ValueError as error:
-        raise TableError(str(error).replace("X:", f"{path}:", 1)) from None
-    return found, categories
 
 
 def numeric_columns(frame: pa.Table) -> list[str]:

@@ -98,9 +98,10 @@ class _Search:
         if own is not None and own.summary.loglik >= smaller.summary.loglik:
             return own
         resp = responsibilities(ground.model, self.rows, smaller.params)
+        frame = ground.model.family.frame(self.rows.X)
         best: Climb | None = None
         for component in range(self.n_components - 1):
-            climb = self._from(split(resp, self.rows, component))
+            climb = self._from(split(resp, frame, self.rows, component))
             if climb is None or climb.summary.loglik < smaller.summary.loglik:
                 continue
             if best is None or climb.summary.loglik > best.summary.loglik:

@@ -24,12 +24,12 @@ def best_split(
 
     None where all of them fail.
     """
-    resp = responsibilities(smaller, rows, fewer)
+    resp, frame = responsibilities(smaller, rows, fewer), smaller.family.frame(rows.X)
     best, highest = None, -np.inf
     for component in range(len(fewer.weights)):
         try:
             start = ground.model.first_step(
-                rows.X, rows.sample_weight, split(resp, rows, component), ground.maker.base
+                rows.X, rows.sample_weight, split(resp, frame, rows, component), ground.maker.base
             )
             sweep = ground.open_sweep(ground.model, rows)
             trial = em(Problem(ground.model, sweep, start, tol, TRIAL), brief=True)

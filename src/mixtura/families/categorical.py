@@ -128,6 +128,12 @@ class Categorical(Family):
     def score(self, stats: CategoricalStatistics, params: CategoricalParams) -> dict[str, Array]:
         return {"probabilities": stats.hits / np.maximum(params.probabilities, TINY)}
 
+    def edge(self, params: CategoricalParams) -> str:
+        # A category that the whole table never had says nothing of the point.
+        had = (params.probabilities > 0).any(axis=0)
+        at = int((had & self.supports()["probabilities"].at_edge(params.probabilities)).sum())
+        return f"{at} of the probabilities are 0" if at else ""
+
     def portrait(self, params: CategoricalParams, weights: Array, names: Sequence[str]) -> Portrait:
         each = np.split(params.probabilities, np.cumsum(self.levels)[:-1], axis=1)
 

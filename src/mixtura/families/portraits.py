@@ -11,6 +11,9 @@ from scipy.special import xlogy
 from mixtura.families.portrait import Column, Portrait
 from mixtura.records import Array
 
+# Columns of a block that its name tells.
+_SHOWN = 6
+
 
 def joined(
     blocks: Sequence[tuple[int, ...]], parts: Sequence[Portrait], weights: Array
@@ -33,12 +36,21 @@ def joined(
     tells = np.empty(len(place))
     for columns, part in zip(blocks, parts, strict=True):
         tells[list(columns)] = np.minimum(part.tells, most)
+    told = [
+        f"{part.name} ({_listed([part.column(i).name for i in range(len(columns))])})"
+        for columns, part in zip(blocks, parts, strict=True)
+    ]
     return Portrait(
-        " x ".join(part.name for part in parts),
-        "; ".join(dict.fromkeys(part.words for part in parts)),
+        " x ".join(told),
+        "independent of each other within a group",
         tells,
         column,
         simpler=next((part.simpler for part in parts if part.simpler), ""),
         collapse=max((part.collapse for part in parts), key=lambda pair: len(pair[0])),
         lone=next((part.lone for part in parts if part.lone), ""),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -82,10 +82,13 @@ def responsibilities(model: Mixture, rows: Rows, params: MixtureParams) -> Array
     return normalise(model.log_joint(np.asarray(rows.X, dtype=np.float64), params))[1]
 
 
-def split(resp: Array, rows: Rows, component: int) -> Array:
-    """Responsibilities with a component cut in two, across its longest axis: (n, K + 1)."""
+def split(resp: Array, frame: Array, rows: Rows, component: int) -> Array:
+    """Responsibilities with a component cut in two, across its longest axis: (n, K + 1).
+
+    `frame` (n, q) are the rows free of units and gaps (`Family.frame`).
+    """
     mass = resp[:, component] * _weights(rows)
-    centred = rows.X - mass @ rows.X / mass.sum()
+    centred = frame - mass @ frame / mass.sum()
     beyond = resp[:, component] * (centred @ longest_axis(centred, mass) > 0)
     more = np.column_stack([resp, beyond])
     more[:, component] -= beyond

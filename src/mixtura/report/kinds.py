@@ -64,6 +64,8 @@ def levels(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
     within = column.curve(codes.astype(float)).T
     rows = np.bincount(x.astype(int), weights=w, minlength=len(codes))[: len(codes)] / w.sum()
     likeliest = np.argsort(-(view.weights @ within), kind="stable")[:MOST_LEVELS]
+    # A code that nobody has, as 0 among 1 to 5, is no category.
+    likeliest = likeliest[(rows + view.weights @ within)[likeliest] > 0]
     shown = np.sort(likeliest)
     _groups(ax, within[:, shown], rows[shown])
     _named(ax, [shorten(column.levels[code], LONGEST_LEVEL) for code in shown])
