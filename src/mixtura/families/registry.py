@@ -17,6 +17,7 @@ from mixtura.families.lognormal import LogNormal
 from mixtura.families.multinomial import Multinomial
 from mixtura.families.negativebinomial import NegativeBinomial
 from mixtura.families.poisson import Poisson
+from mixtura.families.regression.family import Regression
 from mixtura.families.vonmises import VonMises
 from mixtura.families.vonmisesfisher import VonMisesFisher
 
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "multinomial": Multinomial,
     "negativebinomial": NegativeBinomial,
     "poisson": Poisson,
+    "regression": Regression,
     "vonmises": VonMises,
     "vonmisesfisher": VonMisesFisher,
 }
