@@ -32,11 +32,10 @@ class Endless:
     runs: bool
     of_weights: bool = False
 
-    def said(self, names: Sequence[str]) -> str:
-        """In words; `names` are the columns'."""
-        column = (
-            "the intercept" if self.column < 0 else f"the coefficient of {names[self.column]!r}"
-        )
+    def said(self, names: Sequence[str] = ()) -> str:
+        """In words; `names` are the columns', which are counted from 0 without them."""
+        name = repr(names[self.column]) if names else f"column {self.column} (counted from 0)"
+        column = "the intercept" if self.column < 0 else f"the coefficient of {name}"
         if self.of_weights:
             column += " that the weights hang on"
         if self.runs:

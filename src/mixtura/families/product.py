@@ -12,6 +12,7 @@ import numpy as np
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
+from mixtura.families.endless import Endless
 from mixtura.families.portrait import Portrait
 from mixtura.families.portraits import joined
 from mixtura.families.product_parts import (
@@ -198,6 +199,27 @@ class Product(Family):
         for block, part in zip(self.blocks, params.blocks, strict=True):
             out[:, block.columns] = block.family.sample(labels, part, rng)
         return out
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return any(block.family.conditional for block in self.blocks)
+
+    def sample_given(
+        self, X: AnyArray, labels: AnyArray, params: ProductParams, rng: RandomNumbers
+    ) -> Array:
+        out = np.array(X, dtype=np.float64)
+        for block, part in zip(self.blocks, params.blocks, strict=True):
+            own = out[:, block.columns]
+            out[:, block.columns] = block.family.sample_given(own, labels, part, rng)
+        return out
+
+    def endless(self, stats: ProductStatistics, params: ProductParams) -> tuple[Endless, ...]:
+        each = zip(self.blocks, stats.blocks, params.blocks, strict=True)
+        return tuple(
+            replace(one, column=one.column if one.column < 0 else block.columns[one.column])
+            for block, s, part in each
+            for one in block.family.endless(s, part)
+        )
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         self._refuse_columns(X.shape[1])

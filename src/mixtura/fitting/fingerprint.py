@@ -25,6 +25,8 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "rows": digest(rows),
         "family": task.family.name,
         "n_components": task.n_components,
+        "concomitants": list(task.concomitants),
+        "settings of the family": repr(task.family.described()),
         "reg_covar": getattr(task.family, "reg_covar", None),
         "tol": task.tol,
         "max_iter": task.max_iter,

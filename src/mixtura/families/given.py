@@ -1,0 +1,110 @@
+"""Columns that are conditioned on: beside a family of others, for weights that hang on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
+from mixtura.families.portrait import Column, Portrait
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+
+
+@dataclass(frozen=True)
+class Nothing(Params):
+    """No parameters."""
+
+
+@dataclass(frozen=True)
+class Counts(Statistics):
+    """counts (K,) of rows."""
+
+    counts: Array
+
+
+@dataclass(frozen=True)
+class NoCoordinates:
+    """A chart of nothing."""
+
+    size: int = 0
+
+    @property
+    def radius(self) -> Array:
+        """Of no number."""
+        return np.zeros(0)
+
+    def params(self, free: Array) -> Nothing:
+        """The only ones."""
+        return Nothing()
+
+    def coordinates(self, params: Nothing) -> Array:
+        """None."""
+        return np.zeros(0)
+
+    def gradient(self, stats: Counts, params: Nothing, prior: Any) -> Array:
+        """None."""
+        return np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Given(Family):
+    """log p = 0: the density of the other columns given these, in a `Product` beside their family.
+
+    It has no parameters, and starts do not look at its columns.
+    """
+
+    record = Nothing
+    conditional = True
+    # Gaps pass the door so that they can be refused by name.
+    allows_gaps = True
+
+    def log_density(self, X: AnyArray, params: Nothing) -> Array:
+        return np.zeros((len(X), 1))
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> Counts:
+        return Counts(resp.sum(axis=0))
+
+    def maximize(self, stats: Counts, params: Any, prior: Any) -> Nothing:
+        return Nothing()
+
+    def score(self, stats: Counts, params: Nothing) -> dict[str, Array]:
+        return {}
+
+    def params(self, arrays: Mapping[str, Array]) -> Nothing:
+        return Nothing()
+
+    def chart(self, params: Nothing, weights: Array) -> NoCoordinates:
+        return NoCoordinates()
+
+    def frame(self, X: AnyArray) -> Array:
+        return np.zeros((len(X), 0))
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        missing = np.argwhere(~np.isfinite(np.asarray(X, dtype=np.float64)))
+        if len(missing):
+            i, j = missing[0]
+            raise BadRow(
+                f"concomitant {names[j]!r} has a gap",
+                int(i),
+                ": weights cannot hang on what is missing, so fill it in or leave the row out",
+            )
+
+    def portrait(self, params: Nothing, weights: Array, names: Sequence[str]) -> Portrait:
+        def column(j: int) -> Column:
+            return Column(names[j], "density", ("given",) * len(weights), "")
+
+        return Portrait("Given", "the weights' concomitants", np.zeros(len(names)), column)
+
+    def sample(self, labels: AnyArray, params: Nothing, rng: RandomNumbers) -> Array:
+        raise NotImplementedError(
+            "concomitants are given, and nothing says where they lie: draw rows for given ones"
+        )
+
+    def sample_given(
+        self, X: AnyArray, labels: AnyArray, params: Nothing, rng: RandomNumbers
+    ) -> Array:
+        return np.asarray(X, dtype=np.float64)
