@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
+    from mixtura.estimators.regression import MixtureRegression
     from mixtura.estimators.searching import GaussianMixtureSearch
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.product import Block, Product
+    from mixtura.families.regression.family import Regression
     from mixtura.fitting.fit import fit
     from mixtura.fitting.journal_file import CheckpointError
     from mixtura.models.base import Model
@@ -60,12 +62,14 @@ __all__ = [
     "LikelihoodFell",
     "Merging",
     "Mixture",
+    "MixtureRegression",
     "MixtureSearch",
     "Model",
     "NoiseContrastive",
     "Online",
     "Params",
     "Product",
+    "Regression",
     "Statistics",
     "StillRisingWarning",
     "Stochastic",
@@ -116,6 +120,8 @@ _HOMES = {
     "bootstrap_lrt": "mixtura.estimators.howmany",
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
+    "MixtureRegression": "mixtura.estimators.regression",
+    "Regression": "mixtura.families.regression.family",
     "merge_components": "mixtura.estimators.merging",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",

@@ -138,7 +138,7 @@ class ClimbedMixture(MixtureEstimator):
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)
-        for message, category in complaints(found.fit, self):
+        for message, category in complaints(found.fit, self, found.model):
             warnings.warn(message, category, stacklevel=4)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:

@@ -11,20 +11,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.column_positions import positions
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
+from mixtura.families.given import Given
 from mixtura.families.priors import Flat
+from mixtura.families.product import Block, Product
 from mixtura.families.registry import Spec, family
+from mixtura.families.regression.family import Regression
 from mixtura.fitting.mixture_fit import Found, Task
 from mixtura.fitting.starts import STARTS
+from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
+from mixtura.store import StoreError
 from mixtura.supports import Simplex
 
 
@@ -52,11 +58,17 @@ class Mixture(ClimbedMixture):
     verbose_interval : int, default 10
     weights : {"counts", "importance"}, default "counts"
     solver, engine : as in `GaussianMixture`
+    concomitants : sequence of column names or positions, optional
+        Columns that the weights hang on, by a multinomial logit, and that the components do not
+        describe: P(k | x) instead of P(k).
 
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        P(k).
+        P(k); with concomitants the mean of P(k | x) over the table.
+    concomitant_coef_, concomitant_intercept_ : arrays
+        Of shapes (n_components, n_concomitants) and (n_components,):
+        log P(k | x) / P(0 | x) per unit of the column, 0 for component 0.
     <parameter>_ : arrays
         Each parameter of the family by its name: `rates_` (n_components, n_features) of Poisson
         components, `probabilities_` of categorical ones, ...; in a `Product` with the block's name
@@ -96,6 +108,7 @@ class Mixture(ClimbedMixture):
         "weights": [StrOptions(set(MEANINGS))],
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
+        "concomitants": [None, str, Integral, "array-like"],
     }
 
     def __init__(
@@ -114,6 +127,7 @@ class Mixture(ClimbedMixture):
         weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        concomitants: Any = None,
     ) -> None:
         self.family = family
         self.n_components = n_components
@@ -128,6 +142,7 @@ class Mixture(ClimbedMixture):
         self.weights = weights
         self.solver = solver
         self.engine = engine
+        self.concomitants = concomitants
 
     _components = "family"
 
@@ -139,6 +154,11 @@ class Mixture(ClimbedMixture):
         return restored_family(stored, "settings.family")
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
+        if self.concomitants is not None:
+            raise StoreError(
+                "a mixture with concomitants cannot be saved: a model file does not know them. "
+                "Save the arrays instead"
+            )
         names = [attribute(name) for name in self.family_.supports()]
         return {name: getattr(self, name) for name in ("weights_", *names)}
 
@@ -161,7 +181,25 @@ class Mixture(ClimbedMixture):
         self._fitted()
 
     def _family(self) -> Family:
-        return family(self.family)
+        asked, d = family(self.family), getattr(self, "n_features_in_", 0)
+        if self.concomitants is None or not d:
+            return asked
+        given = self._concomitants()
+        if isinstance(asked, Regression):
+            # It names its own columns.
+            return asked
+        others = [j for j in range(d) if j not in given]
+        if not others:
+            raise ValueError(
+                "concomitants names every column, so nothing is left that components could describe"
+            )
+        return Product([Block(asked, others), Block(Given(), given)])
+
+    def _concomitants(self) -> list[int]:
+        """The positions of the columns that the weights hang on."""
+        if self.concomitants is None:
+            return []
+        return positions(self.concomitants, self._names(), "concomitants")
 
     def _task(self, d: int) -> Task:
         again = self.warm_start and hasattr(self, "converged_")
@@ -177,6 +215,7 @@ class Mixture(ClimbedMixture):
             given={},
             begin=self._continued(d) if again else None,
             last=getattr(self, "fit_result_", None),
+            concomitants=tuple(self._concomitants()),
         )
 
     def _continued(self, d: int) -> MixtureParams:
@@ -194,8 +233,14 @@ class Mixture(ClimbedMixture):
         return self._fitted()[1]
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
-        self.family_ = found.family
+        self.family_, params = found.family, found.params
         super()._hold(found, dtype)
+        if isinstance(found.model, Concomitant) and isinstance(params, ConcomitantParams):
+            self._design = found.model.design
+            self.concomitant_intercept_ = params.logits[:, 0]
+            self.concomitant_coef_ = params.logits[:, 1:]
+            counts = found.family.counts(found.model.own(found.fit.summary))
+            self.weights_ = counts / counts.sum()
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         self.weights_ = params.weights
@@ -210,7 +255,11 @@ class Mixture(ClimbedMixture):
 
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
-        return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+        if self.concomitants is None:
+            return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+        logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
+        model = Concomitant(self.family_, Flat(), self._design)
+        return model, ConcomitantParams(self.weights_, parts, logits)
 
 
 def attribute(name: str) -> str:

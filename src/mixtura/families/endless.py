@@ -59,19 +59,22 @@ def undetermined(
     `usual` is what a row tells of one usually, `columns` (q,) name them and `held` (K,) says which
     components have rows.
     """
-    found = []
+    found: list[Endless] = []
     values, vectors = np.linalg.eigh(told)
     # In units of the columns' deviations: a coefficient of z says nothing of a column.
     unit = np.concatenate([np.ones(design.size - len(design.columns)), design.deviation])
     for k in np.flatnonzero(held):
+        mine: dict[int, bool] = {}
         for value, vector in zip(values[k], vectors[k].T, strict=True):
             if value >= UNTOLD * usual:
                 continue
             way = np.abs(design.turn @ vector * unit)
             # How far the predictor has gone that way.
-            far = abs(float(vector @ (design.back.T @ coefficients[k])))
-            found += [
-                Endless(int(k), columns[j], far > FAR)
-                for j in np.flatnonzero(way >= ALONG * way.max())
-            ]
-    return tuple(dict.fromkeys(found))
+            far = abs(float(vector @ (design.back.T @ coefficients[k]))) > FAR
+            for j in np.flatnonzero(way >= ALONG * way.max()):
+                mine[columns[j]] = mine.get(columns[j], False) or far
+        # Where a predictor runs away nothing else is told of either, and the intercept follows.
+        running = [column for column, runs in mine.items() if runs]
+        named = [column for column in running if column >= 0] or running or list(mine)
+        found += [Endless(int(k), column, mine[column]) for column in named]
+    return tuple(found)

@@ -58,11 +58,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """The best mixture met, and the account of how; family is the one that saw the table."""
+    """The best mixture met, and the account of how; family and model have seen the table."""
 
     params: MixtureParams
     fit: Fit
     family: Any = None
+    model: Any = None
 
 
 def find(
@@ -119,6 +120,7 @@ def _found(
         outcome.climb.params,
         account(outcome, search, (solver, ground.engine), counts),
         ground.model.family,
+        ground.model,
     )
 
 
