@@ -75,7 +75,7 @@ Solver = StrEnum(
 Family = StrEnum(
     "Family",
     "bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
-    "poisson vonmises vonmisesfisher",
+    "poisson regression vonmises vonmisesfisher",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 

@@ -189,7 +189,7 @@ def bootstrap_lrt(
     table = np.asarray(rows.X, dtype=np.float64), rows.sample_weight
     given = table[0] if table[1] is None else np.repeat(table[0], table[1].astype(int), axis=0)
     effort = Effort(kind, init_params, n_init, tol, max_iter)
-    draw = Draw(effort, n, given, seed, max_resamples, n_jobs)
+    draw = Draw(effort, n, seed, max_resamples, n_jobs, given)
     earlier = {trial.n_components: trial for trial in resume.trials} if resume else {}
     rule = Resampling(level, risk, max_resamples)
     trials: list[Trial] = []
@@ -218,10 +218,10 @@ class Draw:
 
     effort: Effort
     n: int
-    given: Array
     seed: int
     most: int
     n_jobs: int | None
+    given: Array | None = None
 
     def statistics(self, pair: Pair, K: int, known: tuple[float, ...]) -> Iterator[float]:
         """One after the other, in order, `known` ones first; a batch is drawn at a time."""
@@ -238,7 +238,7 @@ class Draw:
         """The statistic of one resample; infinite where there is no regular maximum."""
         own = _seed(self.seed, K, place + 1)
         rng = np.random.RandomState(own)
-        if model.family.conditional:
+        if model.family.conditional and self.given is not None:
             X, _ = model.sample_given(self.given, params, rng)
         else:
             X, _ = model.sample(self.n, params, rng)

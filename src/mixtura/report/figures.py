@@ -68,7 +68,7 @@ def draw(
     heading = title or f"{groups(view)} in {_names(view)}"
     with _quiet_about_glyphs():
         if view.portrait.lines is not None:
-            return _regression(view, view.portrait.lines, points, heading)
+            return _regression(view, view.portrait.lines, points, title)
         if len(view.names) == 1 and view.column(0).kind == "density":
             return _one(view, points, heading)
         if view.portrait.among is None:
@@ -171,21 +171,21 @@ def _two(view: MixtureView, points: Points, heading: str) -> Figure:
     return figure
 
 
-def _regression(view: MixtureView, lines: Lines, points: Points, heading: str) -> Figure:
+def _regression(view: MixtureView, lines: Lines, points: Points, title: str | None) -> Figure:
     """The response over the main covariate, with a line for each component."""
     figure = blank(8.0, 5.2)
     ax = figure.add_subplot()
     panels.quiet(ax, 9, 6)
     panels.regressions(ax, view, lines, points)
-    ax.set_xlabel(shorten(view.names[lines.over], 70), **LABEL)
-    name = shorten(view.names[lines.of], 50)
+    over, name = shorten(view.names[lines.over], 50), shorten(view.names[lines.of], 50)
+    ax.set_xlabel(over, **LABEL)
     ax.set_ylabel(name if lines.whole is None else f"share of {name}", **LABEL)
     notes = ["Lines: what each group expects."]
     if len(view.names) > 2:
         notes[0] = "Lines: what each group expects, all other columns being at their means."
     if len(view.weights) > 1:
         notes.append("Points between groups have mixed colours.")
-    headed(figure, heading, notes)
+    headed(figure, title or f"{name} by {over} in {groups(view)}", notes)
     legend(figure, view, "outside right upper")
     return figure
 

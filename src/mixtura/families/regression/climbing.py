@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.families.priors import Flat
-from mixtura.families.regression.records import Coefficients
+from mixtura.families.regression.records import Coefficients, Dispersed
 from mixtura.records import Array
+from mixtura.supports import TINY
 
 if TYPE_CHECKING:
     from mixtura.families.regression.family import Regression
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 # Steps at most, halvings of one at most, and the gain per row below which it is enough: EM goes on
 # from there.
 STEPS, HALVINGS, ENOUGH = 25, 12, 1e-8
+
+
+def begun(family: Regression, X: Array, w: Array) -> Coefficients:
+    """One component from the responses' own predictors, by least squares; weights w (n,)."""
+    y, trials, offset = family.answers(X)
+    found, root = family.seen(), np.sqrt(w)
+    near = family.law.begun(y, trials) - offset
+    solved = np.linalg.lstsq(root[:, None] * found.z(X), root * near, rcond=None)[0]
+    first = Coefficients((found.turn @ solved)[None])
+    if family.dispersion is None:
+        return first
+    half = w @ family.law.deviance(y, family.predictors(X, first)[:, 0]) / w.sum()
+    return Dispersed(first.coefficients, family.dispersion.of(np.maximum([half], TINY)))
 
 
 def climbed(

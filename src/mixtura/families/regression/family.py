@@ -17,7 +17,7 @@ from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Portrait
 from mixtura.families.priors import Flat
 from mixtura.families.regression.chart import coefficient_fields
-from mixtura.families.regression.climbing import climbed
+from mixtura.families.regression.climbing import begun, climbed
 from mixtura.families.regression.portrait import portrait
 from mixtura.families.regression.prior import residual_prior
 from mixtura.families.regression.records import Coefficients, Dispersed, RegressionStatistics
@@ -26,7 +26,7 @@ from mixtura.families.regression.responses import DISPERSIONS, RESPONSES, Disper
 from mixtura.families.regression.starts import frames
 from mixtura.families.regression.ties import step, tie
 from mixtura.records import AnyArray, Array, RandomNumbers
-from mixtura.supports import TINY, Support
+from mixtura.supports import TINY
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Regression(Family):
 
     @property
     def measure(self) -> str:
-        return "a probability" if self.law.discrete else "a density"
+        what = "a probability" if self.law.discrete else "a density"
+        return f"{what} of column {self.target} given others"
 
     @property
     def law(self) -> Response:
@@ -129,7 +130,7 @@ class Regression(Family):
         family = replace(self, design=found)
         X = np.asarray(survey.sample.X, dtype=np.float64)
         w = np.ones(len(X)) if survey.sample.sample_weight is None else survey.sample.sample_weight
-        one = climbed(family, X, w[:, None], family.begun(X, w))
+        one = climbed(family, X, w[:, None], begun(family, X, w))
         prior: Any = Flat()
         if family.dispersion is not None and isinstance(one, Dispersed):
             whole = float(family.dispersion.deviance(one.dispersions)[0])
@@ -173,18 +174,6 @@ class Regression(Family):
         if self.design is None:
             raise ValueError("Regression: this family has seen no table: fit it, or `settled` it")
         return self.design
-
-    def begun(self, X: AnyArray, w: Array) -> Coefficients:
-        """One component from the responses' own predictors, by least squares."""
-        y, trials, offset = self.answers(X)
-        found, root = self.seen(), np.sqrt(w)
-        near = self.law.begun(y, trials) - offset
-        solved = np.linalg.lstsq(root[:, None] * found.z(X), root * near, rcond=None)[0]
-        first = Coefficients((found.turn @ solved)[None])
-        if self.dispersion is None:
-            return first
-        half = w @ self.law.deviance(y, self.predictors(X, first)[:, 0]) / w.sum()
-        return Dispersed(first.coefficients, self.dispersion.of(np.maximum([half], TINY)))
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> RegressionStatistics:
         z, eta = self.seen().z(X), self.predictors(X, params)
@@ -289,9 +278,6 @@ class Regression(Family):
         names = ((-1,) if self.intercept else ()) + found.columns
         held = stats.counts >= 0.5
         return undetermined(told, usual, params.coefficients, found, names, held)
-
-    def supports(self) -> dict[str, Support]:
-        return self.record.supports()
 
     def portrait(self, params: Coefficients, weights: Array, names: Sequence[str]) -> Portrait:
         return portrait(self, params, weights, names)
