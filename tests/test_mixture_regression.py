@@ -106,11 +106,14 @@ def test_shares_of_trials_are_drawn() -> None:
     np.testing.assert_allclose(shares, y / trials)
 
 
-def test_a_mixture_of_regressions_in_a_file(fitted: MixtureRegression, tmp_path: Path) -> None:
+def test_a_mixture_of_regressions_in_a_file(tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
     X, y, _ = crossing()
+    X = pd.DataFrame(X, columns=["speed", "load"])
+    fitted = MixtureRegression(2, common="load", random_state=0).fit(X, pd.Series(y, name="wear"))
     fitted.mixture_.save(tmp_path / "lines.json")
     loaded = mixtura.load(tmp_path / "lines.json")
-    table = np.column_stack([X, y])
+    table = X.assign(wear=y)
     np.testing.assert_array_equal(loaded.predict(table), fitted.classify(X, y))
     np.testing.assert_array_equal(loaded.score_samples(table), fitted.score_samples(X, y))
     assert "Coefficients in each group" in loaded.summary()
