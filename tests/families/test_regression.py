@@ -121,6 +121,50 @@ def test_the_mixtures_maximum_is_scipys(response: str, tied: bool) -> None:
     assert found.fit_result_.n_parameters == free
 
 
+@pytest.mark.parametrize("design", ["NPreg", "seizure"])
+def test_designs_of_flexmix_against_scipy(design: str) -> None:
+    """Rows drawn as its data are said to be made; these themselves are not here."""
+    rng = np.random.default_rng(11)
+    if design == "NPreg":
+        x = rng.uniform(0, 10, 200)
+        first = np.arange(200) < 100
+        y = np.where(first, 5 * x, 40 - (x - 5) ** 2) + 3 * rng.standard_normal(200)
+        X, response, offset = np.column_stack([x, x**2]), "gaussian", None
+    else:
+        day, treated = np.arange(1.0, 141), (np.arange(140) >= 28).astype(float)
+        hours = rng.integers(4, 13, 140)
+        first = rng.uniform(size=140) < 0.28
+        eta = np.where(first, 0.8 - 0.6 * treated, 2.2 - 0.9 * treated - 0.3 * treated * day / 50)
+        y = rng.poisson(hours * np.exp(eta)).astype(float)
+        X = np.column_stack([treated, day / 50, treated * day / 50, np.log(hours)])
+        response, offset = "poisson", 3
+    found = MixtureRegression(2, response, offset=offset, random_state=0, tol=1e-10).fit(X, y)
+    shift = 0.0 if offset is None else X[:, offset]
+    ones = np.column_stack([np.ones(len(y)), X if offset is None else np.delete(X, offset, 1)])
+    q = ones.shape[1]
+
+    def loss(free: Array) -> float:
+        lines, rest = free[: 2 * q].reshape(2, q), free[2 * q :]
+        logs = [-np.logaddexp(0, -rest[0]), -np.logaddexp(0, rest[0])]
+        each = [
+            logs[k] + log_density(response, y, shift + ones @ lines[k], np.exp(rest[1 + k]))
+            for k in range(2)
+        ]
+        return -float(logsumexp(each, axis=0).sum())
+
+    phi = np.ones(2) if found.dispersion_ is None else found.dispersion_
+    lines = np.column_stack([found.intercept_, found.coef_])
+    odds = np.log(found.weights_[0] / found.weights_[1])
+    start = np.concatenate([lines.ravel(), [odds], np.log(phi)])
+    assert loss(start) == pytest.approx(-found.fit_result_.loglik, abs=1e-7)
+    near = start * (1 + 0.02 * rng.standard_normal(len(start)))
+    best = optimize.minimize(loss, near, method="BFGS", options={"gtol": 1e-5})
+    assert found.fit_result_.loglik == pytest.approx(-best.fun, abs=1e-5)
+    assert found.fit_result_.n_parameters == 9
+    right = (found.classify(X, y) == found.classify(X, y)[np.argmax(first)]) == first
+    assert right.mean() > 0.8
+
+
 @every_response
 def test_the_contract_of_users_families(response: str) -> None:
     X, y = made(response, n=120)

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any
 
 from mixtura.data.source import Source
+from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
 from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
@@ -26,7 +27,7 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "family": task.family.name,
         "n_components": task.n_components,
         "concomitants": list(task.concomitants),
-        "settings of the family": repr(task.family.described()),
+        "settings of the family": _settings(task.family),
         "reg_covar": getattr(task.family, "reg_covar", None),
         "tol": task.tol,
         "max_iter": task.max_iter,
@@ -66,6 +67,12 @@ def resumed_seed(checkpoint: Any, random_state: Any, drawn: int) -> int:
     refuse_unwritable(checkpoint)
     known = stored_identity(checkpoint) if random_state is None else None
     return drawn if known is None else int(known["seed"])
+
+
+def _settings(family: Family) -> str:
+    """What else than its name makes a family, where that is told without an address."""
+    shown = repr(family.described())
+    return "" if " at 0x" in shown else shown
 
 
 def _given(random_state: Any) -> int | str | None:

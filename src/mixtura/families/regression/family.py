@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -83,6 +83,11 @@ class Regression(Family):
     def measure(self) -> str:
         what = "a probability" if self.law.discrete else "a density"
         return f"{what} of column {self.target} given others"
+
+    @property
+    def simpler(self) -> str:  # type: ignore[override]
+        free = self.dispersion is not None and not self.common_dispersion
+        return "a common dispersion" if free else ""
 
     @property
     def law(self) -> Response:
@@ -259,11 +264,11 @@ class Regression(Family):
         return np.stack([(z * w[:, [k]]).T @ z for k in range(w.shape[1])])
 
     def chart(self, params: Coefficients, weights: Array) -> FieldChart:
-        return FieldChart(coefficient_fields(self, params, weights), self.built, self.score)
-
-    def built(self, arrays: Mapping[str, Array]) -> Coefficients:
-        """`params`, unchecked."""
-        return self.record(**arrays)
+        return FieldChart(
+            coefficient_fields(self, params, weights),
+            lambda arrays: self.record(**arrays),
+            self.score,
+        )
 
     def n_parameters(self, params: Coefficients) -> int:
         K, q = params.coefficients.shape
