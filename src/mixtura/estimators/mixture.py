@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.door import column_names
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.column_positions import positions
@@ -16,6 +17,7 @@ from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
+from mixtura.families.design import untold
 from mixtura.families.given import Given
 from mixtura.families.priors import Flat
 from mixtura.families.product import Block, Product
@@ -30,8 +32,10 @@ from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
-from mixtura.store import StoreError
+from mixtura.supports import Real as RealNumbers
 from mixtura.supports import Simplex
+
+CONCOMITANTS = ["concomitant_coef_", "concomitant_intercept_"]
 
 
 class Mixture(ClimbedMixture):
@@ -155,12 +159,9 @@ class Mixture(ClimbedMixture):
         return restored_family(stored, "settings.family")
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
-        if self.concomitants is not None:
-            raise StoreError(
-                "a mixture with concomitants cannot be saved: a model file does not know them. "
-                "Save the arrays instead"
-            )
         names = [attribute(name) for name in self.family_.supports()]
+        if self.concomitants is not None:
+            names += CONCOMITANTS
         return {name: getattr(self, name) for name in ("weights_", *names)}
 
     def _stored_beside(self) -> dict[str, Any]:
@@ -176,6 +177,13 @@ class Mixture(ClimbedMixture):
         kinds = {"weights_": Floats((K,), Simplex())}
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
+        if self.concomitants is not None:
+            told = stored.feature_names
+            names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
+            given = positions(self.concomitants, names, "settings.concomitants")
+            kinds["concomitant_coef_"] = Floats((K, len(given)), RealNumbers())
+            kinds["concomitant_intercept_"] = Floats((K,), RealNumbers())
+            self._design = untold(given, stored.scalars.n_features_in_)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

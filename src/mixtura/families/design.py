@@ -70,6 +70,13 @@ class Design:
         return np.vstack([first, np.column_stack([self.centre, inverse.T])])
 
 
+def untold(columns: Sequence[int], d: int) -> Design:
+    """That of columns of which nothing is known but where they stand among d: as they are."""
+    p = len(columns)
+    rows, shares = np.zeros((1, d)), np.ones(1)
+    return Design(tuple(columns), True, np.zeros(p), np.ones(p), np.eye(p), rows, shares)
+
+
 def natural(X: AnyArray, columns: Sequence[int], coefficients: Array, intercept: bool) -> Array:
     """The linear predictors (n, K) of coefficients (K, q) in the columns' own units."""
     slopes = coefficients[:, 1:] if intercept else coefficients

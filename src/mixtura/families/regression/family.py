@@ -111,6 +111,7 @@ class Regression(Family):
         return tuple(j for j in range(d) if j not in taken)
 
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        refuse_columns(self, d)
         found: dict[str, tuple[int, ...]] = {
             "coefficients": (K, len(self.columns(d)) + self.intercept)
         }
