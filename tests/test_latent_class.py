@@ -56,7 +56,7 @@ def test_families_are_chosen_by_what_columns_hold() -> None:
 def test_a_choice_is_changed_by_name() -> None:
     fitted = LatentClass(2, families={"grade": "poisson", "visits": Poisson()}, random_state=0)
     assert fitted.fit(PEOPLE).families_ == CHOSEN | {"grade": "poisson"}
-    with pytest.raises(ValueError, match="families: there is no column 'wage'"):
+    with pytest.raises(ValueError, match="families has 'wage', which is no column"):
         LatentClass(2, families={"wage": "gamma"}).fit(PEOPLE)
     with pytest.raises(ValueError, match=r"column 'job' holds text \('(farm|office)'\)"):
         LatentClass(2, families={"job": "poisson"}).fit(PEOPLE)

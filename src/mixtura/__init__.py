@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
+    from mixtura.estimators.regression import MixtureRegression
     from mixtura.estimators.searching import GaussianMixtureSearch
     from mixtura.estimators.shortcuts import BernoulliMixture, LatentClass, PoissonMixture
     from mixtura.estimators.weighing import LightWeightsWarning
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.product import Block, Product
     from mixtura.families.registry import register_family
+    from mixtura.families.regression.family import Regression
     from mixtura.fitting.fit import fit
     from mixtura.fitting.journal_file import CheckpointError
     from mixtura.models.base import Model
@@ -64,6 +66,7 @@ __all__ = [
     "LikelihoodFell",
     "Merging",
     "Mixture",
+    "MixtureRegression",
     "MixtureSearch",
     "Model",
     "NoiseContrastive",
@@ -71,6 +74,7 @@ __all__ = [
     "Params",
     "PoissonMixture",
     "Product",
+    "Regression",
     "Statistics",
     "StillRisingWarning",
     "Stochastic",
@@ -126,6 +130,8 @@ _HOMES = {
     "LatentClass": "mixtura.estimators.shortcuts",
     "PoissonMixture": "mixtura.estimators.shortcuts",
     "register_family": "mixtura.families.registry",
+    "MixtureRegression": "mixtura.estimators.regression",
+    "Regression": "mixtura.families.regression.family",
     "merge_components": "mixtura.estimators.merging",
     "compare_solvers": "mixtura.estimators.comparing",
     "load": "mixtura.estimators.load",

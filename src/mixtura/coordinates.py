@@ -83,6 +83,35 @@ class AroundPacked(Around):
 
 
 @dataclass(frozen=True)
+class AroundLinear(Around):
+    """The packed numbers along the columns of a matrix, (numbers, size): some may be tied."""
+
+    support: Support
+    centre: Array
+    map: Array
+
+    @cached_property
+    def _inverse(self) -> Array:
+        return np.asarray(np.linalg.pinv(self.map))
+
+    def value(self, free: Array) -> Array:
+        return self.support.unpack(
+            self.support.pack(self.centre) + self.map @ free, self.centre.shape
+        )
+
+    def free(self, value: Array) -> Array:
+        return np.asarray(
+            self._inverse @ (self.support.pack(value) - self.support.pack(self.centre))
+        )
+
+    def numbers(self, told: Array) -> Array:
+        return np.broadcast_to(told, self.map.shape[1:])
+
+    def slope(self, value: Array, gradient: Array) -> Array:
+        return np.asarray(self.map.T @ self.support.slope(value, gradient))
+
+
+@dataclass(frozen=True)
 class AroundShares(Around):
     """p = softmax(log p0 + B z) for each simplex, B = diag(p0)^-1/2 Q.
 

@@ -232,6 +232,24 @@ def test_lists_of_names() -> None:
     assert split_names(None) is None
 
 
+def test_two_regressions_of_the_last_column(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 5, size=120)
+    y = np.where(np.arange(120) % 2, 1 + x, 9 - 2 * x) + 0.3 * rng.normal(size=120)
+    X = np.column_stack([x, y])
+    np.savetxt("lines.csv", X, delimiter=",", header="dose,answer", comments="")
+    done = spawn("fit", "lines.csv", "--family", "regression", "-k", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "below answer: intercept, residual sd" in done.stdout
+    shown = json.loads(spawn("show", "lines.model.json", "--json").stdout)
+    slopes = sorted(line[1] for line in shown["coefficients"])
+    np.testing.assert_allclose(slopes, [-2, 1], atol=0.1)
+    bad = spawn("sample", "lines.model.json", "-n", "3")
+    assert bad.returncode == 2
+    assert "not where these lie" in bad.stderr
+    assert "Traceback" not in bad.stderr
+
+
 def test_counts_and_yes_or_no(folder: Path) -> None:
     rng = np.random.default_rng(0)
     X = rng.poisson(np.array([[1.0, 10.0], [12.0, 2.0]])[rng.integers(2, size=200)])

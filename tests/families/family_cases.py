@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from mixtura.data.rows import Rows
 from mixtura.families.bernoulli import Bernoulli, BernoulliParams
 from mixtura.families.categorical import Categorical, CategoricalParams
+from mixtura.families.design import design
 from mixtura.families.exponential import Exponential, ExponentialParams
 from mixtura.families.gamma import Gamma, GammaParams
 from mixtura.families.gaussian.covariance import structure
@@ -21,6 +23,8 @@ from mixtura.families.multinomial import Multinomial, MultinomialParams
 from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams
 from mixtura.families.normal import Normal, NormalParams
 from mixtura.families.poisson import Poisson, PoissonParams
+from mixtura.families.regression.family import Regression
+from mixtura.families.regression.records import Coefficients, Dispersed
 from mixtura.families.vonmises import VonMises, VonMisesParams
 from mixtura.families.vonmisesfisher import VonMisesFisher, VonMisesFisherParams
 from mixtura.records import Array
@@ -34,6 +38,8 @@ class FamilyCase:
     density(X, k)  SciPy's log-density of rows
     turns          whether cells are angles
     values         all that a cell may be, for discrete families; else the ends of its range
+    given          rows of covariates that rows are drawn for again and again, for a density given
+                   these
     """
 
     name: str
@@ -44,11 +50,15 @@ class FamilyCase:
     values: tuple[float, ...] = ()
     discrete: bool = False
     turns: bool = False
+    given: Array | None = None
 
     def rows(self, n: int, seed: int = 0) -> tuple[Array, Array]:
         """(rows, labels) of the family's own, from two components of different size."""
         rng = np.random.default_rng(seed)
         labels = (rng.uniform(size=n) < 0.6).astype(int)
+        if self.given is not None:
+            X = np.resize(self.given, (n, self.given.shape[1]))
+            return self.family.sample_given(X, labels, self.params, rng), labels
         return self.family.sample(labels, self.params, rng), labels
 
     def log_density(self, X: Array) -> Array:
@@ -79,6 +89,45 @@ MEANS, COV = (
     np.array([[[1, 0.3], [0.3, 2]], [[2, -1], [-1, 1]]]),
 )
 COUNTS = tuple(range(400))
+
+
+# Columns: two covariates, trials, an offset, the response.
+COVARIATES = np.column_stack(
+    [
+        np.random.default_rng(20).normal([50.0, -0.2], [4.0, 0.3], size=(200, 2)),
+        np.random.default_rng(21).integers(1, 9, size=200),
+        np.random.default_rng(22).normal(0.0, 0.3, size=200),
+        np.ones(200),
+    ]
+)
+LINES = np.array([[-3.0, 0.05, 0.6], [2.0, -0.02, -0.4]])
+PHI = np.array([0.3, 0.8])
+
+
+def _regression(name: str, response: str, **asked: Any) -> FamilyCase:
+    """Two regressions to COVARIATES."""
+    kind, rows = Regression(response, covariates=(0, 1), offset=3, **asked), Rows(COVARIATES)
+    seen = replace(kind, design=design(rows, kind.columns(5), kind.intercept, "the regression's"))
+    lines, phi = LINES[:, 1 - kind.intercept :], PHI
+    if kind.common:
+        lines = lines.copy()
+        lines[:, -1] = 0.5
+    if kind.common_dispersion:
+        phi = np.full(2, 0.5)
+    params = Coefficients(lines) if kind.dispersion is None else Dispersed(lines, phi)
+
+    def density(X: Array, k: int) -> Array:
+        x = np.column_stack([np.ones(len(X)), X[:, :2]])[:, 1 - kind.intercept :]
+        eta, y = X[:, 3] + x @ lines[k], X[:, 4]
+        if response == "gaussian":
+            return np.asarray(stats.norm(eta, np.sqrt(phi[k])).logpdf(y))
+        if response == "poisson":
+            return np.asarray(stats.poisson(np.exp(eta)).logpmf(y))
+        if response == "gamma":
+            return np.asarray(stats.gamma(1 / phi[k], scale=phi[k] * np.exp(eta)).logpdf(y))
+        return np.asarray(stats.binom(X[:, 2], 1 / (1 + np.exp(-eta))).logpmf(y))
+
+    return FamilyCase(name, seen, params, None, density, given=COVARIATES)
 
 
 def _code(k: int, j: int) -> Any:
@@ -179,5 +228,11 @@ CASES = {
             None,
             lambda X, k: stats.vonmises_fisher(UNITS[k], (3.0, 20.0)[k]).logpdf(X),
         ),
+        _regression("regression", "gaussian"),
+        _regression("regression-poisson", "poisson"),
+        _regression("regression-binomial", "binomial", trials=2),
+        _regression("regression-gamma", "gamma", intercept=False),
+        _regression("regression-common", "gaussian", common=(1,), common_dispersion=True),
+        _regression("regression-gamma-common", "gamma", common=(1,), common_dispersion=True),
     )
 }

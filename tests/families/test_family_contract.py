@@ -52,8 +52,8 @@ def assert_same(one: Any, two: Any, rtol: float = 1e-10) -> None:
 
 
 def test_every_family_is_tested() -> None:
-    assert set(CASES) == set(FAMILIES) - {"auto"}
-    for name in CASES:
+    assert set(FAMILIES) - {"auto"} <= set(CASES)
+    for name in set(FAMILIES) - {"auto"}:
         assert type(family(name)) is type(CASES[name].family)
 
 
@@ -94,6 +94,9 @@ def test_the_m_step_is_scipys_optimum(case: FamilyCase) -> None:
     resp = np.random.default_rng(4).uniform(0.05, 1.0, size=(300, 2)) * [0.3, 1.0]
     stats_ = model.family.statistics(X, resp, case.params)
     found = model.family.maximize(stats_, case.params, model.prior)
+    for _ in range(40 if model.family.generalised else 0):
+        stats_ = model.family.statistics(X, resp, found)
+        found = model.family.maximize(stats_, found, model.prior)
     chart = model.family.chart(case.params, WEIGHTS)
 
     def loss(free: Array) -> float:
@@ -252,6 +255,8 @@ def test_em_never_falls_and_ends_where_the_gradient_vanishes(case: FamilyCase) -
 def test_a_component_without_rows_keeps_what_it_was(case: FamilyCase) -> None:
     X, _ = case.rows(100, seed=13)
     model, _ = settled(case, X)
+    if getattr(case.family, "common", ()):
+        pytest.skip("what is common hangs on the others' rows")
     resp = np.tile([1.0, 0.0], (100, 1))
     stats_ = model.family.statistics(X, resp, case.params)
     after = model.family.maximize(stats_, case.params, model.prior).arrays()

@@ -85,7 +85,13 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             except KeyboardInterrupt as stop:
                 note(str(stop) or "interrupted: nothing was written", style="red")
                 raise typer.Exit(INTERRUPTED) from None
-            except (ArithmeticError, ValueError, OSError, MemoryError) as error:
+            except (
+                ArithmeticError,
+                MemoryError,
+                NotImplementedError,
+                OSError,
+                ValueError,
+            ) as error:
                 raise typer.Exit(told(error)) from None
 
     return run

@@ -76,7 +76,7 @@ Solver = StrEnum(
 FamilyChoice = StrEnum(
     "FamilyChoice",
     "auto bernoulli categorical exponential gamma gaussian lognormal multinomial negativebinomial "
-    "normal poisson vonmises vonmisesfisher",
+    "normal poisson regression vonmises vonmisesfisher",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 

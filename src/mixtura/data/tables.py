@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -46,20 +46,29 @@ _DESCRIBED = 4
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows ready for fitting, and the file's own columns.
+class NamedRows:
+    """Rows ready for fitting.
 
-    X (n, d) C-contiguous float64, names (d), sample_weight (n,) float64 or None; frame holds all
-    columns as read, in the same row order. remarks say what was understood of the file that may
-    have been meant otherwise. categories are what codes in X stand for.
+    X (n, d) C-contiguous float64, names (d), sample_weight (n,) float64 or None; categories are
+    what codes in X stand for.
     """
 
     X: Array
     names: tuple[str, ...]
     sample_weight: Array | None
+    categories: Categories = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True)
+class Table(NamedRows):
+    """Rows ready for fitting, and the file's own columns.
+
+    frame holds all columns as read, in the same row order. remarks say what was understood of the
+    file that may have been meant otherwise.
+    """
+
     frame: pa.Table
     remarks: tuple[str, ...] = ()
-    categories: Categories = ()
 
 
 def read_table(
@@ -122,7 +131,7 @@ def select(
         place = f"{path}: the weights column {weights!r}"
         raise TableError(f"{place} is zero in every row: nothing is left to use")
     left_out = tuple(_left_out(path, row_numbers))
-    return Table(X, tuple(chosen), w, frame, left_out, categories)
+    return Table(X, tuple(chosen), w, frame, left_out, categories=categories)
 
 
 def numeric_columns(frame: pa.Table) -> list[str]:

@@ -15,10 +15,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.column_positions import positions
 from mixtura.engines.threads import single_blas
-from mixtura.estimators.column_positions import positions
+from mixtura.estimators.conditional import ConditionalMixture
 from mixtura.estimators.inherited import equations_of, inherit
-from mixtura.estimators.regression import MixtureRegression
 from mixtura.families.equations import among
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import structure
@@ -111,7 +111,7 @@ class AfterFit(ABC):
         chosen = positions(columns, self._column_names(), "columns")
         return self._of(marginal(self._gaussians(), chosen), chosen)
 
-    def condition(self, on: Any) -> Self | MixtureRegression:
+    def condition(self, on: Any) -> Self | ConditionalMixture:
         """The other columns, given values of some: a mixture again, with other weights and means.
 
         Parameters
@@ -123,7 +123,7 @@ class AfterFit(ABC):
         Returns
         -------
         a fitted mixture of the other columns, for a mapping: the same components in the same order,
-            also those whose weight has become 0; `MixtureRegression` for a sequence: its `predict`
+            also those whose weight has become 0; `ConditionalMixture` for a sequence: its `predict`
             gives conditional means, standard deviations and covariances
 
         Raises
@@ -143,7 +143,7 @@ class AfterFit(ABC):
         both = conditional(self._gaussians(), given, asked)
         if isinstance(on, Mapping):
             return self._of(both.at(_values(on)), asked)
-        return MixtureRegression(
+        return ConditionalMixture(
             tuple(names[j] for j in given),
             tuple(names[j] for j in asked),
             both,

@@ -158,7 +158,12 @@ class ClimbedMixture(MixtureEstimator):
             given=self._given(d),
             begin=self._continued(d) if self._goes_on() else None,
             last=getattr(self, "fit_result_", None),
+            concomitants=self._concomitants(),
         )
+
+    def _concomitants(self) -> tuple[int, ...]:
+        """The positions of the columns that the weights hang on."""
+        return ()
 
     def _goes_on(self) -> bool:
         """Whether a fit begins where the last one ended."""
@@ -185,7 +190,7 @@ class ClimbedMixture(MixtureEstimator):
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)
-        for message, category in complaints(found.fit, self):
+        for message, category in complaints(found.fit, self, found.model):
             warnings.warn(message, category, stacklevel=4)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
+from mixtura.models.base import Model
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
 
@@ -19,11 +20,17 @@ LISTED = 3
 
 
 class DegenerateWarning(UserWarning):
-    """A component of the best mixture is empty, or only the penalty keeps it from collapse."""
+    """A component of the best mixture is empty, or only the penalty keeps it from collapse, or one
+    of its coefficients has no finite estimate."""
 
 
-def complaints(fit: Fit, mixture: ClimbedMixture) -> Iterator[tuple[str, type[Warning]]]:
-    """(message, category) of each warning that the fit of a mixture deserves."""
+def complaints(
+    fit: Fit, mixture: ClimbedMixture, model: Model | None = None
+) -> Iterator[tuple[str, type[Warning]]]:
+    """(message, category) of each warning that the fit of a mixture deserves.
+
+    `model` is the one that was fitted.
+    """
     names = mixture._names()
     weights, K = mixture.weights, mixture.n_components
     if weights == COUNTS and light(fit.weight, fit.rows):
@@ -40,6 +47,9 @@ def complaints(fit: Fit, mixture: ClimbedMixture) -> Iterator[tuple[str, type[Wa
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield _collapsed(why), DegenerateWarning
+    endless = () if model is None else model.endless(fit.summary, fit.params)
+    if endless:
+        yield _endless([each.said(names) for each in endless]), DegenerateWarning
     heywood = [
         f"in component {part.component} the noise of column "
         f"{', '.join(map(str, part.columns))} (counted from 0) runs to zero"
@@ -59,6 +69,15 @@ def _empty(components: tuple[int, ...]) -> str:
     left = len(each) - LISTED
     more = f"; and {left} more are" if left > 0 else ""
     return "; ".join(each[:LISTED]) + f"{more}. Use fewer components, or another seed"
+
+
+def _endless(each: list[str]) -> str:
+    left = len(each) - LISTED
+    more = f"; and {left} more" if left > 0 else ""
+    return (
+        f"{'; '.join(each[:LISTED])}{more}: what is returned is where the climb stopped. Leave the "
+        "column out, or use fewer components"
+    )
 
 
 def _collapsed(why: Collapse) -> str:

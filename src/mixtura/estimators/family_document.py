@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
 from mixtura.families.base import Family
+from mixtura.families.given import Given
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import FAMILIES, family
 from mixtura.ranges import Count
@@ -42,6 +43,8 @@ def family_document(kind: Family) -> dict[str, Any]:
             for block in kind.blocks
         ]
         return {"name": "product", "settings": {}, "blocks": blocks}
+    if isinstance(kind, Given):
+        return {"name": kind.name, "settings": {}}
     try:
         known = type(family(kind.name)) is type(kind)
     except ValueError:
@@ -68,7 +71,7 @@ def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...])
                 for i, block in enumerate(stored.blocks)
             )
         )
-    kind: Any = family(stored.name)
+    kind: Any = Given() if stored.name == "given" else family(stored.name)
     hints = get_type_hints(type(kind))
     allowed = {field.name for field in fields(kind)} - set(_ELSEWHERE)
     settings = {}

@@ -187,10 +187,10 @@ def bootstrap_lrt(
     if resume is not None:
         _refuse_others(resume, settings | {"rows": n, "n_features": rows.d})
         seed = resume.seed
-    draw = Draw(
-        Effort(components, init_params, n_init, tol, max_iter), n, seed, max_resamples, n_jobs
-    )
     table = np.asarray(rows.X, dtype=np.float64), rows.sample_weight
+    given = table[0] if table[1] is None else np.repeat(table[0], table[1].astype(int), axis=0)
+    effort = Effort(components, init_params, n_init, tol, max_iter)
+    draw = Draw(effort, n, seed, max_resamples, n_jobs, given)
     earlier = {trial.n_components: trial for trial in resume.trials} if resume else {}
     rule = Resampling(level, risk, max_resamples)
     trials: list[Trial] = []
@@ -213,13 +213,16 @@ def bootstrap_lrt(
 @dataclass(frozen=True)
 class Draw:
     """Resamples of n rows, drawn from a mixture and searched; each has random numbers of its own,
-    which hang on the seed, the components and its place alone."""
+    which hang on the seed, the components and its place alone.
+
+    A mixture that is conditional on some columns is drawn from given the rows that there are."""
 
     effort: Effort
     n: int
     seed: int
     most: int
     n_jobs: int | None
+    given: Array | None = None
 
     def statistics(self, pair: Pair, K: int, known: tuple[float, ...]) -> Iterator[float]:
         """One after the other, in order, `known` ones first; a batch is drawn at a time."""
@@ -235,7 +238,11 @@ class Draw:
     def one(self, model: Mixture, params: MixtureParams, K: int, place: int) -> float:
         """The statistic of one resample; infinite where there is no regular maximum."""
         own = _seed(self.seed, K, place + 1)
-        X, _ = model.sample(self.n, params, np.random.RandomState(own))
+        rng = np.random.RandomState(own)
+        if model.family.conditional and self.given is not None:
+            X, _ = model.sample_given(self.given, params, rng)
+        else:
+            X, _ = model.sample(self.n, params, rng)
         try:
             logliks = self.effort.pair(np.ascontiguousarray(X), None, K, own).logliks
         except FitError:

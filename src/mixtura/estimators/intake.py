@@ -16,7 +16,7 @@ from mixtura.data.opening import is_stream, loaded, stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
-from mixtura.data.tables import Table
+from mixtura.data.tables import NamedRows
 from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
 from mixtura.records import AnyArray, Array, Categories
@@ -53,11 +53,11 @@ def validated(
 ) -> tuple[AnyArray, Categories]:
     """Rows (n, d) for any of these families, and what codes among them stand for.
 
-    `X` is whatever holds rows, a `Table` too. `reset` says whether they are those of a fit, which
+    `X` is whatever holds rows, `NamedRows` too. `reset` says whether they are those of a fit, which
     has at least so many. ValueError for what cannot be read as numbers, and for gaps where a
     family allows none.
     """
-    if isinstance(X, Table):
+    if isinstance(X, NamedRows):
         rows, _ = validated(estimator, X.X, kinds, reset=reset, least=least)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories

@@ -9,23 +9,31 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.column_positions import positions
+from mixtura.data.door import column_names
 from mixtura.engines.choose import ENGINES
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
+from mixtura.families.design import untold
+from mixtura.families.given import Beside
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
+from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
+from mixtura.supports import Real as RealNumbers
 from mixtura.supports import Simplex
+
+CONCOMITANTS = ["concomitant_coef_", "concomitant_intercept_"]
 
 
 class Mixture(ClimbedMixture):
@@ -35,8 +43,9 @@ class Mixture(ClimbedMixture):
     ----------
     family : str or Family, default "gaussian"
         "bernoulli", "categorical", "exponential", "gamma", "gaussian", "lognormal",
-        "multinomial", "negativebinomial", "poisson", "vonmises", "vonmisesfisher"; a covariance
-        type of `GaussianMixture`; or an object, such as `mixtura.Product(...)` or one of your own.
+        "multinomial", "negativebinomial", "poisson", "regression" (of the last column on the
+        others), "vonmises", "vonmisesfisher"; a covariance type of `GaussianMixture`; or an
+        object, such as `mixtura.Product(...)` or one of your own.
     n_components : int, default 1
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
@@ -52,11 +61,17 @@ class Mixture(ClimbedMixture):
     verbose_interval : int, default 10
     weights : {"counts", "importance"}, default "counts"
     solver, engine : as in `GaussianMixture`
+    concomitants : sequence of column names or positions, optional
+        Columns that the weights hang on, by a multinomial logit, and that the components do not
+        describe: P(k | x) instead of P(k).
 
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        P(k).
+        P(k); with concomitants the mean of P(k | x) over the table.
+    concomitant_coef_, concomitant_intercept_ : arrays
+        Of shapes (n_components, n_concomitants) and (n_components,):
+        log P(k | x) / P(0 | x) per unit of the column, 0 for component 0.
     <parameter>_ : arrays
         Each parameter of the family by its name: `rates_` (n_components, n_features) of Poisson
         components, `probabilities_` of categorical ones, ...; in a `Product` with the block's name
@@ -96,6 +111,7 @@ class Mixture(ClimbedMixture):
         "weights": [StrOptions(set(MEANINGS))],
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
+        "concomitants": [None, str, Integral, "array-like"],
     }
 
     def __init__(
@@ -114,6 +130,7 @@ class Mixture(ClimbedMixture):
         weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        concomitants: Any = None,
     ) -> None:
         self.family = family
         self.n_components = n_components
@@ -128,6 +145,7 @@ class Mixture(ClimbedMixture):
         self.weights = weights
         self.solver = solver
         self.engine = engine
+        self.concomitants = concomitants
 
     _components = "family"
 
@@ -140,6 +158,8 @@ class Mixture(ClimbedMixture):
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
         names = [attribute(name) for name in self.family_.supports()]
+        if self.concomitants is not None:
+            names += CONCOMITANTS
         return {name: getattr(self, name) for name in ("weights_", *names)}
 
     def _stored_beside(self) -> dict[str, Any]:
@@ -153,13 +173,28 @@ class Mixture(ClimbedMixture):
         kinds = {"weights_": Floats((K,), Simplex())}
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
+        if self.concomitants is not None:
+            told = stored.feature_names
+            names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
+            given = positions(self.concomitants, names, "settings.concomitants")
+            kinds["concomitant_coef_"] = Floats((K, len(given)), RealNumbers())
+            kinds["concomitant_intercept_"] = Floats((K,), RealNumbers())
+            self._design = untold(given, stored.scalars.n_features_in_)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:
         self._fitted()
 
     def _family(self) -> Family:
-        return family(self.family)
+        asked = family(self.family)
+        if self.concomitants is None or asked.names_columns:
+            return asked
+        return Beside(asked, self.concomitants)
+
+    def _concomitants(self) -> tuple[int, ...]:
+        if self.concomitants is None:
+            return ()
+        return tuple(positions(self.concomitants, self._names(), "concomitants"))
 
     def _begun_family(self) -> Family:
         return self.family_ if self._goes_on() else self._family()
@@ -169,7 +204,7 @@ class Mixture(ClimbedMixture):
         asked, last = self._family(), self.family_
         shapes = last.shapes(self.n_components, d)
         found = {name: array.shape for name, array in self.parameters_.items()}
-        if asked.name != last.name or found != shapes:
+        if not asked.continues(last) or found != shapes:
             raise ValueError(
                 f"warm_start: the last fit has {len(self.weights_)} components of family "
                 f"{last.name!r} with parameters of shapes {list(found.values())}, which "
@@ -179,8 +214,14 @@ class Mixture(ClimbedMixture):
         return self._fitted()[1]
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
-        self.family_ = found.family
+        self.family_, params = found.family, found.params
         super()._hold(found, dtype)
+        if isinstance(found.model, Concomitant) and isinstance(params, ConcomitantParams):
+            self._design = found.model.design
+            self.concomitant_intercept_ = params.logits[:, 0]
+            self.concomitant_coef_ = params.logits[:, 1:]
+            counts = found.family.counts(found.model.own(found.fit.summary))
+            self.weights_ = counts / counts.sum()
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         self.weights_ = params.weights
@@ -195,7 +236,11 @@ class Mixture(ClimbedMixture):
 
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
-        return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+        if self.concomitants is None:
+            return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+        logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
+        model = Concomitant(self.family_, Flat(), self._design)
+        return model, ConcomitantParams(self.weights_, parts, logits)
 
 
 def attribute(name: str) -> str:

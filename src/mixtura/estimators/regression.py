@@ -1,115 +1,189 @@
-"""Gaussian mixture regression: what some columns of a mixture say about the others."""
+"""`MixtureRegression`: the estimator for mixtures of generalised linear models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
-from sklearn.utils import check_array, check_random_state
 
-from mixtura.data.columns import listed
-from mixtura.data.door import refuse_unfit
-from mixtura.families.equations import settle
-from mixtura.inference.conditioning import Conditional
-from mixtura.records import Array, Equation
+from mixtura.data.tables import NamedRows
+from mixtura.estimators.mixture import Mixture
+from mixtura.estimators.regressed import FittedRegression
+from mixtura.estimators.weighing import COUNTS
+from mixtura.families.regression.family import Regression
+from mixtura.families.regression.responses import RESPONSES
+from mixtura.fitting.journal_file import removed
+from mixtura.solvers.problem import Solver
+
+# Settings of the search, which are `Mixture`'s.
+SEARCH = (
+    "tol", "max_iter", "n_init", "init_params", "random_state", "verbose", "verbose_interval",
+    "weights", "solver", "engine",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class MixtureRegression:
-    """p(asked | given) for any rows of the given columns; `condition(on=[...])` makes it.
+class MixtureRegression(FittedRegression):
+    """A mixture of regressions: each component a generalised linear model of y given X.
 
-    given   names of the p given columns, in the order in which their values are expected
-    asked   names of the q other columns, in the order of the answers
-    conditional, random_state   the arithmetic, and the fitted mixture's seed
-    equations   what all rows had in common; columns are numbered from the first given one
+    p(y | x) = sum_k P(k) p(y | x, k), or P(k | x) with concomitants. Columns of X are named by name
+    (of a data frame) or position.
+
+    Parameters
+    ----------
+    n_components : int, default 2
+    family : {"gaussian", "poisson", "binomial", "gamma"}, default "gaussian"
+        Of the response, with the identity, log, logit and log link; variances and shapes by maximum
+        likelihood. A binomial response is 0 or 1, or a count of successes with `trials`.
+    intercept : bool, default True
+    covariates : columns, optional
+        On which the response hangs; by default all that have no other part.
+    offset : column, optional
+        Added to every linear predictor, such as the logarithm of an exposure.
+    trials : column, optional
+        Of which a binomial response counts the successes.
+    common : columns, default ()
+        Covariates whose coefficient all components share.
+    common_dispersion : bool, default False
+        Whether all components share the variance (gaussian) or dispersion (gamma).
+    concomitants : columns, optional
+        On which the weights hang, by a multinomial logit. They are covariates too only where
+        `covariates` names them.
+    tol, max_iter, n_init, init_params, random_state, verbose, verbose_interval, weights, solver, \
+            engine : as in `Mixture`
+
+    Attributes
+    ----------
+    coef_ : array of shape (n_components, n_covariates)
+        In units of the linear predictor per unit of the column.
+    intercept_ : array of shape (n_components,), 0 without intercept
+    dispersion_ : array of shape (n_components,), or None where the response has none
+        Variances of a gaussian response; of a gamma one 1 / shape, the variance being
+        dispersion times mean^2.
+    weights_ : array of shape (n_components,)
+        P(k); with concomitants the mean of P(k | x).
+    concomitant_coef_, concomitant_intercept_ : arrays
+        With concomitants: of log P(k | x) / P(0 | x).
+    covariates_ : list of the covariates' names, in the order of `coef_`
+    mixture_ : Mixture
+        The mixture of the table of X and, last, y, with `fit_result_`, `parameters_`, ...
+    fit_result_, converged_, n_iter_, n_features_in_, feature_names_in_
+
+    References
+    ----------
+    DeSarbo & Cron (1988), J. of Classification 5; Grün & Leisch (2008), J. Statistical Software 28.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import MixtureRegression
+    >>> x = np.linspace(0, 9, 40)
+    >>> y = np.where(np.arange(40) % 2, 1 + 2 * x, 20 - x) + 0.1 * np.sin(40 * x)
+    >>> lines = MixtureRegression(2, random_state=0).fit(x[:, None], y)
+    >>> sorted(lines.coef_[:, 0].round(1).tolist())
+    [-1.0, 2.0]
     """
 
-    given: tuple[str, ...]
-    asked: tuple[str, ...]
-    conditional: Conditional = field(repr=False)
-    random_state: Any = None
-    equations: tuple[Equation, ...] = ()
+    def __init__(
+        self,
+        n_components: int = 2,
+        family: str = "gaussian",
+        *,
+        intercept: bool = True,
+        covariates: Any = None,
+        offset: Any = None,
+        trials: Any = None,
+        common: Any = (),
+        common_dispersion: bool = False,
+        concomitants: Any = None,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        weights: str = COUNTS,
+        solver: str | Solver = "auto",
+        engine: str = "auto",
+    ) -> None:
+        self.n_components, self.family, self.intercept = n_components, family, intercept
+        self.covariates, self.offset, self.trials = covariates, offset, trials
+        self.common, self.common_dispersion = common, common_dispersion
+        self.concomitants = concomitants
+        self.tol, self.max_iter = tol, max_iter
+        self.n_init, self.init_params, self.random_state = n_init, init_params, random_state
+        self.verbose, self.verbose_interval = verbose, verbose_interval
+        self.weights, self.solver, self.engine = weights, solver, engine
 
-    def predict(
-        self, X: Any, return_std: bool = False, return_cov: bool = False
-    ) -> Array | tuple[Array, Array]:
-        """The mean of the asked columns for each row, and how far they scatter about it.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
+        """Fit the regressions of y on the columns of X.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, p) or data frame
-            Values of the given columns, in their order; of a data frame the columns of those names.
-        return_std : bool, default False
-            Also the standard deviations. They differ from row to row.
-        return_cov : bool, default False
-            Also the covariance matrices. (In scikit-learn's GaussianProcessRegressor these are
-            covariances between rows; here rows are independent and columns are not.)
-
-        Returns
-        -------
-        mean : array of shape (n_samples, q), in the units of the asked columns
-        std : array of shape (n_samples, q), with return_std
-        cov : array of shape (n_samples, q, q), with return_cov
+        X : array-like or data frame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 2 is the row twice.
+        checkpoint : path, optional
+            As in `Mixture.fit`.
 
         Raises
         ------
         ValueError
-            For both options at once, a wrong shape, values that are missing or not finite, or
-            values absurdly far from every component.
+            For input that cannot be fitted, naming what was found: a response that is none of the
+            family, covariates that are constant or sums of others, unknown columns.
         """
-        if return_std and return_cov:
-            raise ValueError("predict: ask for return_std or return_cov, not both")
-        rows = self._rows(X, self.given, "X")
-        if return_cov:
-            return self.conditional.covariance(rows)
-        if return_std:
-            mean, variance = self.conditional.variance(rows)
-            return mean, np.sqrt(variance)
-        return self.conditional.mean(rows)
+        table = self._table(X, y, reset=True)
+        target = str(getattr(y, "name", None) or "y")
+        names = (*self._names(), target)
+        mixture = self._mixture(list(self._names()))
+        mixture._fit(NamedRows(table, names, None), sample_weight, None, checkpoint)
+        removed(checkpoint)
+        self.mixture_ = mixture
+        self._hold(mixture)
+        return self
 
-    def predict_proba(self, X: Any) -> Array:
-        """P(k | given columns): the responsibilities, array of shape (n_samples, n_components)."""
-        return self.conditional.responsibilities(self._rows(X, self.given, "X"))
+    def _mixture(self, names: list[str]) -> Mixture:
+        """The mixture that is asked for, of the columns of X so named and of y."""
+        if self.family not in RESPONSES:
+            raise ValueError(f"family must be one of {list(RESPONSES)}, got {self.family!r}")
+        offset, trials = self._one("offset", names), self._one("trials", names)
+        concomitants = self._several("concomitants", names)
+        taken = {offset, trials, *concomitants}
+        covariates = self._several("covariates", names)
+        if self.covariates is None:
+            covariates = tuple(j for j in range(len(names)) if j not in taken)
+        kind = Regression(
+            self.family,
+            len(names),
+            covariates,
+            offset,
+            trials,
+            bool(self.intercept),
+            self._several("common", names),
+            bool(self.common_dispersion),
+        )
+        search = {name: getattr(self, name) for name in SEARCH}
+        return Mixture(kind, self.n_components, concomitants=concomitants or None, **search)
 
-    def score_samples(self, X: Any, y: Any) -> Array:
-        """log p(asked = y | given = x) of each row, array of shape (n_samples,).
+    def _one(self, what: str, names: list[str]) -> int | None:
+        found = self._several(what, names)
+        if len(found) > 1:
+            raise ValueError(f"{what} is one column, got {getattr(self, what)!r}")
+        return found[0] if found else None
 
-        y has shape (n_samples, q), or (n_samples,) where q is 1.
-        """
-        rows = self._rows(X, self.given, "X")
-        answers = self._rows(y, self.asked, "y")
-        if len(rows) != len(answers):
-            raise ValueError(f"X has {len(rows)} rows and y has {len(answers)}")
-        return self.conditional.log_density(rows, answers)
-
-    def sample(self, X: Any, random_state: Any = None) -> Array:
-        """One draw of the asked columns for each row, array of shape (n_samples, q).
-
-        random_state is an int, a RandomState or None for the fitted mixture's own.
-        """
-        rng = check_random_state(self.random_state if random_state is None else random_state)
-        rows = self._rows(X, self.given, "X")
-        drawn = np.hstack([rows, self.conditional.sample(rows, rng)])
-        own = (self.conditional.roots**2).sum(axis=2).mean(axis=0)
-        settle(drawn, self.equations, np.concatenate([np.zeros(rows.shape[1]), own]))
-        return drawn[:, rows.shape[1] :]
-
-    @staticmethod
-    def _rows(X: Any, names: tuple[str, ...], what: str) -> Array:
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-        if isinstance(frame, nw.DataFrame):
-            lost = [name for name in names if name not in frame.columns]
-            if lost:
-                raise ValueError(f"{what} has no {listed(lost)}")
-            X = frame.select(list(names))
-        elif len(names) == 1 and np.ndim(X) == 1:
-            X = np.reshape(X, (-1, 1))
-        refuse_unfit(X, what)
-        rows = np.asarray(check_array(X, dtype=np.float64, input_name=what))
-        if rows.shape[1] != len(names):
-            raise ValueError(
-                f"{what} has {rows.shape[1]} columns, not {len(names)}: {', '.join(names)}"
-            )
-        return rows
+    def _hold(self, mixture: Mixture) -> None:
+        """Set the fitted attributes."""
+        kind, lines = self._kind(mixture), mixture.parameters_["coefficients"]
+        self.coef_ = lines[:, int(kind.intercept) :]
+        self.intercept_ = lines[:, 0] if kind.intercept else np.zeros(len(lines))
+        self.dispersion_ = mixture.parameters_.get("dispersions")
+        self.covariates_ = [self._names()[j] for j in kind.columns(self.n_features_in_ + 1)]
+        self.weights_ = mixture.weights_
+        for name in ("concomitant_coef_", "concomitant_intercept_"):
+            if hasattr(mixture, name):
+                setattr(self, name, getattr(mixture, name))
+        self.converged_, self.n_iter_ = mixture.converged_, mixture.n_iter_
+        self.lower_bound_ = mixture.lower_bound_
+        assert mixture.fit_result_ is not None
+        self.fit_result_ = mixture.fit_result_

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.column_positions import positions
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.product import Block, Product, numbered
+from mixtura.families.product import Block, Product
 from mixtura.families.registry import Spec, register_family
 from mixtura.families.registry import family as family_of
 from mixtura.records import AnyArray, Array, Categories
@@ -55,7 +56,15 @@ class Automatic(Product):
         return "of what the columns hold"
 
     def _chosen(self, names: Sequence[str]) -> dict[int, Family]:
-        return {numbered(column, names, "families"): kind for column, kind in self.choices}
+        if not self.choices:
+            return {}
+        columns, kinds = zip(*self.choices, strict=True)
+        return dict(zip(positions(columns, names, "families"), kinds, strict=True))
+
+    def continues(self, last: Family) -> bool:
+        if not isinstance(last, Product):
+            return False
+        return all(kind.name in {b.family.name for b in last.blocks} for _, kind in self.choices)
 
     def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
         chosen = self._chosen(names)

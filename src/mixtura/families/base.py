@@ -15,6 +15,7 @@ from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.by_column import by_column
 from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positive
+from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
@@ -81,6 +82,8 @@ class Family(ABC):
     # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
+    # Whether it is the density of some columns given others: then rows are drawn `sample_given`.
+    conditional: ClassVar[bool] = False
     # What would be a simpler family, where there is one: "a simpler covariance".
     simpler: ClassVar[str] = ""
     # Whether what a component never met is impossible to it ever after: then the groups that starts
@@ -89,6 +92,8 @@ class Family(ABC):
     # What a column's cells are, and above what they lie: what is refused, and how figures draw it.
     column_kind: ClassVar[Kind] = "density"
     least: ClassVar[float] = -np.inf
+    # Whether it says itself which columns of a table it is for, and leaves others alone.
+    names_columns: ClassVar[bool] = False
     # Starts are found on at most so many numbers, for a family whose passes are long.
     start_numbers: ClassVar[int | None] = None
     # What the codes of its columns stand for, where they do.
@@ -142,6 +147,10 @@ class Family(ABC):
             f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
         )
 
+    def continues(self, last: Family) -> bool:
+        """Whether a fit that is asked for this one may begin where one of `last` ended."""
+        return self.name == last.name
+
     def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
         """Which of these columns may hold categories, such as text; it is given their codes."""
         return (self.column_kind == "levels",) * len(names)
@@ -152,6 +161,10 @@ class Family(ABC):
         X are its rows, None where they are not in memory. Most families need none of this.
         """
         return self
+
+    def sample_given(self, X: AnyArray, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
+        """Rows drawn as `sample` does, where they hang on columns of X (n, d) that are to stay."""
+        return self.sample(labels, params, rng)
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         """ValueError, naming the column, where rows cannot come from this family."""
@@ -297,6 +310,10 @@ class Family(ABC):
             for name, support in self.supports().items()
         ]
         return "; ".join(f"{count} of the {name} are {edge}" for count, name, edge in at if count)
+
+    def endless(self, stats: Any, params: Any) -> tuple[Endless, ...]:
+        """Coefficients that run to infinity, or that the rows do not determine; none in most."""
+        return ()
 
     def rounding(self, params: Any) -> float:
         """What rounding in an M-step from or to `params` may cost a row's log-likelihood (nats)."""

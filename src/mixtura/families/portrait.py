@@ -53,6 +53,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """What components expect of one column over another, the rest of a row being at its mean.
+
+    over, of  the two columns; curve takes values of the first (m,) to (m, K) of the second
+    whole     the column of totals of which `of` is a part: then shares are drawn
+    """
+
+    over: int
+    of: int
+    curve: Curve
+    whole: int | None = None
+
+
+@dataclass(frozen=True)
 class Portrait:
     """What is to be seen of K components over d columns.
 
@@ -68,6 +82,7 @@ class Portrait:
     collapse   onto what a component may collapse, and what of it is then small
     lone       what is to be said of columns that collapse by themselves, "{columns}" among it
     one_covariance, correlates   as of the family
+    lines      of regressions: what is expected over the main covariate
     """
 
     name: str
@@ -83,6 +98,7 @@ class Portrait:
     lone: str = ""
     one_covariance: bool = False
     correlates: bool = False
+    lines: Lines | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.column_positions import positions
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
+from mixtura.families.endless import Endless
 from mixtura.families.portrait import Portrait
 from mixtura.families.portraits import joined
 from mixtura.families.product_parts import (
@@ -47,7 +49,7 @@ class Block:
 
     def found(self, names: Sequence[str]) -> tuple[int, ...]:
         """The numbers of its columns; ValueError for a name that the table has not."""
-        return tuple(numbered(column, names, "Block") for column in self.columns)
+        return tuple(positions(self.columns, names, "Block")) if self.columns else ()
 
 
 def _column(given: Any) -> int | str:
@@ -59,15 +61,6 @@ def _column(given: Any) -> int | str:
         raise ValueError(
             f"Block: columns are given by name or by their numbers, from 0, found {given!r}"
         ) from None
-
-
-def numbered(column: int | str, names: Sequence[str], where: str) -> int:
-    """The number of a column given by name or number."""
-    if not isinstance(column, str):
-        return column
-    if column not in names:
-        raise ValueError(f"{where}: there is no column {column!r}; the table has {list(names)}")
-    return list(names).index(column)
 
 
 @dataclass(frozen=True)
@@ -233,6 +226,27 @@ class Product(Family):
         for block, part in zip(self.blocks, params.blocks, strict=True):
             out[:, block.columns] = block.family.sample(labels, part, rng)
         return out
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        return any(block.family.conditional for block in self.blocks)
+
+    def sample_given(
+        self, X: AnyArray, labels: AnyArray, params: ProductParams, rng: RandomNumbers
+    ) -> Array:
+        out = np.array(X, dtype=np.float64)
+        for block, part in zip(self.blocks, params.blocks, strict=True):
+            own = out[:, block.columns]
+            out[:, block.columns] = block.family.sample_given(own, labels, part, rng)
+        return out
+
+    def endless(self, stats: ProductStatistics, params: ProductParams) -> tuple[Endless, ...]:
+        each = zip(self.blocks, stats.blocks, params.blocks, strict=True)
+        return tuple(
+            replace(one, column=one.column if one.column < 0 else block.columns[one.column])
+            for block, s, part in each
+            for one in block.family.endless(s, part)
+        )
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         self._refuse_columns(X.shape[1])

@@ -18,6 +18,7 @@ from mixtura.families.multinomial import Multinomial
 from mixtura.families.negativebinomial import NegativeBinomial
 from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
+from mixtura.families.regression.family import Regression
 from mixtura.families.vonmises import VonMises
 from mixtura.families.vonmisesfisher import VonMisesFisher
 
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "negativebinomial": NegativeBinomial,
     "normal": Normal,
     "poisson": Poisson,
+    "regression": Regression,
     "vonmises": VonMises,
     "vonmisesfisher": VonMisesFisher,
 }

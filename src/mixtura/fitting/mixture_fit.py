@@ -16,12 +16,14 @@ from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
+from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Outcome, Search
 from mixtura.fitting.starts import StartMaker
+from mixtura.models.concomitant import Concomitant
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
@@ -37,7 +39,7 @@ class Task:
     """What is asked of a fit: the estimator's settings, checked.
 
     given are the parameters fixed at the start, by name; begin is the mixture a warm start
-    continues and last its Fit.
+    continues and last its Fit; concomitants are the columns that the weights hang on.
     """
 
     family: Family
@@ -51,15 +53,17 @@ class Task:
     given: dict[str, Array]
     begin: MixtureParams | None
     last: Fit | None
+    concomitants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best mixture met, and the account of how; family is the one that saw the table."""
+    """The best mixture met, and the account of how; family and model have seen the table."""
 
     params: MixtureParams
     fit: Fit
     family: Any = None
+    model: Any = None
 
 
 def find(
@@ -92,6 +96,7 @@ def _found(
         rng,
         engine=task.engine,
         given=task.given,
+        concomitants=task.concomitants,
     )
     if journal is not None and ground.engine == "mixed":
         raise ValueError(
@@ -115,6 +120,7 @@ def _found(
         outcome.climb.params,
         account(outcome, search, (solver, ground.engine), counts),
         ground.model.family,
+        ground.model,
     )
 
 
@@ -154,6 +160,7 @@ def prepare(
     engine: str = "auto",
     given: Mapping[str, Array] = NOTHING_GIVEN,
     known: Survey | None = None,
+    concomitants: tuple[int, ...] = (),
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
@@ -165,6 +172,10 @@ def prepare(
     settled = family.settled(known, n_components)
     model = Mixture(settled.family, settled.prior)
     base = MixtureParams(np.full(n_components, 1.0 / n_components), settled.base)
+    if concomitants:
+        found = design(known.sample, concomitants, True, "concomitant")
+        model = Concomitant(settled.family, settled.prior, found)
+        base = model.even(base)
     maker = StartMaker(model, known.sample, base, settled.frames, given)
     return Ground(model, resolve(engine, model), known, maker)
 

@@ -225,7 +225,8 @@ class Search:
                     f"variance is only {spike.spread:.2g} of the table's"
                 )
             return "a component holds less than a row"
-        return model.edge(climb.params)
+        endless = [each.said() for each in model.endless(climb.summary, climb.params)]
+        return "; ".join(filter(None, [model.edge(climb.params), *endless]))
 
     def _worth(self, model: Model, climb: Climb) -> float:
         # By the model it climbed: no penalty is taken away that an end never had.

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.data.source import Source
+from mixtura.families.endless import Endless
 from mixtura.models.fields import model_chart
 from mixtura.records import (
     AnyArray,
@@ -136,6 +137,10 @@ class Model(ABC):
     def edge(self, params: Any) -> str:
         """Which parameters lie on the edge of their supports; empty where none does."""
         return ""
+
+    def endless(self, summary: Summary, params: Any) -> tuple[Endless, ...]:
+        """Coefficients that run to infinity, or that the rows do not determine; none in most."""
+        return ()
 
     def obstacle(self) -> str:
         """Why no gradient can be followed in free coordinates; empty where one can."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
+from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
@@ -55,13 +56,13 @@ class Mixture(Labelled):
         return replace(self, prior=self.prior.without_penalty())
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
-        counts = self.family.counts(summary.statistics)
-        return list(self.prior.narrow(params.components, counts, summary.statistics))
+        counts = self.family.counts(self.own(summary))
+        return list(self.prior.narrow(params.components, counts, self.own(summary)))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
     ) -> dict[int, tuple[int, ...]]:
-        counts = self.family.counts(summary.statistics)
+        counts = self.family.counts(self.own(summary))
         return dict(self.prior.vanishing(params.components, counts, slowly=slowly))
 
     def constant(
@@ -73,13 +74,25 @@ class Mixture(Labelled):
         narrow = [spike.component for spike in self.guard(summary, params)]
         if not narrow:
             return params
-        counts = self.family.counts(summary.statistics)
+        counts = self.family.counts(self.own(summary))
         components = self.prior.sobered(params.components, counts, narrow)
-        return MixtureParams(params.weights, components)
+        return replace(params, components=components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
-        return self.family.log_density(X, params.components) + params.log_weights
+        return self.family.log_density(X, params.components) + self.log_weights(X, params)
+
+    def log_weights(self, X: AnyArray, params: MixtureParams) -> Array:
+        """log P(k) of each row, (K,) or (n, K)."""
+        return params.log_weights
+
+    def own(self, summary: Summary) -> Any:
+        """The family's statistics in a summary."""
+        return summary.statistics
+
+    def gathered(self, X: AnyArray, resp: Array, params: MixtureParams, own: Any) -> Any:
+        """A summary's statistics: the family's `own` and what else the M-step needs of the rows."""
+        return own
 
     def e_step(self, chunk: Chunk, params: MixtureParams) -> Summary:
         return self.e_step_with(chunk, params, lambda joint: normalise(joint, params.weights))
@@ -91,7 +104,7 @@ class Mixture(Labelled):
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            log_p, resp = respond(look.log_density + params.log_weights)
+            log_p, resp = respond(look.log_density + self.log_weights(X, params))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
@@ -99,14 +112,16 @@ class Mixture(Labelled):
             resp *= sample_weight[:, None]
         reached = np.isfinite(log_p)
         if reached.all():
-            return Summary(loglik, weight, look.statistics(resp))
+            own = look.statistics(resp)
+            return Summary(loglik, weight, self.gathered(X, resp, params, own))
         # No density anywhere: the log-likelihood says so, and no component moves for it.
-        stats = self.family.statistics(X[reached], resp[reached], params.components)
-        return Summary(loglik, weight, stats)
+        X, resp = X[reached], resp[reached]
+        own = self.family.statistics(X, resp, params.components)
+        return Summary(loglik, weight, self.gathered(X, resp, params, own))
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.family.counts(summary.statistics)
-        components = self.family.maximize(summary.statistics, params.components, self.prior)
+        counts = self.family.counts(self.own(summary))
+        components = self.family.maximize(self.own(summary), params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
     def first_step(
@@ -134,6 +149,10 @@ class Mixture(Labelled):
         except BadRow as bad:
             return bad.before
         return ""
+
+    def endless(self, summary: Summary, params: MixtureParams) -> tuple[Endless, ...]:
+        """Coefficients that run to infinity, or that the rows do not determine."""
+        return self.family.endless(self.own(summary), params.components)
 
     def edge(self, params: MixtureParams) -> str:
         return self.family.edge(params.components)
@@ -164,10 +183,10 @@ class Mixture(Labelled):
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.family.counts(summary.statistics)
+        counts = self.family.counts(self.own(summary))
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
-        found = self.family.score(summary.statistics, params.components)
+        found = self.family.score(self.own(summary), params.components)
         for name, part in self.prior.score(params.components).items():
             found[name] = found[name] + part
         return {"weights": weights, **found}
@@ -179,7 +198,7 @@ class Mixture(Labelled):
         return mixture_chart(self.family, self.prior, params)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
-        self.prior.refuse_collapse(params.components, self.family.counts(summary.statistics))
+        self.prior.refuse_collapse(params.components, self.family.counts(self.own(summary)))
 
     def rounding(self, params: MixtureParams) -> float:
         return self.family.rounding(params.components)
@@ -188,7 +207,7 @@ class Mixture(Labelled):
         return self.family.coarseness(params.components)
 
     def at_edge(self, summary: Summary, params: MixtureParams) -> bool:
-        counts = self.family.counts(summary.statistics)
+        counts = self.family.counts(self.own(summary))
         rows = counts * self.prior.count_scale
         return bool(rows.min() < 1.0) or bool(self.guard(summary, params))
 
@@ -211,6 +230,15 @@ class Mixture(Labelled):
         labels = np.repeat(np.arange(len(weights)), counts)
         labels = rng.permutation(labels)
         return self.family.sample(labels, params.components, rng), labels
+
+    def sample_given(
+        self, X: AnyArray, params: MixtureParams, rng: RandomNumbers
+    ) -> tuple[Array, AnyArray]:
+        """A row and its label for each row of X, of which what is conditioned on stays."""
+        shares = np.broadcast_to(np.exp(self.log_weights(X, params)), (len(X), len(params.weights)))
+        upto = np.cumsum(shares, axis=1)
+        labels = (rng.uniform(size=(len(X), 1)) * upto[:, -1:] > upto[:, :-1]).sum(axis=1)
+        return self.family.sample_given(X, labels, params.components, rng), labels
 
 
 def normalise(log_joint: Array, weights: Array | None = None) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from mixtura.data.atomic import atomic
+from mixtura.families.portrait import Lines
 from mixtura.printable import printable_record
 from mixtura.records import Array
 from mixtura.report import panels
@@ -66,6 +67,8 @@ def draw(
     points = _points(rows, resp, w)
     heading = title or f"{groups(view)} in {_names(view)}"
     with _quiet_about_glyphs():
+        if view.portrait.lines is not None:
+            return _regression(view, view.portrait.lines, points, title)
         if len(view.names) == 1 and view.column(0).kind == "density":
             return _one(view, points, heading)
         if view.portrait.among is None:
@@ -164,6 +167,25 @@ def _two(view: MixtureView, points: Points, heading: str) -> Figure:
     ax.set_xlabel(shorten(view.names[0], 70), **LABEL)
     ax.set_ylabel(shorten(view.names[1], 50), **LABEL)
     headed(figure, heading, _notes(view, points))
+    legend(figure, view, "outside right upper")
+    return figure
+
+
+def _regression(view: MixtureView, lines: Lines, points: Points, title: str | None) -> Figure:
+    """The response over the main covariate, with a line for each component."""
+    figure = blank(8.0, 5.2)
+    ax = figure.add_subplot()
+    panels.quiet(ax, 9, 6)
+    panels.regressions(ax, view, lines, points)
+    over, name = shorten(view.names[lines.over], 50), shorten(view.names[lines.of], 50)
+    ax.set_xlabel(over, **LABEL)
+    ax.set_ylabel(name if lines.whole is None else f"share of {name}", **LABEL)
+    notes = ["Lines: what each group expects."]
+    if len(view.names) > 2:
+        notes[0] = "Lines: what each group expects, all other columns being at their means."
+    if len(view.weights) > 1:
+        notes.append("Points between groups have mixed colours.")
+    headed(figure, title or f"{name} by {over} in {groups(view)}", notes)
     legend(figure, view, "outside right upper")
     return figure
 

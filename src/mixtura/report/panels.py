@@ -12,7 +12,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 
-from mixtura.families.portrait import Column
+from mixtura.families.portrait import Column, Lines
 from mixtura.records import AnyArray, Array
 from mixtura.report.palette import colours
 from mixtura.report.view import MixtureView
@@ -112,6 +112,25 @@ def _logarithmic(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
         tallest = max(tallest, min(float(curves.sum(axis=0).max()), TALLEST_CURVE * tallest))
     ax.set_ylim(0, 1.08 * tallest)
     ax.set_xlim(np.exp(low), np.exp(high))
+
+
+def regressions(ax: Axes, view: MixtureView, lines: Lines, points: Points) -> None:
+    """The response over a covariate: points in mixed colours, and what components expect."""
+    rows = points.X[points.shown]
+    x, y = rows[:, lines.over], rows[:, lines.of]
+    if lines.whole is not None:
+        y = y / rows[:, lines.whole]
+    size = float(np.clip(1800 / max(len(x), 1), 5, 20))
+    ax.scatter(
+        x, y, s=size, c=points.paint, alpha=0.8, linewidths=0, zorder=2, rasterized=len(x) > 1000
+    )
+    grid = np.linspace(x.min(), x.max(), 200)
+    low, high = float(y.min()), float(y.max())
+    room = 0.05 * (high - low) or 0.5
+    for line, colour in zip(lines.curve(grid).T, colours(len(view.weights)), strict=True):
+        ax.plot(grid, line, color=colour, lw=2.0, zorder=3)
+    # A line may leave the data: the axes stay with these.
+    ax.set_ylim(low - room, high + room)
 
 
 def scatter(

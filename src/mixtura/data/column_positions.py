@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 from mixtura.data.columns import listed
 
 
-def positions(columns: Any, names: list[str], what: str) -> list[int]:
+def positions(columns: Any, names: Sequence[str], what: str) -> list[int]:
     """The positions of the named columns, in the order given.
 
     Raises ValueError, naming the argument `what`, where a column is unknown, given twice or named
     ambiguously, or none is given.
     """
+    names = list(names)
     if isinstance(columns, (str, Integral)):
         columns = [columns]
     if not isinstance(columns, Iterable):
@@ -33,7 +34,7 @@ def _position(column: Any, names: list[str], what: str) -> int:
         if -len(names) <= int(column) < len(names):
             return int(column) % len(names)
         raise ValueError(
-            f"{what} has position {int(column)}, but the mixture has {len(names)} columns, "
+            f"{what} has position {int(column)}, but there are {len(names)} columns, "
             f"0 to {len(names) - 1}"
         )
     if not isinstance(column, str):

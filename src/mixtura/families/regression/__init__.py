@@ -1,0 +1,1 @@
+"""Regressions: a response given covariates, within each component."""

@@ -1,0 +1,306 @@
+"""The regression family: a generalised linear model of one column on others in each component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Family, Frame, Settled
+from mixtura.families.design import Design, design, natural
+from mixtura.families.dispersion import DispersionPrior
+from mixtura.families.endless import Endless, undetermined
+from mixtura.families.fields import FieldChart
+from mixtura.families.portrait import Portrait
+from mixtura.families.priors import Flat
+from mixtura.families.regression.chart import coefficient_fields
+from mixtura.families.regression.climbing import begun, climbed
+from mixtura.families.regression.portrait import portrait
+from mixtura.families.regression.prior import residual_prior
+from mixtura.families.regression.records import Coefficients, Dispersed, RegressionStatistics
+from mixtura.families.regression.refusal import refuse_columns, refuse_response
+from mixtura.families.regression.responses import DISPERSIONS, RESPONSES, Dispersion, Response
+from mixtura.families.regression.starts import frames
+from mixtura.families.regression.ties import step, tie
+from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.supports import TINY
+
+
+@dataclass(frozen=True)
+class Regression(Family):
+    """log p(y | x, k) of a generalised linear model: eta = offset + intercept_k + x'b_k.
+
+    Rows hold the response and the covariates; what is modelled is the response given the others.
+
+    response    "gaussian" (identity link), "poisson" (log), "binomial" (logit) or "gamma" (log)
+    target      the response's column, counted from 0; -1, the default, is the last
+    covariates  the columns it hangs on, by default all others
+    offset      a column added to every linear predictor, as log exposures
+    trials      a column of totals of which a binomial response counts the successes; without it
+                the response is 0 or 1
+    intercept   whether there is one, by default yes
+    common      covariates (by column) whose coefficient all components share
+    common_dispersion  whether they share the dispersion
+
+    coefficients (K, q)  intercept first, in units of the linear predictor per unit of the column
+    dispersions  (K,)    variances (gaussian), 1 / shape (gamma: the variance is phi m^2); else none
+    statistics   slopes and expected information at the current coefficients (RegressionStatistics)
+    M-step       one step of Fisher scoring, exact for a gaussian response without common ones (with
+                 them, a conditional step at the current variances); the dispersion by its maximum
+    Where all rows of a component lie on its line a dispersion has no bound: see `ResidualPrior`.
+    Reference: McLachlan & Peel (2000), section 5.6 and 5.10; Grün & Leisch (2008), J. Statistical
+    Software 28(4); DeSarbo & Cron (1988), J. of Classification 5.
+    """
+
+    response: str = "gaussian"
+    target: int = -1
+    covariates: tuple[int, ...] | None = None
+    offset: int | None = None
+    trials: int | None = None
+    intercept: bool = True
+    common: tuple[int, ...] = ()
+    common_dispersion: bool = False
+    design: Design | None = field(default=None, repr=False, compare=False)
+
+    conditional = True
+    names_columns = True
+
+    def __post_init__(self) -> None:
+        if self.response not in RESPONSES:
+            raise ValueError(f"response must be one of {list(RESPONSES)}, got {self.response!r}")
+        if self.trials is not None and self.response != "binomial":
+            raise ValueError(f"trials are for response='binomial', not {self.response!r}")
+        if self.common_dispersion and self.response not in DISPERSIONS:
+            raise ValueError(f"common_dispersion: a {self.response} response has no dispersion")
+
+    @property
+    def generalised(self) -> bool:  # type: ignore[override]
+        return self.response != "gaussian" or bool(self.common)
+
+    @property
+    def measure(self) -> str:
+        what = "a probability" if self.law.discrete else "a density"
+        return f"{what} of column {self.target} given others"
+
+    @property
+    def simpler(self) -> str:  # type: ignore[override]
+        free = self.dispersion is not None and not self.common_dispersion
+        return "a common dispersion" if free else ""
+
+    @property
+    def law(self) -> Response:
+        """What the response is given its linear predictor."""
+        return RESPONSES[self.response]
+
+    @property
+    def dispersion(self) -> Dispersion | None:
+        """How its dispersion hangs on deviances, where it has one."""
+        return DISPERSIONS.get(self.response)
+
+    @property
+    def record(self) -> type[Coefficients]:  # type: ignore[override]
+        return Coefficients if self.dispersion is None else Dispersed
+
+    def columns(self, d: int) -> tuple[int, ...]:
+        """The covariates of a table of d columns."""
+        if self.covariates is not None:
+            return self.covariates
+        taken = {self.target % d, self.offset, self.trials}
+        return tuple(j for j in range(d) if j not in taken)
+
+    def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
+        refuse_columns(self, d)
+        found: dict[str, tuple[int, ...]] = {
+            "coefficients": (K, len(self.columns(d)) + self.intercept)
+        }
+        return found if self.dispersion is None else found | {"dispersions": (K,)}
+
+    def described(self) -> dict[str, Any]:
+        plain = [each for each in fields(self) if each.name != "design"]
+        told = {each.name: getattr(self, each.name) for each in plain}
+        kept = {each.name for each in plain if told[each.name] != each.default}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items() if k in kept}
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        refuse_columns(self, X.shape[1])
+        trials = None if self.trials is None else X[:, self.trials]
+        refuse_response(self.response, X, self.target, names, trials, self.trials)
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        self.refuse_source(survey.source)
+        found = design(
+            survey.sample, self.columns(survey.source.d), self.intercept, "the regression's"
+        )
+        family = replace(self, design=found)
+        X = np.asarray(survey.sample.X, dtype=np.float64)
+        w = np.ones(len(X)) if survey.sample.sample_weight is None else survey.sample.sample_weight
+        one = climbed(family, X, w[:, None], begun(family, X, w))
+        prior: Any = Flat()
+        if family.dispersion is not None and isinstance(one, Dispersed):
+            whole = float(family.dispersion.deviance(one.dispersions)[0])
+            y = family.answers(X)[0]
+            scale = family.law.scale(y, w / w.sum())
+            prior = residual_prior(survey, whole, scale, found.size, family.dispersion)
+        base = self.record(**{n: np.repeat(a, K, axis=0) for n, a in one.arrays().items()})
+        made: tuple[Frame, ...] = frames(family, one)
+        return Settled(family, prior, base, made)
+
+    def answers(self, X: AnyArray) -> tuple[Array, Array, Array | float]:
+        """(responses (n,), trials (n,), offsets (n,) or 0) of these rows."""
+        y = np.asarray(X[:, self.target], dtype=np.float64)
+        trials = np.ones_like(y) if self.trials is None else np.asarray(X[:, self.trials], float)
+        return y, trials, 0.0 if self.offset is None else np.asarray(X[:, self.offset], float)
+
+    def predictors(self, X: AnyArray, params: Coefficients) -> Array:
+        """The linear predictors, (n, K)."""
+        columns = self.columns(X.shape[1])
+        eta = natural(X, columns, params.coefficients, self.intercept)
+        return eta if self.offset is None else eta + np.asarray(X[:, [self.offset]], float)
+
+    def phi(self, params: Coefficients) -> Array:
+        """The dispersions (K,); 1 where there are none."""
+        if isinstance(params, Dispersed):
+            return params.dispersions
+        return np.ones(len(params.coefficients))
+
+    def expected(self, X: AnyArray, params: Coefficients) -> Array:
+        """E(y | x, k) of each row, (n, K), in the response's units."""
+        return self.law.mean(self.predictors(X, params), self.answers(X)[1][:, None])
+
+    def log_density(self, X: AnyArray, params: Coefficients) -> Array:
+        y, trials, _ = self.answers(X)
+        eta = self.predictors(X, params)
+        with np.errstate(over="ignore"):
+            return self.law.log_density(y[:, None], eta, self.phi(params), trials[:, None])
+
+    def seen(self) -> Design:
+        """The covariates of the table; ValueError where there was none."""
+        if self.design is None:
+            raise ValueError("Regression: this family has seen no table: fit it, or `settled` it")
+        return self.design
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> RegressionStatistics:
+        z, eta = self.seen().z(X), self.predictors(X, params)
+        y, trials, _ = self.answers(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            s, w = self.law.slope(y[:, None], eta, trials[:, None])
+            deviance = self.law.deviance(y[:, None], eta)
+            # Zero times infinity is no row at all.
+            s, w, deviance = (np.where(resp > 0, a, 0.0) * resp for a in (s, w, deviance))
+        told = np.stack([(z * w[:, [k]]).T @ z for k in range(w.shape[1])])
+        return RegressionStatistics(resp.sum(axis=0), s.T @ z, told, deviance.sum(axis=0))
+
+    def tied(self, K: int) -> Array | None:
+        """See `ties.tie`."""
+        found = self.seen()
+        return tie(found, tuple(found.columns.index(j) for j in self.common), K)
+
+    def moved(self, stats: RegressionStatistics, params: Coefficients) -> Array:
+        """The M-step's change of the coefficients of z, (K, q)."""
+        phi = self.phi(params)
+        whole = stats.information / phi[:, None, None], stats.slopes / phi[:, None]
+        found = step(*whole, self.tied(len(phi)))
+        size = np.sqrt((found**2).sum(axis=1, keepdims=True))
+        shrink = np.minimum(1.0, self.law.reach / np.maximum(size, TINY))
+        return np.asarray(found * (shrink.min() if self.common else shrink))
+
+    def maximize(
+        self, stats: RegressionStatistics, params: Coefficients, prior: Any
+    ) -> Coefficients:
+        change = self.moved(stats, params)
+        coefficients = params.coefficients + change @ self.seen().turn.T
+        if not isinstance(params, Dispersed):
+            return Coefficients(coefficients)
+        ahead = np.einsum("kq,kqr,kr->k", change, stats.information, change)
+        rest = stats.deviances - (stats.slopes * change).sum(axis=1) + 0.5 * ahead
+        # Beyond rounding only where the deviance is not a parabola, and then it is not known.
+        rest = np.where(rest > 0, rest, np.where(self.generalised, stats.deviances, 0.0))
+        new = Dispersed(coefficients, self._dispersions(stats.counts, rest, params, prior))
+        prior.refuse_collapse(new, stats.counts)
+        return new
+
+    def _dispersions(self, counts: Array, rest: Array, params: Dispersed, prior: Any) -> Array:
+        """From half the sums of deviances."""
+        assert self.dispersion is not None
+        if isinstance(prior, DispersionPrior):
+            more = 2.0 * prior.strength
+            counts, rest = counts + more, rest + more * prior.target
+        if self.common_dispersion:
+            counts, rest = np.full_like(counts, counts.sum()), np.full_like(rest, rest.sum())
+        mean = np.divide(
+            rest, counts, out=self.dispersion.deviance(params.dispersions), where=counts > 0
+        )
+        return np.maximum(self.dispersion.of(mean), TINY)
+
+    def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Coefficients:
+        x = np.asarray(X, dtype=np.float64)
+        return climbed(self, x, resp, params, prior)
+
+    def score(self, stats: RegressionStatistics, params: Coefficients) -> dict[str, Array]:
+        phi = self.phi(params)
+        found = {"coefficients": stats.slopes / phi[:, None] @ self.seen().back.T}
+        if self.dispersion is not None:
+            found["dispersions"] = self.dispersion.score(phi, stats.counts, stats.deviances)
+        return found
+
+    def transported(
+        self, stats: RegressionStatistics, before: Coefficients, after: Coefficients
+    ) -> RegressionStatistics:
+        # A gradient in the columns' coefficients is back times that of z, so its transpose undoes
+        # `turn`.
+        change = (after.coefficients - before.coefficients) @ self.seen().back
+        along = np.einsum("kqr,kr->kq", stats.information, change)
+        rest = stats.deviances - ((stats.slopes - 0.5 * along) * change).sum(axis=1)
+        return replace(stats, slopes=stats.slopes - along, deviances=np.maximum(rest, 0.0))
+
+    def expected_information(self, params: Coefficients, shares: Array) -> Array:
+        """What a row of the table tells of each component's coefficients of z, (K, q, q)."""
+        found = self.seen()
+        z, (y, trials, _) = found.z(found.rows), self.answers(found.rows)
+        with np.errstate(over="ignore"):
+            _, w = self.law.slope(y[:, None], self.predictors(found.rows, params), trials[:, None])
+        w = w * found.shares[:, None] * shares / self.phi(params)
+        return np.stack([(z * w[:, [k]]).T @ z for k in range(w.shape[1])])
+
+    def chart(self, params: Coefficients, weights: Array) -> FieldChart:
+        return FieldChart(
+            coefficient_fields(self, params, weights),
+            lambda arrays: self.record(**arrays),
+            self.score,
+        )
+
+    def n_parameters(self, params: Coefficients) -> int:
+        K, q = params.coefficients.shape
+        phi = 0 if self.dispersion is None else 1 if self.common_dispersion else K
+        return int(K * q - (K - 1) * len(self.common) + phi)
+
+    def endless(self, stats: RegressionStatistics, params: Coefficients) -> tuple[Endless, ...]:
+        found = self.seen()
+        told = stats.information / np.maximum(stats.counts, TINY)[:, None, None]
+        y, trials, _ = self.answers(found.rows)
+        usual = self.law.usual(y, trials, found.shares)
+        names = ((-1,) if self.intercept else ()) + found.columns
+        held = stats.counts >= 0.5
+        return undetermined(told, usual, params.coefficients, found, names, held)
+
+    def portrait(self, params: Coefficients, weights: Array, names: Sequence[str]) -> Portrait:
+        return portrait(self, params, weights, names)
+
+    def sample(self, labels: AnyArray, params: Coefficients, rng: RandomNumbers) -> Array:
+        raise NotImplementedError(
+            "a regression says how the response hangs on the covariates, not where these lie: draw "
+            "responses for rows of covariates, as MixtureRegression.sample(X) does"
+        )
+
+    def sample_given(
+        self, X: AnyArray, labels: AnyArray, params: Coefficients, rng: RandomNumbers
+    ) -> Array:
+        out = np.array(X, dtype=np.float64)
+        eta = self.predictors(out, params)[np.arange(len(out)), labels]
+        out[:, self.target] = self.law.draw(
+            eta, self.phi(params)[labels], self.answers(out)[1], rng
+        )
+        return out
