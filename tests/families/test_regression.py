@@ -17,6 +17,8 @@ from sklearn.linear_model import (
 
 import mixtura
 from mixtura import MixtureRegression, Regression
+from mixtura.data.rows import Rows
+from mixtura.data.survey import Survey
 from mixtura.records import Array
 from mixtura.testing import check_family
 
@@ -269,6 +271,22 @@ def test_a_coefficient_that_runs_to_infinity_is_named(response: str) -> None:
     assert found.fit_result_.verdict == "boundary"
     assert "runs to infinity" in found.summary()
     assert "age" not in found.fit_result_.certificate.detail
+
+
+@pytest.mark.parametrize("common", [(), (1,)])
+def test_a_covariate_alike_in_a_components_rows_is_named_unless_common(common: Any) -> None:
+    rng = np.random.default_rng(9)
+    label = np.repeat([0, 1], 60)
+    site = np.where(label == 0, rng.integers(2, size=120), 0)
+    X = np.column_stack([rng.uniform(0, 5, 120), site, rng.normal(size=120)])
+    rows = Rows(X)
+    settled = Regression(common=common).settled(Survey(rows, rows), 2)
+    family, resp = settled.family, np.eye(2)[label]
+    lines = family.start(X, resp, settled.base, settled.prior)
+    found = family.endless(family.statistics(X, resp, lines), lines)
+    told = [each.said(["dose", "site", "y"]) for each in found]
+    alike = "the coefficient of 'site' in component 1 is not determined by its rows"
+    assert told == ([] if common else [alike])
 
 
 @every_response

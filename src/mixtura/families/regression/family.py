@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,10 +118,8 @@ class Regression(Family):
         return found if self.dispersion is None else found | {"dispersions": (K,)}
 
     def described(self) -> dict[str, Any]:
-        plain = [each for each in fields(self) if each.name != "design"]
-        told = {each.name: getattr(self, each.name) for each in plain}
-        kept = {each.name for each in plain if told[each.name] != each.default}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items() if k in kept}
+        # What the design is stands in the table.
+        return Family.described(replace(self, design=None))
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         refuse_columns(self, X.shape[1])
@@ -283,7 +281,14 @@ class Regression(Family):
         usual = self.law.usual(y, trials, found.shares)
         names = ((-1,) if self.intercept else ()) + found.columns
         held = stats.counts >= 0.5
-        return undetermined(told, usual, params.coefficients, found, names, held)
+        met = undetermined(told, usual, params.coefficients, found, names, held)
+        # A common coefficient hangs on the rows of all components.
+        often = [each.column for each in met]
+        return tuple(
+            each
+            for each in met
+            if each.column not in self.common or often.count(each.column) == held.sum()
+        )
 
     def portrait(self, params: Coefficients, weights: Array, names: Sequence[str]) -> Portrait:
         return portrait(self, params, weights, names)
