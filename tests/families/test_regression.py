@@ -251,8 +251,26 @@ def test_no_component_ends_on_an_exact_line(response: str) -> None:
 
 def test_a_response_that_one_line_explains_is_refused() -> None:
     x = np.arange(20.0)
-    with pytest.raises(ValueError, match="explains the response exactly"):
-        MixtureRegression(2).fit(x[:, None], 1 + 2 * x)
+    for y in (1 + 2 * x, np.ones(20), 1e9 + 0 * x):
+        with pytest.raises(ValueError, match="explains the response exactly"):
+            MixtureRegression(2).fit(x[:, None], y)
+    for family, value in (("poisson", 0), ("binomial", 0), ("binomial", 1)):
+        with pytest.raises(ValueError, match="leaves nothing to explain"):
+            MixtureRegression(2, family).fit(x[:, None], np.full(20, value))
+    with pytest.raises(ValueError, match="y holds text"):
+        MixtureRegression(2).fit(x[:, None], ["a"] * 20)
+
+
+def test_units_of_the_response_and_no_covariates() -> None:
+    X, y = made("gaussian")
+    plain = MixtureRegression(2, random_state=0, tol=1e-10).fit(X, y)
+    for unit in (1e-150, 1e120):
+        other = MixtureRegression(2, random_state=0, tol=1e-10).fit(X, y * unit)
+        np.testing.assert_allclose(other.coef_, plain.coef_ * unit, rtol=1e-6)
+    X, y = made("poisson")
+    bare = MixtureRegression(2, "poisson", covariates=(), random_state=0, tol=1e-10).fit(X, y)
+    counts = mixtura.Mixture("poisson", 2, random_state=0, tol=1e-10).fit(y[:, None])
+    assert bare.fit_result_.loglik == pytest.approx(counts.fit_result_.loglik, abs=1e-6)
 
 
 def separated(response: str) -> tuple[Any, Array]:

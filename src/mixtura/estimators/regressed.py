@@ -46,6 +46,9 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
             rows = validate_data(self, X, reset=reset, dtype=np.float64)
             return np.column_stack([rows, np.zeros(len(rows))])
         refuse_unfit(y, "y")
+        text = next((value for value in np.ravel(np.asarray(y)) if isinstance(value, str)), None)
+        if text is not None:
+            raise ValueError(f"y holds text ({str(text)!r}): a response is a number; code it first")
         rows, answers = validate_data(
             self, X, np.asarray(y), reset=reset, dtype=np.float64, y_numeric=True
         )

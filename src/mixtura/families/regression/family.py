@@ -134,13 +134,18 @@ class Regression(Family):
         family = replace(self, design=found)
         X = np.asarray(survey.sample.X, dtype=np.float64)
         w = np.ones(len(X)) if survey.sample.sample_weight is None else survey.sample.sample_weight
+        y, trials, _ = family.answers(X)
+        if len(X) == survey.source.n and family.law.bare(y, trials):
+            raise ValueError(
+                f"family='regression': a {self.response} response that is {y[0]:g} in every row "
+                "leaves nothing to explain: its likelihood has no maximum"
+            )
         one = climbed(family, X, w[:, None], begun(family, X, w))
         prior: Any = Flat()
         if family.dispersion is not None and isinstance(one, Dispersed):
             whole = float(family.dispersion.deviance(one.dispersions)[0])
-            y = family.answers(X)[0]
-            scale = family.law.scale(y, w / w.sum())
-            prior = residual_prior(survey, whole, scale, found.size, family.dispersion)
+            least = family.law.least(y, w / w.sum())
+            prior = residual_prior(survey, whole, least, found.size, family.dispersion)
         base = self.record(**{n: np.repeat(a, K, axis=0) for n, a in one.arrays().items()})
         made: tuple[Frame, ...] = frames(family, one)
         return Settled(family, prior, base, made)
@@ -198,7 +203,9 @@ class Regression(Family):
     def moved(self, stats: RegressionStatistics, params: Coefficients) -> Array:
         """The M-step's change of the coefficients of z, (K, q)."""
         phi = self.phi(params)
-        whole = stats.information / phi[:, None, None], stats.slopes / phi[:, None]
+        # A step hangs on the ratios of dispersions alone, which do not leave float64.
+        part = phi.min() / phi
+        whole = stats.information * part[:, None, None], stats.slopes * part[:, None]
         found = step(*whole, self.tied(len(phi)))
         size = np.sqrt((found**2).sum(axis=1, keepdims=True))
         shrink = np.minimum(1.0, self.law.reach / np.maximum(size, TINY))
