@@ -17,6 +17,8 @@ from sklearn.linear_model import (
 
 import mixtura
 from mixtura import MixtureRegression, Regression
+from mixtura.data.rows import Rows
+from mixtura.data.survey import Survey
 from mixtura.records import Array
 from mixtura.testing import check_family
 
@@ -249,8 +251,26 @@ def test_no_component_ends_on_an_exact_line(response: str) -> None:
 
 def test_a_response_that_one_line_explains_is_refused() -> None:
     x = np.arange(20.0)
-    with pytest.raises(ValueError, match="explains the response exactly"):
-        MixtureRegression(2).fit(x[:, None], 1 + 2 * x)
+    for y in (1 + 2 * x, np.ones(20), 1e9 + 0 * x):
+        with pytest.raises(ValueError, match="explains the response exactly"):
+            MixtureRegression(2).fit(x[:, None], y)
+    for family, value in (("poisson", 0), ("binomial", 0), ("binomial", 1)):
+        with pytest.raises(ValueError, match="leaves nothing to explain"):
+            MixtureRegression(2, family).fit(x[:, None], np.full(20, value))
+    with pytest.raises(ValueError, match="y holds text"):
+        MixtureRegression(2).fit(x[:, None], ["a"] * 20)
+
+
+def test_units_of_the_response_and_no_covariates() -> None:
+    X, y = made("gaussian")
+    plain = MixtureRegression(2, random_state=0, tol=1e-10).fit(X, y)
+    for unit in (1e-150, 1e120):
+        other = MixtureRegression(2, random_state=0, tol=1e-10).fit(X, y * unit)
+        np.testing.assert_allclose(other.coef_, plain.coef_ * unit, rtol=1e-6)
+    X, y = made("poisson")
+    bare = MixtureRegression(2, "poisson", covariates=(), random_state=0, tol=1e-10).fit(X, y)
+    counts = mixtura.Mixture("poisson", 2, random_state=0, tol=1e-10).fit(y[:, None])
+    assert bare.fit_result_.loglik == pytest.approx(counts.fit_result_.loglik, abs=1e-6)
 
 
 def separated(response: str) -> tuple[Any, Array]:
@@ -269,6 +289,22 @@ def test_a_coefficient_that_runs_to_infinity_is_named(response: str) -> None:
     assert found.fit_result_.verdict == "boundary"
     assert "runs to infinity" in found.summary()
     assert "age" not in found.fit_result_.certificate.detail
+
+
+@pytest.mark.parametrize("common", [(), (1,)])
+def test_a_covariate_alike_in_a_components_rows_is_named_unless_common(common: Any) -> None:
+    rng = np.random.default_rng(9)
+    label = np.repeat([0, 1], 60)
+    site = np.where(label == 0, rng.integers(2, size=120), 0)
+    X = np.column_stack([rng.uniform(0, 5, 120), site, rng.normal(size=120)])
+    rows = Rows(X)
+    settled = Regression(common=common).settled(Survey(rows, rows), 2)
+    family, resp = settled.family, np.eye(2)[label]
+    lines = family.start(X, resp, settled.base, settled.prior)
+    found = family.endless(family.statistics(X, resp, lines), lines)
+    told = [each.said(["dose", "site", "y"]) for each in found]
+    alike = "the coefficient of 'site' in component 1 is not determined by its rows"
+    assert told == ([] if common else [alike])
 
 
 @every_response

@@ -27,6 +27,7 @@ from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray
+from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
@@ -227,6 +228,15 @@ class Mixture(ClimbedMixture):
         self.weights_ = params.weights
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
+
+    def summary(self) -> str:
+        """What was found, what the weights hang on, and how sure the fit is, as text."""
+        text, given = super().summary(), self._concomitants()
+        if not given:
+            return text
+        names = [self._names()[j] for j in given]
+        logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
+        return f"{text}\n\n{weights_text(names, logits)}"
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:

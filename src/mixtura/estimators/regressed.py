@@ -10,15 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mixtura.data.column_positions import positions
 from mixtura.data.door import column_names, refuse_unfit
 from mixtura.data.rows import Rows
 from mixtura.estimators.answering import answers
 from mixtura.estimators.mixture import Mixture
 from mixtura.families.regression.family import Regression
-from mixtura.models.concomitant import ConcomitantParams
 from mixtura.records import AnyArray, Array
-from mixtura.report.regression_text import weights_text
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
 
@@ -30,12 +27,6 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
     n_features_in_: int
     mixture_: Mixture
     fit_result_: Fit
-
-    def _several(self, what: str, names: list[str]) -> tuple[int, ...]:
-        asked = getattr(self, what)
-        if asked is None or (not isinstance(asked, str) and np.size(asked) == 0):
-            return ()
-        return tuple(positions(asked, names, what))
 
     @staticmethod
     def _kind(mixture: Mixture) -> Regression:
@@ -54,6 +45,9 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
             rows = validate_data(self, X, reset=reset, dtype=np.float64)
             return np.column_stack([rows, np.zeros(len(rows))])
         refuse_unfit(y, "y")
+        text = next((value for value in np.ravel(np.asarray(y)) if isinstance(value, str)), None)
+        if text is not None:
+            raise ValueError(f"y holds text ({str(text)!r}): a response is a number; code it first")
         rows, answers = validate_data(
             self, X, np.asarray(y), reset=reset, dtype=np.float64, y_numeric=True
         )
@@ -154,12 +148,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
     def summary(self) -> str:
         """The coefficients of each component, what the weights hang on, and how sure the fit is."""
         check_is_fitted(self)
-        text = self.mixture_.summary()
-        params = self.mixture_._fitted()[1]
-        if not isinstance(params, ConcomitantParams):
-            return text
-        names = [self._names()[j] for j in self._several("concomitants", self._names())]
-        return f"{text}\n\n{weights_text(names, params.logits)}"
+        return self.mixture_.summary()
 
     def plot(self, X: Any, y: Any, sample_weight: Any = None, title: str | None = None) -> Any:
         """The rows and each component's line over the covariate in which these differ most.

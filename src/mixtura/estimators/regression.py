@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.column_positions import positions
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.regressed import FittedRegression
@@ -165,6 +166,12 @@ class MixtureRegression(FittedRegression):
         )
         search = {name: getattr(self, name) for name in SEARCH}
         return Mixture(kind, self.n_components, concomitants=concomitants or None, **search)
+
+    def _several(self, what: str, names: list[str]) -> tuple[int, ...]:
+        asked = getattr(self, what)
+        if asked is None or (not isinstance(asked, str) and np.size(asked) == 0):
+            return ()
+        return tuple(positions(asked, names, what))
 
     def _one(self, what: str, names: list[str]) -> int | None:
         found = self._several(what, names)

@@ -60,7 +60,7 @@ class PoissonMixture(_Named):
     >>> from mixtura import PoissonMixture
     >>> X = np.array([[0, 9], [1, 8], [0, 10], [2, 7], [7, 1], [9, 2], [8, 0], [6, 1]])
     >>> round(PoissonMixture(2, random_state=0).fit(X).score(X), 3)
-    -4.126
+    -3.891
     """
 
     family: Any = "poisson"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -119,10 +119,8 @@ class Regression(Family):
         return found if self.dispersion is None else found | {"dispersions": (K,)}
 
     def described(self) -> dict[str, Any]:
-        plain = [each for each in fields(self) if each.name != "design"]
-        told = {each.name: getattr(self, each.name) for each in plain}
-        kept = {each.name for each in plain if told[each.name] != each.default}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in told.items() if k in kept}
+        # What the design is stands in the table.
+        return Family.described(replace(self, design=None))
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         refuse_columns(self, X.shape[1])
@@ -137,13 +135,18 @@ class Regression(Family):
         family = replace(self, design=found)
         X = np.asarray(survey.sample.X, dtype=np.float64)
         w = np.ones(len(X)) if survey.sample.sample_weight is None else survey.sample.sample_weight
+        y, trials, _ = family.answers(X)
+        if len(X) == survey.source.n and family.law.bare(y, trials):
+            raise ValueError(
+                f"family='regression': a {self.response} response that is {y[0]:g} in every row "
+                "leaves nothing to explain: its likelihood has no maximum"
+            )
         one = climbed(family, X, w[:, None], begun(family, X, w))
         prior: Any = Flat()
         if family.dispersion is not None and isinstance(one, Dispersed):
             whole = float(family.dispersion.deviance(one.dispersions)[0])
-            y = family.answers(X)[0]
-            scale = family.law.scale(y, w / w.sum())
-            prior = residual_prior(survey, whole, scale, found.size, family.dispersion)
+            least = family.law.least(y, w / w.sum())
+            prior = residual_prior(survey, whole, least, found.size, family.dispersion)
         base = self.record(**{n: np.repeat(a, K, axis=0) for n, a in one.arrays().items()})
         made: tuple[Frame, ...] = frames(family, one)
         return Settled(family, prior, base, made)
@@ -201,7 +204,9 @@ class Regression(Family):
     def moved(self, stats: RegressionStatistics, params: Coefficients) -> Array:
         """The M-step's change of the coefficients of z, (K, q)."""
         phi = self.phi(params)
-        whole = stats.information / phi[:, None, None], stats.slopes / phi[:, None]
+        # A step hangs on the ratios of dispersions alone, which do not leave float64.
+        part = phi.min() / phi
+        whole = stats.information * part[:, None, None], stats.slopes * part[:, None]
         found = step(*whole, self.tied(len(phi)))
         size = np.sqrt((found**2).sum(axis=1, keepdims=True))
         shrink = np.minimum(1.0, self.law.reach / np.maximum(size, TINY))
@@ -284,7 +289,14 @@ class Regression(Family):
         usual = self.law.usual(y, trials, found.shares)
         names = ((-1,) if self.intercept else ()) + found.columns
         held = stats.counts >= 0.5
-        return undetermined(told, usual, params.coefficients, found, names, held)
+        met = undetermined(told, usual, params.coefficients, found, names, held)
+        # A common coefficient hangs on the rows of all components.
+        often = [each.column for each in met]
+        return tuple(
+            each
+            for each in met
+            if each.column not in self.common or often.count(each.column) == held.sum()
+        )
 
     def portrait(self, params: Coefficients, weights: Array, names: Sequence[str]) -> Portrait:
         return portrait(self, params, weights, names)

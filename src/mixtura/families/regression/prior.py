@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixtura.data.survey import Survey
-from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.dispersion import DispersionPrior
 from mixtura.families.regression.records import Dispersed
 from mixtura.families.regression.responses import Dispersion
@@ -52,13 +51,13 @@ class ResidualPrior(DispersionPrior):
 
 
 def residual_prior(
-    survey: Survey, whole: float, scale: float, coefficients: int, law: Dispersion
+    survey: Survey, whole: float, least: float, coefficients: int, law: Dispersion
 ) -> ResidualPrior:
-    """That of a table in which one regression leaves the half mean deviance `whole` of `scale`.
+    """That of a table in which one regression leaves the half mean deviance `whole`.
 
-    ValueError where it leaves none: then every mixture would collapse.
+    ValueError where that is no more than `least`, which is rounding: every mixture would collapse.
     """
-    if not whole > max(NUMERIC_SPREAD * scale, law.rounding):
+    if not whole > max(least, law.rounding):
         raise ValueError(
             "family='regression': one regression explains the response exactly (or it holds one "
             "value only), and there the likelihood has no bound: there is nothing to fit a mixture "

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, gammaln
 
+from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.gamma import excess, normaliser, shape_of, told
 from mixtura.records import AnyArray, Array, RandomNumbers
 
@@ -59,9 +60,13 @@ class Response(ABC):
         """A plain w, whatever the coefficients; `shares` (n,) are the rows'."""
         return 1.0
 
-    def scale(self, y: Array, shares: Array) -> float:
-        """Half a mean deviance beside which others are large or small."""
-        return 1.0
+    def bare(self, y: Array, trials: Array) -> bool:
+        """Whether rows so alike leave nothing to estimate: every maximum is infinitely far."""
+        return False
+
+    def least(self, y: Array, shares: Array) -> float:
+        """A half mean deviance that is no more than rounding; `shares` (n,) are the rows'."""
+        return 0.0
 
     def deviance(self, y: Array, eta: Array) -> Array:
         """Half the unit deviance; 0 without a dispersion."""
@@ -93,8 +98,9 @@ class Normal(Response):
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return np.asarray(eta + np.sqrt(phi) * rng.standard_normal(eta.shape))
 
-    def scale(self, y: Array, shares: Array) -> float:
-        return float(shares @ (y - shares @ y) ** 2)
+    def least(self, y: Array, shares: Array) -> float:
+        rounding = float((8.0 * np.finfo(float).eps * np.abs(y).max()) ** 2)
+        return max(NUMERIC_SPREAD * float(shares @ (y - shares @ y) ** 2), rounding)
 
     def deviance(self, y: Array, eta: Array) -> Array:
         return np.asarray(0.5 * (y - eta) ** 2)
@@ -121,6 +127,9 @@ class Count(Response):
 
     def usual(self, y: Array, trials: Array, shares: Array) -> float:
         return float(shares @ y)
+
+    def bare(self, y: Array, trials: Array) -> bool:
+        return not y.any()
 
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5 * max(float(y.mean()), 1e-3))
@@ -150,6 +159,9 @@ class Success(Response):
 
     def usual(self, y: Array, trials: Array, shares: Array) -> float:
         return float(shares @ trials) / 4.0
+
+    def bare(self, y: Array, trials: Array) -> bool:
+        return not y.any() or bool((y == trials).all())
 
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5) - np.log(trials - y + 0.5)
