@@ -46,7 +46,7 @@ import scipy.optimize, sklearn.cluster
 from mixtura.cli import main
 from mixtura.data import streamed
 from mixtura.fitting import checkpoint
-import mixtura.estimators.searching, mixtura.report.text
+import mixtura.selection.searching, mixtura.report.text
 
 # Every sweep is written down at once, and no table is short enough to be read only once.
 checkpoint.INTERVAL = 0.0

@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cells import Cell, CellTable, Key, violations
 from mixtura.data.rows import Rows
-from mixtura.estimators.cells import Cell, CellTable, Key, violations
 
 DATA = Path(__file__).parents[1] / "tests" / "reference" / "data"
 COLUMNS = {"iris": 4, "faithful": 2, "diabetes": 3}

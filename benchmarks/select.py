@@ -18,8 +18,8 @@ from rich.table import Table
 from benchmarks.mclust import COLUMNS, DATA, mclust_seconds
 from benchmarks.tables import in_turn
 from mixtura import GaussianMixtureSearch
-from mixtura.estimators.trial import Trial
 from mixtura.records import Array
+from mixtura.selection.trial import Trial
 
 # Each search is timed so often, and the fastest counts: other work only ever adds.
 TIMES = 3

@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import kstest
 
 import mixtura
-from mixtura.estimators.howmany import Draw, _seed
-from mixtura.estimators.likelihood_ratio import Effort
 from mixtura.families.registry import family
+from mixtura.selection.howmany import Draw, _seed
+from mixtura.selection.likelihood_ratio import Effort
 
 DATA = Path(__file__).parent / "reference" / "data"
 # One start and few steps: what is missed is missed on resamples too.

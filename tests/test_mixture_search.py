@@ -15,15 +15,15 @@ from sklearn.base import clone
 import mixtura
 from mixtura import GaussianMixture, GaussianMixtureSearch, StillRisingWarning
 from mixtura.data.rows import Rows
-from mixtura.estimators import rounds
-from mixtura.estimators.points import Point
-from mixtura.estimators.quick import Quick
-from mixtura.estimators.trial import Trial
 from mixtura.families.gaussian.covariance import structure
 from mixtura.inference import criteria
 from mixtura.inference.nesting import nested
 from mixtura.inference.slope import slope_criterion
 from mixtura.records import Array
+from mixtura.selection import rounds
+from mixtura.selection.points import Point
+from mixtura.selection.quick import Quick
+from mixtura.selection.trial import Trial
 
 DATA = Path(__file__).parent / "reference" / "data"
 MCLUST = json.loads((DATA / "mclust_bic.json").read_text())

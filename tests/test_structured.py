@@ -13,13 +13,13 @@ from mixtura.engines.gaussian import structured
 from mixtura.engines.gaussian.climbing import SHARED, MStep, Reached, gaussian_em
 from mixtura.engines.gaussian.compiled import m_step_in_c
 from mixtura.engines.gaussian.whole import Climber
-from mixtura.estimators.grid import FOURTEEN
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.registry import family
 from mixtura.fitting.mixture_fit import Ground, prepare
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.selection.grid import FOURTEEN
 
 
 def ground(X: Array, name: str, K: int) -> Ground:

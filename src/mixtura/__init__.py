@@ -14,17 +14,12 @@ from mixtura.version import __version__
 if TYPE_CHECKING:
     from mixtura.data.opening import stream
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
-    from mixtura.estimators.comparing import Comparison, compare_solvers
     from mixtura.estimators.complaints import DegenerateWarning
-    from mixtura.estimators.component_search import StillRisingWarning
-    from mixtura.estimators.family_search import MixtureSearch
     from mixtura.estimators.gaussian_mixture import GaussianMixture
-    from mixtura.estimators.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.regression import MixtureRegression
-    from mixtura.estimators.searching import GaussianMixtureSearch
     from mixtura.estimators.shortcuts import BernoulliMixture, LatentClass, PoissonMixture
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
@@ -37,6 +32,11 @@ if TYPE_CHECKING:
     from mixtura.models.base import Model
     from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
+    from mixtura.selection.comparing import Comparison, compare_solvers
+    from mixtura.selection.component_search import StillRisingWarning
+    from mixtura.selection.family_search import MixtureSearch
+    from mixtura.selection.howmany import BootstrapLRT, bootstrap_lrt
+    from mixtura.selection.searching import GaussianMixtureSearch
     from mixtura.solvers.annealed import Annealed
     from mixtura.solvers.contrastive import NoiseContrastive
     from mixtura.solvers.online import Online
@@ -106,15 +106,15 @@ _HOMES = {
     "NoiseContrastive": "mixtura.solvers.contrastive",
     "Annealed": "mixtura.solvers.annealed",
     "Collapse": "mixtura.errors",
-    "Comparison": "mixtura.estimators.comparing",
+    "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
     "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.result",
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
-    "GaussianMixtureSearch": "mixtura.estimators.searching",
-    "MixtureSearch": "mixtura.estimators.family_search",
-    "StillRisingWarning": "mixtura.estimators.component_search",
+    "GaussianMixtureSearch": "mixtura.selection.searching",
+    "MixtureSearch": "mixtura.selection.family_search",
+    "StillRisingWarning": "mixtura.selection.component_search",
     "IllDefined": "mixtura.errors",
     "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",
@@ -122,8 +122,8 @@ _HOMES = {
     "StoreError": "mixtura.store",
     "stream": "mixtura.data.opening",
     "Truncated": "mixtura.solvers.truncated",
-    "BootstrapLRT": "mixtura.estimators.howmany",
-    "bootstrap_lrt": "mixtura.estimators.howmany",
+    "BootstrapLRT": "mixtura.selection.howmany",
+    "bootstrap_lrt": "mixtura.selection.howmany",
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",
@@ -133,7 +133,7 @@ _HOMES = {
     "MixtureRegression": "mixtura.estimators.regression",
     "Regression": "mixtura.families.regression.family",
     "merge_components": "mixtura.estimators.merging",
-    "compare_solvers": "mixtura.estimators.comparing",
+    "compare_solvers": "mixtura.selection.comparing",
     "load": "mixtura.estimators.load",
 }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.cells import Cell, CellTable, Key, violations
 from mixtura.data.rows import Rows
-from mixtura.estimators.cells import Cell, CellTable, Key, violations
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior

@@ -41,7 +41,7 @@ from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
-    from mixtura.estimators.comparing import Comparison
+    from mixtura.selection.comparing import Comparison
 
 # Written out, as are the choices, because looking them up would import the whole library.
 SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")

@@ -37,8 +37,8 @@ from mixtura.cli.reading import whole_table
 
 if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
-    from mixtura.estimators.howmany import BootstrapLRT
     from mixtura.estimators.merging import Merging
+    from mixtura.selection.howmany import BootstrapLRT
 
 
 @command

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mixtura.data.dialect import Dialect
-    from mixtura.estimators.component_search import ComponentSearch
     from mixtura.report.selection_text import Selection
+    from mixtura.selection.component_search import ComponentSearch
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope"])
 
@@ -126,7 +126,7 @@ def select(
             f"{other} is for Gaussian groups, and --family is {family}: leave one of them out"
         )
     with Working("reading", 2) as working:
-        from mixtura.estimators.selecting import selection
+        from mixtura.selection.selecting import selection
 
         search = _unfitted(
             family,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
+from mixtura.families.base import Family
 from mixtura.models.base import Model
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
-
-if TYPE_CHECKING:
-    from mixtura.estimators.climbed import ClimbedMixture
 
 # Components that a warning names.
 LISTED = 3
@@ -24,8 +22,19 @@ class DegenerateWarning(UserWarning):
     of its coefficients has no finite estimate."""
 
 
+class Fitted(Protocol):
+    """A fitted mixture, as far as warnings speak of it."""
+
+    n_components: int
+    weights: str
+
+    def _names(self) -> list[str]: ...
+
+    def _family(self) -> Family: ...
+
+
 def complaints(
-    fit: Fit, mixture: ClimbedMixture, model: Model | None = None
+    fit: Fit, mixture: Fitted, model: Model | None = None
 ) -> Iterator[tuple[str, type[Warning]]]:
     """(message, category) of each warning that the fit of a mixture deserves.
 

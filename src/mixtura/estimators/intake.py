@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -23,14 +23,28 @@ from mixtura.records import AnyArray, Array, Categories
 from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
 
-if TYPE_CHECKING:
-    from mixtura.estimators.base import MixtureEstimator
-    from mixtura.estimators.climbed import ClimbedMixture
-    from mixtura.estimators.component_search import ComponentSearch
+
+class Asking(Protocol):
+    """An estimator, as what comes in is checked for it."""
+
+    n_features_in_: int
+    feature_names_in_: AnyArray
+    weights: str
+    solver: Any
+
+
+class Fitting(Asking, Protocol):
+    """One that is fitted with a number of components."""
+
+    n_components: int
+
+    def _names(self) -> list[str]: ...
+
+    def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
 
 
 def admitted(
-    estimator: ClimbedMixture,
+    estimator: Fitting,
     X: Any,
     sample_weight: Any,
     kind: Family,
@@ -44,7 +58,7 @@ def admitted(
 
 
 def validated(
-    estimator: BaseEstimator,
+    estimator: Any,
     X: Any,
     kinds: Sequence[Family],
     *,
@@ -87,7 +101,7 @@ def _taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
 
 
 def _in_memory(
-    estimator: ClimbedMixture,
+    estimator: Fitting,
     X: Any,
     sample_weight: Any,
     kind: Family,
@@ -110,7 +124,7 @@ def _in_memory(
     return Rows(X, weights), kind
 
 
-def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
+def _streamed(estimator: Fitting, X: Any, sample_weight: Any) -> Source:
     source = weighed(stream(X, sample_weight=sample_weight), estimator.weights)
     _refuse_single(source)
     _note_columns(estimator, source)
@@ -129,7 +143,7 @@ def _streamed(estimator: ClimbedMixture, X: Any, sample_weight: Any) -> Source:
 
 
 def held(
-    estimator: ComponentSearch,
+    estimator: Asking,
     X: Any,
     sample_weight: Any,
     kinds: Sequence[Family],
@@ -195,7 +209,7 @@ def _refuse_single(source: Streamed) -> None:
         )
 
 
-def _note_columns(estimator: ClimbedMixture | ComponentSearch, source: Streamed) -> None:
+def _note_columns(estimator: Asking, source: Streamed) -> None:
     """Set what scikit-learn sets of the columns of a table in memory."""
     estimator.n_features_in_ = source.d
     if source.reader.names is not None:
@@ -204,7 +218,7 @@ def _note_columns(estimator: ClimbedMixture | ComponentSearch, source: Streamed)
         del estimator.feature_names_in_
 
 
-def _refuse_few(estimator: ClimbedMixture, n: int) -> None:
+def _refuse_few(estimator: Fitting, n: int) -> None:
     if n < estimator.n_components:
         raise ValueError(
             "Expected n_samples >= n_components but got n_components = "
@@ -212,7 +226,7 @@ def _refuse_few(estimator: ClimbedMixture, n: int) -> None:
         )
 
 
-def asked(estimator: MixtureEstimator, X: Any) -> Streamed:
+def asked(estimator: Asking, X: Any) -> Streamed:
     """The rows of a table that is read in pieces, for a fitted estimator.
 
     From a file the columns that were fitted are taken, by name.

@@ -30,7 +30,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -42,6 +42,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
+from mixtura.estimators.gaussian_face import GaussianFace
 from mixtura.estimators.intake import validated
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
@@ -55,9 +56,6 @@ from mixtura.records import Summary
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.online import Pace, Running, batches, enough_rows, present
 
-if TYPE_CHECKING:
-    from mixtura.estimators.gaussian_mixture import GaussianMixture
-
 # A chunk is cut into mini-batches of at most so many rows (more for very many parameters).
 BATCH = 500
 # Mini-batches that the beginning counts for, beside its rows.
@@ -67,7 +65,7 @@ GROWN_UP, LEAST, MOST = 20, 2_000, 20_000
 REASON = "stopped: partial_fit learns as long as rows come; its log-likelihood is an estimate"
 
 
-def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
+def absorb(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
     if factored.factors_of(estimator) is not None:
         raise ValueError(
@@ -97,7 +95,7 @@ def absorb(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
         raise
 
 
-def _absorbed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
+def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
     if hasattr(estimator, "weights_"):
         _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
         return
@@ -106,7 +104,7 @@ def _absorbed(estimator: GaussianMixture, X: Any, sample_weight: Any) -> None:
     estimator._stream = _begun(estimator, present(rows))
 
 
-def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
+def _chunk(estimator: GaussianFace, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
     X, _ = validated(estimator, X, [estimator._family()], reset=False)
@@ -118,7 +116,7 @@ def _chunk(estimator: GaussianMixture, X: Any, sample_weight: Any) -> Rows:
     return present(Rows(X, w))
 
 
-def _stream(estimator: GaussianMixture) -> Stream:
+def _stream(estimator: GaussianFace) -> Stream:
     """The stream so far, or the one that a fit, a file or given parameters begin."""
     form, K = structure(estimator.covariance_type).form, estimator.n_components
     size, shape = len(estimator.means_), estimator.precisions_cholesky_.shape
@@ -133,7 +131,7 @@ def _stream(estimator: GaussianMixture) -> Stream:
     return stream or _begun(estimator)
 
 
-def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
+def _begun(estimator: GaussianFace, rows: Rows | None = None) -> Stream:
     """The stream after a fit, a file or given parameters; `rows` are those of the fit, if known.
 
     All that the steps go on from is the mixture.
@@ -154,7 +152,7 @@ def _begun(estimator: GaussianMixture, rows: Rows | None = None) -> Stream:
     return Stream(name, moments, running, kept, len(rows.X))
 
 
-def _model(estimator: GaussianMixture, moments: Moments) -> Mixture:
+def _model(estimator: GaussianFace, moments: Moments) -> Mixture:
     """The model, in the units of all rows so far."""
     shape = structure(estimator.covariance_type)
     if estimator.reg_covar is None:
@@ -170,7 +168,7 @@ def _grown_up(model: Mixture, params: MixtureParams) -> int:
     return int(np.clip(GROWN_UP * model.n_parameters(params), LEAST, MOST))
 
 
-def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
+def _learn(estimator: GaussianFace, stream: Stream, rows: Rows) -> None:
     """The estimator after one more chunk."""
     known = stream.moments
     if known.rows > 0 and len(rows.X):
@@ -191,9 +189,7 @@ def _learn(estimator: GaussianMixture, stream: Stream, rows: Rows) -> None:
     estimator._stream = stream
 
 
-def _stepped(
-    estimator: GaussianMixture, stream: Stream, rows: Rows, dtype: np.dtype[Any]
-) -> Stream:
+def _stepped(estimator: GaussianFace, stream: Stream, rows: Rows, dtype: np.dtype[Any]) -> Stream:
     """One online step for each mini-batch; sets what the estimator shows."""
     form = structure(estimator.covariance_type).form
     moments = merged(stream.moments, measured(rows, form))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from mixtura.estimators import factored, initial
+from mixtura.estimators.gaussian_face import GaussianFace
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import structure
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 
-if TYPE_CHECKING:
-    from mixtura.estimators.gaussian_mixture import GaussianMixture
 
-
-def continued(estimator: GaussianMixture, d: int) -> MixtureParams:
+def continued(estimator: GaussianFace, d: int) -> MixtureParams:
     """The last fit's mixture, if this one can begin there."""
     shape = structure(estimator.covariance_type)
     form, kind = shape.form, shape.factors
@@ -34,7 +30,7 @@ def continued(estimator: GaussianMixture, d: int) -> MixtureParams:
     return estimator._fitted()[1]
 
 
-def _refuse_other_factors(estimator: GaussianMixture, kind: FactorAnalytic, d: int) -> None:
+def _refuse_other_factors(estimator: GaussianFace, kind: FactorAnalytic, d: int) -> None:
     K = estimator.n_components
     found = [getattr(estimator, name, np.empty(0)).shape for name in ("means_", *factored.HELD)]
     if found != [(K, d), kind.loadings_shape(K, d), kind.noise_shape(K, d)]:
@@ -45,7 +41,7 @@ def _refuse_other_factors(estimator: GaussianMixture, kind: FactorAnalytic, d: i
         )
 
 
-def given(estimator: GaussianMixture, d: int) -> dict[str, Array]:
+def given(estimator: GaussianFace, d: int) -> dict[str, Array]:
     """The parameters the caller fixed at the start, by name, in float64."""
     shape = structure(estimator.covariance_type)
     form, K = shape.form, estimator.n_components

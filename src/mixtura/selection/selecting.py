@@ -9,7 +9,7 @@ import numpy as np
 from mixtura.report.selection_text import Selection
 
 if TYPE_CHECKING:
-    from mixtura.estimators.component_search import ComponentSearch
+    from mixtura.selection.component_search import ComponentSearch
 
 
 def selection(search: ComponentSearch, rows: int) -> Selection:

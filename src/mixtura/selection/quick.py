@@ -24,9 +24,6 @@ from mixtura.engines.gaussian.structured import Contested
 from mixtura.engines.gaussian.whole import Climber, End, narrow, responsibilities
 from mixtura.engines.threads import ordered_map, single_blas, single_openmp
 from mixtura.errors import FAILURES
-from mixtura.estimators.points import Point
-from mixtura.estimators.shared_starts import shared_starts
-from mixtura.estimators.trial import Trial, flaw_of
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.registry import family
 from mixtura.fitting.account import account
@@ -38,6 +35,9 @@ from mixtura.inference.nesting import doubled, embedded, freedom, nested
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 from mixtura.result import Certificate, Fit, StartReport
+from mixtura.selection.points import Point
+from mixtura.selection.shared_starts import shared_starts
+from mixtura.selection.trial import Trial, flaw_of
 from mixtura.solvers.registry import resolve_solver
 
 # Higher, in units of log-likelihood, than rounding and what a climb leaves.

@@ -9,13 +9,13 @@ import numpy as np
 
 from mixtura.data import door
 from mixtura.data.rows import Rows
-from mixtura.estimators.component_search import ComponentSearch
-from mixtura.estimators.grid import numbers_of
-from mixtura.estimators.points import AnyPoint, FamilyPoint
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
 from mixtura.fitting.fingerprint import described
+from mixtura.selection.component_search import ComponentSearch
+from mixtura.selection.grid import numbers_of
+from mixtura.selection.points import AnyPoint, FamilyPoint
 from mixtura.solvers.problem import Solver
 
 

@@ -14,14 +14,14 @@ from mixtura.data.rows import Rows
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.climbed import ClimbedMixture
-from mixtura.estimators.points import AnyPoint
-from mixtura.estimators.splitting import best_split
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare
 from mixtura.fitting.search import Search, better
 from mixtura.inference import criteria
 from mixtura.records import AnyArray, Spike
 from mixtura.result import Fit
+from mixtura.selection.points import AnyPoint
+from mixtura.selection.splitting import best_split
 from mixtura.solvers.registry import resolve_solver
 
 Fold = tuple[AnyArray, AnyArray]

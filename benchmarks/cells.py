@@ -18,7 +18,6 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.whole import Climber, End, narrow
 from mixtura.engines.threads import single_blas
-from mixtura.estimators.shared_starts import shared_starts
 from mixtura.families.collapse import SPURIOUS_SPREAD
 from mixtura.families.gaussian.covariance import STRUCTURES, Structure, structure
 from mixtura.families.gaussian.prior import table_prior
@@ -40,6 +39,7 @@ from mixtura.inference.nesting import (
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
+from mixtura.selection.shared_starts import shared_starts
 
 # What counts as higher, in units of log-likelihood.
 HIGHER = 1e-6

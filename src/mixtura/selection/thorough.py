@@ -9,9 +9,9 @@ from typing import Any
 import joblib
 
 from mixtura.data.rows import Rows
-from mixtura.estimators import trial as cells
-from mixtura.estimators.points import AnyPoint
-from mixtura.estimators.trial import Fold, Trial
+from mixtura.selection import trial as cells
+from mixtura.selection.points import AnyPoint
+from mixtura.selection.trial import Fold, Trial
 
 
 @dataclass(frozen=True)

@@ -16,21 +16,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
-from mixtura.estimators.cell_journal import CellJournal
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import held
-from mixtura.estimators.points import AnyPoint
-from mixtura.estimators.ranking import Ranking, ranked
-from mixtura.estimators.rounds import CellLines, Fitter, Rounds
-from mixtura.estimators.thorough import Thorough
-from mixtura.estimators.trial import Fold, Trial
 from mixtura.estimators.weighing import COUNTS, light
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
 from mixtura.records import AnyArray, Array
+from mixtura.selection.cell_journal import CellJournal
+from mixtura.selection.points import AnyPoint
+from mixtura.selection.ranking import Ranking, ranked
+from mixtura.selection.rounds import CellLines, Fitter, Rounds
+from mixtura.selection.thorough import Thorough
+from mixtura.selection.trial import Fold, Trial
 from mixtura.version import __version__
 
 if TYPE_CHECKING:

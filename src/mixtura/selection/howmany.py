@@ -3,7 +3,7 @@
 McLachlan (1987), On bootstrapping the likelihood ratio test statistic for the number of components
 in a normal mixture, Applied Statistics 36. K components are tested against K + 1: tables drawn from
 the mixture fitted with K tell how much one more component gains where it is not there. The table
-and every resample are searched with the same effort (`estimators.likelihood_ratio`): with less on
+and every resample are searched with the same effort (`selection.likelihood_ratio`): with less on
 the resamples their gains would be too small, and the test would find too many components. How many
 resamples are drawn is decided as they come (`inference.sequential`).
 """
@@ -23,7 +23,6 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from mixtura.errors import FitError
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.intake import compared
-from mixtura.estimators.likelihood_ratio import Effort, Pair
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES
@@ -37,6 +36,7 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
 from mixtura.report import howmany_text
 from mixtura.report.digits import counted
+from mixtura.selection.likelihood_ratio import Effort, Pair
 
 # Resamples that each worker has waiting: those drawn beyond the last one needed are thrown away.
 AHEAD = 4

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from mixtura.estimators.ranking import CRITERIA
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
-
-if TYPE_CHECKING:
-    from mixtura.estimators.component_search import ComponentSearch
-    from mixtura.estimators.searching import GaussianMixtureSearch
+from mixtura.selection.ranking import CRITERIA
 
 # mclust's, in its order; in one column only the volume is left.
 FOURTEEN = (
@@ -20,6 +16,21 @@ FOURTEEN = (
     "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV",
 )  # fmt: skip
 TWO = ("E", "V")
+
+
+class Numbered(Protocol):
+    """The settings of every search."""
+
+    n_components: Any
+    criterion: str
+    cv: Any
+
+
+class Shaped(Numbered, Protocol):
+    """And of one over Gaussian shapes."""
+
+    covariance_type: Any
+    reg_covar: Any
 
 
 def several(name: str, value: Any, kind: Any) -> list[Any]:
@@ -34,7 +45,7 @@ def several(name: str, value: Any, kind: Any) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-def numbers_of(search: ComponentSearch) -> list[int]:
+def numbers_of(search: Numbered) -> list[int]:
     """Numbers of components; ValueError where they, the criterion or the folds are none."""
     if search.criterion not in CRITERIA:
         raise ValueError(f"criterion={search.criterion!r}: choose from {', '.join(CRITERIA)}")
@@ -46,9 +57,7 @@ def numbers_of(search: ComponentSearch) -> list[int]:
     return components
 
 
-def gridded(
-    search: GaussianMixtureSearch, d: int
-) -> tuple[list[int], list[tuple[str, float | None]]]:
+def gridded(search: Shaped, d: int) -> tuple[list[int], list[tuple[str, float | None]]]:
     """Numbers of components, and (structure, prior) pairs; ValueError where they are none."""
     components = numbers_of(search)
     given = several("covariance_type", search.covariance_type, (str, FactorAnalytic))

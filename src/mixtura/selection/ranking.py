@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from mixtura.estimators.points import AnyPoint
-from mixtura.estimators.rounds import score
-from mixtura.estimators.trial import Trial
 from mixtura.inference.slope import slope_criterion
 from mixtura.records import Array
+from mixtura.selection.points import AnyPoint
+from mixtura.selection.rounds import score
+from mixtura.selection.trial import Trial
 
 CRITERIA = ("bic", "icl", "aic", "aicc", "heldout", "slope")
 MEASURES = ("loglik", "n_parameters", "bic", "icl", "aic", "aicc")

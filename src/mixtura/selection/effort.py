@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.families.gaussian.covariance import STRUCTURES
-
-if TYPE_CHECKING:
-    from mixtura.estimators.searching import GaussianMixtureSearch
 
 EFFORTS = ("auto", "quick", "thorough")
 # The passes of a quick search run in one thread each.
 MOST_NUMBERS = 1 << 22
 
 
-def effort_of(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -> str:
+class Asked(Protocol):
+    """The settings of a search that decide."""
+
+    effort: str
+    criterion: str
+    init_params: str
+    solver: Any
+    engine: str
+
+
+def effort_of(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     """Quick or thorough; `names` are the covariance types of the grid.
 
     ValueError for an unknown effort, and where quick cannot be.
@@ -30,7 +37,7 @@ def effort_of(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -
     return "quick" if search.effort != "thorough" and not reason else "thorough"
 
 
-def not_quick(search: GaussianMixtureSearch, rows: Rows, names: Iterable[str]) -> str:
+def not_quick(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     """Why cells cannot be fitted side by side; empty where they can."""
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixtura.data.rows import Rows
-from mixtura.estimators.component_search import ComponentSearch
-from mixtura.estimators.effort import effort_of
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.grid import gridded
-from mixtura.estimators.points import AnyPoint, Point
-from mixtura.estimators.quick import Quick
-from mixtura.estimators.rounds import Fitter
-from mixtura.estimators.trial import Fold
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import PLAIN, family
+from mixtura.selection.component_search import ComponentSearch
+from mixtura.selection.effort import effort_of
+from mixtura.selection.grid import gridded
+from mixtura.selection.points import AnyPoint, Point
+from mixtura.selection.quick import Quick
+from mixtura.selection.rounds import Fitter
+from mixtura.selection.trial import Fold
 from mixtura.solvers.problem import Solver
 
 

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from mixtura.data.rows import Rows
-from mixtura.estimators.cell_journal import CellJournal
-from mixtura.estimators.points import AnyPoint
-from mixtura.estimators.trial import Trial
 from mixtura.fitting.listeners import GridListener
+from mixtura.selection.cell_journal import CellJournal
+from mixtura.selection.points import AnyPoint
+from mixtura.selection.trial import Trial
 
 # Rounds without a new best after which a structure leaves.
 PATIENCE = 2

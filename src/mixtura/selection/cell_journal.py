@@ -16,11 +16,11 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import restore, to_document
-from mixtura.estimators.points import AnyPoint, Point
-from mixtura.estimators.trial import Trial
 from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
 from mixtura.fitting.mixture_fit import Found
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.selection.points import AnyPoint, Point
+from mixtura.selection.trial import Trial
 from mixtura.store import StoreError, decode, encode
 from mixtura.version import __version__
 
