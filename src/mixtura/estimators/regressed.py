@@ -42,16 +42,34 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         if not reset:
             check_is_fitted(self)
         if y is None:
-            rows = validate_data(self, X, reset=reset, dtype=np.float64)
+            rows = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
+            self._refuse_gaps(rows)
             return np.column_stack([rows, np.zeros(len(rows))])
         refuse_unfit(y, "y")
         text = next((value for value in np.ravel(np.asarray(y)) if isinstance(value, str)), None)
         if text is not None:
             raise ValueError(f"y holds text ({str(text)!r}): a response is a number; code it first")
-        rows, answers = validate_data(
-            self, X, np.asarray(y), reset=reset, dtype=np.float64, y_numeric=True
+        rows, response = validate_data(
+            self,
+            X,
+            np.asarray(y),
+            reset=reset,
+            dtype=np.float64,
+            y_numeric=True,
+            ensure_all_finite=False,
         )
-        return np.column_stack([rows, np.asarray(answers, dtype=np.float64)])
+        self._refuse_gaps(rows)
+        return np.column_stack([rows, np.asarray(response, dtype=np.float64)])
+
+    def _refuse_gaps(self, rows: Array) -> None:
+        """ValueError, naming the column, where a number is missing or infinite."""
+        gaps = np.argwhere(~np.isfinite(rows))
+        if len(gaps):
+            i, j = gaps[0]
+            raise ValueError(
+                f"column {self._names()[j]!r} has {rows[i, j]} in row {i}: a regression cannot "
+                "leave a covariate, offset or concomitant out, so fill it in or leave the row out"
+            )
 
     def _shares(self, table: Array) -> Array:
         """P(k), or P(k | x), of each row, (n, K)."""

@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Frame, Settled
-from mixtura.families.design import Design, design, natural
+from mixtura.families.base import Family, Settled
+from mixtura.families.design import Design, natural
 from mixtura.families.dispersion import DispersionPrior
 from mixtura.families.endless import Endless, undetermined
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Portrait
-from mixtura.families.priors import Flat
 from mixtura.families.regression.chart import coefficient_fields
-from mixtura.families.regression.climbing import begun, climbed
+from mixtura.families.regression.climbing import climbed
 from mixtura.families.regression.portrait import portrait
-from mixtura.families.regression.prior import residual_prior
 from mixtura.families.regression.records import Coefficients, Dispersed, RegressionStatistics
 from mixtura.families.regression.refusal import refuse_columns, refuse_response
 from mixtura.families.regression.responses import DISPERSIONS, RESPONSES, Dispersion, Response
-from mixtura.families.regression.starts import frames
+from mixtura.families.regression.settling import settle
 from mixtura.families.regression.ties import step, tie
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import TINY
@@ -128,28 +126,7 @@ class Regression(Family):
         refuse_response(self.response, X, self.target, names, trials, self.trials)
 
     def settled(self, survey: Survey, K: int) -> Settled:
-        self.refuse_source(survey.source)
-        found = design(
-            survey.sample, self.columns(survey.source.d), self.intercept, "the regression's"
-        )
-        family = replace(self, design=found)
-        X = np.asarray(survey.sample.X, dtype=np.float64)
-        w = np.ones(len(X)) if survey.sample.sample_weight is None else survey.sample.sample_weight
-        y, trials, _ = family.answers(X)
-        if len(X) == survey.source.n and family.law.bare(y, trials):
-            raise ValueError(
-                f"family='regression': a {self.response} response that is {y[0]:g} in every row "
-                "leaves nothing to explain: its likelihood has no maximum"
-            )
-        one = climbed(family, X, w[:, None], begun(family, X, w))
-        prior: Any = Flat()
-        if family.dispersion is not None and isinstance(one, Dispersed):
-            whole = float(family.dispersion.deviance(one.dispersions)[0])
-            least = family.law.least(y, w / w.sum())
-            prior = residual_prior(survey, whole, least, found.size, family.dispersion)
-        base = self.record(**{n: np.repeat(a, K, axis=0) for n, a in one.arrays().items()})
-        made: tuple[Frame, ...] = frames(family, one)
-        return Settled(family, prior, base, made)
+        return settle(self, survey, K)
 
     def answers(self, X: AnyArray) -> tuple[Array, Array, Array | float]:
         """(responses (n,), trials (n,), offsets (n,) or 0) of these rows."""
