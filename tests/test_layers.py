@@ -192,7 +192,7 @@ KNOWN = {
                 )
             ),
         },
-        {"estimators": 20, "report": 2},
+        {"estimators": 11, "selection": 7, "report": 2},
     ),
     "factor": Known(
         ("families/factor/",),
@@ -201,7 +201,7 @@ KNOWN = {
         frozenset(
             {"families/registry.py", "families/gaussian/covariance.py", "__init__.py", "cli/fit.py"}
         ),
-        {"estimators": 11, "report": 1},
+        {"estimators": 8, "selection": 3},
     ),
 }
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from mixtura.coordinates import Around, AroundLinear, Fields
 from mixtura.families.regression.records import Coefficients, Dispersed
+from mixtura.families.regression.terms import Terms
 from mixtura.families.regression.ties import free_map
 from mixtura.records import Array
 from mixtura.supports import Positive, Real
-
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
 
 # A component with less than this share of the rows is scaled as if it had it.
 LEAST_SHARE = 1e-8
 
 
-def coefficient_fields(family: Regression, params: Coefficients, weights: Array) -> Fields:
+def coefficient_fields(family: Terms, params: Coefficients, weights: Array) -> Fields:
     """Around `params`, for components with these shares of the rows."""
     shares = np.maximum(weights, LEAST_SHARE)
     told = family.expected_information(params, shares)

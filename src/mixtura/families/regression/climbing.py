@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mixtura.families.priors import Flat
 from mixtura.families.regression.records import Coefficients, Dispersed
+from mixtura.families.regression.terms import Terms
 from mixtura.records import Array
 from mixtura.supports import TINY
-
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
 
 # Steps at most, halvings of one at most, and the gain per row below which it is enough: EM goes on
 # from there.
 STEPS, HALVINGS, ENOUGH = 25, 12, 1e-8
 
 
-def begun(family: Regression, X: Array, w: Array) -> Coefficients:
+def begun(family: Terms, X: Array, w: Array) -> Coefficients:
     """One component from the responses' own predictors, by least squares; weights w (n,)."""
     y, trials, offset = family.answers(X)
     found, root = family.seen(), np.sqrt(w)
@@ -33,9 +31,7 @@ def begun(family: Regression, X: Array, w: Array) -> Coefficients:
     return Dispersed(first.coefficients, family.dispersion.of(np.maximum([half], TINY)))
 
 
-def climbed(
-    family: Regression, X: Array, resp: Array, params: Any, prior: Any = None
-) -> Coefficients:
+def climbed(family: Terms, X: Array, resp: Array, params: Any, prior: Any = None) -> Coefficients:
     """The regressions of given responsibilities (n, K), which include row weights.
 
     `params` are where the steps begin. Steps are halved component by component, where none of
@@ -65,7 +61,7 @@ def climbed(
     return here  # type: ignore[no-any-return]
 
 
-def _expected(family: Regression, X: Array, resp: Array, params: Coefficients) -> Array:
+def _expected(family: Terms, X: Array, resp: Array, params: Coefficients) -> Array:
     """Each component's part of the expected log-likelihood, (K,); of all, where some are tied."""
     with np.errstate(invalid="ignore", over="ignore"):
         each = np.where(resp > 0, resp * family.log_density(X, params), 0.0).sum(axis=0)

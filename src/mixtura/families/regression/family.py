@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled
-from mixtura.families.design import Design, natural
+from mixtura.families.base import Settled
 from mixtura.families.dispersion import DispersionPrior
 from mixtura.families.endless import Endless, undetermined
 from mixtura.families.fields import FieldChart
@@ -20,15 +19,15 @@ from mixtura.families.regression.climbing import climbed
 from mixtura.families.regression.portrait import portrait
 from mixtura.families.regression.records import Coefficients, Dispersed, RegressionStatistics
 from mixtura.families.regression.refusal import refuse_columns, refuse_response
-from mixtura.families.regression.responses import DISPERSIONS, RESPONSES, Dispersion, Response
 from mixtura.families.regression.settling import settle
-from mixtura.families.regression.ties import step, tie
+from mixtura.families.regression.terms import Terms
+from mixtura.families.regression.ties import step
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import TINY
 
 
 @dataclass(frozen=True)
-class Regression(Family):
+class Regression(Terms):
     """log p(y | x, k) of a generalised linear model: eta = offset + intercept_k + x'b_k.
 
     Rows hold the response and the covariates; what is modelled is the response given the others.
@@ -53,72 +52,12 @@ class Regression(Family):
     Software 28(4); DeSarbo & Cron (1988), J. of Classification 5.
     """
 
-    response: str = "gaussian"
-    target: int = -1
-    covariates: tuple[int, ...] | None = None
-    offset: int | None = None
-    trials: int | None = None
-    intercept: bool = True
-    common: tuple[int, ...] = ()
-    common_dispersion: bool = False
-    design: Design | None = field(default=None, repr=False, compare=False)
-
-    conditional = True
-    names_columns = True
-
-    def __post_init__(self) -> None:
-        if self.response not in RESPONSES:
-            raise ValueError(f"response must be one of {list(RESPONSES)}, got {self.response!r}")
-        if self.trials is not None and self.response != "binomial":
-            raise ValueError(f"trials are for response='binomial', not {self.response!r}")
-        if self.common_dispersion and self.response not in DISPERSIONS:
-            raise ValueError(f"common_dispersion: a {self.response} response has no dispersion")
-
-    @property
-    def generalised(self) -> bool:  # type: ignore[override]
-        return self.response != "gaussian" or bool(self.common)
-
-    @property
-    def measure(self) -> str:
-        what = "a probability" if self.law.discrete else "a density"
-        return f"{what} of column {self.target} given others"
-
-    @property
-    def simpler(self) -> str:  # type: ignore[override]
-        free = self.dispersion is not None and not self.common_dispersion
-        return "a common dispersion" if free else ""
-
-    @property
-    def law(self) -> Response:
-        """What the response is given its linear predictor."""
-        return RESPONSES[self.response]
-
-    @property
-    def dispersion(self) -> Dispersion | None:
-        """How its dispersion hangs on deviances, where it has one."""
-        return DISPERSIONS.get(self.response)
-
-    @property
-    def record(self) -> type[Coefficients]:  # type: ignore[override]
-        return Coefficients if self.dispersion is None else Dispersed
-
-    def columns(self, d: int) -> tuple[int, ...]:
-        """The covariates of a table of d columns."""
-        if self.covariates is not None:
-            return self.covariates
-        taken = {self.target % d, self.offset, self.trials}
-        return tuple(j for j in range(d) if j not in taken)
-
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
         refuse_columns(self, d)
         found: dict[str, tuple[int, ...]] = {
             "coefficients": (K, len(self.columns(d)) + self.intercept)
         }
         return found if self.dispersion is None else found | {"dispersions": (K,)}
-
-    def described(self) -> dict[str, Any]:
-        # What the design is stands in the table.
-        return Family.described(replace(self, design=None))
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         refuse_columns(self, X.shape[1])
@@ -127,56 +66,6 @@ class Regression(Family):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         return settle(self, survey, K)
-
-    def answers(self, X: AnyArray) -> tuple[Array, Array, Array | float]:
-        """(responses (n,), trials (n,), offsets (n,) or 0) of these rows."""
-        y = np.asarray(X[:, self.target], dtype=np.float64)
-        trials = np.ones_like(y) if self.trials is None else np.asarray(X[:, self.trials], float)
-        return y, trials, 0.0 if self.offset is None else np.asarray(X[:, self.offset], float)
-
-    def predictors(self, X: AnyArray, params: Coefficients) -> Array:
-        """The linear predictors, (n, K)."""
-        columns = self.columns(X.shape[1])
-        eta = natural(X, columns, params.coefficients, self.intercept)
-        return eta if self.offset is None else eta + np.asarray(X[:, [self.offset]], float)
-
-    def phi(self, params: Coefficients) -> Array:
-        """The dispersions (K,); 1 where there are none."""
-        if isinstance(params, Dispersed):
-            return params.dispersions
-        return np.ones(len(params.coefficients))
-
-    def expected(self, X: AnyArray, params: Coefficients) -> Array:
-        """E(y | x, k) of each row, (n, K), in the response's units."""
-        return self.law.mean(self.predictors(X, params), self.answers(X)[1][:, None])
-
-    def log_density(self, X: AnyArray, params: Coefficients) -> Array:
-        y, trials, _ = self.answers(X)
-        eta = self.predictors(X, params)
-        with np.errstate(over="ignore"):
-            return self.law.log_density(y[:, None], eta, self.phi(params), trials[:, None])
-
-    def seen(self) -> Design:
-        """The covariates of the table; ValueError where there was none."""
-        if self.design is None:
-            raise ValueError("Regression: this family has seen no table: fit it, or `settled` it")
-        return self.design
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> RegressionStatistics:
-        z, eta = self.seen().z(X), self.predictors(X, params)
-        y, trials, _ = self.answers(X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            s, w = self.law.slope(y[:, None], eta, trials[:, None])
-            deviance = self.law.deviance(y[:, None], eta)
-            # Zero times infinity is no row at all.
-            s, w, deviance = (np.where(resp > 0, a, 0.0) * resp for a in (s, w, deviance))
-        told = np.stack([(z * w[:, [k]]).T @ z for k in range(w.shape[1])])
-        return RegressionStatistics(resp.sum(axis=0), s.T @ z, told, deviance.sum(axis=0))
-
-    def tied(self, K: int) -> Array | None:
-        """See `ties.tie`."""
-        found = self.seen()
-        return tie(found, tuple(found.columns.index(j) for j in self.common), K)
 
     def moved(self, stats: RegressionStatistics, params: Coefficients) -> Array:
         """The M-step's change of the coefficients of z, (K, q)."""
@@ -237,15 +126,6 @@ class Regression(Family):
         along = np.einsum("kqr,kr->kq", stats.information, change)
         rest = stats.deviances - ((stats.slopes - 0.5 * along) * change).sum(axis=1)
         return replace(stats, slopes=stats.slopes - along, deviances=np.maximum(rest, 0.0))
-
-    def expected_information(self, params: Coefficients, shares: Array) -> Array:
-        """What a row of the table tells of each component's coefficients of z, (K, q, q)."""
-        found = self.seen()
-        z, (y, trials, _) = found.z(found.rows), self.answers(found.rows)
-        with np.errstate(over="ignore"):
-            _, w = self.law.slope(y[:, None], self.predictors(found.rows, params), trials[:, None])
-        w = w * found.shares[:, None] * shares / self.phi(params)
-        return np.stack([(z * w[:, [k]]).T @ z for k in range(w.shape[1])])
 
     def chart(self, params: Coefficients, weights: Array) -> FieldChart:
         return FieldChart(

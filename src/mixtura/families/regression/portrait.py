@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixtura.families.design import Design
 from mixtura.families.portrait import Column, Lines, Portrait
 from mixtura.families.regression.records import Coefficients, Dispersed
+from mixtura.families.regression.terms import Terms
 from mixtura.records import Array
-
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
 
 COEFFICIENTS = "Coefficients in each group"
 WIDTHS = {"gaussian": "residual sd", "gamma": "dispersion"}
 
 
-def portrait(
-    family: Regression, params: Coefficients, weights: Array, names: Sequence[str]
-) -> Portrait:
+def portrait(family: Terms, params: Coefficients, weights: Array, names: Sequence[str]) -> Portrait:
     """That of these components; `names` are the table's columns."""
     d = len(names)
     columns, target = family.columns(d), family.target % d
@@ -47,14 +42,14 @@ def portrait(
     return Portrait("Regression", family.law.words, tells, column, lines=lines)
 
 
-def _head(family: Regression, params: Coefficients) -> str:
+def _head(family: Terms, params: Coefficients) -> str:
     told = ["intercept"] if family.intercept else []
     if isinstance(params, Dispersed):
         told.append(WIDTHS[family.response])
     return ", ".join(told) or "nothing of its own"
 
 
-def _own(family: Regression, params: Coefficients) -> tuple[str, ...]:
+def _own(family: Terms, params: Coefficients) -> tuple[str, ...]:
     """The intercept and the width of each component."""
     found = []
     for k, line in enumerate(params.coefficients):
@@ -72,9 +67,7 @@ def _apart(design: Design | None, slopes: Array, weights: Array) -> Array:
     return np.asarray(np.sqrt(weights @ (slopes - weights @ slopes) ** 2) * unit)
 
 
-def _lines(
-    family: Regression, params: Coefficients, columns: tuple[int, ...], apart: Array
-) -> Lines:
+def _lines(family: Terms, params: Coefficients, columns: tuple[int, ...], apart: Array) -> Lines:
     """The expected response over the covariate in which components differ most."""
     design = family.seen()
     main = columns[int(np.argmax(apart))]

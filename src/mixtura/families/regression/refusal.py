@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixtura.families.domain import refuse_cells
+from mixtura.families.regression.terms import Terms
 from mixtura.records import AnyArray
 
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
 
-
-def refuse_columns(family: Regression, d: int) -> None:
+def refuse_columns(family: Terms, d: int) -> None:
     """ValueError unless the columns that are named are there, each once."""
     covariates = family.columns(d)
     named = [family.target % d, *covariates]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +15,10 @@ from mixtura.families.regression.climbing import begun, climbed
 from mixtura.families.regression.prior import residual_prior
 from mixtura.families.regression.records import Dispersed
 from mixtura.families.regression.starts import frames
-
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
+from mixtura.families.regression.terms import Terms
 
 
-def settle(family: Regression, survey: Survey, K: int) -> Settled:
+def settle(family: Terms, survey: Survey, K: int) -> Settled:
     """The family with the table's coordinates, and K times one regression to all of it.
 
     ValueError where a covariate says nothing new, or the response leaves nothing to explain.

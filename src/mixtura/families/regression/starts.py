@@ -8,16 +8,13 @@ cross.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mixtura.families.base import Frame, standardised
 from mixtura.families.regression.records import Coefficients
+from mixtura.families.regression.terms import Terms
 from mixtura.records import AnyArray, Array
-
-if TYPE_CHECKING:
-    from mixtura.families.regression.family import Regression
 
 # Residuals are cut here, in standard deviations: a far one would be a group by itself.
 LONGEST = 4.0
@@ -27,7 +24,7 @@ LONGEST = 4.0
 class Residuals:
     """Pearson's residuals of one regression to the table: times covariates, or beside them."""
 
-    family: Regression
+    family: Terms
     one: Coefficients
     times: bool
 
@@ -43,6 +40,6 @@ class Residuals:
         return standardised(np.column_stack([cut, z[:, self.family.intercept :]]))
 
 
-def frames(family: Regression, one: Coefficients) -> tuple[Frame, ...]:
+def frames(family: Terms, one: Coefficients) -> tuple[Frame, ...]:
     """Those of a table to which one regression is known."""
     return Residuals(family, one, True), Residuals(family, one, False)
