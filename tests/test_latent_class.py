@@ -115,6 +115,32 @@ def test_pieces_are_chosen_as_the_whole(tmp_path: Path) -> None:
     assert pieces.lower_bound_ == pytest.approx(whole.lower_bound_, abs=1e-9)
 
 
+def test_files_with_text_and_gaps(tmp_path: Path) -> None:
+    frame = PEOPLE.copy()
+    frame.loc[[3, 9], "job"] = None
+    frame.loc[4, "age"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    whole = LatentClass(2, random_state=0).fit(frame)
+    for path in (tmp_path / "t.csv", str(tmp_path / "t.parquet")):
+        fitted = LatentClass(2, random_state=0).fit(path)
+        assert fitted.families_ == CHOSEN
+        assert fitted.lower_bound_ == pytest.approx(whole.lower_bound_, abs=1e-12)
+        assert np.array_equal(fitted.predict(path), whole.predict(frame))
+        assert fitted.score(path) == pytest.approx(whole.score(frame), abs=1e-12)
+    numbers = frame[["age", "visits"]]
+    numbers.to_csv(tmp_path / "n.csv", index=False)
+    pieces = mixtura.stream(tmp_path / "n.csv", gaps=True)
+    streamed = LatentClass(2, random_state=0).fit(pieces)
+    assert streamed.lower_bound_ == pytest.approx(
+        LatentClass(2, random_state=0).fit(numbers).lower_bound_, abs=1e-9
+    )
+    with pytest.raises(ValueError, match="opened with gaps=True"):
+        mixtura.GaussianMixture(2).fit(pieces)
+    with pytest.raises(ValueError, match="no value in column 'age', row 5"):
+        mixtura.GaussianMixture(2).fit(tmp_path / "n.csv")
+
+
 @pytest.mark.parametrize(
     ("values", "family"),
     [

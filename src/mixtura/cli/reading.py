@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mixtura.data.categories import Wanted
     from mixtura.data.dialect import Dialect
     from mixtura.data.rows import Rows
     from mixtura.data.streamed import Streamed
@@ -39,28 +38,20 @@ def open_table(
     """
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
+    from mixtura.estimators.opened import wanted
 
+    held = wanted(kinds)
     if in_pieces or (in_pieces is None and is_long(path)):
-        return stream(path, columns=columns, weights=weights, exclude=exclude, **asdict(dialect))
+        named: Any = {"columns": columns, "weights": weights, "exclude": exclude}
+        return stream(path, **named, **asdict(dialect), gaps=held.gaps)
     return read_table(
         path,
         columns=columns,
         weights=weights,
         exclude=exclude,
         dialect=dialect,
-        wanted=wanted_by(kinds),
+        wanted=held,
     )
-
-
-def wanted_by(kinds: Sequence[Family]) -> Wanted:
-    """What a table may hold for all of these families; `kinds[0]` may know its categories."""
-    from mixtura.data.categories import Wanted
-
-    def takes(names: Sequence[str]) -> list[bool]:
-        each = zip(*(kind.takes_categories(names) for kind in kinds), strict=True)
-        return [all(told) for told in each]
-
-    return Wanted(takes, kinds[0].categories, all(kind.allows_gaps for kind in kinds))
 
 
 def whole_table(
@@ -81,7 +72,8 @@ def whole_table(
         return found
     import pyarrow as pa
 
-    source = stream(path, columns=columns, weights=weights, exclude=exclude)
+    gaps = all(kind.allows_gaps for kind in kinds)
+    source = stream(path, columns=columns, weights=weights, exclude=exclude, gaps=gaps)
     rows = source.loaded()
     names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))
     frame = pa.table({name: rows.X[:, j] for j, name in enumerate(names)})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixtura.cli.console import Working
-from mixtura.cli.reading import is_long, wanted_by
+from mixtura.cli.reading import is_long
 from mixtura.cli.streams import abandon, reason, writing_stdout
 from mixtura.printable import printable_rows
 
@@ -49,6 +49,7 @@ def pieces(
     from mixtura.data.kept import about_rows, kept_pieces
     from mixtura.data.opening import refuse_no_table
     from mixtura.data.readahead import read_ahead
+    from mixtura.estimators.opened import wanted
 
     refuse_no_table(path)
     told = working.paced(about_rows(path), None)
@@ -56,11 +57,11 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
-    wanted = wanted_by([mixture.fitted_family()])
+    held = wanted([mixture.fitted_family()])
     if whole:
-        found = _kept(path, choose, out, dialect, wanted)
+        found = _kept(path, choose, out, dialect, held)
     else:
-        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect, wanted=wanted)
+        found = kept_pieces(path, choose, weights, whole=False, dialect=dialect, wanted=held)
 
     def read() -> Iterator[Table]:
         done = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def stream(
     decimal: str | None = None,
     thousands: str | None = None,
     comment: str | None = None,
+    gaps: bool = False,
 ) -> Streamed:
     """A table that is read piece by piece, as often as a fit needs it.
 
@@ -61,6 +63,9 @@ def stream(
         How a text file is written: what separates values (" " any blanks), the decimal mark,
         what separates thousands, and what begins lines to be left out; default as it looks. What
         was understood of the file is in `remarks` of the result.
+    gaps : bool, default False
+        Whether cells may be missing: only for families whose columns are independent within a
+        component.
 
     Raises
     ------
@@ -77,14 +82,15 @@ def stream(
     path = isinstance(data, (str, os.PathLike))
     if path and not str(data).lower().endswith(".npy"):
         _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
-        return Streamed(_of_file(Path(data), columns, weights, exclude, Dialect(**spelled)))
+        return Streamed(_of_file(Path(data), columns, weights, exclude, Dialect(**spelled), gaps))
     if path or isinstance(data, np.memmap):
         _refuse_settings("an array", named, "its columns have no names")
-        return Streamed(_of_array(mapped(data) if path else data, str(data), path, sample_weight))
+        reader = _of_array(mapped(data) if path else data, str(data), path, sample_weight)
+        return Streamed(replace(reader, gaps=gaps))
     if callable(data):
         hint = "let the chunks have them"
         _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
-        return Streamed(_of_callable(data))
+        return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
         f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
         "returns a fresh iterator of chunks"
@@ -103,8 +109,10 @@ def _of_file(
     weights: str | None,
     exclude: list[str] | None,
     dialect: Dialect,
+    gaps: bool,
 ) -> Reader:
     # PyArrow is loaded when a file is read.
+    from mixtura.data.categories import Wanted
     from mixtura.data.parts import frames
     from mixtura.data.tables import remarks, select
 
@@ -113,18 +121,22 @@ def _of_file(
     head = next(iter(frames(path, None, dialect)), None)
     if head is None:
         raise TableError(f"{path}: there are no rows")
-    chosen = select(head, path, columns=columns, weights=weights, exclude=exclude, first=0)
+    held = Wanted(gaps=gaps)
+    chosen = select(
+        head, path, columns=columns, weights=weights, exclude=exclude, first=0, wanted=held
+    )
     names = list(chosen.names)
     wanted = names if weights is None else [*names, weights]
 
     def pieces() -> Iterator[Piece]:
         done = 0
         for frame in frames(path, wanted, dialect):
-            table = select(frame, path, columns=names, weights=weights, first=done)
+            table = select(frame, path, columns=names, weights=weights, first=done, wanted=held)
             done += frame.num_rows
             yield table.X, table.sample_weight
 
-    return Reader(pieces, str(path), tuple(names), (*remarks(path, dialect), *chosen.remarks))
+    said = (*remarks(path, dialect), *chosen.remarks)
+    return Reader(pieces, str(path), tuple(names), said, gaps)
 
 
 def refuse_no_table(path: Path) -> None:

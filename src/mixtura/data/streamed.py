@@ -34,13 +34,15 @@ class Reader:
     """How a table is read: `pieces()` begins a new reading, from the first row.
 
     names are the columns', None where they have none; name is what messages call the table;
-    remarks say what was understood of a file that may have been meant otherwise.
+    remarks say what was understood of a file that may have been meant otherwise; gaps whether
+    cells may be missing.
     """
 
     pieces: Callable[[], Iterator[Piece]]
     name: str
     names: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
+    gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Streamed(Source):
     """A table that is read anew for each pass.
 
     Opening it takes one pass, which finds its size, its weight and the range of each column; every
-    pass refuses what is not finite, and a table that has another number of rows by now. `on_rows`,
+    pass refuses what is not finite (gaps may be allowed), and a table that has another number of
+    rows by now. `on_rows`,
     if set, is called with the number of rows of this pass read so far.
     """
 
@@ -192,23 +195,25 @@ def checked(
                 f"{reader.name}: some chunks have weights and some have none: give all of them "
                 "weights, or none"
             )
-        _refuse_not_finite(reader.name, x, done)
+        _refuse_not_finite(reader, x, done)
         if w is not None:
             _refuse_weights(reader.name, w, len(x), done)
         done += len(x)
         yield x, w
 
 
-def _refuse_not_finite(name: str, x: AnyArray, done: int) -> None:
+def _refuse_not_finite(reader: Reader, x: AnyArray, done: int) -> None:
     # One sum finds them without a mask of the piece; it may overflow where nothing is wrong.
     with np.errstate(all="ignore"):
         if np.isfinite(x.sum()):
             return
-    rows = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    bad = np.isinf(x) if reader.gaps else ~np.isfinite(x)
+    rows = np.flatnonzero(bad.any(axis=1))
     if len(rows):
+        what = "infinity" if reader.gaps else "NaN or infinity"
         raise ValueError(
-            f"{name}: row {done + rows[0] + 1} contains NaN or infinity: remove such rows or "
-            "fill them in"
+            f"{reader.name}: row {done + rows[0] + 1} contains {what}: remove such rows or fill "
+            "them in"
         )
 
 
@@ -240,7 +245,7 @@ def _survey(reader: Reader) -> Survey:
     pieces = checked(reader, dtype, d, weighted)
     with closing(read_ahead(recut(pieces, RUN), AHEAD)) as cut:  # type: ignore[type-var]
         for x, w in cut:
-            low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
+            low, high = np.fmin(low, np.fmin.reduce(x)), np.fmax(high, np.fmax.reduce(x))
             n += len(x)
             positive += len(x) if w is None else int(np.count_nonzero(w))
             weight += len(x) if w is None else float(w.sum())

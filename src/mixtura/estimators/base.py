@@ -20,7 +20,8 @@ from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
 from mixtura.estimators.document import Stored, to_document
-from mixtura.estimators.intake import asked, validated
+from mixtura.estimators.intake import validated
+from mixtura.estimators.opened import asked, small
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
@@ -239,9 +240,10 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _asked(self, X: Any) -> Source:
         """The rows of which something is asked."""
-        if is_stream(X):
-            return asked(self, X)
         family = self._fitted()[0].family
+        X = small(X, [family], self._names())
+        if is_stream(X):
+            return asked(self, X, family.allows_gaps)
         X, _ = validated(self, X, [family], reset=False)
         family.refuse(X, column_names(getattr(self, "feature_names_in_", None), X.shape[1]))
         return Rows(X)
@@ -254,9 +256,10 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return scaled(np.asarray(checked), self.weights)
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        check_is_fitted(self)
+        family = self.fitted_family()
+        X = small(X, [family], self._names())
         if is_stream(X):
-            X = weighed(asked(self, X), self.weights)
+            X = weighed(asked(self, X, family.allows_gaps), self.weights)
             if X.survey.weighted and sample_weight is None:
                 parts = [
                     (float(w @ answers(self, Rows(x), "log_density")), float(w.sum()))

@@ -1,0 +1,146 @@
+"""Tables that are read in pieces, or small ones from a file, as they come in for an estimator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mixtura.data import door
+from mixtura.data.categories import Wanted
+from mixtura.data.opening import loaded, stream
+from mixtura.data.source import Source
+from mixtura.data.streamed import SMALL_BYTES, Streamed
+from mixtura.data.tables import read_table
+from mixtura.estimators.weighing import weighed
+from mixtura.families.base import Family
+from mixtura.records import AnyArray, Array
+from mixtura.solvers.registry import needs_memory
+
+
+class Asking(Protocol):
+    """An estimator, as what comes in is checked for it."""
+
+    n_features_in_: int
+    feature_names_in_: AnyArray
+    weights: str
+    solver: Any
+
+
+class Fitting(Asking, Protocol):
+    """One that is fitted with a number of components."""
+
+    n_components: int
+
+    def _names(self) -> list[str]: ...
+
+    def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
+
+
+def wanted(kinds: Sequence[Family]) -> Wanted:
+    """What a table may hold for all of these families; the first may know its categories."""
+    known, gaps = kinds[0].categories, all(kind.allows_gaps for kind in kinds)
+    return Wanted(lambda names: taken(kinds, names), known, gaps)
+
+
+def taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
+    """The columns in which all families take categories."""
+    each = zip(*(kind.takes_categories(names) for kind in kinds), strict=True)
+    return [all(told) for told in each]
+
+
+def small(X: Any, kinds: Sequence[Family], columns: list[str] | None = None) -> Any:
+    """The table, read at once, if X is the path of a small one that may hold categories."""
+    if not isinstance(X, (str, os.PathLike)) or str(X).lower().endswith(".npy"):
+        return X
+    path = Path(X)
+    if not path.is_file() or path.stat().st_size > SMALL_BYTES:
+        return X
+    if not any(taken(kinds, columns or ["x1"])):
+        return X
+    return read_table(path, columns=columns, wanted=wanted(kinds))
+
+
+def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = None) -> Streamed:
+    """A table opened to be read in pieces; `gaps` says whether cells may be missing."""
+    source = stream(X, columns=columns, sample_weight=sample_weight, gaps=gaps)
+    if source.reader.gaps and not gaps:
+        raise ValueError(
+            f"{source.reader.name}: it was opened with gaps=True, and cells of this family cannot "
+            "be missing: open it without"
+        )
+    return source
+
+
+def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Source:
+    source = weighed(opened(X, sample_weight, gaps), estimator.weights)
+    refuse_single(source)
+    note_columns(estimator, source)
+    refuse_few(estimator, source.n)
+    survey = source.survey
+    for j in np.flatnonzero(np.isinf(survey.low)):
+        column = estimator._names()[j]
+        raise ValueError(f"X: column {column!r} has no value in any row: leave it out")
+    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
+    if survey.weighted:
+        door.check_total_weight(survey.weight, survey.positive, estimator.n_components)
+    rows = loaded(source)
+    if isinstance(rows, Streamed) and needs_memory(estimator.solver):
+        raise ValueError(
+            f"solver={estimator.solver!r} needs all rows in memory, and these are read in pieces: "
+            "use another solver, or load the table and fit the array"
+        )
+    return rows
+
+
+def refuse_single(source: Streamed) -> None:
+    if source.n < 2:
+        raise ValueError(
+            f"{source.reader.name}: found array with {source.n} sample(s) while a minimum of 2 is "
+            "required"
+        )
+
+
+def note_columns(estimator: Asking, source: Streamed) -> None:
+    """Set what scikit-learn sets of the columns of a table in memory."""
+    estimator.n_features_in_ = source.d
+    if source.reader.names is not None:
+        estimator.feature_names_in_ = np.array(source.reader.names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+
+
+def refuse_few(estimator: Fitting, n: int) -> None:
+    if n < estimator.n_components:
+        raise ValueError(
+            "Expected n_samples >= n_components but got n_components = "
+            f"{estimator.n_components}, n_samples = {n}"
+        )
+
+
+def asked(estimator: Asking, X: Any, gaps: bool) -> Streamed:
+    """The rows of a table that is read in pieces, for a fitted estimator.
+
+    From a file the columns that were fitted are taken, by name.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    is_table = isinstance(X, (str, bytes)) or hasattr(X, "__fspath__")
+    if names is not None and is_table and not str(X).lower().endswith(".npy"):
+        source = opened(X, None, gaps, [str(name) for name in names])
+    else:
+        source = opened(X, None, gaps)
+    if source.d != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {source.d} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input"
+        )
+    found = source.reader.names
+    if names is not None and found is not None and list(found) != [str(n) for n in names]:
+        raise ValueError(
+            f"{source.reader.name}: its columns are {', '.join(found)}, and the mixture was fitted "
+            f"to {', '.join(map(str, names))}: choose them with mixtura.stream(..., columns=...)"
+        )
+    return source
