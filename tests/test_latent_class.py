@@ -200,3 +200,18 @@ def test_a_family_of_ones_own_has_a_name(tmp_path: Path) -> None:
         from mixtura.families.registry import FAMILIES
 
         del FAMILIES["own"]
+
+
+def test_weights_hang_on_concomitants(tmp_path: Path) -> None:
+    noise = np.random.default_rng(2).normal(0, 30, len(PEOPLE))
+    frame = PEOPLE.drop(columns="grade").assign(age=PEOPLE["age"] + noise)
+    plain = LatentClass(2, random_state=0).fit(frame.drop(columns="age"))
+    fitted = LatentClass(2, concomitants=["age"], random_state=0).fit(frame)
+    assert fitted.families_["age"] == "given"
+    assert fitted.families_["job"] == "categorical"
+    assert fitted.family_.categories[0] == ("farm", "office")
+    assert fitted.score(frame) > plain.score(frame.drop(columns="age"))
+    fitted.save(tmp_path / "m.json")
+    again = mixtura.load(tmp_path / "m.json")
+    assert again.concomitants == ["age"]
+    assert np.array_equal(again.predict_proba(frame), fitted.predict_proba(frame))

@@ -186,8 +186,12 @@ class Mixture(ClimbedMixture):
     def _check_restored(self) -> None:
         self._fitted()
 
+    def _asked_family(self) -> Family:
+        """What components are made of, beside what their weights hang on."""
+        return family(self.family)
+
     def _family(self) -> Family:
-        asked = family(self.family)
+        asked = self._asked_family()
         if self.concomitants is None or asked.names_columns:
             return asked
         return Beside(asked, self.concomitants)

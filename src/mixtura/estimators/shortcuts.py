@@ -135,7 +135,7 @@ class LatentClass(_Named):
             for name, kind in stored.items()
         }
 
-    def _family(self) -> Family:
+    def _asked_family(self) -> Family:
         return Automatic((self.families or {}).items())
 
     @property
