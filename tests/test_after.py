@@ -166,7 +166,7 @@ REFUSED = {
     ),
     "columns names column 'waiting' more than once": lambda g: g.marginal(["waiting", 1]),
     "columns names no column": lambda g: g.marginal([]),
-    "columns has position 2, but the mixture has 2 columns": lambda g: g.marginal(2),
+    "columns has position 2, but there are 2 columns": lambda g: g.marginal(2),
     "columns has True: give column names or integer positions": lambda g: g.marginal([True]),
     "columns must be column names or positions, got 1.5": lambda g: g.marginal(1.5),
     "on gives all 2 columns": lambda g: g.condition(on={"waiting": 1.0, "eruptions": 2.0}),

@@ -15,17 +15,15 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.console import split_names
-from mixtura.cli.fit import Covariance, Engine, FamilyChoice, Solver
+from mixtura.cli.fit import Covariance, Engine, Solver
 from mixtura.engines.choose import ENGINES
 from mixtura.families.gaussian.covariance import STRUCTURES
-from mixtura.families.registry import FAMILIES
 from mixtura.solvers.registry import SOLVERS
 
 
 def test_the_choices_are_the_librarys() -> None:
     assert set(Covariance) == set(STRUCTURES)
     assert set(Solver) == {"auto", *SOLVERS}
-    assert set(FamilyChoice) == set(FAMILIES)
     assert set(Engine) == {"auto", *ENGINES}
 
 

@@ -30,7 +30,6 @@ from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import (
     CovarianceAsked,
     Engine,
-    FamilyChoice,
     FamilyName,
     Solver,
     components_of,
@@ -54,7 +53,7 @@ def compare(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
     ] = 2,
-    family: FamilyName = FamilyChoice.gaussian,
+    family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,

@@ -26,7 +26,6 @@ from mixtura.cli.console import (
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import (
     CovarianceAsked,
-    FamilyChoice,
     FamilyName,
     components_of,
     kind_of,
@@ -51,7 +50,7 @@ def howmany(
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    family: FamilyName = FamilyChoice.gaussian,
+    family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,

@@ -12,7 +12,7 @@ from mixtura.data.column_positions import positions
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.product import Block, Product
-from mixtura.families.registry import Spec, register_family
+from mixtura.families.registry import Spec
 from mixtura.families.registry import family as family_of
 from mixtura.records import AnyArray, Array, Categories
 
@@ -131,6 +131,3 @@ class Met:
         if len(self.values) <= MOST_CODES and self.high <= LARGEST_CODE:
             return "categorical"
         return "poisson" if self.low == 0 else "normal"
-
-
-register_family("auto", Automatic)

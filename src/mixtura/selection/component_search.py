@@ -242,7 +242,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             if hasattr(self, "feature_names_in_"):
                 self.best_estimator_.feature_names_in_ = self.feature_names_in_
             for message, category in complaints(fit, self.best_estimator_):
-                warnings.warn(message, category, stacklevel=3)
+                warnings.warn(message, category, stacklevel=4)
         # With n near 1 a criterion has no price for components: that is said of the weights.
         rising = self.weights != COUNTS or not light(fit.weight, fit.rows)
         if rising and numbers > 1 and trial.point.n_components == largest:
@@ -250,7 +250,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 f"the best number of components, {largest}, is the largest one tried, so "
                 f"{self.criterion} is still rising there: try more components",
                 StillRisingWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _folds(self, rows: Rows, seed: int) -> list[tuple[AnyArray, AnyArray]]:

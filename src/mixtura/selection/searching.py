@@ -9,7 +9,8 @@ from mixtura.data.rows import Rows
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
-from mixtura.families.registry import PLAIN, family
+from mixtura.families.gaussian.family import PLAIN
+from mixtura.families.registry import family
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.effort import effort_of
 from mixtura.selection.grid import gridded

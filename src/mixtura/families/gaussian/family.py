@@ -13,7 +13,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Affine, Family, Settled
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
-from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.records import (
@@ -26,6 +26,8 @@ from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real, Support
 
+# The shape of Gaussian components that nobody asks for.
+PLAIN = "full"
 # The square of a distance this large is a number still.
 FARTHEST = 1e150
 # Units of rounding in the entries of a matrix that an M-step makes.
@@ -243,3 +245,8 @@ class Gaussian(Family):
         if self.form.correlates:
             variance = self.variances(params).mean(axis=0)
         settle(X, self.equations, variance)
+
+
+def plain() -> Gaussian:
+    """That of components whose shape nobody asks for."""
+    return Gaussian(structure(PLAIN))
