@@ -91,7 +91,7 @@ def test_embedded_mixtures_have_the_same_likelihood(
 def test_splits_and_removals_are_responsibilities(cells: dict[Key, Cell], faithful: Array) -> None:
     rows, params, mixture = Rows(faithful), cells["VVV", 2].params, model("VVV", 2)
     resp = responsibilities(mixture, rows, params)
-    more = split(resp, rows, 0)
+    more = split(resp, rows.X, rows, 0)
     np.testing.assert_allclose(more.sum(axis=1), 1.0)
     np.testing.assert_allclose(more[:, 0] + more[:, 2], resp[:, 0])
     assert min(more.sum(axis=0)) > 10

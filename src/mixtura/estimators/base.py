@@ -241,7 +241,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _asked(self, X: Any) -> Source:
         """The rows of which something is asked."""
         family = self._fitted()[0].family
-        X = small(X, [family], self._names())
+        X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
             return asked(self, X, family.allows_gaps)
         X, _ = validated(self, X, [family], reset=False)
@@ -257,7 +257,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         family = self.fitted_family()
-        X = small(X, [family], self._names())
+        X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
             X = weighed(asked(self, X, family.allows_gaps), self.weights)
             if X.survey.weighted and sample_weight is None:

@@ -52,16 +52,17 @@ def taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
     return [all(told) for told in each]
 
 
-def small(X: Any, kinds: Sequence[Family], columns: list[str] | None = None) -> Any:
+def small(X: Any, kinds: Sequence[Family], columns: Sequence[str] | None = None) -> Any:
     """The table, read at once, if X is the path of a small one that may hold categories."""
     if not isinstance(X, (str, os.PathLike)) or str(X).lower().endswith(".npy"):
         return X
     path = Path(X)
     if not path.is_file() or path.stat().st_size > SMALL_BYTES:
         return X
-    if not any(taken(kinds, columns or ["x1"])):
+    names = None if columns is None else [str(name) for name in columns]
+    if not any(taken(kinds, names or ["x1"])):
         return X
-    return read_table(path, columns=columns, wanted=wanted(kinds))
+    return read_table(path, columns=names, wanted=wanted(kinds))
 
 
 def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = None) -> Streamed:
