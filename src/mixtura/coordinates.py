@@ -1,9 +1,10 @@
 """Free numbers around one value of a support: what an optimiser moves.
 
 Around a point of a simplex the free numbers are taken along an orthonormal basis of what a
-multinomial tells, so that one draw has the identity for its information; around a unit vector they
-are arcs along orthonormal directions; elsewhere they are the packed numbers, counted from the
-point's own.
+multinomial tells, so that one draw has the identity for its information; a number of the unit
+interval is one of two such shares, and its free number counts in Bernoulli draws; around a unit
+vector they are arcs along orthonormal directions; elsewhere they are the packed numbers, counted
+from the point's own. `Family.information` is in these units.
 """
 
 from __future__ import annotations

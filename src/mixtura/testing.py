@@ -35,6 +35,9 @@ DIFFERENCES = 1e-4
 GAIN = 1e-6
 # How far a sum of probabilities may be from 1.
 MASS = 1e-6
+# Labelled draws whose scores are looked at, and how many at a time; beyond six standard errors the
+# variance of a score may be so far from 1.
+DRAWS, BATCH, VARIES = 800, 20, 0.1
 # A false alarm of the comparison of draws with the density: one in so many.
 ALARM = 1e-6
 
@@ -83,14 +86,41 @@ def check_family(
     random_state : int, default 0
 
     Checked are, beside what `check_model` looks at in a mixture of the family: densities of one
-    column add up to 1; draws from a component have its density (false alarms: one in a million).
-    These two not of a `conditional` family, which has no density of a column alone.
+    column add up to 1; draws from a component have its density (false alarms: one in a million);
+    `information` is what the scores of draws with their labels vary by, which makes the units of
+    free numbers. These three not of a `conditional` family, which has no density of its columns.
     """
     X, rng = _table(data, gaps=family.allows_gaps), np.random.default_rng(random_state)
     if not family.conditional:
         _check_mass(family, X[:, :1], rng)
     model, params = _mixture(family, X, n_components, rng)
+    found = model.family.log_density(X, params.components)
+    _require(not np.isnan(found).any(), f"log_density: {family.name} is not a number at some rows")
     check_model(model, X, params, random_state=random_state)
+    if not model.family.conditional and not model.obstacle():
+        _check_information(model, params, rng)
+
+
+def _check_information(model: Mixture, params: MixtureParams, rng: np.random.Generator) -> None:
+    """Scores of labelled draws have variance 1 in every free number: Bartlett's second identity."""
+    family, parts = model.family, params.components
+    if type(family).sample is Family.sample:
+        return
+    labels = rng.choice(len(params.weights), p=params.weights, size=DRAWS * BATCH)
+    X, resp = family.sample(labels, parts, rng), np.eye(len(params.weights))[labels]
+    chart, prior = family.chart(parts, params.weights), model.prior.without_penalty()
+    cuts = [slice(i, i + BATCH) for i in range(0, len(X), BATCH)]
+    sums = (family.statistics(X[cut], resp[cut], parts) for cut in cuts)
+    squares = np.array([chart.gradient(each, parts, prior) for each in sums]) ** 2 / BATCH
+    found = squares.mean(axis=0)
+    allowed = VARIES + 6.0 * squares.std(axis=0) / np.sqrt(DRAWS)
+    for i in np.flatnonzero(~(np.abs(found - 1.0) <= allowed)):
+        raise AssertionError(
+            f"information: in free number {i} of {family.name} the scores of draws vary by "
+            f"{found[i]:.3g} a row where `information` makes it 1: it is not what a row tells of "
+            "log x (a positive x), x (real), or a share in units of one draw (see "
+            "`Family.information`)"
+        )
 
 
 def _require(holds: bool, what: str) -> None:
@@ -155,6 +185,10 @@ def _check_climb(model: Model, X: Array, params: Any, max_iter: int) -> Any:
             f"m_step: an EM step lowers the objective, from {error.before} to {error.after}: it "
             "does not maximise what e_step sums, or e_step's log-likelihood is another one"
         ) from error
+    try:
+        model.refuse_inadmissible(climb.params)
+    except ValueError as error:
+        raise AssertionError(f"m_step: {error}") from error
     return climb.params
 
 

@@ -67,7 +67,7 @@ class Family(ABC):
 
     A new family is a file with a `Params` record, a `Statistics` record that has a field `counts`
     (sum_i r_ik, (K,)), and the three abstract methods. What follows them has defaults that are
-    right for most; each says what writing it brings. List it in `families.registry` and it
+    right for most; each says what writing it brings. List it in `mixtura.homes` and it
     inherits the contract tests, files, reports and the command line.
     """
 
@@ -192,10 +192,14 @@ class Family(ABC):
     def information(self, params: Any, shares: Array) -> dict[str, Array]:
         """What a row with its label tells of each free number, in expectation, by name.
 
-        In the shape of the parameter, for matrices of their free numbers (`Support.free_shape`),
-        or one that broadcasts to it; `shares` (K,) are the components' parts of the rows. It
-        makes the units of the free coordinates: exact, EM's step is the gradient there, and
-        curvatures are shares of the complete information.
+        The free number of a positive parameter is its logarithm, of a real one and of an angle it
+        is itself, of a direction an arc. Shares of a whole, and a probability, which is one of two,
+        are counted in draws: 1 is what one multinomial (Bernoulli) draw tells, so that for the p of
+        a geometric distribution it is shares / p. In the shape of the parameter, for matrices of
+        their free numbers (`Support.free_shape`), or one that broadcasts to it; `shares` (K,) are
+        the components' parts of the rows. It makes the units of the free coordinates: exact, EM's
+        step is the gradient there, and curvatures are shares of the complete information.
+        By default 1 for each row of the component.
         """
         found = {}
         for name, support in self.supports().items():
@@ -272,6 +276,12 @@ class Family(ABC):
         parameters; and the densities of single columns, where these are independent.
         """
         return by_column(self, params, weights, names)
+
+    def refuse_inadmissible(self, params: Any) -> None:
+        """ValueError, naming the parameter, where one has left its support."""
+        arrays = params.arrays()
+        for name, support in self.supports().items():
+            support.check(arrays[name], name)
 
     def n_parameters(self, params: Any) -> int:
         """The number of free parameters of the K densities."""

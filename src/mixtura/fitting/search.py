@@ -25,6 +25,7 @@ from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
 from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.registry import solver_name
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
 RACE_STEPS = 10
@@ -194,6 +195,12 @@ class Search:
         strict = self.model.penalised and not model.penalised
         try:
             climb = self.solver(problem)
+            if not isinstance(climb, Climb):
+                raise TypeError(
+                    f"solver {solver_name(self.solver)!r} returned {type(climb).__name__}: it "
+                    "returns a Climb, as `Logbook.finish` makes one"
+                )
+            model.refuse_inadmissible(climb.params)
             examiner = Examiner(problem, self.solver, strict)
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
             remark = sweep.remark(climb.params, climb.summary)

@@ -134,6 +134,16 @@ class Model(ABC):
         """Whether `params` lie at the edge of what is admissible: a group without rows, say."""
         return False
 
+    def refuse_inadmissible(self, params: Any) -> None:
+        """ValueError where a step led to parameters that their supports do not hold."""
+        try:
+            arrays = params.arrays()
+            for name, support in type(params).supports().items():
+                support.check(arrays[name], name)
+        except ValueError as error:
+            told = f"the M-step of {type(self).__name__} left what is admissible: {error}"
+            raise ValueError(told) from None
+
     def edge(self, params: Any) -> str:
         """Which parameters lie on the edge of their supports; empty where none does."""
         return ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.errors import FitError
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
@@ -114,10 +115,19 @@ class Mixture(Labelled):
         if reached.all():
             own = look.statistics(resp)
             return Summary(loglik, weight, self.gathered(X, resp, params, own))
+        self._refuse_no_number(look.log_density)
         # No density anywhere: the log-likelihood says so, and no component moves for it.
         X, resp = X[reached], resp[reached]
         own = self.family.statistics(X, resp, params.components)
         return Summary(loglik, weight, self.gathered(X, resp, params, own))
+
+    def _refuse_no_number(self, log_density: Array) -> None:
+        bad = np.argwhere(np.isnan(log_density))
+        if len(bad):
+            raise FitError(
+                f"log_density of family {self.family.name!r} is no number for "
+                f"{len(np.unique(bad[:, 0]))} of the rows under component {bad[0, 1]}"
+            )
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.family.counts(self.own(summary))
@@ -153,6 +163,13 @@ class Mixture(Labelled):
     def endless(self, summary: Summary, params: MixtureParams) -> tuple[Endless, ...]:
         """Coefficients that run to infinity, or that the rows do not determine."""
         return self.family.endless(self.own(summary), params.components)
+
+    def refuse_inadmissible(self, params: MixtureParams) -> None:
+        try:
+            self.family.refuse_inadmissible(params.components)
+        except ValueError as error:
+            told = f"the M-step of family {self.family.name!r} left what is admissible: {error}"
+            raise ValueError(told) from None
 
     def edge(self, params: MixtureParams) -> str:
         return self.family.edge(params.components)

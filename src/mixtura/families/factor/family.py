@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -158,6 +158,9 @@ class FactorAnalysers(Family):
             partial(self.covariances, params),
             lone=HEYWOOD,
         )
+
+    def refuse_inadmissible(self, params: Any) -> None:
+        """Nothing: its M-step refuses what is not positive definite itself."""
 
     def n_parameters(self, params: FactorParams) -> int:
         K, d = params.means.shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -218,6 +219,9 @@ class Gaussian(Family):
             one_covariance=self.one_covariance,
             correlates=self.correlates,
         )
+
+    def refuse_inadmissible(self, params: Any) -> None:
+        """Nothing: its M-step refuses what is not positive definite itself."""
 
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape

@@ -1,0 +1,114 @@
+"""What a family of one's own may get wrong without a word: each is named, by check and fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+
+from mixtura import FitError, Mixture, Params, Statistics
+from mixtura.families.base import Family
+from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.solvers.problem import Problem
+from mixtura.supports import UnitInterval
+from mixtura.testing import check_family
+
+
+@dataclass(frozen=True)
+class Odds(Params):
+    p: Annotated[Array, UnitInterval()]
+
+
+@dataclass(frozen=True)
+class Trials(Statistics):
+    counts: Array
+    failures: Array
+
+
+class Geometric(Family):
+    """p(x | k) = p (1 - p)^x, x = 0, 1, 2, ..."""
+
+    record = Odds
+    column_kind = "counts"
+
+    def log_density(self, X: AnyArray, params: Odds) -> Array:
+        return np.asarray(X @ np.log1p(-params.p).T + np.log(params.p).sum(axis=1))
+
+    def statistics(self, X: AnyArray, resp: Array, params: Any) -> Trials:
+        return Trials(resp.sum(axis=0), np.asarray(resp.T @ X))
+
+    def maximize(self, stats: Trials, params: Any, prior: Any) -> Odds:
+        n = stats.counts[:, None]
+        return Odds(n / (n + stats.failures))
+
+    def score(self, stats: Trials, params: Odds) -> dict[str, Array]:
+        return {"p": stats.counts[:, None] / params.p - stats.failures / (1 - params.p)}
+
+    def information(self, params: Odds, shares: Array) -> dict[str, Array]:
+        return {"p": shares[:, None] / params.p}
+
+    def sample(self, labels: AnyArray, params: Odds, rng: RandomNumbers) -> Array:
+        return rng.geometric(params.p[labels]) - 1.0
+
+
+class Wrong(Geometric):
+    power: float = 1.0
+    factor: float = 1.0
+
+    def information(self, params: Odds, shares: Array) -> dict[str, Array]:
+        return {"p": self.factor * shares[:, None] / params.p**self.power}
+
+
+X = np.random.default_rng(0).geometric([[0.2, 0.6]] * 120 + [[0.7, 0.3]] * 80) - 1.0
+
+
+def test_the_right_one_is_right() -> None:
+    check_family(Geometric(), X)
+    fitted = Mixture(Geometric(), 2, random_state=0).fit(X)
+    assert fitted.fit_result_.verdict == "interior maximum"
+
+
+@pytest.mark.parametrize(("power", "factor"), [(1.0, 4.0), (1.0, 0.2), (3.0, 1.0), (-2.0, 1.0)])
+def test_a_wrong_information_is_found(power: float, factor: float) -> None:
+    family = Wrong()
+    family.power, family.factor = power, factor
+    with pytest.raises(AssertionError, match="information: in free number"):
+        check_family(family, X)
+
+
+def test_parameters_that_leave_their_support_are_not_reported() -> None:
+    class Leaving(Geometric):
+        def maximize(self, stats: Trials, params: Any, prior: Any) -> Odds:
+            return Odds(super().maximize(stats, params, prior).p * 0 + 2.4)
+
+        def log_density(self, X: AnyArray, params: Odds) -> Array:
+            return np.zeros((len(X), len(params.p)))
+
+        score = Family.score
+
+    told = "M-step of family 'leaving' left what is admissible: 'p' should be in the range"
+    with pytest.raises(ValueError, match=told):
+        Mixture(Leaving(), 2, random_state=0).fit(X)
+
+
+def test_a_density_that_is_no_number_is_named() -> None:
+    class Holed(Geometric):
+        def log_density(self, X: AnyArray, params: Odds) -> Array:
+            found = super().log_density(X, params)
+            found[X[:, 0] > 8] = np.nan
+            return found
+
+    with pytest.raises(FitError, match="log_density of family 'holed' is no number for"):
+        Mixture(Holed(), 2, random_state=0).fit(X)
+    with pytest.raises(AssertionError, match="log_density"):
+        check_family(Holed(), X)
+
+
+def test_a_solver_returns_a_climb() -> None:
+    def nothing(problem: Problem) -> Any:
+        return problem.params
+
+    with pytest.raises(TypeError, match="solver 'nothing' returned MixtureParams: it returns a Cl"):
+        Mixture("poisson", 2, solver=nothing).fit(X)
