@@ -16,7 +16,9 @@ from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
+from mixtura.families.priors import Flat
 from mixtura.fitting.account import account
+from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.sample import sample_rows
@@ -85,14 +87,13 @@ def _found(
     listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
-    ground = prepare(
-        rows,
-        task.family,
-        task.n_components,
-        rng,
-        engine=task.engine,
-        given=task.given,
-    )
+    K, family = task.n_components, task.family
+    known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
+    way = family.condensed(known) if _only_steps(task) else None
+    if way is not None:
+        family, known = way[0], way[1].survey
+        rows = known.source
+    ground = prepare(rows, family, K, rng, engine=task.engine, given=task.given, known=known)
     if journal is not None and ground.engine == "mixed":
         raise ValueError(
             "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
@@ -111,11 +112,16 @@ def _found(
     )
     outcome = _outcome(search, ground.maker, task)
     counts = rows.positive, len(ground.maker.rows.X)
-    return Found(
-        outcome.climb.params,
-        account(outcome, search, (solver, ground.engine), counts),
-        ground.model.family,
-    )
+    fit = account(outcome, search, (solver, ground.engine), counts)
+    if way is not None:
+        fit = restored(fit, Mixture(task.family, Flat()), way[1])
+        return Found(fit.params, fit, task.family)
+    return Found(fit.params, fit, ground.model.family)
+
+
+def _only_steps(task: Task) -> bool:
+    """Whether a fit is starts and EM steps alone, in which no parameter is given."""
+    return not task.given and task.begin is None and task.solver in ("auto", "em")
 
 
 def journaled(

@@ -10,11 +10,12 @@ import numpy as np
 
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
-from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.base import Affine, Condensed, Family, Settled
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.records import (
     GaussianParams,
@@ -22,6 +23,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params,
     gaussian_params_from_root,
 )
+from mixtura.families.gaussian.span import span_of
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real, Support
@@ -103,6 +105,14 @@ class Gaussian(Family):
         frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
 
+    def condensed(self, survey: Survey) -> tuple[Family, Condensed] | None:
+        """Rows that are fewer than the columns, within their span."""
+        one_each = self.structure.inside and type(self.form) is Full
+        span = span_of(survey) if one_each and self.reg_covar is None else None
+        if span is None:
+            return None
+        return replace(self, structure=replace(self.structure, form=span.form)), span
+
     def _refuse_table(self, survey: Survey, K: int) -> None:
         if self.reg_covar is None and len(survey.sample.X) < K:
             refuse_few_distinct(survey.source, K)
@@ -173,6 +183,8 @@ class Gaussian(Family):
     def obstacle(self, prior: CovariancePrior) -> str:
         if not self.structure.free:
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
+        if not self.form.whole:
+            return "there are fewer rows than columns, and they are fitted within their span"
         return prior.obstacle()
 
     def edge(self, params: GaussianParams) -> str:

@@ -221,7 +221,11 @@ class CovariancePrior(Prior):
 
     def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
         """Which components hold so few rows that they may be spikes; never one for all of them."""
-        return np.zeros(len(rows), dtype=bool) if self.form.shared else rows < few_rows(d)
+        return (
+            np.zeros(len(rows), dtype=bool)
+            if self.form.shared
+            else rows < few_rows(self.form.columns(d))
+        )
 
     def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
         """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
