@@ -26,6 +26,7 @@ def table() -> np.ndarray:
     X = rng.normal(size=(40, 90)) * rng.uniform(0.1, 10.0, 90) + 5.0 * rng.normal(size=90)
     X[:20] += 1.0
     X[0] = X[1]
+    X[:, 7], X[:, 8] = 3.0, 0.0
     return X
 
 
@@ -50,6 +51,8 @@ def test_the_fit_within_the_span_is_the_fit_in_all_columns(name, table, monkeypa
     np.testing.assert_allclose(one.loglik, other.loglik, rtol=1e-9)
     assert one.n_parameters == other.n_parameters
     assert one.verdict == other.verdict
+    assert one.held == other.held == (7, 8)
+    assert one.equations == other.equations
     assert [spike.constant for spike in one.floored] == [spike.constant for spike in other.floored]
     for part in ("counts", "first", "second"):
         here, there = (getattr(fit.summary.statistics, part) for fit in (one, other))

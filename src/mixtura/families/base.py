@@ -14,6 +14,7 @@ from mixtura.coordinates import fields_around
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.by_column import by_column
+from mixtura.families.condensed import Condensed
 from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positive
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Kind, Portrait
@@ -61,27 +62,6 @@ class Settled:
     frames: tuple[Frame, ...]
 
 
-class Condensed(ABC):
-    """A table as fewer numbers, where the mixture climbs the same steps, and the way back."""
-
-    @property
-    @abstractmethod
-    def survey(self) -> Survey:
-        """The table and its sample there, in the same order."""
-
-    @abstractmethod
-    def params(self, components: Any) -> Any:
-        """The components that were found there, in the table's own numbers."""
-
-    @abstractmethod
-    def statistics(self, stats: Any, within: Any, params: Any) -> Statistics:
-        """The statistics there, at the components `within`, as those at `params`."""
-
-    @abstractmethod
-    def constant(self, params: Any, counts: Array) -> dict[int, tuple[tuple[int, float], ...]]:
-        """As `Prior.constant`, of components in the table's own numbers."""
-
-
 class Family(ABC):
     """K densities of one kind. Only `log_density` and `statistics` touch rows.
 
@@ -123,10 +103,11 @@ class Family(ABC):
         """Of what `log_density` is the logarithm: only where that is alike are likelihoods."""
         return "a density" if self.column_kind == "density" else "a probability"
 
-    def condensed(self, survey: Survey) -> tuple[Family, Condensed] | None:
-        """The family over the table as fewer numbers; None where there is no such way.
+    def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
+        """(the family there, itself with what it took from the table, the table as fewer numbers).
 
-        EM must take the same steps there. Brings speed where rows are far fewer than columns.
+        None where there is no such way. EM must take the same steps there. Brings speed where
+        rows are far fewer than columns.
         """
         return None
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mixtura.families.base import Condensed
+from mixtura.families.base import Family
+from mixtura.families.condensed import Condensed
+from mixtura.families.priors import Flat
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.result import Fit
 
 
-def restored(fit: Fit, model: Mixture, way: Condensed) -> Fit:
-    """The Fit in the numbers of `model`, which are the table's; `way` leads back to them."""
+def restored(fit: Fit, family: Family, way: Condensed) -> Fit:
+    """The Fit in the numbers of the table, which `family` has seen; `way` leads back to them."""
     within, statistics = fit.params.components, fit.summary.statistics
     components = way.params(within)
     params = MixtureParams(fit.params.weights, components)
     constant = way.constant(components, statistics.counts) if fit.floored else {}
     return replace(
         fit,
-        n_parameters=model.n_parameters(params),
+        n_parameters=Mixture(family, Flat()).n_parameters(params),
+        held=way.held_columns,
+        equations=way.equations,
         floored=tuple(
             replace(spike, constant=constant.get(spike.component, ())) for spike in fit.floored
         ),

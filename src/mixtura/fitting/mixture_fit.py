@@ -16,7 +16,6 @@ from mixtura.engines.choose import resolve
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
-from mixtura.families.priors import Flat
 from mixtura.fitting.account import account
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
@@ -91,7 +90,7 @@ def _found(
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
     way = family.condensed(known) if _only_steps(task) else None
     if way is not None:
-        family, known = way[0], way[1].survey
+        family, known = way[0], way[2].survey
         rows = known.source
     ground = prepare(rows, family, K, rng, engine=task.engine, given=task.given, known=known)
     if journal is not None and ground.engine == "mixed":
@@ -114,8 +113,8 @@ def _found(
     counts = rows.positive, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)
     if way is not None:
-        fit = restored(fit, Mixture(task.family, Flat()), way[1])
-        return Found(fit.params, fit, task.family)
+        fit = restored(fit, *way[1:])
+        return Found(fit.params, fit, way[1])
     return Found(fit.params, fit, ground.model.family)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
-from mixtura.families.base import Affine, Condensed, Family, Settled
+from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure
@@ -105,13 +106,14 @@ class Gaussian(Family):
         frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
 
-    def condensed(self, survey: Survey) -> tuple[Family, Condensed] | None:
+    def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""
         one_each = self.structure.inside and type(self.form) is Full
         span = span_of(survey) if one_each and self.reg_covar is None else None
         if span is None:
             return None
-        return replace(self, structure=replace(self.structure, form=span.form)), span
+        within = replace(self, structure=replace(self.structure, form=span.form))
+        return within, replace(self, equations=span.equations), span
 
     def _refuse_table(self, survey: Survey, K: int) -> None:
         if self.reg_covar is None and len(survey.sample.X) < K:

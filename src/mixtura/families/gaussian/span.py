@@ -18,10 +18,11 @@ from mixtura.data.column_moments import ColumnMoments, column_moments
 from mixtura.data.moments import TableMoments
 from mixtura.data.rows import Rows
 from mixtura.data.survey import Survey
-from mixtura.families.base import Condensed
+from mixtura.families.condensed import Condensed
+from mixtura.families.equations import HELD_SHARE
 from mixtura.families.gaussian import triangular
 from mixtura.families.gaussian.matrices import Full
-from mixtura.families.gaussian.prior import table_prior
+from mixtura.families.gaussian.prior import CovariancePrior, table_prior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -29,7 +30,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params_from_root,
 )
 from mixtura.families.gaussian.variances import Diagonal
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Equation
 
 # With fewer columns than this there is little to save.
 _MANY_COLUMNS = 64
@@ -39,10 +40,12 @@ _MANY_COLUMNS = 64
 class Spanned(Full):
     """One matrix per component, whose last column stands for `times` equal ones of zeros.
 
-    scale is the sum of the logarithms of the units that the columns are measured in.
+    held columns more are constant in the table, and have the variance HELD_SHARE; scale is the sum
+    of the logarithms of the units that all are measured in.
     """
 
     times: int = 1
+    held: int = 0
     scale: float = 0.0
 
     @property
@@ -50,7 +53,7 @@ class Spanned(Full):
         return False
 
     def columns(self, d: int) -> int:
-        return d - 1 + self.times
+        return d - 1 + self.times + self.held
 
     def half_log_det(self, whiten: Array, d: int) -> Array:
         across = (self.times - 1) * np.log(whiten[:, -1, -1])
@@ -87,14 +90,33 @@ class Span(Condensed):
     moments: ColumnMoments
     groups: int
 
+    @cached_property
+    def prior(self) -> CovariancePrior:
+        """Of the columns alone."""
+        return table_prior(Diagonal(), self.moments)
+
     @property
+    def equations(self) -> tuple[Equation, ...]:
+        return self.prior.equations
+
+    @property
+    def held_columns(self) -> tuple[int, ...]:
+        return self.prior.held_columns
+
+    @property
+    def varied(self) -> AnyArray:
+        """The columns that are not constant."""
+        return np.flatnonzero(self.moments.variance > 0)
+
+    @cached_property
     def unit(self) -> Array:
-        return np.sqrt(self.moments.variance)
+        return np.sqrt(np.where(self.moments.variance > 0, self.moments.variance, HELD_SHARE))
 
     @property
     def form(self) -> Spanned:
         d, m = self.basis.shape
-        return Spanned(times=d - m, scale=float(np.log(self.unit).sum()))
+        across = len(self.varied) - m
+        return Spanned(across, d - len(self.varied), float(np.log(self.unit).sum()))
 
     @cached_property
     def survey(self) -> Survey:
@@ -114,7 +136,7 @@ class Span(Condensed):
             across = matrix[-1, -1]
             inner = matrix[:-1, :-1] - across * np.eye(len(matrix) - 1)
             cov = self.basis @ inner @ self.basis.T
-            cov.flat[:: d + 1] += across
+            cov.flat[:: d + 1] += np.where(self.moments.variance > 0, across, 1.0)
             cov *= self.unit[:, None]
             cov *= self.unit
             roots[k] = triangular.cholesky(cov, k)
@@ -134,23 +156,25 @@ class Span(Condensed):
     def constant(
         self, params: GaussianParams, counts: Array
     ) -> dict[int, tuple[tuple[int, float], ...]]:
-        form = Diagonal()
         variances = np.einsum("kij,kij->ki", params.root, params.root)
-        own = gaussian_params(params.means, variances, form)
-        return table_prior(form, self.moments).constant(own, counts)
+        return self.prior.constant(gaussian_params(params.means, variances, Diagonal()), counts)
 
 
 def span_of(survey: Survey) -> Span | None:
     """The rows of a table in their span; None where that has as many directions as columns.
 
-    Also where columns are few, where one is constant, which has no unit, and where rows pass by.
+    Also where columns are few, and where rows only pass by.
     """
     rows, sample = survey.source, survey.sample
     if not isinstance(rows, Rows) or rows.d < _MANY_COLUMNS or rows.n >= rows.d:
         return None
     moments = column_moments(rows)
-    if not moments.variance.all():
+    varied = moments.variance > 0
+    if np.count_nonzero(varied) <= len(sample.X):
         return None
-    Z = (sample.X.astype(np.float64) - moments.mean) / np.sqrt(moments.variance)
-    basis: AnyArray = np.linalg.qr(Z.T)[0]
+    Z = (sample.X[:, varied].astype(np.float64) - moments.mean[varied]) / np.sqrt(
+        moments.variance[varied]
+    )
+    basis = np.zeros((rows.d, len(sample.X)))
+    basis[varied] = np.linalg.qr(Z.T)[0]
     return Span(rows, sample, basis, moments, survey.groups)
