@@ -16,6 +16,7 @@ from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.records import (
@@ -96,6 +97,9 @@ class Gaussian(Family):
                 "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
                 "'VVI' or 'EEI'"
             )
+        if type(form) is Full:
+            grain = grain_of(survey.sample.X, survey.rows, relative.target)
+            relative = replace(relative, grain=grain)
         prior = relative
         if self.reg_covar is not None:
             prior = absolute_prior(form, moments, self.reg_covar, common=common)
