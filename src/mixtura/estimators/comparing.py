@@ -258,7 +258,7 @@ def _rows(X: Any, n_components: int, sample_weight: Any) -> Rows:
     door.refuse_extreme_scales(X, door.column_names(names, X.shape[1]))
     if sample_weight is None:
         return Rows(X)
-    door.refuse_masked(sample_weight, "sample_weight")
+    door.refuse_no_weights(sample_weight)
     weights: Array = np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )

@@ -125,7 +125,7 @@ def _array(estimator: ComponentSearch, X: Any, sample_weight: Any) -> Rows:
     )
     if sample_weight is None:
         return Rows(X)
-    door.refuse_masked(sample_weight, "sample_weight")
+    door.refuse_no_weights(sample_weight)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     return Rows(X, np.asarray(weights))
 
