@@ -119,3 +119,11 @@ def test_files_say_the_same(tmp_path: Path, name: str, values: list[Any], what: 
 )
 def test_what_floats_hold_is_let_in(X: Any) -> None:
     mixtura.data.exact.refuse_inexact(X)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[D]", "timedelta64[s]", object])
+def test_dates_are_no_weights(kind: Any) -> None:
+    days = np.arange(20).astype("datetime64[D]" if kind is object else kind).astype(kind)
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="sample_weight holds dates or times: weights are numbers"):
+        mixtura.GaussianMixture(2).fit(X, sample_weight=days)

@@ -329,8 +329,34 @@ def test_a_spreadsheet(tmp_path: Path) -> None:
     assert [("first of 2 sheets" in r, "no header" in r) for r in table.remarks] == [
         (True, False), (False, True),
     ]  # fmt: skip
-    with pytest.raises(TableError, match="first sheet, 's0', is empty"):
+    assert "'s0', 's1'; --sheet (sheet=) chooses another" in table.remarks[0]
+    with pytest.raises(TableError, match="the sheet 's0' is empty"):
         read_table(workbook(path, []))
+
+
+def test_the_sheet_of_a_spreadsheet_is_chosen(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "t.xlsx", [["a"], [1], [2]], [["b"], [3], [4]])
+    for sheet in ("s1", "2", 2):
+        table = mixtura.stream(path, sheet=sheet)
+        assert (table.loaded().X.tolist(), table.remarks) == ([[3], [4]], ())
+    for sheet in ("s2", 0, 3):
+        with pytest.raises(TableError, match=r"no sheet .*choose among 's0', 's1', by name or by"):
+            mixtura.stream(path, sheet=sheet)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a|b\n1.5|2\n3|4\n", ("a", "b")),
+        ("a|b,c\n1,2\n3,4\n", ("a|b", "c")),  # commas cut it too
+    ],
+)
+def test_bars_separate_where_nothing_else_does(tmp_path: Path, text: str, names: tuple) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text(text)
+    table = read_table(path)
+    assert table.names == names
+    assert table.X.shape == (2, 2)
 
 
 def test_an_open_document(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from mixtura.cli.console import alias
 from mixtura.data.dialect import Dialect
 
 
-def _option(help: str) -> Any:
-    option = typer.Option(metavar="MARK", help=help, rich_help_panel="How a text file is written")
+def _option(help: str, metavar: str = "MARK") -> Any:
+    option = typer.Option(metavar=metavar, help=help, rich_help_panel="How a table is written")
     return Annotated[str | None, option]
 
 
@@ -28,6 +28,7 @@ _OPTIONS = {
     "decimal": _option("The decimal mark, a comma or a point; default as it looks."),
     "thousands": _option("What separates thousands; default as it looks."),
     "comment": _option("Leave out lines that begin with this; default '#' above the table."),
+    "sheet": _option("The sheet of a spreadsheet; default the first.", "NAME|NUMBER"),
 }
 # How the kinds of files begin; other tables are text.
 _BEGINNINGS = {

@@ -1,4 +1,4 @@
-"""How a text file is written, where that has to be said."""
+"""How a table file is written, where that has to be said."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ BLANKS, APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"
 
 @dataclass(frozen=True)
 class Dialect:
-    """What is said of a text file; None is found out by looking at its first lines.
+    """What is said of a file; None is found out by looking at its first lines.
 
     sep separates values (" " any run of blanks), decimal is the decimal mark, thousands stands
     between groups of three digits (" " any blank, "'" any apostrophe), and lines that begin with
-    comment are left out. ValueError for marks that cannot be these.
+    comment are left out. ValueError for marks that cannot be these. sheet is that of a spreadsheet,
+    by name or by number from 1.
     """
 
     sep: str | None = None
     decimal: str | None = None
     thousands: str | None = None
     comment: str | None = None
+    sheet: str | int | None = None
 
     def __post_init__(self) -> None:
         if self.sep in ("tab", r"\t"):
             object.__setattr__(self, "sep", "\t")
-        for each in fields(self):
+        for each in fields(self)[:4]:
             self._refuse(each.name, getattr(self, each.name))
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}: give one of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,17 @@ def refuse_masked(X: Any, name: str = "X") -> None:
             f"{name}: {values} in a masked array: remove such rows or fill them in with "
             f"{name}.filled(...)"
         )
+
+
+def refuse_no_weights(weights: Any, name: str = "sample_weight") -> None:
+    """ValueError for weights that NumPy would turn into other numbers: masks, dates, times."""
+    refuse_masked(weights, name)
+    values = np.asarray(weights)
+    dated = values.dtype.kind in "mM" or (
+        values.dtype.kind == "O" and any(isinstance(v, date | timedelta) for v in values.flat)
+    )
+    if dated:
+        raise ValueError(f"{name} holds dates or times: weights are numbers, 0 or more")
 
 
 def refuse_unfit(X: Any, name: str = "X") -> None:

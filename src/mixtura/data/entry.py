@@ -35,7 +35,7 @@ def admitted(data: Any, sample_weight: Any = None, *, gaps: bool = False) -> Sou
         X = X[:, None]
     if sample_weight is None:
         return Rows(X)
-    door.refuse_masked(sample_weight, "sample_weight")
+    door.refuse_no_weights(sample_weight)
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     door.check_weights(weights, 1)
     return Rows(X, np.asarray(weights))

@@ -19,9 +19,9 @@ from mixtura.data.refusal import TableError
 from mixtura.data.workbook import WORKBOOK_SUFFIXES, Workbook
 
 TEXT_SUFFIXES: dict[str, str] = {
-    ".csv": ",;\t",
-    ".txt": ",;\t",
-    ".dat": ",;\t",
+    ".csv": ",;\t|",
+    ".txt": ",;\t|",
+    ".dat": ",;\t|",
     ".tsv": "\t",
 }
 KNOWN = ".csv, .tsv, .txt, .dat (also .gz), .parquet, .arrow, .feather, .xlsx or .ods"
@@ -36,7 +36,7 @@ def read_frame(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> pa.Table:
         if kind in TEXT_SUFFIXES:
             frame = read_delimited(path, TEXT_SUFFIXES[kind], dialect)
         elif kind in WORKBOOK_SUFFIXES:
-            frame = Workbook(path).frame
+            frame = Workbook(path, dialect.sheet).frame
         else:
             frame = columnar.read(path)
     except pa.ArrowException as error:
@@ -54,7 +54,7 @@ def remarks(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> tuple[str, ...]
         return ()
     kind, _ = suffix(path)
     if kind in WORKBOOK_SUFFIXES:
-        return Workbook(path).remarks
+        return Workbook(path, dialect.sheet).remarks
     return sniff(path, TEXT_SUFFIXES[kind], dialect).remarks if kind in TEXT_SUFFIXES else ()
 
 

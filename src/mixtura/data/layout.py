@@ -190,13 +190,14 @@ def _with_row_names(
 def _delimiter(lines: list[str], delimiters: str, dialect: Dialect) -> str:
     """The delimiter that cuts all lines into equally many fields, else the commonest one.
 
-    Tab and semicolon are asked before the comma, which may be a decimal comma; blanks come last.
+    Tab and semicolon are asked before the comma, which may be a decimal comma; bars and blanks come
+    last.
     """
     if dialect.decimal == "," and not _cut_by_commas(lines):
         delimiters = delimiters.replace(",", "")
     counts = {mark: _counts(lines, mark) for mark in delimiters}
     blanks = len(delimiters) > 1 and _is_spaced(lines)
-    for mark in sorted(delimiters, key="\t;,".index):
+    for mark in sorted(delimiters, key="\t;,|".index):
         if min(counts[mark]) == max(counts[mark]) > 0:
             return " " if mark == "," and blanks and _commas_inside(lines) else mark
     if blanks:

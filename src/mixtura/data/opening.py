@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import refuse_masked
+from mixtura.data.door import refuse_no_weights
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -37,6 +37,7 @@ def stream(
     thousands: str | None = None,
     comment: str | None = None,
     gaps: bool = False,
+    sheet: str | int | None = None,
 ) -> Streamed:
     """A table that is read piece by piece, as often as a fit needs it.
 
@@ -66,6 +67,8 @@ def stream(
     gaps : bool, default False
         Whether cells may be missing: only for families whose columns are independent within a
         component.
+    sheet : str or int, optional
+        The sheet of a spreadsheet, by name or by number from 1; default the first.
 
     Raises
     ------
@@ -74,7 +77,8 @@ def stream(
     """
     if isinstance(columns, str) or isinstance(exclude, str):
         raise ValueError("columns and exclude are lists of column names: put the name in brackets")
-    spelled = {"sep": sep, "decimal": decimal, "thousands": thousands, "comment": comment}
+    text = {"sep": sep, "decimal": decimal, "thousands": thousands, "comment": comment}
+    spelled: dict[str, Any] = {**text, "sheet": sheet}
     named = {"columns": columns, "weights": weights, "exclude": exclude, **spelled}
     if isinstance(data, Streamed):
         _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
@@ -169,7 +173,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
         )
     w: Array | None = None
     if sample_weight is not None:
-        refuse_masked(sample_weight, "sample_weight")
+        refuse_no_weights(sample_weight)
         w = np.asarray(sample_weight, dtype=np.float64)
         if w.shape != (len(X),):
             raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")

@@ -21,7 +21,7 @@ from mixtura.data.columnar import piece_rows
 from mixtura.data.columns import is_number, is_text, quoted, spelling
 from mixtura.data.delimited import nothing, refuse_ragged, settings
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import refuse_masked, refuse_unfit
+from mixtura.data.door import refuse_no_weights, refuse_unfit
 from mixtura.data.files import (
     AS_IT_LOOKS,
     TEXT_SUFFIXES,
@@ -70,7 +70,7 @@ def _pieces(file: Path, wanted: list[str] | None, dialect: Dialect) -> Iterator[
         refuse_equal_names(columnar.names(file), file)
         yield from columnar.pieces(file, wanted)
     else:
-        frame = read_frame(file)
+        frame = read_frame(file, dialect)
         frame = frame if wanted is None else frame.select(wanted)
         rows = columnar.piece_rows(frame.num_columns)
         yield from (frame.slice(start, rows) for start in range(0, frame.num_rows, rows))
@@ -211,7 +211,7 @@ def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
         X, w = chunk if pair else (chunk, None)
         try:
             here, numbers = frame_names(X), as_floats(X)
-            refuse_masked(w, "its weights")
+            refuse_no_weights(w, "its weights")
             weights = None if w is None else np.asarray(w, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Spreadsheets: the first sheet of an .xlsx or .ods file, read by python-calamine (an extra)."""
+"""Spreadsheets: one sheet of an .xlsx or .ods file, read by python-calamine (an extra)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ UNPACKED = 1 << 31
 
 
 class Workbook:
-    """The table in a workbook's first sheet, all its columns; TableError where there is none."""
+    """The table in a workbook's sheet, all its columns; TableError where there is none.
 
-    def __init__(self, path: str | Path) -> None:
+    `sheet` is its name or its number from 1; None is the first one.
+    """
+
+    def __init__(self, path: str | Path, sheet: str | int | None = None) -> None:
         try:
             from python_calamine import CalamineError, CalamineWorkbook
         except ImportError:
@@ -34,23 +37,44 @@ class Workbook:
         try:
             with open(path, "rb") as file, CalamineWorkbook.from_filelike(file) as book:
                 self.sheets = list(book.sheet_names)
-                cells = book.get_sheet_by_index(0).to_python()
+                place = self._place(sheet)
+                cells = book.get_sheet_by_index(place).to_python()
         except (CalamineError, IndexError) as error:
             raise TableError(f"{path}: this workbook cannot be read ({error})") from None
         rows = [row for row in cells if any(cell != "" for cell in row)]
         if not rows:
-            raise TableError(f"{path}: the first sheet, {self.sheets[0]!r}, is empty")
+            raise TableError(f"{path}: the sheet {self.sheets[place]!r} is empty")
+        self.chosen = sheet is not None
         self.header = not all_numerals([str(cell) for cell in rows[0]])
         self.frame = self._framed(rows)
+
+    def _place(self, sheet: str | int | None) -> int:
+        """Where the sheet lies, from 0; a name goes before a number."""
+        if sheet is None:
+            return 0
+        if sheet in self.sheets:
+            return self.sheets.index(str(sheet))
+        if str(sheet).isdecimal() and 1 <= int(sheet) <= len(self.sheets):
+            return int(sheet) - 1
+        raise TableError(
+            f"{self.path}: there is no sheet {sheet!r}: choose among {', '.join(self._named())}, "
+            "by name or by number from 1"
+        )
+
+    def _named(self) -> list[str]:
+        most = 20
+        more = len(self.sheets) - most
+        named = [repr(name) for name in self.sheets[:most]]
+        return [*named, f"{more} more"] if more > 0 else named
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What was understood."""
         said = []
-        if len(self.sheets) > 1:
+        if len(self.sheets) > 1 and not self.chosen:
             said.append(
-                f"the table is the first of {len(self.sheets)} sheets of {self.path}, "
-                f"{self.sheets[0]!r}"
+                f"the table is the first of {len(self.sheets)} sheets of {self.path}: "
+                f"{', '.join(self._named())}; --sheet (sheet=) chooses another"
             )
         if not self.header:
             said.append(

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from mixtura.data.door import column_names, refuse_masked
+from mixtura.data.door import column_names, refuse_no_weights
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -249,7 +249,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
-        refuse_masked(sample_weight, "sample_weight")
+        refuse_no_weights(sample_weight)
         checked = _check_sample_weight(
             sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True
         )

@@ -166,7 +166,7 @@ def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tup
 def _weights(X: AnyArray, sample_weight: Any) -> Array | None:
     if sample_weight is None:
         return None
-    door.refuse_masked(sample_weight, "sample_weight")
+    door.refuse_no_weights(sample_weight)
     return np.asarray(
         _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from mixtura.data.door import refuse_masked
+from mixtura.data.door import refuse_no_weights
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.inference.merging import Elbow, Merge, elbow, grouping, merges
 from mixtura.records import AnyArray, Array
@@ -141,7 +141,7 @@ def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Any = Non
     resp = np.asarray(mixture.predict_proba(X), dtype=np.float64)
     w = np.ones(len(resp))
     if sample_weight is not None:
-        refuse_masked(sample_weight, "sample_weight")
+        refuse_no_weights(sample_weight)
         w = _check_sample_weight(sample_weight, resp, dtype=np.float64, ensure_non_negative=True)
     entropy, steps = merges(resp, w)
     entropies = np.array([*(step.entropy for step in reversed(steps)), entropy])

@@ -18,6 +18,7 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
 from mixtura.families.design import design
 from mixtura.fitting.account import account
+from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.sample import sample_rows
@@ -89,13 +90,20 @@ def _found(
     listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
+    K, family = task.n_components, task.family
+    known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
+    way = family.condensed(known) if _only_steps(task) else None
+    if way is not None:
+        family, known = way[0], way[2].survey
+        rows = known.source
     ground = prepare(
         rows,
-        task.family,
-        task.n_components,
+        family,
+        K,
         rng,
         engine=task.engine,
         given=task.given,
+        known=known,
         concomitants=task.concomitants,
     )
     if journal is not None and ground.engine == "mixed":
@@ -116,11 +124,19 @@ def _found(
     )
     outcome = _outcome(search, ground.maker, task)
     counts = rows.positive, len(ground.maker.rows.X)
-    return Found(
-        outcome.climb.params,
-        account(outcome, search, (solver, ground.engine), counts),
-        ground.model.family,
-        ground.model,
+    fit = account(outcome, search, (solver, ground.engine), counts)
+    if way is not None:
+        fit = restored(fit, *way[1:])
+        return Found(fit.params, fit, way[1])
+    return Found(fit.params, fit, ground.model.family, ground.model)
+
+
+def _only_steps(task: Task) -> bool:
+    """Whether a fit is starts and EM steps alone, in which no parameter is given."""
+    return (
+        not (task.given or task.concomitants)
+        and task.begin is None
+        and task.solver in ("auto", "em")
     )
 
 

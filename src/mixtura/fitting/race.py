@@ -39,6 +39,9 @@ ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
 HORIZON = 50
+# Where every component of so many starts is narrow the race ends: there is no width to lend, so
+# what tells starts apart are made-up ones.
+HOPELESS = 3
 
 OpenSweep = Callable[[Any, Source], SweepLike]
 
@@ -80,6 +83,8 @@ class Race:
             except FAILURES as error:
                 self.failed.append(replace(runner, error=str(error)))
                 failure = error
+            if len(runners) == HOPELESS and all(map(self._all_narrow, runners)):
+                return sorted(runners, key=_rank)
         if not runners:
             raise failure
         left: list[Runner] = []
@@ -141,6 +146,14 @@ class Race:
             return climb.summary.loglik / climb.summary.weight
         self.passes += 1
         return self.open_sweep(model, self.maker.rows)(sober).loglik / climb.summary.weight
+
+    def _all_narrow(self, runner: Runner) -> bool:
+        climb = runner.climb
+        assert climb is not None
+        if runner.worth == climb.summary.loglik / climb.summary.weight:
+            return False
+        narrow = self.maker.model.guard(climb.summary, climb.params)
+        return len(narrow) == len(climb.params.weights)
 
     def _further_or_as_is(self, runner: Runner, steps: int) -> Runner:
         # Without a penalty a late step may collapse; the full climb will say whether it must.

@@ -144,7 +144,8 @@ class Search:
         except FAILURES:
             return None
         higher_up = outcome.climb.summary.loglik > best.climb.summary.loglik
-        return (runner, outcome) if higher_up and not outcome.floored else None
+        sound = not outcome.floored and outcome.worth >= best.worth
+        return (runner, outcome) if higher_up and sound else None
 
     def from_given(self, start: MixtureParams) -> Outcome:
         """Climb from a mixture the caller gave; if that only leads to a singularity, keep it."""

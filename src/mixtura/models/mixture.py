@@ -73,10 +73,12 @@ class Mixture(Labelled):
 
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [spike.component for spike in self.guard(summary, params)]
-        if not narrow:
+        components = self.prior.smoothed(params.components)
+        if narrow:
+            counts = self.family.counts(self.own(summary))
+            components = self.prior.sobered(components, counts, narrow)
+        if components is params.components:
             return params
-        counts = self.family.counts(self.own(summary))
-        components = self.prior.sobered(params.components, counts, narrow)
         return replace(params, components=components)
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:

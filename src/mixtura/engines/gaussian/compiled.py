@@ -77,6 +77,8 @@ class CompiledSweep(Sweep):
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1 and isinstance(rows, Rows)
         self.steps_inside = small and (self.family.structure.inside or rows.d <= MOST_COLUMNS)
+        if not self.form.whole:
+            self.stride, self.steps_inside = 1, False
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 

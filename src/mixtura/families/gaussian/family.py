@@ -12,10 +12,13 @@ import numpy as np
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
 from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.records import (
     GaussianParams,
@@ -23,6 +26,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params,
     gaussian_params_from_root,
 )
+from mixtura.families.gaussian.span import span_of
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real, Support
@@ -96,6 +100,9 @@ class Gaussian(Family):
                 "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
                 "'VVI' or 'EEI'"
             )
+        if type(form) is Full:
+            grain = grain_of(survey.sample.X, survey.rows, relative.target)
+            relative = replace(relative, grain=grain)
         prior = relative
         if self.reg_covar is not None:
             prior = absolute_prior(form, moments, self.reg_covar, common=common)
@@ -105,6 +112,15 @@ class Gaussian(Family):
         base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
         frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
+        """Rows that are fewer than the columns, within their span."""
+        one_each = self.structure.inside and type(self.form) is Full
+        span = span_of(survey) if one_each and self.reg_covar is None else None
+        if span is None:
+            return None
+        within = replace(self, structure=replace(self.structure, form=span.form))
+        return within, replace(self, equations=span.equations), span
 
     def _refuse_table(self, survey: Survey, K: int) -> None:
         if self.reg_covar is None and len(survey.sample.X) < K:
@@ -176,6 +192,8 @@ class Gaussian(Family):
     def obstacle(self, prior: CovariancePrior) -> str:
         if not self.structure.free:
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
+        if not self.form.whole:
+            return "there are fewer rows than columns, and they are fitted within their span"
         return prior.obstacle()
 
     def edge(self, params: GaussianParams) -> str:

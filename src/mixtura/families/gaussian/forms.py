@@ -27,10 +27,15 @@ class Form(ABC):
     support: Support
     correlates: bool  # whether covariances between columns are modelled
     shared: bool = False  # whether one matrix serves all components
+    whole: bool = True  # whether each stored column is one column, as steps inside C take it
 
     @abstractmethod
     def shape(self, K: int, d: int) -> tuple[int, ...]:
         """The shape of the covariances of K components."""
+
+    def columns(self, d: int) -> int:
+        """The columns that d stored ones stand for."""
+        return d
 
     @abstractmethod
     def root_of(self, cov: Array) -> Array:

@@ -30,6 +30,7 @@ from mixtura.families.collapse import (
     spikes,
 )
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.grain import Grain
 from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.records import (
     GaussianParams,
@@ -61,6 +62,7 @@ class CovariancePrior(Prior):
     common     whether all components have one covariance
     equations  of the table, whether or not anything is added to its variances there
     held_columns  columns with a direction that has no variance of its own
+    grain      of rounded columns, for starts and ends are judged without what rounding lends them
     """
 
     form: Form
@@ -76,6 +78,7 @@ class CovariancePrior(Prior):
     common: bool = False
     equations: tuple[Equation, ...] = ()
     held_columns: tuple[int, ...] = ()
+    grain: Grain | None = None
 
     @property
     def monotone(self) -> bool:
@@ -221,7 +224,11 @@ class CovariancePrior(Prior):
 
     def _few(self, rows: Array, d: int) -> NDArray[np.bool_]:
         """Which components hold so few rows that they may be spikes; never one for all of them."""
-        return np.zeros(len(rows), dtype=bool) if self.form.shared else rows < few_rows(d)
+        return (
+            np.zeros(len(rows), dtype=bool)
+            if self.form.shared
+            else rows < few_rows(self.form.columns(d))
+        )
 
     def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
         """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
@@ -271,6 +278,12 @@ class CovariancePrior(Prior):
     def sobered(self, params: GaussianParams, counts: Array, narrow: list[int]) -> GaussianParams:
         if self.form.shared:
             return params
+        if self.grain is not None and len(self.grain.columns) == params.means.shape[1]:
+            # Rows that lie on whole numbers are as wide as those are written; a few are a spike.
+            few = self._few(counts * self.count_scale, params.means.shape[1])
+            narrow = [k for k in narrow if few[k]]
+            if not narrow:
+                return params
         lenders = np.setdiff1d(np.flatnonzero(counts > 0), narrow)
         if len(lenders):
             cov = params.covariances.copy()
@@ -278,6 +291,9 @@ class CovariancePrior(Prior):
         else:
             cov = self._widened(params, counts)
         return gaussian_params(params.means, cov, self.form)
+
+    def smoothed(self, params: GaussianParams) -> GaussianParams:
+        return params if self.grain is None else self.grain.smoothed(params)
 
     def _widened(self, params: GaussianParams, counts: Array) -> Array:
         """The covariances, ordinarily wide wherever a component has no width of its own."""

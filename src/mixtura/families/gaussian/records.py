@@ -72,7 +72,7 @@ def _assembled(
     means: Array, root: Array, whiten: Array, form: Form, covariances: Array | None = None
 ) -> GaussianParams:
     K, d = means.shape
-    log_norm = form.half_log_det(whiten, d) - 0.5 * d * LOG_2PI
+    log_norm = form.half_log_det(whiten, d) - 0.5 * form.columns(d) * LOG_2PI
     if len(log_norm) != K:
         log_norm = np.full(K, log_norm[0])
     return GaussianParams(means, root, whiten, log_norm, form, covariances)

@@ -1,0 +1,58 @@
+"""Rounded columns lend no worth to components narrower than their rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from mixtura import GaussianMixture
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.records import gaussian_params
+
+
+def table(total: int, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(whole numbers in three columns that sum to `total`, the two planted groups)."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    centres = rng.uniform(0, total / 3, (2, 2))
+    X = np.rint(centres[labels] + rng.normal(size=(n, 2)) * total / 36)
+    return np.column_stack([X, total - X.sum(axis=1)]), labels
+
+
+@pytest.mark.parametrize("step", [1.0, 0.1, 250.0])
+def test_the_variance_of_rounding_is_a_twelfth_of_the_squared_step(step):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([step * rng.integers(0, 9, 200) + 7.0, rng.normal(size=200)])
+    grain = grain_of(X, len(X), np.cov(X.T))
+    assert grain is not None
+    assert grain.columns.tolist() == [0]
+    np.testing.assert_allclose(grain.added, [[step**2 / 12]])
+    np.testing.assert_allclose(grain.whiten @ grain.added @ grain.whiten.T, [[1.0]])
+
+
+def test_columns_that_are_not_rounded_have_no_grain():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    assert grain_of(X, len(X), np.cov(X.T)) is None
+
+
+def test_only_what_is_narrower_than_the_rounding_is_made_wider_and_not_along_the_sum():
+    X, _ = table(60, 300, 0)
+    grain = grain_of(X, len(X), np.cov(X.T, bias=True))
+    assert grain is not None
+    np.testing.assert_allclose(grain.added.sum(axis=0), 0.0, atol=1e-9)
+    wide, narrow = np.diag([4.0, 4.0, 4.0]), np.diag([4.0, 4.0, 4.0])
+    narrow[:2, :2] = [[4.0, 3.999], [3.999, 4.0]]  # a line of whole numbers: x1 - x2 is constant
+    params = gaussian_params(np.zeros((2, 3)), np.stack([wide, narrow]), structure("full").form)
+    smoothed = grain.smoothed(params).covariances
+    np.testing.assert_array_equal(smoothed[0], wide)
+    np.testing.assert_allclose(smoothed[1], narrow + grain.added)
+    alone = gaussian_params(np.zeros((1, 3)), wide[None], structure("full").form)
+    assert grain.smoothed(alone) is alone
+
+
+def test_whole_shares_show_their_planted_groups():
+    X, labels = table(12, 150, 22)
+    found = GaussianMixture(2, random_state=0).fit_predict(X)
+    assert adjusted_rand_score(labels, found) > 0.9
