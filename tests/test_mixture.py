@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura import Mixture
-from mixtura.engines.choose import ENGINES
+from mixtura.engines.choose import ENGINES, PLAIN
 from mixtura.families.categorical import Categorical
 from mixtura.families.poisson import Poisson
 from mixtura.families.product import Block, Product
@@ -68,7 +68,7 @@ def test_every_solver_fits_counts(counts: Array, solver: str) -> None:
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_engines_serve_it_or_say_why_not(counts: Array, engine: str) -> None:
     mixture = Mixture("poisson", 2, engine=engine, random_state=0)
-    if engine in ("local", "threads"):
+    if engine in PLAIN:
         assert mixture.fit(counts).fit_result_.engine == engine
     else:
         with pytest.raises(ValueError, match="has no kernel for"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from mixtura import FitError, Mixture, Params, Statistics
 from mixtura.families.base import Family
 from mixtura.records import AnyArray, Array, RandomNumbers
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.logbook import Logbook
 from mixtura.solvers.problem import Problem
 from mixtura.supports import UnitInterval
 from mixtura.testing import check_family
@@ -112,3 +115,15 @@ def test_a_solver_returns_a_climb() -> None:
 
     with pytest.raises(TypeError, match="solver 'nothing' returned MixtureParams: it returns a Cl"):
         Mixture("poisson", 2, solver=nothing).fit(X)
+
+
+def test_the_smallest_solver_of_the_docs_climbs() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    code = text[text.index("def plain(") :].split("```")[0]
+    names: dict[str, Any] = {"Problem": Problem, "Climb": Climb, "Logbook": Logbook}
+    exec(code, names)
+    ours = Mixture("poisson", 2, solver=names["plain"], random_state=0).fit(X)
+    assert ours.converged_
+    assert ours.lower_bound_ == pytest.approx(
+        Mixture("poisson", 2, solver="em", random_state=0).fit(X).lower_bound_, abs=1e-6
+    )

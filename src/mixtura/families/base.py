@@ -325,10 +325,10 @@ class Family(ABC):
         """Which parameters lie on the edge of what is admissible; empty where none does."""
         arrays = params.arrays()
         at = [
-            (int(support.at_edge(arrays[name]).sum()), name, support.edge)
+            at_edge(int(support.at_edge(arrays[name]).sum()), name, support.edge)
             for name, support in self.supports().items()
         ]
-        return "; ".join(f"{count} of the {name} are {edge}" for count, name, edge in at if count)
+        return "; ".join(said for said in at if said)
 
     def endless(self, stats: Any, params: Any) -> tuple[Endless, ...]:
         """Coefficients that run to infinity, or that the rows do not determine; none in most."""
@@ -348,6 +348,11 @@ class Family(ABC):
         The same, where statistics are sums over rows alone.
         """
         return stats
+
+
+def at_edge(count: int, name: str, edge: str) -> str:
+    """ "3 of the probabilities are 0"; empty for none."""
+    return f"{count} of the {name} {'is' if count == 1 else 'are'} {edge}" if count else ""
 
 
 @dataclass(frozen=True)

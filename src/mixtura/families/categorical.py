@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled
+from mixtura.families.base import Family, Settled, at_edge
 from mixtura.families.digits import percent
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares
@@ -132,7 +132,7 @@ class Categorical(Family):
         # A category that the whole table never had says nothing of the point.
         had = (params.probabilities > 0).any(axis=0)
         at = int((had & self.supports()["probabilities"].at_edge(params.probabilities)).sum())
-        return f"{at} of the probabilities are 0" if at else ""
+        return at_edge(at, "probabilities", "0")
 
     def portrait(self, params: CategoricalParams, weights: Array, names: Sequence[str]) -> Portrait:
         each = np.split(params.probabilities, np.cumsum(self.levels)[:-1], axis=1)

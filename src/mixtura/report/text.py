@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mixtura.families.digits import percent
+from mixtura.inference import criteria
 from mixtura.printable import printable_record
 from mixtura.report.digits import counted, total
 from mixtura.report.page import plain
@@ -154,8 +155,7 @@ def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
 def _criteria(fit: Fit) -> list[tuple[str, str]]:
     p, loglik = fit.n_parameters, f"{fit.loglik:.2f}"
     minus_two = f"-2 × ({loglik})" if fit.loglik < 0 else f"-2 × {loglik}"
-    bic = -2 * fit.loglik + p * math.log(fit.weight)
-    aic = -2 * fit.loglik + 2 * p
+    bic, aic = criteria.bic(fit.loglik, p, fit.weight), criteria.aic(fit.loglik, p)
     n = total(fit.weight) + (" (total weight)" if _weighted(fit) else "")
     return [
         ("log-likelihood", f"{loglik} in total, {fit.mean_loglik:.5g} per row"),

@@ -26,20 +26,22 @@ class Entry:
     """One row of the table.
 
     free says that the solver follows gradients in free coordinates, extrapolates that it takes
-    EM's steps further in them, climbs that it looks for a maximum of the
-    likelihood from wherever it is put, so that it can be compared with EM, in_memory that it wants
-    all rows at hand.
+    EM's steps further in them (where a model has none it is the model that says whether it may),
+    climbs that it looks for a maximum of the likelihood from wherever it is put, so that it can be
+    compared with EM, linear that its steps gain a constant share of what is left, so that the last
+    digits take thousands of them, in_memory that it wants all rows at hand.
     """
 
     solver: Solver
     free: bool = False
     extrapolates: bool = False
     climbs: bool = False
+    linear: bool = False
     in_memory: bool = False
 
 
 SOLVERS: dict[str, Entry] = {
-    "em": Entry(em, climbs=True),
+    "em": Entry(em, climbs=True, linear=True),
     "squarem": Entry(squarem, extrapolates=True, climbs=True),
     "anderson": Entry(anderson, extrapolates=True, climbs=True),
     "lbfgs": Entry(lbfgs, free=True, climbs=True),
