@@ -12,7 +12,7 @@ from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
-from mixtura.families.base import Affine
+from mixtura.families.frames import Affine
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import table_prior

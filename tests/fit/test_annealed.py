@@ -16,7 +16,7 @@ from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import ENGINES, open_sweep
 from mixtura.errors import FAILURES
-from mixtura.families.base import Affine
+from mixtura.families.frames import Affine
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.fitting.starts import StartMaker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -18,6 +18,7 @@ from mixtura.families.condensed import Condensed
 from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positive
 from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
+from mixtura.families.frames import Frame, standardised
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
@@ -30,8 +31,6 @@ LEAST_SHARE = 1e-8
 SOFT = 0.3
 # Rows that are looked at together where a whole table passes by.
 _PIECE = 1 << 14
-# Rows (n, d) as numbers (n, q) without units, in which near rows are alike: where starts are made.
-Frame = Callable[[AnyArray], Array]
 
 
 class Look(Protocol):
@@ -369,25 +368,3 @@ class _TwoLooks:
 
     def statistics(self, resp: Array) -> Statistics:
         return self.family.statistics(self.X, resp, self.params)
-
-
-@dataclass(frozen=True)
-class Affine:
-    """The frame B (x - centre); B is (d, d), or (d,) for a diagonal one."""
-
-    centre: Array
-    map: Array
-
-    def __call__(self, X: AnyArray) -> Array:
-        moved = X - self.centre
-        return np.asarray(moved * self.map if self.map.ndim == 1 else moved @ self.map.T)
-
-
-def standardised(X: AnyArray) -> Array:
-    """Columns with mean 0 and deviation 1, gaps at the mean, constant columns at 0."""
-    X = np.asarray(X, dtype=np.float64)
-    with np.errstate(invalid="ignore"):
-        centred = X - np.nanmean(X, axis=0)
-    centred[np.isnan(centred)] = 0.0
-    spread = centred.std(axis=0)
-    return np.asarray(centred / np.where(spread > 0, spread, 1.0))

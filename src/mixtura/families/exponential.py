@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from mixtura.families.base import Family, standardised
+from mixtura.families.base import Family
+from mixtura.families.frames import standardised
 from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive

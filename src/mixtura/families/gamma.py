@@ -9,8 +9,9 @@ import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled, standardised
+from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
+from mixtura.families.frames import standardised
 from mixtura.families.gaps import cells, observed, shares
 from mixtura.families.roots import falling_root
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics

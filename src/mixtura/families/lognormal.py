@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from mixtura.families.base import standardised
 from mixtura.families.by_column import by_column
+from mixtura.families.frames import standardised
 from mixtura.families.gaps import observed
 from mixtura.families.normal import Normal, NormalPrior
 from mixtura.families.portrait import Portrait, separation

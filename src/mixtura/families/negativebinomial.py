@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled, standardised
+from mixtura.families.base import Family, Settled
+from mixtura.families.frames import standardised
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.sizes import information, rising, sizes, slope

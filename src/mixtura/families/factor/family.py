@@ -11,7 +11,7 @@ import numpy as np
 
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
-from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.base import Family, Settled
 from mixtura.families.equations import settle
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.look import FactorLook
@@ -21,6 +21,7 @@ from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
+from mixtura.families.frames import Affine
 from mixtura.families.gaussian.family import ROUNDED
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers

@@ -11,9 +11,10 @@ import numpy as np
 
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
-from mixtura.families.base import Affine, Family, Settled
+from mixtura.families.base import Family, Settled
 from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
+from mixtura.families.frames import Affine
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Frame, Settled
+from mixtura.families.base import Settled
 from mixtura.families.design import design
+from mixtura.families.frames import Frame
 from mixtura.families.priors import Flat
 from mixtura.families.regression.climbing import begun, climbed
 from mixtura.families.regression.prior import residual_prior

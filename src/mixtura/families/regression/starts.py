@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixtura.families.base import Frame, standardised
+from mixtura.families.frames import Frame, standardised
 from mixtura.families.regression.records import Coefficients
 from mixtura.families.regression.terms import Terms
 from mixtura.records import AnyArray, Array
