@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy import optimize, special, stats
 from whole_fit import fitted
 
+from mixtura import Mixture
 from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams
-from mixtura.families.sizes import POISSON, information, rising, sizes
+from mixtura.families.sizes import POISSON, _stretches, information, rising, sizes
 
 
 @pytest.mark.parametrize("size", [1e-6, 0.1, 3.0, 19.9, 20.1, 1e3, 1e6, 1e10, POISSON])
@@ -43,7 +46,7 @@ def test_the_size_is_scipys_optimum(seed: int) -> None:
     best = optimize.minimize_scalar(
         loss, bounds=(-8, 12), method="bounded", options={"xatol": 1e-9}
     )
-    found = sizes(histogram, np.array([m]), np.ones(1))[0]
+    found = sizes(histogram, np.arange(float(histogram.shape[1])), np.array([m]), np.ones(1))[0]
     assert loss(np.log(found)) <= best.fun + 1e-12
     if best.x < 8:
         assert np.log(found) == pytest.approx(best.x, abs=1e-4)
@@ -89,5 +92,34 @@ def test_rows_beyond_the_histograms_have_a_density_but_no_statistics() -> None:
 def test_bad_tables_are_refused() -> None:
     with pytest.raises(ValueError, match=r"is for counts .* column 'n' holds -1"):
         NegativeBinomial().refuse(np.array([[-1.0]]), ["n"])
-    with pytest.raises(ValueError, match=r"column 0 .* has counts up to 3000000"):
-        fitted("negativebinomial", np.array([[1.0], [3e6]]), 1)
+
+
+def test_stretches_are_sums_of_their_terms() -> None:
+    first, end = np.array([0.0, 64.0, 70.0, 5000.0]), np.array([1.0, 70.0, 5000.0, 1e5])
+    for size in (1e-3, 0.7, 30.0, 1e4, 1e12):
+        found = _stretches(first, end, np.array([[size]]))
+        for a, b, one, two in zip(first, end, *(f[0] for f in found), strict=True):
+            j = np.arange(a, b)
+            assert one == pytest.approx((j / (size + j)).sum(), rel=1e-10)
+            assert two == pytest.approx((j * size / (size + j) ** 2).sum(), rel=1e-7)
+
+
+def test_one_huge_count_costs_nothing_and_changes_nothing() -> None:
+    """The maximum with counts far out is SciPy's, and takes as long as the table is."""
+    rng = np.random.default_rng(0)
+    x = rng.negative_binomial(2, 2 / (2 + 900), size=600).astype(float)
+    x[:3] = 20_000, 150_000, 1e6
+    began = time.perf_counter()
+    fitted = Mixture("negativebinomial", 1, tol=1e-12).fit(x[:, None])
+    assert time.perf_counter() - began < 5.0
+
+    def loss(free: np.ndarray) -> float:
+        m, s = np.exp(free)
+        return -stats.nbinom(s, s / (s + m)).logpmf(x).sum()
+
+    best = optimize.minimize(loss, [7.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9})
+    assert fitted.lower_bound_ * 600 == pytest.approx(-best.fun, abs=1e-6)
+    assert fitted.sizes_[0, 0] == pytest.approx(np.exp(best.x[1]), rel=1e-4)
+    two = Mixture("negativebinomial", 2, random_state=0).fit(x[:, None])
+    assert two.score(x[:, None]) == pytest.approx(two.lower_bound_, abs=1e-12)
+    assert two.lower_bound_ > fitted.lower_bound_

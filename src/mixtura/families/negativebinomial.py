@@ -13,12 +13,14 @@ from mixtura.families.base import Family, Settled
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
-from mixtura.families.sizes import information, rising, sizes, slope
+from mixtura.families.sizes import FAR, information, rising, sizes, slope
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive
 
-# Histograms up to larger counts would be longer than the table.
-LARGEST = 1 << 20
+# Histograms up to larger counts hold only those that the table has.
+LARGEST = 1 << 12
+# Rows that are looked at together where the counts of a table are listed.
+_PIECE = 1 << 14
 # Where a row tells less of the logarithm of a size the counts are as good as Poisson, and nothing
 # is gained by units in which that little is one.
 LEAST_TOLD = 1e-8
@@ -32,7 +34,7 @@ class NegativeBinomialParams(Params):
 
 @dataclass(frozen=True)
 class NegativeBinomialStatistics(Statistics):
-    """counts (K,) of rows; hits (K, counts 0, 1, ..., largest of all columns side by side)."""
+    """counts (K,) of rows; hits (K, counts of all columns side by side)."""
 
     counts: Array
     hits: Array
@@ -46,7 +48,8 @@ class NegativeBinomial(Family):
     largest     the largest count of each column, by default that of the table
     means       (K, d)  m_kj, positive
     sizes       (K, d)  s_kj, positive; the variance is m + m^2 / s
-    statistics  counts and, of each column, a histogram: hits (K, sum of largest + 1)
+    met         where the largest count is above 4096, all counts that the table has
+    statistics  counts and, of each column, a histogram: hits (K, counts of all columns)
     M-step      m = sum r x / sum r;  s by Newton on the histogram
     Where a component varies no more than a Poisson would, s has no finite maximum: it is
     `sizes.POISSON` times max(1, m), where the two are the same to rounding.
@@ -54,6 +57,7 @@ class NegativeBinomial(Family):
     """
 
     largest: tuple[int, ...] = ()
+    met: tuple[tuple[int, ...], ...] = ()
     record = NegativeBinomialParams
     allows_gaps = True
     soft_starts = True
@@ -62,22 +66,26 @@ class NegativeBinomial(Family):
     @property
     def levels(self) -> tuple[int, ...]:
         """How many counts each column's histogram has."""
-        return tuple(most + 1 for most in self.largest)
+        return tuple(len(self._values(j)) for j in range(len(self.largest)))
+
+    def _values(self, j: int) -> Array:
+        """The counts of column j's histogram."""
+        if self.met and self.met[j]:
+            return np.array(self.met[j], dtype=np.float64)
+        return np.arange(self.largest[j] + 1, dtype=np.float64)
 
     @property
     def least_rows(self) -> int:  # type: ignore[override]
         return 1 + sum(self.levels) // max(1, len(self.levels))
 
+    def described(self) -> dict[str, Any]:
+        # Which counts there were is the table's, and of no use to another.
+        return Family.described(replace(self, met=()))
+
     def settled(self, survey: Survey, K: int) -> Settled:
         largest = self.largest or tuple(map(int, largest_codes(survey)))
-        if max(largest) > LARGEST:
-            j = int(np.argmax(largest))
-            raise ValueError(
-                "family='negativebinomial' keeps a histogram of each column's counts, and column "
-                f"{j} (counted from 0) has counts up to {largest[j]}, above {LARGEST}: use "
-                "'gamma' or 'lognormal' for so large ones"
-            )
-        return Family.settled(replace(self, largest=largest), survey, K)
+        found = replace(self, largest=largest, met=_listed(survey, largest))
+        return Family.settled(found, survey, K)
 
     def log_density(self, X: AnyArray, params: NegativeBinomialParams) -> Array:
         # A row may be beyond the histograms; one far beyond would make the tables longer than X.
@@ -104,16 +112,34 @@ class NegativeBinomial(Family):
                 f"NegativeBinomial: column {j} (counted from 0) holds {most[j]:g}, and largest="
                 f"{self.largest} ends before it: leave largest out, or raise it"
             )
-        return NegativeBinomialStatistics(resp.sum(axis=0), hits(met(X, self.levels), resp))
+        return NegativeBinomialStatistics(
+            resp.sum(axis=0), hits(met(self._places(X), self.levels), resp)
+        )
+
+    def _places(self, X: AnyArray) -> AnyArray:
+        """Where each count stands in its column's histogram; gaps stay gaps."""
+        if not any(self.met):
+            return X
+        out = np.array(X, dtype=np.float64)
+        for j in (j for j, own in enumerate(self.met) if own):
+            values, seen = self._values(j), ~np.isnan(X[:, j])
+            place = np.minimum(np.searchsorted(values, X[seen, j]), len(values) - 1)
+            if np.any(values[place] != X[seen, j]):
+                raise ValueError(
+                    f"NegativeBinomial: column {j} (counted from 0) holds counts that the table "
+                    f"it has seen had not, and that has counts above {LARGEST}: let it see this one"
+                )
+            out[seen, j] = place
+        return out
 
     def _columns(self, stats: NegativeBinomialStatistics) -> list[Array]:
-        """Each column's histogram, (K, its largest + 1)."""
+        """Each column's histogram, (K, its counts)."""
         return np.split(stats.hits, np.cumsum(self.levels)[:-1], axis=1)
 
     def _moments(self, columns: list[Array]) -> tuple[Array, Array]:
         """(rows in which a cell is there, sums of x), each (K, d)."""
         cells = [h.sum(axis=1) for h in columns]
-        sums = [h @ np.arange(h.shape[1]) for h in columns]
+        sums = [h @ self._values(j) for j, h in enumerate(columns)]
         return np.stack(cells, axis=1), np.stack(sums, axis=1)
 
     def maximize(
@@ -124,7 +150,10 @@ class NegativeBinomial(Family):
         one = np.ones_like(cells)
         before = NegativeBinomialParams(one, one) if params is None else params
         means = shares(sums, cells, before.means)
-        each = [sizes(h, means[:, j], before.sizes[:, j]) for j, h in enumerate(columns)]
+        each = [
+            sizes(h, self._values(j), means[:, j], before.sizes[:, j])
+            for j, h in enumerate(columns)
+        ]
         return NegativeBinomialParams(np.maximum(means, TINY), np.stack(each, axis=1))
 
     def score(
@@ -133,7 +162,7 @@ class NegativeBinomial(Family):
         columns, m, s = self._columns(stats), params.means, params.sizes
         cells, sums = self._moments(columns)
         over = sums - cells * m
-        each = [slope(h, m[:, j], s[:, j])[0] for j, h in enumerate(columns)]
+        each = [slope(h, self._values(j), m[:, j], s[:, j])[0] for j, h in enumerate(columns)]
         of_sizes = np.stack(each, axis=1) / s + over / s * (m / (s + m))
         return {"means": over / m * (s / (s + m)), "sizes": of_sizes}
 
@@ -168,3 +197,16 @@ def _log_density(x: Array, means: Array, size: Array) -> Array:
     """log p(x) by column; the arrays broadcast."""
     rest = x * np.log(means) - gammaln(x + 1.0) - (x + size) * np.log1p(means / size)
     return np.asarray(rising(x, size) + rest)
+
+
+def _listed(survey: Survey, largest: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """All counts of the columns whose largest is too large for a whole histogram; one pass."""
+    long = [j for j, most in enumerate(largest) if most > LARGEST]
+    if not long:
+        return ()
+    found: dict[int, set[int]] = {j: set(range(FAR)) for j in long}
+    for chunk in survey.source.chunks(_PIECE):
+        for j in long:
+            x = chunk.X[:, j]
+            found[j] |= set(np.unique(x[~np.isnan(x)]).astype(np.int64).tolist())
+    return tuple(tuple(sorted(found.get(j, ()))) for j in range(len(largest)))

@@ -16,6 +16,8 @@ from mixtura.records import Array
 POISSON, LEAST = 1e12, 1e-12
 # From here on Stirling's series has all digits.
 STIRLING = 20.0
+# Counts below this stand one by one in a histogram, so that what is left out between is far out.
+FAR = 64
 # Terms of the information at most, in pieces; where there would be more the rest is nearly nothing.
 TERMS, PIECE = 4096, 128
 
@@ -37,20 +39,48 @@ def _stirling(z: Array) -> Array:
     return np.asarray((1 / 12 - w * (1 / 360 - w * (1 / 1260 - w / 1680))) / z)
 
 
-def slope(histogram: Array, means: Array, size: Array) -> tuple[Array, Array]:
+def slope(histogram: Array, counts: Array, means: Array, size: Array) -> tuple[Array, Array]:
     """(slope, curvature) in log size of a histogram's log-likelihood at its own means, (K,).
 
-    histogram (K, T + 1) of the counts 0, ..., T; with S_j the rows above j the slope in s is
+    histogram (K, T) of the counts (T,), which rise; with S_j the rows above j the slope in s is
     sum_j S_j / (s + j) - n log(1 + m / s), here without what is equal in both.
     """
     n = histogram.sum(axis=1)
-    above = n[:, None] - np.cumsum(histogram, axis=1)[:, :-1]
-    j = np.arange(above.shape[1])
-    part = np.maximum(above, 0.0) * j / (size[:, None] + j)
+    starts = np.concatenate([[0.0], counts])[: len(counts)]
+    held = np.concatenate([np.zeros((len(n), 1)), np.cumsum(histogram, axis=1)[:, :-1]], axis=1)
+    above = np.maximum(n[:, None] - held, 0.0)
+    some = counts > starts
+    parts, falls = _stretches(starts[some], counts[some], size[:, None])
     u = means / size
-    value = n * means * _short(u) - part.sum(axis=1)
+    value = n * means * _short(u) - (above[:, some] * parts).sum(axis=1)
     fall = n * size * (u / (1 + u) - np.log1p(u))
-    return value, fall + (part * (size[:, None] / (size[:, None] + j))).sum(axis=1)
+    return value, fall + (above[:, some] * falls).sum(axis=1)
+
+
+def _stretches(first: Array, end: Array, s: Array) -> tuple[Array, Array]:
+    """The sums of j / (s + j) and of j s / (s + j)^2 over j = first, ..., end - 1; (K, stretches).
+
+    One term is itself; more, which begin at `FAR` or later, are an integral and the ends' terms of
+    Euler and Maclaurin (Abramowitz & Stegun 1964, 23.1.30), whose next one is below 1e-12.
+    """
+    at = first / (s + first)
+    one, two = at, at * (s / (s + first))
+    long = end - first > 1
+    if not long.any():
+        return one, two
+    a, b = first[long], end[long]
+    u = (b - a) / (s + a)
+    log = np.log1p(u)
+    whole = (s + a) * u * _short(u) + a * log
+    slopes = s / (s + b) ** 2 - s / (s + a) ** 2
+    thirds = 6 * s / (s + b) ** 4 - 6 * s / (s + a) ** 4
+    one, two = one.copy(), two.copy()
+    one[:, long] = whole - (b / (s + b) - a / (s + a)) / 2 + slopes / 12 - thirds / 720
+    bend = s * (u * (b / (s + b)) - u * _short(u))
+    ends = b * s / (s + b) ** 2 - a * s / (s + a) ** 2
+    slopes = s * (s - b) / (s + b) ** 3 - s * (s - a) / (s + a) ** 3
+    two[:, long] = bend - ends / 2 + slopes / 12
+    return one, two
 
 
 def _short(u: Array) -> Array:
@@ -62,14 +92,14 @@ def _short(u: Array) -> Array:
     return np.where(small, series, 1 - np.log1p(w) / w)
 
 
-def sizes(histogram: Array, means: Array, before: Array) -> Array:
-    """The sizes (K,) that maximise the likelihood of histograms (K, T + 1) with these means.
+def sizes(histogram: Array, counts: Array, means: Array, before: Array) -> Array:
+    """The sizes (K,) that maximise the likelihood of histograms (K, T) of counts with these means.
 
     Where all counts are 0 every size is as good, and it stays. There is a finite maximum where the
     variance is above the mean (Levin & Reeds 1977, Annals of Statistics 5), and only one.
     """
     high = POISSON * np.maximum(1.0, means)
-    n, t = histogram.sum(axis=1), np.arange(histogram.shape[1], dtype=np.float64)
+    n, t = histogram.sum(axis=1), counts
     known = (n > 0) & (means > 0)
     found = np.where(known, high, before)
     some = np.flatnonzero(known & (n * means**2 < histogram @ (t * (t - 1))))
@@ -77,7 +107,7 @@ def sizes(histogram: Array, means: Array, before: Array) -> Array:
         h, m, top = histogram[some], means[some], high[some]
         start = np.clip(before[some], 2 * LEAST, top / 2)
         low = np.full_like(top, LEAST)
-        found[some] = falling_root(lambda s: slope(h, m, s), start, low, top)
+        found[some] = falling_root(lambda s: slope(h, counts, m, s), start, low, top)
     return found
 
 
