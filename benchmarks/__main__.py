@@ -27,6 +27,7 @@ BENCHMARKS = {
     "howmany": "howmany",
     "guard": "guard",
     "factors": "factors",
+    "families": "families",
 }
 BY_WORKLOAD = ("limits", "peers", "precision")
 
