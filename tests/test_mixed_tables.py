@@ -15,7 +15,15 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 import mixtura
-from mixtura import BernoulliMixture, LatentClass, Mixture, MixtureSearch, PoissonMixture
+from mixtura import (
+    BernoulliMixture,
+    Block,
+    LatentClass,
+    Mixture,
+    MixtureSearch,
+    PoissonMixture,
+    Product,
+)
 from mixtura.families.poisson import Poisson
 
 
@@ -215,3 +223,75 @@ def test_weights_hang_on_concomitants(tmp_path: Path) -> None:
     again = mixtura.load(tmp_path / "m.json")
     assert again.concomitants == ["age"]
     assert np.array_equal(again.predict_proba(frame), fitted.predict_proba(frame))
+
+
+def test_a_product_of_named_columns_is_loaded_and_searched(tmp_path: Path) -> None:
+    frame = PEOPLE[["visits", "age"]]
+    kind = Product([Block("normal", ["age"]), Block("poisson", "visits")])
+    fitted = Mixture(kind, 2, random_state=0).fit(frame)
+    fitted.save(tmp_path / "m.json")
+    again = mixtura.load(tmp_path / "m.json")
+    assert again.family == kind
+    assert np.array_equal(again.predict(frame), fitted.predict(frame))
+    search = MixtureSearch(kind, [1, 2, 3], random_state=0).fit(frame)
+    assert search.best_params_["n_components"] == 2
+
+
+def test_a_column_with_one_value_is_refused() -> None:
+    frame = PEOPLE.assign(age=2.5)
+    with pytest.raises(ValueError, match=r"column 'age' holds one value only \(2.5\)"):
+        LatentClass(2).fit(frame)
+    for value in (2.5, 1e9 + 0.1):
+        with pytest.raises(ValueError, match=r"column 1 .* holds one value only"):
+            Mixture("normal", 2).fit(np.column_stack([PEOPLE["age"], np.full(len(PEOPLE), value)]))
+
+
+def test_a_column_without_a_cell_in_rows_that_count_is_refused() -> None:
+    frame = pd.DataFrame({"a": ["x", "y", None, None] * 25, "b": ["z", "w"] * 50})
+    with pytest.raises(ValueError, match="column 'a' has no value in any row"):
+        LatentClass(1).fit(frame, sample_weight=np.array([0, 0, 1.0, 1] * 25))
+
+
+def test_a_rare_category_may_be_missing_from_a_fold() -> None:
+    rng = np.random.default_rng(0)
+    a = np.where(rng.random(100) < 0.5, "x", "y").astype(object)
+    a[99] = "zz"
+    frame = pd.DataFrame({"a": a, "b": rng.choice(["z", "w"], 100)})
+    codes = np.column_stack([pd.factorize(frame[name], sort=True)[0] for name in frame])
+    ends = [
+        MixtureSearch("categorical", [1, 2], criterion="heldout", random_state=0).fit(table)
+        for table in (frame, frame.astype({"a": "category"}), codes.astype(float))
+    ]
+    assert {end.best_params_["n_components"] for end in ends} == {1}
+
+
+def test_missing_values_of_pandas_and_weights_before_a_row_is_seen() -> None:
+    cells = np.array([["x", pd.NA], ["y", "z"], ["x", "w"]] * 20, dtype=object)
+    assert Mixture("categorical", 2, random_state=0).fit(cells).family_.levels == (2, 2)
+    plain = Mixture("categorical", 2, random_state=0).fit(cells)
+    assert plain.predict_weights(cells) == pytest.approx(np.tile(plain.weights_, (60, 1)))
+    noise = np.random.default_rng(2).normal(0, 30, len(PEOPLE))
+    frame = PEOPLE.drop(columns="grade").assign(age=PEOPLE["age"] + noise)
+    fitted = LatentClass(2, concomitants=["age"], random_state=0).fit(frame)
+    eta = frame["age"].to_numpy()[:, None] * fitted.concomitant_coef_[:, 0]
+    eta = np.exp(eta + fitted.concomitant_intercept_)
+    assert fitted.predict_weights(frame) == pytest.approx(eta / eta.sum(axis=1, keepdims=True))
+
+
+def test_families_without_a_score_stand_in_products(tmp_path: Path) -> None:
+    class Counts(Poisson):
+        score = mixtura.Family.score
+
+    X = np.random.default_rng(0).poisson(3, size=(60, 2)).astype(float)
+    both = Product([Block(Counts(), 0), Block("normal", 1)])
+    assert Mixture(both, 2, random_state=0).fit(X).converged_
+    with pytest.raises(ValueError, match="makes no Family"):
+        mixtura.register_family("nothing", dict)
+    mixtura.register_family("mycounts", Counts)
+    try:
+        Mixture("mycounts", random_state=0).fit(X).save(tmp_path / "m.json")
+        assert type(mixtura.load(tmp_path / "m.json").family_) is Counts
+    finally:
+        from mixtura.families.registry import FAMILIES
+
+        del FAMILIES["mycounts"]

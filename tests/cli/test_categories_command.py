@@ -61,3 +61,16 @@ def test_what_is_refused(people: pd.DataFrame) -> None:
     assert "other.csv: column 'job' holds 'sea' in row" in done.output
     done = run("fit", "people.csv", "--family", "poisson")
     assert "column 'job' holds text ('office', ...): leave it out" in done.output
+
+
+def test_long_files_that_begin_with_gaps(people: pd.DataFrame) -> None:
+    assert run("fit", "people.csv", "--family", "auto", "--out", "m.json").exit_code == 0
+    many = 30_000
+    rows = {"job": [None] * many + ["farm"], "age": 30.0, "visits": 1}
+    pd.DataFrame(rows).to_csv("long.csv", index=False)
+    done = run("predict", "m.json", "long.csv", "--out", "labels.csv")
+    assert done.exit_code == 0, done.output
+    rows["job"] = ["farm"] * many + ["pilot"]
+    pd.DataFrame(rows).to_csv("long.csv", index=False)
+    done = run("predict", "m.json", "long.csv", "--out", "labels.csv")
+    assert f"column 'job' holds 'pilot' in row {many + 1}," in done.output

@@ -40,8 +40,16 @@ class Wanted:
     known: Categories = ()
     gaps: bool = False
 
-    def numbers(self, frame: pa.Table, path: str | Path) -> tuple[pa.Table, Categories]:
-        """Columns read from a file, codes in place of categories; empty text is a gap."""
+    def text(self, names: Sequence[str]) -> list[str]:
+        """The columns of these names that are known to hold text, and not truths."""
+        each = zip(names, self.known, strict=False)
+        return [name for name, own in each if own and not {*own} <= {"false", "true"}]
+
+    def numbers(self, frame: pa.Table, path: str | Path, first: int) -> tuple[pa.Table, Categories]:
+        """Columns read from a file, codes in place of categories; empty text is a gap.
+
+        `first` is the number of rows above the frame.
+        """
         names = frame.column_names
         for j, (name, takes) in enumerate(zip(names, self.takes(names), strict=True)):
             if takes and is_text(kind_of(frame, name)):
@@ -49,7 +57,8 @@ class Wanted:
                 there = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), None, text)
                 frame = frame.set_column(j, name, there)
         try:
-            return coded(frame, self.takes, self.known)
+            # Rows of files are counted from 1.
+            return coded(frame, self.takes, self.known, first + 1)
         except ValueError as error:
             raise TableError(str(error).replace("X:", f"{path}:", 1)) from None
 
@@ -58,20 +67,24 @@ NUMBERS = Wanted()
 
 
 def coded(
-    X: Any, takes: Callable[[Sequence[str]], Sequence[bool]], known: Categories = ()
+    X: Any,
+    takes: Callable[[Sequence[str]], Sequence[bool]],
+    known: Categories = (),
+    first: int = 0,
 ) -> tuple[Any, Categories]:
     """The table with codes in place of categories, gaps as NaN; and what the codes stand for.
 
     `takes` says which columns, by their names, may hold categories; `known` are those of the table
     that was fitted, where there was one. What holds no categories is returned as it is: numbers
-    are codes already. ValueError for a category that the fit never met.
+    are codes already. ValueError for a category that the fit never met; `first` is the number of
+    the first row.
     """
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         if not any(takes(frame.columns)):
             return X, known
         columns = {column.name: _of_series(column) for column in frame.iter_columns()}
-        new, found = _coded(columns, takes(list(columns)), known)
+        new, found = _coded(columns, takes(list(columns)), known, first)
         series = [nw.new_series(n, c, backend=frame.implementation) for n, c in new.items()]
         return (frame.with_columns(*series).to_native() if series else X), found
     array = _objects(X)
@@ -79,7 +92,7 @@ def coded(
         return X, known
     names = column_names(None, array.shape[1])
     columns = {n: _of_objects(x.tolist()) for n, x in zip(names, array.T, strict=True)}
-    new, found = _coded(columns, takes(names), known)
+    new, found = _coded(columns, takes(names), known, first)
     out = array.astype(object)
     for j, name in enumerate(columns):
         out[:, j] = new.get(name, out[:, j])
@@ -96,7 +109,7 @@ def named_columns(X: AnyArray, categories: Categories) -> list[AnyArray]:
 
 
 def _coded(
-    columns: Mapping[str, Texts], takes: Sequence[bool], known: Categories
+    columns: Mapping[str, Texts], takes: Sequence[bool], known: Categories, first: int
 ) -> tuple[dict[str, Array], Categories]:
     """The codes of the columns that hold categories, by name, and all categories."""
     if known and len(known) != len(columns):
@@ -110,7 +123,7 @@ def _coded(
                 _refuse_numerals(own, name)
         elif takes[j] and (own is not None or not known):
             found[j] = own or ordered
-            new[name] = _codes(texts, own or ordered, name)
+            new[name] = _codes(texts, own or ordered, name, first)
     return new, tuple(found) if known or new else ()
 
 
@@ -137,31 +150,38 @@ def _of_series(column: nw.Series[Any]) -> Texts:
 
 
 def _of_objects(values: list[Any]) -> Texts:
-    kinds = {type(value) for value in values if value is not None and value == value}
+    kinds = {type(value) for value in values if not _missing(value)}
     text, truths = any(issubclass(kind, str) for kind in kinds), {bool, np.bool_}
     if not (text or (kinds and kinds <= truths)):
         return None, ()
     # As Arrow writes those of a column that has a type.
     told = [
-        None if v is None or v != v else str(v).lower() if type(v) in truths else str(v)
-        for v in values
+        None if _missing(v) else str(v).lower() if type(v) in truths else str(v) for v in values
     ]
     texts = pa.array(told, pa.string())
     return texts, _sorted(texts)
+
+
+def _missing(value: Any) -> bool:
+    """None, NaN, and what pandas has for a missing value, which is not even equal or unequal."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _sorted(texts: pa.Array) -> tuple[str, ...]:
     return tuple(sorted(pc.unique(texts).drop_null().to_pylist()))
 
 
-def _codes(texts: pa.Array, categories: tuple[str, ...], name: str) -> Array:
+def _codes(texts: pa.Array, categories: tuple[str, ...], name: str, first: int) -> Array:
     codes = pc.index_in(texts, value_set=pa.array(categories, pa.string()))
     lost = pc.and_(pc.is_null(codes), pc.is_valid(texts)).to_numpy(zero_copy_only=False)
     if lost.any():
         row = int(lost.argmax())
         raise ValueError(
-            f"X: column {name!r} holds {texts[row].as_py()!r} in row {row}, a category that the "
-            f"fit never met ({_listed(categories)}): leave the row out, or make it a missing value"
+            f"X: column {name!r} holds {texts[row].as_py()!r} in row {first + row}, a category "
+            f"that the fit never met ({_listed(categories)}): leave the row out, or make it a "
+            "missing value"
         )
     return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
 

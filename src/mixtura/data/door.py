@@ -57,11 +57,16 @@ def refuse_all_missing(X: AnyArray, names: list[str]) -> None:
     # A sum is NaN if one of its terms is, and takes no array of its own.
     if not np.isnan(X.sum()):
         return
+    refuse_empty_columns(X, names)
     missing = np.isnan(X)
-    for j in np.flatnonzero(missing.all(axis=0)):
-        raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
     for i in np.flatnonzero(missing.all(axis=1)):
         raise ValueError(f"X: row {i} has no value in any column: leave it out")
+
+
+def refuse_empty_columns(X: AnyArray, names: list[str]) -> None:
+    """ValueError for a column without a single value in these rows, which have weight."""
+    for j in np.flatnonzero(np.isnan(X).all(axis=0)):
+        raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
 
 
 def refuse_extreme_ranges(

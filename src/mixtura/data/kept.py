@@ -47,7 +47,7 @@ def kept_pieces(
     """
     refuse_no_table(path)
     done, names = 0, None
-    for numbers, frame in _pairs(path, weights, choose, whole, as_text, dialect):
+    for numbers, frame in _pairs(path, weights, choose, whole, as_text, dialect, wanted):
         names = choose(numbers) if names is None else names
         table = select(numbers, path, columns=names, weights=weights, first=done, wanted=wanted)
         yield Table(table.X, table.names, table.sample_weight, frame)
@@ -63,6 +63,7 @@ def _pairs(
     whole: bool,
     as_text: bool,
     dialect: Dialect,
+    held: Wanted,
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     """(the columns that are looked at, all columns) of the same rows."""
     if path.suffix.lower() == ".npy":
@@ -79,12 +80,15 @@ def _pairs(
         return
     names = choose(head)
     wanted = names if weights is None else [*names, weights]
+    told = held.text(names)
     if not whole:
-        for frame in frames(path, wanted, dialect):
+        for frame in frames(path, wanted, dialect, told):
             yield frame, frame
         return
     # Both readings are cut into the same pieces, since these are cut by bytes.
-    pieces = zip(frames(path, wanted, dialect), _as_written(path, as_text, dialect), strict=True)
+    pieces = zip(
+        frames(path, wanted, dialect, told), _as_written(path, as_text, dialect), strict=True
+    )
     for numbers, frame in pieces:
         yield numbers, frame
 

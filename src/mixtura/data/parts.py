@@ -7,7 +7,7 @@ holding more of the file than that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,26 +46,37 @@ Kinds = Callable[[pa.Schema], dict[str, pa.DataType]]
 
 
 def frames(
-    path: str | Path, wanted: list[str] | None, dialect: Dialect = AS_IT_LOOKS
+    path: str | Path,
+    wanted: list[str] | None,
+    dialect: Dialect = AS_IT_LOOKS,
+    text: Sequence[str] = (),
 ) -> Iterator[pa.Table]:
     """A table file, or a folder of Parquet files in the order of their names, piece by piece.
 
-    `wanted` are the columns to read, None for all of them. TableError if it cannot be read.
+    `wanted` are the columns to read, None for all of them; `text` those known to hold text, however
+    a text file begins. TableError if it cannot be read.
     """
     files = parquet_files(path) if Path(path).is_dir() else [Path(path)]
     for file in files:
         try:
-            yield from _pieces(file, wanted, dialect)
+            yield from _pieces(file, wanted, dialect, text)
         except pa.ArrowException as error:
             raise TableError(f"{file}: this table cannot be read ({error})") from None
         except OSError as error:
             raise TableError(f"{file}: cannot be read ({error.strerror or error})") from None
 
 
-def _pieces(file: Path, wanted: list[str] | None, dialect: Dialect) -> Iterator[pa.Table]:
+def _pieces(
+    file: Path, wanted: list[str] | None, dialect: Dialect, text: Sequence[str]
+) -> Iterator[pa.Table]:
     kind, _ = suffix(file)
     if kind in TEXT_SUFFIXES:
-        yield from delimited_pieces(file, _floats, dialect, wanted)
+
+        def kinds(schema: pa.Schema) -> dict[str, pa.DataType]:
+            known = [name for name in text if name in schema.names]
+            return {**_floats(schema), **dict.fromkeys(known, pa.string())}
+
+        yield from delimited_pieces(file, kinds, dialect, wanted)
     elif kind in columnar.NAMES:
         refuse_equal_names(columnar.names(file), file)
         yield from columnar.pieces(file, wanted)

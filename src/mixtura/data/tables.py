@@ -119,7 +119,7 @@ def select(
     chosen = [name for name in chosen if name not in row_numbers] or chosen
     if columns is None:
         _refuse_row_numbers(path, chosen)
-    numbers, categories = wanted.numbers(frame.select(chosen), path)
+    numbers, categories = wanted.numbers(frame.select(chosen), path, first or 0)
     _refuse_not_numbers(numbers, path, chosen, chosen_by_name=columns is not None)
     refuse_inexact(numbers, path, chosen)
     X = np.empty((frame.num_rows, len(chosen)))

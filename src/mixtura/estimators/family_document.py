@@ -9,7 +9,6 @@ from mixtura.families.base import Family
 from mixtura.families.given import Given
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import FAMILIES, family
-from mixtura.ranges import Count
 from mixtura.records import Equation
 from mixtura.schema import read
 from mixtura.store import StoreError
@@ -29,10 +28,10 @@ class StoredFamily:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """One block of a product."""
+    """One block of a product; columns are names or numbers, which `Block` checks."""
 
     family: StoredFamily
-    columns: tuple[Count, ...]
+    columns: tuple[Any, ...]
 
 
 def family_document(kind: Family) -> dict[str, Any]:
@@ -45,17 +44,24 @@ def family_document(kind: Family) -> dict[str, Any]:
         return {"name": "product", "settings": {}, "blocks": blocks}
     if isinstance(kind, Given):
         return {"name": kind.name, "settings": {}}
-    try:
-        known = type(family(kind.name)) is type(kind)
-    except ValueError:
-        known = False
-    if not known:
+    name = _name(kind)
+    if name is None:
         raise StoreError(
             f"components of your own family {type(kind).__name__} cannot be saved by name: a file "
             f"knows {', '.join(sorted(FAMILIES))}. Name yours with mixtura.register_family"
         )
     settings = {k: v for k, v in kind.described().items() if k not in _ELSEWHERE}
-    return {"name": kind.name, "settings": settings}
+    return {"name": name, "settings": settings}
+
+
+def _name(kind: Family) -> str | None:
+    """The name that stands for such a family: its own, or one that was registered."""
+    try:
+        if type(family(kind.name)) is type(kind):
+            return kind.name
+    except ValueError:
+        pass
+    return next((name for name, make in FAMILIES.items() if make is type(kind)), None)
 
 
 def restored_family(document: Any, place: str, equations: tuple[Equation, ...] = ()) -> Family:

@@ -109,6 +109,8 @@ def _in_memory(
         return Rows(X), kind
     weights = estimator._weights_for(sample_weight, X)
     door.check_weights(weights, estimator.n_components)
+    if kind.allows_gaps and not weights.all():
+        door.refuse_empty_columns(X[weights > 0], estimator._names())
     return Rows(X, weights), kind
 
 

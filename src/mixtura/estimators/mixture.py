@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.column_positions import positions
 from mixtura.data.door import column_names
 from mixtura.engines.choose import ENGINES
+from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
@@ -26,7 +27,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Array
 from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
@@ -241,6 +242,19 @@ class Mixture(ClimbedMixture):
         names = [self._names()[j] for j in given]
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
         return f"{text}\n\n{weights_text(names, logits)}"
+
+    def predict_weights(self, X: Any) -> Array:
+        """P(k) of each row, before it is looked at: with concomitants P(k | its concomitants).
+
+        Array of shape (n_samples, n_components).
+        """
+        check_is_fitted(self)
+        model, params = self._fitted()
+        found = []
+        for x, _, _ in self._asked(X).chunks(ANSWERED_ROWS):
+            shares = np.exp(model.log_weights(x, params))
+            found.append(np.broadcast_to(shares, (len(x), shares.shape[-1])))
+        return np.concatenate(found)
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:

@@ -98,6 +98,11 @@ class Automatic(Product):
         own: Sequence[Any] = categories or [None] * len(names)
         kinds: dict[Family, list[int]] = {}
         for j, met in enumerate(columns):
+            if own[j] is None and met.family == "normal" and met.low == met.high:
+                raise ValueError(
+                    f"X: column {names[j]!r} holds one value only ({met.low:g}), which says "
+                    "nothing of the groups: leave it out"
+                )
             default = "categorical" if own[j] is not None else met.family
             kinds.setdefault(chosen.get(j) or family_of(default), []).append(j)
         found = Product(Block(kind, where) for kind, where in kinds.items())
@@ -114,9 +119,9 @@ class Met:
     def add(self, column: Array) -> None:
         """Look at more cells."""
         x = column[~np.isnan(column)]
-        if not len(x) or not self.whole:
+        if not len(x):
             return
-        self.whole = bool(np.all(np.floor(x) == x))
+        self.whole = self.whole and bool(np.all(np.floor(x) == x))
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         if len(self.values) <= MOST_CODES:
             self.values |= set(np.unique(x).tolist())

@@ -304,9 +304,14 @@ class Family(ABC):
         """`log_density`, then `statistics`, of the same rows; families may share work in it."""
         return _TwoLooks(self, X, params)
 
+    @property
+    def scored(self) -> bool:
+        """Whether `score` is written."""
+        return type(self).score is not Family.score
+
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""
-        if type(self).score is Family.score:
+        if not self.scored:
             return f"{type(self).__name__} has no score: write score(stats, params)"
         return str(prior.obstacle())
 

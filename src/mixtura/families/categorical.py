@@ -88,7 +88,14 @@ class Categorical(Family):
     def for_table(
         self, names: Sequence[str], categories: Categories, X: AnyArray | None
     ) -> Categorical:
-        return replace(self, categories=categories or self.categories)
+        for name, own in zip(names, categories, strict=False):
+            if len(own or ()) > MOST:
+                raise ValueError(
+                    f"X: column {name!r} has {len(own or ()):,} different categories, and each is "
+                    f"a parameter of every group: at most {MOST:,} are fitted, so leave it out"
+                )
+        levels = self.levels or (() if X is None else _levels(X))
+        return replace(self, categories=categories or self.categories, levels=levels)
 
     def supports(self) -> dict[str, Support]:
         return {"probabilities": Simplex(self.levels)}
@@ -181,3 +188,12 @@ class Categorical(Family):
         """Categories that the whole table never had are none."""
         had = np.split((params.probabilities > 0).any(axis=0), np.cumsum(self.levels)[:-1])
         return len(params.probabilities) * sum(max(int(column.sum()) - 1, 0) for column in had)
+
+
+def _levels(X: AnyArray) -> tuple[int, ...]:
+    """One more than the largest code of each column; none where there are no codes."""
+    with np.errstate(invalid="ignore"):
+        codes = np.isnan(X) | ((X >= 0) & (np.floor(X) == X) & (X < MOST))
+    if not codes.all():
+        return ()
+    return tuple(int(most) + 1 for most in np.fmax.reduce(X, axis=0, initial=0.0))

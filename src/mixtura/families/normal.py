@@ -14,6 +14,9 @@ from mixtura.families.gaps import cells, observed, shares
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
 
+# Deviations below this share of the mean are rounding.
+FLAT = 4.0 * np.finfo(np.float64).eps
+
 
 @dataclass(frozen=True)
 class NormalParams(Params):
@@ -85,7 +88,10 @@ class Normal(Family):
         resp = np.repeat(weights[:, None] / K, K, axis=1)
         stats = self.statistics(sample.X, resp, found.base)
         base = self.maximize(stats, found.base, found.prior)
-        prior = self.prior.of(survey, _parts(base)[1][0], self.name)
+        means, variances = (part[0] for part in _parts(base))
+        # Of a column with one value there is but the rounding of its mean.
+        flat = variances <= (FLAT * np.abs(means)) ** 2 + TINY
+        prior = self.prior.of(survey, np.where(flat, 0.0, variances), self.name)
         return replace(found, base=base, prior=prior)
 
     def log_density(self, X: AnyArray, params: Any) -> Array:

@@ -206,6 +206,10 @@ class Product(Family):
             return kinds[0][0]
         return ", ".join(f"{kind} of columns {columns}" for kind, columns in kinds)
 
+    @property
+    def scored(self) -> bool:
+        return all(block.family.scored for block in self.blocks)
+
     def obstacle(self, prior: Any) -> str:
         found = [family.obstacle(part) for family, part in self._each(prior.blocks)]
         return next((why for why in found if why), "")
@@ -285,9 +289,13 @@ class Product(Family):
         return Settled(family, prior, base, frames)
 
     def _refuse_columns(self, d: int) -> None:
-        taken = sorted(j for block in self.blocks for j in block.columns)
+        taken = sorted((j for block in self.blocks for j in block.columns), key=_order)
         if taken != list(range(d)):
             raise ValueError(
                 f"Product: its blocks are for columns {taken} (counted from 0), and the table has "
                 f"{d}: name each column in exactly one block"
             )
+
+
+def _order(column: int | str) -> tuple[bool, int | str]:
+    return isinstance(column, str), column

@@ -41,13 +41,18 @@ def register_family(name: str, make: Callable[[], Family]) -> None:
     Raises
     ------
     ValueError
-        For a name that stands for another family.
+        For a name that stands for another family, and for what makes none.
     """
     if not (name.isidentifier() and name.islower()):
         raise ValueError(f"register_family: a name is an identifier in small letters, got {name!r}")
-    known = FAMILIES.setdefault(name, make)
-    if known is not make:
-        raise ValueError(f"register_family: {name!r} stands for {known!r} already: take another")
+    if FAMILIES.get(name, make) is not make:
+        raise ValueError(f"register_family: {name!r} stands for another family: take another name")
+    if not callable(make) or not isinstance(make(), Family):
+        raise ValueError(
+            f"register_family: {make!r} makes no Family: give the class, or a function without "
+            "parameters that returns an object of it"
+        )
+    FAMILIES[name] = make
 
 
 def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:

@@ -47,7 +47,7 @@ class Mixture(Labelled):
 
     @property
     def scored(self) -> bool:
-        return type(self.family).score is not Family.score
+        return self.family.scored
 
     @property
     def penalised(self) -> bool:

@@ -113,7 +113,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: Any,
     ) -> None:
         rows, kinds = held(self, X, sample_weight, self._kinds())
-        components, lanes = self._grid(rows)
+        components, lanes = self._grid(rows, kinds)
         self.effort_ = self._effort(rows, lanes)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings = self._settings(kinds) | {"random_state": seed}
@@ -183,7 +183,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self._best().sample(n_samples, random_state)
 
     @abstractmethod
-    def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
+    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         """Numbers of components, and a point of each lane; ValueError where they are none."""
 
     def _effort(self, rows: Rows, lanes: Sequence[AnyPoint]) -> str:

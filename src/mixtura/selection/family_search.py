@@ -102,20 +102,19 @@ class MixtureSearch(ComponentSearch):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
-        components = numbers_of(self)
-        kinds = self._families()
-        _refuse_unlike(kinds)
+    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
+        components, labels = numbers_of(self), list(self._families())
+        _refuse_unlike(dict(zip(labels, kinds, strict=True)))
         names = door.column_names(getattr(self, "feature_names_in_", None), rows.d)
         refused = []
-        for kind in kinds.values():
+        for kind in kinds:
             try:
                 kind.refuse(np.asarray(rows.X, dtype=np.float64), names)
             except ValueError as error:
                 refused.append(error)
         if len(refused) == len(kinds):
             raise refused[0]
-        return components, [FamilyPoint(label, components[0]) for label in kinds]
+        return components, [FamilyPoint(label, components[0]) for label in labels]
 
     def _families(self) -> dict[str, Family]:
         """What each label stands for; ValueError for an unknown name, and for labels alike."""

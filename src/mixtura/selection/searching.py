@@ -161,7 +161,7 @@ class GaussianMixtureSearch(ComponentSearch):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _grid(self, rows: Rows) -> tuple[list[int], list[AnyPoint]]:
+    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
         return components, [Point(name, components[0], reg) for name, reg in lanes]
 
