@@ -215,3 +215,31 @@ def test_weights_hang_on_concomitants(tmp_path: Path) -> None:
     again = mixtura.load(tmp_path / "m.json")
     assert again.concomitants == ["age"]
     assert np.array_equal(again.predict_proba(frame), fitted.predict_proba(frame))
+
+
+def test_a_warm_start_is_of_the_same_choices_and_concomitants() -> None:
+    warm = LatentClass(2, families={"visits": "normal"}, warm_start=True, random_state=0)
+    warm.fit(PEOPLE)
+    assert warm.fit(PEOPLE).families_["visits"] == "normal"
+    # There is a block of that family, for another column.
+    warm.set_params(families={"grade": "normal"})
+    with pytest.raises(ValueError, match="set warm_start=False"):
+        warm.fit(PEOPLE)
+    numbers = PEOPLE[["grade", "visits"]].assign(height=np.random.default_rng(1).normal(size=400))
+    hanging = Mixture("poisson", 2, concomitants=["height"], warm_start=True, random_state=0)
+    ended = hanging.fit(numbers).lower_bound_
+    assert hanging.fit(numbers).lower_bound_ == pytest.approx(ended, abs=1e-5)
+    for other in (["grade"], None):
+        hanging.set_params(concomitants=other)
+        with pytest.raises(ValueError, match=r"hang on columns \[2\] .*set warm_start=False"):
+            hanging.fit(numbers)
+    with pytest.raises(ValueError, match="set warm_start=False"):
+        hanging.set_params(concomitants=["height"], family="negativebinomial").fit(numbers)
+
+
+def test_a_choice_that_allows_no_gaps_refuses_its_own_alone() -> None:
+    lost = PEOPLE.assign(age=PEOPLE["age"].where(PEOPLE.index > 5))
+    whole = LatentClass(2, families={"visits": "gaussian"}, random_state=0).fit(lost)
+    assert np.isfinite(whole.lower_bound_)
+    with pytest.raises(ValueError, match="column 'age' has a gap in row 0"):
+        LatentClass(2, families={"age": "gaussian"}).fit(lost)

@@ -153,3 +153,14 @@ def test_a_checkpointed_fit_ends_alike(fitted: MixtureRegression, tmp_path: Path
     X, y, _ = crossing()
     again = MixtureRegression(2, random_state=0).fit(X, y, checkpoint=tmp_path / "lines.checkpoint")
     np.testing.assert_array_equal(again.coef_, fitted.coef_)
+
+
+def test_a_refused_fit_leaves_the_last_one() -> None:
+    X, y, _ = crossing()
+    lines = MixtureRegression(2, concomitants=[1], random_state=0).fit(X, y)
+    told = lines.predict(X)
+    with pytest.raises(ValueError, match="concomitants has position 1"):
+        lines.fit(X[:, :1], y)
+    assert np.array_equal(lines.predict(X), told)
+    lines.set_params(concomitants=None).fit(X, y)
+    assert not hasattr(lines, "concomitant_coef_")
