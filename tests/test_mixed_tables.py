@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import mixtura
 from mixtura import BernoulliMixture, LatentClass, Mixture, MixtureSearch, PoissonMixture
 from mixtura.families.poisson import Poisson
+from mixtura.selection.likelihood_ratio import Effort
 
 
 def _people(n: int = 400) -> pd.DataFrame:
@@ -243,3 +244,31 @@ def test_a_choice_that_allows_no_gaps_refuses_its_own_alone() -> None:
     assert np.isfinite(whole.lower_bound_)
     with pytest.raises(ValueError, match="column 'age' has a gap in row 0"):
         LatentClass(2, families={"age": "gaussian"}).fit(lost)
+
+
+@pytest.mark.parametrize("lost", ["row 3", "column 'x2'"])
+def test_whatever_takes_a_table_refuses_what_has_no_cell(lost: str) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    X[3 if lost == "row 3" else slice(None), slice(None) if lost == "row 3" else 1] = np.nan
+    told = f"{lost} has no value"
+    with pytest.raises(ValueError, match=told):
+        mixtura.bootstrap_lrt(X, max_components=2, family="auto")
+    with pytest.raises(ValueError, match=told):
+        MixtureSearch("auto", [1, 2]).fit(X)
+    with pytest.raises(ValueError, match=told):
+        mixtura.compare_solvers(X, 2, family="auto")
+
+
+def test_resamples_have_the_gaps_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X[::3, 1] = np.nan
+    gaps, pair = [], Effort.pair
+
+    def seen(self: Effort, rows: Any, *more: Any) -> Any:
+        gaps.append(np.isnan(rows))
+        return pair(self, rows, *more)
+
+    monkeypatch.setattr(Effort, "pair", seen)
+    mixtura.bootstrap_lrt(X, max_components=2, family="normal", max_resamples=2, random_state=0)
+    assert len(gaps) > 1
+    assert all(np.array_equal(one, np.isnan(X)) for one in gaps)
