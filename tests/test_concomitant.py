@@ -234,3 +234,14 @@ def test_units_of_a_design_cost_no_digits() -> None:
     ones = np.column_stack([np.ones(len(X)), X[:, 2:]])
     np.testing.assert_allclose(ones @ made.turn, z, atol=1e-8)
     np.testing.assert_allclose(made.back.T @ made.turn, np.eye(3), atol=1e-12)
+
+
+def test_a_fit_is_what_was_fitted_not_what_is_asked_for_since() -> None:
+    X, _ = table(150)
+    fitted = mixtura.Mixture("poisson", 2, concomitants=[2, 3], random_state=0).fit(X)
+    found = fitted.predict_proba(X)
+    fitted.set_params(concomitants=None)
+    assert np.array_equal(fitted.predict_proba(X), found)
+    assert "concomitant" in fitted.summary()
+    fitted.fit(X[:, :2])
+    assert not hasattr(fitted, "concomitant_coef_")

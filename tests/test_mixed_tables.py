@@ -25,6 +25,7 @@ from mixtura import (
     Product,
 )
 from mixtura.families.poisson import Poisson
+from mixtura.selection.likelihood_ratio import Effort
 
 
 def _people(n: int = 400) -> pd.DataFrame:
@@ -222,6 +223,9 @@ def test_weights_hang_on_concomitants(tmp_path: Path) -> None:
     fitted.save(tmp_path / "m.json")
     again = mixtura.load(tmp_path / "m.json")
     assert again.concomitants == ["age"]
+    with pytest.raises(mixtura.StoreError, match="concomitants=None is not what was fitted"):
+        again.set_params(concomitants=None).save(tmp_path / "other.json")
+    again.set_params(concomitants=["age"])
     assert np.array_equal(again.predict_proba(frame), fitted.predict_proba(frame))
 
 
@@ -295,3 +299,59 @@ def test_families_without_a_score_stand_in_products(tmp_path: Path) -> None:
         from mixtura.families.registry import FAMILIES
 
         del FAMILIES["mycounts"]
+
+
+def test_a_warm_start_is_of_the_same_choices_and_concomitants() -> None:
+    warm = LatentClass(2, families={"visits": "normal"}, warm_start=True, random_state=0)
+    warm.fit(PEOPLE)
+    assert warm.fit(PEOPLE).families_["visits"] == "normal"
+    # There is a block of that family, for another column.
+    warm.set_params(families={"grade": "normal"})
+    with pytest.raises(ValueError, match="set warm_start=False"):
+        warm.fit(PEOPLE)
+    numbers = PEOPLE[["grade", "visits"]].assign(height=np.random.default_rng(1).normal(size=400))
+    hanging = Mixture("poisson", 2, concomitants=["height"], warm_start=True, random_state=0)
+    ended = hanging.fit(numbers).lower_bound_
+    assert hanging.fit(numbers).lower_bound_ == pytest.approx(ended, abs=1e-5)
+    for other in (["grade"], None):
+        hanging.set_params(concomitants=other)
+        with pytest.raises(ValueError, match=r"hang on columns \[2\] .*set warm_start=False"):
+            hanging.fit(numbers)
+    with pytest.raises(ValueError, match="set warm_start=False"):
+        hanging.set_params(concomitants=["height"], family="negativebinomial").fit(numbers)
+
+
+def test_a_choice_that_allows_no_gaps_refuses_its_own_alone() -> None:
+    lost = PEOPLE.assign(age=PEOPLE["age"].where(PEOPLE.index > 5))
+    whole = LatentClass(2, families={"visits": "gaussian"}, random_state=0).fit(lost)
+    assert np.isfinite(whole.lower_bound_)
+    with pytest.raises(ValueError, match="column 'age' has a gap in row 0"):
+        LatentClass(2, families={"age": "gaussian"}).fit(lost)
+
+
+@pytest.mark.parametrize("lost", ["row 3", "column 'x2'"])
+def test_whatever_takes_a_table_refuses_what_has_no_cell(lost: str) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    X[3 if lost == "row 3" else slice(None), slice(None) if lost == "row 3" else 1] = np.nan
+    told = f"{lost} has no value"
+    with pytest.raises(ValueError, match=told):
+        mixtura.bootstrap_lrt(X, max_components=2, family="auto")
+    with pytest.raises(ValueError, match=told):
+        MixtureSearch("auto", [1, 2]).fit(X)
+    with pytest.raises(ValueError, match=told):
+        mixtura.compare_solvers(X, 2, family="auto")
+
+
+def test_resamples_have_the_gaps_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X[::3, 1] = np.nan
+    gaps, pair = [], Effort.pair
+
+    def seen(self: Effort, rows: Any, *more: Any) -> Any:
+        gaps.append(np.isnan(rows))
+        return pair(self, rows, *more)
+
+    monkeypatch.setattr(Effort, "pair", seen)
+    mixtura.bootstrap_lrt(X, max_components=2, family="normal", max_resamples=2, random_state=0)
+    assert len(gaps) > 1
+    assert all(np.array_equal(one, np.isnan(X)) for one in gaps)

@@ -19,6 +19,7 @@ from mixtura.families.categorical import Categorical
 from mixtura.families.poisson import Poisson
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import family
+from mixtura.homes import FAMILIES
 from mixtura.solvers.contrastive import NoiseContrastive
 from mixtura.solvers.registry import SOLVERS
 
@@ -188,3 +189,8 @@ def test_a_wrong_m_step_is_no_maximum(counts: Array) -> None:
         fitted = Mixture(Low(), 3, solver="em", random_state=0).fit(counts)
     assert fitted.fit_result_.verdict == "not converged"
     assert fitted.fit_result_.certificate.detail.endswith("do not belong together")
+
+
+def test_the_docstring_names_every_family() -> None:
+    told = Mixture.__doc__ or ""
+    assert [name for name in FAMILIES if f'"{name}"' not in told] == []

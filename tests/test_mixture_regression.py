@@ -153,3 +153,31 @@ def test_a_checkpointed_fit_ends_alike(fitted: MixtureRegression, tmp_path: Path
     X, y, _ = crossing()
     again = MixtureRegression(2, random_state=0).fit(X, y, checkpoint=tmp_path / "lines.checkpoint")
     np.testing.assert_array_equal(again.coef_, fitted.coef_)
+
+
+def test_a_refused_fit_leaves_the_last_one() -> None:
+    X, y, _ = crossing()
+    lines = MixtureRegression(2, concomitants=[1], random_state=0).fit(X, y)
+    told = lines.predict(X)
+    with pytest.raises(ValueError, match="concomitants has position 1"):
+        lines.fit(X[:, :1], y)
+    assert np.array_equal(lines.predict(X), told)
+    lines.set_params(concomitants=None).fit(X, y)
+    assert not hasattr(lines, "concomitant_coef_")
+
+
+def test_trials_are_counts_in_answers_too() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.uniform(size=100), rng.integers(2, 9, 100)])
+    y = rng.binomial(X[:, 1].astype(int), np.where(np.arange(100) % 2, 0.9, 0.1))
+    lines = MixtureRegression(2, "binomial", trials=1, random_state=0).fit(X, y)
+    for trials in (2.5, -3.0):
+        for answer in (lines.predict, lines.predict_components, lines.sample):
+            with pytest.raises(ValueError, match="trials are counts of at least 1"):
+                answer([[0.5, trials]])
+
+
+def test_a_regression_names_columns_by_number() -> None:
+    for named in ({"target": "y"}, {"covariates": ("x1",)}, {"common": ("x1",)}):
+        with pytest.raises(ValueError, match="columns are given by their numbers"):
+            Regression(**named)  # type: ignore[arg-type]

@@ -139,6 +139,7 @@ def held(
         rows = Rows(X, _weights(X, sample_weight))
     told = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
     door.refuse_extreme_scales(rows.X, told)
+    door.refuse_all_missing(rows.X, told)
     kinds = [kind.for_table(told, found, rows.X) for kind in kinds]
     if rows.sample_weight is None:
         return rows, kinds
@@ -157,6 +158,7 @@ def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tup
         )
     names = door.column_names(getattr(nobody, "feature_names_in_", None), X.shape[1])
     door.refuse_extreme_scales(X, names)
+    door.refuse_all_missing(X, names)
     kind = kind.for_table(names, found, X)
     kind.refuse(X, names)
     weights = _weights(X, sample_weight)

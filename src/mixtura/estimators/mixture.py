@@ -18,7 +18,7 @@ from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
-from mixtura.families.design import untold
+from mixtura.families.design import Design, untold
 from mixtura.families.given import Beside
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
@@ -32,6 +32,7 @@ from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
+from mixtura.store import StoreError
 from mixtura.supports import Real as RealNumbers
 from mixtura.supports import Simplex
 
@@ -44,10 +45,11 @@ class Mixture(ClimbedMixture):
     Parameters
     ----------
     family : str or Family, default "gaussian"
-        "bernoulli", "categorical", "exponential", "gamma", "gaussian", "lognormal",
-        "multinomial", "negativebinomial", "poisson", "regression" (of the last column on the
-        others), "vonmises", "vonmisesfisher"; a covariance type of `GaussianMixture`; or an
-        object, such as `mixtura.Product(...)` or one of your own.
+        "auto" (for each column what suits it, as in `LatentClass`), "bernoulli", "categorical",
+        "exponential", "gamma", "gaussian", "lognormal", "multinomial", "negativebinomial",
+        "normal", "poisson", "regression" (of the last column on the others), "vonmises",
+        "vonmisesfisher"; a covariance type of `GaussianMixture`; or an object, such as
+        `mixtura.Product(...)` or one of your own.
     n_components : int, default 1
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
@@ -150,6 +152,8 @@ class Mixture(ClimbedMixture):
         self.concomitants = concomitants
 
     _components = "family"
+    # That of the columns that the fitted weights hang on, whatever is asked for since.
+    _design: Design | None = None
 
     @staticmethod
     def _restored_components(stored: Any) -> Spec:
@@ -160,7 +164,12 @@ class Mixture(ClimbedMixture):
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
         names = [attribute(name) for name in self.family_.supports()]
-        if self.concomitants is not None:
+        if self._concomitants() != (() if self._design is None else self._design.columns):
+            raise StoreError(
+                f"save: concomitants={self.concomitants!r} is not what was fitted: set it back, or "
+                "fit again"
+            )
+        if self._design is not None:
             names += CONCOMITANTS
         return {name: getattr(self, name) for name in ("weights_", *names)}
 
@@ -208,9 +217,15 @@ class Mixture(ClimbedMixture):
     def _continued(self, d: int) -> MixtureParams:
         """The last fit's mixture, if this one can begin there."""
         asked, last = self._family(), self.family_
+        before = () if self._design is None else self._design.columns
+        if self._concomitants() != before:
+            raise ValueError(
+                f"warm_start: the weights of the last fit hang on columns {list(before)} (counted "
+                f"from 0), not on concomitants={self.concomitants!r}: set warm_start=False"
+            )
         shapes = last.shapes(self.n_components, d)
         found = {name: array.shape for name, array in self.parameters_.items()}
-        if not asked.continues(last) or found != shapes:
+        if not asked.continues(last, self._names()) or found != shapes:
             raise ValueError(
                 f"warm_start: the last fit has {len(self.weights_)} components of family "
                 f"{last.name!r} with parameters of shapes {list(found.values())}, which "
@@ -222,6 +237,9 @@ class Mixture(ClimbedMixture):
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         self.family_, params = found.family, found.params
         super()._hold(found, dtype)
+        self._design = None
+        for name in CONCOMITANTS:
+            self.__dict__.pop(name, None)
         if isinstance(found.model, Concomitant) and isinstance(params, ConcomitantParams):
             self._design = found.model.design
             self.concomitant_intercept_ = params.logits[:, 0]
@@ -236,10 +254,10 @@ class Mixture(ClimbedMixture):
 
     def summary(self) -> str:
         """What was found, what the weights hang on, and how sure the fit is, as text."""
-        text, given = super().summary(), self._concomitants()
-        if not given:
+        text = super().summary()
+        if self._design is None:
             return text
-        names = [self._names()[j] for j in given]
+        names = [self._names()[j] for j in self._design.columns]
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
         return f"{text}\n\n{weights_text(names, logits)}"
 
@@ -264,7 +282,7 @@ class Mixture(ClimbedMixture):
 
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
-        if self.concomitants is None:
+        if self._design is None:
             return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
         model = Concomitant(self.family_, Flat(), self._design)

@@ -44,7 +44,11 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         if y is None:
             rows = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite=False)
             self._refuse_gaps(rows)
-            return np.column_stack([rows, np.zeros(len(rows))])
+            table, kind = np.column_stack([rows, np.zeros(len(rows))]), self._kind(self.mixture_)
+            if kind.trials is not None:
+                # No success is a response whatever they are.
+                kind.refuse(table, self.mixture_._names())
+            return table
         refuse_unfit(y, "y")
         text = next((value for value in np.ravel(np.asarray(y)) if isinstance(value, str)), None)
         if text is not None:

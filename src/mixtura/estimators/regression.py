@@ -132,17 +132,29 @@ class MixtureRegression(FittedRegression):
         ------
         ValueError
             For input that cannot be fitted, naming what was found: a response that is none of the
-            family, covariates that are constant or sums of others, unknown columns.
+            family, covariates that are constant or sums of others, unknown columns; the estimator
+            is left as it was.
         """
-        table = self._table(X, y, reset=True)
-        target = str(getattr(y, "name", None) or "y")
-        names = (*self._names(), target)
-        mixture = self._mixture(list(self._names()))
-        mixture._fit(NamedRows(table, names, None), sample_weight, None, checkpoint)
+        before = dict(self.__dict__)
+        try:
+            mixture = self._found(X, y, sample_weight, checkpoint)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         removed(checkpoint)
         self.mixture_ = mixture
         self._hold(mixture)
         return self
+
+    def _found(self, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Mixture:
+        """The mixture of the table of X and y, fitted."""
+        table = self._table(X, y, reset=True)
+        target = str(getattr(y, "name", None) or "y")
+        names = self._names()
+        mixture = self._mixture(names)
+        mixture._fit(NamedRows(table, (*names, target), None), sample_weight, None, checkpoint)
+        return mixture
 
     def _mixture(self, names: list[str]) -> Mixture:
         """The mixture that is asked for, of the columns of X so named and of y."""
@@ -188,6 +200,7 @@ class MixtureRegression(FittedRegression):
         self.covariates_ = [self._names()[j] for j in kind.columns(self.n_features_in_ + 1)]
         self.weights_ = mixture.weights_
         for name in ("concomitant_coef_", "concomitant_intercept_"):
+            self.__dict__.pop(name, None)
             if hasattr(mixture, name):
                 setattr(self, name, getattr(mixture, name))
         self.converged_, self.n_iter_ = mixture.converged_, mixture.n_iter_

@@ -98,7 +98,7 @@ class LatentClass(_Named):
         Families for some columns in place of these choices, such as ``{"income": "lognormal"}``;
         columns of an array are called x1, x2, ...
     tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, \
-            weights, solver, engine : as in `Mixture`
+            weights, solver, engine, concomitants : as in `Mixture`
 
     Attributes
     ----------

@@ -49,7 +49,8 @@ class Automatic(Product):
 
     @property
     def allows_gaps(self) -> bool:  # type: ignore[override]
-        return all(kind.allows_gaps for _, kind in self.choices)
+        # A choice that allows none refuses its own columns' gaps, by name.
+        return True
 
     @property
     def measure(self) -> str:
@@ -61,10 +62,11 @@ class Automatic(Product):
         columns, kinds = zip(*self.choices, strict=True)
         return dict(zip(positions(columns, names, "families"), kinds, strict=True))
 
-    def continues(self, last: Family) -> bool:
+    def continues(self, last: Family, names: Sequence[str]) -> bool:
         if not isinstance(last, Product):
             return False
-        return all(kind.name in {b.family.name for b in last.blocks} for _, kind in self.choices)
+        found = {j: block.family.name for block in last.blocks for j in block.columns}
+        return all(found.get(j) == kind.name for j, kind in self._chosen(names).items())
 
     def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:
         chosen = self._chosen(names)

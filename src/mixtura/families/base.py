@@ -155,8 +155,11 @@ class Family(ABC):
             f"{type(self).__name__} cannot be drawn from: write sample(labels, params, rng)"
         )
 
-    def continues(self, last: Family) -> bool:
-        """Whether a fit that is asked for this one may begin where one of `last` ended."""
+    def continues(self, last: Family, names: Sequence[str]) -> bool:
+        """Whether a fit that is asked for this one may begin where one of `last` ended.
+
+        `names` are the table's columns.
+        """
         return self.name == last.name
 
     def takes_categories(self, names: Sequence[str]) -> tuple[bool, ...]:

@@ -134,8 +134,15 @@ class Beside(Product):
         found = dict(zip(others, own, strict=True))
         return tuple(found.get(j, False) for j in range(len(names)))
 
-    def continues(self, last: Family) -> bool:
-        return isinstance(last, Product)
+    def continues(self, last: Family, names: Sequence[str]) -> bool:
+        if not isinstance(last, Product):
+            return False
+        others = self._others(names)
+        own = [block for block in last.blocks if not isinstance(block.family, Given)]
+        asked: Family = Product(Block(b.family, map(others.index, b.columns)) for b in own)
+        if len(own) == 1 and not isinstance(self.asked, Product):
+            asked = own[0].family
+        return self.asked.continues(asked, [names[j] for j in others])
 
     def for_table(
         self, names: Sequence[str], categories: Categories, X: AnyArray | None

@@ -215,7 +215,8 @@ class Draw:
     """Resamples of n rows, drawn from a mixture and searched; each has random numbers of its own,
     which hang on the seed, the components and its place alone.
 
-    A mixture that is conditional on some columns is drawn from given the rows that there are."""
+    A mixture that is conditional on some columns is drawn from given the rows that there are, and
+    cells are missing where they are in these."""
 
     effort: Effort
     n: int
@@ -243,6 +244,8 @@ class Draw:
             X, _ = model.sample_given(self.given, params, rng)
         else:
             X, _ = model.sample(self.n, params, rng)
+        if self.given is not None:
+            X = np.where(np.isnan(self.given), np.nan, X)
         try:
             logliks = self.effort.pair(np.ascontiguousarray(X), None, K, own).logliks
         except FitError:

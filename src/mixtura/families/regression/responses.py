@@ -24,9 +24,8 @@ FARTHEST = 690.0
 class Response(ABC):
     """y (n,), or (n, 1) where it broadcasts to eta (n, K); trials in y's shape."""
 
-    # What it is called in words, whether it has a dispersion, and what that is called.
+    # What it is called in words, and whether it is a probability.
     words: ClassVar[str]
-    dispersed: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
     # The largest root mean square change of eta in one M-step: far from a maximum Newton's steps
     # are too long by factors where the mean is not linear in eta.
@@ -39,10 +38,6 @@ class Response(ABC):
     @abstractmethod
     def mean(self, eta: Array, trials: Array) -> Array:
         """E y."""
-
-    @abstractmethod
-    def variance(self, mean: Array, phi: Array, trials: Array) -> Array:
-        """Var y."""
 
     @abstractmethod
     def slope(self, y: Array, eta: Array, trials: Array) -> tuple[Array, Array]:
@@ -77,7 +72,6 @@ class Normal(Response):
     """y ~ N(eta, phi): the identity link; half the deviance is e^2 / 2."""
 
     words = "a normal response"
-    dispersed = True
     reach = np.inf
 
     def log_density(self, y: Array, eta: Array, phi: Array, trials: Array) -> Array:
@@ -85,9 +79,6 @@ class Normal(Response):
 
     def mean(self, eta: Array, trials: Array) -> Array:
         return eta
-
-    def variance(self, mean: Array, phi: Array, trials: Array) -> Array:
-        return np.broadcast_to(phi, mean.shape)
 
     def slope(self, y: Array, eta: Array, trials: Array) -> tuple[Array, Array]:
         return y - eta, np.ones_like(eta)
@@ -117,9 +108,6 @@ class Count(Response):
 
     def mean(self, eta: Array, trials: Array) -> Array:
         return np.exp(np.minimum(eta, FARTHEST))
-
-    def variance(self, mean: Array, phi: Array, trials: Array) -> Array:
-        return mean
 
     def slope(self, y: Array, eta: Array, trials: Array) -> tuple[Array, Array]:
         mean = self.mean(eta, trials)
@@ -151,9 +139,6 @@ class Success(Response):
     def mean(self, eta: Array, trials: Array) -> Array:
         return np.asarray(trials * expit(eta))
 
-    def variance(self, mean: Array, phi: Array, trials: Array) -> Array:
-        return mean * (1.0 - mean / trials)
-
     def slope(self, y: Array, eta: Array, trials: Array) -> tuple[Array, Array]:
         return y - trials * expit(eta), trials * expit(eta) * expit(-eta)
 
@@ -178,16 +163,12 @@ class Positive(Response):
     """
 
     words = "a gamma response with log link"
-    dispersed = True
 
     def log_density(self, y: Array, eta: Array, phi: Array, trials: Array) -> Array:
         return np.asarray(normaliser(1.0 / phi) - self.deviance(y, eta) / phi - np.log(y))
 
     def mean(self, eta: Array, trials: Array) -> Array:
         return np.exp(np.minimum(eta, FARTHEST))
-
-    def variance(self, mean: Array, phi: Array, trials: Array) -> Array:
-        return phi * mean**2
 
     def slope(self, y: Array, eta: Array, trials: Array) -> tuple[Array, Array]:
         return y * np.exp(-eta) - 1.0, np.ones_like(eta)

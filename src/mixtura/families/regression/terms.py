@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,13 @@ class Terms(Family):
     names_columns = True
 
     def __post_init__(self) -> None:
+        named = [self.target, *(self.covariates or ()), self.offset, self.trials, *self.common]
+        strangers = [j for j in named if j is not None and not isinstance(j, Integral)]
+        if strangers:
+            raise ValueError(
+                f"Regression: columns are given by their numbers, from 0, got {strangers[0]!r}; "
+                "MixtureRegression takes names"
+            )
         if self.response not in RESPONSES:
             raise ValueError(f"response must be one of {list(RESPONSES)}, got {self.response!r}")
         if self.trials is not None and self.response != "binomial":
