@@ -109,10 +109,10 @@ class Categorical(Family):
 
     def _known(self, X: AnyArray) -> tuple[AnyArray, AnyArray | None]:
         """(rows with gaps where a level is new; in which row how many are, None for none)."""
-        if np.all(np.fmax.reduce(X, axis=0, initial=0.0) < self.levels):
-            return X, None
         with np.errstate(invalid="ignore"):
-            new = np.array(self.levels) <= X
+            new = np.array(self.levels, dtype=np.float64) <= X
+        if not new.any():
+            return X, None
         return np.where(new, np.nan, X), new.sum(axis=1)
 
     def look(self, X: AnyArray, params: CategoricalParams) -> CategoricalLook:
