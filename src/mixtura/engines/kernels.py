@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mixtura.engines import threads
 from mixtura.engines.base import Filler, OpenDrawing, Opener
+from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.gaussian import compiled
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.families.base import Family
+from mixtura.families.categorical import Categorical
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.models.base import Model
 from mixtura.models.mixture import Mixture
@@ -40,6 +43,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
         compiled.fill,
         GaussianDrawing,
     ),
+    (Mixture, Categorical): Kernel({"compiled": LevelsSweep}, threads.fill),
 }
 
 

@@ -15,6 +15,9 @@ from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, UnitInterval
 
+# Shares of so little are the rounding of two sums over the same rows.
+ROUNDING = 1e-13
+
 
 @dataclass(frozen=True)
 class BernoulliParams(Params):
@@ -49,8 +52,9 @@ class Bernoulli(Family):
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> BernoulliParams:
         before = np.full_like(stats.sums, 0.5) if params is None else params.probabilities
-        # What rounding adds to a sum of ones must not pass for a second outcome.
-        return BernoulliParams(np.minimum(shares(stats.sums, stats.cells, before), 1.0))
+        found = shares(stats.sums, stats.cells, before)
+        # What rounding does to a sum of ones must not pass for a second outcome.
+        return BernoulliParams(np.where(found > 1.0 - ROUNDING, 1.0, found))
 
     def score(self, stats: ColumnSums, params: BernoulliParams) -> dict[str, Array]:
         p = params.probabilities

@@ -14,7 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, at_edge
 from mixtura.families.digits import percent
 from mixtura.families.domain import refuse_outside
-from mixtura.families.gaps import shares
+from mixtura.families.gaps import shares, totals
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.portrait import Column, Portrait, told
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
@@ -55,7 +55,7 @@ class CategoricalLook:
 
     def statistics(self, resp: Array) -> CategoricalStatistics:
         """The sums at these responsibilities."""
-        return CategoricalStatistics(resp.sum(axis=0), hits(self.met, resp))
+        return CategoricalStatistics(totals(resp), hits(self.met, resp))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class ColumnSums(Statistics):
 def column_sums(X: AnyArray, resp: Array) -> ColumnSums:
     """Those of these rows; `resp` (n, K) includes their weights."""
     x, seen = observed(X)
-    return ColumnSums(resp.sum(axis=0), np.asarray(resp.T @ x), cells(resp, seen))
+    return ColumnSums(totals(resp), np.asarray(resp.T @ x), cells(resp, seen))
 
 
 def observed(X: AnyArray) -> tuple[Array, Array]:
@@ -45,11 +45,16 @@ def observed(X: AnyArray) -> tuple[Array, Array]:
     return np.where(missing, 0.0, X), np.asarray(~missing, dtype=np.float64)
 
 
+def totals(resp: Array) -> Array:
+    """sum_i r_ik, (K,): by BLAS, for NumPy adds lines of a few numbers one by one."""
+    return np.asarray(np.ones(len(resp)) @ resp)
+
+
 def cells(resp: Array, seen: Array) -> Array:
     """sum_i r_ik over the rows in which column j is there, (K, d); `seen` is `observed`'s."""
     if len(seen) == len(resp):
         return np.asarray(resp.T @ seen)
-    return np.asarray(resp.sum(axis=0)[:, None] * seen)
+    return totals(resp)[:, None] * seen
 
 
 def shares(sums: Array, cells: Array, otherwise: Array) -> Array:

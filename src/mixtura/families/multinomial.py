@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, column_sums, shares
 from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
@@ -61,7 +61,7 @@ class Multinomial(Family):
 
     def log_density(self, X: AnyArray, params: MultinomialParams) -> Array:
         x = np.asarray(X, dtype=np.float64)
-        constant = gammaln(x.sum(axis=1) + 1.0) - gammaln(x + 1.0).sum(axis=1)
+        constant = log_factorials(x.sum(axis=1)) - log_factorials(x).sum(axis=1)
         logs = np.log(np.maximum(params.probabilities, TINY)).T
         return np.asarray(x @ logs + constant[:, None])
 

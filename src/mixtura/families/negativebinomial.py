@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.factorials import log_factorials
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import shares
 from mixtura.families.levels import hits, largest_codes, met, summed
@@ -195,7 +195,7 @@ class NegativeBinomial(Family):
 
 def _log_density(x: Array, means: Array, size: Array) -> Array:
     """log p(x) by column; the arrays broadcast."""
-    rest = x * np.log(means) - gammaln(x + 1.0) - (x + size) * np.log1p(means / size)
+    rest = x * np.log(means) - log_factorials(x) - (x + size) * np.log1p(means / size)
     return np.asarray(rising(x, size) + rest)
 
 

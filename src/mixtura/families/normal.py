@@ -10,7 +10,7 @@ import numpy as np
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
-from mixtura.families.gaps import cells, observed, shares
+from mixtura.families.gaps import cells, observed, shares, totals
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
 
@@ -96,20 +96,27 @@ class Normal(Family):
 
     def log_density(self, X: AnyArray, params: Any) -> Array:
         x, seen = self.numbers(X)
+        x = np.asfortranarray(x)  # Few columns are quicker one after another.
         means, variances = _parts(params)
         out = np.empty((len(X), len(means)))
         for k, (m, v) in enumerate(zip(means, variances, strict=True)):
-            parts = (x - m) ** 2 / v + np.log(2 * np.pi * v)
-            out[:, k] = np.einsum("ij,ij->i", parts, np.broadcast_to(seen, parts.shape))
-        return -0.5 * out
+            y = x - m
+            y /= np.sqrt(v)
+            if len(seen) == len(x):
+                y *= seen
+            out[:, k] = np.einsum("ij,ij->i", y, y)
+        return -0.5 * (out + seen @ np.log(2 * np.pi * variances).T)
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> NormalStatistics:
         x, seen = self.numbers(X)
+        x = np.asfortranarray(x)
         first, second = np.empty((2, resp.shape[1], x.shape[1]))
         for k in range(resp.shape[1]):
-            y = x * seen if params is None else (x - _parts(params)[0][k]) * seen
+            y = x if params is None else x - _parts(params)[0][k]
+            if len(seen) == len(x):
+                y = y * seen
             first[k], second[k] = resp[:, k] @ y, resp[:, k] @ (y * y)
-        return NormalStatistics(resp.sum(axis=0), first, second, cells(resp, seen))
+        return NormalStatistics(totals(resp), first, second, cells(resp, seen))
 
     def maximize(self, stats: NormalStatistics, params: Any, prior: Any) -> Any:
         zero = np.zeros_like(stats.first)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from mixtura.families.base import Family
+from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Positive
@@ -35,7 +35,7 @@ class Poisson(Family):
 
     def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
         x, seen = observed(X)
-        constant = gammaln(x + 1.0).sum(axis=1, keepdims=True)
+        constant = log_factorials(x).sum(axis=1, keepdims=True)
         return np.asarray(x @ np.log(params.rates).T - seen @ params.rates.T - constant)
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:

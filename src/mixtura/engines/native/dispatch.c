@@ -108,6 +108,11 @@ EXPORT int mixtura_merging(const struct mixtura_merging *merging)
 
 EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 
+EXPORT int mixtura_levels(const struct mixtura_data *data, struct mixtura_levels *levels)
+{
+    return kernels()->levels(data, levels);
+}
+
 EXPORT int mixtura_neighbours(const struct mixtura_model *model, int64_t d, const double *roots,
                               int64_t first, int64_t last, const struct mixtura_near *near)
 {

@@ -161,6 +161,19 @@ struct mixtura_draw {
     int64_t *labels; /* out: n */
 };
 
+/* A mixture of columns of codes, and the sums of a pass over them; levels.h says how. */
+struct mixtura_levels {
+    const double *log_weights; /* K, -inf allowed */
+    const double *table;       /* total x K: log probabilities, finite */
+    double fresh;              /* the same of a level that the table never had */
+    const int64_t *first;      /* d: where the levels of each column begin */
+    const int64_t *many;       /* d: how many it has */
+    int64_t K, total;
+    double loglik; /* out, as are the next two */
+    double *count; /* K */
+    double *hits;  /* total x K */
+};
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -185,6 +198,7 @@ struct mixtura_kernels {
     int (*contest)(const struct mixtura_data *, struct mixtura_contest *);
     int (*merging)(const struct mixtura_merging *);
     int (*draw)(const struct mixtura_draw *);
+    int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
 };
 
 #endif

@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, gammaln
+from scipy.special import expit
 
 from mixtura.families.collapse import NUMERIC_SPREAD
+from mixtura.families.factorials import log_factorials
 from mixtura.families.gamma import excess, normaliser, shape_of, told
 from mixtura.records import AnyArray, Array, RandomNumbers
 
@@ -104,7 +105,7 @@ class Count(Response):
     discrete = True
 
     def log_density(self, y: Array, eta: Array, phi: Array, trials: Array) -> Array:
-        return np.asarray(y * eta - np.exp(eta) - gammaln(y + 1.0))
+        return np.asarray(y * eta - np.exp(eta) - log_factorials(y))
 
     def mean(self, eta: Array, trials: Array) -> Array:
         return np.exp(np.minimum(eta, FARTHEST))
@@ -133,7 +134,7 @@ class Success(Response):
     discrete = True
 
     def log_density(self, y: Array, eta: Array, phi: Array, trials: Array) -> Array:
-        ways = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
+        ways = log_factorials(trials) - log_factorials(y) - log_factorials(trials - y)
         return np.asarray(y * eta - trials * np.logaddexp(0.0, eta) + ways)
 
     def mean(self, eta: Array, trials: Array) -> Array:
