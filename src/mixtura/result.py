@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mixtura.ranges import Count, Finite, Positive
 from mixtura.records import Equation, Spike
 from mixtura.schema import read
+
+# Starts that end this close, in log-likelihood per row, have found the same optimum.
+SAME_OPTIMUM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,33 @@ class StartReport:
     loglik: float | None
     outcome: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """An end that finished climbs met.
+
+    loglik     mean log-likelihood per row
+    hits       how many of them, by the kind of start
+    collapsed  whether components there are held up by the penalty alone
+    """
+
+    loglik: float
+    hits: dict[str, int]
+    collapsed: bool
+
+
+def _optima(starts: Iterable[StartReport], outcome: str, margin: float) -> list[Optimum]:
+    """Those of the climbs that ended so."""
+    ends = [(s.loglik, s.name) for s in starts if s.outcome == outcome and s.loglik is not None]
+    met: list[Optimum] = []
+    last = math.inf
+    for loglik, name in sorted(ends, reverse=True):
+        if last - loglik > margin:
+            met.append(Optimum(loglik, {}, outcome == "collapsed"))
+        met[-1].hits[name] = met[-1].hits.get(name, 0) + 1
+        last = loglik
+    return met
 
 
 @dataclass(frozen=True)
@@ -127,6 +159,17 @@ class Fit:
     def mean_loglik(self) -> float:
         """Log-likelihood per unit of weight."""
         return self.loglik / self.weight
+
+    @property
+    def landscape(self) -> tuple[Optimum, ...]:
+        """The optima that finished climbs met, the highest first.
+
+        Ends are one optimum where the next higher is no further above than `SAME_OPTIMUM`, or than
+        what was still to be gained where this fit ended.
+        """
+        margin = SAME_OPTIMUM + (self.gap if math.isfinite(self.gap) else 0.0)
+        met = [*_optima(self.starts, "kept", margin), *_optima(self.starts, "collapsed", margin)]
+        return tuple(sorted(met, key=lambda optimum: -optimum.loglik))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dictionaries."""

@@ -35,8 +35,8 @@ MOST_COLUMNS = 6
 HEADER_WIDTH = 18
 # The headline names this many columns.
 NAMED = 4
-# Starts that end this close, in log-likelihood per row, have found the same optimum.
-SAME_OPTIMUM = 1e-6
+# Of the optima met, so many are listed.
+OPTIMA = 5
 # A gap this small, relative to the log-likelihood per row, is rounding.
 NO_MORE_THAN_ROUNDING = 1e-12
 
@@ -186,7 +186,10 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
         ("solver, engine", f"{fit.solver}, {fit.engine}"),
         *([("remark", fit.remark)] if fit.remark else []),
     ]
-    return [*rows, ("starts", _starts(fit))] if fit.starts else rows
+    if fit.starts:
+        rows.append(("starts", _starts(fit)))
+    optima = _optima(fit)
+    return [*rows, ("optima met", optima)] if optima else rows
 
 
 def _verdict(fit: Fit) -> str:
@@ -219,11 +222,25 @@ def _starts(fit: Fit) -> str:
         text += f"; {fit.moves} move{'s' * (fit.moves > 1)} of one group improved the best"
     if count["kept"] < 2:
         return text
-    margin = SAME_OPTIMUM + (fit.gap if math.isfinite(fit.gap) else 0.0)
-    ends = [s.loglik for s in fit.starts if s.outcome == "kept" and s.loglik is not None]
-    same = sum(abs(end - fit.mean_loglik) <= margin for end in ends)
-    text += f"; {same} of {len(ends)} finished reached this same optimum"
-    return text + (", so more starts may find a better one" if 2 * same < len(ends) else "")
+    nearest = min(fit.landscape, key=lambda optimum: abs(optimum.loglik - fit.mean_loglik))
+    same = sum(nearest.hits.values())
+    text += f"; {same} of {count['kept']} finished reached this same optimum"
+    return text + (", so more starts may find a better one" if 2 * same < count["kept"] else "")
+
+
+def _optima(fit: Fit) -> str:
+    """ "-2754.55 (145), -2755.62 (74) and 3 lower: ..."; empty where there are not two."""
+    met = fit.landscape
+    if len(met) < 2:
+        return ""
+    ends = [one.loglik * fit.weight for one in met[:OPTIMA]]
+    digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
+    said = [
+        f"{end:.{digits}f} ({sum(one.hits.values())}{', collapsed' * one.collapsed})"
+        for end, one in zip(ends, met, strict=False)
+    ]
+    rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
+    return ", ".join(said) + f"{rest}: log-likelihoods, and how often climbs ended there"
 
 
 def _block(rows: list[tuple[str, str]]) -> RenderableType:
