@@ -355,3 +355,36 @@ def test_resamples_have_the_gaps_of_the_table(monkeypatch: pytest.MonkeyPatch) -
     mixtura.bootstrap_lrt(X, max_components=2, family="normal", max_resamples=2, random_state=0)
     assert len(gaps) > 1
     assert all(np.array_equal(one, np.isnan(X)) for one in gaps)
+
+
+def test_a_column_of_names_of_rows_is_refused() -> None:
+    frame = PEOPLE.assign(person=[f"p{i}" for i in range(len(PEOPLE))])
+    with pytest.raises(ValueError, match="'person' has another category in each of its"):
+        LatentClass(2).fit(frame)
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_rows_without_weight_are_absent_whatever_they_hold(pieces: bool) -> None:
+    X = np.random.default_rng(0).integers(0, 2, size=(60, 2)).astype(float)
+    odd = np.vstack([[[7.0, 1.5]], X])
+    weights = np.r_[0.0, np.ones(60)]
+    asked = LatentClass(2, random_state=0)
+    if pieces:
+        chunks = [(odd[:30], weights[:30]), (odd[30:], weights[30:])]
+        found = asked.fit(mixtura.stream(lambda: iter(chunks)))
+    else:
+        found = asked.fit(odd, sample_weight=weights)
+        alone = clone(asked).fit(X).fit_result_.loglik
+        assert found.fit_result_.loglik == pytest.approx(alone, rel=1e-13)
+    assert found.family_.name == "bernoulli"
+    odd[3] = [-1.0, 2.0]
+    with pytest.raises(ValueError, match="holds -1 in row 3"):
+        PoissonMixture(2).fit(odd, sample_weight=weights)
+
+
+def test_a_category_met_only_in_rows_without_weight_is_none_that_is_counted() -> None:
+    frame = pd.DataFrame({"a": [*("xy" * 20), "z"], "b": [*("uuvv" * 10), "u"]})
+    weights = np.r_[np.ones(40), 0.0]
+    found = LatentClass(2, random_state=0).fit(frame, sample_weight=weights)
+    assert found.fit_result_.n_parameters == 5
+    assert found.predict(frame).shape == (41,)

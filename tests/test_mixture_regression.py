@@ -28,6 +28,11 @@ def fitted() -> MixtureRegression:
     return MixtureRegression(2, random_state=0).fit(X, y)
 
 
+def test_yes_and_no_are_no_words() -> None:
+    with pytest.raises(ValueError, match="intercept must be True or False, got 'no'"):
+        Regression(intercept="no")  # type: ignore[arg-type]
+
+
 def test_what_it_answers(fitted: MixtureRegression) -> None:
     X, y, label = crossing()
     lines = fitted.predict_components(X)

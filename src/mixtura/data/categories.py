@@ -188,11 +188,19 @@ def _codes(texts: pa.Array, categories: tuple[str, ...], name: str, first: int) 
 
 def _refuse_numerals(categories: tuple[str, ...], name: str) -> None:
     """ValueError for numbers in a column whose categories are called by numbers."""
-    if any(name.lstrip("+-").replace(".", "", 1).isdigit() for name in categories):
+    if any(map(_is_numeral, categories)):
         raise ValueError(
             f"X: column {name!r} was fitted as categories called {_listed(categories)}, and holds "
             "numbers: give it in the type it was fitted in"
         )
+
+
+def _is_numeral(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _listed(categories: Sequence[str]) -> str:

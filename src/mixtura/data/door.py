@@ -52,21 +52,20 @@ def refuse_extreme_scales(X: AnyArray, names: list[str]) -> None:
     refuse_extreme_ranges(np.fmin.reduce(X), np.fmax.reduce(X), X.dtype, names)
 
 
-def refuse_all_missing(X: AnyArray, names: list[str]) -> None:
-    """ValueError for a row or a column without a single value."""
+def refuse_all_missing(X: AnyArray, names: list[str], where: AnyArray) -> None:
+    """ValueError for a row or a column without a single value.
+
+    `where` are the numbers of the rows in their table, empty where these are all of it.
+    """
     # A sum is NaN if one of its terms is, and takes no array of its own.
     if not np.isnan(X.sum()):
         return
-    refuse_empty_columns(X, names)
     missing = np.isnan(X)
-    for i in np.flatnonzero(missing.all(axis=1)):
-        raise ValueError(f"X: row {i} has no value in any column: leave it out")
-
-
-def refuse_empty_columns(X: AnyArray, names: list[str]) -> None:
-    """ValueError for a column without a single value in these rows, which have weight."""
-    for j in np.flatnonzero(np.isnan(X).all(axis=0)):
+    for j in np.flatnonzero(missing.all(axis=0)):
         raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
+    for i in np.flatnonzero(missing.all(axis=1)):
+        row = where[i] if len(where) else i
+        raise ValueError(f"X: row {row} has no value in any column: leave it out")
 
 
 def refuse_extreme_ranges(

@@ -30,6 +30,7 @@ from mixtura.estimators.opened import (
 )
 from mixtura.estimators.weighing import scaled
 from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Array, Categories
 from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
@@ -100,18 +101,12 @@ def _in_memory(
             "iterator of chunks each time, or an array"
         )
     X, found = validated(estimator, X, [kind], least=2)
-    kind = kind.for_table(estimator._names(), found, X)
     refuse_few(estimator, len(X))
-    door.refuse_extreme_scales(X, estimator._names())
-    door.refuse_all_missing(X, estimator._names())
-    kind.refuse(X, estimator._names())
-    if sample_weight is None:
-        return Rows(X), kind
-    weights = estimator._weights_for(sample_weight, X)
-    door.check_weights(weights, estimator.n_components)
-    if kind.allows_gaps and not weights.all():
-        door.refuse_empty_columns(X[weights > 0], estimator._names())
-    return Rows(X, weights), kind
+    rows = Rows(X)
+    if sample_weight is not None:
+        rows = Rows(X, estimator._weights_for(sample_weight, X))
+    rows, kinds = _admitted(rows, estimator.n_components, estimator._names(), [kind], found)
+    return rows, kinds[0]
 
 
 def held(
@@ -138,13 +133,9 @@ def held(
         X, found = validated(estimator, X, kinds, least=2)
         rows = Rows(X, _weights(X, sample_weight))
     told = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
-    door.refuse_extreme_scales(rows.X, told)
-    door.refuse_all_missing(rows.X, told)
-    kinds = [kind.for_table(told, found, rows.X) for kind in kinds]
-    if rows.sample_weight is None:
-        return rows, kinds
-    door.check_weights(rows.sample_weight, 1)
-    return Rows(rows.X, scaled(rows.sample_weight, estimator.weights)), kinds
+    if rows.sample_weight is not None:
+        rows = Rows(rows.X, scaled(rows.sample_weight, estimator.weights))
+    return _admitted(rows, 1, told, kinds, found)
 
 
 def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tuple[Rows, Family]:
@@ -157,14 +148,32 @@ def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tup
             f"{counted(len(X), 'component')}"
         )
     names = door.column_names(getattr(nobody, "feature_names_in_", None), X.shape[1])
-    door.refuse_extreme_scales(X, names)
-    door.refuse_all_missing(X, names)
-    kind = kind.for_table(names, found, X)
-    kind.refuse(X, names)
-    weights = _weights(X, sample_weight)
-    if weights is not None:
-        door.check_weights(weights, n_components)
-    return Rows(X, weights), kind
+    rows, kinds = _admitted(Rows(X, _weights(X, sample_weight)), n_components, names, [kind], found)
+    return rows, kinds[0]
+
+
+def _admitted(
+    rows: Rows, n_components: int, names: list[str], kinds: Sequence[Family], found: Categories
+) -> tuple[Rows, list[Family]]:
+    """The rows that have weight, and the families for them; ValueError for what one refuses.
+
+    The others are absent, whatever they hold. A search judges several families cell by cell.
+    """
+    where = np.arange(0)
+    if rows.sample_weight is not None:
+        door.check_weights(rows.sample_weight, n_components)
+        if not rows.sample_weight.all():
+            where = np.flatnonzero(rows.sample_weight)
+            rows = rows.take(where)
+    door.refuse_extreme_scales(rows.X, names)
+    door.refuse_all_missing(rows.X, names, where)
+    kinds = [kind.for_table(names, found, rows.X) for kind in kinds]
+    if len(kinds) == 1:
+        try:
+            kinds[0].refuse(rows.X, names)
+        except BadRow as bad:
+            raise bad.at(int(where[bad.row])) if len(where) else bad from None
+    return rows, kinds
 
 
 def _weights(X: AnyArray, sample_weight: Any) -> Array | None:

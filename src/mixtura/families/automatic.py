@@ -87,7 +87,9 @@ class Automatic(Product):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         names = [str(j) for j in range(survey.source.d)]
-        pieces = (chunk.X for chunk in survey.source.chunks(_PIECE))
+        pieces = (
+            X if weight is None else X[weight > 0] for X, weight, *_ in survey.source.chunks(_PIECE)
+        )
         return self._product(pieces, names, ()).settled(survey, K)
 
     def _product(
@@ -100,6 +102,11 @@ class Automatic(Product):
         own: Sequence[Any] = categories or [None] * len(names)
         kinds: dict[Family, list[int]] = {}
         for j, met in enumerate(columns):
+            if j not in chosen and len(own[j] or ()) == met.count > MOST_CODES:
+                raise ValueError(
+                    f"X: column {names[j]!r} has another category in each of its {met.count} rows, "
+                    "which says nothing of the groups: leave it out"
+                )
             if own[j] is None and met.family == "normal" and met.low == met.high:
                 raise ValueError(
                     f"X: column {names[j]!r} holds one value only ({met.low:g}), which says "
@@ -116,11 +123,13 @@ class Met:
 
     def __init__(self) -> None:
         self.whole, self.low, self.high = True, np.inf, -np.inf
+        self.count = 0
         self.values: set[float] = set()
 
     def add(self, column: Array) -> None:
         """Look at more cells."""
         x = column[~np.isnan(column)]
+        self.count += len(x)
         if not len(x):
             return
         self.whole = self.whole and bool(np.all(np.floor(x) == x))

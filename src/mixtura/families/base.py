@@ -187,11 +187,13 @@ class Family(ABC):
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""
         names = [str(j) for j in range(source.d)]
-        for X, _, where in source.chunks(_PIECE):
+        for X, weight, where in source.chunks(_PIECE):
+            # Rows without weight are absent.
+            there = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
             try:
-                self.refuse(X, names)
+                self.refuse(X if len(there) == len(X) else X[there], names)
             except BadRow as bad:
-                raise bad.behind(where.start) from None
+                raise bad.at(where.start + int(there[bad.row])) from None
 
     def frame(self, X: AnyArray) -> Array:
         """Rows as numbers (n, q) without units; unlike columns should count alike.

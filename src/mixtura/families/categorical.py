@@ -94,7 +94,7 @@ class Categorical(Family):
                     f"X: column {name!r} has {len(own or ()):,} different categories, and each is "
                     f"a parameter of every group: at most {MOST:,} are fitted, so leave it out"
                 )
-        levels = self.levels or (() if X is None else _levels(X))
+        levels = self.levels or (() if X is None else _levels(X, categories))
         return replace(self, categories=categories or self.categories, levels=levels)
 
     def supports(self) -> dict[str, Support]:
@@ -104,7 +104,7 @@ class Categorical(Family):
         return {"probabilities": (K, sum(self.levels))}
 
     def settled(self, survey: Survey, K: int) -> Settled:
-        levels = self.levels or tuple(int(most) + 1 for most in largest_codes(survey))
+        levels = self.levels or _room(largest_codes(survey), self.categories)
         return Family.settled(replace(self, levels=levels), survey, K)
 
     def _known(self, X: AnyArray) -> tuple[AnyArray, AnyArray | None]:
@@ -190,10 +190,16 @@ class Categorical(Family):
         return len(params.probabilities) * sum(max(int(column.sum()) - 1, 0) for column in had)
 
 
-def _levels(X: AnyArray) -> tuple[int, ...]:
+def _room(largest: AnyArray, categories: Categories) -> tuple[int, ...]:
+    """Levels for codes up to these, and for all categories: some had rows without weight only."""
+    known = [len(own or ()) for own in categories] or [0] * len(largest)
+    return tuple(max(int(most) + 1, many) for most, many in zip(largest, known, strict=True))
+
+
+def _levels(X: AnyArray, categories: Categories) -> tuple[int, ...]:
     """One more than the largest code of each column; none where there are no codes."""
     with np.errstate(invalid="ignore"):
         codes = np.isnan(X) | ((X >= 0) & (np.floor(X) == X) & (X < MOST))
     if not codes.all():
         return ()
-    return tuple(int(most) + 1 for most in np.fmax.reduce(X, axis=0, initial=0.0))
+    return _room(np.fmax.reduce(X, axis=0, initial=0.0), categories)

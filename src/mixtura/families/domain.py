@@ -18,7 +18,11 @@ class BadRow(ValueError):
 
     def behind(self, rows: int) -> BadRow:
         """The same of a table in which so many rows stand before those looked at."""
-        return BadRow(self.before, self.row + rows, self.after)
+        return self.at(self.row + rows)
+
+    def at(self, row: int) -> BadRow:
+        """The same of the row of that number."""
+        return BadRow(self.before, row, self.after)
 
     def __reduce__(self) -> tuple[type[BadRow], tuple[str, int, str]]:
         return (type(self), (self.before, self.row, self.after))

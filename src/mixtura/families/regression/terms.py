@@ -43,6 +43,9 @@ class Terms(Family):
             )
         if self.response not in RESPONSES:
             raise ValueError(f"response must be one of {list(RESPONSES)}, got {self.response!r}")
+        for name in ("intercept", "common_dispersion"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise ValueError(f"{name} must be True or False, got {getattr(self, name)!r}")
         if self.trials is not None and self.response != "binomial":
             raise ValueError(f"trials are for response='binomial', not {self.response!r}")
         if self.common_dispersion and self.response not in DISPERSIONS:
