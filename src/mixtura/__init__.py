@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.regression import MixtureRegression
-    from mixtura.estimators.shortcuts import BernoulliMixture, LatentClass, PoissonMixture
+    from mixtura.estimators.shortcuts import (
+        BernoulliMixture,
+        LatentClass,
+        PoissonMixture,
+        StudentMixture,
+    )
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.product import Block, Product
     from mixtura.families.registry import register_family
     from mixtura.families.regression.family import Regression
+    from mixtura.families.student.family import Student
     from mixtura.fitting.fit import fit
     from mixtura.fitting.journal_file import CheckpointError
     from mixtura.models.base import Model
@@ -79,6 +85,8 @@ __all__ = [
     "StillRisingWarning",
     "Stochastic",
     "StoreError",
+    "Student",
+    "StudentMixture",
     "Summary",
     "Truncated",
     "__version__",
@@ -129,6 +137,8 @@ _HOMES = {
     "BernoulliMixture": "mixtura.estimators.shortcuts",
     "LatentClass": "mixtura.estimators.shortcuts",
     "PoissonMixture": "mixtura.estimators.shortcuts",
+    "Student": "mixtura.families.student.family",
+    "StudentMixture": "mixtura.estimators.shortcuts",
     "register_family": "mixtura.families.registry",
     "MixtureRegression": "mixtura.estimators.regression",
     "Regression": "mixtura.families.regression.family",

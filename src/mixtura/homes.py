@@ -19,6 +19,7 @@ FAMILIES: dict[str, str] = {
     "normal": "mixtura.families.normal:Normal",
     "poisson": "mixtura.families.poisson:Poisson",
     "regression": "mixtura.families.regression.family:Regression",
+    "student": "mixtura.families.student.family:Student",
     "vonmises": "mixtura.families.vonmises:VonMises",
     "vonmisesfisher": "mixtura.families.vonmisesfisher:VonMisesFisher",
 }

@@ -54,8 +54,11 @@ def read(kind: Any, value: Any, place: str) -> Any:
             _refuse(place, value, among.words)
         return value
     if origin in (Union, UnionType):
-        (other,) = (part for part in parts if part is not NoneType)
-        return None if value is None else read(other, value, place)
+        if value is None and NoneType in parts:
+            return None
+        *plain, last = (part for part in parts if part is not NoneType)
+        first = next((part for part in plain if _is_plain(part, value)), last)
+        return read(first, value, place)
     if origin in (tuple, list):
         if not isinstance(value, list | tuple):
             _refuse(place, value, "a list")

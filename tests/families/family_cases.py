@@ -25,6 +25,8 @@ from mixtura.families.normal import Normal, NormalParams
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.records import Coefficients, Dispersed
+from mixtura.families.student.family import Student
+from mixtura.families.student.records import StudentParams
 from mixtura.families.vonmises import VonMises, VonMisesParams
 from mixtura.families.vonmisesfisher import VonMisesFisher, VonMisesFisherParams
 from mixtura.records import Array
@@ -40,6 +42,7 @@ class FamilyCase:
     values         all that a cell may be, for discrete families; else the ends of its range
     given          rows of covariates that rows are drawn for again and again, for a density given
                    these
+    hidden         whether rows hide more than their label: an M-step is then one of EM's own
     """
 
     name: str
@@ -51,6 +54,7 @@ class FamilyCase:
     discrete: bool = False
     turns: bool = False
     given: Array | None = None
+    hidden: bool = False
 
     def rows(self, n: int, seed: int = 0) -> tuple[Array, Array]:
         """(rows, labels) of the family's own, from two components of different size."""
@@ -88,6 +92,7 @@ MEANS, COV = (
     np.array([[0.0, 1.0], [3.0, 0.0]]),
     np.array([[[1, 0.3], [0.3, 2]], [[2, -1], [-1, 1]]]),
 )
+DEGREES = np.array([4.5, 12.0])
 COUNTS = tuple(range(400))
 
 
@@ -212,6 +217,14 @@ CASES = {
             lambda k, j: stats.poisson(M[k, j]),
             values=COUNTS,
             discrete=True,
+        ),
+        FamilyCase(
+            "student",
+            Student(),
+            StudentParams(gaussian_params(MEANS, COV, structure("full").form), DEGREES),
+            lambda k, j: stats.t(DEGREES[k], MEANS[k, j], np.sqrt(COV[k, j, j])),
+            lambda X, k: stats.multivariate_t(MEANS[k], COV[k], DEGREES[k]).logpdf(X),
+            hidden=True,
         ),
         FamilyCase(
             "vonmises",

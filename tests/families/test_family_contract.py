@@ -94,7 +94,7 @@ def test_the_m_step_is_scipys_optimum(case: FamilyCase) -> None:
     resp = np.random.default_rng(4).uniform(0.05, 1.0, size=(300, 2)) * [0.3, 1.0]
     stats_ = model.family.statistics(X, resp, case.params)
     found = model.family.maximize(stats_, case.params, model.prior)
-    for _ in range(40 if model.family.generalised else 0):
+    for _ in range(400 if case.hidden else 40 if model.family.generalised else 0):
         stats_ = model.family.statistics(X, resp, found)
         found = model.family.maximize(stats_, found, model.prior)
     chart = model.family.chart(case.params, WEIGHTS)
@@ -158,7 +158,14 @@ def test_the_information_of_the_complete_data_is_the_identity(case: FamilyCase) 
     hessian = [
         (gradient(step * way) - gradient(-step * way)) / (2 * step) for way in np.eye(chart.size)
     ]
-    np.testing.assert_allclose(-np.array(hessian), np.eye(chart.size), atol=0.06)
+    told = -np.array(hessian)
+    if case.hidden:
+        # What labels leave hidden is less told, but in no direction nothing.
+        told = np.linalg.eigvalsh(0.5 * (told + told.T))
+        assert told.min() > 0.01
+        assert told.max() < 1.06
+        return
+    np.testing.assert_allclose(told, np.eye(chart.size), atol=0.06)
 
 
 @every_family

@@ -47,7 +47,7 @@ class Mixture(ClimbedMixture):
     family : str or Family, default "gaussian"
         "auto" (for each column what suits it, as in `LatentClass`), "bernoulli", "categorical",
         "exponential", "gamma", "gaussian", "lognormal", "multinomial", "negativebinomial",
-        "normal", "poisson", "regression" (of the last column on the others), "vonmises",
+        "normal", "poisson", "regression" (of the last column on the others), "student", "vonmises",
         "vonmisesfisher"; a covariance type of `GaussianMixture`; or an object, such as
         `mixtura.Product(...)` or one of your own.
     n_components : int, default 1

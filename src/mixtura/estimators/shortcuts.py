@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any, ClassVar
 
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.estimators.family_document import restored_family
@@ -13,8 +15,11 @@ from mixtura.estimators.mixture import Mixture
 from mixtura.families.automatic import Automatic
 from mixtura.families.base import Family
 from mixtura.families.product import Product
+from mixtura.families.student.family import COMMON, EACH, TYPES, Student
 
-_FAMILIES = inspect.Parameter("families", inspect.Parameter.KEYWORD_ONLY, default=None)
+
+def _parameter(name: str, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
 
 
 def _init(*more: inspect.Parameter) -> Callable[..., None]:
@@ -78,6 +83,57 @@ class BernoulliMixture(_Named):
     __init__ = _init()
 
 
+class StudentMixture(_Named):
+    """A mixture of multivariate t components: heavy tails, or Gaussian groups among outliers.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+    covariance_type : str, default "full"
+        The structure of the scale matrices: a covariance type of `GaussianMixture` but factors.
+    degrees_of_freedom : "each", "common" or float, default "each"
+        Estimated for each component, for all together, or given. Estimates lie between 1 and 200,
+        beyond which a t density is not told from a Gaussian.
+    tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, \
+            weights, solver, engine, concomitants : as in `Mixture`
+
+    Attributes
+    ----------
+    means_ : array of shape (n_components, n_features)
+        The centres.
+    scales_ : array
+        The scale matrices, in the shape of `GaussianMixture.covariances_`; where nu > 2 a
+        covariance is nu / (nu - 2) times it.
+    degrees_of_freedom_ : array of shape (n_components,)
+    weights_, parameters_, family_, ... : as in `Mixture`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import StudentMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.vstack([rng.normal(0, 1, (100, 2)), rng.normal(8, 1, (100, 2)), [[90, -70]]])
+    >>> found = StudentMixture(2, random_state=0).fit(X)
+    >>> sorted(abs(found.means_[:, 0].round()))
+    [0.0, 8.0]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_Named._parameter_constraints,
+        "covariance_type": [StrOptions(set(TYPES))],
+        "degrees_of_freedom": [
+            StrOptions({EACH, COMMON}),
+            Interval(Real, 0.0, None, closed="neither"),
+        ],
+    }
+    covariance_type: str
+    degrees_of_freedom: float | str
+    __init__ = _init(_parameter("covariance_type", "full"), _parameter("degrees_of_freedom", EACH))
+
+    def _asked_family(self) -> Family:
+        return Student(self.covariance_type, self.degrees_of_freedom)
+
+
 class LatentClass(_Named):
     """Latent classes of a table of mixed columns, independent within a class.
 
@@ -122,7 +178,7 @@ class LatentClass(_Named):
     }
     _components = "families"
     families: Mapping[str, Any] | None
-    __init__ = _init(_FAMILIES)
+    __init__ = _init(_parameter("families", None))
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:

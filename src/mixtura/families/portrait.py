@@ -82,6 +82,7 @@ class Portrait:
     collapse   onto what a component may collapse, and what of it is then small
     lone       what is to be said of columns that collapse by themselves, "{columns}" among it
     one_covariance, correlates   as of the family
+    tails      (K,) degrees of freedom of ellipses that are those of t densities; None: normal ones
     lines      of regressions: what is expected over the main covariate
     """
 
@@ -98,7 +99,16 @@ class Portrait:
     lone: str = ""
     one_covariance: bool = False
     correlates: bool = False
+    tails: Array | None = None
     lines: Lines | None = None
+
+    def radius(self, k: int, coverage: float) -> float:
+        """Of the ellipse that holds so much of component k in two columns, in deviations."""
+        near = np.log1p(-coverage)
+        if self.tails is None:
+            return float(np.sqrt(-2.0 * near))
+        nu = self.tails[k]
+        return float(np.sqrt(nu * np.expm1(-2.0 / nu * near)))
 
     @property
     def columns(self) -> tuple[Column, ...]:

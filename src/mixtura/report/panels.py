@@ -166,7 +166,7 @@ def ellipse(view: MixtureView, k: int, i: int, j: int, coverage: float, colour: 
     among = view.portrait.among
     assert among is not None
     values, vectors = np.linalg.eigh(among(np.array([i, j]))[k])
-    radius = np.sqrt(-2 * np.log1p(-coverage))
+    radius = view.portrait.radius(k, coverage)
     width, height = 2 * radius * np.sqrt(np.maximum(values, 0.0))
     inner = coverage == COVERAGES[0]
     return Ellipse(

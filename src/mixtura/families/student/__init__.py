@@ -1,0 +1,1 @@
+"""Multivariate t components."""
