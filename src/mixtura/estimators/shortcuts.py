@@ -114,8 +114,8 @@ class StudentMixture(_Named):
     >>> rng = np.random.default_rng(0)
     >>> X = np.vstack([rng.normal(0, 1, (100, 2)), rng.normal(8, 1, (100, 2)), [[90, -70]]])
     >>> found = StudentMixture(2, random_state=0).fit(X)
-    >>> sorted(abs(found.means_[:, 0].round()))
-    [0.0, 8.0]
+    >>> np.sort(np.abs(found.means_[:, 0])).round()
+    array([0., 8.])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
