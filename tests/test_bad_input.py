@@ -22,7 +22,8 @@ def with_value(value: float) -> np.ndarray:
 
 
 ERRORS = {
-    "NaN": (with_value(np.nan), {}, {}, "NaN"),
+    "a row of NaN": (np.vstack([GOOD, [[np.nan] * 2]]), {}, {}, "row 60 has no value"),
+    "NaN": (with_value(np.nan), {"covariance_type": "UUU:1"}, {}, "NaN"),
     "infinity": (with_value(np.inf), {}, {}, "infinity"),
     "strings": (np.array([["a", "b"], ["c", "d"]]), {}, {}, "text"),
     "object strings": (np.array([[1, "b"], [2, "d"]], dtype=object), {}, {}, "text"),
@@ -104,8 +105,8 @@ def test_wrong_number_of_columns_at_predict() -> None:
     for method in (gm.predict, gm.predict_proba, gm.score_samples, gm.component_log_density):
         with pytest.raises(ValueError, match="3 features, but GaussianMixture is expecting 2"):
             method(np.ones((5, 3)))
-    with pytest.raises(ValueError, match="NaN"):
-        gm.predict(with_value(np.nan))
+    with pytest.raises(ValueError, match="infinity"):
+        gm.predict(with_value(np.inf))
 
 
 def test_duplicated_rows_are_fine() -> None:

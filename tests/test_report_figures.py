@@ -197,7 +197,8 @@ def test_title_is_taken_literally() -> None:
         ({"responsibilities": np.zeros((5, 3))}, "responsibilities have shape"),
         ({"sample_weight": np.ones(4)}, "sample_weight has shape"),
         ({"sample_weight": np.zeros(5)}, "no row to draw"),
-        ({"X": np.full((5, 2), np.nan)}, "missing or infinite"),
+        ({"X": np.full((5, 2), np.nan)}, "missing value in every row"),
+        ({"X": np.full((5, 2), np.inf)}, "infinite values"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change: dict[str, Floats], message: str) -> None:

@@ -98,13 +98,13 @@ def test_an_array_file(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_pieces")
-def test_a_gap_far_down_leaves_no_file(folder: Path, model: Path) -> None:
+def test_text_far_down_leaves_no_file(folder: Path, model: Path) -> None:
     lines = [*LINES]
-    lines[250] = "3.1,"
+    lines[250] = "3.1,none"
     (folder / "t.csv").write_text("\n".join(lines))
     done = run("predict", model, "t.csv", "--out", "o.csv")
     assert done.exit_code == 2
-    assert "t.csv: no value in column 'waiting', row 250" in done.stderr
+    assert "t.csv: column 'waiting' holds text ('none')" in done.stderr
     assert names(folder) == ["t.csv"]
 
 

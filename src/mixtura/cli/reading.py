@@ -31,10 +31,13 @@ def open_table(
     in_pieces: bool | None,
     dialect: Dialect,
     kinds: Sequence[Family],
+    *,
+    filling: bool = True,
 ) -> Table | Streamed:
     """The table, in memory or not; `in_pieces=None` goes by the size of the file.
 
-    `kinds` are the families that it is for.
+    `kinds` are the families that it is for; `filling` says whether these may expect missing cells
+    from others, in memory.
     """
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
@@ -50,7 +53,7 @@ def open_table(
         weights=weights,
         exclude=exclude,
         dialect=dialect,
-        wanted=held,
+        wanted=wanted(kinds, filling=filling),
     )
 
 
@@ -67,7 +70,7 @@ def whole_table(
     from mixtura.data.tables import Table
 
     if not (path.is_dir() or path.suffix.lower() == ".npy"):
-        found = open_table(path, columns, weights, exclude, False, dialect, kinds)
+        found = open_table(path, columns, weights, exclude, False, dialect, kinds, filling=False)
         assert isinstance(found, Table)
         return found
     import pyarrow as pa

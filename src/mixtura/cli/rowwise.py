@@ -57,7 +57,7 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return _chosen(mixture, frame, path, columns, weights)
 
-    held = wanted([mixture.fitted_family()])
+    held = wanted([mixture.fitted_family()], filling=True)
     if whole:
         found = _kept(path, choose, out, dialect, held)
     else:

@@ -42,6 +42,8 @@ def resolve(engine: str, model: Model) -> str:
 
 def _named(model: Model) -> str:
     """What has no kernel: the family, by the name it carries, or else a model of one's own."""
+    if getattr(getattr(model, "family", None), "gaps", False):
+        return "rows with gaps"
     known = type(model) in {of for of, _ in KERNELS}
     return repr(model.family.name) if known else type(model).__name__  # type: ignore[attr-defined]
 

@@ -50,4 +50,6 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
 def kernel_of(model: Model) -> Kernel | None:
     """The row of the table for a model; None where there is none."""
     family = getattr(model, "family", None)
-    return None if family is None else KERNELS.get((type(model), type(family)))
+    if family is None or family.gaps:
+        return None
+    return KERNELS.get((type(model), type(family)))

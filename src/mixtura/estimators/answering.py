@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,13 @@ def answers(
 
     ValueError, for those that tell a component, where a row lies too far out for that.
     """
-    model, params = mixture._fitted()
+    fitted, params = mixture._fitted()
     shape = (rows.n, len(params.weights)) if wide else (rows.n,)
     out = np.empty(shape, dtype=dtype or rows.dtype)
-    engine = resolve(mixture.engine, model)
     for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
+        model = replace(fitted, family=fitted.family.filling(X))
+        # Kernels know no gaps.
+        engine = resolve("auto" if model.family.gaps else mixture.engine, model)
         wanted = {what: out[where]}
         doubtful = what in TELLING and not model.family.within_reach(X, params.components)
         if doubtful:

@@ -20,8 +20,9 @@ from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
 from mixtura.estimators.document import Stored, to_document
+from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
-from mixtura.estimators.opened import asked, small
+from mixtura.estimators.opened import asked, may_miss, small
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
@@ -107,6 +108,32 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         integer array of shape (n_samples,)
         """
         return self._prepare(X, "labels", dtype=np.dtype(np.int64))
+
+    def impute(self, X: Any, draws: int | None = None, random_state: Any = None) -> Array:
+        """The rows with their missing cells (NaN) filled in; cells that are there stay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        draws : int, optional
+            How often each missing cell is drawn from its distribution given the row's others: for
+            what is made of the table, such draws keep its scatter. By default cells are their mean
+            there, E[x | the others] = sum_k P(k | the others) E[x | k, the others].
+        random_state : int, RandomState or None
+            Of the draws; None uses the estimator's own `random_state`.
+
+        Returns
+        -------
+        float64 array of shape (n_samples, n_features), or (draws, n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            For components whose missing cells are not known given the others.
+        """
+        check_is_fitted(self)
+        seed = self.random_state if random_state is None else random_state
+        return imputed(self, self._asked(X, filling=True), draws, seed)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean log-likelihood per row (per unit of weight).
@@ -236,16 +263,18 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
     ) -> AnyArray:
         """The wanted answer for each row, in the rows' precision."""
         check_is_fitted(self)
-        return answers(self, self._asked(X), what, wide=wide, dtype=dtype)
+        return answers(self, self._asked(X, filling=True), what, wide=wide, dtype=dtype)
 
-    def _asked(self, X: Any) -> Source:
+    def _asked(self, X: Any, *, filling: bool = False) -> Source:
         """The rows of which something is asked."""
         family = self._fitted()[0].family
         X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
-            return asked(self, X, family.allows_gaps)
-        X, _ = validated(self, X, [family], reset=False)
-        family.refuse(X, column_names(getattr(self, "feature_names_in_", None), X.shape[1]))
+            return asked(self, X, may_miss([family], filling=filling))
+        X, _ = validated(self, X, [family], reset=False, filling=filling)
+        family.filling(X).refuse(
+            X, column_names(getattr(self, "feature_names_in_", None), X.shape[1])
+        )
         return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
@@ -259,7 +288,7 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         family = self.fitted_family()
         X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
-            X = weighed(asked(self, X, family.allows_gaps), self.weights)
+            X = weighed(asked(self, X, may_miss([family])), self.weights)
             if X.survey.weighted and sample_weight is None:
                 parts = [
                     (float(w @ answers(self, Rows(x), "log_density")), float(w.sum()))

@@ -16,6 +16,7 @@ from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
+from mixtura.estimators.opened import may_miss
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity, resumed_seed
@@ -134,7 +135,7 @@ class ClimbedMixture(MixtureEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         try:
-            tags.input_tags.allow_nan = self._family().allows_gaps
+            tags.input_tags.allow_nan = may_miss([self._family()])
         except ValueError:
             # No such family: that is for `fit` to say.
             tags.input_tags.allow_nan = False

@@ -20,6 +20,7 @@ from mixtura.data.tables import NamedRows
 from mixtura.estimators.opened import (
     Asking,
     Fitting,
+    may_miss,
     note_columns,
     opened,
     refuse_few,
@@ -58,18 +59,21 @@ def validated(
     *,
     reset: bool = True,
     least: int = 1,
+    filling: bool = False,
 ) -> tuple[AnyArray, Categories]:
     """Rows (n, d) for any of these families, and what codes among them stand for.
 
     `X` is whatever holds rows, `NamedRows` too. `reset` says whether they are those of a fit, which
-    has at least so many. ValueError for what cannot be read as numbers, and for gaps where a
+    has at least so many; `filling`, whether a family may expect missing cells from others.
+    ValueError for what cannot be read as numbers, and for gaps where a
     family allows none.
     """
+    gaps = may_miss(kinds, filling=filling)
     how: dict[str, Any] = {
         "dtype": [np.float64, np.float32],
         "order": "C",
         "ensure_min_samples": least,
-        "ensure_all_finite": "allow-nan" if all(kind.allows_gaps for kind in kinds) else True,
+        "ensure_all_finite": "allow-nan" if gaps else True,
     }
     if isinstance(X, NamedRows):
         if not reset:
@@ -100,7 +104,7 @@ def _in_memory(
             "X is an iterator, which can be read only once: give a callable that returns a fresh "
             "iterator of chunks each time, or an array"
         )
-    X, found = validated(estimator, X, [kind], least=2)
+    X, found = validated(estimator, X, [kind], least=2, filling=True)
     refuse_few(estimator, len(X))
     rows = Rows(X)
     if sample_weight is not None:
@@ -167,7 +171,7 @@ def _admitted(
             rows = rows.take(where)
     door.refuse_extreme_scales(rows.X, names)
     door.refuse_all_missing(rows.X, names, where)
-    kinds = [kind.for_table(names, found, rows.X) for kind in kinds]
+    kinds = [kind.for_table(names, found, rows.X).filling(rows.X) for kind in kinds]
     if len(kinds) == 1:
         try:
             kinds[0].refuse(rows.X, names)

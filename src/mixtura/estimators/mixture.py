@@ -235,7 +235,7 @@ class Mixture(ClimbedMixture):
         return self._fitted()[1]
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
-        self.family_, params = found.family, found.params
+        self.family_, params = found.family.whole(), found.params
         super()._hold(found, dtype)
         self._design = None
         for name in CONCOMITANTS:

@@ -40,10 +40,18 @@ class Fitting(Asking, Protocol):
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
 
 
-def wanted(kinds: Sequence[Family]) -> Wanted:
-    """What a table may hold for all of these families; the first may know its categories."""
-    known, gaps = kinds[0].categories, all(kind.allows_gaps for kind in kinds)
-    return Wanted(lambda names: taken(kinds, names), known, gaps)
+def wanted(kinds: Sequence[Family], *, filling: bool = False) -> Wanted:
+    """What a table may hold for all of these families; the first may know its categories.
+
+    `filling` says whether they may expect missing cells from others.
+    """
+    gaps = may_miss(kinds, filling=filling)
+    return Wanted(lambda names: taken(kinds, names), kinds[0].categories, gaps)
+
+
+def may_miss(kinds: Sequence[Family], *, filling: bool = True) -> bool:
+    """Whether cells may be missing, for all of these families."""
+    return all(kind.allows_gaps or (filling and kind.fills_gaps) for kind in kinds)
 
 
 def taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:

@@ -79,6 +79,10 @@ class Family(ABC):
     generalised: ClassVar[bool] = False
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
+    # Whether it expects missing cells from those that are there, in rows in memory.
+    fills_gaps: ClassVar[bool] = False
+    # Whether these are such rows, which the kernels written for its type do not know.
+    gaps: bool = False
     # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
@@ -171,6 +175,22 @@ class Family(ABC):
 
         X are its rows, None where they are not in memory. Most families need none of this.
         """
+        return self
+
+    def filling(self, X: AnyArray) -> Family:
+        """The same for such rows as these, of which cells may be missing where it `fills_gaps`."""
+        return self
+
+    def filled(self, X: AnyArray, params: Any, k: int) -> Array:
+        """The rows, missing cells at their mean under component k given the others, (n, d)."""
+        return np.where(np.isnan(X), self.means(params)[k], X)
+
+    def completed(self, X: AnyArray, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
+        """The rows, missing cells drawn from their labelled component given the others, (n, d)."""
+        return np.where(np.isnan(X), self.sample(labels, params, rng), X)
+
+    def whole(self) -> Family:
+        """The same for rows without gaps: what is kept of a fit."""
         return self
 
     def sample_given(self, X: AnyArray, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:

@@ -256,7 +256,7 @@ class Product(Family):
         self._refuse_columns(X.shape[1])
         for block in self.blocks:
             x, own = X[:, block.columns], [names[j] for j in block.columns]
-            if not block.family.allows_gaps and np.isnan(x).any():
+            if not (block.family.allows_gaps or block.family.gaps) and np.isnan(x).any():
                 i, j = np.argwhere(np.isnan(x))[0]
                 raise BadRow(
                     f"column {own[j]!r} has a gap",
@@ -265,6 +265,42 @@ class Product(Family):
                     "cannot be left out: fill it in, or give the column a block of its own",
                 )
             block.family.refuse(x, own)
+
+    @property
+    def fills_gaps(self) -> bool:  # type: ignore[override]
+        return all(b.family.allows_gaps or b.family.fills_gaps for b in self.blocks)
+
+    @property
+    def gaps(self) -> bool:  # type: ignore[override]
+        return any(block.family.gaps for block in self.blocks)
+
+    def filling(self, X: AnyArray) -> Product:
+        return self._of([b.family.filling(X[:, b.columns]) for b in self.blocks])
+
+    def whole(self) -> Product:
+        return self._of([block.family.whole() for block in self.blocks])
+
+    def _of(self, families: list[Family]) -> Product:
+        """The same blocks, of these families."""
+        each = list(zip(self.blocks, families, strict=True))
+        if all(block.family is kind for block, kind in each):
+            return self
+        return replace(self, blocks=tuple(replace(block, family=kind) for block, kind in each))
+
+    def filled(self, X: AnyArray, params: ProductParams, k: int) -> Array:
+        out = np.array(X, dtype=np.float64)
+        for block, part in zip(self.blocks, params.blocks, strict=True):
+            out[:, block.columns] = block.family.filled(X[:, block.columns], part, k)
+        return out
+
+    def completed(
+        self, X: AnyArray, labels: AnyArray, params: ProductParams, rng: RandomNumbers
+    ) -> Array:
+        out = np.array(X, dtype=np.float64)
+        for block, part in zip(self.blocks, params.blocks, strict=True):
+            own = block.columns
+            out[:, own] = block.family.completed(X[:, own], labels, part, rng)
+        return out
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_columns(survey.source.d)

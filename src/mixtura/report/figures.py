@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -63,8 +64,8 @@ def draw(
     components are Gaussian, or a column has none, or no row has weight.
     """
     view = printable_record(view)
-    rows, resp, w = _checked(view, X, responsibilities, sample_weight)
-    points = _points(rows, resp, w)
+    rows, resp, w, left = _checked(view, X, responsibilities, sample_weight)
+    points = replace(_points(rows, resp, w), left=left)
     heading = title or f"{groups(view)} in {_names(view)}"
     with _quiet_about_glyphs():
         if view.portrait.lines is not None:
@@ -104,8 +105,8 @@ def _quiet_about_glyphs() -> Iterator[None]:
 
 def _checked(
     view: MixtureView, X: ArrayLike, responsibilities: ArrayLike, sample_weight: ArrayLike | None
-) -> tuple[Array, Array, Array]:
-    """(rows, responsibilities, weights) of the rows that count."""
+) -> tuple[Array, Array, Array, int]:
+    """(rows, responsibilities, weights) of the rows that count, and how many have gaps instead."""
     rows, resp = np.asarray(X, float), np.asarray(responsibilities, float)
     K, d = len(view.weights), len(view.names)
     if rows.ndim != 2 or rows.shape[1] != d:
@@ -115,10 +116,13 @@ def _checked(
     w = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
     if w.shape != (len(rows),):
         raise ValueError(f"sample_weight has shape {w.shape}, not {(len(rows),)}")
-    counted = w > 0
+    counted, left = w > 0, 0
+    if view.portrait.among is not None:
+        whole = ~np.isnan(rows).any(axis=1)
+        if counted.any() and not (counted & whole).any():
+            raise ValueError("X has a missing value in every row: this figure is of whole rows")
+        left, counted = int((counted & ~whole).sum()), counted & whole
     kept = rows[counted]
-    if view.portrait.among is not None and not np.isfinite(kept).all():
-        raise ValueError("X has missing or infinite values: a figure needs numbers only")
     if np.isinf(kept).any():
         raise ValueError("X has infinite values: a figure needs numbers only")
     if not counted.any():
@@ -126,7 +130,7 @@ def _checked(
     bare = np.flatnonzero(np.isnan(kept).all(axis=0))
     if len(bare):
         raise ValueError(f"X has no value in column {view.names[bare[0]]!r}: leave the column out")
-    return kept, resp[counted], w[counted]
+    return kept, resp[counted], w[counted], left
 
 
 def _points(rows: Array, resp: Array, w: Array) -> Points:
@@ -244,7 +248,11 @@ def _notes(view: MixtureView, points: Points) -> list[str]:
             "Points between groups have mixed colours.",
         ]
     shown, n = len(points.shown), len(points.X)
-    return notes if shown == n else [*notes, f"{shown:,} of {n:,} rows drawn, chosen at random."]
+    if shown < n:
+        notes.append(f"{shown:,} of {n:,} rows drawn, chosen at random.")
+    if points.left:
+        notes.append(f"Without {points.left:,} more of which a cell is missing.")
+    return notes
 
 
 def _names(view: MixtureView) -> str:

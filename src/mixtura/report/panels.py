@@ -36,12 +36,14 @@ class Points:
     X       all rows, (n, d), and their weights w (n,)
     shown   indices of the rows drawn as points
     paint   their colours, (len(shown), 3)
+    left    how many more there are that have a gap
     """
 
     X: Array
     w: Array
     shown: AnyArray
     paint: Array
+    left: int = 0
 
     def of(self, j: int) -> tuple[Array, Array]:
         """(cells, weights) of column j where a cell is there."""

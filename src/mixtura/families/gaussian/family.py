@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mixtura.data.column_moments import Moments
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled
+from mixtura.families.base import Family, Look, Settled
 from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
-from mixtura.families.frames import Affine
+from mixtura.families.frames import Affine, Frame
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.gaps import GapsLook, gap_moments
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
@@ -56,7 +58,10 @@ class Gaussian(Family):
     # Added to every variance, as in scikit-learn; None: the penalty relative to the table.
     reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
+    # Whether cells of its rows may be missing.
+    gaps: bool = False
     record = GaussianParams
+    fills_gaps = True
 
     @property
     def name(self) -> str:
@@ -88,7 +93,7 @@ class Gaussian(Family):
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)
         form = self.form
-        moments = survey.moments if form.correlates else survey.columns
+        moments, fill = self._moments(survey)
         common = self.structure.one_covariance
         relative = table_prior(form, moments, ranked=self.structure.ranked, common=common)
         reference = relative.reference
@@ -101,7 +106,13 @@ class Gaussian(Family):
                 "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
                 "'VVI' or 'EEI'"
             )
-        if type(form) is Full:
+        if self.gaps and relative.equations:
+            named = ", ".join(str(j) for each in relative.equations for j in each.columns)
+            raise ValueError(
+                f"X has missing cells, and in column {named} (counted from 0) what is there has no "
+                "variance of its own, so nothing tells what is missing: leave the column out"
+            )
+        if type(form) is Full and not self.gaps:
             grain = grain_of(survey.sample.X, survey.rows, relative.target)
             relative = replace(relative, grain=grain)
         prior = relative
@@ -111,12 +122,40 @@ class Gaussian(Family):
         reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
         covariances = form.repeat(form.restrict(reference), K)
         base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
-        frames = tuple(Affine(moments.mean, B) for B in form.frames(reference))
+        frames = tuple(
+            _Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
+            for B in form.frames(reference)
+        )
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def _moments(self, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:
+        """The table's, and what fills gaps, where there are any."""
+        if self.gaps:
+            return gap_moments(survey, correlates=self.form.correlates)
+        return (survey.moments if self.form.correlates else survey.columns), None
+
+    def filling(self, X: AnyArray) -> Gaussian:
+        # A sum is NaN if one of its terms is, and takes no array of its own.
+        gaps = bool(np.isnan(X.sum())) and bool(np.isnan(X).any())
+        return self if gaps == self.gaps else replace(self, gaps=gaps)
+
+    def filled(self, X: AnyArray, params: GaussianParams, k: int) -> Array:
+        return GapsLook(X, params).filled(k)
+
+    def completed(
+        self, X: AnyArray, labels: AnyArray, params: GaussianParams, rng: RandomNumbers
+    ) -> Array:
+        return GapsLook(X, params).completed(labels, rng)
+
+    def whole(self) -> Gaussian:
+        return replace(self, gaps=False) if self.gaps else self
+
+    def look(self, X: AnyArray, params: GaussianParams) -> Look:
+        return GapsLook(X, params) if self.gaps else super().look(X, params)
 
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""
-        one_each = self.structure.inside and type(self.form) is Full
+        one_each = self.structure.inside and not self.gaps and type(self.form) is Full
         span = span_of(survey) if one_each and self.reg_covar is None else None
         if span is None:
             return None
@@ -134,6 +173,8 @@ class Gaussian(Family):
             )
 
     def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
+        if self.gaps:
+            return GapsLook(X, params).log_density
         out = np.empty((len(X), len(params.means)))
         for k in range(len(params.means)):
             y = self.form.residuals(X, params.means, params.whiten, k)
@@ -146,6 +187,8 @@ class Gaussian(Family):
             return bool(np.abs(params.whiten).max() * farthest * X.shape[1] < FARTHEST)
 
     def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
+        if self.gaps:
+            return GapsLook(X, params).statistics(resp)
         first, seconds = np.empty_like(params.means), []
         for k in range(len(params.means)):
             y = self.form.residuals(X, params.means, params.whiten, k)
@@ -268,6 +311,17 @@ class Gaussian(Family):
         if self.form.correlates:
             variance = self.variances(params).mean(axis=0)
         settle(X, self.equations, variance)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """A frame of rows whose gaps are filled first."""
+
+    fill: Callable[[AnyArray], Array]
+    frame: Frame
+
+    def __call__(self, X: AnyArray) -> Array:
+        return self.frame(self.fill(X))
 
 
 def plain() -> Gaussian:

@@ -1,0 +1,36 @@
+"""Missing cells as a fitted mixture expects them, or draws of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.estimators.answering import answers
+from mixtura.records import AnyArray, Array
+
+
+def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Any) -> Array:
+    """The rows with means, (n, d), or with so many draws, (draws, n, d), in their missing cells."""
+    if draws is not None and draws < 1:
+        raise ValueError(f"draws must be 1 or more, or None for means, got {draws!r}")
+    if not isinstance(rows, Rows):
+        raise ValueError("impute: X is read in pieces: give rows in memory, a part at a time")
+    model, params = mixture._fitted()
+    if not (model.family.allows_gaps or model.family.fills_gaps):
+        raise ValueError(f"impute: components of family {model.family.name!r} fill no gaps")
+    X, family, parts = rows.X, model.family, params.components
+    resp = np.asarray(answers(mixture, rows, "responsibilities", wide=True), dtype=np.float64)
+    if draws is None:
+        means = sum(resp[:, [k]] * family.filled(X, parts, k) for k in range(resp.shape[1]))
+        return np.where(np.isnan(X), means, X)
+    rng = check_random_state(random_state)
+    return np.stack([family.completed(X, _labels(resp, rng), parts, rng) for _ in range(draws)])
+
+
+def _labels(resp: Array, rng: np.random.RandomState) -> AnyArray:
+    upto = np.cumsum(resp, axis=1)
+    return np.asarray((rng.uniform(size=(len(resp), 1)) * upto[:, -1:] > upto[:, :-1]).sum(axis=1))

@@ -1,0 +1,257 @@
+"""Rows of Gaussians with missing cells: maximum likelihood, one pattern of gaps after the other.
+
+Where cells are missing at random a row's density is that of the cells that are there, and what the
+M-step needs of a missing one is its mean and covariance given those: the statistics are expected
+ones, the M-step is that of whole rows, whatever the structure.
+Reference: Little & Rubin (2019), Statistical Analysis with Missing Data, section 11.2; Ghahramani &
+Jordan (1994), Supervised learning from incomplete data via an EM approach, NIPS 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixtura.data.column_moments import ColumnMoments, Moments
+from mixtura.data.moments import TableMoments
+from mixtura.data.rows import Rows
+from mixtura.data.survey import Survey
+from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
+from mixtura.records import AnyArray, Array, RandomNumbers
+
+# Of one Gaussian for the whole table: steps at most, and where they end, in standard deviations.
+_STEPS, _SETTLED = 100, 1e-4
+# Added to correlations there: a column may be a sum of others.
+_RIDGE = 1e-9
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Rows by what is missing of them.
+
+    seen (P, d) says which columns the rows of each pattern have; order (n,) has the rows of one
+    after those of the other, and slices where each lies therein.
+    """
+
+    seen: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    slices: tuple[slice, ...]
+
+    @property
+    def index(self) -> NDArray[np.int64]:
+        """The pattern of each row of `order`."""
+        return np.repeat(np.arange(len(self.seen)), [s.stop - s.start for s in self.slices])
+
+
+def patterns(X: AnyArray) -> Patterns:
+    """Those of the rows of X."""
+    missing = np.isnan(X)
+    packed = np.ascontiguousarray(np.packbits(missing, axis=1))
+    keys = packed.view(f"V{packed.shape[1]}").ravel()
+    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(kind.ravel(), kind="stable")
+    ends = np.cumsum(np.bincount(kind.ravel()))
+    cuts = tuple(map(slice, (0, *ends[:-1]), ends))
+    return Patterns(~missing[first], order, cuts)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one Gaussian says of missing cells, by pattern; zeros stand for cells that are there.
+
+    log_norm (P,)   log p of the cells that are there, at their mean
+    whiten (P, d, d)  makes standard normal numbers of those
+    slope (P, d, d)   makes expected missing cells of these, z @ slope
+    left (P, d, d)    the covariance of missing cells given the others
+    """
+
+    log_norm: Array
+    whiten: Array
+    slope: Array
+    left: Array
+
+
+def given(seen: NDArray[np.bool_], covariance: Array) -> Given:
+    """That of a Gaussian with this covariance, for the patterns `seen` (P, d)."""
+    both = seen[:, :, None] & seen[:, None, :]
+    masked = np.where(both, covariance, 0.0)
+    d = seen.shape[1]
+    # A one for each missing cell: it says nothing, and matrices of one size are inverted together.
+    masked[:, range(d), range(d)] += ~seen
+    root = np.linalg.cholesky(masked)
+    log_det = np.log(root[:, range(d), range(d)]).sum(axis=1)
+    whiten = np.linalg.inv(root) * seen[:, :, None] * seen[:, None, :]
+    across = np.where(seen[:, :, None] & ~seen[:, None, :], covariance, 0.0)
+    slope = whiten @ across
+    left = np.where(~seen[:, :, None] & ~seen[:, None, :], covariance, 0.0)
+    left -= np.swapaxes(slope, 1, 2) @ slope
+    log_norm = -0.5 * LOG_2PI * seen.sum(axis=1) - log_det
+    return Given(log_norm, np.asarray(whiten), np.asarray(slope), left)
+
+
+def scores(rows: Array, kinds: Patterns, told: Given) -> Array:
+    """Standard normal numbers of centred rows in `order`, whose gaps are 0; (n, d)."""
+    out = np.empty_like(rows)
+    for p, own in enumerate(kinds.slices):
+        np.matmul(rows[own], told.whiten[p].T, out=out[own])
+    return out
+
+
+def expected(z: Array, kinds: Patterns, told: Given) -> Array:
+    """The missing cells less their means, from those numbers; 0 for cells that are there."""
+    out = np.empty_like(z)
+    for p, own in enumerate(kinds.slices):
+        np.matmul(z[own], told.slope[p], out=out[own])
+    return out
+
+
+def square_root(covariance: Array) -> Array:
+    """Columns whose outer products add up to it, (..., d, d)."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :])
+
+
+@dataclass(frozen=True)
+class GapsLook:
+    """Densities and expected sums of rows with gaps."""
+
+    X: AnyArray
+    params: GaussianParams
+
+    @cached_property
+    def kinds(self) -> Patterns:
+        """The patterns of the rows."""
+        return patterns(self.X)
+
+    @cached_property
+    def ordered(self) -> tuple[Array, NDArray[np.bool_]]:
+        """The rows in their order, 0 in gaps, and which cells are there."""
+        rows = np.asarray(self.X, dtype=np.float64)[self.kinds.order]
+        there = self.kinds.seen[self.kinds.index]
+        return np.where(there, rows, 0.0), there
+
+    @cached_property
+    def known(self) -> list[tuple[Given, Array]]:
+        """By component: what it says of the patterns, and the scores of the rows in their order."""
+        g, (K, d) = self.params, self.params.means.shape
+        dense, (rows, there) = g.form.dense(g.covariances, K, d), self.ordered
+        told = [given(self.kinds.seen, dense[k]) for k in range(K)]
+        return [
+            (one, scores(np.where(there, rows - g.means[k], 0.0), self.kinds, one))
+            for k, one in enumerate(told)
+        ]
+
+    @cached_property
+    def log_density(self) -> Array:
+        """log p of what is there of each row, (n, K)."""
+        out, index = np.empty((len(self.X), len(self.params.means))), self.kinds.index
+        for k, (told, z) in enumerate(self.known):
+            squares = np.einsum("ij,ij->i", z, z)
+            out[self.kinds.order, k] = told.log_norm[index] - 0.5 * squares
+        return out
+
+    def filled(self, k: int) -> Array:
+        """The rows, missing cells at their mean under component k given the others."""
+        out = np.empty_like(self.ordered[0])
+        out[self.kinds.order] = self._filled(k)
+        return out
+
+    def _filled(self, k: int) -> Array:
+        (rows, there), (told, z) = self.ordered, self.known[k]
+        return np.where(there, rows, self.params.means[k] + expected(z, self.kinds, told))
+
+    def completed(self, labels: AnyArray, rng: RandomNumbers) -> Array:
+        """The rows, missing cells drawn from the labelled component given the others."""
+        out, (rows, there) = np.empty_like(self.ordered[0]), self.ordered
+        drawn, noise = rows.copy(), rng.standard_normal(rows.shape)
+        for k, (told, _) in enumerate(self.known):
+            own = labels[self.kinds.order] == k
+            away = np.empty_like(noise)
+            for p, some in enumerate(self.kinds.slices):
+                away[some] = noise[some] @ square_root(told.left[p]).T
+            drawn[own] = np.where(there, rows, self._filled(k) + away)[own]
+        out[self.kinds.order] = drawn
+        return out
+
+    def statistics(self, resp: Array) -> GaussianStatistics:
+        """The expected sums at these responsibilities."""
+        g, form = self.params, self.params.form
+        first, seconds = np.empty_like(g.means), []
+        starts = [own.start for own in self.kinds.slices]
+        for k, (told, _) in enumerate(self.known):
+            r = resp[self.kinds.order, k]
+            y = form.residuals(self._filled(k), g.means, g.whiten, k)
+            first[k] = r @ y
+            # What missing cells vary about their means, as rows that have its covariance.
+            left = np.einsum("p,pij->ij", np.add.reduceat(r, starts), told.left)
+            about = square_root(left).T + g.means[k]
+            y = np.concatenate([y, form.residuals(about, g.means, g.whiten, k)])
+            seconds.append(form.second(y, np.concatenate([r, np.ones(len(about))])))
+        return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
+
+
+def one_gaussian(rows: Rows) -> tuple[Array, Array]:
+    """Mean (d,) and covariance (d, d) of the whole table by EM, its columns in their own units."""
+    X = np.asarray(rows.X, dtype=np.float64)
+    w = np.ones(len(X)) if rows.sample_weight is None else rows.sample_weight
+    centre, variance = _by_column(X, w)
+    unit = np.where(variance > 0, np.sqrt(variance), 1.0)
+    kinds = patterns(X)
+    Z, w, there = ((X - centre) / unit)[kinds.order], w[kinds.order], kinds.seen[kinds.index]
+    mean, covariance = np.zeros(X.shape[1]), np.eye(X.shape[1])
+    weights = np.add.reduceat(w, [own.start for own in kinds.slices])
+    for _ in range(_STEPS):
+        told = given(kinds.seen, covariance)
+        z = scores(np.where(there, Z - mean, 0.0), kinds, told)
+        y = np.where(there, Z - mean, expected(z, kinds, told))
+        step = w @ y / w.sum()
+        scatter = (y.T * w) @ y + np.einsum("p,pij->ij", weights, told.left)
+        new = scatter / w.sum() - np.outer(step, step) + _RIDGE * np.eye(len(mean))
+        moved = max(np.abs(step).max(), np.abs(new - covariance).max())
+        mean, covariance = mean + step, new
+        if moved < _SETTLED:
+            break
+    covariance = covariance * np.outer(unit, unit)
+    covariance[variance == 0], covariance[:, variance == 0] = 0.0, 0.0
+    return centre + unit * mean, covariance
+
+
+def _by_column(X: Array, w: Array) -> tuple[Array, Array]:
+    """Mean and variance of what is there of each column."""
+    seen = ~np.isnan(X)
+    total = w @ seen
+    first = X[np.argmax(seen, axis=0), np.arange(X.shape[1])]
+    away = np.where(seen, X - first, 0.0)
+    mean = (w @ away) / total
+    return first + mean, np.where(seen, (away - mean) ** 2, 0.0).T @ w / total
+
+
+def gap_moments(survey: Survey, *, correlates: bool) -> tuple[Moments, Callable[[AnyArray], Array]]:
+    """The table's moments, as told by a sample of its rows; and what fills gaps by them."""
+    sample = survey.sample
+    if not correlates:
+        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
+        mean, variance = _by_column(np.asarray(sample.X, dtype=np.float64), weights)
+        found = ColumnMoments(survey.source.weight, survey.rows, mean, variance)
+        return found, lambda X: np.where(np.isnan(X), mean, X)
+    mean, covariance = one_gaussian(sample)
+    whole = TableMoments(
+        survey.source.weight, survey.rows, mean, covariance, len(sample.X), survey.groups
+    )
+    unit = np.where(np.diagonal(covariance) > 0, np.sqrt(np.diagonal(covariance)), 1.0)
+    correlation = covariance / np.outer(unit, unit) + _RIDGE * np.eye(len(mean))
+
+    def fill(X: AnyArray) -> Array:
+        kinds, out = patterns(X), np.empty(X.shape)
+        there = kinds.seen[kinds.index]
+        Z = (np.asarray(X, dtype=np.float64)[kinds.order] - mean) / unit
+        told = given(kinds.seen, correlation)
+        filled = expected(scores(np.where(there, Z, 0.0), kinds, told), kinds, told)
+        out[kinds.order] = mean + unit * np.where(there, Z, filled)
+        return out
+
+    return whole, fill
