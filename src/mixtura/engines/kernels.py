@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mixtura.engines.base import Filler, OpenDrawing, Opener
+from mixtura.engines.chain import ChainSweep
 from mixtura.engines.gaussian import compiled
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.models.base import Model
+from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
 
 
@@ -20,12 +22,12 @@ class Kernel:
     """What is written for one model of one family.
 
     sweeps  the sweep of each engine that it serves, by the engine's name
-    fill    answers row by row, for all of them
+    fill    answers row by row, for all of them; None where a row has none of its own
     draw    rows drawn by number of the chunk; None: by `Model.sample`
     """
 
     sweeps: Mapping[str, Opener]
-    fill: Filler
+    fill: Filler | None = None
     draw: OpenDrawing | None = None
 
 
@@ -40,10 +42,13 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
         compiled.fill,
         GaussianDrawing,
     ),
+    # Of every family: what is fused is the chain.
+    (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
 }
 
 
 def kernel_of(model: Model) -> Kernel | None:
     """The row of the table for a model; None where there is none."""
     family = getattr(model, "family", None)
-    return None if family is None else KERNELS.get((type(model), type(family)))
+    found = KERNELS.get((type(model), type(family)))
+    return found or (None if family is None else KERNELS.get((type(model), Family)))

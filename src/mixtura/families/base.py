@@ -187,7 +187,7 @@ class Family(ABC):
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""
         names = [str(j) for j in range(source.d)]
-        for X, _, where in source.chunks(_PIECE):
+        for X, _, where, *_ in source.chunks(_PIECE):
             try:
                 self.refuse(X, names)
             except BadRow as bad:
