@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class HiddenMarkov(Mixture):
     sequences       how many there are for each step, the units of the initial law's coordinates
     initial_rows    (K,), transition_rows (K, K): rows of a Dirichlet prior less 1, in draws added
                     to what is expected; 0 is maximum likelihood
+    held            what no M-step moves: "initial", "transitions", "components"
 
     Reference: Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner
     (1989), Proc. IEEE 77(2).
@@ -41,6 +42,7 @@ class HiddenMarkov(Mixture):
     sequences: float = 1.0
     initial_rows: Array | float = 0.0
     transition_rows: Array | float = 0.0
+    held: tuple[str, ...] = ()
 
     def own(self, summary: Summary) -> Any:
         # Of starts, which take an M-step of the components alone, there are no others.
@@ -106,7 +108,13 @@ class HiddenMarkov(Mixture):
         components = self.family.maximize(own, params.components, self.prior)
         initial = _shares(stats.starts + self.initial_rows, params.initial)
         transitions = _shares(stats.moves + self.transition_rows, params.transitions)
-        return HiddenMarkovParams(counts / counts.sum(), components, initial, transitions)
+        found = HiddenMarkovParams(counts / counts.sum(), components, initial, transitions)
+        return replace(found, **{name: getattr(params, name) for name in self.held})
+
+    def obstacle(self) -> str:
+        if self.held:
+            return f"the parameters {', '.join(self.held)} are held where they are"
+        return Mixture.obstacle(self)
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> HiddenMarkovParams:
         arrays = {**params.arrays(), **given}
