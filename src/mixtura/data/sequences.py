@@ -42,7 +42,7 @@ class Sequences(Rows):
     @cached_property
     def seen(self) -> AnyArray:
         """Which rows are steps that somebody saw, (n,)."""
-        return ~np.isnan(self.X).all(axis=1)
+        return np.asarray(~np.isnan(self.X).all(axis=1))
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         w, start, stops = self.sample_weight, 0, self.stops

@@ -50,5 +50,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
 def kernel_of(model: Model) -> Kernel | None:
     """The row of the table for a model; None where there is none."""
     family = getattr(model, "family", None)
-    found = KERNELS.get((type(model), type(family)))
-    return found or (None if family is None else KERNELS.get((type(model), Family)))
+    if family is None:
+        return None
+    every: type[Family] = Family  # type: ignore[type-abstract]
+    return KERNELS.get((type(model), type(family))) or KERNELS.get((type(model), every))

@@ -7,13 +7,21 @@ from typing import Any
 
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.shortcuts import BernoulliMixture, LatentClass, PoissonMixture
 from mixtura.store import StoreError, read_document
 
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (BernoulliMixture, GaussianMixture, LatentClass, Mixture, PoissonMixture)
+    for kind in (
+        BernoulliMixture,
+        GaussianMixture,
+        HiddenMarkov,
+        LatentClass,
+        Mixture,
+        PoissonMixture,
+    )
 }
 
 

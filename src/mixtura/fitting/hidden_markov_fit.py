@@ -59,6 +59,17 @@ class ChainTask:
     transition_rows: Array | float = 0.0
     held: tuple[str, ...] = ()
 
+    @property
+    def barred(self) -> int:
+        """How many transitions and first states may not be: of given ones, those that are 0."""
+        laws = self.allowed, self.first, self.given.get("transitions"), self.given.get("initial")
+        return sum(int((law == 0).sum()) for law in laws if law is not None)
+
+    @property
+    def placed(self) -> bool:
+        """Whether what is given says which state stands where."""
+        return bool(self.given) or self.allowed is not None or self.first is not None
+
 
 @dataclass(frozen=True)
 class ChainFound:
@@ -86,7 +97,7 @@ def find_chain(
         outcome = _best(search, ground, rows, task)
         sample = rows.first(SAMPLE_ROWS).n
         fit = account(outcome, search, (solver, engine), (rows.positive, sample))
-        return _in_order(ChainFound(fit.params, fit, model), search, rows)
+        return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
 
 def prepared_chain(
@@ -101,6 +112,7 @@ def prepared_chain(
         task.initial_rows,
         task.transition_rows,
         task.held,
+        task.barred,
     )
     return ground, model
 
@@ -203,11 +215,11 @@ def _report(search: Search, runner: Runner, outcome: str) -> None:
     search.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
 
 
-def _in_order(found: ChainFound, search: Search, rows: Sequences) -> ChainFound:
-    """The same, its states by the rule of `state_order`."""
+def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
+    """The same, its states by the rule of `state_order` where nothing given places them."""
     family = found.model.family
     order = state_order(family, found.params.components, rows.d)
-    if (order == np.arange(len(order))).all():
+    if task.placed or (order == np.arange(len(order))).all():
         return found
     params = reordered(family, found.params, order, rows.d)
     place = np.argsort(order)

@@ -127,4 +127,3 @@ def _pieces(stops: AnyArray, length: int) -> AnyArray:
     within = np.arange(stops[-1]) - np.repeat(stops - lengths, lengths)
     begins = within % length == 0
     return np.cumsum(begins) - 1
-

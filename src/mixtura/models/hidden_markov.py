@@ -34,6 +34,7 @@ class HiddenMarkov(Mixture):
     initial_rows    (K,), transition_rows (K, K): rows of a Dirichlet prior less 1, in draws added
                     to what is expected; 0 is maximum likelihood
     held            what no M-step moves: "initial", "transitions", "components"
+    barred          how many transitions and first states may not be, and are no parameters
 
     Reference: Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner
     (1989), Proc. IEEE 77(2).
@@ -43,6 +44,7 @@ class HiddenMarkov(Mixture):
     initial_rows: Array | float = 0.0
     transition_rows: Array | float = 0.0
     held: tuple[str, ...] = ()
+    barred: int = 0
 
     def own(self, summary: Summary) -> Any:
         # Of starts, which take an M-step of the components alone, there are no others.
@@ -56,8 +58,8 @@ class HiddenMarkov(Mixture):
     def _emitted(self, X: AnyArray, params: Any) -> tuple[Array, Any, AnyArray | None]:
         """(log densities, the family's look at the rows seen, which these are; None for all)."""
         x = np.asarray(X, dtype=np.float64)
-        gone = np.isnan(x).all(axis=1)
-        seen = None if not gone.any() else ~gone
+        there = np.asarray(~np.isnan(x).all(axis=1))
+        seen = None if there.all() else there
         look = None
         with np.errstate(over="ignore", invalid="ignore"):
             if seen is None:
@@ -79,8 +81,9 @@ class HiddenMarkov(Mixture):
     def e_step_by(self, chunk: Chunk, params: Any, recursion: Recursion) -> Summary:
         """The same, forward and backward by `recursion`."""
         X, weight, _, ends = chunk
-        ends = np.array([len(X)], dtype=np.int64) if ends is None else ends
-        starts = np.concatenate([[0], ends[:-1]])
+        # Without rows there is no sequence.
+        ends = np.array([len(X)] * bool(len(X)), dtype=np.int64) if ends is None else ends
+        starts = ends - np.diff(ends, prepend=0)
         many = None if weight is None else np.ascontiguousarray(weight[starts])
         log_density, look, seen = self._emitted(X, params)
         loglik, posterior, moves = recursion(
@@ -96,7 +99,9 @@ class HiddenMarkov(Mixture):
         own = self._own(np.asarray(X, dtype=np.float64), posterior, look, seen, params)
         return Summary(total, steps, ChainStatistics(own, first, moves))
 
-    def _own(self, x: Array, posterior: Array, look: Any, seen: AnyArray | None, params: Any) -> Any:
+    def _own(
+        self, x: Array, posterior: Array, look: Any, seen: AnyArray | None, params: Any
+    ) -> Any:
         if look is None:
             return self.family.statistics(x[:0], posterior[:0], params.components)
         return look.statistics(posterior if seen is None else posterior[seen])
@@ -145,11 +150,10 @@ class HiddenMarkov(Mixture):
     def n_parameters(self, params: Any) -> int:
         """Free parameters: K - 1 of the initial law, K (K - 1) transitions, and the family's.
 
-        A transition that is exactly 0, which only one that began there is, is none.
+        Those that may not be are none; those that were estimated as 0 are.
         """
-        zeros = int((params.transitions == 0).sum())
         K = len(params.initial)
-        return (K - 1) + K * (K - 1) - zeros + self.family.n_parameters(params.components)
+        return (K - 1) * (K + 1) - self.barred + self.family.n_parameters(params.components)
 
     def e_step_with(self, chunk: Chunk, params: Any, respond: Any) -> Summary:
         raise NotImplementedError(

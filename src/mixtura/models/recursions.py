@@ -74,3 +74,16 @@ def or_in_logarithms(scaled: Recursion) -> Recursion:
         return loglik, posterior, met
 
     return recursion
+
+
+def filtered_in_logarithms(log_density: Array, initial: Array, moves: Array) -> Array:
+    """P(state | the steps so far) (n, K) of one sequence; 0 where there is no path."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        here, log_moves = np.log(initial) + log_density[0], np.log(moves)
+        found = [here]
+        for b in log_density[1:]:
+            here = logsumexp(here[:, None] + log_moves, axis=0) + b
+            found.append(here)
+        whole = np.stack(found)
+        shares = np.exp(whole - logsumexp(whole, axis=1, keepdims=True))
+        return np.asarray(np.nan_to_num(shares))
