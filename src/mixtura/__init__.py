@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.hidden_markov import HiddenMarkov
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
@@ -66,6 +67,7 @@ __all__ = [
     "FitError",
     "GaussianMixture",
     "GaussianMixtureSearch",
+    "HiddenMarkov",
     "IllDefined",
     "LatentClass",
     "LightWeightsWarning",
@@ -121,6 +123,7 @@ _HOMES = {
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.selection.searching",
+    "HiddenMarkov": "mixtura.estimators.hidden_markov",
     "MixtureSearch": "mixtura.selection.family_search",
     "StillRisingWarning": "mixtura.selection.component_search",
     "IllDefined": "mixtura.errors",

@@ -30,11 +30,13 @@ class Chunk(NamedTuple):
     X       (m, d), C-contiguous; float64 where a model is given it
     weight  (m,) or None; a weight of 2 is the row twice
     where   where the rows stand in the table
+    ends    where in the chunk its sequences stop, int64; None where rows are no sequences
     """
 
     X: AnyArray
     weight: Array | None = None
     where: slice = slice(None)
+    ends: AnyArray | None = None
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class Streamed(Source):
 
     def loaded(self) -> Rows:
         """The whole table in memory."""
-        X, w, _ = next(self.chunks(self.n))
+        X, w, *_ = next(self.chunks(self.n))
         return Rows(X, w)
 
 

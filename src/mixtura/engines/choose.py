@@ -61,4 +61,5 @@ def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -
     """Answer row by row with that (resolved) engine."""
     kernel = None if engine in PLAIN else kernel_of(model)
     answer = PLAIN[engine][1] if kernel is None else kernel.fill
+    assert answer is not None
     answer(model, X, params, out)

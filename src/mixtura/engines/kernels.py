@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mixtura.engines import threads
 from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
+from mixtura.engines.chain import ChainSweep
 from mixtura.engines.gaussian import compiled
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
@@ -15,6 +16,7 @@ from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.models.base import Model
+from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
 
 
@@ -23,12 +25,12 @@ class Kernel:
     """What is written for one model of one family.
 
     sweeps  the sweep of each engine that it serves, by the engine's name
-    fill    answers row by row, for all of them
+    fill    answers row by row, for all of them; None where a row has none of its own
     draw    rows drawn by number of the chunk; None: by `Model.sample`
     """
 
     sweeps: Mapping[str, Opener]
-    fill: Filler
+    fill: Filler | None = None
     draw: OpenDrawing | None = None
 
 
@@ -44,12 +46,16 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
         GaussianDrawing,
     ),
     (Mixture, Categorical): Kernel({"compiled": LevelsSweep}, threads.fill),
+    # Of every family: what is fused is the chain.
+    (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
 }
 
 
 def kernel_of(model: Model) -> Kernel | None:
     """The row of the table for a model; None where there is none."""
     family = getattr(model, "family", None)
-    if family is None or family.gaps:
+    if family is None:
         return None
-    return KERNELS.get((type(model), type(family)))
+    every: type[Family] = Family  # type: ignore[type-abstract]
+    own = None if family.gaps else KERNELS.get((type(model), type(family)))
+    return own or KERNELS.get((type(model), every))

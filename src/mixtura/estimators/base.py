@@ -209,6 +209,8 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     # The constructor parameter that says what the components are.
     _components: ClassVar[str]
+    # And the one that says how many.
+    _groups: ClassVar[str] = "n_components"
 
     @abstractmethod
     def _stored_arrays(self) -> dict[str, AnyArray]:

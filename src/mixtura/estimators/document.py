@@ -106,11 +106,11 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     for name in settings:
         if name not in kind._parameter_constraints:
             raise ValueError(f"settings has an unknown {reprlib.repr(name)}")
-    for name in ("n_components", kind._components, "solver"):
+    for name in (kind._groups, kind._components, "solver"):
         if name not in settings:
             raise ValueError(f"settings has no {name!r}")
     # Before it is asked for.
-    read(Size, settings["n_components"], "n_components")
+    read(Size, settings[kind._groups], kind._groups)
     components = kind._restored_components(settings[kind._components])
     solver = restored_solver(settings["solver"], lambda inner: restore(inner, kind))
     estimator = kind(**{**settings, "solver": solver, kind._components: components})
@@ -166,7 +166,7 @@ def _check(estimator: Any, stored: Stored) -> None:
 
     What is stored is only looked at: loading must not change a bit of it.
     """
-    K, d = estimator.n_components, estimator.n_features_in_
+    K, d = getattr(estimator, estimator._groups), estimator.n_features_in_
     estimator._check_restored()
     names = stored.feature_names
     if names is not None and len(names) != d:

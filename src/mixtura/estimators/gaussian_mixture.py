@@ -284,7 +284,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             )
         rows, params = self._asked(X), self._fitted()[1].components
         pieces = rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS)
-        found = [factored.scores(params, piece).astype(rows.dtype) for piece, _, _ in pieces]
+        found = [factored.scores(params, piece).astype(rows.dtype) for piece, *_ in pieces]
         return np.concatenate(found)
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

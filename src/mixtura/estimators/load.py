@@ -7,6 +7,7 @@ from typing import Any
 
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.shortcuts import (
     BernoulliMixture,
@@ -21,6 +22,7 @@ KINDS: dict[str, type[Any]] = {
     for kind in (
         BernoulliMixture,
         GaussianMixture,
+        HiddenMarkov,
         LatentClass,
         Mixture,
         PoissonMixture,

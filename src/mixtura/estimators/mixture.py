@@ -269,7 +269,7 @@ class Mixture(ClimbedMixture):
         check_is_fitted(self)
         model, params = self._fitted()
         found = []
-        for x, _, _ in self._asked(X).chunks(ANSWERED_ROWS):
+        for x, *_ in self._asked(X).chunks(ANSWERED_ROWS):
             shares = np.exp(model.log_weights(x, params))
             found.append(np.broadcast_to(shares, (len(x), shares.shape[-1])))
         return np.concatenate(found)

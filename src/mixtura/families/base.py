@@ -207,7 +207,7 @@ class Family(ABC):
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""
         names = [str(j) for j in range(source.d)]
-        for X, weight, where in source.chunks(_PIECE):
+        for X, weight, where, *_ in source.chunks(_PIECE):
             # Rows without weight are absent.
             there = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
             try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
+from mixtura.fitting.hidden_markov_fit import ChainTask
 from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
 from mixtura.models.base import Model
@@ -34,6 +36,30 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "solver": described(task.solver),
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
+    }
+    return _of_fit(rows, own, seed, random_state)
+
+
+def chain_identity(
+    rows: Sequences, task: ChainTask, seed: int, random_state: Any
+) -> dict[str, Any]:
+    """The same of a fit of a hidden Markov model."""
+    laws = {
+        "given": digest_of(task.given),
+        "ends": digest_of({"ends": rows.stops}),
+        "allowed": digest_of(
+            {k: v for k, v in (("allowed", task.allowed), ("first", task.first)) if v is not None}
+        ),
+    }
+    own = {
+        "family": described(task.family),
+        "n_states": task.n_states,
+        "tol": task.tol,
+        "max_iter": task.max_iter,
+        "n_init": task.n_init,
+        "engine": task.engine,
+        "solver": described(task.solver),
+        **laws,
     }
     return _of_fit(rows, own, seed, random_state)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Mixture(Labelled):
     def penalised(self) -> bool:
         return bool(self.prior.penalised)
 
-    def unpenalised(self) -> Mixture:
+    def unpenalised(self) -> Self:
         return replace(self, prior=self.prior.without_penalty())
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:

@@ -106,6 +106,10 @@ EXPORT int mixtura_merging(const struct mixtura_merging *merging)
     return kernels()->merging(merging);
 }
 
+EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->chain(asked); }
+
+EXPORT int mixtura_path(const struct mixtura_chain *asked) { return kernels()->path(asked); }
+
 EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 
 EXPORT int mixtura_levels(const struct mixtura_data *data, struct mixtura_levels *levels)

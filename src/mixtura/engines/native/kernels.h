@@ -146,6 +146,20 @@ struct mixtura_merging {
     int64_t *pairs;  /* (n - K) x 2: the second group joins the first */
 };
 
+/* Sequences of a hidden Markov chain, one after the other; chain.h says how. */
+struct mixtura_chain {
+    const double *initial;     /* K */
+    const double *moves;       /* K x K */
+    const double *log_density; /* n x K */
+    const int64_t *ends;       /* sequences: where each stops */
+    const double *weight;      /* sequences, or NULL: 1 */
+    int64_t sequences, K;
+    double *loglik;    /* out: sequences */
+    double *posterior; /* out: n x K */
+    double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
+    int64_t *states;   /* out of a path: n */
+};
+
 /* Rows to draw. `key` and `chunk` choose the random numbers. */
 struct mixtura_draw {
     const double *share; /* K: weights added up; 1 from the last component with a weight on */
@@ -199,6 +213,8 @@ struct mixtura_kernels {
     int (*merging)(const struct mixtura_merging *);
     int (*draw)(const struct mixtura_draw *);
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
+    int (*chain)(const struct mixtura_chain *);
+    int (*path)(const struct mixtura_chain *);
 };
 
 #endif

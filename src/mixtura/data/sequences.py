@@ -1,0 +1,127 @@
+"""Rows in memory that are sequences, one after the other: they are cut only where one ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.records import AnyArray, Array, Chunk
+
+
+@dataclass(frozen=True)
+class Sequences(Rows):
+    """Whole sequences: ends (S,) int64 says before which row each stops, the last at n.
+
+    Rows of a sequence have the same weight: 2 is the sequence twice. A row of NaN alone is a step
+    that nobody saw.
+    """
+
+    ends: AnyArray | None = None
+
+    @property
+    def stops(self) -> AnyArray:
+        """Where sequences stop; without `ends` the rows are one."""
+        return np.array([self.n]) if self.ends is None else self.ends
+
+    @property
+    def starts(self) -> AnyArray:
+        """Where sequences begin."""
+        return np.concatenate([[0], self.stops[:-1]])
+
+    @cached_property
+    def firsts(self) -> float:
+        """How many sequences there are, by their weights."""
+        w = self.sample_weight
+        return float(len(self.stops)) if w is None else float(w[self.starts].sum())
+
+    @cached_property
+    def seen(self) -> AnyArray:
+        """Which rows are steps that somebody saw, (n,)."""
+        return np.asarray(~np.isnan(self.X).all(axis=1))
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        w, start, stops = self.sample_weight, 0, self.stops
+        while start < self.n:
+            first = int(np.searchsorted(stops, start, side="right"))
+            last = max(int(np.searchsorted(stops, start + size, side="right")), first + 1)
+            where = slice(start, int(stops[last - 1]))
+            ends = np.asarray(stops[first:last] - start, dtype=np.int64)
+            yield Chunk(self.X[where], None if w is None else w[where], where, ends)
+            start = where.stop
+
+    def rows(self) -> Rows:
+        """The steps that were seen, as rows without order."""
+        w = self.sample_weight
+        if self.seen.all():
+            return Rows(self.X, w)
+        X = np.ascontiguousarray(self.X[self.seen])
+        return Rows(X, None if w is None else w[self.seen])
+
+    def first(self, n: int) -> Sequences:
+        """The first sequences, of about n rows together; of a longer one its beginning."""
+        if self.n <= n:
+            return self
+        many = max(int(np.searchsorted(self.stops, n, side="right")), 1)
+        stops = np.minimum(self.stops[:many], n)
+        w = self.sample_weight
+        return Sequences(self.X[: stops[-1]], None if w is None else w[: stops[-1]], stops)
+
+
+def ends_of(lengths: Any, n: int) -> AnyArray:
+    """Where sequences of these lengths stop, (S,) int64; None is one sequence of all n rows.
+
+    ValueError for lengths that are not whole, not positive, or do not add up to n.
+    """
+    if lengths is None:
+        return np.array([n], dtype=np.int64)
+    found = np.asarray(lengths)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
+        raise ValueError(
+            f"lengths must be whole numbers, one for each sequence, got {lengths!r}: give how many "
+            "rows each sequence has, in order"
+        )
+    if (found < 1).any():
+        raise ValueError(
+            f"lengths: sequence {int(np.argmax(found < 1))} has {int(found.min())} rows: leave out "
+            "sequences without any"
+        )
+    if found.sum() != n:
+        raise ValueError(
+            f"lengths add up to {int(found.sum())}, and X has {n} rows: give the length of each "
+            "sequence, in the order of the rows"
+        )
+    return np.cumsum(found, dtype=np.int64)
+
+
+def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:
+    """Row weights (n,) from those of sequences (S,) or of rows that are equal within each.
+
+    ValueError where they differ within a sequence: a part of one cannot be seen more often.
+    """
+    if weights is None:
+        return None
+    w = np.asarray(weights, dtype=np.float64)
+    lengths = np.diff(ends, prepend=0)
+    if w.ndim != 1 or len(w) not in (len(ends), int(ends[-1])):
+        raise ValueError(
+            f"sample_weight has shape {w.shape}: give one weight for each of the {len(ends)} "
+            f"sequences or each of the {int(ends[-1])} rows"
+        )
+    if not (np.isfinite(w).all() and (w >= 0).all() and w.any()):
+        raise ValueError("sample_weight must be finite, not negative, and somewhere above 0")
+    if len(w) != ends[-1]:
+        return np.repeat(w, lengths)
+    first = np.repeat(w[ends - lengths], lengths)
+    if (w != first).any():
+        row = int(np.argmax(w != first))
+        raise ValueError(
+            f"sample_weight differs within a sequence (row {row} has {w[row]:g}, its sequence "
+            f"began with {first[row]:g}): a weight is how often the whole sequence was seen. For "
+            "a step that nobody saw make its row NaN"
+        )
+    return w

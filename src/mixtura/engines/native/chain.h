@@ -1,0 +1,231 @@
+/* Hidden Markov chains: smoothing, filtering and the likeliest path of whole sequences.
+ *
+ * Scaled, not in logarithms (Rabiner 1989, Proc. IEEE 77, section V.A): emissions are divided by
+ * the step's largest before they are exponentiated, and the forward vector is made to sum to 1 at
+ * each step. Where a step has no mass left, the largest is taken among the states that can be there;
+ * a sequence for which even that is none has a log-likelihood of -infinity here, and its posteriors
+ * are 0: the caller looks at it in logarithms.
+ */
+#ifndef MIXTURA_CHAIN_H
+#define MIXTURA_CHAIN_H
+
+#include "kernels.h"
+#include "simd.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Below this sum the scale of a step is taken anew, among the states that can be there. */
+#define CHAIN_FAINT 1e-200
+
+/* b = exp(log density - the row's largest), in place; top (n) is what was taken away. */
+static void chain_lifted(double *b, double *top, int64_t n, int64_t K)
+{
+    for (int64_t t = 0; t < n; t++) {
+        double *row = b + t * K, best = row[0];
+        for (int64_t k = 1; k < K; k++)
+            best = row[k] > best ? row[k] : best;
+        top[t] = best > -INFINITY ? best : 0.0;
+        for (int64_t k = 0; k < K; k++)
+            row[k] -= top[t];
+    }
+    int64_t size = n * K, i = 0;
+    const vec least = splat(EXP_LEAST);
+    for (; i + VL <= size; i += VL)
+        store(b + i, exp_above(load(b + i), least));
+    for (; i < size; i++)
+        b[i] = b[i] > EXP_LEAST ? exp(b[i]) : 0.0;
+}
+
+/* The step's emissions once more from what they were, divided by the largest possible one. */
+static double chain_relifted(double *b, double top, const double *log_density,
+                             const double *ahead, int64_t K)
+{
+    double best = -INFINITY;
+    for (int64_t k = 0; k < K; k++)
+        if (ahead[k] > 0.0 && log_density[k] > best)
+            best = log_density[k];
+    if (!(best > -INFINITY))
+        return top;
+    for (int64_t k = 0; k < K; k++)
+        b[k] = ahead[k] > 0.0 ? exp(log_density[k] - best) : 0.0;
+    return best;
+}
+
+/* out = move' in: out_j = sum_i in_i move_ij. */
+INLINE void chain_moved(double *restrict out, const double *restrict in,
+                        const double *restrict move, const int64_t K)
+{
+    for (int64_t j = 0; j < K; j++)
+        out[j] = in[0] * move[j];
+    for (int64_t i = 1; i < K; i++)
+        for (int64_t j = 0; j < K; j++)
+            out[j] += in[i] * move[i * K + j];
+}
+
+/* alpha (n x K), filtered: P(state | steps so far); scale (n). Returns the log-likelihood. */
+INLINE double chain_forward(const struct mixtura_chain *c, double *restrict b, double *restrict top,
+                            double *restrict alpha, double *restrict scale, int64_t first,
+                            int64_t last, const int64_t K)
+{
+    double loglik = 0.0, ahead[K];
+    for (int64_t t = first; t < last; t++) {
+        double *here = b + (t - first) * K, *a = alpha + (t - first) * K, sum = 0.0;
+        if (t == first)
+            for (int64_t k = 0; k < K; k++)
+                ahead[k] = c->initial[k];
+        else
+            chain_moved(ahead, a - K, c->moves, K);
+        for (int64_t k = 0; k < K; k++)
+            a[k] = ahead[k] * here[k];
+        for (int64_t k = 0; k < K; k++)
+            sum += a[k];
+        if (!(sum > CHAIN_FAINT)) {
+            top[t - first] =
+                chain_relifted(here, top[t - first], c->log_density + t * K, ahead, K);
+            sum = 0.0;
+            for (int64_t k = 0; k < K; k++)
+                sum += a[k] = ahead[k] * here[k];
+            if (!(sum > 0.0))
+                return -INFINITY;
+        }
+        double over = 1.0 / sum;
+        for (int64_t k = 0; k < K; k++)
+            a[k] *= over;
+        scale[t - first] = sum;
+        loglik += log(sum) + top[t - first];
+    }
+    return loglik;
+}
+
+/* Filtered becomes smoothed; `met` (K x K) += weight times the moves' posterior over move_ij. */
+INLINE void chain_backward(const double *restrict back, const double *restrict b,
+                           const double *restrict scale, double *restrict alpha,
+                           double *restrict met, double weight, int64_t n, const int64_t K)
+{
+    double beta[K], w[K];
+    for (int64_t k = 0; k < K; k++)
+        beta[k] = 1.0;
+    for (int64_t t = n - 1; t > 0; t--) {
+        const double *before = alpha + (t - 1) * K, over = 1.0 / scale[t];
+        double *a = alpha + t * K, *here = alpha + t * K;
+        for (int64_t k = 0; k < K; k++)
+            w[k] = b[t * K + k] * beta[k] * over;
+        for (int64_t k = 0; k < K; k++)
+            here[k] = a[k] * beta[k];
+        for (int64_t i = 0; i < K; i++) {
+            double share = weight * before[i];
+            for (int64_t j = 0; j < K; j++)
+                met[i * K + j] += share * w[j];
+        }
+        chain_moved(beta, w, back, K);
+    }
+    for (int64_t k = 0; k < K; k++)
+        alpha[k] *= beta[k];
+}
+
+INLINE void chain_of(const struct mixtura_chain *c, double *b, double *top, double *scale,
+                     double *back, double *met, const int64_t K)
+{
+    for (int64_t s = 0, first = 0; s < c->sequences; first = c->ends[s++]) {
+        int64_t n = c->ends[s] - first;
+        double *alpha = c->posterior + first * K;
+        memcpy(b, c->log_density + first * K, (size_t)(n * K) * 8);
+        chain_lifted(b, top, n, K);
+        c->loglik[s] = chain_forward(c, b, top, alpha, scale, first, c->ends[s], K);
+        if (c->loglik[s] == -INFINITY)
+            memset(alpha, 0, (size_t)(n * K) * 8);
+        else if (c->met)
+            chain_backward(back, b, scale, alpha, met, c->weight ? c->weight[s] : 1.0, n, K);
+    }
+}
+
+static int64_t chain_longest(const struct mixtura_chain *c)
+{
+    int64_t most = 1;
+    for (int64_t s = 0, first = 0; s < c->sequences; first = c->ends[s++])
+        most = c->ends[s] - first > most ? c->ends[s] - first : most;
+    return most;
+}
+
+/* Smoothed states and moves; without `met` filtered states. */
+static int chain(const struct mixtura_chain *c)
+{
+    int64_t K = c->K, most = chain_longest(c);
+    double *b = malloc((size_t)(most * (K + 2) + K * K) * 8);
+    if (!b)
+        return 1;
+    double *top = b + most * K, *scale = top + most, *back = scale + most;
+    for (int64_t i = 0; i < K; i++)
+        for (int64_t j = 0; j < K; j++)
+            back[j * K + i] = c->moves[i * K + j];
+    /* Loops of a length that the compiler knows are several times as fast. */
+    switch (K) {
+#define CHAIN_OF(size) \
+    case size: chain_of(c, b, top, scale, back, c->met, size); break;
+        CHAIN_OF(2)
+        CHAIN_OF(3)
+        CHAIN_OF(4)
+        CHAIN_OF(5)
+        CHAIN_OF(6)
+        CHAIN_OF(8)
+        CHAIN_OF(10)
+#undef CHAIN_OF
+    default: chain_of(c, b, top, scale, back, c->met, K);
+    }
+    if (c->met)
+        for (int64_t i = 0; i < K * K; i++)
+            c->met[i] *= c->moves[i];
+    free(b);
+    return 0;
+}
+
+/* The likeliest path (Viterbi 1967) of each sequence, and its log joint density; in logarithms, for
+ * sums and maxima cost no exponentials. Among equals the first state is taken. */
+static int path(const struct mixtura_chain *c)
+{
+    int64_t K = c->K, most = chain_longest(c);
+    int32_t *from = malloc((size_t)(most * K) * sizeof *from);
+    double *memory = malloc((size_t)(K * K + 2 * K) * 8);
+    if (!from || !memory) {
+        free(from);
+        free(memory);
+        return 1;
+    }
+    double *move = memory, *best = move + K * K, *next = best + K;
+    for (int64_t i = 0; i < K * K; i++)
+        move[i] = log(c->moves[i]);
+    for (int64_t s = 0, first = 0; s < c->sequences; first = c->ends[s++]) {
+        int64_t n = c->ends[s] - first;
+        for (int64_t k = 0; k < K; k++)
+            best[k] = log(c->initial[k]) + c->log_density[first * K + k];
+        for (int64_t t = 1; t < n; t++) {
+            int32_t *whence = from + t * K;
+            for (int64_t j = 0; j < K; j++) {
+                next[j] = best[0] + move[j];
+                whence[j] = 0;
+            }
+            for (int64_t i = 1; i < K; i++)
+                for (int64_t j = 0; j < K; j++) {
+                    double value = best[i] + move[i * K + j];
+                    whence[j] = value > next[j] ? (int32_t)i : whence[j];
+                    next[j] = value > next[j] ? value : next[j];
+                }
+            for (int64_t k = 0; k < K; k++)
+                best[k] = next[k] + c->log_density[(first + t) * K + k];
+        }
+        int64_t at = 0;
+        for (int64_t k = 1; k < K; k++)
+            at = best[k] > best[at] ? k : at;
+        c->loglik[s] = best[at];
+        for (int64_t t = n - 1; t >= 0; t--) {
+            c->states[first + t] = at;
+            at = t ? from[t * K + at] : at;
+        }
+    }
+    free(from);
+    free(memory);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,194 @@
+"""What hidden Markov models are asked once they are fitted."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.door import column_names
+from mixtura.data.sequences import Sequences
+from mixtura.engines.chain import RECURSION
+from mixtura.engines.native.chain import filtered, likeliest
+from mixtura.estimators.document import to_document
+from mixtura.estimators.sequence_intake import sequences
+from mixtura.families.base import Family
+from mixtura.models.hidden_markov import HiddenMarkov as Chain
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.recursions import filtered_in_logarithms
+from mixtura.records import AnyArray, Array
+from mixtura.report.chain_text import chain_text
+from mixtura.report.text import to_text
+from mixtura.report.view import MixtureView
+from mixtura.result import Fit
+from mixtura.store import write_document
+
+
+class ChainEstimator(BaseEstimator):  # type: ignore[misc]
+    """States of sequences: decoded, smoothed, filtered, forecast, drawn."""
+
+    random_state: Any
+    algorithm: str
+    fit_result_: Fit | None
+    n_features_in_: int
+    # The constructor parameter that says how many states there are.
+    _groups: ClassVar[str]
+
+    @abstractmethod
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        """The model and its parameters."""
+
+    def decode(
+        self, X: Any, lengths: Any = None, algorithm: str | None = None
+    ) -> tuple[float, AnyArray]:
+        """States of each step, and how likely they are.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_steps, n_features), or a list of sequences
+        lengths : array-like of int, optional
+            Steps of each sequence, in order; default one sequence.
+        algorithm : {"viterbi", "map"}, default the estimator's
+            "viterbi": the likeliest path as a whole, with its log joint density (Viterbi 1967).
+            "map": at each step the likeliest state, with the log-likelihood of the sequences;
+            such a path may hold moves that are impossible.
+
+        Returns
+        -------
+        (float, integer array of shape (n_steps,))
+        """
+        rows = self._asked(X, lengths)
+        model, params = self._fitted()
+        if (algorithm or self.algorithm) == "map":
+            loglik, posterior = self._smoothed(rows)
+            return float(loglik.sum()), posterior.argmax(axis=1)
+        if (algorithm or self.algorithm) != "viterbi":
+            raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
+        emitted = model.emissions(rows.X, params)
+        loglik, states = likeliest(emitted, params.initial, params.transitions, rows.stops)
+        _refuse_impossible(loglik)
+        return float(loglik.sum()), states
+
+    def predict(self, X: Any, lengths: Any = None) -> AnyArray:
+        """The states of `decode`, integers of shape (n_steps,)."""
+        return self.decode(X, lengths)[1]
+
+    def predict_proba(self, X: Any, lengths: Any = None) -> Array:
+        """P(state | its whole sequence), (n_steps, n_states): it looks ahead, `filter` does not."""
+        return self._smoothed(self._asked(X, lengths))[1]
+
+    def filter(self, X: Any, lengths: Any = None) -> Array:
+        """P(state | its sequence up to that step), (n_steps, n_states): nothing looks ahead."""
+        rows = self._asked(X, lengths)
+        model, params = self._fitted()
+        emitted = model.emissions(rows.X, params)
+        law = params.initial, params.transitions
+        loglik, found = filtered(emitted, *law, rows.stops)
+        for s in np.flatnonzero(np.isneginf(loglik)):
+            part = slice(int(rows.starts[s]), int(rows.stops[s]))
+            found[part] = filtered_in_logarithms(emitted[part], *law)
+            _refuse_impossible(np.log(found[part].sum(axis=1)), int(s))
+        return found
+
+    def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
+        """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
+        if k < 1:
+            raise ValueError(f"k must be 1 step ahead or more, got {k}")
+        rows = self._asked(X, lengths)
+        law = self.filter(rows.X, np.diff(rows.stops, prepend=0))[rows.stops - 1]
+        _, params = self._fitted()
+        found = []
+        for _ in range(k):
+            law = law @ params.transitions
+            found.append(law)
+        return np.stack(found, axis=1)
+
+    def score(self, X: Any, lengths: Any = None) -> float:
+        """The log-likelihood of all sequences together (nats)."""
+        return float(self._smoothed(self._asked(X, lengths))[0].sum())
+
+    def score_samples(self, X: Any, lengths: Any = None) -> tuple[float, Array]:
+        """(`score`, `predict_proba`), from one pass."""
+        loglik, posterior = self._smoothed(self._asked(X, lengths))
+        return float(loglik.sum()), posterior
+
+    def bic(self, X: Any, lengths: Any = None) -> float:
+        """-2 log-likelihood + p log n, n the number of steps; lower is better."""
+        rows = self._asked(X, lengths)
+        return -2.0 * float(self._smoothed(rows)[0].sum()) + self._size() * math.log(rows.n)
+
+    def aic(self, X: Any, lengths: Any = None) -> float:
+        """-2 log-likelihood + 2 p; lower is better."""
+        return -2.0 * self.score(X, lengths) + 2.0 * self._size()
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+        """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
+
+        `random_state` None uses the estimator's own.
+        """
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be 1 or more, got {n_samples}")
+        model, params = self._fitted()
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        return model.sample(n_samples, params, rng)
+
+    def view(self) -> MixtureView:
+        """The states as reports see them; weights are their shares of the steps."""
+        model, params = self._fitted()
+        names = tuple(self._names())
+        portrait = model.family.portrait(params.components, params.weights, names)
+        return MixtureView(params.weights, names, portrait, getattr(self, "fit_result_", None))
+
+    def summary(self) -> str:
+        """The states, how they follow each other, and how sure the fit is, as text."""
+        _, params = self._fitted()
+        chain = chain_text(params.initial, params.transitions)
+        return f"{to_text(self.view()).rstrip()}\n\n{chain}"
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to a JSON file, atomically; `mixtura.load` reads it."""
+        check_is_fitted(self, "fit_result_")
+        write_document(to_document(self), path)
+
+    def fitted_family(self) -> Family:
+        """The family of the emissions, with what it took from the table."""
+        return self._fitted()[0].family
+
+    def _size(self) -> int:
+        if getattr(self, "fit_result_", None) is not None:
+            return int(self.fit_result_.n_parameters)
+        model, params = self._fitted()
+        return model.n_parameters(params)
+
+    def _names(self) -> list[str]:
+        return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
+
+    def _asked(self, X: Any, lengths: Any) -> Sequences:
+        if isinstance(X, Sequences):
+            return X
+        return sequences(self, X, lengths, self._fitted()[0].family)[0]
+
+    def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
+        model, params = self._fitted()
+        emitted = model.emissions(rows.X, params)
+        loglik, posterior, _ = RECURSION(
+            emitted, params.initial, params.transitions, rows.stops, None
+        )
+        _refuse_impossible(loglik)
+        return loglik, posterior
+
+
+def _refuse_impossible(loglik: Array, which: int | None = None) -> None:
+    bad = np.flatnonzero(np.isneginf(loglik))
+    if len(bad):
+        s = int(bad[0]) if which is None else which
+        raise ValueError(
+            f"sequence {s} (counted from 0) has no path of positive probability under this model: "
+            "look at its cells, and at transitions and first states that are 0"
+        )

@@ -1,0 +1,284 @@
+"""`HiddenMarkov`: hidden states of sequences, whose steps are of any family."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.sequences import Sequences
+from mixtura.engines.choose import PLAIN
+from mixtura.estimators.chain import ChainEstimator
+from mixtura.estimators.document import Stored
+from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.mixture import attribute
+from mixtura.estimators.sequence_intake import sequences
+from mixtura.families.base import Family
+from mixtura.families.priors import Flat
+from mixtura.families.registry import Spec, family
+from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.fingerprint import chain_identity, resumed_seed
+from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
+from mixtura.fitting.journal_file import removed
+from mixtura.models.hidden_markov import HiddenMarkov as Chain
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.records import AnyArray
+from mixtura.schema import Floats, read_arrays
+from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import CLIMBERS
+from mixtura.supports import Simplex
+
+CHAIN = ("weights_", "initial_", "transitions_")
+
+
+class FittedChain(ChainEstimator):
+    """A hidden Markov model that knows how it is fitted, kept, and written to files."""
+
+    family_: Family
+    weights_: AnyArray
+    initial_: AnyArray
+    transitions_: AnyArray
+
+    def _keep(self, found: ChainFound, rows: Sequences) -> None:
+        """Set what was found; warn where it did not converge."""
+        self.family_ = found.model.family
+        params, fit = found.params, found.fit
+        self.weights_, self.initial_ = params.weights, params.initial
+        self.transitions_ = params.transitions
+        for name, array in params.components.arrays().items():
+            setattr(self, attribute(name), array)
+        self.converged_, self.n_iter_ = fit.converged, fit.iterations
+        self.lower_bound_ = fit.mean_loglik
+        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
+        self.fit_result_ = fit
+        if fit.empty:
+            states = ", ".join(map(str, fit.empty))
+            warnings.warn(
+                f"states {states} are empty: they hold less than half a step. Use fewer states",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        check_is_fitted(self, "initial_")
+        parts = self.family_.params(self.parameters_)
+        params = HiddenMarkovParams(self.weights_, parts, self.initial_, self.transitions_)
+        return Chain(self.family_, Flat()), params
+
+    @property
+    def parameters_(self) -> dict[str, AnyArray]:
+        """The states' parameters, by the family's names."""
+        check_is_fitted(self, "initial_")
+        return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
+
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        names = (*CHAIN, *(attribute(name) for name in self.family_.supports()))
+        return {name: getattr(self, name) for name in names}
+
+    def _stored_beside(self) -> dict[str, Any]:
+        return {"family": family_document(self.family_)}
+
+    def _check_stored(self, stored: Stored) -> None:
+        equations = () if stored.fit is None else stored.fit.equations
+        self.family_ = restored_family(stored.family, "family", equations)
+        K = getattr(self, self._groups)
+        shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
+        kinds = dict.fromkeys(("weights_", "initial_"), Floats((K,), Simplex()))
+        kinds["transitions_"] = Floats((K, K), Simplex())
+        for name, support in self.family_.supports().items():
+            kinds[attribute(name)] = Floats(shapes[name], support)
+        read_arrays(kinds, stored.arrays, "arrays")
+
+    def _check_restored(self) -> None:
+        self._fitted()
+
+
+class HiddenMarkov(FittedChain):
+    """A hidden Markov model of any family, fitted by Baum-Welch from many starts.
+
+    Parameters
+    ----------
+    family : str or Family, default "gaussian"
+        What a step is, given its state: the names and objects of `Mixture`.
+    n_states : int, default 2
+    tol : float, default 1e-6
+        A climb stops when the estimated log-likelihood still to be gained, per step, is below it.
+    max_iter : int, default 1000
+    n_init : int, default 1
+        Repeats of the whole search, which has about nine starts itself.
+    transitions : array-like of shape (n_states, n_states), optional
+        Above 0 where a transition is allowed; others are 0 and stay it. Default: all are.
+    first_states : array-like of shape (n_states,), optional
+        Above 0 where a sequence may begin. Default: anywhere.
+    algorithm : {"viterbi", "map"}, default "viterbi"
+        What `predict` gives: the likeliest path, or the likeliest state of each step.
+    random_state : int, RandomState instance or None
+    solver : {"auto", "em", "squarem", "anderson", "lbfgs", "newton"} or callable, default "auto"
+    engine : {"auto", "compiled", "threads", "local"}, default "auto"
+        "auto" is "compiled": forward and backward in C. The others go in logarithms, slowly.
+
+    Attributes
+    ----------
+    initial_ : array of shape (n_states,), the law of a sequence's first state
+    transitions_ : array of shape (n_states, n_states), P(next state | state), rows sum to one
+    weights_ : array of shape (n_states,), the states' expected shares of the steps
+    <parameter>_ : arrays
+        Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
+    parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_
+        As in `Mixture`.
+
+    States are in the order of their means in the first column (of equal ones in the next), or of
+    the family's first parameter where it has no means; with `transitions` or `first_states` given
+    they stand where these say.
+
+    Rows of NaN alone are steps that nobody saw: they are summed over, which is exact.
+
+    References
+    ----------
+    Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner (1989),
+    Proceedings of the IEEE 77(2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import HiddenMarkov
+    >>> X = np.array([[2], [3], [1], [2], [9], [8], [11], [9], [10], [2], [1], [3], [9], [12]])
+    >>> hmm = HiddenMarkov("poisson", n_states=2, random_state=0).fit(X)
+    >>> hmm.predict(X)
+    array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "family": [str, Family],
+        "n_states": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "transitions": [None, "array-like"],
+        "first_states": [None, "array-like"],
+        "algorithm": [StrOptions({"viterbi", "map"})],
+        "random_state": ["random_state"],
+        "solver": [StrOptions(set(CLIMBERS)), callable],
+        "engine": [StrOptions({"auto", "compiled", *PLAIN})],
+    }
+    _components = "family"
+    _groups = "n_states"
+
+    def __init__(
+        self,
+        family: Spec = "gaussian",
+        n_states: int = 2,
+        *,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        transitions: Any = None,
+        first_states: Any = None,
+        algorithm: str = "viterbi",
+        random_state: Any = None,
+        solver: str | Solver = "auto",
+        engine: str = "auto",
+    ) -> None:
+        self.family = family
+        self.n_states = n_states
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.transitions = transitions
+        self.first_states = first_states
+        self.algorithm = algorithm
+        self.random_state = random_state
+        self.solver = solver
+        self.engine = engine
+
+    def fit(
+        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, checkpoint: Any = None
+    ) -> Self:
+        """Fit the model to sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
+            Sequences one after the other.
+        lengths : array-like of int, optional
+            Steps of each sequence, in order; default one sequence.
+        sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
+            How often a sequence was seen: equal in all of its rows.
+        checkpoint : path, optional
+            The fit writes there how far it is. Killed and called again with the same rows and
+            settings, it goes on from there to the identical answer; then the file is removed.
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming what was found; the estimator is left as it was.
+        """
+        self._validate_params()
+        before = dict(self.__dict__)
+        try:
+            rows, kind = sequences(
+                self, X, lengths, family(self.family), sample_weight=sample_weight, reset=True
+            )
+            found = self._find(rows, kind, checkpoint)
+            self._keep(found, rows)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        if not found.fit.converged:
+            warnings.warn(
+                f"the climb did not converge ({found.fit.reason}): raise max_iter or tol",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        removed(checkpoint)
+        return self
+
+    def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
+        K = self.n_states
+        task = ChainTask(
+            kind,
+            K,
+            self.tol,
+            self.max_iter,
+            self.n_init,
+            self.engine,
+            self.solver,
+            allowed=_allowed("transitions", self.transitions, (K, K)),
+            first=_allowed("first_states", self.first_states, (K,)),
+        )
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        if checkpoint is None:
+            return find_chain(rows, task, np.random.RandomState(seed))
+        seed = resumed_seed(checkpoint, self.random_state, seed)
+        told = chain_identity(rows, task, seed, self.random_state)
+        with Checkpoint(checkpoint, told) as journal:
+            return find_chain(rows, task, np.random.RandomState(seed), journal)
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Spec:
+        if isinstance(stored, str):
+            family(stored)
+            return stored
+        return restored_family(stored, "settings.family")
+
+
+def _allowed(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | None:
+    """Where something may be; ValueError where a row allows nothing."""
+    if given is None:
+        return None
+    found = np.asarray(given, dtype=np.float64)
+    if found.shape != shape or not (found >= 0).all():
+        raise ValueError(
+            f"{name} must be of shape {shape} and not negative, got shape {found.shape}: give "
+            "numbers above 0 where there may be one"
+        )
+    if not found.any(axis=-1).all():
+        raise ValueError(f"{name}: a row is 0 throughout: allow one state at least")
+    return found > 0

@@ -1,0 +1,102 @@
+"""What comes in for a hidden Markov model, checked: rows, and where their sequences end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from mixtura.data import door
+from mixtura.data.categories import coded
+from mixtura.data.exact import refuse_inexact
+from mixtura.data.opening import is_stream
+from mixtura.data.sequences import Sequences, ends_of, sequence_weights
+from mixtura.data.tables import NamedRows
+from mixtura.estimators.opened import taken
+from mixtura.families.base import Family
+from mixtura.records import AnyArray, Categories
+
+
+def sequences(
+    estimator: Any,
+    X: Any,
+    lengths: Any,
+    kind: Family,
+    *,
+    sample_weight: Any = None,
+    reset: bool = False,
+) -> tuple[Sequences, Family]:
+    """The rows with their ends, and the family for their table; ValueError where they are none.
+
+    `reset` says whether they are those of a fit.
+    """
+    X, lengths = _joined(X, lengths)
+    if is_stream(X):
+        raise ValueError(
+            "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
+            "array or the frame"
+        )
+    rows, found = _validated(estimator, X, kind, reset)
+    ends = ends_of(lengths, len(rows))
+    names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
+    if reset:
+        kind = kind.for_table(names, found, rows)
+    table = Sequences(rows, sequence_weights(sample_weight, ends), ends)
+    seen = table.rows()
+    if not seen.n:
+        raise ValueError("X has no value in any row: give at least one step that was seen")
+    _refuse_gaps(rows, table.seen, names, kind)
+    kind.refuse(seen.X, names)
+    if reset:
+        door.refuse_extreme_scales(seen.X, names)
+        _refuse_few(estimator, seen.n)
+    return table, kind
+
+
+def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:
+    """One table and its lengths, of a list of sequences."""
+    parts = isinstance(X, Sequence) and len(X) > 0 and all(np.ndim(part) == 2 for part in X)
+    if not parts or isinstance(X, str):
+        return X, lengths
+    if lengths is not None:
+        raise ValueError("lengths: X is a list of sequences, whose lengths are known: leave it out")
+    widths = {np.shape(part)[1] for part in X}
+    if len(widths) > 1:
+        raise ValueError(f"X: its sequences have {sorted(widths)} columns: give all the same ones")
+    return np.concatenate([np.asarray(part) for part in X]), [len(part) for part in X]
+
+
+def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyArray, Categories]:
+    how: dict[str, Any] = {
+        "dtype": np.float64,
+        "order": "C",
+        "ensure_all_finite": "allow-nan",
+    }
+    if isinstance(X, NamedRows):
+        found = validate_data(estimator, X.X, reset=reset, **how)
+        estimator.feature_names_in_ = np.array(X.names, dtype=object)
+        return found, X.categories
+    door.refuse_masked(X)
+    known = kind.categories
+    X, codes = coded(X, lambda names: taken([kind], names) if reset or known else [], known)
+    refuse_inexact(X)
+    return validate_data(estimator, X, reset=reset, **how), codes
+
+
+def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
+    gaps = np.isnan(X) & seen[:, None]
+    if not kind.allows_gaps and gaps.any():
+        i, j = np.argwhere(gaps)[0]
+        raise ValueError(
+            f"column {names[j]!r} has a gap in row {i}, and cells of family {kind.name!r} cannot "
+            "be missing alone: make the whole row NaN, a step that nobody saw, or use "
+            "family='normal'"
+        )
+
+
+def _refuse_few(estimator: Any, n: int) -> None:
+    K = getattr(estimator, estimator._groups)
+    if n < K:
+        raise ValueError(f"{estimator._groups}={K}, and only {n} steps were seen: use fewer states")

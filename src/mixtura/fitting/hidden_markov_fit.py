@@ -1,0 +1,235 @@
+"""From sequences and settings to the best hidden Markov model met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.sequences import Sequences
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.errors import FAILURES, FitError
+from mixtura.families.base import Family
+from mixtura.fitting.account import account
+from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.hidden_markov_starts import ChainStarts
+from mixtura.fitting.mixture_fit import journaled, prepare
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.race import Runner
+from mixtura.fitting.search import Outcome, Search, better
+from mixtura.models.hidden_markov import HiddenMarkov
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.state_order import reordered, state_order
+from mixtura.records import AnyArray, Array
+from mixtura.result import Fit, StartReport
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.registry import resolve_solver
+
+# EM steps of a start in each round; the better half goes on.
+ROUNDS = (6, 12, 24)
+# Rows of the sequences on which starts are raced.
+SAMPLE_ROWS = 10_000
+# So many of the best starts are climbed to the top where a table has no more rows than that.
+FINALISTS = 3
+
+
+@dataclass(frozen=True)
+class ChainTask:
+    """What is asked of a fit: settings, checked.
+
+    given are parameters that every start has, by name; allowed (K, K) and first (K,) which
+    transitions and first states there may be; the rows are those of `HiddenMarkov`.
+    """
+
+    family: Family
+    n_states: int
+    tol: float
+    max_iter: int
+    n_init: int
+    engine: str
+    solver: str | Solver
+    given: Mapping[str, Array] = field(default_factory=dict)
+    allowed: AnyArray | None = None
+    first: AnyArray | None = None
+    initial_rows: Array | float = 0.0
+    transition_rows: Array | float = 0.0
+    held: tuple[str, ...] = ()
+
+    @property
+    def barred(self) -> int:
+        """How many transitions and first states may not be: of given ones, those that are 0."""
+        laws = self.allowed, self.first, self.given.get("transitions"), self.given.get("initial")
+        return sum(int((law == 0).sum()) for law in laws if law is not None)
+
+    @property
+    def placed(self) -> bool:
+        """Whether what is given says which state stands where."""
+        return bool(self.given) or self.allowed is not None or self.first is not None
+
+
+@dataclass(frozen=True)
+class ChainFound:
+    """The best model met, its states in order, and the account of how."""
+
+    params: HiddenMarkovParams
+    fit: Fit
+    model: HiddenMarkov
+
+
+def find_chain(
+    rows: Sequences, task: ChainTask, rng: np.random.RandomState, journal: Checkpoint | None = None
+) -> ChainFound:
+    """The best of many starts; raises FitError if every one of them failed."""
+    with single_blas, single_openmp():
+        ground, model = prepared_chain(rows, task, rng)
+        engine = resolve(task.engine, model)
+
+        def opened(model: Any, source: Any) -> Any:
+            return open_sweep(engine, model, source)
+
+        solver, climber = resolve_solver(task.solver, model)
+        over_all = opened if journal is None else journaled(opened, rows, journal)
+        search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber)
+        outcome = _best(search, ground, rows, task)
+        sample = rows.first(SAMPLE_ROWS).n
+        fit = account(outcome, search, (solver, engine), (rows.positive, sample))
+        return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
+
+
+def prepared_chain(
+    rows: Sequences, task: ChainTask, rng: np.random.RandomState
+) -> tuple[Ground, HiddenMarkov]:
+    """What starts are made on, of the steps without their order, and the model."""
+    ground = prepare(rows.rows(), task.family, task.n_states, rng)
+    model = HiddenMarkov(
+        ground.model.family,
+        ground.model.prior,
+        rows.firsts / rows.weight,
+        task.initial_rows,
+        task.transition_rows,
+        task.held,
+        task.barred,
+    )
+    return ground, model
+
+
+def begun(ground: Ground, given: Mapping[str, Array]) -> HiddenMarkovParams:
+    """The model of parameters that are all given."""
+    own = {name: given[name] for name in ground.model.family.supports()}
+    components = ground.model.family.params(own)
+    initial, transitions = given["initial"], given["transitions"]
+    return HiddenMarkovParams(initial, components, initial, transitions)
+
+
+def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> Outcome:
+    names = {"initial", "transitions", *ground.model.family.supports()}
+    if names <= set(task.given):
+        return search.climb(begun(ground, task.given))
+    best: Outcome | None = None
+    failure: Exception = FitError("no start was tried")
+    for _ in range(task.n_init):
+        runners = _race(search, ground, rows, task)
+        finalists = FINALISTS if rows.n <= SAMPLE_ROWS else 1
+        for place, runner in enumerate(runners):
+            if place >= finalists and best is not None:
+                _report(search, runner, "dropped")
+                continue
+            try:
+                outcome = search.climb(runner.params)
+            except FAILURES as error:
+                failure = error
+                _report(search, replace(runner, error=str(error)), "failed")
+                continue
+            ended = replace(
+                runner, climb=outcome.climb, spent=runner.spent + outcome.climb.iterations
+            )
+            _report(search, ended, "collapsed" if outcome.floored else "kept")
+            if best is None or better(outcome, best):
+                best = outcome
+    if best is None:
+        raise failure
+    return best
+
+
+def _race(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> list[Runner]:
+    """Every start that still stands, the best first, after short runs on some sequences."""
+    K, sample = task.n_states, rows.first(SAMPLE_ROWS)
+    allowed = np.ones((K, K), dtype=bool) if task.allowed is None else task.allowed
+    first = np.ones(K, dtype=bool) if task.first is None else task.first
+    starts = ChainStarts(search.model, sample, ground, allowed, first, search.rng)  # type: ignore[arg-type]
+    runners = []
+    for name, params in starts.all():
+        if task.given:
+            params = search.model.with_arrays(params, task.given)  # type: ignore[attr-defined]
+        runners.append(Runner(name, params))
+        if K == 1:
+            break
+    for steps in ROUNDS:
+        runners = sorted(_run(search, sample, runners, steps), key=lambda one: -one.worth)
+        kept = (len(runners) + 1) // 2
+        for runner in runners[max(kept, FINALISTS) :]:
+            _report(search, runner, "dropped")
+        runners = runners[: max(kept, FINALISTS)]
+    search.sample_passes += starts.passes
+    if not runners:
+        raise FitError("no start could be climbed: " + search.reports[-1].detail)
+    return runners
+
+
+def _run(search: Search, rows: Sequences, runners: list[Runner], steps: int) -> list[Runner]:
+    """Each start after so many EM steps more; one that fails leaves."""
+    found = []
+    for runner in runners:
+        sweep = search.open_sweep(search.model, rows)
+        try:
+            summary = None if runner.climb is None else runner.climb.summary
+            problem = Problem(
+                search.model, sweep, runner.params, search.tol, steps, summary=summary
+            )
+            climb = em(problem, brief=True)
+            worth = search.model.sobered(climb.summary, climb.params)
+            last = climb.summary if worth is climb.params else sweep(worth)
+            found.append(
+                replace(
+                    runner,
+                    params=climb.params,
+                    climb=climb,
+                    spent=runner.spent + climb.iterations,
+                    worth=last.loglik / last.weight,
+                )
+            )
+        except FAILURES as error:
+            _report(search, replace(runner, error=str(error)), "failed")
+        finally:
+            search.sample_passes += sweep.passes
+    return found
+
+
+def _report(search: Search, runner: Runner, outcome: str) -> None:
+    climb = runner.climb
+    mean = None if climb is None else climb.summary.loglik / climb.summary.weight
+    search.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
+
+
+def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
+    """The same, its states by the rule of `state_order` where nothing given places them."""
+    family = found.model.family
+    order = state_order(family, found.params.components, rows.d)
+    if task.placed or (order == np.arange(len(order))).all():
+        return found
+    params = reordered(family, found.params, order, rows.d)
+    place = np.argsort(order)
+    fit = replace(
+        found.fit,
+        params=params,
+        summary=search.open_sweep(found.model, rows)(params),
+        empty=tuple(sorted(int(place[k]) for k in found.fit.empty)),
+        floored=tuple(
+            replace(spike, component=int(place[spike.component])) for spike in found.fit.floored
+        ),
+    )
+    return ChainFound(params, fit, found.model)

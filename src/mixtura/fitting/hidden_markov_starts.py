@@ -1,0 +1,129 @@
+"""Where hidden Markov models begin: mixtures that know no order, segments, and chance.
+
+A start is responsibilities or a mixture, as for mixtures, and transitions beside them. What has no
+time in it (a mixture) finds states that differ in their rows; segments find states that last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.sequences import Sequences
+from mixtura.errors import FAILURES
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.race import Race
+from mixtura.fitting.starts import STARTS
+from mixtura.models.hidden_markov import HiddenMarkov
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.records import AnyArray, Array
+
+# Steps of a segment; sequences are cut into pieces of so many.
+SEGMENTS = (4, 16, 64)
+# Starts from chance, and how likely a state of theirs lasts another step.
+CHANCES, STAYS = 4, (0.6, 0.95)
+# Mixtures that begin, the best ones of a race.
+MIXTURES = 2
+# What is added to the moves counted in a start, so that none is impossible.
+_SMOOTH = 0.5
+
+
+@dataclass
+class ChainStarts:
+    """Makes starts on a sample of whole sequences.
+
+    allowed (K, K) says which transitions may be, first (K,) where a sequence may begin.
+    """
+
+    model: HiddenMarkov
+    rows: Sequences
+    ground: Ground
+    allowed: AnyArray
+    first: AnyArray
+    rng: np.random.RandomState
+    passes: int = 0
+
+    def all(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
+        """(how it was made, the start) of each."""
+        yield from self._mixtures()
+        for length in SEGMENTS:
+            if length * len(self.first) <= self.rows.n:
+                yield f"segments of {length}", self._segments(length)
+        for i in range(CHANCES):
+            name = ("k-means++", "random_from_data")[i % 2]
+            resp = STARTS[name](self._framed(i), self._weights(), len(self.first), self.rng)
+            yield f"{name}, random transitions", self._from(resp, STAYS[i // 2 % len(STAYS)])
+
+    def _mixtures(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
+        maker = self.ground.maker
+        race = Race(maker, self.ground.open_sweep, 1e-6, self.rng)
+        try:
+            found = race.run()
+        except FAILURES:
+            found = []
+        self.passes += race.passes
+        for runner in found[:MIXTURES]:
+            each = np.tile(runner.params.weights, (len(self.first), 1))
+            yield (
+                f"mixture ({runner.name})",
+                self._with(runner.params.components, runner.params.weights, each),
+            )
+
+    def _segments(self, length: int) -> HiddenMarkovParams:
+        piece = _pieces(self.rows.stops, length)[self.rows.seen]
+        _, piece = np.unique(piece, return_inverse=True)
+        Z, w = self._framed(0), self._weights()
+        total = np.maximum(np.bincount(piece, weights=w), np.finfo(float).tiny)
+        means = np.stack([np.bincount(piece, weights=w * z) / total for z in Z.T], axis=1)
+        resp = STARTS["kmeans"](means, total, len(self.first), self.rng)
+        return self._from(resp[piece], None)
+
+    def _framed(self, which: int) -> Array:
+        frames = self.ground.maker.frames
+        return frames[which % len(frames)](self.rows.rows().X)
+
+    def _weights(self) -> Array:
+        found = self.rows.rows()
+        return np.ones(found.n) if found.sample_weight is None else found.sample_weight
+
+    def _from(self, resp: Array, stay: float | None) -> HiddenMarkovParams:
+        """The start of responsibilities; its moves are theirs, or last with probability `stay`."""
+        rows, K = self.rows.rows(), len(self.first)
+        begun = self.ground.model.first_step(
+            rows.X, rows.sample_weight, resp, self.ground.maker.base
+        )
+        if stay is None or K == 1:
+            moves = self._moves(resp)
+        else:
+            away = self.rng.dirichlet(np.ones(K), K) * (1.0 - stay)
+            moves = away + stay * np.eye(K)
+        return self._with(begun.components, begun.weights, moves)
+
+    def _moves(self, resp: Array) -> Array:
+        """Of responsibilities, over steps next to each other that were both seen."""
+        after = self.rows.seen.copy()
+        after[self.rows.starts] = False
+        after[1:] &= self.rows.seen[:-1]
+        position = np.cumsum(self.rows.seen) - 1
+        later = position[after]
+        counts = resp[later - 1].T @ resp[later] + _SMOOTH
+        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+    def _with(self, components: Any, weights: Array, moves: Array) -> HiddenMarkovParams:
+        K = len(self.first)
+        moves = np.where(self.allowed, moves + 1e-3 / K, 0.0)
+        law = np.where(self.first, 0.5 * weights + 0.5 / K, 0.0)
+        return HiddenMarkovParams(
+            weights, components, law / law.sum(), moves / moves.sum(axis=1, keepdims=True)
+        )
+
+
+def _pieces(stops: AnyArray, length: int) -> AnyArray:
+    """The piece of each row, (n,): sequences are cut after every `length` rows."""
+    lengths = np.diff(stops, prepend=0)
+    within = np.arange(stops[-1]) - np.repeat(stops - lengths, lengths)
+    begins = within % length == 0
+    return np.cumsum(begins) - 1

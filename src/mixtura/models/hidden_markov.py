@@ -1,0 +1,206 @@
+"""The hidden Markov model: the label of a step hangs on that of the step before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.errors import FitError
+from mixtura.models.hidden_markov_params import (
+    ChainStatistics,
+    HiddenMarkovChart,
+    HiddenMarkovParams,
+    hidden_markov_chart,
+)
+from mixtura.models.mixture import Mixture
+from mixtura.models.recursions import Recursion, in_logarithms
+from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
+
+
+@dataclass(frozen=True)
+class HiddenMarkov(Mixture):
+    """p(x_1..x_T) = sum over paths z of d(z_1) prod G(z_t-1, z_t) prod p(x_t | z_t)
+
+    E-step  forward-backward: P(z_t | x) and P(z_t-1, z_t | x)
+    M-step  d = expected first states / sequences;  G = expected moves / those out of the state;
+            the components by the family, at responsibilities P(z_t | x)
+    Chunks are whole sequences; a row of NaN alone is a step that nobody saw, and is summed over. A
+    transition that is 0 stays 0, for the E-step expects none of it.
+
+    sequences       how many there are for each step, the units of the initial law's coordinates
+    initial_rows    (K,), transition_rows (K, K): rows of a Dirichlet prior less 1, in draws added
+                    to what is expected; 0 is maximum likelihood
+    held            what no M-step moves: "initial", "transitions", "components"
+    barred          how many transitions and first states may not be, and are no parameters
+
+    Reference: Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner
+    (1989), Proc. IEEE 77(2).
+    """
+
+    sequences: float = 1.0
+    initial_rows: Array | float = 0.0
+    transition_rows: Array | float = 0.0
+    held: tuple[str, ...] = ()
+    barred: int = 0
+
+    def own(self, summary: Summary) -> Any:
+        # Of starts, which take an M-step of the components alone, there are no others.
+        stats = summary.statistics
+        return stats.components if isinstance(stats, ChainStatistics) else stats
+
+    def emissions(self, X: AnyArray, params: Any) -> Array:
+        """log p(x_t | k), (n, K): 0 for a step that nobody saw, -inf where there is none."""
+        return self._emitted(X, params)[0]
+
+    def _emitted(self, X: AnyArray, params: Any) -> tuple[Array, Any, AnyArray | None]:
+        """(log densities, the family's look at the rows seen, which these are; None for all)."""
+        x = np.asarray(X, dtype=np.float64)
+        there = np.asarray(~np.isnan(x).all(axis=1))
+        seen = None if there.all() else there
+        look = None
+        with np.errstate(over="ignore", invalid="ignore"):
+            if seen is None:
+                look = self.family.look(x, params.components)
+                found = look.log_density
+            else:
+                found = np.zeros((len(x), len(params.initial)))
+                if seen.any():
+                    look = self.family.look(x[seen], params.components)
+                    found[seen] = look.log_density
+        if np.isnan(found).any():
+            self._refuse_no_number(x, found)
+            found = np.where(np.isnan(found), -np.inf, found)
+        return np.ascontiguousarray(found), look, seen
+
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
+        return self.e_step_by(chunk, params, in_logarithms)
+
+    def e_step_by(self, chunk: Chunk, params: Any, recursion: Recursion) -> Summary:
+        """The same, forward and backward by `recursion`."""
+        X, weight, _, ends = chunk
+        # Without rows there is no sequence.
+        ends = np.array([len(X)] * bool(len(X)), dtype=np.int64) if ends is None else ends
+        starts = ends - np.diff(ends, prepend=0)
+        many = None if weight is None else np.ascontiguousarray(weight[starts])
+        log_density, look, seen = self._emitted(X, params)
+        loglik, posterior, moves = recursion(
+            log_density, params.initial, params.transitions, ends, many
+        )
+        held = np.ones(len(ends), dtype=bool) if many is None else many > 0
+        _refuse_impossible(chunk, np.isneginf(loglik) & held, log_density)
+        if weight is not None:
+            posterior *= weight[:, None]
+        total = float((loglik if many is None else many[held] * loglik[held]).sum())
+        steps = float(len(X) if weight is None else weight.sum())
+        first = posterior[starts].sum(axis=0)
+        own = self._own(np.asarray(X, dtype=np.float64), posterior, look, seen, params)
+        return Summary(total, steps, ChainStatistics(own, first, moves))
+
+    def _own(
+        self, x: Array, posterior: Array, look: Any, seen: AnyArray | None, params: Any
+    ) -> Any:
+        if look is None:
+            return self.family.statistics(x[:0], posterior[:0], params.components)
+        return look.statistics(posterior if seen is None else posterior[seen])
+
+    def m_step(self, summary: Summary, params: Any) -> HiddenMarkovParams:
+        stats: Any = summary.statistics
+        own = stats.components
+        counts = self.family.counts(own)
+        components = self.family.maximize(own, params.components, self.prior)
+        initial = _shares(stats.starts + self.initial_rows, params.initial)
+        transitions = _shares(stats.moves + self.transition_rows, params.transitions)
+        found = HiddenMarkovParams(counts / counts.sum(), components, initial, transitions)
+        return replace(found, **{name: getattr(params, name) for name in self.held})
+
+    def obstacle(self) -> str:
+        if self.held:
+            return f"the parameters {', '.join(self.held)} are held where they are"
+        return Mixture.obstacle(self)
+
+    def with_arrays(self, params: Any, given: Mapping[str, Array]) -> HiddenMarkovParams:
+        arrays = {**params.arrays(), **given}
+        chain = [arrays.pop(name) for name in ("weights", "initial", "transitions")]
+        return HiddenMarkovParams(chain[0], self.family.params(arrays), *chain[1:])
+
+    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
+        stats: Any = summary.statistics
+        found = Mixture.score(self, summary, params)
+        del found["weights"]
+        initial = _over(stats.starts + self.initial_rows, params.initial)
+        transitions = _over(stats.moves + self.transition_rows, params.transitions)
+        return {"initial": initial, "transitions": transitions, **found}
+
+    def chart(self, params: Any) -> HiddenMarkovChart:  # type: ignore[override]
+        return hidden_markov_chart(self, params, self.sequences)
+
+    def log_prior(self, params: Any) -> float:
+        found = Mixture.log_prior(self, params)
+        for rows, shares in (
+            (self.initial_rows, params.initial),
+            (self.transition_rows, params.transitions),
+        ):
+            some = (rows > np.zeros(())) & (shares > 0)
+            found += float((np.broadcast_to(rows, shares.shape)[some] * np.log(shares[some])).sum())
+        return found
+
+    def n_parameters(self, params: Any) -> int:
+        """Free parameters: K - 1 of the initial law, K (K - 1) transitions, and the family's.
+
+        Those that may not be are none; those that were estimated as 0 are.
+        """
+        K = len(params.initial)
+        return (K - 1) * (K + 1) - self.barred + self.family.n_parameters(params.components)
+
+    def e_step_with(self, chunk: Chunk, params: Any, respond: Any) -> Summary:
+        raise NotImplementedError(
+            "the responsibilities of a hidden Markov model hang on whole sequences: use "
+            "solver='auto', 'em', 'squarem', 'anderson', 'lbfgs' or 'newton'"
+        )
+
+    def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
+        """One sequence of n steps, and its states."""
+        states = drawn_path(n, params.initial, params.transitions, rng)
+        return self.family.sample(states, params.components, rng), states
+
+
+def _refuse_impossible(chunk: Chunk, which: AnyArray, log_density: Array) -> None:
+    """FitError, naming the first of these sequences, where there are any."""
+    if not which.any():
+        return
+    ends = np.array([len(chunk.X)]) if chunk.ends is None else chunk.ends
+    s = int(np.argmax(which))
+    first, before = (int(ends[s - 1]) if s else 0), chunk.where.start or 0
+    nowhere = np.isneginf(log_density[first : ends[s]]).all(axis=1)
+    if nowhere.any():
+        row = before + first + int(np.argmax(nowhere))
+        raise FitError(f"row {row} has no density under any state: look at its cells")
+    raise FitError(
+        f"the sequence that begins at row {before + first} has no path of positive probability: "
+        "allow more transitions, or first states"
+    )
+
+
+def drawn_path(n: int, initial: Array, transitions: Array, rng: RandomNumbers) -> AnyArray:
+    """n states (n,) of a chain."""
+    upto, first = np.cumsum(transitions, axis=1), np.cumsum(initial)
+    uniform = rng.uniform(size=n)
+    states = np.empty(n, dtype=np.int64)
+    for t in range(n):
+        law = first if t == 0 else upto[states[t - 1]]
+        states[t] = np.searchsorted(law, uniform[t] * law[-1], side="right")
+    return states
+
+
+def _shares(counts: Array, before: Array) -> Array:
+    """Rows of `counts` over their sums; a row that nothing was expected of stays as it was."""
+    counts = np.where(before > 0, np.maximum(counts, 0.0), 0.0)
+    total = counts.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, counts / np.where(total > 0, total, 1.0), before)
+
+
+def _over(counts: Array, shares: Array) -> Array:
+    return np.divide(counts, shares, out=np.zeros_like(counts), where=shares > 0)
