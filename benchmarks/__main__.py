@@ -16,6 +16,7 @@ BENCHMARKS = {
     "precision": "precision",
     "answers": "answers",
     "starts": "starts",
+    "default": "default",
     "memory": "memory",
     "outofcore": "outofcore",
     "killed": "killed",
@@ -29,7 +30,7 @@ BENCHMARKS = {
     "factors": "factors",
     "families": "families",
 }
-BY_WORKLOAD = ("limits", "peers", "precision")
+BY_WORKLOAD = ("limits", "peers", "precision", "default")
 
 
 def main() -> None:

@@ -77,14 +77,19 @@ class Sweep(ABC):
             logliks.append(summary.loglik)
         return params, summary, logliks[:-1]
 
-    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]:
+    def begun(
+        self, model: Labelled, resp: Array, params: Any, steps: int = 1
+    ) -> tuple[Params, Summary]:
         """The M-step from given responsibilities (n, K) of rows in memory, and its summary.
 
-        `params` lends its units and shapes.
+        `params` lends its units and shapes; with more `steps` EM goes on from there.
         """
         assert isinstance(self.rows, Rows)
         start = model.first_step(self.rows.X, self.rows.sample_weight, resp, params)
-        return start, self(start)
+        summary = self(start)
+        if steps > 1:
+            start, summary, _ = self.advance(model, start, summary, steps - 1)
+        return start, summary
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
+from mixtura.fitting.budget import allowed_work
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
 from mixtura.fitting.starts import StartMaker
@@ -248,13 +250,14 @@ class Search:
         """Starting mixtures in order of promise."""
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
-            race = Race(maker, self.open_sweep, self.tol, self.rng)
+            allowed = allowed_work(maker.model, maker.base, self.rows)
+            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed)
             try:
                 return race.run()
             finally:
                 for runner in race.failed:
                     self._report(runner, "failed")
-                self.sample_passes += race.passes
+                self.sample_passes += ceil(race.passes - 1e-6)
                 self.moves += race.moves
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:

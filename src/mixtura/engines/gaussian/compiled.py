@@ -75,10 +75,12 @@ class CompiledSweep(Sweep):
         self.model, self.family = model, model.family
         self.form = model.family.form
         # A long table is swept by all threads, and so in the same way wherever it lies.
-        small = self.stride > 1 and isinstance(rows, Rows)
-        self.steps_inside = small and (self.family.structure.inside or rows.d <= MOST_COLUMNS)
+        small = self.stride > 1
+        known = self.family.structure.inside or rows.d <= MOST_COLUMNS
+        self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
+        self.steps_inside = small and self.m_step_inside
         if not self.form.whole:
-            self.stride, self.steps_inside = 1, False
+            self.stride = 1
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -167,13 +169,17 @@ class CompiledSweep(Sweep):
         new, after, logliks = ended
         return new, after, logliks[:-1].tolist()
 
-    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Any, Summary]:
-        inside = self.steps_inside and type(model) is Mixture
-        ended = self._inside(model, params, 1, given=resp) if inside else None
+    def begun(
+        self, model: Labelled, resp: Array, params: Any, steps: int = 1
+    ) -> tuple[Any, Summary]:
+        if type(model) is not Mixture or not self.m_step_inside:
+            return super().begun(model, resp, params, steps)
+        ended = self._inside(model, params, steps if self.steps_inside else 1, given=resp)
         if ended is None:
-            return super().begun(model, resp, params)
-        new, summary, _ = ended
-        return new, summary
+            return super().begun(model, resp, params, steps)
+        if steps == len(ended[2]):
+            return ended[:2]
+        return super().advance(model, *ended[:2], steps - len(ended[2]))[:2]
 
     def _inside(
         self,

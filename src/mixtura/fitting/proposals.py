@@ -1,0 +1,106 @@
+"""What can be done about every component: where splitting pays, and which one is missed least.
+
+What was found out about components that have not changed since is kept, so that a round after a
+move looks at few of them, and a round after none adds fresh tries to what the last ones found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixtura.fitting.partial import Partial, Piece
+from mixtura.records import Array
+
+# Fresh pairs tried in the place of each component, and of each two that overlap most.
+SPLITS, PAIRS = 2, 1
+# The most promising splits and removals, of which moves are made.
+BEST = 20
+# A component has changed when this share of its rows has come or gone.
+CHANGED = 0.1
+
+
+@dataclass(frozen=True)
+class Move:
+    """A piece, and the component it takes from elsewhere, whose rows go to `heir`.
+
+    gain is what it promises in nats; freed is None where a pair begins anew, heir where the rows
+    of the freed one are left to all others.
+    """
+
+    gain: float
+    piece: Piece
+    freed: int | None = None
+    heir: int | None = None
+
+    @property
+    def touched(self) -> frozenset[int]:
+        others = (each for each in (self.freed, self.heir) if each is not None)
+        return frozenset((*self.piece.parts, *others))
+
+
+class Proposals:
+    """The moves from a mixture, and from those that it becomes."""
+
+    def __init__(self) -> None:
+        self.resp: Array | None = None
+        self.pieces: dict[tuple[int, ...], Piece] = {}
+        self.costs: dict[tuple[int, int], float] = {}
+
+    def moves(self, partial: Partial) -> list[Move]:
+        """The most promising first."""
+        self._forget(partial)
+        w, resp = partial.w, partial.resp
+        K = len(resp)
+        fresh = [k for k in range(K) if (k,) not in self.pieces]
+        nearest = self._nearest(w, resp)
+        # In a round after a move only what is new is looked at, if anything is.
+        some = set(fresh) or set(range(K))
+        for k in some:
+            self._look(partial, (k,), SPLITS)
+        pairs = {(min(j, int(nearest[j])), max(j, int(nearest[j]))) for j in range(K)}
+        for pair in sorted(pairs):
+            if some & set(pair) or pair not in self.costs:
+                self._look(partial, pair, PAIRS)
+                if pair not in self.costs:
+                    self.costs[pair] = partial.merged(pair)
+        # Without component j all others as they are cost -sum_i w_i log(1 - r_ij).
+        alone = -(np.log1p(-np.minimum(resp, 1 - 1e-12)) @ w)
+        return self._joined(nearest, alone)
+
+    def _look(self, partial: Partial, parts: tuple[int, ...], tries: int) -> None:
+        found, known = partial.halved(parts, tries), self.pieces.get(parts)
+        if found is not None and (known is None or found.gain > known.gain):
+            self.pieces[parts] = found
+
+    def _forget(self, partial: Partial) -> None:
+        """What was found out about components that have changed."""
+        if self.resp is not None and self.resp is not partial.resp:
+            mass = partial.resp @ partial.w
+            change = np.abs(partial.resp - self.resp) @ partial.w
+            stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
+            self.pieces = {key: each for key, each in self.pieces.items() if not stale & set(key)}
+            self.costs = {key: each for key, each in self.costs.items() if not stale & set(key)}
+        self.resp = partial.resp
+
+    def _nearest(self, w: Array, resp: Array) -> Array:
+        """The component that each overlaps with most (K,), by the cosine of their shares."""
+        shared = (resp * w) @ resp.T
+        size = np.sqrt(np.maximum(np.diag(shared), 1e-300))
+        alike = shared / size / size[:, None] - 2.0 * np.eye(len(resp))
+        return np.asarray(alike.argmax(axis=1))
+
+    def _joined(self, nearest: Array, alone: Array) -> list[Move]:
+        costs: list[tuple[float, int, int | None]] = []
+        for j, heir in enumerate(nearest.tolist()):
+            merged = self.costs[min(j, heir), max(j, heir)]
+            costs.append((merged, j, heir) if merged < alone[j] else (float(alone[j]), j, None))
+        costs = sorted(costs, key=lambda each: each[0])[:BEST]
+        pieces = sorted(self.pieces.values(), key=lambda each: -each.gain)
+        moves = [Move(piece.gain, piece) for piece in pieces if len(piece.parts) == 2]
+        for piece in [each for each in pieces if len(each.parts) == 1][:BEST]:
+            for cost, freed, heir in costs:
+                if piece.parts[0] not in (freed, heir):
+                    moves.append(Move(piece.gain - cost, piece, freed, heir))
+        return sorted(moves, key=lambda each: -each.gain)
