@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.models.base import Labelled, Model
 from mixtura.records import AnyArray, Array, Chunk, Params, Summary
 
@@ -90,6 +91,13 @@ class Sweep(ABC):
         if steps > 1:
             start, summary, _ = self.advance(model, start, summary, steps - 1)
         return start, summary
+
+    def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
+        """Partial EM of many sets of components in one call; None where there is no kernel for it.
+
+        `units` are two equal components.
+        """
+        return None
 
 
 @dataclass(frozen=True)

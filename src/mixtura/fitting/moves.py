@@ -11,6 +11,7 @@ moves that share no component are made together. A short climb of the whole mixt
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ TRIAL, CHANCE, NEAR = 8, 24, 0.01
 GAIN = 1e-5
 # Rounds without gain before the mixture is left alone; fewer where independent starts already agree
 # on it. In a round so many moves are tried.
-PATIENCE, AGREED, TRIED = 3, 1, 3
+PATIENCE, AGREED, TRIED = 5, 1, 3
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _round(
 
     Moves that failed from here are noted in `failed`, and tried again where they promise more.
     """
-    least = GAIN * here.climb.summary.weight
+    sober, least = functools.partial(proposals.sobered, partial), GAIN * here.climb.summary.weight
     moves = [
         move
         for move in proposals.moves(partial)
@@ -91,12 +92,14 @@ def _round(
         and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
     ]
     sure = _disjoint(move for move in moves if move.gain > least)
-    tries = [[move] for move in _distinct(moves)]
-    if len(sure) > 1:
-        tries.insert(0, sure)
-    for together in tries:
+    sure = [
+        move for move in (proposals.sobered(partial, each) for each in sure) if move.gain > least
+    ]
+    tries = [sure] if len(sure) > 1 else []
+    for together in [*tries, *([move] for move in _distinct(moves))]:
         if runs.left <= 0:
             break
+        together = [sober(move) for move in together]
         better = _tried(maker, here, partial, together, runs)
         if better is not None:
             return better, len(together)

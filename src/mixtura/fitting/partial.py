@@ -14,14 +14,16 @@ family. Where components share parameters the gains are no bounds: a set is fitt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from mixtura.data.moments import longest_axis
 from mixtura.data.rows import Rows
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
+from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture import normalise
 from mixtura.records import AnyArray, Array, Summary
@@ -29,10 +31,8 @@ from mixtura.solvers.climb import Climb
 
 # Rows of which a set holds less than this share are left out.
 LEAST = 0.02
-# EM steps of a set.
+# EM steps of a fresh pair.
 STEPS = 12
-# A new group claims one of these shares of the set's rows: those nearest to one of them.
-CLAIMS = (0.5, 0.25, 0.1, 0.03)
 
 
 @dataclass(frozen=True)
@@ -55,23 +55,35 @@ class ShortRuns(Protocol):
 
     def fitted(self, rows: Rows, resp: Array, params: Any, steps: int) -> Part: ...
 
+    def refitted(self, refits: Refits) -> Refitted | None: ...
+
     def worth(self, rows: Rows, climb: Climb | Part) -> float: ...
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What a set of components would become.
+    """The best fresh pair in the place of one or two components.
 
     gain    nats that this adds over all rows, with all others as they are
-    parts   the components of the set
+    parts   the components whose place it takes
     rows    those concerned
-    params  of the set's mixture there
+    params  of the pair's mixture there
+    sober   whether the gain is that without narrow components
     """
 
     gain: float
     parts: tuple[int, ...]
     rows: AnyArray
     params: Any
+    sober: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What became of a set: its best fresh pair, and what one component in its place costs."""
+
+    piece: Piece | None
+    cost: float
 
 
 class Partial:
@@ -81,55 +93,73 @@ class Partial:
         self, maker: StartMaker, resp: Array, runs: ShortRuns, rng: np.random.RandomState
     ) -> None:
         self.maker, self.runs, self.rng = maker, runs, rng
-        self.before: dict[tuple[int, ...], float] = {}
-        self.resp, self.w = np.ascontiguousarray(resp.T), maker.weights
-        self.Z = [maker.unit_free(frame) for frame in range(len(maker.frames))]
+        self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
+        frames = range(len(maker.frames))
+        self.places = np.stack([np.asarray(maker.unit_free(at), np.float64) for at in frames])
         self.X = maker.rows.X.astype(np.float64, copy=False)
 
-    def halved(self, parts: tuple[int, ...], tries: int) -> Piece | None:
-        """The best of so many fresh pairs in the place of one component, or of two."""
-        chosen, rows, share = self._held(parts)
-        best: Piece | None = None
-        if rows.n < 2:
-            return best
-        before = self._before(parts, chosen, rows, share)
-        for _ in range(tries if np.isfinite(before) else 0):
-            first = self._parted(chosen, share)
-            after = self._fitted(rows, np.stack([first, 1.0 - first], axis=1), STEPS)
-            if after is None or (best is not None and after.summary.loglik <= before + best.gain):
-                continue
-            gain = self._total(rows, after) - before
-            if best is None or gain > best.gain:
-                best = Piece(gain, parts, chosen, after.params)
-        return best
+    def looks(self, sets: Sequence[tuple[int, ...]], tries: int) -> list[Look]:
+        """What becomes of each set, with so many fresh pairs."""
+        told = np.array([(parts[0], parts[1] if len(parts) > 1 else -1) for parts in sets])
+        drawn = asked(self.rng, len(sets), tries, self.places)
+        refits = Refits(self.shares, self.places, told.reshape(-1, 2), drawn, STEPS, LEAST)
+        found = self.runs.refitted(refits) or self._refitted(sets, refits)
+        before, merged, after = found.values
+        looks = []
+        for s, parts in enumerate(sets):
+            gain = float(after[s] - before[s])
+            piece = None
+            if np.isfinite(gain):
+                piece = Piece(gain, parts, self._held(parts), found.pair(s))
+            cost = float(before[s] - merged[s]) if found.held[s] > 1 else 0.0
+            looks.append(Look(piece, cost if np.isfinite(cost) else np.inf))
+        return looks
 
-    def merged(self, parts: tuple[int, int]) -> float:
-        """The nats that one component in the place of two costs; infinite where it fails."""
-        chosen, rows, share = self._held(parts)
-        if rows.n == 0:
-            return 0.0
-        before = self._before(parts, chosen, rows, share)
-        after = self._fitted(rows, np.ones((rows.n, 1)), 1)
-        return np.inf if after is None else before - self._total(rows, after)
+    def sobered(self, piece: Piece) -> Piece:
+        """The same, its gain that of components none of which is narrow."""
+        rows, known = self._rows(piece.parts, piece.rows)
+        before, after = self._fitted(rows, known, 1), self._fitted(rows, self.answers(piece), 1)
+        gain = -np.inf
+        if before is not None and after is not None:
+            gain = self._total(rows, after) - self._total(rows, before)
+        return replace(piece, gain=gain, sober=True)
 
     def answers(self, piece: Piece) -> Array:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
         return normalise(self.maker.model.log_joint(self.X[piece.rows], piece.params))[1]
 
-    def _held(self, parts: tuple[int, ...]) -> tuple[AnyArray, Rows, Array]:
-        """(the rows that the set holds, as a table with their weights; its share of each)."""
-        share = self.resp[list(parts)].sum(axis=0)
-        chosen = np.flatnonzero(share > LEAST)
-        share = share[chosen]
-        return chosen, Rows(self.X[chosen], self.w[chosen] * share), share
+    def _held(self, parts: tuple[int, ...]) -> AnyArray:
+        """Which rows the set holds."""
+        return np.flatnonzero(self.shares[list(parts)].sum(axis=0) > LEAST)
 
-    def _before(self, parts: tuple[int, ...], chosen: AnyArray, rows: Rows, share: Array) -> float:
-        """What the set is worth in all, fitted to these rows as the new ones will be."""
-        if parts not in self.before:
-            known = np.ascontiguousarray((self.resp[list(parts)][:, chosen] / share).T)
-            found = self._fitted(rows, known, 1)
-            self.before[parts] = np.inf if found is None else self._total(rows, found)
-        return self.before[parts]
+    def _rows(self, parts: tuple[int, ...], chosen: AnyArray) -> tuple[Rows, Array]:
+        """These rows, weighted as the set holds them; its components' responsibilities there."""
+        resp = self.shares[list(parts)][:, chosen].T
+        share = resp.sum(axis=1)
+        rows = Rows(self.X[chosen], self.w[chosen] * share)
+        return rows, np.ascontiguousarray(resp / np.maximum(share, LEAST**2)[:, None])
+
+    def _refitted(self, sets: Sequence[tuple[int, ...]], refits: Refits) -> Refitted:
+        """The same as an engine's that has no kernel for it."""
+        S = len(sets)
+        held, values = np.zeros(S, dtype=np.int64), np.full((3, S), -np.inf)
+        pairs: dict[int, Any] = {}
+        for s, parts in enumerate(sets):
+            chosen = self._held(parts)
+            held[s] = len(chosen)
+            if len(chosen) < 2:
+                continue
+            rows, known = self._rows(parts, chosen)
+            for line, resp in enumerate((known, np.ones((rows.n, 1)))):
+                found = self._fitted(rows, resp, 1)
+                values[line, s] = -np.inf if found is None else found.summary.loglik
+            for one in refits.asked[s]:
+                Z = self.places[int(one[1])][chosen]
+                first = parted(Z, np.asarray(rows.sample_weight), one)
+                found = self._fitted(rows, first, refits.steps)
+                if found is not None and found.summary.loglik > values[2, s]:
+                    values[2, s], pairs[s] = found.summary.loglik, found.params
+        return Refitted(held, values, pairs.__getitem__)
 
     def _fitted(self, rows: Rows, resp: Array, steps: int) -> Part | None:
         """So many EM steps from responsibilities; None where they fail."""
@@ -140,24 +170,3 @@ class Partial:
 
     def _total(self, rows: Rows, part: Part) -> float:
         return self.runs.worth(rows, part) * part.summary.weight
-
-    def _parted(self, chosen: AnyArray, share: Array) -> Array:
-        """1 for the rows that one of two new components begins with, else 0."""
-        Z = self.Z[int(self.rng.randint(len(self.Z)))][chosen]
-        mass = self.w[chosen] * share
-        centred = Z - mass @ Z / mass.sum()
-        kind = self.rng.uniform()
-        if kind < 0.5:
-            drawn = np.asarray(self.rng.standard_normal(Z.shape[1]))
-            direction = longest_axis(centred, mass) if kind < 0.25 else drawn
-            return np.asarray(centred @ direction > 0, dtype=np.float64)
-        far = mass
-        if kind < 0.75:
-            far = mass * np.einsum("ij,ij->i", centred, centred)
-        seed = Z[self.rng.choice(len(Z), p=far / far.sum())]
-        order = np.argsort(np.sum((Z - seed) ** 2, axis=1))
-        claim = CLAIMS[int(self.rng.randint(len(CLAIMS)))] * mass.sum()
-        within = int(np.searchsorted(np.cumsum(mass[order]), claim)) + 1
-        first = np.zeros(len(Z))
-        first[order[: max(within, Z.shape[1] + 1)]] = 1.0
-        return first

@@ -6,7 +6,8 @@ move looks at few of them, and a round after none adds fresh tries to what the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from mixtura.fitting.partial import Partial, Piece
 from mixtura.records import Array
 
 # Fresh pairs tried in the place of each component, and of each two that overlap most.
-SPLITS, PAIRS = 2, 1
+SPLITS, PAIRS = 4, 3
 # The most promising splits and removals, of which moves are made.
-BEST = 20
+BEST = 10
 # A component has changed when this share of its rows has come or gone.
 CHANGED = 0.1
 
@@ -44,45 +45,50 @@ class Proposals:
     """The moves from a mixture, and from those that it becomes."""
 
     def __init__(self) -> None:
-        self.resp: Array | None = None
+        self.shares: Array | None = None
         self.pieces: dict[tuple[int, ...], Piece] = {}
-        self.costs: dict[tuple[int, int], float] = {}
+        self.costs: dict[tuple[int, ...], float] = {}
 
     def moves(self, partial: Partial) -> list[Move]:
         """The most promising first."""
         self._forget(partial)
-        w, resp = partial.w, partial.resp
-        K = len(resp)
-        fresh = [k for k in range(K) if (k,) not in self.pieces]
-        nearest = self._nearest(w, resp)
+        w, shares = partial.w, partial.shares
+        K = len(shares)
+        nearest = self._nearest(w, shares)
         # In a round after a move only what is new is looked at, if anything is.
-        some = set(fresh) or set(range(K))
-        for k in some:
-            self._look(partial, (k,), SPLITS)
-        pairs = {(min(j, int(nearest[j])), max(j, int(nearest[j]))) for j in range(K)}
-        for pair in sorted(pairs):
-            if some & set(pair) or pair not in self.costs:
-                self._look(partial, pair, PAIRS)
-                if pair not in self.costs:
-                    self.costs[pair] = partial.merged(pair)
+        some = {k for k in range(K) if (k,) not in self.pieces} or set(range(K))
+        pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
+        self._look(partial, [(k,) for k in sorted(some)], SPLITS)
+        new = [pair for pair in sorted(pairs) if some & {*pair} or pair not in self.costs]
+        self._look(partial, new, PAIRS)
         # Without component j all others as they are cost -sum_i w_i log(1 - r_ij).
-        alone = -(np.log1p(-np.minimum(resp, 1 - 1e-12)) @ w)
+        alone = -(np.log1p(-np.minimum(shares, 1 - 1e-12)) @ w)
         return self._joined(nearest, alone)
 
-    def _look(self, partial: Partial, parts: tuple[int, ...], tries: int) -> None:
-        found, known = partial.halved(parts, tries), self.pieces.get(parts)
-        if found is not None and (known is None or found.gain > known.gain):
-            self.pieces[parts] = found
+    def sobered(self, partial: Partial, move: Move) -> Move:
+        """The same with what its piece gains without narrow components."""
+        piece = self.pieces[move.piece.parts]
+        if not piece.sober:
+            piece = self.pieces[piece.parts] = partial.sobered(piece)
+        return replace(move, piece=piece, gain=move.gain + piece.gain - move.piece.gain)
+
+    def _look(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
+        for parts, look in zip(sets, partial.looks(sets, tries), strict=True):
+            known = self.pieces.get(parts)
+            if look.piece is not None and (known is None or look.piece.gain > known.gain):
+                self.pieces[parts] = look.piece
+            if len(parts) == 2:
+                self.costs[parts] = look.cost
 
     def _forget(self, partial: Partial) -> None:
         """What was found out about components that have changed."""
-        if self.resp is not None and self.resp is not partial.resp:
-            mass = partial.resp @ partial.w
-            change = np.abs(partial.resp - self.resp) @ partial.w
+        if self.shares is not None and self.shares is not partial.shares:
+            mass = partial.shares @ partial.w
+            change = np.abs(partial.shares - self.shares) @ partial.w
             stale = {int(k) for k in np.flatnonzero(change > CHANGED * mass)}
             self.pieces = {key: each for key, each in self.pieces.items() if not stale & set(key)}
             self.costs = {key: each for key, each in self.costs.items() if not stale & set(key)}
-        self.resp = partial.resp
+        self.shares = partial.shares
 
     def _nearest(self, w: Array, resp: Array) -> Array:
         """The component that each overlaps with most (K,), by the cosine of their shares."""

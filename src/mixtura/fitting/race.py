@@ -17,6 +17,8 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.engines.base import Sweep
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
 from mixtura.fitting.moves import AGREED, GAIN, PATIENCE, improve
@@ -47,7 +49,7 @@ HORIZON = 50
 # what tells starts apart are made-up ones.
 HOPELESS = 3
 
-OpenSweep = Callable[[Any, Source], SweepLike]
+OpenSweep = Callable[[Any, Source], Sweep]
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,18 @@ class Race:
         finally:
             self._count(sweep, params)
 
+    def refitted(self, refits: Refits) -> Refitted | None:
+        """Partial EM of many sets of components in one call, where the engine has a kernel."""
+        sweep, units = self.open_sweep(self.maker.model, self.maker.rows), self.maker.fewer(2)
+        found = sweep.refitted(self.maker.model, units, refits)
+        if found is not None:
+            tries, sizes = refits.asked.shape[1], (refits.sets >= 0).sum(axis=1)
+            each = 2.0 * (1 + sizes) + 2.0 * tries * (refits.steps + 1)
+            passes = float(found.held @ each) / refits.shares.size
+            self.passes += passes
+            self.work += CALL + passes * self._whole
+        return found
+
     def further(self, params: MixtureParams, summary: Summary | None, steps: int) -> Climb:
         """The same on the sample from a mixture, whose summary may be known."""
         sweep = self.open_sweep(self.maker.model, self.maker.rows)
@@ -151,11 +165,12 @@ class Race:
         finally:
             self._count(sweep, params)
 
-    def _count(self, sweep: SweepLike, params: MixtureParams) -> None:
+    def _count(self, sweep: Sweep, params: MixtureParams) -> None:
         K = len(self.maker.base.weights)
         share = sweep.rows.n * len(params.weights) / (self.maker.rows.n * K)
         self.passes += sweep.passes * share
-        self.work += max(CALL, sweep.passes * share * self._whole)
+        calls = 1 if sweep.steps_inside else sweep.passes
+        self.work += max(CALL * calls, sweep.passes * share * self._whole)
 
     def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
         problem = Problem(self.maker.model, sweep, params, self.tol, steps, summary=summary)

@@ -11,21 +11,29 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
+import numpy as np
+
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines import local
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.gaussian.parting import Ends, gaussian_partial
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import CovariancePrior
-from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
 from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -40,6 +48,8 @@ _CHUNKS, _MOST_ROWS = 32, 1 << 16
 _CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
+# Sets of components that a thread fits at a time.
+_SETS = 4
 
 
 @lru_cache
@@ -180,6 +190,26 @@ class CompiledSweep(Sweep):
         if steps == len(ended[2]):
             return ended[:2]
         return super().advance(model, *ended[:2], steps - len(ended[2]))[:2]
+
+    def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
+        if type(model) is not Mixture or not self.m_step_inside:
+            return None
+        assert isinstance(self.rows, Rows)
+        X, w, form = self.rows.X, self.rows.sample_weight, self.form
+        start = units.weights, units.components.means, units.components.root
+        m_step = m_step_in_c(self.family.structure, model.prior)
+        ends = Ends.empty(len(refits.sets), start)
+
+        def fill(sets: slice) -> None:
+            gaussian_partial(X, w, start, form.name, m_step, refits, sets, ends)
+
+        deque(ordered_map(fill, chunk_slices(len(refits.sets), _SETS)), maxlen=0)
+
+        def pair(s: int) -> MixtureParams:
+            parts = gaussian_params_from_root(ends.means[s], ends.roots[s], form)
+            return MixtureParams(ends.weights[s], parts)
+
+        return Refitted(ends.held, np.stack(ends[1:4]), pair)
 
     def _inside(
         self,

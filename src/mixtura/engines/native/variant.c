@@ -1,7 +1,7 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
-#include "contest.h"
 #include "merging.h"
+#include "partial.h"
 #include "prune.h"
 #include "sample.h"
 #include "truncate.h"
@@ -18,5 +18,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, merging, draw,
+    climb, contest, partial, merging, draw,
 };
