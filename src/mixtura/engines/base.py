@@ -32,6 +32,8 @@ class Sweep(ABC):
     engine: str
     # Whether `advance` takes several steps at once, and not one sweep after another.
     steps_inside: bool = False
+    # Whether there is a kernel for `refitted`.
+    refits_inside: bool = False
 
     def __init__(self, rows: Source) -> None:
         self.rows = rows

@@ -29,9 +29,9 @@ from mixtura.solvers.climb import Climb
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
-# Rounds without gain before the mixture is left alone; fewer where independent starts already agree
-# on it. In a round so many moves are tried.
-PATIENCE, AGREED, TRIED = 5, 1, 3
+# Rounds without gain before the mixture is left alone; fewer without a kernel for partial EM, and
+# where independent starts already agree on it. In a round so many moves are tried.
+PATIENCE, PLAIN, AGREED, TRIED = 5, 2, 1, 3
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def improve(
     here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
     proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
     failed: dict[frozenset[int], float] = {}
+    patience = patience if runs.quick else min(patience, PLAIN)
     while failures < patience and runs.left > 0:
         better, made = _round(maker, here, partial, runs, proposals, failed)
         if better is None:

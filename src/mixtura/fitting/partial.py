@@ -49,6 +49,9 @@ class ShortRuns(Protocol):
     @property
     def left(self) -> float: ...
 
+    @property
+    def quick(self) -> bool: ...
+
     def begun(self, rows: Rows, resp: Array, params: Any, steps: int) -> Climb: ...
 
     def further(self, params: Any, summary: Summary | None, steps: int) -> Climb: ...
@@ -92,7 +95,7 @@ class Partial:
     def __init__(
         self, maker: StartMaker, resp: Array, runs: ShortRuns, rng: np.random.RandomState
     ) -> None:
-        self.maker, self.runs, self.rng = maker, runs, rng
+        self.maker, self.runs, self.rng, self.quick = maker, runs, rng, runs.quick
         self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
         frames = range(len(maker.frames))
         self.places = np.stack([np.asarray(maker.unit_free(at), np.float64) for at in frames])
@@ -104,16 +107,17 @@ class Partial:
         drawn = asked(self.rng, len(sets), tries, self.places)
         refits = Refits(self.shares, self.places, told.reshape(-1, 2), drawn, STEPS, LEAST)
         found = self.runs.refitted(refits) or self._refitted(sets, refits)
-        before, merged, after = found.values
-        looks = []
-        for s, parts in enumerate(sets):
-            gain = float(after[s] - before[s])
-            piece = None
-            if np.isfinite(gain):
-                piece = Piece(gain, parts, self._held(parts), found.pair(s))
-            cost = float(before[s] - merged[s]) if found.held[s] > 1 else 0.0
-            looks.append(Look(piece, cost if np.isfinite(cost) else np.inf))
-        return looks
+        return [self._look(parts, s, found) for s, parts in enumerate(sets)]
+
+    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Look:
+        before, merged, after = map(float, found.values[:, s])
+        if not np.isfinite(before):
+            # Nothing to compare with; without rows, nothing to lose.
+            return Look(None, np.inf if found.held[s] > 1 else 0.0)
+        piece = None
+        if np.isfinite(after):
+            piece = Piece(after - before, parts, self._held(parts, LEAST), found.pair(s))
+        return Look(piece, before - merged)
 
     def sobered(self, piece: Piece) -> Piece:
         """The same, its gain that of components none of which is narrow."""
@@ -128,9 +132,9 @@ class Partial:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
         return normalise(self.maker.model.log_joint(self.X[piece.rows], piece.params))[1]
 
-    def _held(self, parts: tuple[int, ...]) -> AnyArray:
-        """Which rows the set holds."""
-        return np.flatnonzero(self.shares[list(parts)].sum(axis=0) > LEAST)
+    def _held(self, parts: tuple[int, ...], least: float) -> AnyArray:
+        """Which rows the set holds more than this share of."""
+        return np.flatnonzero(self.shares[list(parts)].sum(axis=0) > least)
 
     def _rows(self, parts: tuple[int, ...], chosen: AnyArray) -> tuple[Rows, Array]:
         """These rows, weighted as the set holds them; its components' responsibilities there."""
@@ -145,7 +149,7 @@ class Partial:
         held, values = np.zeros(S, dtype=np.int64), np.full((3, S), -np.inf)
         pairs: dict[int, Any] = {}
         for s, parts in enumerate(sets):
-            chosen = self._held(parts)
+            chosen = self._held(parts, refits.least)
             held[s] = len(chosen)
             if len(chosen) < 2:
                 continue

@@ -41,6 +41,9 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 0),
     ("random_from_data", 1),
 )
+# More where rows are fewer than parameters: EM then parts them for good after a step or two, so
+# only other starts lead elsewhere.
+WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
 ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
@@ -90,7 +93,7 @@ class Race:
         """Every start that is still standing, the best first; raises if none is."""
         runners: list[Runner] = []
         rounds = self._rounds()
-        for name, frame in RACE:
+        for name, frame in self._field:
             runner = Runner(name, self.maker.base)
             try:
                 runners.append(self._after(runner, self._first(name, frame, rounds[0])))
@@ -122,8 +125,19 @@ class Race:
         return self.allowed - self.work
 
     @cached_property
+    def _field(self) -> tuple[tuple[str, int], ...]:
+        """The starts."""
+        many = self.maker.model.n_parameters(self.maker.base) > self.maker.rows.weight
+        return WIDE if many else RACE
+
+    @cached_property
     def _whole(self) -> float:
         return pass_work(self.maker.model, self.maker.base, self.maker.rows.n)
+
+    @cached_property
+    def quick(self) -> bool:
+        """Whether the engine has a kernel for partial EM."""
+        return self.open_sweep(self.maker.model, self.maker.rows).refits_inside
 
     def begun(self, rows: Rows, resp: Array, params: MixtureParams, steps: int) -> Climb:
         """At most `steps` EM steps on these rows from given responsibilities (n, K).
@@ -178,7 +192,7 @@ class Race:
 
     def _rounds(self) -> list[int]:
         """EM steps of each round: at most half of what is allowed, and at least one."""
-        all_steps = sum(steps * max(len(RACE) >> i, 1) for i, steps in enumerate(ROUNDS))
+        all_steps = sum(steps * max(len(self._field) >> i, 1) for i, steps in enumerate(ROUNDS))
         share = 0.5 * self.allowed / (all_steps * self._whole)
         return [max(1, int(steps * min(share, 1.0))) for steps in ROUNDS]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
-from mixtura.fitting.budget import allowed_work
+from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
 from mixtura.fitting.starts import StartMaker
@@ -37,8 +37,9 @@ THIN_GAIN = 0.01
 # worth more than a regular one: a row far out is, a plane through rounded numbers is not.
 MERIT = 3.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
-# then so many of those that were on none when they were left.
-FINALISTS, SOUND = 3, 2
+# then so many of those that were on none when they were left. So many are even where the search may
+# cost no more.
+FINALISTS, SOUND, SURE = 3, 2, 2
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,11 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
+        allowed = allowed_work(maker.model, maker.base, self.rows)
+        each = pass_work(maker.model, maker.base, self.rows.positive)
         for place in range(FINALISTS + SOUND):
+            if place >= SURE and best is not None and self.passes * each > allowed:
+                break
             runner = self._next(runners, place) if best is None or best.floored else None
             if runner is None:
                 break

@@ -89,6 +89,7 @@ class CompiledSweep(Sweep):
         known = self.family.structure.inside or rows.d <= MOST_COLUMNS
         self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
         self.steps_inside = small and self.m_step_inside
+        self.refits_inside = type(model) is Mixture and self.m_step_inside
         if not self.form.whole:
             self.stride = 1
         self.total_weight = rows.weight
@@ -192,12 +193,12 @@ class CompiledSweep(Sweep):
         return super().advance(model, *ended[:2], steps - len(ended[2]))[:2]
 
     def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
-        if type(model) is not Mixture or not self.m_step_inside:
+        if not self.refits_inside:
             return None
         assert isinstance(self.rows, Rows)
         X, w, form = self.rows.X, self.rows.sample_weight, self.form
         start = units.weights, units.components.means, units.components.root
-        m_step = m_step_in_c(self.family.structure, model.prior)
+        m_step = m_step_in_c(self.family.structure, self.model.prior)
         ends = Ends.empty(len(refits.sets), start)
 
         def fill(sets: slice) -> None:
