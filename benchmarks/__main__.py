@@ -17,6 +17,7 @@ BENCHMARKS = {
     "answers": "answers",
     "starts": "starts",
     "default": "default",
+    "known": "known",
     "memory": "memory",
     "outofcore": "outofcore",
     "killed": "killed",

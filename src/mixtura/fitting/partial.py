@@ -32,7 +32,7 @@ from mixtura.solvers.climb import Climb
 # Rows of which a set holds less than this share are left out.
 LEAST = 0.02
 # EM steps of a fresh pair.
-STEPS = 12
+STEPS = 16
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,8 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 0),
     ("random_from_data", 1),
 )
+# Only the first four where components are many: moves lead further than other starts do.
+MANY = 8
 # More where rows are fewer than parameters: EM then parts them for good after a step or two, so
 # only other starts lead elsewhere.
 WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
@@ -127,8 +129,10 @@ class Race:
     @cached_property
     def _field(self) -> tuple[tuple[str, int], ...]:
         """The starts."""
-        many = self.maker.model.n_parameters(self.maker.base) > self.maker.rows.weight
-        return WIDE if many else RACE
+        base = self.maker.base
+        if self.maker.model.n_parameters(base) > self.maker.rows.weight:
+            return WIDE
+        return RACE[:4] if len(base.weights) >= MANY and not self.maker.given else RACE
 
     @cached_property
     def _whole(self) -> float:
