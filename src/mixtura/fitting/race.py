@@ -130,7 +130,7 @@ class Race:
     def _field(self) -> tuple[tuple[str, int], ...]:
         """The starts."""
         base = self.maker.base
-        if self.maker.model.n_parameters(base) > self.maker.rows.weight:
+        if self.maker.model.n_parameters(base) > self.maker.rows.n:
             return WIDE
         return RACE[:4] if len(base.weights) >= MANY and not self.maker.given else RACE
 

@@ -185,14 +185,15 @@ class Search:
         return outcome
 
     def _penalised(self, start: MixtureParams) -> Outcome:
-        """A climb with the penalty; without it from there on, where that stays regular."""
+        """A climb with the penalty; without it from there on, where that ends in a regular maximum."""
         outcome = self._climbed(self.model, start, ())
         if outcome.floored or not outcome.climb.converged:
             return outcome
         try:
-            return self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+            freed = self._climbed(self.model.unpenalised(), outcome.climb.params, ())
         except FAILURES:
             return outcome
+        return freed if freed.climb.converged else outcome
 
     def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
