@@ -11,7 +11,6 @@ moves that share no component are made together. A short climb of the whole mixt
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,9 +28,11 @@ from mixtura.solvers.climb import Climb
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
-# Rounds without gain before the mixture is left alone; fewer without a kernel for partial EM, and
-# where independent starts already agree on it. In a round so many moves are tried.
-PATIENCE, PLAIN, AGREED, TRIED = 5, 2, 1, 3
+# Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K),
+# fewer where independent starts agree on it. Without a kernel for partial EM, PLAIN.
+PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
+# Moves tried in a round.
+TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def improve(
     climb: Climb,
     runs: ShortRuns,
     rng: np.random.RandomState,
-    patience: int = PATIENCE,
+    agreed: bool = False,
 ) -> tuple[Climb, int]:
-    """(a climb at least as good, moves accepted).
+    """(a climb at least as good, moves accepted); `agreed` says that another start led there too.
 
-    Ends after `patience` rounds in a row without gain, or when the runs have no work `left`.
+    Ends after some rounds in a row without gain, or when the runs have no work `left`.
     Where every component is narrow none is tried: there is none whose width the others could be
     given, so the worth of a move would be that of made-up widths.
     """
@@ -62,7 +63,7 @@ def improve(
     here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
     proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
     failed: dict[frozenset[int], float] = {}
-    patience = patience if runs.quick else min(patience, PLAIN)
+    patience = _patience(here.resp.shape[1], agreed, runs.quick)
     while failures < patience and runs.left > 0:
         better, made = _round(maker, here, partial, runs, proposals, failed)
         if better is None:
@@ -71,6 +72,13 @@ def improve(
         here, failures, accepted = better, 0, accepted + made
         partial, failed = Partial(maker, here.resp, runs, rng), {}
     return here.climb, accepted
+
+
+def _patience(K: int, agreed: bool, quick: bool) -> int:
+    if quick:
+        return AGREED if agreed else max(PATIENCE, MOST // K)
+    # Of two components on which starts agree none is likely to be misplaced.
+    return PLAIN - agreed * (1 if K > 2 else PLAIN)
 
 
 def _round(
@@ -85,7 +93,7 @@ def _round(
 
     Moves that failed from here are noted in `failed`, and tried again where they promise more.
     """
-    sober, least = functools.partial(proposals.sobered, partial), GAIN * here.climb.summary.weight
+    least = GAIN * here.climb.summary.weight
     moves = [
         move
         for move in proposals.moves(partial)
@@ -93,14 +101,12 @@ def _round(
         and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
     ]
     sure = _disjoint(move for move in moves if move.gain > least)
-    sure = [
-        move for move in (proposals.sobered(partial, each) for each in sure) if move.gain > least
-    ]
+    sure = [move for move in proposals.sobered(partial, sure) if move.gain > least]
     tries = [sure] if len(sure) > 1 else []
     for together in [*tries, *([move] for move in _distinct(moves))]:
         if runs.left <= 0:
             break
-        together = [sober(move) for move in together]
+        together = proposals.sobered(partial, together)
         better = _tried(maker, here, partial, together, runs)
         if better is not None:
             return better, len(together)
@@ -158,9 +164,9 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
 def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
     joint = here.log_joint.copy()
-    joint[
-        :, [move.freed for move in moves if move.heir is None and move.freed is not None]
-    ] = -np.inf
+    for move in moves:
+        if move.freed is not None and move.heir is None:
+            joint[:, move.freed] = -np.inf
     resp = normalise(joint)[1]
     for move in moves:
         if move.heir is not None:

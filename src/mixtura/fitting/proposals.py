@@ -66,12 +66,16 @@ class Proposals:
         alone = -(np.log1p(-np.minimum(shares, 1 - 1e-12)) @ w)
         return self._joined(nearest, alone)
 
-    def sobered(self, partial: Partial, move: Move) -> Move:
-        """The same with what its piece gains without narrow components."""
-        piece = self.pieces[move.piece.parts]
-        if not piece.sober:
-            piece = self.pieces[piece.parts] = partial.sobered(piece)
-        return replace(move, piece=piece, gain=move.gain + piece.gain - move.piece.gain)
+    def sobered(self, partial: Partial, moves: list[Move]) -> list[Move]:
+        """The same with what their pieces gain without narrow components."""
+        sober = []
+        for move in moves:
+            piece = self.pieces[move.piece.parts]
+            if not piece.sober:
+                piece = self.pieces[piece.parts] = partial.sobered(piece)
+            gain = move.gain + piece.gain - move.piece.gain
+            sober.append(replace(move, piece=piece, gain=gain))
+        return sober
 
     def _look(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
         for parts, look in zip(sets, partial.looks(sets, tries), strict=True):

@@ -21,7 +21,7 @@ from mixtura.engines.base import Sweep
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
-from mixtura.fitting.moves import AGREED, GAIN, PATIENCE, improve
+from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
@@ -114,11 +114,9 @@ class Race:
             left = [*dropped, *left]
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
-        K = len(self.maker.base.weights)
         agreed = bool(others) and others[0].worth > winner.worth - GAIN
-        # Of two components on which starts agree none is misplaced.
-        if not self.maker.given and (K > 2 or not agreed):
-            winner = self._moved(winner, AGREED if agreed else PATIENCE)
+        if not self.maker.given:
+            winner = self._moved(winner, agreed)
         return [winner, *others, *left]
 
     @property
@@ -242,9 +240,9 @@ class Race:
         except FAILURES:
             return runner
 
-    def _moved(self, winner: Runner, patience: int) -> Runner:
+    def _moved(self, winner: Runner, agreed: bool) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, patience)
+        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, agreed)
         return replace(
             winner, params=climb.params, climb=climb, worth=self.worth(self.maker.rows, climb)
         )

@@ -97,10 +97,10 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
-        allowed = allowed_work(maker.model, maker.base, self.rows)
-        each = pass_work(maker.model, maker.base, self.rows.positive)
+        whole = pass_work(maker.model, maker.base, self.rows.positive)
+        most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
         for place in range(FINALISTS + SOUND):
-            if place >= SURE and best is not None and self.passes * each > allowed:
+            if place >= SURE and best is not None and self.passes > most:
                 break
             runner = self._next(runners, place) if best is None or best.floored else None
             if runner is None:
@@ -185,7 +185,7 @@ class Search:
         return outcome
 
     def _penalised(self, start: MixtureParams) -> Outcome:
-        """A climb with the penalty; without it from there on, where that ends in a regular maximum."""
+        """A climb with the penalty; without it from there on, where that ends in a regular top."""
         outcome = self._climbed(self.model, start, ())
         if outcome.floored or not outcome.climb.converged:
             return outcome
