@@ -16,6 +16,8 @@ BENCHMARKS = {
     "precision": "precision",
     "answers": "answers",
     "starts": "starts",
+    "default": "default",
+    "known": "known",
     "memory": "memory",
     "outofcore": "outofcore",
     "killed": "killed",
@@ -29,7 +31,7 @@ BENCHMARKS = {
     "factors": "factors",
     "families": "families",
 }
-BY_WORKLOAD = ("limits", "peers", "precision")
+BY_WORKLOAD = ("limits", "peers", "precision", "default")
 
 
 def main() -> None:

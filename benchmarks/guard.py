@@ -1,7 +1,7 @@
 """Has speed been given back? `python -m benchmarks guard` fails and names what fell.
 
 Only ratios are compared, each to something measured in the same process: to the machine's floor
-(lower is better) or to scikit-learn (higher is better), of steps and of a whole search.
+(lower is better) or to scikit-learn (higher is better), of steps, whole fits and a whole search.
 `expected.json` holds what was measured when a change last moved them and how far a ratio may stray:
 machines differ, and so do days. A change that is meant to move one writes the new figure there.
 """
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mixtura
+from benchmarks.default import CELLS, beside
 from benchmarks.em_pass import make, per_pass
 from benchmarks.floor import WORKLOADS, Machine
 from benchmarks.limits import timed
@@ -28,6 +29,7 @@ from benchmarks.select import beside_scikit_learn
 EXPECTED = Path(__file__).with_name("expected.json")
 FLOOR, PEER = "step / floor", "scikit-learn / ours"
 SEARCH = "36 fits of scikit-learn / our 126 cells"
+DEFAULT = "a default fit of scikit-learn / ours"
 # EM steps timed of scikit-learn and of ours, as in em_pass.
 STEPS = {"10000,2,5": (20, 200), "100000,10,10": (2, 30)}
 TRIES = 3
@@ -73,6 +75,9 @@ def measured(ratio: Ratio, machine: Machine) -> float:
     """The same ratio, here and now."""
     if ratio.kind == SEARCH:
         return beside_scikit_learn(ratio.workload)
+    if ratio.kind == DEFAULT:
+        ours, theirs = beside(next(cell for cell in CELLS if cell.name == ratio.workload))
+        return theirs.seconds / ours.seconds
     work = next(work for work in WORKLOADS if work.name == ratio.workload)
     if ratio.kind == FLOOR:
         return timed(work, machine).ratio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,15 +18,11 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import table_prior
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.fitting.moves import improve
-from mixtura.fitting.race import RACE
+from mixtura.fitting.race import RACE, Race
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Summary
-from mixtura.solvers.climb import Climb
-from mixtura.solvers.em import em
-from mixtura.solvers.problem import Problem
 
 
 def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
@@ -41,27 +37,20 @@ def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
     spread[-1] = 36.0
     start = MixtureParams(np.full(K, 1 / K), gaussian_params(centres, spread, form))
     frames = tuple(Affine(moments.mean, B) for B in form.frames(moments.covariance))
-    maker = StartMaker(model, Rows(X), start, frames, {})
+
+    def fewer(m: int) -> MixtureParams:
+        units = gaussian_params(np.tile(moments.mean, (m, 1)), np.ones((m, 1, 1)), form)
+        return MixtureParams(np.full(m, 1 / m), units)
+
+    maker = StartMaker(model, Rows(X), start, frames, {}, fewer)
     return maker, start, X
 
 
 def test_moves_leave_a_trap_where_em_stays() -> None:
     maker, start, X = trapped()
-    sweep = open_sweep("local", maker.model, maker.rows)
-
-    class Runs:
-        def begun(self, resp: np.ndarray, params: MixtureParams, steps: int) -> Climb:
-            return self.further(*sweep.begun(maker.model, resp, params), steps)
-
-        def further(self, params: Any, summary: Summary | None, steps: int) -> Climb:
-            return em(
-                Problem(maker.model, sweep, params, tol=1e-6, max_iter=steps, summary=summary)
-            )
-
-    stuck = Runs().further(start, None, 500)
-    freed, accepted = improve(
-        maker, stuck, Runs(), lambda climb: climb.objective / 600, np.random.RandomState(0)
-    )
+    race = Race(maker, partial(open_sweep, "local"), 1e-6, np.random.RandomState(0), np.inf)
+    stuck = race.further(start, None, 500)
+    freed, accepted = improve(maker, stuck, race, np.random.RandomState(0))
     truth = np.unique(np.round(X / 12.0)) * 12.0
     found = np.sort(freed.params.components.means.ravel())
     assert np.abs(np.sort(stuck.params.components.means.ravel()) - truth).max() > 3

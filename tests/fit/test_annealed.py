@@ -132,7 +132,7 @@ def eight() -> tuple[StartMaker, Array]:
     components = gaussian_params(np.tile(moments.mean, (8, 1)), np.ones(8), form)
     base = MixtureParams(np.full(8, 1 / 8), components)
     frames = tuple(Affine(moments.mean, B) for B in form.frames(moments.covariance))
-    return StartMaker(with_penalty(model, X), Rows(X), base, frames, {}), X
+    return StartMaker(with_penalty(model, X), Rows(X), base, frames, {}, lambda K: base), X
 
 
 def ended(solver: Any, start: int) -> float:

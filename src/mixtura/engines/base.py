@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.models.base import Labelled, Model
 from mixtura.records import AnyArray, Array, Chunk, Params, Summary
 
@@ -31,6 +32,8 @@ class Sweep(ABC):
     engine: str
     # Whether `advance` takes several steps at once, and not one sweep after another.
     steps_inside: bool = False
+    # Whether there is a kernel for `refitted`.
+    refits_inside: bool = False
 
     def __init__(self, rows: Source) -> None:
         self.rows = rows
@@ -77,14 +80,26 @@ class Sweep(ABC):
             logliks.append(summary.loglik)
         return params, summary, logliks[:-1]
 
-    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Params, Summary]:
+    def begun(
+        self, model: Labelled, resp: Array, params: Any, steps: int = 1
+    ) -> tuple[Params, Summary]:
         """The M-step from given responsibilities (n, K) of rows in memory, and its summary.
 
-        `params` lends its units and shapes.
+        `params` lends its units and shapes; with more `steps` EM goes on from there.
         """
         assert isinstance(self.rows, Rows)
         start = model.first_step(self.rows.X, self.rows.sample_weight, resp, params)
-        return start, self(start)
+        summary = self(start)
+        if steps > 1:
+            start, summary, _ = self.advance(model, start, summary, steps - 1)
+        return start, summary
+
+    def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
+        """Partial EM of many sets of components in one call; None where there is no kernel for it.
+
+        `units` are two equal components.
+        """
+        return None
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         Initialisations; the best optimum is kept, failed ones are reported, not fatal.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
             "ward"}, default "auto"
-        "auto" races short runs from eight starts and carries the best on (scikit-learn: "kmeans").
+        "auto" races short runs from several starts, moves single components of the best and carries
+        it on (scikit-learn: "kmeans").
         All starts are made in standardised columns, on a sample of at most 20,000 rows.
     weights_init : array-like of shape (n_components,), optional
     means_init : array-like of shape (n_components, n_features), optional

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.sequences import Sequences
 from mixtura.errors import FAILURES
+from mixtura.fitting.budget import allowed_work
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Race
 from mixtura.fitting.starts import STARTS
@@ -59,12 +61,13 @@ class ChainStarts:
 
     def _mixtures(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
         maker = self.ground.maker
-        race = Race(maker, self.ground.open_sweep, 1e-6, self.rng)
+        allowed = allowed_work(maker.model, maker.base, self.ground.survey.source)
+        race = Race(maker, self.ground.open_sweep, 1e-6, self.rng, allowed)
         try:
             found = race.run()
         except FAILURES:
             found = []
-        self.passes += race.passes
+        self.passes += ceil(race.passes - 1e-6)
         for runner in found[:MIXTURES]:
             each = np.tile(runner.params.weights, (len(self.first), 1))
             yield (

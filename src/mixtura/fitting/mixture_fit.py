@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -187,12 +188,22 @@ def prepare(
     )
     settled = family.settled(known, n_components)
     model = Mixture(settled.family, settled.prior)
-    base = MixtureParams(np.full(n_components, 1.0 / n_components), settled.base)
-    if concomitants:
-        found = design(known.sample, concomitants, True, "concomitant")
+    found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
+    if found is not None:
         model = Concomitant(settled.family, settled.prior, found)
-        base = model.even(base)
-    maker = StartMaker(model, known.sample, base, settled.frames, given)
+    sample = Survey(known.sample, known.sample)
+
+    def mixed(K: int, components: Any) -> Any:
+        plain = MixtureParams(np.full(K, 1.0 / K), components)
+        return model.even(plain) if isinstance(model, Concomitant) else plain
+
+    @cache
+    def fewer(K: int) -> Any:
+        return mixed(K, settled.family.settled(sample, K).base)
+
+    maker = StartMaker(
+        model, known.sample, mixed(n_components, settled.base), settled.frames, given, fewer
+    )
     return Ground(model, resolve(engine, model), known, maker)
 
 

@@ -1,48 +1,38 @@
-"""Leaving a local optimum from where one stands: give a component another place.
+"""Leaving a local optimum from where one stands: give components another place.
 
 With ten components and more, fresh starts put two centres in one group and none in another again
-and again; moving one component of a good mixture repairs just that. The component whose removal
-costs least likelihood is taken out and either splits another or settles around a row drawn at
-random; a short climb decides (random swap: Zhao, Hautamaki, Karkkainen & Franti 2012, Pattern
-Recognition Letters 33; split: Ueda, Nakano, Ghahramani & Hinton 2000, Neural Computation 12).
-
-A move is written as responsibilities whose M-step is the new mixture, so it serves any family.
+and again; moving single components of a good mixture repairs just that. A move takes one component
+out, its rows left to all others or to the one it overlaps with most, and splits another (split and
+merge: Ueda, Nakano, Ghahramani & Hinton 2000, Neural Computation 12; random swap: Zhao, Hautamaki,
+Karkkainen & Franti 2012, Pattern Recognition Letters 33); or it begins two that overlap anew. What
+each brings is estimated locally (`partial`), so all components are looked at in one round, and
+moves that share no component are made together. A short climb of the whole mixture decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
-from mixtura.data.moments import longest_axis
 from mixtura.errors import FAILURES
+from mixtura.fitting.partial import Partial, ShortRuns
+from mixtura.fitting.proposals import Move, Proposals
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture import normalise
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import Array
 from mixtura.solvers.climb import Climb
 
 # EM steps of a trial, and of its second chance when it came within NEAR nats per row.
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
-# Moves without gain, per component, before the mixture is left alone; fewer where independent
-# starts already agree on it.
-PATIENCE, AGREED = 3, 1
-# Candidates for removal: those whose loss is among this many smallest.
-LOSERS = 3
-
-Worth = Callable[[Climb], float]
-
-
-class ShortRuns(Protocol):
-    """Short climbs on the sample; see `race.Race`."""
-
-    def begun(self, resp: Array, params: Any, steps: int) -> Climb: ...
-
-    def further(self, params: Any, summary: Summary | None, steps: int) -> Climb: ...
+# Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K),
+# fewer where independent starts agree on it. Without a kernel for partial EM, PLAIN.
+PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
+# Moves tried in a round.
+TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -59,35 +49,100 @@ def improve(
     maker: StartMaker,
     climb: Climb,
     runs: ShortRuns,
-    worth: Worth,
     rng: np.random.RandomState,
-    patience: int = PATIENCE,
+    agreed: bool = False,
 ) -> tuple[Climb, int]:
-    """(a climb at least as good, moves accepted).
+    """(a climb at least as good, moves accepted); `agreed` says that another start led there too.
 
-    Ends when `patience` moves per component in a row have gained nothing. Where every component is
-    narrow none is tried: there is none whose width the others could be given, so the worth of a
-    move would be that of made-up widths.
+    Ends after some rounds in a row without gain, or when the runs have no work `left`.
+    Where every component is narrow none is tried: there is none whose width the others could be
+    given, so the worth of a move would be that of made-up widths.
     """
     if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
         return climb, 0
-    here, failures, accepted = _standing(maker, climb, worth(climb)), 0, 0
-    K = here.resp.shape[1]
-    while failures < patience * K:
-        try:
-            trial = runs.begun(_proposal(maker, here, rng), here.climb.params, TRIAL)
-            value = worth(trial)
-            if value > here.worth - NEAR:
-                trial = runs.further(trial.params, trial.summary, CHANCE)
-                value = worth(trial)
-        except FAILURES:
+    here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
+    proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
+    failed: dict[frozenset[int], float] = {}
+    patience = _patience(here.resp.shape[1], agreed, runs.quick)
+    while failures < patience and runs.left > 0:
+        better, made = _round(maker, here, partial, runs, proposals, failed)
+        if better is None:
             failures += 1
             continue
-        if value > here.worth + GAIN:
-            here, failures, accepted = _standing(maker, trial, value), 0, accepted + 1
-        else:
-            failures += 1
+        here, failures, accepted = better, 0, accepted + made
+        partial, failed = Partial(maker, here.resp, runs, rng), {}
     return here.climb, accepted
+
+
+def _patience(K: int, agreed: bool, quick: bool) -> int:
+    if quick:
+        return AGREED if agreed else max(PATIENCE, MOST // K)
+    # Of two components on which starts agree none is likely to be misplaced.
+    return PLAIN - agreed * (1 if K > 2 else PLAIN)
+
+
+def _round(
+    maker: StartMaker,
+    here: Standing,
+    partial: Partial,
+    runs: ShortRuns,
+    proposals: Proposals,
+    failed: dict[frozenset[int], float],
+) -> tuple[Standing | None, int]:
+    """(the standing after the first moves that gain, None where none does; how many moves).
+
+    Moves that failed from here are noted in `failed`, and tried again where they promise more.
+    """
+    least = GAIN * here.climb.summary.weight
+    moves = [
+        move
+        for move in proposals.moves(partial)
+        if move.gain > failed.get(move.touched, -np.inf) + least
+        and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
+    ]
+    sure = _disjoint(move for move in moves if move.gain > least)
+    sure = [move for move in proposals.sobered(partial, sure) if move.gain > least]
+    tries = [sure] if len(sure) > 1 else []
+    for together in [*tries, *([move] for move in _distinct(moves))]:
+        if runs.left <= 0:
+            break
+        together = proposals.sobered(partial, together)
+        better = _tried(maker, here, partial, together, runs)
+        if better is not None:
+            return better, len(together)
+        if len(together) == 1:
+            failed[together[0].touched] = together[0].gain
+    return None, 0
+
+
+def _distinct(moves: list[Move]) -> list[Move]:
+    """The first few, of those that split one component the best."""
+    first: dict[tuple[int, ...], Move] = {}
+    for move in moves:
+        first.setdefault(move.piece.parts, move)
+    return list(first.values())[:TRIED]
+
+
+def _tried(
+    maker: StartMaker, here: Standing, partial: Partial, moves: list[Move], runs: ShortRuns
+) -> Standing | None:
+    """The standing after these moves, None where they do not gain."""
+    try:
+        trial = runs.begun(maker.rows, _moved(here, partial, moves), here.climb.params, TRIAL)
+        worth = runs.worth(maker.rows, trial)
+        short = here.worth + GAIN - worth
+        if 0 <= short < min(NEAR, CHANCE * _pace(trial)):
+            trial = runs.further(trial.params, trial.summary, CHANCE)
+            worth = runs.worth(maker.rows, trial)
+    except FAILURES:
+        return None
+    return _standing(maker, trial, worth) if worth > here.worth + GAIN else None
+
+
+def _pace(climb: Climb) -> float:
+    """What its last step gained per row."""
+    last = climb.logliks[-2:]
+    return (last[-1] - last[0]) / climb.summary.weight
 
 
 def _standing(maker: StartMaker, climb: Climb, worth: float) -> Standing:
@@ -95,43 +150,32 @@ def _standing(maker: StartMaker, climb: Climb, worth: float) -> Standing:
     return Standing(climb, worth, log_joint, normalise(log_joint)[1])
 
 
-def _proposal(maker: StartMaker, here: Standing, rng: np.random.RandomState) -> Array:
-    """The responsibilities (n, K) after one random move."""
-    w = maker.weights
-    # Removing component j costs -sum_i w_i log(1 - r_ij).
-    loss = -(w @ np.log1p(-np.minimum(here.resp, 1 - 1e-12)))
-    losers = np.argsort(loss)[: min(LOSERS, len(loss) - 1)]
-    removed = int(rng.choice(losers))
+def _disjoint(moves: Iterable[Move]) -> list[Move]:
+    """The first of them, and each later one that touches no component of those before."""
+    touched: set[int] = set()
+    chosen = []
+    for move in moves:
+        if not touched & move.touched:
+            chosen.append(move)
+            touched |= move.touched
+    return chosen
+
+
+def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
+    """The responsibilities (n, K) after moves that touch different components."""
     joint = here.log_joint.copy()
-    joint[:, removed] = -np.inf
+    for move in moves:
+        if move.freed is not None and move.heir is None:
+            joint[:, move.freed] = -np.inf
     resp = normalise(joint)[1]
-    Z = maker.unit_free(int(rng.randint(len(maker.frames))))
-    if rng.uniform() < 0.5:
-        mass = w @ resp
-        split = int(rng.choice(len(mass), p=mass / mass.sum()))
-        side = _side(Z, w * resp[:, split], rng)
-        resp[:, removed] = resp[:, split] * side
-        resp[:, split] *= 1.0 - side
-    else:
-        settled = _around(Z, w, len(loss), rng)
-        resp[settled] = 0.0
-        resp[settled, removed] = 1.0
+    for move in moves:
+        if move.heir is not None:
+            resp[:, move.heir] += resp[:, move.freed]
+            resp[:, move.freed] = 0.0
+    for move in moves:
+        rows, answers = move.piece.rows, partial.answers(move.piece)
+        parts = list(move.piece.parts)
+        share = resp[rows][:, parts].sum(axis=1)
+        places = parts if move.freed is None else [*parts, move.freed]
+        resp[np.ix_(rows, np.array(places))] = share[:, None] * answers
     return resp
-
-
-def _side(Z: Array, mass: Array, rng: np.random.RandomState) -> Array:
-    """1 for rows beyond a component's mean along its longest axis, or a random one; else 0."""
-    centred = Z - mass @ Z / mass.sum()
-    if rng.uniform() < 0.5:
-        direction = longest_axis(centred, mass)
-    else:
-        direction = np.asarray(rng.standard_normal(Z.shape[1]))
-    return np.asarray(centred @ direction > 0, dtype=np.float64)
-
-
-def _around(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> AnyArray:
-    """The rows nearest to one drawn at random, half a component's share of them."""
-    centre = Z[rng.choice(len(Z), p=w / w.sum())]
-    order = np.argsort(np.sum((Z - centre) ** 2, axis=1))
-    within = int(np.searchsorted(np.cumsum(w[order]), w.sum() / (2 * K))) + 1
-    return np.asarray(order[: max(within, Z.shape[1] + 1)])

@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.engines.base import Sweep
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
-from mixtura.fitting.moves import AGREED, GAIN, PATIENCE, improve
+from mixtura.fitting.budget import CALL, pass_work
+from mixtura.fitting.moves import GAIN, improve
+from mixtura.fitting.partial import Part
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
@@ -35,6 +41,11 @@ RACE: tuple[tuple[str, int], ...] = (
     ("random_from_data", 0),
     ("random_from_data", 1),
 )
+# Only the first four where components are many: moves lead further than other starts do.
+MANY = 8
+# More where rows are fewer than parameters: EM then parts them for good after a step or two, so
+# only other starts lead elsewhere.
+WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
 ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
@@ -43,7 +54,7 @@ HORIZON = 50
 # what tells starts apart are made-up ones.
 HOPELESS = 3
 
-OpenSweep = Callable[[Any, Source], SweepLike]
+OpenSweep = Callable[[Any, Source], Sweep]
 
 
 @dataclass(frozen=True)
@@ -63,23 +74,31 @@ class Runner:
 
 @dataclass
 class Race:
-    """One race; `passes` counts sweeps over the sample, `moves` those that improved the winner."""
+    """One race, and the moves of its winner.
+
+    allowed  multiplications that both may take; `work` counts them, and `passes` those over the
+             sample, of which one over a part with few components is that share
+    moves    those that improved the winner
+    """
 
     maker: StartMaker
     open_sweep: OpenSweep
     tol: float
     rng: np.random.RandomState
-    passes: int = 0
+    allowed: float
+    work: float = 0.0
+    passes: float = 0.0
     moves: int = 0
     failed: list[Runner] = field(default_factory=list)
 
     def run(self) -> list[Runner]:
         """Every start that is still standing, the best first; raises if none is."""
         runners: list[Runner] = []
-        for name, frame in RACE:
+        rounds = self._rounds()
+        for name, frame in self._field:
             runner = Runner(name, self.maker.base)
             try:
-                runners.append(self._after(runner, self._first(name, frame)))
+                runners.append(self._after(runner, self._first(name, frame, rounds[0])))
             except FAILURES as error:
                 self.failed.append(replace(runner, error=str(error)))
                 failure = error
@@ -89,63 +108,119 @@ class Race:
             raise failure
         left: list[Runner] = []
         keep = len(runners)
-        for steps in ROUNDS[1:]:
+        for steps in rounds[1:]:
             keep = (keep + 1) // 2
-            kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == ROUNDS[1])
+            kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == rounds[1])
             left = [*dropped, *left]
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
-        K = len(self.maker.base.weights)
         agreed = bool(others) and others[0].worth > winner.worth - GAIN
-        # Of two components on which starts agree none is misplaced.
-        if not self.maker.given and (K > 2 or not agreed):
-            winner = self._moved(winner, AGREED if agreed else PATIENCE)
+        if not self.maker.given:
+            winner = self._moved(winner, agreed)
         return [winner, *others, *left]
 
-    def begun(self, resp: Array, params: MixtureParams, steps: int) -> Climb:
-        """At most `steps` EM steps on the sample from given responsibilities (n, K).
+    @property
+    def left(self) -> float:
+        """Multiplications that the search may still take."""
+        return self.allowed - self.work
+
+    @cached_property
+    def _field(self) -> tuple[tuple[str, int], ...]:
+        """The starts."""
+        base = self.maker.base
+        if self.maker.model.n_parameters(base) > self.maker.rows.n:
+            return WIDE
+        return RACE[:4] if len(base.weights) >= MANY and not self.maker.given else RACE
+
+    @cached_property
+    def _whole(self) -> float:
+        return pass_work(self.maker.model, self.maker.base, self.maker.rows.n)
+
+    @cached_property
+    def quick(self) -> bool:
+        """Whether the engine has a kernel for partial EM."""
+        return self.open_sweep(self.maker.model, self.maker.rows).refits_inside
+
+    def begun(self, rows: Rows, resp: Array, params: MixtureParams, steps: int) -> Climb:
+        """At most `steps` EM steps on these rows from given responsibilities (n, K).
 
         `params` lends its units and shapes.
         """
-        sweep = self.open_sweep(self.maker.model, self.maker.rows)
+        sweep = self.open_sweep(self.maker.model, rows)
         try:
             start, summary = sweep.begun(self.maker.model, resp, params)
             return self._run(sweep, start, summary, steps)
         finally:
-            self.passes += sweep.passes
+            self._count(sweep, params)
+
+    def fitted(self, rows: Rows, resp: Array, params: MixtureParams, steps: int) -> Part:
+        """Just so many EM steps on these rows from given responsibilities."""
+        sweep = self.open_sweep(self.maker.model, rows)
+        try:
+            return Part(*sweep.begun(self.maker.model, resp, params, steps))
+        finally:
+            self._count(sweep, params)
+
+    def refitted(self, refits: Refits) -> Refitted | None:
+        """Partial EM of many sets of components in one call, where the engine has a kernel."""
+        sweep, units = self.open_sweep(self.maker.model, self.maker.rows), self.maker.fewer(2)
+        found = sweep.refitted(self.maker.model, units, refits)
+        if found is not None:
+            tries, sizes = refits.asked.shape[1], (refits.sets >= 0).sum(axis=1)
+            each = 2.0 * (1 + sizes) + 2.0 * tries * (refits.steps + 1)
+            passes = float(found.held @ each) / refits.shares.size
+            self.passes += passes
+            self.work += CALL + passes * self._whole
+        return found
 
     def further(self, params: MixtureParams, summary: Summary | None, steps: int) -> Climb:
-        """The same from a mixture, whose summary may be known."""
+        """The same on the sample from a mixture, whose summary may be known."""
         sweep = self.open_sweep(self.maker.model, self.maker.rows)
         try:
             return self._run(sweep, params, summary, steps)
         finally:
-            self.passes += sweep.passes
+            self._count(sweep, params)
+
+    def _count(self, sweep: Sweep, params: MixtureParams) -> None:
+        K = len(self.maker.base.weights)
+        share = sweep.rows.n * len(params.weights) / (self.maker.rows.n * K)
+        self.passes += sweep.passes * share
+        calls = 1 if sweep.steps_inside else sweep.passes
+        self.work += max(CALL * calls, sweep.passes * share * self._whole)
 
     def _run(self, sweep: SweepLike, params: Any, summary: Summary | None, steps: int) -> Climb:
         problem = Problem(self.maker.model, sweep, params, self.tol, steps, summary=summary)
         return em(problem, brief=True)
 
-    def _first(self, name: str, frame: int) -> Climb:
+    def _rounds(self) -> list[int]:
+        """EM steps of each round: at most half of what is allowed, and at least one."""
+        all_steps = sum(steps * max(len(self._field) >> i, 1) for i, steps in enumerate(ROUNDS))
+        share = 0.5 * self.allowed / (all_steps * self._whole)
+        return [max(1, int(steps * min(share, 1.0))) for steps in ROUNDS]
+
+    def _first(self, name: str, frame: int, steps: int) -> Climb:
         """The first round of one start."""
         if self.maker.given:
-            return self.further(self.maker.make(name, frame, self.rng), None, ROUNDS[0])
+            return self.further(self.maker.make(name, frame, self.rng), None, steps)
         resp = self.maker.split(name, frame, self.rng)
-        return self.begun(resp, self.maker.base, ROUNDS[0])
+        return self.begun(self.maker.rows, resp, self.maker.base, steps)
 
     def _after(self, runner: Runner, climb: Climb) -> Runner:
         spent = runner.spent + climb.iterations
-        worth = self.worth(climb)
+        worth = self.worth(self.maker.rows, climb)
         return replace(runner, params=climb.params, spent=spent, climb=climb, worth=worth)
 
-    def worth(self, climb: Climb) -> float:
-        """Log-likelihood per row of the sample, narrow components made as wide as the others."""
+    def worth(self, rows: Rows, climb: Climb | Part) -> float:
+        """Log-likelihood per row of these rows, narrow components made as wide as the others."""
         model = self.maker.model
         sober = model.sobered(climb.summary, climb.params)
         if sober is climb.params:
             return climb.summary.loglik / climb.summary.weight
-        self.passes += 1
-        return self.open_sweep(model, self.maker.rows)(sober).loglik / climb.summary.weight
+        sweep = self.open_sweep(model, rows)
+        try:
+            return sweep(sober).loglik / climb.summary.weight
+        finally:
+            self._count(sweep, climb.params)
 
     def _all_narrow(self, runner: Runner) -> bool:
         climb = runner.climb
@@ -165,10 +240,12 @@ class Race:
         except FAILURES:
             return runner
 
-    def _moved(self, winner: Runner, patience: int) -> Runner:
+    def _moved(self, winner: Runner, agreed: bool) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(self.maker, winner.climb, self, self.worth, self.rng, patience)
-        return replace(winner, params=climb.params, climb=climb, worth=self.worth(climb))
+        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, agreed)
+        return replace(
+            winner, params=climb.params, climb=climb, worth=self.worth(self.maker.rows, climb)
+        )
 
 
 def _cut(runners: list[Runner], keep: int, early: bool) -> tuple[list[Runner], list[Runner]]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 
 from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
+from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
 from mixtura.fitting.starts import StartMaker
@@ -35,8 +37,9 @@ THIN_GAIN = 0.01
 # worth more than a regular one: a row far out is, a plane through rounded numbers is not.
 MERIT = 3.0
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
-# then so many of those that were on none when they were left.
-FINALISTS, SOUND = 3, 2
+# then so many of those that were on none when they were left. So many are even where the search may
+# cost no more.
+FINALISTS, SOUND, SURE = 3, 2, 2
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,11 @@ class Search:
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
+        whole = pass_work(maker.model, maker.base, self.rows.positive)
+        most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
         for place in range(FINALISTS + SOUND):
+            if place >= SURE and best is not None and self.passes > most:
+                break
             runner = self._next(runners, place) if best is None or best.floored else None
             if runner is None:
                 break
@@ -178,14 +185,15 @@ class Search:
         return outcome
 
     def _penalised(self, start: MixtureParams) -> Outcome:
-        """A climb with the penalty; without it from there on, where that stays regular."""
+        """A climb with the penalty; without it from there on, where that ends in a regular top."""
         outcome = self._climbed(self.model, start, ())
         if outcome.floored or not outcome.climb.converged:
             return outcome
         try:
-            return self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+            freed = self._climbed(self.model.unpenalised(), outcome.climb.params, ())
         except FAILURES:
             return outcome
+        return freed if freed.climb.converged else outcome
 
     def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
@@ -248,13 +256,14 @@ class Search:
         """Starting mixtures in order of promise."""
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
-            race = Race(maker, self.open_sweep, self.tol, self.rng)
+            allowed = allowed_work(maker.model, maker.base, self.rows)
+            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed)
             try:
                 return race.run()
             finally:
                 for runner in race.failed:
                     self._report(runner, "failed")
-                self.sample_passes += race.passes
+                self.sample_passes += ceil(race.passes - 1e-6)
                 self.moves += race.moves
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:

@@ -84,6 +84,7 @@ class StartMaker:
     base       parameters of the right shape, in the table's units
     frames     the ways in which the family makes rows free of units
     given      parameters the caller fixed at the start, by name; they replace those found
+    fewer      parameters as `base` of so many components, for the parts of a mixture
     """
 
     model: Labelled
@@ -91,6 +92,7 @@ class StartMaker:
     base: Any
     frames: tuple[Callable[[AnyArray], Array], ...]
     given: Mapping[str, Array]
+    fewer: Callable[[int], Any]
 
     @property
     def weights(self) -> Array:

@@ -11,21 +11,29 @@ from functools import lru_cache
 from math import ceil
 from typing import Any
 
+import numpy as np
+
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines import local
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.gaussian.parting import Ends, gaussian_partial
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
+from mixtura.engines.refits import Refits, Refitted
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import CovariancePrior
-from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
 from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -40,6 +48,8 @@ _CHUNKS, _MOST_ROWS = 32, 1 << 16
 _CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
+# Sets of components that a thread fits at a time.
+_SETS = 4
 
 
 @lru_cache
@@ -75,10 +85,13 @@ class CompiledSweep(Sweep):
         self.model, self.family = model, model.family
         self.form = model.family.form
         # A long table is swept by all threads, and so in the same way wherever it lies.
-        small = self.stride > 1 and isinstance(rows, Rows)
-        self.steps_inside = small and (self.family.structure.inside or rows.d <= MOST_COLUMNS)
+        small = self.stride > 1
+        known = self.family.structure.inside or rows.d <= MOST_COLUMNS
+        self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
+        self.steps_inside = small and self.m_step_inside
+        self.refits_inside = type(model) is Mixture and self.m_step_inside
         if not self.form.whole:
-            self.stride, self.steps_inside = 1, False
+            self.stride = 1
         self.total_weight = rows.weight
         self.pruning: Pruning | None = None
 
@@ -167,13 +180,37 @@ class CompiledSweep(Sweep):
         new, after, logliks = ended
         return new, after, logliks[:-1].tolist()
 
-    def begun(self, model: Labelled, resp: Array, params: Any) -> tuple[Any, Summary]:
-        inside = self.steps_inside and type(model) is Mixture
-        ended = self._inside(model, params, 1, given=resp) if inside else None
+    def begun(
+        self, model: Labelled, resp: Array, params: Any, steps: int = 1
+    ) -> tuple[Any, Summary]:
+        if type(model) is not Mixture or not self.m_step_inside:
+            return super().begun(model, resp, params, steps)
+        ended = self._inside(model, params, steps if self.steps_inside else 1, given=resp)
         if ended is None:
-            return super().begun(model, resp, params)
-        new, summary, _ = ended
-        return new, summary
+            return super().begun(model, resp, params, steps)
+        if steps == len(ended[2]):
+            return ended[:2]
+        return super().advance(model, *ended[:2], steps - len(ended[2]))[:2]
+
+    def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
+        if not self.refits_inside:
+            return None
+        assert isinstance(self.rows, Rows)
+        X, w, form = self.rows.X, self.rows.sample_weight, self.form
+        start = units.weights, units.components.means, units.components.root
+        m_step = m_step_in_c(self.family.structure, self.model.prior)
+        ends = Ends.empty(len(refits.sets), start)
+
+        def fill(sets: slice) -> None:
+            gaussian_partial(X, w, start, form.name, m_step, refits, sets, ends)
+
+        deque(ordered_map(fill, chunk_slices(len(refits.sets), _SETS)), maxlen=0)
+
+        def pair(s: int) -> MixtureParams:
+            parts = gaussian_params_from_root(ends.means[s], ends.roots[s], form)
+            return MixtureParams(ends.weights[s], parts)
+
+        return Refitted(ends.held, np.stack(ends[1:4]), pair)
 
     def _inside(
         self,

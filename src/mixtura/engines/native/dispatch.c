@@ -101,6 +101,11 @@ EXPORT int mixtura_contest(const struct mixtura_data *data, struct mixtura_conte
     return kernels()->contest(data, contest);
 }
 
+EXPORT int mixtura_partial(const struct mixtura_data *data, struct mixtura_partial *partial)
+{
+    return kernels()->partial(data, partial);
+}
+
 EXPORT int mixtura_merging(const struct mixtura_merging *merging)
 {
     return kernels()->merging(merging);

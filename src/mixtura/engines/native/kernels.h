@@ -136,6 +136,31 @@ struct mixtura_contest {
     int64_t won;    /* out: which was climbed on; -1 where none came to its end */
 };
 
+/* How the rows of a set are split in two: across their longest axis or one given, or what is near a
+ * row drawn, far ones rather, is parted from the rest. */
+enum { PART_LONGEST, PART_ACROSS, PART_FAR, PART_ANY };
+
+/* Sets of one or two components of a mixture, each fitted anew to the rows it holds; partial.h. `em`
+ * is that of two equal components that lend their units. */
+struct mixtura_partial {
+    struct mixtura_em em;
+    const double *shares; /* K x n: the responsibilities, without the rows' weights */
+    const double *places; /* frames x n x q: where rows lie, free of units */
+    int64_t q;
+    const int64_t *sets; /* n_sets x 2: components, the second -1 in a set of one */
+    int64_t n_sets;
+    /* n_sets x tries x (4 + q): kind, frame, uniform number, share claimed, direction. */
+    const double *asked;
+    int64_t tries;
+    int64_t steps; /* EM steps of a try */
+    double least;  /* share of a row below which it is left out */
+    /* out, n_sets each: rows held, and log-likelihoods of the set as it is, of one component, and of
+     * the best pair, -inf where there is none; that pair's parameters. */
+    int64_t *held;
+    double *before, *merged, *after;
+    double *weights, *means, *roots;
+};
+
 /* Groups merged two by two until K are left; merging.h says how. */
 struct mixtura_merging {
     const double *z; /* n x d */
@@ -210,6 +235,7 @@ struct mixtura_kernels {
                      struct mixtura_moments *);
     int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
     int (*contest)(const struct mixtura_data *, struct mixtura_contest *);
+    int (*partial)(const struct mixtura_data *, struct mixtura_partial *);
     int (*merging)(const struct mixtura_merging *);
     int (*draw)(const struct mixtura_draw *);
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);

@@ -4,6 +4,7 @@
 #include "contest.h"
 #include "levels.h"
 #include "merging.h"
+#include "partial.h"
 #include "prune.h"
 #include "sample.h"
 #include "truncate.h"
@@ -20,5 +21,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, merging, draw, levels, chain, path,
+    climb, contest, partial, merging, draw, levels, chain, path,
 };

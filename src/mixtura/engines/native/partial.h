@@ -1,0 +1,210 @@
+/* Partial EM: each of many sets of one or two components fitted anew to the rows that it holds.
+ *
+ * A row counts with its weight times the set's share of it; see fitting/partial.py. A set is worth what
+ * its components, one component, and the best of some fresh pairs make of those rows. */
+#ifndef MIXTURA_PARTIAL_H
+#define MIXTURA_PARTIAL_H
+
+#include "contest.h"
+
+/* The rows of a set: which, a copy of them, their weights, and room for responsibilities. */
+struct held_rows {
+    struct mixtura_data data;
+    int64_t *which;
+    double *weight, *resp, *order;
+    char *x;
+};
+
+static void gather_set(const struct mixtura_data *data, const struct mixtura_partial *p,
+                       const int64_t *set, struct held_rows *h)
+{
+    int64_t n = data->n, d = data->d, m = 0;
+    size_t size = (size_t)d * (data->single ? 4 : 8);
+    const double *one = p->shares + set[0] * n;
+    const double *two = set[1] < 0 ? 0 : p->shares + set[1] * n;
+    for (int64_t i = 0; i < n; i++) {
+        double share = one[i] + (two ? two[i] : 0.0);
+        if (share <= p->least)
+            continue;
+        memcpy(h->x + (size_t)m * size, (const char *)data->x + (size_t)i * size, size);
+        h->weight[m] = share * (data->weight ? data->weight[i] : 1.0);
+        h->which[m++] = i;
+    }
+    h->data = (struct mixtura_data){h->x, h->weight, m, d, data->single};
+}
+
+/* So many steps of K components from h->resp, m x K, in the units of `units`. Returns 1 without
+ * memory; the log-likelihood is -inf where a component failed. */
+static int fit_set(const struct held_rows *h, struct mixtura_em *e, const struct aside *units,
+                   int64_t K, int64_t steps, double *value)
+{
+    e->K = K;
+    take_up(e, h->data.d, covariance_size(e->form, K, h->data.d), units);
+    for (int64_t k = 0; k < K; k++)
+        e->weights[k] = 1.0 / (double)K;
+    e->given = h->resp;
+    e->passes = steps;
+    int out = em(&h->data, e);
+    double loglik = e->done ? e->logliks[e->done - 1] : NAN;
+    *value = e->failed < 0 && isfinite(loglik) ? loglik : -HUGE_VAL;
+    return out;
+}
+
+struct ranked {
+    double at;
+    int64_t row;
+};
+
+static int nearer(const void *a, const void *b)
+{
+    const struct ranked *one = a, *two = b;
+    return one->at < two->at ? -1 : one->at > two->at ? 1 : (one->row > two->row) - (one->row < two->row);
+}
+
+/* The row that a number uniform on [0, 1) draws in proportion to mass (m,). */
+static int64_t drawn_row(const double *mass, int64_t m, double uniform)
+{
+    double total = 0.0, upto = 0.0;
+    for (int64_t i = 0; i < m; i++)
+        total += mass[i];
+    for (int64_t i = 0; i < m; i++) {
+        upto += mass[i];
+        if (upto > uniform * total)
+            return i;
+    }
+    return m - 1;
+}
+
+/* Splits the rows of a set in two as one try asks: h->resp, m x 2. tmp holds 2 q^2 + 3 q. */
+static void part_set(const struct mixtura_partial *p, const double *asked, struct held_rows *h,
+                     int64_t n, double *tmp)
+{
+    int64_t m = h->data.n, q = p->q;
+    const double *places = p->places + (int64_t)asked[1] * n * q;
+    double *mean = tmp, *values = mean + q, *z = values + q, *scatter = z + q;
+    double *axes = scatter + q * q, mass = 0.0, upto = 0.0, claim;
+    struct ranked *order = (struct ranked *)h->order;
+    memset(mean, 0, (size_t)q * 8);
+    for (int64_t i = 0; i < m; i++) {
+        mass += h->weight[i];
+        for (int64_t j = 0; j < q; j++)
+            mean[j] += h->weight[i] * places[h->which[i] * q + j];
+    }
+    for (int64_t j = 0; j < q; j++)
+        mean[j] /= mass;
+    int kind = (int)asked[0];
+    const double *along = asked + 4;
+    if (kind == PART_LONGEST) {
+        memset(scatter, 0, (size_t)(q * q) * 8);
+        for (int64_t i = 0; i < m; i++) {
+            for (int64_t j = 0; j < q; j++)
+                z[j] = places[h->which[i] * q + j] - mean[j];
+            for (int64_t j = 0; j < q; j++)
+                for (int64_t l = 0; l < q; l++)
+                    scatter[j * q + l] += h->weight[i] * z[j] * z[l];
+        }
+        jacobi(q, scatter, values, axes);
+    }
+    if (kind == PART_LONGEST || kind == PART_ACROSS) {
+        for (int64_t i = 0; i < m; i++) {
+            double sum = 0.0;
+            for (int64_t j = 0; j < q; j++)
+                sum += (places[h->which[i] * q + j] - mean[j]) *
+                       (kind == PART_LONGEST ? axes[j * q + q - 1] : along[j]);
+            h->resp[2 * i] = sum > 0.0;
+            h->resp[2 * i + 1] = !(sum > 0.0);
+        }
+        return;
+    }
+    double *chance = h->resp;
+    for (int64_t i = 0; i < m; i++) {
+        double far = 0.0;
+        for (int64_t j = 0; j < q; j++) {
+            double by = places[h->which[i] * q + j] - mean[j];
+            far += by * by;
+        }
+        chance[i] = h->weight[i] * (kind == PART_FAR ? far : 1.0);
+    }
+    const double *seed = places + h->which[drawn_row(chance, m, asked[2])] * q;
+    for (int64_t i = 0; i < m; i++) {
+        double far = 0.0;
+        for (int64_t j = 0; j < q; j++) {
+            double by = places[h->which[i] * q + j] - seed[j];
+            far += by * by;
+        }
+        order[i] = (struct ranked){far, i};
+    }
+    qsort(order, (size_t)m, sizeof *order, nearer);
+    claim = asked[3] * mass;
+    for (int64_t r = 0; r < m; r++) {
+        int64_t i = order[r].row;
+        int in = r <= q || upto < claim;
+        upto += h->weight[i];
+        h->resp[2 * i] = in;
+        h->resp[2 * i + 1] = !in;
+    }
+}
+
+/* One set, number s. Returns 1 without memory. */
+static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int64_t s,
+                 const struct aside *units, struct held_rows *h, double *tmp)
+{
+    struct mixtura_em *e = &p->em;
+    const int64_t *set = p->sets + 2 * s;
+    int64_t n = data->n, d = data->d, two = set[1] >= 0, C = covariance_size(e->form, 2, d);
+    struct aside best = {p->weights + 2 * s, p->means + 2 * d * s, p->roots + C * s};
+    p->before[s] = p->merged[s] = p->after[s] = -HUGE_VAL;
+    gather_set(data, p, set, h);
+    int64_t m = h->data.n;
+    p->held[s] = m;
+    if (m < 2)
+        return 0;
+    for (int64_t i = 0; i < m; i++)
+        h->resp[i] = 1.0;
+    if (fit_set(h, e, units, 1, 1, p->merged + s))
+        return 1;
+    p->before[s] = p->merged[s];
+    if (two) {
+        for (int64_t i = 0; i < m; i++) {
+            double one = p->shares[set[0] * n + h->which[i]];
+            double other = p->shares[set[1] * n + h->which[i]];
+            h->resp[2 * i] = one / (one + other);
+            h->resp[2 * i + 1] = other / (one + other);
+        }
+        if (fit_set(h, e, units, 2, 1, p->before + s))
+            return 1;
+    }
+    for (int64_t t = 0; t < p->tries; t++) {
+        double value;
+        part_set(p, p->asked + (s * p->tries + t) * (4 + p->q), h, n, tmp);
+        if (fit_set(h, e, units, 2, p->steps, &value))
+            return 1;
+        if (value > p->after[s]) {
+            p->after[s] = value;
+            lay_aside(e, d, C, &best);
+        }
+    }
+    return 0;
+}
+
+static int partial(const struct mixtura_data *data, struct mixtura_partial *p)
+{
+    int64_t n = data->n, d = data->d, q = p->q, C = covariance_size(p->em.form, 2, d);
+    double *memory = malloc((size_t)(2 + 2 * d + C + n * 6 + 2 * q * q + 3 * q) * 8);
+    char *x = malloc((size_t)(n * d) * (data->single ? 4 : 8));
+    int out = !memory || !x;
+    if (!out) {
+        double *at = memory;
+        struct aside units = {take(&at, 2), take(&at, 2 * d), take(&at, C)};
+        struct held_rows h = {*data, (int64_t *)take(&at, n), take(&at, n),
+                              take(&at, 2 * n), take(&at, 2 * n), x};
+        lay_aside(&p->em, d, C, &units);
+        for (int64_t s = 0; s < p->n_sets && !out; s++)
+            out = refit(data, p, s, &units, &h, at);
+    }
+    free(memory);
+    free(x);
+    return out;
+}
+
+#endif

@@ -1,0 +1,48 @@
+"""Partial EM of many sets of components at once: what is asked of an engine, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mixtura.records import AnyArray, Array
+
+# How the rows of a set are split in two; as in native/kernels.h.
+LONGEST, ACROSS, FAR, ANY = range(4)
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Sets of one or two components, each to be fitted anew to the rows that it holds.
+
+    shares  (K, n) responsibilities, without the rows' weights
+    places  (frames, n, q) where rows lie, free of units
+    sets    (S, 2) components, int64; the second is -1 in a set of one
+    asked   (S, tries, 4 + q) how rows are split: kind, frame, a number uniform on [0, 1), the share
+            claimed and a direction
+    steps   EM steps of a try
+    least   share of a row below which it is left out
+    """
+
+    shares: Array
+    places: Array
+    sets: AnyArray
+    asked: Array
+    steps: int
+    least: float
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What became of each set.
+
+    held    (S,) rows that it holds
+    values  (3, S) log-likelihoods of those rows: of the set's components after one M-step, of one
+            component, of the best pair; -inf where there is none
+    pair    the parameters of a set's best pair
+    """
+
+    held: AnyArray
+    values: Array
+    pair: Callable[[int], Any]

@@ -1,0 +1,176 @@
+"""Partial EM: a few components fitted anew to the rows that they hold, all others left as they are.
+
+A row belongs to a set S of components with the share R = sum_{k in S} r_k of its responsibilities.
+EM of the components of S alone, over rows whose weights are multiplied by R, is the partial EM of
+Ueda, Nakano, Ghahramani & Hinton (2000), Split and merge EM algorithm, Neural Computation 12. By
+Jensen's inequality what it gains, sum_i w_i R_i log(p_S,new / p_S,old), is at most what the whole
+mixture gains, and gains of sets that share no component add. So one look at a table says of every
+component what splitting it would bring and what doing without it would cost, at the price of a few
+passes of two components.
+
+What a set becomes is written as responsibilities, whose M-step is the new mixture, so it serves any
+family. Where components share parameters the gains are no bounds: a set is fitted with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.engines.refits import Refits, Refitted
+from mixtura.errors import FAILURES
+from mixtura.fitting.parting import asked, parted
+from mixtura.fitting.starts import StartMaker
+from mixtura.models.mixture import normalise
+from mixtura.records import AnyArray, Array, Summary
+from mixtura.solvers.climb import Climb
+
+# Rows of which a set holds less than this share are left out.
+LEAST = 0.02
+# EM steps of a fresh pair.
+STEPS = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """A mixture of part of the rows or components, and its summary there."""
+
+    params: Any
+    summary: Summary
+
+
+class ShortRuns(Protocol):
+    """Short climbs on the sample and on parts of it; see `race.Race`."""
+
+    @property
+    def left(self) -> float: ...
+
+    @property
+    def quick(self) -> bool: ...
+
+    def begun(self, rows: Rows, resp: Array, params: Any, steps: int) -> Climb: ...
+
+    def further(self, params: Any, summary: Summary | None, steps: int) -> Climb: ...
+
+    def fitted(self, rows: Rows, resp: Array, params: Any, steps: int) -> Part: ...
+
+    def refitted(self, refits: Refits) -> Refitted | None: ...
+
+    def worth(self, rows: Rows, climb: Climb | Part) -> float: ...
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The best fresh pair in the place of one or two components.
+
+    gain    nats that this adds over all rows, with all others as they are
+    parts   the components whose place it takes
+    rows    those concerned
+    params  of the pair's mixture there
+    sober   whether the gain is that without narrow components
+    """
+
+    gain: float
+    parts: tuple[int, ...]
+    rows: AnyArray
+    params: Any
+    sober: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What became of a set: its best fresh pair, and what one component in its place costs."""
+
+    piece: Piece | None
+    cost: float
+
+
+class Partial:
+    """Partial EM around a mixture with responsibilities resp (n, K) on the sample's rows."""
+
+    def __init__(
+        self, maker: StartMaker, resp: Array, runs: ShortRuns, rng: np.random.RandomState
+    ) -> None:
+        self.maker, self.runs, self.rng, self.quick = maker, runs, rng, runs.quick
+        self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
+        frames = range(len(maker.frames))
+        self.places = np.stack([np.asarray(maker.unit_free(at), np.float64) for at in frames])
+        self.X = maker.rows.X.astype(np.float64, copy=False)
+
+    def looks(self, sets: Sequence[tuple[int, ...]], tries: int) -> list[Look]:
+        """What becomes of each set, with so many fresh pairs."""
+        told = np.array([(parts[0], parts[1] if len(parts) > 1 else -1) for parts in sets])
+        drawn = asked(self.rng, len(sets), tries, self.places)
+        refits = Refits(self.shares, self.places, told.reshape(-1, 2), drawn, STEPS, LEAST)
+        found = self.runs.refitted(refits) or self._refitted(sets, refits)
+        return [self._look(parts, s, found) for s, parts in enumerate(sets)]
+
+    def _look(self, parts: tuple[int, ...], s: int, found: Refitted) -> Look:
+        before, merged, after = map(float, found.values[:, s])
+        if not np.isfinite(before):
+            # Nothing to compare with; without rows, nothing to lose.
+            return Look(None, np.inf if found.held[s] > 1 else 0.0)
+        piece = None
+        if np.isfinite(after):
+            piece = Piece(after - before, parts, self._held(parts, LEAST), found.pair(s))
+        return Look(piece, before - merged)
+
+    def sobered(self, piece: Piece) -> Piece:
+        """The same, its gain that of components none of which is narrow."""
+        rows, known = self._rows(piece.parts, piece.rows)
+        before, after = self._fitted(rows, known, 1), self._fitted(rows, self.answers(piece), 1)
+        gain = -np.inf
+        if before is not None and after is not None:
+            gain = self._total(rows, after) - self._total(rows, before)
+        return replace(piece, gain=gain, sober=True)
+
+    def answers(self, piece: Piece) -> Array:
+        """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
+        return normalise(self.maker.model.log_joint(self.X[piece.rows], piece.params))[1]
+
+    def _held(self, parts: tuple[int, ...], least: float) -> AnyArray:
+        """Which rows the set holds more than this share of."""
+        return np.flatnonzero(self.shares[list(parts)].sum(axis=0) > least)
+
+    def _rows(self, parts: tuple[int, ...], chosen: AnyArray) -> tuple[Rows, Array]:
+        """These rows, weighted as the set holds them; its components' responsibilities there."""
+        resp = self.shares[list(parts)][:, chosen].T
+        share = resp.sum(axis=1)
+        rows = Rows(self.X[chosen], self.w[chosen] * share)
+        return rows, np.ascontiguousarray(resp / np.maximum(share, LEAST**2)[:, None])
+
+    def _refitted(self, sets: Sequence[tuple[int, ...]], refits: Refits) -> Refitted:
+        """The same as an engine's that has no kernel for it."""
+        S = len(sets)
+        held, values = np.zeros(S, dtype=np.int64), np.full((3, S), -np.inf)
+        pairs: dict[int, Any] = {}
+        for s, parts in enumerate(sets):
+            chosen = self._held(parts, refits.least)
+            held[s] = len(chosen)
+            if len(chosen) < 2:
+                continue
+            rows, known = self._rows(parts, chosen)
+            for line, resp in enumerate((known, np.ones((rows.n, 1)))):
+                found = self._fitted(rows, resp, 1)
+                values[line, s] = -np.inf if found is None else found.summary.loglik
+            for one in refits.asked[s]:
+                Z = self.places[int(one[1])][chosen]
+                first = parted(Z, np.asarray(rows.sample_weight), one)
+                found = self._fitted(rows, first, refits.steps)
+                if found is not None and found.summary.loglik > values[2, s]:
+                    values[2, s], pairs[s] = found.summary.loglik, found.params
+        return Refitted(held, values, pairs.__getitem__)
+
+    def _fitted(self, rows: Rows, resp: Array, steps: int) -> Part | None:
+        """So many EM steps from responsibilities; None where they fail."""
+        try:
+            return self.runs.fitted(rows, resp, self.maker.fewer(resp.shape[1]), steps)
+        except FAILURES:
+            return None
+
+    def _total(self, rows: Rows, part: Part) -> float:
+        return self.runs.worth(rows, part) * part.summary.weight

@@ -1,0 +1,45 @@
+"""How the rows of a set of components are split in two: the fresh pairs of partial EM."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.data.moments import longest_axis
+from mixtura.engines.refits import ACROSS, FAR, LONGEST
+from mixtura.records import Array
+
+# A new group claims one of these shares of the set's rows: those nearest to one of them.
+CLAIMS = (0.5, 0.25, 0.1, 0.03)
+
+
+def asked(rng: np.random.RandomState, sets: int, tries: int, places: Array) -> Array:
+    """What is to be tried, (sets, tries, 4 + q); see `Refits`."""
+    frames, _, q = places.shape
+    shape = sets, tries
+    return np.concatenate(
+        [
+            rng.randint(4, size=(*shape, 1)),
+            rng.randint(frames, size=(*shape, 1)),
+            rng.uniform(size=(*shape, 1)),
+            np.array(CLAIMS)[rng.randint(len(CLAIMS), size=(*shape, 1))],
+            rng.standard_normal((*shape, q)),
+        ],
+        axis=2,
+    )
+
+
+def parted(Z: Array, mass: Array, asked: Array) -> Array:
+    """The first responsibilities (n, 2) of rows at Z (n, q) of this mass, as one try asks."""
+    kind, _, uniform, claim = asked[:4]
+    centred = Z - mass @ Z / mass.sum()
+    if kind in (LONGEST, ACROSS):
+        direction = longest_axis(centred, mass) if kind == LONGEST else asked[4:]
+        first = centred @ direction > 0
+    else:
+        chance = np.cumsum(mass * (np.sum(centred**2, axis=1) if kind == FAR else 1.0))
+        at = min(int(np.searchsorted(chance, uniform * chance[-1], side="right")), len(Z) - 1)
+        order = np.argsort(np.sum((Z - Z[at]) ** 2, axis=1), kind="stable")
+        before = np.cumsum(mass[order]) - mass[order]
+        first = np.zeros(len(Z), dtype=bool)
+        first[order] = (before < claim * mass.sum()) | (np.arange(len(Z)) <= Z.shape[1])
+    return np.stack([first, ~first], axis=1).astype(np.float64)
