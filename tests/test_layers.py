@@ -153,7 +153,9 @@ KNOWN = {
             "families/gaussian/variances.py",
             "engines/gaussian/",
         ),
-        re.compile(r"Gaussian(?!Mixture)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"),
+        re.compile(
+            r"Gaussian(?!Mixture|HMM)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"
+        ),
         "form",
         frozenset(
             # The registry, the kernel table, and what all families and supports have.
@@ -193,7 +195,7 @@ KNOWN = {
                 )
             ),
         },
-        {"estimators": 11, "selection": 7, "report": 2},
+        {"estimators": 12, "selection": 7, "report": 2},
     ),
     "factor": Known(
         ("families/factor/",),

@@ -161,8 +161,9 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return self._fitted()[0].family
 
     def _size(self) -> int:
-        if getattr(self, "fit_result_", None) is not None:
-            return int(self.fit_result_.n_parameters)
+        fit: Fit | None = getattr(self, "fit_result_", None)
+        if fit is not None:
+            return fit.n_parameters
         model, params = self._fitted()
         return model.n_parameters(params)
 
