@@ -30,6 +30,7 @@ BENCHMARKS = {
     "guard": "guard",
     "factors": "factors",
     "families": "families",
+    "hmm": "hmm",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

@@ -86,8 +86,8 @@ def test_the_same_chunks_as_in_memory(kind: str, files: Path) -> None:
     assert (stream.weight, stream.positive) == (rows.weight, rows.positive)
     for size in (1000, 8192, N + 1):
         found, expected = list(stream.chunks(size)), list(rows.chunks(size))
-        assert [where for *_, where in found] == [where for *_, where in expected]
-        for (X, w, _), (x, v, _) in zip(found, expected, strict=True):
+        assert [chunk.where for chunk in found] == [chunk.where for chunk in expected]
+        for (X, w, *_), (x, v, *_) in zip(found, expected, strict=True):
             np.testing.assert_array_equal(X, x)
             assert (w is None) == (v is None)
             if w is not None and v is not None:

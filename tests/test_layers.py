@@ -153,7 +153,9 @@ KNOWN = {
             "families/gaussian/variances.py",
             "engines/gaussian/",
         ),
-        re.compile(r"Gaussian(?!Mixture)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"),
+        re.compile(
+            r"Gaussian(?!Mixture|HMM)|[Cc]ovariance|^Structure$|(families|engines)\.gaussian\b"
+        ),
         "form",
         frozenset(
             # The registry, the kernel table, and what all families and supports have.
@@ -198,8 +200,8 @@ KNOWN = {
                 )
             ),
         },
-        # `StudentMixture`, in shortcuts, has a covariance_type.
-        {"estimators": 12, "selection": 7, "report": 2},
+        # `StudentMixture`, in shortcuts, and the hidden Markov models have a covariance_type.
+        {"estimators": 13, "selection": 7, "report": 2},
     ),
     "factor": Known(
         ("families/factor/",),

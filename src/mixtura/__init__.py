@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
+    from mixtura.estimators.hmm_faces import (
+        CategoricalHMM,
+        GaussianHMM,
+        MultinomialHMM,
+        PoissonHMM,
+    )
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
     from mixtura.estimators.mixture import Mixture
@@ -56,6 +62,7 @@ __all__ = [
     "BernoulliMixture",
     "Block",
     "BootstrapLRT",
+    "CategoricalHMM",
     "CheckpointError",
     "Chunk",
     "Collapse",
@@ -65,6 +72,7 @@ __all__ = [
     "Family",
     "Fit",
     "FitError",
+    "GaussianHMM",
     "GaussianMixture",
     "GaussianMixtureSearch",
     "HiddenMarkov",
@@ -77,9 +85,11 @@ __all__ = [
     "MixtureRegression",
     "MixtureSearch",
     "Model",
+    "MultinomialHMM",
     "NoiseContrastive",
     "Online",
     "Params",
+    "PoissonHMM",
     "PoissonMixture",
     "Product",
     "Regression",
@@ -123,6 +133,10 @@ _HOMES = {
     "FitError": "mixtura.errors",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.selection.searching",
+    "CategoricalHMM": "mixtura.estimators.hmm_faces",
+    "GaussianHMM": "mixtura.estimators.hmm_faces",
+    "MultinomialHMM": "mixtura.estimators.hmm_faces",
+    "PoissonHMM": "mixtura.estimators.hmm_faces",
     "HiddenMarkov": "mixtura.estimators.hidden_markov",
     "MixtureSearch": "mixtura.selection.family_search",
     "StillRisingWarning": "mixtura.selection.component_search",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixtura.engines.native.chain import smoothed
-from mixtura.engines.threads import ThreadsSweep
+from mixtura.engines.threads import ThreadsSweep, ordered_map
 from mixtura.models.recursions import or_in_logarithms
 from mixtura.records import Summary
 
@@ -19,4 +19,4 @@ class ChainSweep(ThreadsSweep):
 
     def __call__(self, params: Any) -> Summary:
         model: Any = self.model
-        return self.folded(lambda chunk: model.e_step_by(chunk, params, RECURSION))
+        return self.folded(lambda chunk: model.e_step_by(chunk, params, RECURSION, ordered_map))

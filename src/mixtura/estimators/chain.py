@@ -16,6 +16,7 @@ from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.chain import RECURSION
 from mixtura.engines.native.chain import filtered, likeliest
+from mixtura.engines.threads import ordered_map
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
@@ -70,7 +71,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             return float(loglik.sum()), posterior.argmax(axis=1)
         if (algorithm or self.algorithm) != "viterbi":
             raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
-        emitted = model.emissions(rows.X, params)
+        emitted = model.emissions(rows.X, params, ordered_map)
         loglik, states = likeliest(emitted, params.initial, params.transitions, rows.stops)
         _refuse_impossible(loglik)
         return float(loglik.sum()), states
@@ -87,7 +88,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """P(state | its sequence up to that step), (n_steps, n_states): nothing looks ahead."""
         rows = self._asked(X, lengths)
         model, params = self._fitted()
-        emitted = model.emissions(rows.X, params)
+        emitted = model.emissions(rows.X, params, ordered_map)
         law = params.initial, params.transitions
         loglik, found = filtered(emitted, *law, rows.stops)
         for s in np.flatnonzero(np.isneginf(loglik)):
@@ -161,8 +162,9 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return self._fitted()[0].family
 
     def _size(self) -> int:
-        if getattr(self, "fit_result_", None) is not None:
-            return int(self.fit_result_.n_parameters)
+        fit: Fit | None = getattr(self, "fit_result_", None)
+        if fit is not None:
+            return fit.n_parameters
         model, params = self._fitted()
         return model.n_parameters(params)
 
@@ -176,7 +178,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()
-        emitted = model.emissions(rows.X, params)
+        emitted = model.emissions(rows.X, params, ordered_map)
         loglik, posterior, _ = RECURSION(
             emitted, params.initial, params.transitions, rows.stops, None
         )

@@ -8,6 +8,12 @@ from typing import Any
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.hidden_markov import HiddenMarkov
+from mixtura.estimators.hmm_faces import (
+    CategoricalHMM,
+    GaussianHMM,
+    MultinomialHMM,
+    PoissonHMM,
+)
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.shortcuts import (
     BernoulliMixture,
@@ -20,6 +26,10 @@ from mixtura.store import StoreError, read_document
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        CategoricalHMM,
+        GaussianHMM,
+        MultinomialHMM,
+        PoissonHMM,
         BernoulliMixture,
         GaussianMixture,
         HiddenMarkov,

@@ -16,6 +16,7 @@ from mixtura.families.base import Family
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.hidden_markov_starts import ChainStarts
+from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Runner
@@ -81,7 +82,11 @@ class ChainFound:
 
 
 def find_chain(
-    rows: Sequences, task: ChainTask, rng: np.random.RandomState, journal: Checkpoint | None = None
+    rows: Sequences,
+    task: ChainTask,
+    rng: np.random.RandomState,
+    journal: Checkpoint | None = None,
+    listener: FitListener | None = None,
 ) -> ChainFound:
     """The best of many starts; raises FitError if every one of them failed."""
     with single_blas, single_openmp():
@@ -93,7 +98,7 @@ def find_chain(
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
-        search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber)
+        search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber, listener)
         outcome = _best(search, ground, rows, task)
         sample = rows.first(SAMPLE_ROWS).n
         fit = account(outcome, search, (solver, engine), (rows.positive, sample))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,13 @@ from mixtura.models.hidden_markov_params import (
 from mixtura.models.mixture import Mixture
 from mixtura.models.recursions import Recursion, in_logarithms
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
+
+# Rows whose densities and sums are taken at once: what is worked out in between stays in the cache.
+_PIECE = 4096
+# A function and what it is called for -> answers in order: `map`, or that of a pool of threads.
+Over = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+# The rows of a piece that were seen, and the family's look at them.
+_Look = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -51,41 +60,43 @@ class HiddenMarkov(Mixture):
         stats = summary.statistics
         return stats.components if isinstance(stats, ChainStatistics) else stats
 
-    def emissions(self, X: AnyArray, params: Any) -> Array:
+    def emissions(self, X: AnyArray, params: Any, over: Over = map) -> Array:
         """log p(x_t | k), (n, K): 0 for a step that nobody saw, -inf where there is none."""
-        return self._emitted(X, params)[0]
+        return self._emitted(X, params, over)[0]
 
-    def _emitted(self, X: AnyArray, params: Any) -> tuple[Array, Any, AnyArray | None]:
-        """(log densities, the family's look at the rows seen, which these are; None for all)."""
+    def _emitted(self, X: AnyArray, params: Any, over: Over) -> tuple[Array, list[_Look]]:
+        """(log densities, the family's looks at the rows that were seen, piece by piece)."""
         x = np.asarray(X, dtype=np.float64)
-        there = np.asarray(~np.isnan(x).all(axis=1))
-        seen = None if there.all() else there
-        look = None
-        with np.errstate(over="ignore", invalid="ignore"):
-            if seen is None:
-                look = self.family.look(x, params.components)
-                found = look.log_density
-            else:
-                found = np.zeros((len(x), len(params.initial)))
-                if seen.any():
-                    look = self.family.look(x[seen], params.components)
-                    found[seen] = look.log_density
+        found = np.zeros((len(x), len(params.initial)))
+
+        def look(rows: slice) -> _Look:
+            there = np.flatnonzero(~np.isnan(x[rows]).all(axis=1)) + rows.start
+            where = rows if len(there) == rows.stop - rows.start else there
+            with np.errstate(over="ignore", invalid="ignore"):
+                seen = self.family.look(x[where], params.components)
+                found[where] = seen.log_density
+            return where, seen
+
+        cuts = range(0, len(x), _PIECE)
+        looks = list(over(look, [slice(i, min(i + _PIECE, len(x))) for i in cuts]))
         if np.isnan(found).any():
             self._refuse_no_number(x, found)
             found = np.where(np.isnan(found), -np.inf, found)
-        return np.ascontiguousarray(found), look, seen
+        return found, looks
 
     def e_step(self, chunk: Chunk, params: Any) -> Summary:
         return self.e_step_by(chunk, params, in_logarithms)
 
-    def e_step_by(self, chunk: Chunk, params: Any, recursion: Recursion) -> Summary:
-        """The same, forward and backward by `recursion`."""
+    def e_step_by(
+        self, chunk: Chunk, params: Any, recursion: Recursion, over: Over = map
+    ) -> Summary:
+        """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
         X, weight, _, ends = chunk
         # Without rows there is no sequence.
         ends = np.array([len(X)] * bool(len(X)), dtype=np.int64) if ends is None else ends
         starts = ends - np.diff(ends, prepend=0)
         many = None if weight is None else np.ascontiguousarray(weight[starts])
-        log_density, look, seen = self._emitted(X, params)
+        log_density, looks = self._emitted(X, params, over)
         loglik, posterior, moves = recursion(
             log_density, params.initial, params.transitions, ends, many
         )
@@ -96,15 +107,14 @@ class HiddenMarkov(Mixture):
         total = float((loglik if many is None else many[held] * loglik[held]).sum())
         steps = float(len(X) if weight is None else weight.sum())
         first = posterior[starts].sum(axis=0)
-        own = self._own(np.asarray(X, dtype=np.float64), posterior, look, seen, params)
+        parts = over(lambda each: each[1].statistics(posterior[each[0]]), looks)
+        own = reduce(operator.add, parts) if looks else self._none(X, params)
         return Summary(total, steps, ChainStatistics(own, first, moves))
 
-    def _own(
-        self, x: Array, posterior: Array, look: Any, seen: AnyArray | None, params: Any
-    ) -> Any:
-        if look is None:
-            return self.family.statistics(x[:0], posterior[:0], params.components)
-        return look.statistics(posterior if seen is None else posterior[seen])
+    def _none(self, X: AnyArray, params: Any) -> Any:
+        """The family's sums over no rows."""
+        nobody = np.zeros((0, len(params.initial)))
+        return self.family.statistics(np.asarray(X[:0], np.float64), nobody, params.components)
 
     def m_step(self, summary: Summary, params: Any) -> HiddenMarkovParams:
         stats: Any = summary.statistics

@@ -1,0 +1,254 @@
+"""What hmmlearn's names stand for: parameters set by hand, plain Baum-Welch, the monitor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.sequences import Sequences
+from mixtura.estimators.hidden_markov import FittedChain
+from mixtura.estimators.listening import Verbose
+from mixtura.estimators.mixture import attribute
+from mixtura.estimators.sequence_intake import sequences
+from mixtura.families.base import Family
+from mixtura.families.priors import Flat
+from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
+from mixtura.fitting.hidden_markov_plain import plain_chain
+from mixtura.models.hidden_markov import HiddenMarkov as Chain
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.records import AnyArray, Array
+from mixtura.solvers.registry import CLIMBERS
+from mixtura.supports import Simplex
+
+# hmmlearn's letters of the chain.
+_CHAIN = {"s": "initial", "t": "transitions"}
+_THEIRS = {"initial": "startprob_", "transitions": "transmat_"}
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """How a fit went: hmmlearn's `monitor_`. history are log-likelihoods, one for each step."""
+
+    tol: float
+    n_iter: int
+    history: tuple[float, ...]
+    converged: bool
+
+    @property
+    def iter(self) -> int:
+        """Steps taken."""
+        return len(self.history)
+
+
+class HmmFace(FittedChain):
+    """A hidden Markov model under hmmlearn's names.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        States.
+    startprob_prior, transmat_prior : float or array-like, default 1.0
+        Dirichlet priors, of 1 or more; the fit then maximises the posterior.
+    algorithm : {"viterbi", "map"}, default "viterbi"
+    random_state : int, RandomState instance or None
+    n_iter : int, default 1000
+    tol : float, default 1e-4
+        A fit ends where the estimated log-likelihood still to be gained, in all, is below it. With
+        init_params="" it ends as hmmlearn's, after a step that gained less.
+    verbose : bool, default False
+    params : str
+        The letters of what a fit moves; emissions are moved all or not at all.
+    init_params : str
+        The letters of what a fit looks for, from many starts; the others begin where they were set.
+        With none: EM from what was set, `n_iter` steps at most, states in the order given.
+    implementation : {"scaling", "log"}, default "scaling"
+        Scaled recursions in C, or logarithms, slowly.
+    n_init : int, default 1
+    solver : as in `HiddenMarkov`; not used with init_params=""
+
+    Attributes
+    ----------
+    startprob_ (n_components,), transmat_ (n_components, n_components), monitor_, fit_result_, ...
+    """
+
+    n_components: int
+    startprob_prior: Any
+    transmat_prior: Any
+    n_iter: int
+    tol: float
+    verbose: bool
+    params: str
+    init_params: str
+    implementation: str
+    n_init: int
+    solver: Any
+    # Of emissions: hmmlearn's letters for the family's names, and its attributes for these.
+    _letters: ClassVar[dict[str, str]]
+    _theirs: ClassVar[dict[str, str]]
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "startprob_prior": [Real, "array-like"],
+        "transmat_prior": [Real, "array-like"],
+        "algorithm": [StrOptions({"viterbi", "map"})],
+        "random_state": ["random_state"],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Real],
+        "verbose": ["verbose"],
+        "params": [str],
+        "init_params": [str],
+        "implementation": [StrOptions({"scaling", "log"})],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions(set(CLIMBERS)), callable],
+    }
+    _components = _groups = "n_components"
+
+    def _set(self, given: Mapping[str, Any]) -> None:
+        for name in HmmFace._parameter_constraints:
+            setattr(self, name, given[name])
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Any:
+        return stored
+
+    @abstractmethod
+    def _plain_family(self) -> Family:
+        """The family of what was set by hand, or is asked for."""
+
+    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
+        """Fit the model to sequences.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or a list of sequences
+        lengths : array-like of int, optional
+            Rows of each sequence, in order; default one sequence.
+        sample_weight : array-like of shape (n_sequences,) or (n_samples,), optional
+            How often a sequence was seen.
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, and for parameters that were to be set and are not.
+        """
+        self._validate_params()
+        before = dict(self.__dict__)
+        try:
+            rows, kind = sequences(
+                self, X, lengths, self._plain_family(), sample_weight=sample_weight, reset=True
+            )
+            self._keep(self._find(rows, kind), rows)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _find(self, rows: Sequences, kind: Family) -> ChainFound:
+        plain = not set(self.init_params) & {*_CHAIN, *self._letters}
+        task = ChainTask(
+            kind,
+            self.n_components,
+            self.tol if plain else max(self.tol, 0.0) / rows.weight,
+            self.n_iter,
+            self.n_init,
+            "threads" if self.implementation == "log" else "auto",
+            self.solver,
+            self._begun(kind, rows.d),
+            initial_rows=_rows("startprob_prior", self.startprob_prior),
+            transition_rows=_rows("transmat_prior", self.transmat_prior),
+            held=self._held(),
+        )
+        rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
+        listener = Verbose(int(self.verbose), 1) if self.verbose else None
+        find = plain_chain if plain else find_chain
+        return find(rows, task, rng, listener=listener)
+
+    def _held(self) -> tuple[str, ...]:
+        own = [letter in self.params for letter in self._letters]
+        if any(own) and not all(own):
+            letters = "".join(self._letters)
+            raise ValueError(
+                f"params={self.params!r} moves some parameters of the emissions and holds others: "
+                f"give all of {letters!r}, or none of them"
+            )
+        chain = tuple(name for letter, name in _CHAIN.items() if letter not in self.params)
+        return chain if any(own) else (*chain, "components")
+
+    def _begun(self, kind: Family, d: int) -> dict[str, Array]:
+        """What was set by hand and is not looked for, by the model's names."""
+        K, found = self.n_components, {}
+        shapes = {"initial": (K,), "transitions": (K, K), **kind.shapes(K, d)}
+        for letter, name in {**_CHAIN, **self._letters}.items():
+            if letter in self.init_params:
+                continue
+            theirs = {**_THEIRS, **self._theirs}[name]
+            value = getattr(self, attribute(name), None)
+            if value is None:
+                raise ValueError(
+                    f"init_params={self.init_params!r} leaves out {letter!r}, and {theirs} is not "
+                    f"set: set it before the fit, or put {letter!r} in"
+                )
+            value = np.ascontiguousarray(value, dtype=np.float64)
+            if value.shape != shapes[name]:
+                raise ValueError(
+                    f"{theirs} must be of shape {shapes[name]}, got {value.shape}: set it for "
+                    f"{K} states and {d} columns"
+                )
+            if letter in _CHAIN:
+                Simplex().check(value, theirs)
+            found[name] = value
+        return found
+
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        names = ("initial_", "transitions_", *map(attribute, self._letters.values()))
+        check_is_fitted(self, list(names))
+        kind = getattr(self, "family_", None) or self._plain_family()
+        parts = kind.params(
+            {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
+        )
+        weights = getattr(self, "weights_", self.initial_)
+        chain = (np.ascontiguousarray(each) for each in (self.initial_, self.transitions_))
+        return Chain(kind, Flat()), HiddenMarkovParams(weights, parts, *chain)
+
+    @property
+    def startprob_(self) -> AnyArray:
+        """The law of the first state, (n_components,)."""
+        return self.initial_
+
+    @startprob_.setter
+    def startprob_(self, given: Any) -> None:
+        self.initial_ = np.asarray(given, dtype=np.float64)
+
+    @property
+    def transmat_(self) -> AnyArray:
+        """P(next state | state), (n_components, n_components)."""
+        return self.transitions_
+
+    @transmat_.setter
+    def transmat_(self, given: Any) -> None:
+        self.transitions_ = np.asarray(given, dtype=np.float64)
+
+    @property
+    def monitor_(self) -> Monitor:
+        """How the fit went."""
+        check_is_fitted(self, "fit_result_")
+        fit: Any = self.fit_result_
+        return Monitor(self.tol, self.n_iter, fit.trace[: fit.iterations], fit.converged)
+
+
+def _rows(name: str, prior: Any) -> Array | float:
+    """A Dirichlet prior as rows beside those of the table; ValueError where one is below 1."""
+    rows = np.asarray(prior, dtype=np.float64) - 1.0
+    if not (rows >= 0).all():
+        raise ValueError(
+            f"{name} must be 1 or more, got {prior!r}: below 1 its density has no bound"
+        )
+    return rows if rows.ndim else float(rows)

@@ -1,0 +1,192 @@
+"""hmmlearn's hidden Markov models by their names: programs run with the import changed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+
+from mixtura.estimators.hmm_face import HmmFace
+from mixtura.families.base import Family
+from mixtura.families.categorical import Categorical
+from mixtura.families.registry import family
+from mixtura.records import AnyArray
+
+
+class GaussianHMM(HmmFace):
+    """A hidden Markov model with Gaussian emissions, under hmmlearn's names.
+
+    Parameters
+    ----------
+    covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
+    params, init_params : str, default "stmc"
+        What is moved, and what is looked for: s startprob_, t transmat_, m means_, c covars_.
+    n_components, startprob_prior, transmat_prior, algorithm, random_state, n_iter, tol, verbose, \
+            implementation, n_init, solver : as in `HmmFace`
+
+    Attributes
+    ----------
+    startprob_, transmat_, means_, covars_
+        `covars_` reads as full matrices (n_components, n_features, n_features), and is set in the
+        shape of `covariance_type`: (n_components, n_features), (n_components, n_features,
+        n_features), (n_features, n_features) or (n_components,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GaussianHMM
+    >>> X = np.array([0.1, 0.3, -0.2, 0.0, 3.1, 2.8, 3.3, 2.9, 0.2, -0.1, 3.0, 3.2])[:, None]
+    >>> hmm = GaussianHMM(n_components=2, random_state=0).fit(X)
+    >>> hmm.predict(X)
+    array([0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **HmmFace._parameter_constraints,
+        "covariance_type": [StrOptions({"diag", "full", "tied", "spherical"})],
+    }
+    _letters: ClassVar[dict[str, str]] = {"m": "means", "c": "covariances"}
+    _theirs: ClassVar[dict[str, str]] = {"means": "means_", "covariances": "covars_"}
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        covariance_type: str = "diag",
+        *,
+        startprob_prior: Any = 1.0,
+        transmat_prior: Any = 1.0,
+        algorithm: str = "viterbi",
+        random_state: Any = None,
+        n_iter: int = 1000,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        params: str = "stmc",
+        init_params: str = "stmc",
+        implementation: str = "scaling",
+        n_init: int = 1,
+        solver: Any = "auto",
+    ) -> None:
+        self.covariance_type = covariance_type
+        self._set(locals())
+
+    def _plain_family(self) -> Family:
+        return family(self.covariance_type)
+
+    @property
+    def covars_(self) -> AnyArray:
+        """Covariances as full matrices, (n_components, n_features, n_features)."""
+        stored = np.asarray(self.covariances_)
+        K, d = np.shape(self.means_)
+        whole = {
+            "full": lambda: stored,
+            "tied": lambda: np.tile(stored, (K, 1, 1)),
+            "diag": lambda: stored[:, :, None] * np.eye(d),
+            "spherical": lambda: stored[:, None, None] * np.eye(d),
+        }
+        return np.asarray(whole[self.covariance_type]())
+
+    @covars_.setter
+    def covars_(self, given: Any) -> None:
+        self.covariances_ = np.asarray(given, dtype=np.float64)
+
+
+class PoissonHMM(HmmFace):
+    """A hidden Markov model of counts, under hmmlearn's names: `lambdas_` are the rates.
+
+    params and init_params are of the letters s, t and l. Other parameters: `HmmFace`.
+    """
+
+    _letters: ClassVar[dict[str, str]] = {"l": "rates"}
+    _theirs: ClassVar[dict[str, str]] = {"rates": "lambdas_"}
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        startprob_prior: Any = 1.0,
+        transmat_prior: Any = 1.0,
+        algorithm: str = "viterbi",
+        random_state: Any = None,
+        n_iter: int = 1000,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        params: str = "stl",
+        init_params: str = "stl",
+        implementation: str = "scaling",
+        n_init: int = 1,
+        solver: Any = "auto",
+    ) -> None:
+        self._set(locals())
+
+    def _plain_family(self) -> Family:
+        return family("poisson")
+
+    @property
+    def lambdas_(self) -> AnyArray:
+        """The rates, (n_components, n_features)."""
+        return np.asarray(self.rates_)
+
+    @lambdas_.setter
+    def lambdas_(self, given: Any) -> None:
+        self.rates_ = np.asarray(given, dtype=np.float64)
+
+
+class _Symbols(HmmFace):
+    """What those with `emissionprob_` share."""
+
+    _letters: ClassVar[dict[str, str]] = {"e": "probabilities"}
+    _theirs: ClassVar[dict[str, str]] = {"probabilities": "emissionprob_"}
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        startprob_prior: Any = 1.0,
+        transmat_prior: Any = 1.0,
+        algorithm: str = "viterbi",
+        random_state: Any = None,
+        n_iter: int = 1000,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        params: str = "ste",
+        init_params: str = "ste",
+        implementation: str = "scaling",
+        n_init: int = 1,
+        solver: Any = "auto",
+    ) -> None:
+        self._set(locals())
+
+    @property
+    def emissionprob_(self) -> AnyArray:
+        """The probabilities of symbols, (n_components, n_symbols)."""
+        return np.asarray(self.probabilities_)
+
+    @emissionprob_.setter
+    def emissionprob_(self, given: Any) -> None:
+        self.probabilities_ = np.asarray(given, dtype=np.float64)
+
+
+class CategoricalHMM(_Symbols):
+    """A hidden Markov model of symbols 0, 1, ... in one column, under hmmlearn's names.
+
+    `emissionprob_` (n_components, n_symbols). params and init_params are of the letters s, t and e.
+    Other parameters: `HmmFace`.
+    """
+
+    def _plain_family(self) -> Family:
+        set_by_hand = "e" not in self.init_params or not hasattr(self, "family_")
+        if set_by_hand and hasattr(self, "probabilities_"):
+            return Categorical(levels=(int(np.shape(self.probabilities_)[1]),))
+        return family("categorical")
+
+
+class MultinomialHMM(_Symbols):
+    """A hidden Markov model of rows of counts over symbols, under hmmlearn's names.
+
+    A row's total may be any count (hmmlearn's n_trials). `emissionprob_` (n_components,
+    n_features). params and init_params are of the letters s, t and e. Other parameters: `HmmFace`.
+    """
+
+    def _plain_family(self) -> Family:
+        return family("multinomial")

@@ -1,0 +1,127 @@
+"""hmmlearn's names: its numbers, its attributes, what is set by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mixtura
+from mixtura import CategoricalHMM, GaussianHMM, HiddenMarkov, MultinomialHMM, PoissonHMM
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "reference"
+needs = pytest.mark.skipif(not REFERENCE.exists(), reason="the reference data are not here")
+RNG = np.random.default_rng(3)
+RUNS = np.repeat(RNG.integers(0, 2, size=40), RNG.integers(3, 9, size=40))
+COUNTS = RNG.poisson(np.array([2.0, 9.0])[RUNS])[:, None]
+SYMBOLS = (RNG.uniform(size=(len(RUNS), 1)) < np.array([0.2, 0.8])[RUNS][:, None]).astype(int)
+
+
+@needs
+@pytest.mark.parametrize("kind", ["full", "diag", "tied", "spherical"])
+def test_the_trace_is_that_of_hmmlearn(kind):
+    # hmmlearn 0.3.3 with its priors off, 20 steps from given parameters.
+    known = json.loads((REFERENCE / "hmmlearn_small.json").read_text())
+    X = np.loadtxt(REFERENCE / "hmm" / "hmm_seq.csv", delimiter=",", skiprows=1)[:, :2]
+    told, lengths = known["models"][kind], known["lengths"]
+    hmm = GaussianHMM(3, kind, n_iter=20, tol=-np.inf, init_params="")
+    hmm.startprob_, hmm.transmat_ = told["start"]["startprob"], told["start"]["transmat"]
+    hmm.means_, hmm.covars_ = told["start"]["means"], told["start"]["covars"]
+    assert hmm.score(X, lengths) == pytest.approx(told["loglik_start"], abs=1e-9)
+    value, states = hmm.decode(X, lengths)
+    assert value == pytest.approx(told["viterbi_logprob_start"], abs=1e-9)
+    assert states.tolist() == told["states_start_viterbi"]
+    head = hmm.predict_proba(X, lengths)[:20]
+    np.testing.assert_allclose(head, told["posteriors_start_head"], atol=1e-9)
+    hmm.fit(X, lengths)
+    after = told["after_20"]
+    np.testing.assert_allclose(hmm.monitor_.history, after["loglik_history"], atol=1e-9, rtol=0)
+    assert hmm.monitor_.iter == 20
+    assert hmm.score(X, lengths) == pytest.approx(after["loglik"], abs=1e-9)
+    for name in ("startprob", "transmat", "means"):
+        np.testing.assert_allclose(getattr(hmm, f"{name}_"), after[name], atol=1e-9)
+    covars = np.reshape(after["covars"], (-1, 2, 2))[:: 2 if kind == "spherical" else 1]
+    if kind != "spherical":
+        np.testing.assert_allclose(hmm.covars_, covars, atol=1e-9)
+    assert hmm.covars_.shape == (3, 2, 2)
+
+
+def started(**settings) -> PoissonHMM:
+    hmm = PoissonHMM(2, init_params="", **settings)
+    hmm.startprob_, hmm.transmat_ = [0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]]
+    hmm.lambdas_ = [[7.0], [3.0]]
+    return hmm
+
+
+def test_steps_are_those_of_em_by_hand():
+    hmm = started(n_iter=1, tol=-np.inf).fit(COUNTS)
+    before = started()
+    posterior = before.predict_proba(COUNTS)
+    rates = posterior.T @ COUNTS[:, 0] / posterior.sum(axis=0)
+    np.testing.assert_allclose(hmm.lambdas_[:, 0], rates, rtol=1e-12)
+    np.testing.assert_allclose(hmm.startprob_, posterior[0], rtol=1e-12)
+    assert hmm.monitor_.history == pytest.approx([before.score(COUNTS)])
+
+
+def test_the_rule_to_stop_is_hmmlearns():
+    hmm = started(n_iter=200, tol=0.1).fit(COUNTS)
+    assert hmm.monitor_.converged
+    gains = np.diff(hmm.monitor_.history)
+    assert gains[-1] < 0.1 <= gains[:-1].min()
+    # States stay in the order in which they were set.
+    assert hmm.lambdas_[0, 0] > hmm.lambdas_[1, 0]
+
+
+def test_what_is_not_in_params_is_held():
+    hmm = started(n_iter=5, params="tl").fit(COUNTS)
+    assert (hmm.startprob_ == 0.5).all()
+    only = started(n_iter=5, params="st").fit(COUNTS)
+    assert only.lambdas_.ravel().tolist() == [7.0, 3.0]
+    with pytest.raises(ValueError, match="give all of 'mc', or none"):
+        GaussianHMM(2, params="stm").fit(COUNTS)
+
+
+def test_what_is_not_in_init_params_begins_as_set():
+    hmm = PoissonHMM(2, init_params="l", random_state=0)
+    with pytest.raises(ValueError, match="leaves out 's', and startprob_ is not set"):
+        hmm.fit(COUNTS)
+    hmm.startprob_, hmm.transmat_ = [0.5, 0.5], [[1.0, 0.0], [0.3, 0.7]]
+    hmm.fit(COUNTS)
+    assert hmm.transmat_[0, 1] == 0.0
+    hmm.transmat_ = np.eye(3)
+    with pytest.raises(ValueError, match=r"transmat_ must be of shape \(2, 2\), got \(3, 3\)"):
+        hmm.fit(COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("hmm", "X", "family"),
+    [
+        (PoissonHMM(2, random_state=0), COUNTS, "poisson"),
+        (CategoricalHMM(2, random_state=0), SYMBOLS, "categorical"),
+        (MultinomialHMM(2, random_state=0), np.hstack([SYMBOLS, 1 - SYMBOLS]), "multinomial"),
+        (GaussianHMM(2, random_state=0), COUNTS, "diag"),
+    ],
+)
+def test_faces_find_what_the_general_one_finds(hmm, X, family, tmp_path):
+    hmm.fit(X)
+    other = HiddenMarkov(family, 2, random_state=0).fit(X)
+    assert hmm.score(X) == pytest.approx(other.score(X), abs=1e-3)
+    hmm.save(tmp_path / "hmm.json")
+    assert mixtura.load(tmp_path / "hmm.json").score(X) == hmm.score(X)
+
+
+def test_logarithms_say_the_same():
+    one, two = (started(n_iter=3, implementation=name).fit(COUNTS) for name in ("scaling", "log"))
+    np.testing.assert_allclose(one.transmat_, two.transmat_, rtol=1e-10)
+
+
+def test_priors_are_rows_beside_those_of_the_table():
+    plain, prior = started(n_iter=1).fit(COUNTS), started(n_iter=1, transmat_prior=11.0).fit(COUNTS)
+    before = started()
+    filtered, kernel = before.predict_proba(COUNTS), plain.transmat_
+    out = filtered[:-1].sum(axis=0)[:, None]
+    np.testing.assert_allclose(prior.transmat_, (kernel * out + 10) / (out + 20), rtol=1e-10)
+    with pytest.raises(ValueError, match="startprob_prior must be 1 or more"):
+        started(startprob_prior=0.5).fit(COUNTS)
