@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -57,8 +58,9 @@ def test_no_component_can_be_skipped_in_the_clouds() -> None:
 
 
 def test_the_guard_knows_which_way_is_worse() -> None:
+    from benchmarks.default import CELLS
     from benchmarks.floor import WORKLOADS
-    from benchmarks.guard import FLOOR, PEER, SEARCH, STEPS, Ratio, stored
+    from benchmarks.guard import DEFAULT, FLOOR, PEER, SEARCH, STEPS, Ratio, stored
     from benchmarks.mclust import COLUMNS
 
     over = Ratio(FLOOR, "10000,2,5", expected=2.0, slack=1.5)
@@ -68,10 +70,23 @@ def test_the_guard_knows_which_way_is_worse() -> None:
     assert ahead.holds(21.0)
     assert not ahead.holds(19.0)
     names = {work.name for work in WORKLOADS}
-    known = {FLOOR: names, PEER: STEPS, SEARCH: COLUMNS}
+    cells = {cell.name for cell in CELLS}
+    assert len(cells) == len(CELLS) == 25
+    known = {FLOOR: names, PEER: STEPS, SEARCH: COLUMNS, DEFAULT: cells}
     for ratio in stored():
         assert ratio.workload in known[ratio.kind]
         assert ratio.slack > 1
+
+
+def test_what_is_narrow_for_its_few_rows_is_not_regular() -> None:
+    from benchmarks.known import KNOWN, regular, tables
+
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    round_, thin = np.eye(2), np.diag([1.0, 1e-4])
+    assert regular(X, np.array([0.5, 0.5]), np.stack([round_, thin]))
+    assert not regular(X, np.array([0.96, 0.04]), np.stack([round_, thin]))
+    assert regular(X, np.array([0.96, 0.04]), np.stack([round_, round_]))
+    assert set(json.loads(KNOWN.read_text())) == set(tables())
 
 
 def test_chunks_cover_the_rows_evenly() -> None:
