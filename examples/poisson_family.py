@@ -39,3 +39,6 @@ if __name__ == "__main__":
     X = rng.poisson(np.where(rng.uniform(size=(400, 1)) < 0.3, [[2.0, 9.0]], [[6.0, 4.0]]))
     mixture = mixtura.Mixture(Counts(), n_components=2, random_state=0).fit(X)
     print(mixture.weights_.round(2), mixture.rates_.round(1), sep="\n")
+    steps = rng.poisson([[2.0, 9.0]] * 60 + [[6.0, 4.0]] * 40 + [[2.0, 9.0]] * 80)
+    chain = mixtura.HiddenMarkov(Counts(), n_states=2, random_state=0).fit(steps)
+    print(chain.transitions_.round(2))

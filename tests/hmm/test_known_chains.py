@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import runpy
 import gzip
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def test_earthquakes(K, loglik):
     found = HiddenMarkov("poisson", K, random_state=0).fit(QUAKES)
     assert found.fit_result_.loglik == pytest.approx(loglik, abs=1e-4)
     assert found.fit_result_.verdict == "interior maximum"
+
+
+def test_a_family_of_ones_own():
+    example = Path(__file__).parents[2] / "examples" / "poisson_family.py"
+    counts = runpy.run_path(str(example))["Counts"]
+    found = HiddenMarkov(counts(), 2, random_state=0).fit(QUAKES)
+    assert found.fit_result_.loglik == pytest.approx(-341.8787, abs=1e-4)
 
 
 def speed():

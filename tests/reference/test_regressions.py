@@ -69,3 +69,29 @@ def test_classes_of_the_balance_scale_by_age(K: int, bic: float) -> None:
     # Older children are in the class that answers right.
     right = np.argmax(classes.bernoulli_probabilities_.sum(axis=1))
     assert np.argmax(classes.concomitant_coef_[:, 0]) == right
+
+
+# Deaths among patients of 22 centres without and with a beta blocker: Yusuf et al. (1985), Progress
+# in Cardiovascular Diseases 27.
+CONTROL = """3/39 14/116 11/93 127/1520 27/365 6/52 152/939 48/471 37/282 188/1921 52/583
+47/266 16/293 45/883 31/147 38/213 12/122 6/154 3/134 40/218 43/364 39/674"""
+TREATED = """3/38 7/114 5/69 102/1533 28/355 4/59 98/945 60/632 25/278 138/1916 64/873 45/263
+9/291 57/858 25/154 33/207 28/251 8/151 6/174 32/209 27/391 22/680"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_centres_share_a_group_where_no_transition_leaves_it(seed: int) -> None:
+    """The figures are flexmix's (Grün & Leisch 2008, J. Statistical Software 28): three groups of
+    centres with intercepts of their own, one effect of treatment."""
+    arms = [
+        [[treated, *map(int, reversed(arm.split("/")))] for arm in text.split()]
+        for treated, text in ((0, CONTROL), (1, TREATED))
+    ]
+    X = np.array([row for both in zip(*arms, strict=True) for row in both], dtype=float)
+    kind = mixtura.Regression("binomial", covariates=(0,), trials=1, common=(0,))
+    found = mixtura.HiddenMarkov(kind, 3, transitions=np.eye(3), random_state=seed, tol=1e-9)
+    found.fit(X, lengths=[2] * 22)
+    assert found.fit_result_.loglik == pytest.approx(-159.3605, abs=1e-4)
+    assert found.fit_result_.n_parameters == 6
+    np.testing.assert_allclose(found.coefficients_[:, 1], -0.25818, atol=1e-5)
+    assert np.ptp(found.coefficients_[:, 0]) > 1.0
