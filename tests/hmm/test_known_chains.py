@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import runpy
 import gzip
+import runpy
 from pathlib import Path
 
 import numpy as np
