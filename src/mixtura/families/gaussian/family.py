@@ -28,6 +28,7 @@ from mixtura.families.gaussian.records import (
     GaussianStatistics,
     gaussian_params,
     gaussian_params_from_root,
+    gaussian_sums,
 )
 from mixtura.families.gaussian.span import span_of
 from mixtura.families.portrait import Portrait, normal_portrait
@@ -189,12 +190,7 @@ class Gaussian(Family):
     def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
         if self.gaps:
             return GapsLook(X, params).statistics(resp)
-        first, seconds = np.empty_like(params.means), []
-        for k in range(len(params.means)):
-            y = self.form.residuals(X, params.means, params.whiten, k)
-            first[k] = resp[:, k] @ y
-            seconds.append(self.form.second(y, resp[:, k]))
-        return GaussianStatistics(resp.sum(axis=0), first, self.form.gather(seconds))
+        return gaussian_sums(X, resp, params)
 
     def maximize(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mixtura.families.gaussian.forms import Form
-from mixtura.records import Array, Params, Statistics
+from mixtura.records import AnyArray, Array, Params, Statistics
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -50,6 +50,16 @@ class GaussianParams(Params):
 
     def arrays(self) -> dict[str, Array]:
         return {"means": self.means, "covariances": self.covariances}
+
+
+def gaussian_sums(X: AnyArray, weights: Array, params: GaussianParams) -> GaussianStatistics:
+    """The sums of rows (n, d) with weights (n, K)."""
+    form, first, seconds = params.form, np.empty_like(params.means), []
+    for k in range(len(params.means)):
+        y = form.residuals(X, params.means, params.whiten, k)
+        first[k] = weights[:, k] @ y
+        seconds.append(form.second(y, weights[:, k]))
+    return GaussianStatistics(weights.sum(axis=0), first, form.gather(seconds))
 
 
 def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:

@@ -16,6 +16,7 @@ from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.gaussian.records import (
     gaussian_params,
     gaussian_params_from_root,
+    gaussian_sums,
 )
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.families.student.chart import StudentChart
@@ -33,7 +34,6 @@ from mixtura.families.student.records import (
     StudentLook,
     StudentParams,
     StudentStatistics,
-    gaussian_sums,
 )
 from mixtura.records import AnyArray, Array, RandomNumbers
 from mixtura.supports import Positive, Real, Support

@@ -8,7 +8,11 @@ from functools import cached_property
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
-from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_sums,
+)
 from mixtura.records import AnyArray, Array, Params, Statistics
 
 
@@ -80,16 +84,6 @@ class StudentLook:
         weighed = gaussian_sums(self.X, resp * u, g)
         logs = np.einsum("ik,ik->k", resp, np.log(u) - u)
         return StudentStatistics(resp.sum(axis=0), weighed, logs)
-
-
-def gaussian_sums(X: AnyArray, weights: Array, params: GaussianParams) -> GaussianStatistics:
-    """Sums of rows with weights (n, K) of their own for each component."""
-    form, first, seconds = params.form, np.empty_like(params.means), []
-    for k in range(len(params.means)):
-        y = form.residuals(X, params.means, params.whiten, k)
-        first[k] = weights[:, k] @ y
-        seconds.append(form.second(y, weights[:, k]))
-    return GaussianStatistics(weights.sum(axis=0), first, form.gather(seconds))
 
 
 def with_gaussian(params: StudentParams, gaussian: GaussianParams) -> StudentParams:
