@@ -34,12 +34,12 @@ class StartReport:
 class Optimum:
     """An end that finished climbs met.
 
-    loglik     mean log-likelihood per row
-    hits       how many of them, by the kind of start
-    collapsed  whether components there are held up by the penalty alone
+    mean_loglik  log-likelihood per row
+    hits         how many of them, by the kind of start
+    collapsed    whether components there are held up by the penalty alone
     """
 
-    loglik: float
+    mean_loglik: float
     hits: dict[str, int]
     collapsed: bool
 
@@ -165,12 +165,12 @@ class Fit:
     def landscape(self) -> tuple[Optimum, ...]:
         """The optima that finished climbs met, the highest first.
 
-        Ends are one optimum where the next higher is no further above than `SAME_OPTIMUM`, or than
-        what was still to be gained where this fit ended.
+        Ends are one optimum where the next higher is no further above than three times
+        `SAME_OPTIMUM` and what was still to be gained where this fit ended.
         """
-        margin = SAME_OPTIMUM + (self.gap if math.isfinite(self.gap) else 0.0)
+        margin = 3 * SAME_OPTIMUM + (self.gap if math.isfinite(self.gap) else 0.0)
         met = [*_optima(self.starts, "kept", margin), *_optima(self.starts, "collapsed", margin)]
-        return tuple(sorted(met, key=lambda optimum: -optimum.loglik))
+        return tuple(sorted(met, key=lambda optimum: -optimum.mean_loglik))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dictionaries."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import pickle
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mixtura import Block, HiddenMarkov, Product
+from mixtura import Block, GaussianHMM, HiddenMarkov, PoissonHMM, Product
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "hmm"
 needs = pytest.mark.skipif(not REFERENCE.exists(), reason="the reference data are not here")
@@ -89,3 +90,36 @@ def test_self_rated_health(K, loglik, size):
     found = HiddenMarkov("categorical", K, random_state=0, tol=1e-9).fit(X, [7] * 1718)
     assert found.fit_result_.loglik == pytest.approx(loglik, abs=1e-4)
     assert found.fit_result_.n_parameters == size
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_a_fitted_one_goes_through_pickle(covariance_type):
+    X = np.vstack([np.random.default_rng(0).normal(size=(60, 2)), np.full((40, 2), 5.0)])
+    X[60:] += np.random.default_rng(1).normal(size=(40, 2))
+    found = GaussianHMM(2, covariance_type=covariance_type, random_state=0).fit(X)
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.predict_proba(X), found.predict_proba(X))
+    assert found.predict_proba(X).max() <= 1.0
+    assert found.n_features == 2
+    law = found.get_stationary_distribution()
+    np.testing.assert_allclose(law @ found.transmat_, law, atol=1e-12)
+    assert found.sample(5, random_state=0, currstate=1)[1][0] == 1
+
+
+def test_what_is_set_by_hand_is_looked_at():
+    hmm = GaussianHMM(2, covariance_type="diag")
+    hmm.means_, hmm.covars_ = np.array([[0.0, 0.0], [5.0, 5.0]]), np.ones((2, 2))
+    hmm.startprob_, hmm.transmat_ = np.array([0.5, 0.5]), np.full((2, 2), 0.5)
+    X = np.zeros((4, 2))
+    assert np.isfinite(hmm.score(X))
+    for name, wrong, told in (
+        ("startprob_", [5, 6], "startprob_"),
+        ("transmat_", [[3, 1], [1, 0.9]], "transmat_"),
+        ("transmat_", np.full((3, 3), 1 / 3), r"transmat_ is of shape \(3, 3\)"),
+    ):
+        kept = getattr(hmm, name)
+        setattr(hmm, name, wrong)
+        with pytest.raises(ValueError, match=told):
+            hmm.score(X)
+        setattr(hmm, name, kept)
+    assert PoissonHMM(2, random_state=0).fit(QUAKES, [50.0, 57.0]).sample(3)[0].dtype == np.int64

@@ -12,7 +12,7 @@ from mixtura.cli.console import (
     TableOut,
     Working,
     command,
-    load_model,
+    load_mixture,
     note_remarks,
     split_names,
 )
@@ -47,7 +47,7 @@ def predict(
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_model(model)
+        mixture = load_mixture(model)
         K = len(mixture.weights_)
         tables = pieces(mixture, table, split_names(columns), None, working, dialect, out=out)
         note_remarks(remarks(table, dialect))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_model
+from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_mixture
 from mixtura.cli.outputs import refuse_shared
 from mixtura.cli.rowwise import on_screen, put_table
 
@@ -47,7 +47,7 @@ def sample(
     with Working("drawing", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_shared({"the model": model, "--out": out})
-        mixture = load_model(model)
+        mixture = load_mixture(model)
         family = mixture.fitted_family()
         names, told = mixture.view().names, working.paced(n, None)
         put_table(frames(), out)

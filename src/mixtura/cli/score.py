@@ -17,7 +17,7 @@ from mixtura.cli.console import (
     Weights,
     Working,
     command,
-    load_model,
+    load_mixture,
     note_remarks,
     print_json,
     print_text,
@@ -69,7 +69,7 @@ def score(
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_model(model)
+        mixture = load_mixture(model)
         names = split_names(columns)
         tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)
         if not as_json:

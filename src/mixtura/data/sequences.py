@@ -80,6 +80,8 @@ def ends_of(lengths: Any, n: int) -> AnyArray:
     if lengths is None:
         return np.array([n], dtype=np.int64)
     found = np.asarray(lengths)
+    if found.dtype.kind == "f" and (found == np.floor(found)).all():
+        found = found.astype(np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
         raise ValueError(
             f"lengths must be whole numbers, one for each sequence, got {lengths!r}: give how many "

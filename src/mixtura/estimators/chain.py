@@ -183,7 +183,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             emitted, params.initial, params.transitions, rows.stops, None
         )
         _refuse_impossible(loglik)
-        return loglik, posterior
+        return loglik, np.minimum(posterior, 1.0, out=posterior)
 
 
 def _refuse_impossible(loglik: Array, which: int | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -210,6 +210,11 @@ class HmmFace(FittedChain):
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         names = ("initial_", "transitions_", *map(attribute, self._letters.values()))
         check_is_fitted(self, list(names))
+        for name, theirs in _THEIRS.items():
+            value, K = np.asarray(getattr(self, attribute(name))), self.n_components
+            if value.shape != ((K,) if name == "initial" else (K, K)):
+                raise ValueError(f"{theirs} is of shape {value.shape}, for n_components={K} states")
+            Simplex().check(value, theirs)
         kind = getattr(self, "family_", None) or self._plain_family()
         parts = kind.params(
             {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
@@ -235,6 +240,40 @@ class HmmFace(FittedChain):
     @transmat_.setter
     def transmat_(self, given: Any) -> None:
         self.transitions_ = np.asarray(given, dtype=np.float64)
+
+    @property
+    def n_features(self) -> int:
+        """Columns, as hmmlearn calls their number."""
+        return self.n_features_in_
+
+    def get_stationary_distribution(self) -> Array:
+        """The law of a state after very many steps, (n_components,): that which a step leaves."""
+        moves = self._fitted()[1].transitions
+        # pi (I - G) = 0 and sum pi = 1, together.
+        system = np.vstack([(np.eye(len(moves)) - moves).T, np.ones(len(moves))])
+        found = np.linalg.lstsq(system, np.r_[np.zeros(len(moves)), 1.0], rcond=None)[0]
+        return np.asarray(np.maximum(found, 0.0) / np.maximum(found, 0.0).sum())
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
+    ) -> tuple[Array, AnyArray]:
+        """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
+
+        The first state is `currstate`, where it is given. Counts and symbols are integers.
+        """
+        model, params = self._fitted()
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be 1 or more, got {n_samples}")
+        if currstate is not None:
+            if not 0 <= currstate < self.n_components:
+                raise ValueError(
+                    f"currstate must be a state from 0 to {self.n_components - 1}, got {currstate}"
+                )
+            params = replace(params, initial=np.eye(self.n_components)[currstate])
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        X, states = model.sample(n_samples, params, rng)
+        whole = model.family.measure != "a density"
+        return (X.astype(np.int64) if whole else X), states
 
     @property
     def monitor_(self) -> Monitor:

@@ -222,7 +222,7 @@ def _starts(fit: Fit) -> str:
         text += f"; {fit.moves} move{'s' * (fit.moves > 1)} of one group improved the best"
     if count["kept"] < 2:
         return text
-    nearest = min(fit.landscape, key=lambda optimum: abs(optimum.loglik - fit.mean_loglik))
+    nearest = min(fit.landscape, key=lambda optimum: abs(optimum.mean_loglik - fit.mean_loglik))
     same = sum(nearest.hits.values())
     text += f"; {same} of {count['kept']} finished reached this same optimum"
     return text + (", so more starts may find a better one" if 2 * same < count["kept"] else "")
@@ -233,7 +233,7 @@ def _optima(fit: Fit) -> str:
     met = fit.landscape
     if len(met) < 2:
         return ""
-    ends = [one.loglik * fit.weight for one in met[:OPTIMA]]
+    ends = [one.mean_loglik * fit.weight for one in met[:OPTIMA]]
     digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
     said = [
         f"{end:.{digits}f} ({sum(one.hits.values())}{', collapsed' * one.collapsed})"

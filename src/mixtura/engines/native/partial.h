@@ -75,14 +75,66 @@ static int64_t drawn_row(const double *mass, int64_t m, double uniform)
     return m - 1;
 }
 
-/* Splits the rows of a set in two as one try asks: h->resp, m x 2. tmp holds 2 q^2 + 3 q. */
+/* With more columns the longest axis is approached by the power method. */
+enum { AXIS_MOST = 32, AXIS_TURNS = 30 };
+
+/* axis (q): along which the rows of a set vary most. tmp holds q, and 2 q^2 + q up to AXIS_MOST. */
+static void longest_of(const struct held_rows *h, const double *places, const double *mean,
+                       int64_t q, double *axis, double *z, double *tmp)
+{
+    int64_t m = h->data.n, farthest = 0;
+    double *scatter = tmp, *axes = tmp + q * q, *values = axes + q * q, most = -1.0;
+    int exact = q <= AXIS_MOST;
+    if (exact)
+        memset(scatter, 0, (size_t)(q * q) * 8);
+    for (int64_t i = 0; i < m; i++) {
+        double far = 0.0;
+        for (int64_t j = 0; j < q; j++) {
+            z[j] = places[h->which[i] * q + j] - mean[j];
+            far += h->weight[i] * z[j] * z[j];
+        }
+        for (int64_t j = 0; exact && j < q; j++)
+            for (int64_t l = 0; l < q; l++)
+                scatter[j * q + l] += h->weight[i] * z[j] * z[l];
+        if (far > most) {
+            most = far;
+            farthest = i;
+        }
+    }
+    if (exact) {
+        jacobi(q, scatter, values, axes);
+        for (int64_t j = 0; j < q; j++)
+            axis[j] = axes[j * q + q - 1];
+        return;
+    }
+    for (int64_t j = 0; j < q; j++)
+        axis[j] = places[h->which[farthest] * q + j] - mean[j];
+    for (int turn = 0; turn < AXIS_TURNS; turn++) {
+        double *next = tmp, length = 0.0;
+        memset(next, 0, (size_t)q * 8);
+        for (int64_t i = 0; i < m; i++) {
+            double along = 0.0;
+            for (int64_t j = 0; j < q; j++)
+                along += (places[h->which[i] * q + j] - mean[j]) * axis[j];
+            along *= h->weight[i];
+            for (int64_t j = 0; j < q; j++)
+                next[j] += along * (places[h->which[i] * q + j] - mean[j]);
+        }
+        for (int64_t j = 0; j < q; j++)
+            length += next[j] * next[j];
+        length = sqrt(length);
+        for (int64_t j = 0; j < q; j++)
+            axis[j] = next[j] / (length > 0.0 ? length : 1.0);
+    }
+}
+
+/* Splits the rows of a set in two as one try asks: h->resp, m x 2. tmp holds `part_room`. */
 static void part_set(const struct mixtura_partial *p, const double *asked, struct held_rows *h,
                      int64_t n, double *tmp)
 {
     int64_t m = h->data.n, q = p->q;
     const double *places = p->places + (int64_t)asked[1] * n * q;
-    double *mean = tmp, *values = mean + q, *z = values + q, *scatter = z + q;
-    double *axes = scatter + q * q, mass = 0.0, upto = 0.0, claim;
+    double *mean = tmp, *axis = mean + q, *z = axis + q, mass = 0.0, upto = 0.0, claim;
     struct ranked *order = (struct ranked *)h->order;
     memset(mean, 0, (size_t)q * 8);
     for (int64_t i = 0; i < m; i++) {
@@ -94,23 +146,14 @@ static void part_set(const struct mixtura_partial *p, const double *asked, struc
         mean[j] /= mass;
     int kind = (int)asked[0];
     const double *along = asked + 4;
-    if (kind == PART_LONGEST) {
-        memset(scatter, 0, (size_t)(q * q) * 8);
-        for (int64_t i = 0; i < m; i++) {
-            for (int64_t j = 0; j < q; j++)
-                z[j] = places[h->which[i] * q + j] - mean[j];
-            for (int64_t j = 0; j < q; j++)
-                for (int64_t l = 0; l < q; l++)
-                    scatter[j * q + l] += h->weight[i] * z[j] * z[l];
-        }
-        jacobi(q, scatter, values, axes);
-    }
+    if (kind == PART_LONGEST)
+        longest_of(h, places, mean, q, axis, z, z + q);
     if (kind == PART_LONGEST || kind == PART_ACROSS) {
         for (int64_t i = 0; i < m; i++) {
             double sum = 0.0;
             for (int64_t j = 0; j < q; j++)
                 sum += (places[h->which[i] * q + j] - mean[j]) *
-                       (kind == PART_LONGEST ? axes[j * q + q - 1] : along[j]);
+                       (kind == PART_LONGEST ? axis[j] : along[j]);
             h->resp[2 * i] = sum > 0.0;
             h->resp[2 * i + 1] = !(sum > 0.0);
         }
@@ -143,6 +186,11 @@ static void part_set(const struct mixtura_partial *p, const double *asked, struc
         h->resp[2 * i] = in;
         h->resp[2 * i + 1] = !in;
     }
+}
+
+static int64_t part_room(int64_t q)
+{
+    return 4 * q + (q <= AXIS_MOST ? 2 * q * q : 0);
 }
 
 /* One set, number s. Returns 1 without memory. */
@@ -190,7 +238,7 @@ static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int
 static int partial(const struct mixtura_data *data, struct mixtura_partial *p)
 {
     int64_t n = data->n, d = data->d, q = p->q, C = covariance_size(p->em.form, 2, d);
-    double *memory = malloc((size_t)(2 + 2 * d + C + n * 6 + 2 * q * q + 3 * q) * 8);
+    double *memory = malloc((size_t)(2 + 2 * d + C + n * 6 + part_room(q)) * 8);
     char *x = malloc((size_t)(n * d) * (data->single ? 4 : 8));
     int out = !memory || !x;
     if (!out) {

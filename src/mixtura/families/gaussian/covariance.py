@@ -62,6 +62,12 @@ class Structure:
     ranked: bool = False
     factors: FactorAnalytic | None = None
 
+    def __reduce__(self) -> str | tuple[object, ...]:
+        # By the name, for functions made in the table cannot be pickled.
+        if self == structure(self.name):
+            return structure, (self.name,)
+        return super().__reduce__()
+
     def __repr__(self) -> str:
         # Of what the name stands for, functions would be told by where they are in memory.
         return f"structure({self.name!r})"

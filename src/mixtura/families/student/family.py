@@ -124,7 +124,8 @@ class Student(Family):
             columns = sorted({j for each in found.prior.equations for j in each.columns})
             raise ValueError(
                 f"family='student': column {', '.join(map(str, columns))} (counted from 0) is "
-                "constant, or a sum of others: leave it out"
+                "constant or a sum of others, so no component has a width there: leave it out, or "
+                "leave out a row that lies ever so far from all others"
             )
         base = StudentParams(found.base, self._begun(K))
         return Settled(self, StudentPrior(found.prior), base, found.frames)
