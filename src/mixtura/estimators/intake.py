@@ -159,11 +159,12 @@ def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tup
 def _admitted(
     rows: Rows, n_components: int, names: list[str], kinds: Sequence[Family], found: Categories
 ) -> tuple[Rows, list[Family]]:
-    """The rows that have weight, and the families for them; ValueError for what one refuses.
+    """The rows, and the families for those that have weight; ValueError for what one refuses.
 
-    The others are absent, whatever they hold. A search judges several families cell by cell.
+    The others are absent, whatever they hold: where that is what no family takes they are left out.
+    A search judges several families cell by cell.
     """
-    where = np.arange(0)
+    where, whole = np.arange(0), rows
     if rows.sample_weight is not None:
         door.check_weights(rows.sample_weight, n_components)
         if not rows.sample_weight.all():
@@ -177,6 +178,12 @@ def _admitted(
             kinds[0].refuse(rows.X, names)
         except BadRow as bad:
             raise bad.at(int(where[bad.row])) if len(where) else bad from None
+    if len(where) and len(kinds) == 1 and not np.isnan(np.delete(whole.X, where, axis=0)).any():
+        try:
+            kinds[0].refuse(whole.X, names)
+        except ValueError:
+            return rows, kinds
+        return whole, kinds
     return rows, kinds
 
 
