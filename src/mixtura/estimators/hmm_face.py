@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -79,17 +78,6 @@ class HmmFace(FittedChain):
     startprob_ (n_components,), transmat_ (n_components, n_components), monitor_, fit_result_, ...
     """
 
-    n_components: int
-    startprob_prior: Any
-    transmat_prior: Any
-    n_iter: int
-    tol: float
-    verbose: bool
-    params: str
-    init_params: str
-    implementation: str
-    n_init: int
-    solver: Any
     # Of emissions: hmmlearn's letters for the family's names, and its attributes for these.
     _letters: ClassVar[dict[str, str]]
     _theirs: ClassVar[dict[str, str]]
@@ -110,9 +98,36 @@ class HmmFace(FittedChain):
     }
     _components = _groups = "n_components"
 
-    def _set(self, given: Mapping[str, Any]) -> None:
-        for name in HmmFace._parameter_constraints:
-            setattr(self, name, given[name])
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        startprob_prior: Any = 1.0,
+        transmat_prior: Any = 1.0,
+        algorithm: str = "viterbi",
+        random_state: Any = None,
+        n_iter: int = 1000,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        params: str = "st",
+        init_params: str = "st",
+        implementation: str = "scaling",
+        n_init: int = 1,
+        solver: Any = "auto",
+    ) -> None:
+        self.n_components = n_components
+        self.startprob_prior = startprob_prior
+        self.transmat_prior = transmat_prior
+        self.algorithm = algorithm
+        self.random_state = random_state
+        self.n_iter = n_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.params = params
+        self.init_params = init_params
+        self.implementation = implementation
+        self.n_init = n_init
+        self.solver = solver
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from mixtura.estimators.hmm_face import HmmFace
+from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
 from mixtura.families.registry import family
@@ -49,26 +50,12 @@ class GaussianHMM(HmmFace):
     _letters: ClassVar[dict[str, str]] = {"m": "means", "c": "covariances"}
     _theirs: ClassVar[dict[str, str]] = {"means": "means_", "covariances": "covars_"}
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        covariance_type: str = "diag",
-        *,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        n_iter: int = 1000,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        params: str = "stmc",
-        init_params: str = "stmc",
-        implementation: str = "scaling",
-        n_init: int = 1,
-        solver: Any = "auto",
-    ) -> None:
-        self.covariance_type = covariance_type
-        self._set(locals())
+    covariance_type: str
+    __init__ = init_like(
+        HmmFace.__init__,
+        parameter("covariance_type", "diag", positional=True),
+        defaults={"params": "stmc", "init_params": "stmc"},
+    )
 
     def _plain_family(self) -> Family:
         return family(self.covariance_type)
@@ -100,24 +87,7 @@ class PoissonHMM(HmmFace):
     _letters: ClassVar[dict[str, str]] = {"l": "rates"}
     _theirs: ClassVar[dict[str, str]] = {"rates": "lambdas_"}
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        n_iter: int = 1000,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        params: str = "stl",
-        init_params: str = "stl",
-        implementation: str = "scaling",
-        n_init: int = 1,
-        solver: Any = "auto",
-    ) -> None:
-        self._set(locals())
+    __init__ = init_like(HmmFace.__init__, defaults={"params": "stl", "init_params": "stl"})
 
     def _plain_family(self) -> Family:
         return family("poisson")
@@ -138,24 +108,7 @@ class _Symbols(HmmFace):
     _letters: ClassVar[dict[str, str]] = {"e": "probabilities"}
     _theirs: ClassVar[dict[str, str]] = {"probabilities": "emissionprob_"}
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        n_iter: int = 1000,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        params: str = "ste",
-        init_params: str = "ste",
-        implementation: str = "scaling",
-        n_init: int = 1,
-        solver: Any = "auto",
-    ) -> None:
-        self._set(locals())
+    __init__ = init_like(HmmFace.__init__, defaults={"params": "ste", "init_params": "ste"})
 
     @property
     def emissionprob_(self) -> AnyArray:

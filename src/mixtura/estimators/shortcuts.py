@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -12,30 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.mixture import Mixture
+from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.automatic import Automatic
 from mixtura.families.base import Family
 from mixtura.families.product import Product
 from mixtura.families.student.family import COMMON, EACH, TYPES, Student
-
-
-def _parameter(name: str, default: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-
-
-def _init(*more: inspect.Parameter) -> Callable[..., None]:
-    """`__init__` of `Mixture` without `family`, which the class knows, and with `more`."""
-    known = inspect.signature(Mixture.__init__).parameters
-    shown = inspect.Signature([*(p for n, p in known.items() if n != "family"), *more])
-
-    def __init__(self: Any, *given: Any, **settings: Any) -> None:
-        bound = shown.bind(self, *given, **settings)
-        bound.apply_defaults()
-        for name, value in list(bound.arguments.items())[1:]:
-            setattr(self, name, value)
-
-    # What scikit-learn, help and editors see.
-    __init__.__signature__ = shown  # type: ignore[attr-defined]
-    return __init__
 
 
 class _Named(Mixture):
@@ -69,7 +49,7 @@ class PoissonMixture(_Named):
     """
 
     family: Any = "poisson"
-    __init__ = _init()
+    __init__ = init_like(Mixture.__init__, without=["family"])
 
 
 class BernoulliMixture(_Named):
@@ -80,7 +60,7 @@ class BernoulliMixture(_Named):
     """
 
     family: Any = "bernoulli"
-    __init__ = _init()
+    __init__ = init_like(Mixture.__init__, without=["family"])
 
 
 class StudentMixture(_Named):
@@ -128,7 +108,12 @@ class StudentMixture(_Named):
     }
     covariance_type: str
     degrees_of_freedom: float | str
-    __init__ = _init(_parameter("covariance_type", "full"), _parameter("degrees_of_freedom", EACH))
+    __init__ = init_like(
+        Mixture.__init__,
+        parameter("covariance_type", "full"),
+        parameter("degrees_of_freedom", EACH),
+        without=["family"],
+    )
 
     def _asked_family(self) -> Family:
         return Student(self.covariance_type, self.degrees_of_freedom)
@@ -178,7 +163,7 @@ class LatentClass(_Named):
     }
     _components = "families"
     families: Mapping[str, Any] | None
-    __init__ = _init(_parameter("families", None))
+    __init__ = init_like(Mixture.__init__, parameter("families", None), without=["family"])
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:
