@@ -68,6 +68,7 @@ def whole_table(
     """The table in memory, for what goes over it too often to read it each time."""
     from mixtura.data.opening import stream
     from mixtura.data.tables import Table
+    from mixtura.estimators.opened import may_miss
 
     if not (path.is_dir() or path.suffix.lower() == ".npy"):
         found = open_table(path, columns, weights, exclude, False, dialect, kinds, filling=False)
@@ -75,7 +76,7 @@ def whole_table(
         return found
     import pyarrow as pa
 
-    gaps = all(kind.allows_gaps for kind in kinds)
+    gaps = may_miss(kinds, filling=False)
     source = stream(path, columns=columns, weights=weights, exclude=exclude, gaps=gaps)
     rows = source.loaded()
     names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))

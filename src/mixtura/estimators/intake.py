@@ -65,8 +65,7 @@ def validated(
 
     `X` is whatever holds rows, `NamedRows` too. `reset` says whether they are those of a fit, which
     has at least so many; `filling`, whether a family may expect missing cells from others.
-    ValueError for what cannot be read as numbers, and for gaps where a
-    family allows none.
+    ValueError for what cannot be read as numbers, and for gaps where a family allows none.
     """
     gaps = may_miss(kinds, filling=filling)
     how: dict[str, Any] = {
@@ -123,7 +122,7 @@ def held(
     found: Categories = ()
     X = small(X, kinds)
     if is_stream(X):
-        source = opened(X, sample_weight, all(kind.allows_gaps for kind in kinds))
+        source = opened(X, sample_weight, may_miss(kinds, filling=False))
         refuse_single(source)
         note_columns(estimator, source)
         try:
@@ -173,18 +172,19 @@ def _admitted(
     door.refuse_extreme_scales(rows.X, names)
     door.refuse_all_missing(rows.X, names, where)
     kinds = [kind.for_table(names, found, rows.X).filling(rows.X) for kind in kinds]
-    if len(kinds) == 1:
-        try:
-            kinds[0].refuse(rows.X, names)
-        except BadRow as bad:
-            raise bad.at(int(where[bad.row])) if len(where) else bad from None
-    if len(where) and len(kinds) == 1 and not np.isnan(np.delete(whole.X, where, axis=0)).any():
-        try:
-            kinds[0].refuse(whole.X, names)
-        except ValueError:
-            return rows, kinds
-        return whole, kinds
-    return rows, kinds
+    if len(kinds) > 1:
+        return rows, kinds
+    try:
+        kinds[0].refuse(rows.X, names)
+    except BadRow as bad:
+        raise bad.at(int(where[bad.row])) if len(where) else bad from None
+    if not len(where) or np.isnan(np.delete(whole.X, where, axis=0)).any():
+        return rows, kinds
+    try:
+        kinds[0].refuse(whole.X, names)
+    except ValueError:
+        return rows, kinds
+    return whole, kinds
 
 
 def _weights(X: AnyArray, sample_weight: Any) -> Array | None:

@@ -17,11 +17,11 @@ from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Chunk, Equation, RandomNumbers, Spike, Summary
 
-# Rows whose statistics are taken at once in `start`: their residuals stay in the cache.
 # From so many columns on NumPy adds a row in another order.
 _SHORT = 8
 # Rows of smaller numbers have a density that is a number.
 ORDINARY = 1e100
+# Rows whose statistics are taken at once in `first_step`: their residuals stay in the cache.
 _START_ROWS = 2048
 
 
