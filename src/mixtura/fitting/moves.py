@@ -28,8 +28,9 @@ from mixtura.solvers.climb import Climb
 TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
-# Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K),
-# fewer where independent starts agree on it. Without a kernel for partial EM, PLAIN.
+# Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K).
+# Where independent starts agree on it at most so few, and K - 2 of few components, for two of which
+# hardly ever one is misplaced then. Without a kernel for partial EM, PLAIN.
 PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
 # Moves tried in a round.
 TRIED = 3
@@ -62,7 +63,7 @@ def improve(
         return climb, 0
     here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
     proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
-    failed: dict[frozenset[int], float] = {}
+    failed: list[Move] = []
     patience = _patience(here.resp.shape[1], agreed, runs.quick)
     while failures < patience and runs.left > 0:
         better, made = _round(maker, here, partial, runs, proposals, failed)
@@ -70,15 +71,14 @@ def improve(
             failures += 1
             continue
         here, failures, accepted = better, 0, accepted + made
-        partial, failed = Partial(maker, here.resp, runs, rng), {}
+        partial, failed = Partial(maker, here.resp, runs, rng), []
     return here.climb, accepted
 
 
 def _patience(K: int, agreed: bool, quick: bool) -> int:
-    if quick:
-        return AGREED if agreed else max(PATIENCE, MOST // K)
-    # Of two components on which starts agree none is likely to be misplaced.
-    return PLAIN - agreed * (1 if K > 2 else PLAIN)
+    if agreed:
+        return min(AGREED if quick else PLAIN - 1, K - 2)
+    return max(PATIENCE, MOST // K) if quick else PLAIN
 
 
 def _round(
@@ -87,17 +87,20 @@ def _round(
     partial: Partial,
     runs: ShortRuns,
     proposals: Proposals,
-    failed: dict[frozenset[int], float],
+    failed: list[Move],
 ) -> tuple[Standing | None, int]:
     """(the standing after the first moves that gain, None where none does; how many moves).
 
     Moves that failed from here are noted in `failed`, and tried again where they promise more.
     """
     least = GAIN * here.climb.summary.weight
+    # What a narrow component promised must not stand in the way of what others do.
+    failed[:] = proposals.sobered(partial, failed)
+    promised = {move.touched: move.gain for move in failed}
     moves = [
         move
         for move in proposals.moves(partial)
-        if move.gain > failed.get(move.touched, -np.inf) + least
+        if move.gain > promised.get(move.touched, -np.inf) + least
         and (move.freed is not None or move.gain > least or here.resp.shape[1] == 2)
     ]
     sure = _disjoint(move for move in moves if move.gain > least)
@@ -106,12 +109,11 @@ def _round(
     for together in [*tries, *([move] for move in _distinct(moves))]:
         if runs.left <= 0:
             break
-        together = proposals.sobered(partial, together)
         better = _tried(maker, here, partial, together, runs)
         if better is not None:
             return better, len(together)
         if len(together) == 1:
-            failed[together[0].touched] = together[0].gain
+            failed += together
     return None, 0
 
 
