@@ -14,8 +14,9 @@ family. Where components share parameters the gains are no bounds: a set is fitt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,14 +71,14 @@ class Piece:
     gain    nats that this adds over all rows, with all others as they are
     parts   the components whose place it takes
     rows    those concerned
-    params  of the pair's mixture there
+    pair    makes the parameters of the pair's mixture there
     sober   whether the gain is that without narrow components
     """
 
     gain: float
     parts: tuple[int, ...]
     rows: AnyArray
-    params: Any
+    pair: Callable[[], Any]
     sober: bool = False
 
 
@@ -116,7 +117,7 @@ class Partial:
             return Look(None, np.inf if found.held[s] > 1 else 0.0)
         piece = None
         if np.isfinite(after):
-            piece = Piece(after - before, parts, self._held(parts, LEAST), found.pair(s))
+            piece = Piece(after - before, parts, self._held(parts, LEAST), partial(found.pair, s))
         return Look(piece, before - merged)
 
     def sobered(self, piece: Piece) -> Piece:
@@ -130,7 +131,7 @@ class Partial:
 
     def answers(self, piece: Piece) -> Array:
         """The responsibilities of a piece's new components, which sum to 1 in each of its rows."""
-        return normalise(self.maker.model.log_joint(self.X[piece.rows], piece.params))[1]
+        return normalise(self.maker.model.log_joint(self.X[piece.rows], piece.pair()))[1]
 
     def _held(self, parts: tuple[int, ...], least: float) -> AnyArray:
         """Which rows the set holds more than this share of."""

@@ -16,7 +16,7 @@ from mixtura.records import Array
 
 # Fresh pairs tried in the place of each component, and of each two that overlap most; without a
 # kernel for partial EM one each.
-SPLITS, PAIRS = 4, 3
+TRIES = 4
 # The most promising splits and removals, of which moves are made.
 BEST = 10
 # A component has changed when this share of its rows has come or gone.
@@ -59,9 +59,8 @@ class Proposals:
         # In a round after a move only what is new is looked at, if anything is.
         some = {k for k in range(K) if (k,) not in self.pieces} or set(range(K))
         pairs = {(min(j, heir), max(j, heir)) for j, heir in enumerate(nearest.tolist())}
-        self._look(partial, [(k,) for k in sorted(some)], SPLITS if partial.quick else 1)
         new = [pair for pair in sorted(pairs) if some & {*pair} or pair not in self.costs]
-        self._look(partial, new, PAIRS if partial.quick else 1)
+        self._look(partial, [*((k,) for k in sorted(some)), *new], TRIES if partial.quick else 1)
         # Without component j all others as they are cost -sum_i w_i log(1 - r_ij).
         alone = -(np.log1p(-np.minimum(shares, 1 - 1e-12)) @ w)
         return self._joined(nearest, alone)

@@ -127,10 +127,15 @@ class Race:
     @cached_property
     def _field(self) -> tuple[tuple[str, int], ...]:
         """The starts."""
-        base = self.maker.base
-        if self.maker.model.n_parameters(base) > self.maker.rows.n:
+        if self._wide:
             return WIDE
-        return RACE[:4] if len(base.weights) >= MANY and not self.maker.given else RACE
+        return RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
+
+    @cached_property
+    def _wide(self) -> bool:
+        """Whether rows are fewer than parameters: there are many optima, so two starts that agree
+        say little."""
+        return self.maker.model.n_parameters(self.maker.base) > self.maker.rows.n
 
     @cached_property
     def _whole(self) -> float:
@@ -242,7 +247,8 @@ class Race:
 
     def _moved(self, winner: Runner, agreed: bool) -> Runner:
         assert winner.climb is not None
-        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, agreed)
+        sure = agreed and not self._wide
+        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, sure)
         return replace(
             winner, params=climb.params, climb=climb, worth=self.worth(self.maker.rows, climb)
         )

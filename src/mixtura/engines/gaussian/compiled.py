@@ -49,7 +49,7 @@ _CHUNK_NUMBERS = 1 << 18
 # Cuts fall between blocks of the kernels for many columns: see native/wide.h.
 _BLOCK = 384
 # Sets of components that a thread fits at a time.
-_SETS = 4
+_SETS = 3
 
 
 @lru_cache

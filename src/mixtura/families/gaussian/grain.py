@@ -36,9 +36,9 @@ class Grain:
 
         Themselves where there is none; covariances are (K, d, d).
         """
-        block = np.ix_(self.columns, self.columns)
+        block = self.columns[:, None], self.columns
         cov = params.covariances
-        inner = cov[:, self.columns[:, None], self.columns]
+        inner = cov[(slice(None), *block)]
         values = np.linalg.eigvalsh(self.whiten @ inner @ self.whiten.T)
         narrow = np.flatnonzero(values[:, 0] < 1.0)
         if not len(narrow):
