@@ -334,6 +334,11 @@ class Family(ABC):
         """Whether `score` is written."""
         return type(self).score is not Family.score
 
+    @property
+    def curved(self) -> bool:
+        """As of a `Model`: whether there are free coordinates, and on a curve."""
+        return False
+
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""
         if not self.scored:

@@ -210,6 +210,10 @@ class Product(Family):
     def scored(self) -> bool:
         return all(block.family.scored for block in self.blocks)
 
+    @property
+    def curved(self) -> bool:
+        return any(block.family.curved for block in self.blocks)
+
     def obstacle(self, prior: Any) -> str:
         found = [family.obstacle(part) for family, part in self._each(prior.blocks)]
         return next((why for why in found if why), "")

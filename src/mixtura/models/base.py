@@ -57,6 +57,15 @@ class Model(ABC):
         """Whether there is a `score`."""
         return type(self).score is not Model.score
 
+    @property
+    def curved(self) -> bool:
+        """Whether parameters may lie on a curved part only of the space that they are written in.
+
+        Then EM's step is measured in free coordinates: straight differences leave the curve, by as
+        much as the slope itself.
+        """
+        return False
+
     def log_prior(self, params: Any) -> float:
         """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
         return 0.0

@@ -54,6 +54,10 @@ class Mixture(Labelled):
         return self.family.scored
 
     @property
+    def curved(self) -> bool:
+        return self.family.curved
+
+    @property
     def penalised(self) -> bool:
         return bool(self.prior.penalised)
 

@@ -69,7 +69,12 @@ def directional(model: Model, summary: Summary, params: Any) -> float:
     if not model.scored:
         return math.nan
     try:
-        step = difference(model.m_step(summary, params), params)
+        after = model.m_step(summary, params)
     except FAILURES:
         return math.inf
-    return max(0.0, inner(model.score(summary, params), step) / summary.weight)
+    if model.curved and not model.obstacle():
+        chart = model.chart(params)
+        slope = float(chart.gradient(summary, params) @ chart.coordinates(after))
+    else:
+        slope = inner(model.score(summary, params), difference(after, params))
+    return max(0.0, slope / summary.weight)

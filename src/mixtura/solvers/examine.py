@@ -21,6 +21,8 @@ from mixtura.solvers.problem import Problem, Solver
 ROUNDS = 6
 # By how much the tolerance is tightened to come down from a shoulder.
 ONWARD = 0.01
+# Where no curvature bounds what is left its estimate is asked to be so much smaller.
+SURE = 0.1
 # So many times the rounding of a log-likelihood is as near as a bound can be trusted to come.
 ROUGH = 1e3
 
@@ -52,22 +54,17 @@ class Examiner:
                 # Not converged, or not to be examined: there is nothing to go on from.
                 passes += sweep.passes - before
                 break
+            start = None
             if later and certificate.verdict in ("saddle", "ridge"):
                 start = self._way_up(climb, seen, rng)
-                passes += sweep.passes - before
-                further = None if start is None else self._from(climb, start, tol)
+            passes += sweep.passes - before
+            if start is not None:
+                further = self._from(climb, start, tol)
                 left += further is not None
-            else:
-                passes += sweep.passes - before
-                bound = bound_on_gap(climb, certificate)
-                finer = 1.0
-                if certificate.verdict == "not converged":
-                    finer = ONWARD
-                elif asked < bound < math.inf:
-                    finer = asked / bound
-                if later and finer < 1.0:
-                    tol *= finer
-                    further = self._from(climb, climb.params, tol)
+            finer = _finer(climb, certificate, asked)
+            if later and further is None and finer < 1.0:
+                tol *= finer
+                further = self._from(climb, climb.params, tol)
             if further is None:
                 break
             climb = further
@@ -112,3 +109,13 @@ class Examiner:
         if after.objective <= climb.objective or not after.converged:
             return None
         return climb.followed(after, jump=start is not climb.params)
+
+
+def _finer(climb: Climb, certificate: Certificate, asked: float) -> float:
+    """What to multiply the tolerance by so that no more than `asked` is left; 1 where it is met."""
+    if certificate.verdict == "not converged":
+        return ONWARD
+    bound = bound_on_gap(climb, certificate)
+    if bound == climb.gap and certificate.verdict in ("boundary", "ridge"):
+        return SURE if bound > SURE * asked else 1.0
+    return asked / bound if asked < bound < math.inf else 1.0

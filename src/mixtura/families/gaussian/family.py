@@ -239,6 +239,10 @@ class Gaussian(Family):
     def edge(self, params: GaussianParams) -> str:
         return ""
 
+    @property
+    def curved(self) -> bool:
+        return self.structure.ranked and self.structure.tangent is not None
+
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:
         return gaussian_chart(self.form, params, weights, self.structure.tangent)
 
