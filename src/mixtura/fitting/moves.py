@@ -29,9 +29,10 @@ TRIAL, CHANCE, NEAR = 8, 24, 0.01
 # A move must gain more than this, in nats per row.
 GAIN = 1e-5
 # Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K).
-# Where independent starts agree on it at most so few, and K - 2 of few components, for two of which
-# hardly ever one is misplaced then. Without a kernel for partial EM, PLAIN.
+# Where another start led there too at most so few, K - 2 of few components, and of two none where
+# most did. Without a kernel for partial EM, PLAIN.
 PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
+MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3
 
@@ -51,10 +52,11 @@ def improve(
     climb: Climb,
     runs: ShortRuns,
     rng: np.random.RandomState,
-    agreed: bool = False,
+    alike: float = 0.0,
 ) -> tuple[Climb, int]:
-    """(a climb at least as good, moves accepted); `agreed` says that another start led there too.
+    """(a climb at least as good, moves accepted).
 
+    `alike` is the share of other starts that led to `climb` too.
     Ends after some rounds in a row without gain, or when the runs have no work `left`.
     Where every component is narrow none is tried: there is none whose width the others could be
     given, so the worth of a move would be that of made-up widths.
@@ -64,7 +66,7 @@ def improve(
     here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
     proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
     failed: list[Move] = []
-    patience = _patience(here.resp.shape[1], agreed, runs.quick)
+    patience = _patience(here.resp.shape[1], alike, runs.quick)
     while failures < patience and runs.left > 0:
         better, made = _round(maker, here, partial, runs, proposals, failed)
         if better is None:
@@ -75,10 +77,11 @@ def improve(
     return here.climb, accepted
 
 
-def _patience(K: int, agreed: bool, quick: bool) -> int:
-    if agreed:
-        return min(AGREED if quick else PLAIN - 1, K - 2)
-    return max(PATIENCE, MOST // K) if quick else PLAIN
+def _patience(K: int, alike: float, quick: bool) -> int:
+    if alike == 0:
+        return max(PATIENCE, MOST // K) if quick else PLAIN
+    most = AGREED if quick else PLAIN - 1
+    return min(most, K - 2) if K > 2 or alike > MAJORITY else most
 
 
 def _round(

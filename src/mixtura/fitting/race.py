@@ -114,10 +114,10 @@ class Race:
             left = [*dropped, *left]
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
-        agreed = bool(others) and others[0].worth > winner.worth - GAIN
+        rest = [*others, *left]
         if not self.maker.given:
-            winner = self._moved(winner, agreed)
-        return [winner, *others, *left]
+            winner = self._moved(winner, rest)
+        return [winner, *rest]
 
     @property
     def left(self) -> float:
@@ -245,10 +245,11 @@ class Race:
         except FAILURES:
             return runner
 
-    def _moved(self, winner: Runner, agreed: bool) -> Runner:
+    def _moved(self, winner: Runner, others: list[Runner]) -> Runner:
         assert winner.climb is not None
-        sure = agreed and not self._wide
-        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, sure)
+        alike = [other.worth > winner.worth - GAIN for other in others]
+        share = float(np.mean(alike)) if others and not self._wide else 0.0
+        climb, self.moves = improve(self.maker, winner.climb, self, self.rng, share)
         return replace(
             winner, params=climb.params, climb=climb, worth=self.worth(self.maker.rows, climb)
         )
