@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mixtura.models.base import Model
     from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
+    from mixtura.selection.audit import Audit, audit
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
     from mixtura.selection.family_search import MixtureSearch
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Annealed",
+    "Audit",
     "BernoulliMixture",
     "Block",
     "BootstrapLRT",
@@ -102,6 +104,7 @@ __all__ = [
     "Summary",
     "Truncated",
     "__version__",
+    "audit",
     "bootstrap_lrt",
     "compare_solvers",
     "fit",
@@ -126,6 +129,8 @@ _HOMES = {
     "NoiseContrastive": "mixtura.solvers.contrastive",
     "Annealed": "mixtura.solvers.annealed",
     "Collapse": "mixtura.errors",
+    "Audit": "mixtura.selection.audit",
+    "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
     "FactorAnalytic": "mixtura.families.factor.structure",

@@ -1,4 +1,5 @@
-"""The command `mixtura`: fit, predict, score, sample, show, compare, select, howmany; a file each.
+"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany; a
+file each.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from mixtura.cli.audit import audit
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.fit import fit
@@ -63,7 +65,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, compare, select, howmany):
+for each in (fit, predict, score, sample, show, audit, compare, select, howmany):
     app.command()(each)
 
 

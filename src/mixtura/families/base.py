@@ -77,11 +77,12 @@ class Family(ABC):
     least_rows: ClassVar[int] = 1
     # Whether `maximize` is one step of Newton's method, say, and may overshoot: EM then halves it.
     generalised: ClassVar[bool] = False
+    # Whether its parameters may lie on a curve only, as in `Model.curved`.
+    curved: ClassVar[bool] = False
     # Whether columns are independent within a component, so that missing cells are left out.
     allows_gaps: ClassVar[bool] = False
-    # Whether it expects missing cells from those that are there, in rows in memory.
+    # Whether it expects missing cells from others, in rows in memory; whether these are such rows.
     fills_gaps: ClassVar[bool] = False
-    # Whether these are such rows, which the kernels written for its type do not know.
     gaps: bool = False
     # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
@@ -90,8 +91,7 @@ class Family(ABC):
     conditional: ClassVar[bool] = False
     # What would be a simpler family, where there is one: "a simpler covariance".
     simpler: ClassVar[str] = ""
-    # Whether what a component never met is impossible to it ever after: then the groups that starts
-    # are made of, which are cut hard, are softened, as what they lack is no more than chance.
+    # Whether the groups of starts are softened: what one lacks by chance is impossible ever after.
     soft_starts: ClassVar[bool] = False
     # What a column's cells are, and above what they lie: what is refused, and how figures draw it.
     column_kind: ClassVar[Kind] = "density"
@@ -333,11 +333,6 @@ class Family(ABC):
     def scored(self) -> bool:
         """Whether `score` is written."""
         return type(self).score is not Family.score
-
-    @property
-    def curved(self) -> bool:
-        """As of a `Model`: whether there are free coordinates, and on a curve."""
-        return False
 
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""

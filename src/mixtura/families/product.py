@@ -211,7 +211,7 @@ class Product(Family):
         return all(block.family.scored for block in self.blocks)
 
     @property
-    def curved(self) -> bool:
+    def curved(self) -> bool:  # type: ignore[override]
         return any(block.family.curved for block in self.blocks)
 
     def obstacle(self, prior: Any) -> str:

@@ -240,7 +240,7 @@ class Gaussian(Family):
         return ""
 
     @property
-    def curved(self) -> bool:
+    def curved(self) -> bool:  # type: ignore[override]
         return self.structure.ranked and self.structure.tangent is not None
 
     def chart(self, params: GaussianParams, weights: Array) -> GaussianChart:

@@ -1,0 +1,261 @@
+"""`audit`: is a mixture that somebody has fitted or published an optimum, and the highest one?"""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.tables import Table
+from mixtura.errors import FAILURES, FitError
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.report.digits import counted
+from mixtura.result import Fit
+
+# Less than this, in nats over all rows, is what rounding parameters for print costs.
+PRINTED = 0.1
+# Parameters that say how a mixture is looked for, not what it is.
+HOW = (
+    "tol",
+    "max_iter",
+    "n_init",
+    "init_params",
+    "weights_init",
+    "means_init",
+    "precisions_init",
+    "warm_start",
+    "solver",
+    "engine",
+    "verbose",
+)
+# Of the optima met so many are listed.
+LISTED = 5
+# As scikit-learn writes a mixture.
+GIVEN = ("weights", "means", "covariances")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What became of a mixture when somebody looked; frozen.
+
+    loglik   total log-likelihood of the mixture as it was given (nats)
+    weight   sum of the row weights (rows without weights)
+    nearby   the `Fit` that a climb from there ended at; None where it failed
+    search   the `Fit` of a search that knows nothing of it; None where it failed
+    failure  why the one that failed did
+    mixture  the fitted estimator of `best`
+    """
+
+    loglik: float
+    weight: float
+    nearby: Fit | None
+    search: Fit | None
+    failure: str = ""
+    mixture: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def best(self) -> Fit:
+        """The highest end of the two, and one without collapsed components if there is one."""
+        ends = [end for end in (self.search, self.nearby) if end is not None]
+        return max(ends, key=_rank)
+
+    @property
+    def gain(self) -> float:
+        """Nats that a climb from the mixture gains; NaN where it failed.
+
+        Negative where the mixture has a component narrower than a fit lets one become.
+        """
+        return math.nan if self.nearby is None else self.nearby.loglik - self.loglik
+
+    @property
+    def missing(self) -> float:
+        """Nats by which the highest regular end is above the mixture."""
+        return self.best.loglik - self.loglik
+
+    @property
+    def verdict(self) -> str:
+        """One of "collapsed" (components on a point or line, where the likelihood has no maximum),
+        "not an optimum", "a lower optimum" and "the best known".
+
+        Differences below a tenth of a nat are taken for the rounding of printed parameters.
+        """
+        if self.nearby is None or self.nearby.floored or self.gain < -PRINTED:
+            return "collapsed"
+        if self.gain > PRINTED:
+            return "not an optimum"
+        return "a lower optimum" if self.missing > PRINTED else "the best known"
+
+    def summary(self) -> str:
+        """The audit in a few lines of text."""
+        lines = [
+            ("verdict", self.verdict),
+            ("as given", f"{self.loglik:.4f} nats, {self.loglik / self.weight:.4f} per row"),
+            ("climbing from it", self._climb()),
+            ("the search", self._search()),
+        ]
+        optima = () if self.search is None else self.search.landscape
+        if optima:
+            listed = [
+                f"{each.mean_loglik * self.weight:.4f}{' (collapsed)' * each.collapsed}"
+                for each in optima
+            ]
+            more = ", ..." if len(listed) > LISTED else ""
+            lines.append(("optima it met", f"{len(optima)}: {', '.join(listed[:LISTED])}{more}"))
+        return "\n".join(f"{name:16}  {told}" for name, told in lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, strings, lists and dictionaries."""
+        return {
+            "verdict": self.verdict,
+            "log_likelihood": self.loglik,
+            "weight": self.weight,
+            "gain": None if math.isnan(self.gain) else self.gain,
+            "missing": self.missing,
+            "nearby": None if self.nearby is None else self.nearby.to_dict(),
+            "search": None if self.search is None else self.search.to_dict(),
+            "failure": self.failure,
+        }
+
+    def _climb(self) -> str:
+        if self.nearby is None:
+            return f"fails: {self.failure}"
+        steps = counted(self.nearby.iterations, "step")
+        what = "gains" if self.gain >= 0 else "loses"
+        told = f"{what} {abs(self.gain):.4f} nats in {steps}, to: {self.nearby.verdict}"
+        if self.nearby.floored:
+            names = ", ".join(str(spike.component) for spike in self.nearby.floored)
+            told += f"; held up by the penalty against collapse alone: component {names}"
+        return told
+
+    def _search(self) -> str:
+        if self.search is None:
+            return f"fails: {self.failure}"
+        climbs = counted(sum(start.outcome == "kept" for start in self.search.starts), "climb")
+        above = self.search.loglik - self.loglik
+        told = f"{above:.4f} nats higher" if above > PRINTED else "nothing higher"
+        return f"{told}, {climbs} finished; to: {self.search.verdict}"
+
+
+def audit(
+    mixture: Any,
+    X: Any,
+    *,
+    sample_weight: Any = None,
+    n_init: int = 10,
+    random_state: Any = 0,
+) -> Audit:
+    """Climb from a mixture, and search beside it, on the table that it is said to fit.
+
+    Parameters
+    ----------
+    mixture : fitted estimator or mapping
+        A mixture of this package; scikit-learn's `GaussianMixture`, or another estimator that has
+        ``weights_``, ``means_``, ``covariances_`` and ``covariance_type``; or these four as a
+        mapping, without the underscore (``covariance_type`` is "full" where it is left out).
+    X : array-like or data frame of shape (n_samples, n_features)
+        In the units that it was fitted in.
+    sample_weight : array-like of shape (n_samples,), optional
+    n_init : int, default 10
+        Climbs of the search, as in `GaussianMixture`.
+    random_state : int, RandomState instance or None, default 0
+
+    Returns
+    -------
+    Audit
+
+    Raises
+    ------
+    ValueError
+        For parameters that are no mixture, and as `fit` does.
+    FitError
+        Where neither the climb nor the search ends anywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import audit
+    >>> X = np.loadtxt("examples/faithful.csv", delimiter=",", skiprows=1)
+    >>> printed = {
+    ...     "weights": [0.36, 0.64],
+    ...     "means": [[2.04, 54.5], [4.29, 80.0]],
+    ...     "covariances": [[[0.07, 0.44], [0.44, 33.7]], [[0.17, 0.94], [0.94, 36.0]]],
+    ... }
+    >>> found = audit(printed, X)
+    >>> found.verdict, round(found.missing, 2)
+    ('the best known', 0.02)
+    """
+    given = _estimator(mixture)
+    plain = _plain(given) | {"random_state": random_state}
+    search = clone(given).set_params(**plain | {"n_init": n_init})
+    near = copy.copy(given).set_params(**plain | {"warm_start": True})
+    near.converged_ = True
+    total, weight = _told(given, X, sample_weight)
+    failure = ""
+    ends: dict[str, Any] = {}
+    for name, each in (("nearby", near), ("search", search)):
+        try:
+            ends[name] = _fitted(each, X, sample_weight)
+        except FAILURES as error:
+            failure = str(error)
+    if not ends:
+        raise FitError(f"neither a climb from the mixture nor a search ends anywhere: {failure}")
+    fits = {name: end.fit_result_ for name, end in ends.items()}
+    best = max(ends, key=lambda name: _rank(fits[name]))
+    return Audit(total, weight, fits.get("nearby"), fits.get("search"), failure, mixture=ends[best])
+
+
+def _plain(given: Any) -> dict[str, Any]:
+    """How a fit is done where nobody says how: what limited the other must not limit the look."""
+    defaults = signature(type(given)).parameters
+    return {name: defaults[name].default for name in HOW if name in defaults}
+
+
+def _rank(fit: Fit) -> tuple[bool, float]:
+    return not fit.floored, fit.loglik
+
+
+def _estimator(mixture: Any) -> ClimbedMixture:
+    """The mixture as an estimator of ours; ValueError where it is none."""
+    if isinstance(mixture, ClimbedMixture):
+        check_is_fitted(mixture)
+        return mixture
+    if isinstance(mixture, Mapping):
+        found = dict(mixture)
+    else:
+        held = {name: getattr(mixture, f"{name}_", None) for name in GIVEN}
+        found = {**held, "covariance_type": getattr(mixture, "covariance_type", "full")}
+    lacking = [name for name in GIVEN if found.get(name) is None]
+    if lacking:
+        raise ValueError(
+            f"mixture: a fitted mixture or a mapping with {', '.join(GIVEN)} is asked for, and "
+            f"this {type(mixture).__name__} has no {' or '.join(lacking)}"
+        )
+    return GaussianMixture.from_parameters(**found)
+
+
+def _fitted(estimator: Any, X: Any, sample_weight: Any) -> Any:
+    with warnings.catch_warnings():
+        # What a fit warns of is what an audit tells.
+        warnings.simplefilter("ignore")
+        if isinstance(X, Table):
+            return estimator.fit_table(X)
+        return estimator.fit(X, sample_weight=sample_weight)
+
+
+def _told(mixture: Any, X: Any, sample_weight: Any) -> tuple[float, float]:
+    """(total log-likelihood, sum of the weights)."""
+    rows = X.X if isinstance(X, Table) else X
+    weights = X.sample_weight if isinstance(X, Table) else sample_weight
+    log_density = mixture.score_samples(rows)
+    w = np.ones(len(log_density)) if weights is None else np.asarray(weights, dtype=np.float64)
+    some = w > 0
+    return float(w[some] @ log_density[some]), float(w.sum())
