@@ -18,6 +18,7 @@ BENCHMARKS = {
     "starts": "starts",
     "default": "default",
     "known": "known",
+    "chance": "chance",
     "memory": "memory",
     "outofcore": "outofcore",
     "killed": "killed",

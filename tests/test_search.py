@@ -23,6 +23,7 @@ from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.result import Optimum, chance_of_higher
 
 
 def trapped(K: int = 6) -> tuple[StartMaker, MixtureParams, np.ndarray]:
@@ -131,3 +132,30 @@ def test_the_default_solver_does_not_stumble_over_its_own_history(seed: int) -> 
         for init in ("auto", "kmeans"):
             fit = GaussianMixture(4, random_state=0, init_params=init).fit(X).fit_result_
             assert np.isfinite(fit.loglik)
+
+
+def landscape(*hits: int) -> list[Optimum]:
+    return [Optimum(-float(rank), {"auto": many}, False) for rank, many in enumerate(hits)]
+
+
+def test_the_chance_that_one_more_climb_ends_higher() -> None:
+    # By hand: w / (n (n - 1)), and no more than that of n numbers that are all different.
+    assert chance_of_higher(landscape(11)) == pytest.approx(1 / 110)
+    assert chance_of_higher(landscape(4, 4, 2)) == pytest.approx(3 / 90)
+    assert chance_of_higher(landscape(*[1] * 9)) == pytest.approx(1 / 10)
+    assert chance_of_higher(landscape(7)) is None
+    assert chance_of_higher([]) is None
+
+
+def test_starts_go_on_until_one_more_hardly_ends_higher(faithful: np.ndarray) -> None:
+    sure = GaussianMixture(2, n_init="auto", random_state=0).fit(faithful).fit_result_
+    assert [sum(one.hits.values()) for one in sure.landscape] == [11]
+    assert sure.chance_of_higher == pytest.approx(1 / 110)
+    assert GaussianMixture(2, random_state=0).fit(faithful).fit_result_.chance_of_higher is None
+    unsure = GaussianMixture(7, n_init="auto", random_state=0).fit(faithful).fit_result_
+    climbs = sum(sum(one.hits.values()) for one in unsure.landscape)
+    assert len(unsure.landscape) > 1
+    assert unsure.chance_of_higher is not None
+    assert unsure.chance_of_higher <= 0.01 or climbs >= 100
+    with pytest.raises(ValueError, match="n_init"):
+        GaussianMixture(2, n_init="many").fit(faithful)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -13,6 +13,8 @@ from mixtura.schema import read
 
 # Starts that end this close, in log-likelihood per row, have found the same optimum.
 SAME_OPTIMUM = 1e-6
+# Fewer finished climbs tell too little of those to come.
+FEWEST = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,31 @@ class Optimum:
     mean_loglik: float
     hits: dict[str, int]
     collapsed: bool
+
+
+def landscape_of(starts: Iterable[StartReport], gap: float) -> tuple[Optimum, ...]:
+    """The optima that finished climbs met, the highest first.
+
+    Ends are one optimum where the next higher is no further above than three times `SAME_OPTIMUM`
+    and the `gap`, what was still to be gained where a climb ended.
+    """
+    starts = list(starts)
+    margin = 3 * SAME_OPTIMUM + (gap if math.isfinite(gap) else 0.0)
+    met = [*_optima(starts, "kept", margin), *_optima(starts, "collapsed", margin)]
+    return tuple(sorted(met, key=lambda optimum: -optimum.mean_loglik))
+
+
+def chance_of_higher(landscape: Sequence[Optimum]) -> float | None:
+    """The estimated chance that one more climb, begun as these were, ends higher than all of them.
+
+    None where fewer than FEWEST finished. After n climbs that met w optima, those not yet met take
+    w (w + 1) / (n (n - 1)) of all starts (Boender & Rinnooy Kan 1987, Bayesian stopping rules for
+    multistart global optimization methods, Mathematical Programming 37), and a new one is as often
+    the highest of w + 1 as any; so w / (n (n - 1)), and at most 1 / (n + 1), what it is where no
+    two ends are alike.
+    """
+    n, w = sum(sum(one.hits.values()) for one in landscape), len(landscape)
+    return None if n < FEWEST else min(w / (n * (n - 1)), 1 / (n + 1))
 
 
 def _optima(starts: Iterable[StartReport], outcome: str, margin: float) -> list[Optimum]:
@@ -163,14 +190,16 @@ class Fit:
 
     @property
     def landscape(self) -> tuple[Optimum, ...]:
-        """The optima that finished climbs met, the highest first.
+        """The optima that finished climbs met, the highest first; see `landscape_of`."""
+        return landscape_of(self.starts, self.gap)
 
-        Ends are one optimum where the next higher is no further above than three times
-        `SAME_OPTIMUM` and what was still to be gained where this fit ended.
+    @property
+    def chance_of_higher(self) -> float | None:
+        """The estimated chance that one more climb, begun as these were, ends higher.
+
+        None where fewer than eight finished; see `chance_of_higher`.
         """
-        margin = 3 * SAME_OPTIMUM + (self.gap if math.isfinite(self.gap) else 0.0)
-        met = [*_optima(self.starts, "kept", margin), *_optima(self.starts, "collapsed", margin)]
-        return tuple(sorted(met, key=lambda optimum: -optimum.mean_loglik))
+        return chance_of_higher(self.landscape)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dictionaries."""

@@ -74,6 +74,18 @@ Prefix = Annotated[str, typer.Option(help="Put this before the names of the new 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
+AUTO = "auto"
+
+
+def starts_or_auto(given: str | int) -> int | str:
+    """The number, or "auto"."""
+    if given == AUTO:
+        return AUTO
+    if not str(given).isdecimal() or int(given) < 1:
+        raise typer.BadParameter(f"{given!r} is neither a number from 1 on nor auto")
+    return int(given)
+
+
 def command(function: Callable[P, None]) -> Callable[P, None]:
     """A command whose failures are one line on stderr and an exit code, never a traceback."""
 

@@ -11,6 +11,7 @@ import typer
 
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
+    AUTO,
     AsJson,
     Columns,
     Exclude,
@@ -26,6 +27,7 @@ from mixtura.cli.console import (
     print_json,
     print_text,
     split_names,
+    starts_or_auto,
     stdout,
 )
 from mixtura.cli.dialect import reads_table
@@ -134,9 +136,12 @@ def fit(
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
     ] = 0,
     starts: Annotated[
-        int,
+        Any,
         typer.Option(
-            min=1, metavar="INT", help="Repeat the whole search; the best result is kept."
+            parser=starts_or_auto,
+            metavar="INT|auto",
+            help="Repeat the whole search, auto: until one more hardly ends higher; the best "
+            "result is kept.",
         ),
     ] = 1,
     solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
@@ -195,7 +200,7 @@ def fit(
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
-    with Working("reading", starts) as working:
+    with Working("reading", 1 if starts == AUTO else starts) as working:
         data = open_table(
             table,
             split_names(columns),

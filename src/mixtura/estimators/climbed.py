@@ -37,7 +37,7 @@ class ClimbedMixture(MixtureEstimator):
     n_components: int
     tol: float
     max_iter: int
-    n_init: int
+    n_init: int | str
     init_params: str
     solver: str | Solver
     warm_start: bool

@@ -54,7 +54,8 @@ class Mixture(ClimbedMixture):
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
     max_iter : int, default 1000
-    n_init : int, default 1
+    n_init : int or "auto", default 1
+        As in `GaussianMixture`.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", ...}, \
             default "auto"
         Where climbs begin, in the family's own units (`Family.frame`).
@@ -106,7 +107,7 @@ class Mixture(ClimbedMixture):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "init_params": [StrOptions({"auto", *STARTS})],
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
@@ -125,7 +126,7 @@ class Mixture(ClimbedMixture):
         *,
         tol: float = 1e-6,
         max_iter: int = 1000,
-        n_init: int = 1,
+        n_init: int | str = 1,
         init_params: str = "auto",
         random_state: Any = None,
         warm_start: bool = False,

@@ -48,7 +48,7 @@ class Task:
     n_components: int
     tol: float
     max_iter: int
-    n_init: int
+    n_init: int | str
     init_params: str
     engine: str
     solver: str | Solver

@@ -22,7 +22,7 @@ from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Spike
-from mixtura.result import Certificate, StartReport
+from mixtura.result import FEWEST, Certificate, StartReport, chance_of_higher, landscape_of
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
@@ -40,6 +40,8 @@ MERIT = 3.0
 # then so many of those that were on none when they were left. So many are even where the search may
 # cost no more.
 FINALISTS, SOUND, SURE = 3, 2, 2
+# `n_init="auto"` ends where one more start ends higher with this chance, or after so many.
+HARDLY, ENDLESS = 0.01, 100
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,16 @@ class Search:
     moves: int = 0
     reports: list[StartReport] = field(default_factory=list)
 
-    def from_starts(self, maker: StartMaker, init: str, n_init: int) -> Outcome:
-        """The best of `n_init` initialisations; raises the last error if every one failed."""
+    def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
+        """The best of `n_init` initialisations; raises the last error if every one failed.
+
+        With "auto" of so many that one more hardly ends higher, at most ENDLESS.
+        """
         best: Outcome | None = None
         failure: Exception | None = None
-        for index in range(n_init):
+        for index in range(ENDLESS if isinstance(n_init, str) else n_init):
+            if isinstance(n_init, str) and self._enough(index, best):
+                break
             if self.listener is not None:
                 self.listener.started(index)
             try:
@@ -91,6 +98,13 @@ class Search:
         if best is None:
             raise failure or FitError("no start was tried")
         return best
+
+    def _enough(self, tried: int, best: Outcome | None) -> bool:
+        """Whether one more initialisation hardly ends higher."""
+        if best is None:
+            return tried >= FEWEST
+        chance = chance_of_higher(landscape_of(self.reports, best.climb.gap))
+        return chance is not None and chance <= HARDLY
 
     def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
         """Climb from the best start; from the next ones only while the climbs end on a spike."""

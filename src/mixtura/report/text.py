@@ -27,7 +27,7 @@ from mixtura.report.view import (
     wrapped,
 )
 from mixtura.report.warnings_text import warnings
-from mixtura.result import Fit
+from mixtura.result import FEWEST, Fit, chance_of_higher
 
 WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.
@@ -37,6 +37,8 @@ HEADER_WIDTH = 18
 NAMED = 4
 # Of the optima met, so many are listed.
 OPTIMA = 5
+# Chances below are not told apart.
+MINUTE = 1e-3
 # A gap this small, relative to the log-likelihood per row, is rounding.
 NO_MORE_THAN_ROUNDING = 1e-12
 
@@ -188,8 +190,9 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     ]
     if fit.starts:
         rows.append(("starts", _starts(fit)))
-    optima = _optima(fit)
-    return [*rows, ("optima met", optima)] if optima else rows
+    optima, further = _optima(fit), _further(fit)
+    rows += [("optima met", optima)] if optima else []
+    return [*rows, ("one more climb", further)] if further else rows
 
 
 def _verdict(fit: Fit) -> str:
@@ -241,6 +244,22 @@ def _optima(fit: Fit) -> str:
     ]
     rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
     return ", ".join(said) + f"{rest}: log-likelihoods, and how often climbs ended there"
+
+
+def _further(fit: Fit) -> str:
+    """The chance that one more climb ends higher; empty where there was but one."""
+    met = fit.landscape
+    climbs = sum(sum(one.hits.values()) for one in met)
+    if climbs < 2:
+        return ""
+    chance = chance_of_higher(met)
+    if chance is None:
+        return f"ends higher with a chance not estimated: {FEWEST} are needed, {climbs} finished"
+    said = f"{100 * chance:.2g} %" if chance >= MINUTE else f"less than {100 * MINUTE:.2g} %"
+    return (
+        f"ends higher with a chance of about {said}, judged by {counted(climbs, 'climb')} that met "
+        f"{len(met)} optim{'um' if len(met) == 1 else 'a'}"
+    )
 
 
 def _block(rows: list[tuple[str, str]]) -> RenderableType:
