@@ -247,12 +247,12 @@ def _optima(fit: Fit) -> str:
 
 
 def _further(fit: Fit) -> str:
-    """The chance that one more climb ends higher; empty where there was but one."""
+    """The chance that one more climb ends higher; empty where no two ended in a regular optimum."""
     met = fit.landscape
     climbs = sum(sum(one.hits.values()) for one in met)
-    if climbs < 2:
-        return ""
     chance = chance_of_higher(met)
+    if chance is None and sum(start.outcome == "kept" for start in fit.starts) < 2:
+        return ""
     if chance is None:
         return f"ends higher with a chance not estimated: {FEWEST} are needed, {climbs} finished"
     said = f"{100 * chance:.2g} %" if chance >= MINUTE else f"less than {100 * MINUTE:.2g} %"
