@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.kinds import Kinds, kinds_of
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array, Chunk
 
@@ -43,6 +44,11 @@ class Sequences(Rows):
     def seen(self) -> AnyArray:
         """Which rows are steps that somebody saw, (n,)."""
         return np.asarray(~np.isnan(self.X).all(axis=1))
+
+    @cached_property
+    def kinds(self) -> Kinds | None:
+        """The rows by what they hold, where many are equal."""
+        return kinds_of(self.X)
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         w, start, stops = self.sample_weight, 0, self.stops

@@ -115,6 +115,11 @@ EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->
 
 EXPORT int mixtura_path(const struct mixtura_chain *asked) { return kernels()->path(asked); }
 
+EXPORT int mixtura_stretches(struct mixtura_stretches *asked)
+{
+    return kernels()->stretches(asked);
+}
+
 EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 
 EXPORT int mixtura_levels(const struct mixtura_data *data, struct mixtura_levels *levels)

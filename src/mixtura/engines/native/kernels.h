@@ -185,6 +185,42 @@ struct mixtura_chain {
     int64_t *states;   /* out of a path: n */
 };
 
+/* What steps are worth to states: log densities of a Gaussian model, or lines of a table; and the
+ * sums at smoothed states. A row of which all cells are missing, or of code -1, nobody saw. */
+struct mixtura_emission {
+    const struct mixtura_data *data;   /* Gaussian, as are the next two, else NULL */
+    const struct mixtura_model *model;
+    struct mixtura_moments *moments;   /* out, or NULL */
+    const double *table;               /* kinds x K; without `code` n x K */
+    const int32_t *code;               /* n: the line of each step, or NULL */
+    int64_t kinds;
+    double *hits; /* out of kinds: kinds x K, or NULL */
+};
+
+/* Nothing tells the law at a cut; scaled numbers run out. */
+enum { ROAD_NO_LAW = 1, ROAD_RUN_OUT };
+
+/* Stretches of hidden Markov chains, to run side by side; stretches.h says how. A piece is the part
+ * of one sequence that lies in one lane. */
+struct mixtura_stretches {
+    const struct mixtura_emission *emission;
+    const double *initial; /* K */
+    const double *moves;   /* K x K */
+    int64_t K;
+    const int64_t *cuts;   /* pieces + 1: the rows at which they begin and, the last, end */
+    const int64_t *begins; /* pieces: the row at which the whole sequence begins */
+    const int64_t *ends;   /* pieces: behind its last row */
+    const double *weight;  /* pieces: of the sequence, or NULL: 1 */
+    const int64_t *pieces; /* lanes + 1: the first of each lane */
+    int64_t lanes;
+    int64_t reach;    /* steps that are looked at, either way, for the law at a cut */
+    double *loglik;   /* out: pieces, as are the next two: sums at smoothed states */
+    double *starts;   /* K, 0 at first: first states of sequences */
+    double *met;      /* K x K: moves; NULL: filter only */
+    double *posterior; /* out: n x K, or NULL */
+    int64_t another_road; /* out: 0, or why there is no answer */
+};
+
 /* Rows to draw. `key` and `chunk` choose the random numbers. */
 struct mixtura_draw {
     const double *share; /* K: weights added up; 1 from the last component with a weight on */
@@ -241,6 +277,7 @@ struct mixtura_kernels {
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
     int (*chain)(const struct mixtura_chain *);
     int (*path)(const struct mixtura_chain *);
+    int (*stretches)(struct mixtura_stretches *);
 };
 
 #endif

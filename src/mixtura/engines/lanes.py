@@ -1,0 +1,60 @@
+"""Where sequences are cut into lanes that run side by side: by their lengths alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.engines.native.stretches import PACK, Ints, Stretches
+from mixtura.records import AnyArray, Array
+
+# Steps of a lane: so many that the search for the laws at its ends is little beside them, and so few
+# that there are lanes for every core.
+_LEAST, _MOST, _LANES = 512, 8192, 64
+# A matrix of so many states is as dear, for a step of that search, as this many steps of a lane.
+_STATES = 16
+
+
+def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> list[Stretches]:
+    """The lanes of sequences that stop before these rows, PACK in each part.
+
+    `weight` (S,) is how often each was seen, None for once. A lane ends where a sequence does, if
+    one ends near; `whole` ones are never cut.
+    """
+    n = int(stops[-1])
+    bounds = _bounds(stops, n, whole=whole)
+    cuts = np.union1d(stops, bounds)
+    sequence = np.searchsorted(stops, cuts[:-1], side="right")
+    begins = np.concatenate([[0], stops[:-1]])[sequence]
+    ends = stops[sequence]
+    weights = None if weight is None else weight[sequence]
+    reach = int(np.diff(bounds).max() * min(1.0, _STATES / K))
+    first = np.searchsorted(cuts, bounds)
+    found = []
+    for lane in range(0, len(bounds) - 1, PACK):
+        pieces = first[lane : lane + PACK + 1]
+        own = slice(int(pieces[0]), int(pieces[-1]))
+        found.append(
+            Stretches(
+                np.ascontiguousarray(cuts[own.start : own.stop + 1]),
+                np.ascontiguousarray(begins[own]),
+                np.ascontiguousarray(ends[own]),
+                np.ascontiguousarray(sequence[own]),
+                None if weights is None else np.ascontiguousarray(weights[own]),
+                pieces - pieces[0],
+                reach,
+            )
+        )
+    return found
+
+
+def _bounds(stops: Ints, n: int, *, whole: bool) -> AnyArray:
+    """Where lanes begin and end."""
+    steps = min(max(n / _LANES, _LEAST), _MOST)
+    lanes = PACK * max(1, round(n / (PACK * steps)))
+    ideal = np.arange(1, lanes) * n // lanes
+    at = np.minimum(np.searchsorted(stops, ideal), len(stops) - 1)
+    before = stops[np.maximum(at - 1, 0)]
+    near = np.where(ideal - before < stops[at] - ideal, before, stops[at])
+    whole = whole or n < lanes * _LEAST
+    kept = np.where(whole | (np.abs(near - ideal) <= n // (4 * lanes)), near, ideal)
+    return np.unique(np.concatenate([[0], kept, [n]])).astype(np.int64)
