@@ -9,7 +9,7 @@ from mixtura.records import AnyArray, Array
 
 # Steps of a lane: so many that the search for the laws at its ends is little beside them, and so few
 # that there are lanes for every core.
-_LEAST, _MOST, _LANES = 512, 8192, 64
+_LEAST, _MOST, _LANES = 512, 4096, 64
 # A matrix of so many states is as dear, for a step of that search, as this many steps of a lane.
 _STATES = 16
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
-from mixtura.engines.chain import RECURSION
+from mixtura.engines.choose import chain_sweep
 from mixtura.engines.native.chain import filtered, likeliest
 from mixtura.engines.threads import ordered_map
 from mixtura.estimators.document import to_document
@@ -178,10 +178,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()
-        emitted = model.emissions(rows.X, params, ordered_map)
-        loglik, posterior, _ = RECURSION(
-            emitted, params.initial, params.transitions, rows.stops, None
-        )
+        loglik, posterior = chain_sweep(model, rows).smoothed(params)
         _refuse_impossible(loglik)
         return loglik, np.minimum(posterior, 1.0, out=posterior)
 

@@ -11,12 +11,15 @@
 
 /* Below this sum scaled numbers say nothing, and the caller asks in logarithms. */
 #define FAINT 1e-200
+/* The product of four sums above this, and of one above FAINT, is no small number yet. */
+#define SMALL 1e-30
 
 struct chain_lanes {
     const struct mixtura_stretches *asked;
     struct emission e;
-    int64_t K, steps; /* of a block */
+    int64_t K;
     double *back;     /* moves, transposed */
+    double *b;        /* K columns */
     double *u; /* K columns from place -VL on: forward vectors, not yet divided by their sums */
     double *over;  /* 1 / those sums */
     double *a, *beta; /* K: the forward vector before the next block, the backward one behind */
@@ -30,8 +33,9 @@ struct chain_lanes {
     unsigned faint;
     double *enter, *leave; /* VL x K: laws before and behind each lane, where it cuts a sequence */
     double *kept;          /* K x VL of each block: the forward vector before it */
+    double *kept_b;        /* K columns of each block: its emissions; NULL where they are many */
     int64_t *kept_piece;   /* VL of each block */
-    double *room;          /* 2 K x K */
+    double *room;          /* two K x K, lines padded */
     void *memory;
 };
 
@@ -45,21 +49,27 @@ static int ends_sequence(const struct mixtura_stretches *s, int64_t p)
     return s->cuts[p + 1] == s->ends[p];
 }
 
-/* Rows and weights of steps t0 .. t0 + n of every lane. */
+/* Steps t0 .. t0 + n of every lane: their rows, and how often they were seen. */
 static void lanes_rows(struct chain_lanes *g, int64_t t0, int64_t n)
 {
     const struct mixtura_stretches *s = g->asked;
+    struct emission *e = &g->e;
+    int even = !s->weight;
     for (int l = 0; l < VL; l++) {
+        e->first[l] = g->first[l] + t0;
+        e->there[l] = at_least(LEAST(g->length[l] - t0, n), 0);
+        even = even && e->there[l] == n;
+    }
+    for (int l = 0; l < VL && !(even && e->even); l++) {
         int64_t p = g->from[l];
-        for (int64_t t = 0; t < n; t++) {
-            int64_t row = g->first[l] + t0 + t, i = t * VL + l;
-            int there = t0 + t < g->length[l];
-            while (s->weight && there && s->cuts[p + 1] <= row)
+        for (int64_t t = 0; t < (even ? e->steps : n); t++) {
+            int there = even || t < e->there[l];
+            while (s->weight && there && s->cuts[p + 1] <= e->first[l] + t)
                 p++;
-            g->e.row[i] = there ? row : -1;
-            g->e.times[i] = !there ? 0.0 : s->weight ? s->weight[p] : 1.0;
+            e->times[t * VL + l] = !there ? 0.0 : s->weight ? s->weight[p] : 1.0;
         }
     }
+    e->even = even;
 }
 
 /* The step at which the piece at hand begins in a lane; that behind the last is the lane's end. */
@@ -99,7 +109,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
 {
     const double *move = g->asked->moves, *b = g->e.b, *top = g->e.top;
     const int64_t stride = g->e.stride;
-    vec a[K], over = splat(1.0), loglik = load(g->loglik);
+    vec a[K], over = splat(1.0), product = over, loglik = load(g->loglik);
     for (int64_t k = 0; k < K; k++) {
         a[k] = load(g->a + k * VL);
         store(g->u + k * stride - VL, a[k]);
@@ -114,9 +124,10 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         if (t0 + t == g->due) {
             for (int64_t j = 0; j < K; j++)
                 store(g->a + j * VL, ahead[j] * over);
-            store(g->loglik, loglik);
+            store(g->loglik, loglik + log_pos(product));
             begin_pieces(g, t0 + t, again);
             loglik = load(g->loglik);
+            product = splat(1.0);
             over = splat(1.0);
             for (int64_t j = 0; j < K; j++)
                 ahead[j] = load(g->a + j * VL);
@@ -129,12 +140,19 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         g->faint |= not_below(splat(FAINT), sum);
         over = 1.0 / sum;
         store(g->over + t * VL, over);
-        if (!again)
-            loglik += log_pos(sum) + load(top + t * VL);
+        if (again)
+            continue;
+        /* One logarithm for a product of several sums. */
+        if (t % 4 == 0 || not_below(splat(SMALL), sum)) {
+            loglik += log_pos(product);
+            product = splat(1.0);
+        }
+        product *= sum;
+        loglik += load(top + t * VL);
     }
     for (int64_t k = 0; k < K; k++)
         store(g->a + k * VL, a[k] * over);
-    store(g->loglik, loglik);
+    store(g->loglik, loglik + log_pos(product));
 }
 
 /* Going back: the last step up to t at which the piece at hand ends or begins in some lane. */
@@ -224,39 +242,46 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         store(g->beta + k * VL, beta[k]);
 }
 
-/* Moves from state i to `many` states from j on, over n steps. */
-INLINE void met_some(struct chain_lanes *g, int64_t n, int64_t i, int64_t j, const int many)
+/* Moves from `from` states on to `to` states, from i and j on, over n steps. */
+INLINE void met_tile(struct chain_lanes *g, int64_t n, int64_t i, int64_t j, const int from,
+                     const int to)
 {
     const int64_t stride = g->e.stride;
     const double *u = g->u + i * stride - VL, *w = g->e.b + j * stride;
-    double *met = g->met + (i * g->K + j) * VL;
-    vec sum[many];
-    for (int m = 0; m < many; m++)
-        sum[m] = load(met + m * VL);
+    vec sum[4][4];
+    for (int h = 0; h < from; h++)
+        for (int m = 0; m < to; m++)
+            sum[h][m] = splat(0.0);
     for (int64_t t = 0; t < n * VL; t += VL) {
-        vec from = load(u + t);
-        for (int m = 0; m < many; m++)
-            sum[m] += from * load(w + m * stride + t);
+        vec into[4];
+        for (int m = 0; m < to; m++)
+            into[m] = load(w + m * stride + t);
+        for (int h = 0; h < from; h++) {
+            vec at = load(u + h * stride + t);
+            for (int m = 0; m < to; m++)
+                sum[h][m] += at * into[m];
+        }
     }
-    for (int m = 0; m < many; m++)
-        store(met + m * VL, sum[m]);
+    for (int h = 0; h < from; h++)
+        for (int m = 0; m < to; m++) {
+            double *met = g->met + ((i + h) * g->K + j + m) * VL;
+            store(met, load(met) + sum[h][m]);
+        }
 }
 
 static void lanes_met(struct chain_lanes *g, int64_t n)
 {
-    for (int64_t i = 0; i < g->K; i++)
-        for (int64_t j = 0; j < g->K; j += 8)
-            switch (LEAST(g->K - j, 8)) {
-#define MET(many) \
-    case many: met_some(g, n, i, j, many); break;
-                MET(1)
-                MET(2)
-                MET(3)
-                MET(4)
-                MET(5)
-                MET(6)
-                MET(7)
-                MET(8)
+    for (int64_t i = 0; i < g->K; i += 4)
+        for (int64_t j = 0; j < g->K; j += 4)
+            switch (4 * LEAST(g->K - i, 4) + LEAST(g->K - j, 4) - 5) {
+#define MET(from, to) \
+    case 4 * from + to - 5: met_tile(g, n, i, j, from, to); break;
+#define MET_TO(from) MET(from, 1) MET(from, 2) MET(from, 3) MET(from, 4)
+                MET_TO(1)
+                MET_TO(2)
+                MET_TO(3)
+                MET_TO(4)
+#undef MET_TO
 #undef MET
             }
 }

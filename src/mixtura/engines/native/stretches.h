@@ -9,6 +9,9 @@
 
 #include "bounds.h"
 
+/* So many emissions are kept from one run to the other. */
+#define KEPT (1 << 19)
+
 /* Room for lanes of at most `most` steps; non-zero where memory ran out. */
 static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, int64_t most)
 {
@@ -17,19 +20,21 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->K = s->K;
     if (emission_open(&g->e, s->emission, s->K, 0))
         return 1;
-    g->steps = g->e.block / VL;
-    int64_t K = s->K, blocks = most / g->steps + 1;
-    int64_t numbers = 3 * K * K + K * (g->e.stride + VL) + g->e.block + 4 * K * VL + VL +
-                      K * K * VL + blocks * (K + 1) * VL;
+    int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
+    /* Emissions are worth keeping while they stay near. */
+    int64_t kept = s->met && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
+    int64_t numbers = K * K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 4 * K * VL + VL + K * K * VL +
+                      blocks * (K + 1) * VL + kept;
     double *at = calloc((size_t)numbers, sizeof *at);
     g->memory = at;
     if (!at)
         return 1;
     g->back = at;
     g->room = at + K * K;
-    g->u = g->room + 2 * K * K + VL;
-    g->over = g->u + K * g->e.stride;
-    g->a = g->over + g->e.block;
+    g->u = g->room + 2 * K * (K + VL) + VL;
+    g->b = g->u + K * stride;
+    g->over = g->b + K * stride;
+    g->a = g->over + stride;
     g->beta = g->a + K * VL;
     g->enter = g->beta + K * VL;
     g->leave = g->enter + K * VL;
@@ -37,6 +42,7 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->met = g->loglik + VL;
     g->kept = g->met + K * K * VL;
     g->kept_piece = (int64_t *)(void *)(g->kept + blocks * K * VL);
+    g->kept_b = kept ? g->kept + blocks * (K + 1) * VL : 0;
     for (int64_t i = 0; i < K; i++)
         for (int64_t j = 0; j < K; j++)
             g->back[j * K + i] = s->moves[i * K + j];
@@ -93,14 +99,18 @@ static void filtered_states(struct chain_lanes *g, int64_t n)
 
 INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int again, const int64_t K)
 {
-    struct work *w = &g->e.w;
-    int64_t t0 = block * g->steps;
-    int stored = w->stored;
+    struct emission *e = &g->e;
+    int64_t t0 = block * e->steps;
+    int stored = e->w.stored;
     lanes_rows(g, t0, n);
-    /* Whitened rows are for the sums, which follow the last forward run of a block. */
-    w->stored = stored && (again || t0 + n == g->longest);
-    emitted(&g->e, n * VL, 0);
-    w->stored = stored;
+    e->b = g->kept_b ? g->kept_b + block * K * e->stride : g->b;
+    /* Whitened rows are for the sums, which follow at once if at all. */
+    e->w.stored = stored && !g->kept_b && (again || t0 + n == g->longest);
+    if (!again || !g->kept_b)
+        emitted(e, n, 0);
+    else if (e->asked->model)
+        gaussian_steps(e, n, 0);
+    e->w.stored = stored && !g->kept_b;
     lanes_forward(g, t0, n, again, K);
 }
 
@@ -108,7 +118,7 @@ INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int a
 INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
 {
     const struct mixtura_stretches *s = g->asked;
-    int64_t T = g->longest = lanes_begin(g, lane, K), steps = g->steps, blocks = (T + steps - 1) / steps;
+    int64_t T = g->longest = lanes_begin(g, lane, K), steps = g->e.steps, blocks = (T + steps - 1) / steps;
     if (T < 0)
         return ROAD_NO_LAW;
     next_begin(g);
@@ -121,7 +131,7 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
             return ROAD_RUN_OUT;
         if (!s->met) {
             filtered_states(g, n);
-            put_states(&g->e, s->posterior, n * VL);
+            put_states(&g->e, s->posterior, n);
         }
     }
     begin_pieces(g, T, 0);
@@ -137,8 +147,8 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         lanes_backward(g, t0, n, K);
         lanes_met(g, n);
         if (s->posterior)
-            put_states(&g->e, s->posterior, n * VL);
-        collect(&g->e, n * VL);
+            put_states(&g->e, s->posterior, n);
+        collect(&g->e, n);
     }
     return 0;
 }
