@@ -15,12 +15,12 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
 from mixtura.engines.lanes import packs
 from mixtura.engines.native import chain as sequential
-from mixtura.engines.native.stretches import NoLaw, RunOut, Stretches, Swept, swept
+from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, swept
 from mixtura.engines.threads import ThreadsSweep, ordered_map
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
-from mixtura.models.recursions import or_in_logarithms
+from mixtura.models.recursions import filtered_in_logarithms, or_in_logarithms
 from mixtura.records import AnyArray, Array, Summary
 
 
@@ -62,10 +62,43 @@ def beside(
         except RunOut:
             return None
         sequence = np.concatenate([part.sequence for part in parts])
-        loglik = np.bincount(sequence, np.concatenate([each.loglik for each in found]))
+        loglik = np.zeros(len(stops))
+        np.add.at(loglik, sequence, np.concatenate([each.loglik for each in found]))
         starts, met = (sum(getattr(each, name) for each in found) for name in ("starts", "met"))
         return Found(loglik, starts, met, list(sums))
     return None
+
+
+def likeliest(steps: Steps, law: tuple[Array, Array], stops: AnyArray) -> tuple[Array, AnyArray]:
+    """Log joint densities (S,) of the likeliest paths, and their states (n,); Viterbi (1967)."""
+    initial, moves = law
+
+    def one(part: Stretches) -> Paths:
+        return Paths(part, steps.emission()[0], initial, moves)
+
+    try:
+        parts = list(ordered_map(one, packs(stops, None, len(initial))))
+    except NoLaw:
+        parts = list(ordered_map(one, packs(stops, None, len(initial), whole=True)))
+    states = np.empty(int(stops[-1]), dtype=np.int64)
+    behind = 0
+    for part in reversed(parts):
+        behind = part.tell(states, behind)
+    return _worth(parts, states, len(stops)), states
+
+
+def _worth(parts: list[Paths], states: AnyArray, many: int) -> Array:
+    """Log joint densities of the paths told: of pieces that go on, what they began with apart."""
+    found = np.zeros(many)
+    for paths in parts:
+        part = paths.part
+        last = part.cuts[1:] - 1
+        at_end = paths.final[np.arange(len(last)), states[last]]
+        within = np.flatnonzero(part.cuts[:-1] > part.begins)
+        at_end[within] -= paths.enter[within, states[part.cuts[within] - 1]]
+        np.add.at(found, part.sequence, at_end)
+    # Of a sequence that cannot be there may be nothing less nothing.
+    return np.where(np.isnan(found), -np.inf, found)
 
 
 def _scaled(
@@ -125,12 +158,39 @@ class ChainSweep(ThreadsSweep):
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:
         """Log-likelihoods (S,), -inf of what cannot be, and P(state | whole sequence) (n, K)."""
+        found = self._states(params, ahead=True)
+        if found is not None:
+            return found
+        emitted = self.model.emissions(self.rows.X, params, ordered_map)
+        return RECURSION(emitted, params.initial, params.transitions, self.rows.stops, None)[:2]
+
+    def filtered(self, params: Any) -> tuple[Array, Array]:
+        """The same with P(state | its sequence up to that step) (n, K)."""
+        found = self._states(params, ahead=False)
+        if found is not None:
+            return found
         rows, law = self.rows, (params.initial, params.transitions)
-        steps = self.steps(params)
-        if steps is not None:
-            posterior = np.empty((rows.n, len(params.initial)))
-            found = beside(steps, law, rows.stops, posterior=posterior)
-            if found is not None:
-                return found.loglik, posterior
         emitted = self.model.emissions(rows.X, params, ordered_map)
-        return RECURSION(emitted, *law, rows.stops, None)[:2]
+        loglik, states = sequential.filtered(emitted, *law, rows.stops)
+        for s in np.flatnonzero(np.isneginf(loglik)):
+            part = slice(int(rows.starts[s]), int(rows.stops[s]))
+            loglik[s], states[part] = filtered_in_logarithms(emitted[part], *law)
+        return loglik, states
+
+    def _states(self, params: Any, *, ahead: bool) -> tuple[Array, Array] | None:
+        states = np.empty((self.rows.n, len(params.initial)))
+        law = params.initial, params.transitions
+        steps = self._any_steps(params)
+        found = beside(steps, law, self.rows.stops, posterior=states, ahead=ahead)
+        return None if found is None else (found.loglik, states)
+
+    def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
+        """Log joint densities (S,) of the likeliest paths, and their states (n,) int64."""
+        law = params.initial, params.transitions
+        return likeliest(self._any_steps(params), law, self.rows.stops)
+
+    def _any_steps(self, params: Any) -> Steps:
+        steps = self.steps(params)
+        if steps is None:
+            steps = TableSteps(self.model.emissions(self.rows.X, params, ordered_map))
+        return steps

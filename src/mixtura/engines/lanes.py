@@ -7,11 +7,12 @@ import numpy as np
 from mixtura.engines.native.stretches import PACK, Ints, Stretches
 from mixtura.records import AnyArray, Array
 
-# Steps of a lane: so many that the search for the laws at its ends is little beside them, and so few
-# that there are lanes for every core.
+# Steps of a lane: so many that the search for the laws at its ends is little beside them, and so
+# few that there are lanes for every core.
 _LEAST, _MOST, _LANES = 512, 4096, 64
-# A matrix of so many states is as dear, for a step of that search, as this many steps of a lane.
-_STATES = 16
+# What that search looks at: a lane's length, or so many steps where lanes are shorter; less of it
+# where states are many, for a step of it costs K times one of a lane.
+_REACH, _STATES = 512, 16
 
 
 def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> list[Stretches]:
@@ -27,7 +28,7 @@ def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> 
     begins = np.concatenate([[0], stops[:-1]])[sequence]
     ends = stops[sequence]
     weights = None if weight is None else weight[sequence]
-    reach = int(np.diff(bounds).max() * min(1.0, _STATES / K))
+    reach = int(max(np.diff(bounds).max(), _REACH) * min(1.0, _STATES / K))
     first = np.searchsorted(cuts, bounds)
     found = []
     for lane in range(0, len(bounds) - 1, PACK):
@@ -50,7 +51,7 @@ def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> 
 def _bounds(stops: Ints, n: int, *, whole: bool) -> AnyArray:
     """Where lanes begin and end."""
     steps = min(max(n / _LANES, _LEAST), _MOST)
-    lanes = PACK * max(1, round(n / (PACK * steps)))
+    lanes = PACK * max(1, int(n / (PACK * steps)))
     ideal = np.arange(1, lanes) * n // lanes
     at = np.minimum(np.searchsorted(stops, ideal), len(stops) - 1)
     before = stops[np.maximum(at - 1, 0)]

@@ -146,7 +146,7 @@ static void unseen_rows(struct emission *e, int64_t n)
 }
 
 /* p and best of n steps. */
-static void gaussian_steps(struct emission *e, int64_t n, int densities)
+static void gaussian_steps(struct emission *e, int64_t n, int densities, int logarithms)
 {
     struct work *w = &e->w;
     const struct mixtura_data *data = e->asked->data;
@@ -160,6 +160,8 @@ static void gaussian_steps(struct emission *e, int64_t n, int densities)
     if (!densities && w->form != FORM_TIED)
         return;
     block_density(w, nv);
+    if (logarithms)
+        drop_nan(w, nv);
     for (int64_t i = 0; i < n * VL && (gaps || !e->even); i++)
         /* A sequence that counts nothing passes for one that nobody saw. */
         if (w->weight[i] == 0.0) {
@@ -206,7 +208,7 @@ static void emitted(struct emission *e, int64_t n, int logarithms)
         return;
     }
     if (a->model)
-        gaussian_steps(e, n, 1);
+        gaussian_steps(e, n, 1, logarithms);
     else
         lines_beside(e, a->table, K, 0, n, e->lifted, e->p);
     for (int64_t i = 0; i < n * VL; i += VL) {

@@ -182,7 +182,6 @@ struct mixtura_chain {
     double *loglik;    /* out: sequences */
     double *posterior; /* out: n x K */
     double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
-    int64_t *states;   /* out of a path: n */
 };
 
 /* What steps are worth to states: log densities of a Gaussian model, or lines of a table; and the
@@ -219,6 +218,12 @@ struct mixtura_stretches {
     double *met;      /* K x K: moves; NULL: filter only */
     double *posterior; /* out: n x K, or NULL */
     int64_t another_road; /* out: 0, or why there is no answer */
+    /* Of likeliest paths, in two calls: without `states` what follows is found, with it told. */
+    int16_t *whence; /* steps of the longest of each pack of lanes x K x lanes */
+    double *final;   /* pieces x K: what the best paths to each state are worth at the end */
+    double *enter;   /* pieces x K: what they were worth before, where a piece begins within one */
+    int64_t *states; /* n */
+    int64_t state;   /* of the path behind the last row; out: before the first */
 };
 
 /* Rows to draw. `key` and `chunk` choose the random numbers. */
@@ -276,8 +281,8 @@ struct mixtura_kernels {
     int (*draw)(const struct mixtura_draw *);
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
     int (*chain)(const struct mixtura_chain *);
-    int (*path)(const struct mixtura_chain *);
     int (*stretches)(struct mixtura_stretches *);
+    int (*likeliest)(struct mixtura_stretches *);
 };
 
 #endif

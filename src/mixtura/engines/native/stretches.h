@@ -13,12 +13,13 @@
 #define KEPT (1 << 19)
 
 /* Room for lanes of at most `most` steps; non-zero where memory ran out. */
-static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, int64_t most)
+static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, int64_t most,
+                      int logarithms)
 {
     memset(g, 0, sizeof *g);
     g->asked = s;
     g->K = s->K;
-    if (emission_open(&g->e, s->emission, s->K, 0))
+    if (emission_open(&g->e, s->emission, s->K, logarithms))
         return 1;
     int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
     /* Emissions are worth keeping while they stay near. */
@@ -54,9 +55,8 @@ static int64_t lane_steps(const struct mixtura_stretches *s, int64_t lane)
     return lane < s->lanes ? s->cuts[s->pieces[lane + 1]] - s->cuts[s->pieces[lane]] : 0;
 }
 
-/* Lanes from `lane` on, at their beginning; returns the steps of the longest, or -1 where the law at
- * a cut is not told. */
-INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
+/* Which pieces the lanes from `lane` on have; returns the steps of the longest. */
+static int64_t lanes_placed(struct chain_lanes *g, int64_t lane)
 {
     const struct mixtura_stretches *s = g->asked;
     int64_t longest = 0;
@@ -69,6 +69,16 @@ INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
         g->piece[l] = g->length[l] ? g->from[l] : g->to[l] + 1;
         g->last[l] = g->to[l] - 1;
         longest = at_least(longest, g->length[l]);
+    }
+    return longest;
+}
+
+/* The same with the laws at their ends; -1 where nothing tells one. */
+INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
+{
+    const struct mixtura_stretches *s = g->asked;
+    int64_t longest = lanes_placed(g, lane);
+    for (int l = 0; l < VL; l++) {
         double *enter = g->enter + l * K, *leave = g->leave + l * K;
         for (int64_t k = 0; k < K; k++)
             enter[k] = leave[k] = 1.0 / (double)K;
@@ -109,7 +119,7 @@ INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int a
     if (!again || !g->kept_b)
         emitted(e, n, 0);
     else if (e->asked->model)
-        gaussian_steps(e, n, 0);
+        gaussian_steps(e, n, 0, 0);
     e->w.stored = stored && !g->kept_b;
     lanes_forward(g, t0, n, again, K);
 }
@@ -161,23 +171,25 @@ INLINE int stretches_of(struct chain_lanes *g, const int64_t K)
     return road;
 }
 
+/* Loops of a length that the compiler knows are several times as fast. */
+#define SIZED_OF(size, function, of) \
+    case size: return function(of, size);
+#define SIZED(K, function, of)                                                                 \
+    switch (K) {                                                                               \
+        SIZED_OF(2, function, of)                                                              \
+        SIZED_OF(3, function, of)                                                              \
+        SIZED_OF(4, function, of)                                                              \
+        SIZED_OF(5, function, of)                                                              \
+        SIZED_OF(6, function, of)                                                              \
+        SIZED_OF(7, function, of)                                                              \
+        SIZED_OF(8, function, of)                                                              \
+        SIZED_OF(10, function, of)                                                             \
+    default: return function(of, K);                                                           \
+    }
+
 static int stretches_sized(struct chain_lanes *g)
 {
-    /* Loops of a length that the compiler knows are several times as fast. */
-    switch (g->K) {
-#define OF(size) \
-    case size: return stretches_of(g, size);
-        OF(2)
-        OF(3)
-        OF(4)
-        OF(5)
-        OF(6)
-        OF(7)
-        OF(8)
-        OF(10)
-#undef OF
-    default: return stretches_of(g, g->K);
-    }
+    SIZED(g->K, stretches_of, g)
 }
 
 static int stretches(struct mixtura_stretches *s)
@@ -186,7 +198,7 @@ static int stretches(struct mixtura_stretches *s)
     int64_t most = 0;
     for (int64_t lane = 0; lane < s->lanes; lane++)
         most = at_least(most, lane_steps(s, lane));
-    int failed = lanes_open(&g, s, most);
+    int failed = lanes_open(&g, s, most, 0);
     if (!failed) {
         s->another_road = stretches_sized(&g);
         for (int64_t i = 0; i < s->K * s->K && s->met; i++)

@@ -50,6 +50,11 @@ class _Stretches(ctypes.Structure):
         ("met", Pointer),
         ("posterior", Pointer),
         ("another_road", Int),
+        ("whence", Pointer),
+        ("final", Pointer),
+        ("enter", Pointer),
+        ("states", Pointer),
+        ("state", Int),
     ]
 
 
@@ -106,9 +111,49 @@ def swept(
 
     Raises RunOut and NoLaw.
     """
-    K, P = len(initial), len(part.begins)
-    loglik, starts, met = np.empty(P), np.zeros(K), np.zeros((K, K))
-    asked = _Stretches(
+    K = len(initial)
+    loglik, starts, met = np.empty(len(part.begins)), np.zeros(K), np.zeros((K, K))
+    asked = _asked(part, emission, initial, moves)
+    asked.loglik, asked.starts = address(loglik), address(starts)
+    asked.met = address(met) if ahead else None
+    asked.posterior = None if posterior is None else address(posterior)
+    _run(library().mixtura_stretches, asked)
+    return Swept(loglik, starts, met)
+
+
+class Paths:
+    """The likeliest paths (Viterbi 1967) of some lanes, which are told once those behind are."""
+
+    def __init__(self, part: Stretches, emission: Emission, initial: Array, moves: Array) -> None:
+        """Raises NoLaw."""
+        P, K = len(part.begins), len(initial)
+        self.part = part
+        lengths = np.diff(part.cuts[part.pieces])
+        # Where each step's best paths came from, by packs of lanes as wide as a vector, at most.
+        self.whence = np.empty(PACK * int(lengths.max()) * K, dtype=np.int16)
+        # What the best paths are worth at the end of pieces, and before them.
+        self.final, self.enter = np.empty((P, K)), np.zeros((P, K))
+        # What the kernel is given, to be kept.
+        self._given = emission, initial, moves
+        self._asked = _asked(part, emission, initial, moves)
+        self._asked.whence = address(self.whence)
+        self._asked.final, self._asked.enter = address(self.final), address(self.enter)
+        _run(library().mixtura_likeliest, self._asked)
+
+    def tell(self, states: Ints, behind: int) -> int:
+        """Write the states of these lanes into those of all rows.
+
+        `behind` is that of the path before the first row that follows them; returns the same of
+        those before.
+        """
+        self._asked.states, self._asked.state = address(states), behind
+        _run(library().mixtura_likeliest, self._asked)
+        return int(self._asked.state)
+
+
+def _asked(part: Stretches, emission: Emission, initial: Array, moves: Array) -> _Stretches:
+    K = len(initial)
+    return _Stretches(
         ctypes.pointer(emission),
         checked("initial", initial, (K,)),
         checked("moves", moves, (K, K)),
@@ -116,21 +161,18 @@ def swept(
         address(part.cuts),
         address(part.begins),
         address(part.ends),
-        None if part.weight is None else checked("weight", part.weight, (P,)),
+        None if part.weight is None else checked("weight", part.weight, part.begins.shape),
         address(part.pieces),
         len(part.pieces) - 1,
         part.reach,
-        address(loglik),
-        address(starts),
-        address(met) if ahead else None,
-        None if posterior is None else address(posterior),
-        0,
     )
-    if library().mixtura_stretches(ctypes.byref(asked)):
+
+
+def _run(function: Any, asked: _Stretches) -> None:
+    if function(ctypes.byref(asked)):
         raise MemoryError("no memory for the scratch of a pass over sequences")
     if asked.another_road:
         raise NoLaw if asked.another_road == NO_LAW else RunOut
-    return Swept(loglik, starts, met)
 
 
 def table_emission(table: Array, code: Any = None, hits: Array | None = None) -> Emission:
