@@ -32,15 +32,16 @@ def kinds_of(X: AnyArray) -> Kinds | None:
         return None
     rows = np.ascontiguousarray(X[where], dtype=np.float64)
     seen = ~np.isnan(rows).all(axis=1)
+    if seen.all():
+        return Kinds(rows, code.astype(np.int32))
     place = np.where(seen, np.cumsum(seen) - 1, -1).astype(np.int32)
     return Kinds(rows[seen], place[code])
 
 
 def _coded(X: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """(which kind each row is, a row of each kind)."""
-    code = np.zeros(len(X), dtype=np.int64)
-    many = 1
-    for column in X.T:
+    """(which kind each row is, a row of each kind, any of one that no row is)."""
+    code, many = _levels(X[:, 0])
+    for column in X.T[1:]:
         own, levels = _levels(column)
         code, many = _dense(code * levels + own, many * levels)
     where = np.zeros(many, dtype=np.int64)
@@ -50,12 +51,11 @@ def _coded(X: AnyArray) -> tuple[AnyArray, AnyArray]:
 
 def _levels(column: AnyArray) -> tuple[AnyArray, int]:
     """Numbers from 0 on, equal where the cells are, and how many there may be."""
-    with np.errstate(invalid="ignore"):
-        own = np.where(np.isnan(column), _MOST, column)
-        small = bool(((own >= 0) & (own <= _MOST)).all())
-        whole = own.astype(np.int64) if small else None
-    if whole is not None and (whole == own).all() and not (column == _MOST).any():
-        return _dense(whole, _MOST + 1)
+    # Of NaN comparisons tell nothing.
+    if column.min() >= 0 and (most := column.max()) < _MOST:
+        whole = column.astype(np.int64)
+        if (whole == column).all():
+            return whole, int(most) + 1
     values, found = np.unique(column, return_inverse=True)
     return found.ravel(), len(values)
 

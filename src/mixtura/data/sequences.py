@@ -43,6 +43,10 @@ class Sequences(Rows):
     @cached_property
     def seen(self) -> AnyArray:
         """Which rows are steps that somebody saw, (n,)."""
+        # A sum is NaN if one of its terms is, and quicker than a look at every row.
+        with np.errstate(invalid="ignore", over="ignore"):
+            if not np.isnan(self.X.sum()):
+                return np.ones(self.n, dtype=bool)
         return np.asarray(~np.isnan(self.X).all(axis=1))
 
     @cached_property

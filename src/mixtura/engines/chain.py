@@ -71,19 +71,18 @@ def beside(
 
 def likeliest(steps: Steps, law: tuple[Array, Array], stops: AnyArray) -> tuple[Array, AnyArray]:
     """Log joint densities (S,) of the likeliest paths, and their states (n,); Viterbi (1967)."""
-    initial, moves = law
+    states = np.empty(int(stops[-1]), dtype=np.int64)
 
     def one(part: Stretches) -> Paths:
-        return Paths(part, steps.emission()[0], initial, moves)
+        return Paths(part, steps.emission()[0], law, states)
 
     try:
-        parts = list(ordered_map(one, packs(stops, None, len(initial))))
+        parts = list(ordered_map(one, packs(stops, None, len(law[0]))))
     except NoLaw:
-        parts = list(ordered_map(one, packs(stops, None, len(initial), whole=True)))
-    states = np.empty(int(stops[-1]), dtype=np.int64)
+        parts = list(ordered_map(one, packs(stops, None, len(law[0]), whole=True)))
     behind = 0
     for part in reversed(parts):
-        behind = part.tell(states, behind)
+        behind = part.tell(behind)
     return _worth(parts, states, len(stops)), states
 
 

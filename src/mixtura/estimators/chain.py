@@ -171,7 +171,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         _refuse_impossible(loglik)
-        return loglik, np.minimum(posterior, 1.0, out=posterior)
+        return loglik, posterior
 
 
 def _refuse_impossible(loglik: Array) -> None:

@@ -146,7 +146,7 @@ static void unseen_rows(struct emission *e, int64_t n)
 }
 
 /* p and best of n steps. */
-static void gaussian_steps(struct emission *e, int64_t n, int densities, int logarithms)
+static void gaussian_steps(struct emission *e, int64_t n, int densities)
 {
     struct work *w = &e->w;
     const struct mixtura_data *data = e->asked->data;
@@ -160,8 +160,6 @@ static void gaussian_steps(struct emission *e, int64_t n, int densities, int log
     if (!densities && w->form != FORM_TIED)
         return;
     block_density(w, nv);
-    if (logarithms)
-        drop_nan(w, nv);
     for (int64_t i = 0; i < n * VL && (gaps || !e->even); i++)
         /* A sequence that counts nothing passes for one that nobody saw. */
         if (w->weight[i] == 0.0) {
@@ -208,18 +206,20 @@ static void emitted(struct emission *e, int64_t n, int logarithms)
         return;
     }
     if (a->model)
-        gaussian_steps(e, n, 1, logarithms);
+        gaussian_steps(e, n, 1);
     else
         lines_beside(e, a->table, K, 0, n, e->lifted, e->p);
     for (int64_t i = 0; i < n * VL; i += VL) {
-        vec best = splat(logarithms ? 0.0 : -INFINITY);
+        vec best = splat(-INFINITY);
         for (int64_t k = 0; k < K && !logarithms; k++)
             best = vmax(best, load(e->p + k * stride + i));
         store(e->top + i, best);
         for (int64_t k = 0; k < K; k++) {
             vec own = load(e->p + k * stride + i);
+            /* A row far out may overflow to what is no number: no density there. */
             store(e->b + k * stride + i,
-                  logarithms ? own : exp_above(own - best, splat(EXP_LEAST)));
+                  logarithms ? pick((ivec)(own == own), own, best)
+                             : exp_above(own - best, splat(EXP_LEAST)));
         }
     }
 }
@@ -260,10 +260,15 @@ static void collect(struct emission *e, int64_t n)
     block_moments(w, padded / VL);
 }
 
-/* p, the states of n steps, into lines of `out`, K numbers each. */
+/* p, the states of n steps, into lines of `out`, K numbers each; rounding makes none more than 1. */
 static void put_states(struct emission *e, double *out, int64_t n)
 {
     int64_t K = e->K;
+    for (int64_t k = 0; k < K; k++)
+        for (int64_t i = 0; i < n * VL; i += VL) {
+            double *p = e->p + k * e->stride + i;
+            store(p, -vmax(-load(p), splat(-1.0)));
+        }
     double *to[VL];
     for (int l = 0; l < VL; l++)
         to[l] = e->there[l] == n ? out + e->first[l] * K : e->part + l * n * K;

@@ -218,12 +218,13 @@ struct mixtura_stretches {
     double *met;      /* K x K: moves; NULL: filter only */
     double *posterior; /* out: n x K, or NULL */
     int64_t another_road; /* out: 0, or why there is no answer */
-    /* Of likeliest paths, in two calls: without `states` what follows is found, with it told. */
+    /* Of likeliest paths, in two calls: all that follows is out, then `states` are put right. */
     int16_t *whence; /* steps of the longest of each pack of lanes x K x lanes */
     double *final;   /* pieces x K: what the best paths to each state are worth at the end */
     double *enter;   /* pieces x K: what they were worth before, where a piece begins within one */
     int64_t *states; /* n */
-    int64_t state;   /* of the path behind the last row; out: before the first */
+    int64_t state;   /* -1 in the first call; that of the path behind the last row, then, out,
+                      * before the first */
 };
 
 /* Rows to draw. `key` and `chunk` choose the random numbers. */

@@ -16,14 +16,14 @@ typedef int16_t shorts_any __attribute__((vector_size(VL * 2), aligned(2), may_a
 /* Differences between best paths are alike up to this, relative. */
 #define ALIKE_LOG 1e-12
 
-/* Whether all of so many lines of M, K numbers each, differ by a constant, into `law`. */
+/* Whether all of so many lines of M, padded to whole vectors, differ by a constant, into `law`. */
 static int alike_best(const double *M, int64_t lines, double *law, int64_t K)
 {
     int64_t best = 0;
     for (int64_t k = 1; k < K; k++)
         best = M[k] > M[best] ? k : best;
     for (int64_t i = 0; i < lines; i++) {
-        const double *line = M + i * K;
+        const double *line = M + i * ROUND_UP(K, VL);
         if (!(line[best] > -INFINITY))
             return 0;
         for (int64_t k = 0; k < K; k++) {
@@ -36,33 +36,45 @@ static int alike_best(const double *M, int64_t lines, double *law, int64_t K)
     return 1;
 }
 
+/* N_ik = max_j (move_ij + b_j + M_jk), lines padded to whole vectors. */
+INLINE void best_multiplied(double *restrict N, const double *restrict M, const double *restrict move,
+                            const double *restrict b, int64_t lines, const int64_t K)
+{
+    const int64_t Kp = ROUND_UP(K, VL);
+    for (int64_t v = 0; v < Kp; v += VL) {
+        vec line[K];
+        for (int64_t j = 0; j < K; j++)
+            line[j] = load(M + j * Kp + v) + b[j];
+        for (int64_t i = 0; i < lines; i++) {
+            vec best = line[0] + move[i * K];
+            for (int64_t j = 1; j < K; j++)
+                best = vmax(best, line[j] + move[i * K + j]);
+            store(N + i * Kp + v, best);
+        }
+    }
+}
+
 /* What the best paths to each state are worth before the begin of piece p, but for a constant; `move`
  * and `initial` in logarithms. Non-zero where as many steps as are asked for do not tell it. */
-static int best_before(struct chain_lanes *g, const double *move, const double *initial, int64_t p,
-                       double *law)
+INLINE int best_before(struct chain_lanes *g, const double *move, const double *initial, int64_t p,
+                       double *law, const int64_t K)
 {
     const struct mixtura_stretches *s = g->asked;
-    int64_t K = g->K, most = LEAST(g->e.steps, 16) * VL, left = s->cuts[p] - s->begins[p];
+    const int64_t Kp = ROUND_UP(K, VL);
+    int64_t most = LEAST(g->e.steps, 16) * VL, left = s->cuts[p] - s->begins[p];
     int64_t reach = LEAST(left, s->reach);
-    double *M = g->room, *N = M + K * K;
-    for (int64_t i = 0; i < K * K; i++)
-        M[i] = i % (K + 1) == 0 ? 0.0 : -INFINITY;
+    double *M = g->room, *N = M + K * Kp, b[K];
+    for (int64_t i = 0; i < K * Kp; i++)
+        M[i] = i % (Kp + 1) == 0 ? 0.0 : -INFINITY;
     for (int64_t n, done = 0; done < reach; done += n) {
         n = LEAST(most, reach - done);
         int64_t T = emitted_ahead(g, s->cuts[p] - done - n, n, 1);
         for (int64_t q = 1; q <= n; q++) {
             int64_t r = n - q, at = r / T + (r % T) * VL;
             int first = done + q == left;
-            for (int64_t i = 0; i < (first ? 1 : K); i++)
-                for (int64_t k = 0; k < K; k++) {
-                    double most_likely = -INFINITY;
-                    for (int64_t j = 0; j < K; j++) {
-                        double by = (first ? initial[j] : move[i * K + j]) +
-                                    g->e.b[j * g->e.stride + at] + M[j * K + k];
-                        most_likely = by > most_likely ? by : most_likely;
-                    }
-                    N[i * K + k] = most_likely;
-                }
+            for (int64_t k = 0; k < K; k++)
+                b[k] = g->e.b[k * g->e.stride + at];
+            best_multiplied(N, M, first ? initial : move, b, first ? 1 : K, K);
             double *last = M;
             M = N;
             N = last;
@@ -114,9 +126,8 @@ INLINE void best_steps(struct best_paths *p, int64_t t0, int64_t n, int16_t *whe
             ivec from = {0};
             for (int64_t i = 1; i < K; i++) {
                 vec by = best[i] + move[i * K + j];
-                ivec more = (ivec)(by > most);
+                from = pick_more(by, most, i - (ivec){0}, from);
                 most = vmax(most, by);
-                from = (from & ~more) | (i & more);
             }
             next[j] = most;
             *(shorts_any *)(whence + (t * K + j) * VL) =
@@ -139,20 +150,55 @@ INLINE void best_steps(struct best_paths *p, int64_t t0, int64_t n, int16_t *whe
 }
 
 /* The lanes' beginnings; the steps of the longest, or -1 where nothing tells how one begins. */
-static int64_t paths_begin(struct best_paths *b, int64_t lane)
+INLINE int64_t paths_begin(struct best_paths *b, int64_t lane, const int64_t K)
 {
     struct chain_lanes *g = &b->g;
     const struct mixtura_stretches *s = g->asked;
-    int64_t K = g->K, longest = lanes_placed(g, lane);
+    int64_t longest = lanes_placed(g, lane);
     for (int l = 0; l < VL; l++) {
         double *enter = s->enter + g->from[l] * K;
         int within = g->length[l] && !begins_sequence(s, g->from[l]);
-        if (within && best_before(g, b->move, b->initial, g->from[l], enter))
+        if (within && best_before(g, b->move, b->initial, g->from[l], enter, K))
             return -1;
         for (int64_t k = 0; k < K; k++)
             b->best[k * VL + l] = within ? enter[k] : 0.0;
     }
     return longest;
+}
+
+/* The lanes' paths back from the likeliest state at the end of each piece: if the sequence goes on
+ * behind a lane, that is a guess. */
+static void guessed_paths(struct chain_lanes *g, const int16_t *whence, int64_t T)
+{
+    const struct mixtura_stretches *s = g->asked;
+    int64_t K = g->K, z[VL] = {0}, first[VL];
+    int64_t *states[VL];
+    for (int l = 0; l < VL; l++)
+        states[l] = s->states + g->first[l];
+    for (int64_t t = T - 1, next; t >= 0; t = next) {
+        next = -1;
+        for (int l = 0; l < VL; l++) {
+            first[l] = g->length[l] > t ? 0 : T;
+            if (g->last[l] < g->from[l])
+                continue;
+            int64_t end = s->cuts[g->last[l] + 1] - 1 - g->first[l];
+            if (end == t) {
+                const double *final = s->final + g->last[l]-- * K;
+                z[l] = 0;
+                for (int64_t k = 1; k < K; k++)
+                    z[l] = final[k] > final[z[l]] ? k : z[l];
+                end = g->last[l] < g->from[l] ? -1 : s->cuts[g->last[l] + 1] - 1 - g->first[l];
+            }
+            next = at_least(next, end);
+        }
+        for (int64_t i = t; i > next; i--)
+            for (int l = 0; l < VL; l++) {
+                if (i < first[l])
+                    continue;
+                states[l][i] = z[l];
+                z[l] = whence[(i * K + z[l]) * VL + l];
+            }
+    }
 }
 
 INLINE int paths_of(struct best_paths *b, const int64_t K)
@@ -161,7 +207,7 @@ INLINE int paths_of(struct best_paths *b, const int64_t K)
     const struct mixtura_stretches *s = g->asked;
     int16_t *whence = s->whence;
     for (int64_t lane = 0; lane < s->lanes; lane += VL) {
-        int64_t T = paths_begin(b, lane);
+        int64_t T = paths_begin(b, lane, K);
         if (T < 0)
             return ROAD_NO_LAW;
         next_begin(g);
@@ -173,6 +219,7 @@ INLINE int paths_of(struct best_paths *b, const int64_t K)
             best_steps(b, t0, n, whence, K);
         }
         begin_paths(b, T);
+        guessed_paths(g, whence - T * K * VL, T);
     }
     return 0;
 }
@@ -182,12 +229,11 @@ static int paths_sized(struct best_paths *b)
     SIZED(b->g.K, paths_of, b)
 }
 
-/* The states of all lanes from the last to the first, where `state` is that of the path behind them,
- * or -1 where no sequence goes on there; the one before the first row, likewise. */
-static void told_paths(const struct mixtura_stretches *s, int64_t *state)
+/* The guesses put right from the last lane to the first, where s->state is that of the path behind
+ * them; in the end it is the one before the first row. */
+static void told_paths(struct mixtura_stretches *s)
 {
-    int64_t K = s->K, z = *state, packs = (s->lanes + VL - 1) / VL;
-    int64_t offset[packs + 1];
+    int64_t K = s->K, packs = (s->lanes + VL - 1) / VL, offset[packs + 1];
     offset[0] = 0;
     for (int64_t q = 0; q < packs; q++) {
         int64_t longest = 0;
@@ -197,26 +243,22 @@ static void told_paths(const struct mixtura_stretches *s, int64_t *state)
     }
     for (int64_t lane = s->lanes - 1; lane >= 0; lane--) {
         const int16_t *whence = s->whence + offset[lane / VL] + lane % VL;
-        int64_t first = s->cuts[s->pieces[lane]];
-        for (int64_t p = s->pieces[lane + 1] - 1; p >= s->pieces[lane]; p--) {
-            const double *final = s->final + p * K;
-            for (int64_t k = 0; k < K && ends_sequence(s, p); k++)
-                z = k == 0 || final[k] > final[z] ? k : z;
-            for (int64_t row = s->cuts[p + 1] - 1; row >= s->cuts[p]; row--) {
-                s->states[row] = z;
-                if (row > s->begins[p])
-                    z = whence[((row - first) * K + z) * VL];
-            }
+        int64_t first = s->cuts[s->pieces[lane]], p = s->pieces[lane + 1] - 1, z = s->state;
+        /* Paths that meet go on together. */
+        for (int64_t row = s->cuts[p + 1] - 1;
+             !ends_sequence(s, p) && row >= s->cuts[p] && s->states[row] != z; row--) {
+            s->states[row] = z;
+            z = whence[((row - first) * K + z) * VL];
         }
+        s->state = whence[s->states[first] * VL];
     }
-    *state = z;
 }
 
 static int likeliest(struct mixtura_stretches *s)
 {
     struct best_paths b;
-    if (s->states) {
-        told_paths(s, &s->state);
+    if (s->state >= 0) {
+        told_paths(s);
         return 0;
     }
     int64_t most = 0, K = s->K;

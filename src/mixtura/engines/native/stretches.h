@@ -119,7 +119,7 @@ INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int a
     if (!again || !g->kept_b)
         emitted(e, n, 0);
     else if (e->asked->model)
-        gaussian_steps(e, n, 0, 0);
+        gaussian_steps(e, n, 0);
     e->w.stored = stored && !g->kept_b;
     lanes_forward(g, t0, n, again, K);
 }

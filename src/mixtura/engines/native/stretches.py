@@ -122,10 +122,16 @@ def swept(
 
 
 class Paths:
-    """The likeliest paths (Viterbi 1967) of some lanes, which are told once those behind are."""
+    """The likeliest paths (Viterbi 1967) of some lanes, in `states` (n,) of all rows.
 
-    def __init__(self, part: Stretches, emission: Emission, initial: Array, moves: Array) -> None:
-        """Raises NoLaw."""
+    Where a sequence goes on behind them they hang on that, and are not right before `tell`.
+    """
+
+    def __init__(
+        self, part: Stretches, emission: Emission, law: tuple[Array, Array], states: Ints
+    ) -> None:
+        """law is the initial one and the transitions. Raises NoLaw."""
+        initial, moves = law
         P, K = len(part.begins), len(initial)
         self.part = part
         lengths = np.diff(part.cuts[part.pieces])
@@ -134,19 +140,19 @@ class Paths:
         # What the best paths are worth at the end of pieces, and before them.
         self.final, self.enter = np.empty((P, K)), np.zeros((P, K))
         # What the kernel is given, to be kept.
-        self._given = emission, initial, moves
+        self._given = emission, law, states
         self._asked = _asked(part, emission, initial, moves)
         self._asked.whence = address(self.whence)
         self._asked.final, self._asked.enter = address(self.final), address(self.enter)
+        self._asked.states, self._asked.state = address(states), -1
         _run(library().mixtura_likeliest, self._asked)
 
-    def tell(self, states: Ints, behind: int) -> int:
-        """Write the states of these lanes into those of all rows.
+    def tell(self, behind: int) -> int:
+        """Put the states right; `behind` is where the path that follows them comes from.
 
-        `behind` is that of the path before the first row that follows them; returns the same of
-        those before.
+        Returns where that of these lanes comes from.
         """
-        self._asked.states, self._asked.state = address(states), behind
+        self._asked.state = behind
         _run(library().mixtura_likeliest, self._asked)
         return int(self._asked.state)
 
