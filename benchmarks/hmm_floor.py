@@ -1,8 +1,8 @@
 """The latency of a hidden Markov chain on this machine: a vector times a matrix, step after step.
 
-Each step waits for the one before, whatever else a processor could do meanwhile. This is the quickest
-chain in one thread: states in the lanes of a vector, emissions at hand, no logarithm, and divided by
-its sum every 8th step.
+Each step waits for the one before, whatever else a processor could do meanwhile. This is the
+quickest chain in one thread: states in the lanes of a vector, emissions at hand, no logarithm, and
+divided by its sum every 8th step.
 """
 
 from __future__ import annotations

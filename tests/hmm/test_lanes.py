@@ -11,7 +11,7 @@ from mixtura.engines import lanes
 from mixtura.engines.chain import RECURSION, beside, likeliest
 from mixtura.engines.chain_steps import TableSteps
 from mixtura.engines.choose import chain_sweep
-from mixtura.engines.lanes import packs
+from mixtura.engines.lanes import Lanes, packs
 from mixtura.engines.native.stretches import RunOut, swept
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -155,15 +155,15 @@ def test_all_paths_of_a_sequence_that_is_cut(monkeypatch, K, T):
     monkeypatch.setattr(lanes, "_LEAST", 1)
     b, initial, moves = chain(K, T)
     ends = np.array([T])
-    assert len(packs(ends, None, K)[0].begins) == 8
+    assert len(packs(ends, None)[0].begins) == 8
     loglik, posterior, met, (p, path) = enumerated(b, initial, moves)
     states = np.empty((T, K))
-    found = beside(TableSteps(b), (initial, moves), ends, posterior=states)
+    found = beside(TableSteps(b), (initial, moves), Lanes(ends), posterior=states)
     np.testing.assert_allclose(found.loglik, loglik, atol=1e-12)
     np.testing.assert_allclose(states, posterior, atol=1e-12)
     np.testing.assert_allclose(found.met, met, atol=1e-12)
     np.testing.assert_allclose(found.starts, posterior[0], atol=1e-12)
-    value, told = likeliest(TableSteps(b), (initial, moves), ends)
+    value, told = likeliest(TableSteps(b), (initial, moves), Lanes(ends))
     np.testing.assert_allclose(value, np.log(p), atol=1e-12)
     assert tuple(told) == path
 
@@ -174,7 +174,7 @@ def test_the_likeliest_path_of_many_lanes(short_lanes, K):
     initial, moves = law(K, barred=True)
     b = 2.0 * rng.normal(size=(N, K))
     b[20] = 0.0
-    value, states = likeliest(TableSteps(b), (initial, moves), STOPS)
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(STOPS))
     start = 0
     with np.errstate(divide="ignore"):
         log_initial, log_moves = np.log(initial), np.log(moves)
@@ -195,13 +195,13 @@ def test_what_is_never_forgotten_is_not_cut(short_lanes):
     b = np.random.default_rng(3).normal(size=(300, 3))
     initial, moves = np.array([0.2, 0.5, 0.3]), np.eye(3)
     ends = np.array([300])
-    assert len(packs(ends, None, 3)) > 1
+    assert len(packs(ends, None)) > 1
     posterior = np.empty(b.shape)
-    found = beside(TableSteps(b), (initial, moves), ends, posterior=posterior)
+    found = beside(TableSteps(b), (initial, moves), Lanes(ends), posterior=posterior)
     plain = in_logarithms(b, initial, moves, ends)
     np.testing.assert_allclose(found.loglik, plain[0], rtol=1e-12)
     np.testing.assert_allclose(posterior, plain[1], rtol=1e-9, atol=1e-300)
-    value, states = likeliest(TableSteps(b), (initial, moves), ends)
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(ends))
     best = np.log(initial) + b.sum(axis=0)
     assert value[0] == pytest.approx(best.max())
     assert (states == best.argmax()).all()
@@ -212,9 +212,9 @@ def test_where_scaled_numbers_run_out_others_answer(short_lanes):
     initial, moves = law(3)
     # Of the three only the first may be there, and it is by far the least likely.
     b[STOPS[0]], initial = np.array([-900.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.0])
-    part = packs(STOPS, None, 3, whole=True)[0]
+    part = packs(STOPS, None, whole=True)[0]
     with pytest.raises(RunOut):
-        swept(part, TableSteps(b).emission()[0], initial, moves)
+        swept(part, TableSteps(b).emission()[0], (initial, moves))
     for one, two in zip(
         RECURSION(b, initial, moves, STOPS, None),
         in_logarithms(b, initial, moves, STOPS),
@@ -227,7 +227,7 @@ def test_a_sequence_that_cannot_be_has_no_path(short_lanes):
     b = np.zeros((N, 2))
     b[100] = -np.inf
     initial, moves = law(2)
-    value, _ = likeliest(TableSteps(b), (initial, moves), STOPS)
+    value, _ = likeliest(TableSteps(b), (initial, moves), Lanes(STOPS))
     assert np.isneginf(value).tolist() == [False, True] + [False] * 8
     assert np.isneginf(RECURSION(b, initial, moves, STOPS, None)[0]).tolist()[1]
 
@@ -251,7 +251,7 @@ def test_threads_do_not_change_a_bit(monkeypatch):
 def test_lanes_cover_every_row_once(n):
     rng = np.random.default_rng(n)
     stops = np.unique(np.concatenate([rng.integers(1, n + 1, size=n // 300 + 1), [n]]))
-    parts = packs(stops, None, 3)
+    parts = packs(stops, None)
     at = 0
     for part in parts:
         assert part.cuts[0] == at

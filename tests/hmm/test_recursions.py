@@ -9,6 +9,7 @@ import pytest
 
 from mixtura.engines.chain import RECURSION, likeliest
 from mixtura.engines.chain_steps import TableSteps
+from mixtura.engines.lanes import Lanes
 from mixtura.engines.native.chain import filtered, smoothed
 from mixtura.models.recursions import filtered_in_logarithms, in_logarithms
 
@@ -49,7 +50,7 @@ def test_all_paths(K, T):
         np.testing.assert_allclose(found[0], loglik, atol=1e-12)
         np.testing.assert_allclose(found[1], posterior, atol=1e-12)
         np.testing.assert_allclose(found[2], met, atol=1e-12)
-    value, states = likeliest(TableSteps(b), (initial, moves), ends)
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(ends))
     np.testing.assert_allclose(value, np.log(p), atol=1e-12)
     assert tuple(states) == path
     now = filtered(b, initial, moves, ends)[1]

@@ -7,13 +7,14 @@ table of the kinds of rows where these are few, else from the family's densities
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.sequences import Sequences
 from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
-from mixtura.engines.lanes import packs
+from mixtura.engines.lanes import Lanes
 from mixtura.engines.native import chain as sequential
 from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, swept
 from mixtura.engines.threads import ThreadsSweep, ordered_map
@@ -37,53 +38,50 @@ class Found:
 def beside(
     steps: Steps,
     law: tuple[Array, Array],
-    stops: AnyArray,
-    weight: Array | None = None,
+    lanes: Lanes,
     *,
     posterior: Array | None = None,
-    ahead: bool = True,
+    back: bool = True,
+    sums: bool = True,
 ) -> Found | None:
-    """All sequences, in lanes side by side; None where scaled numbers run out.
-
-    law is the initial one (K,) and the transitions (K, K); for the rest see `swept`.
-    """
-    initial, moves = law
+    """All sequences, in lanes side by side; None where scaled numbers run out. Else see `swept`."""
 
     def one(part: Stretches) -> tuple[Swept, Any]:
-        emission, sums = steps.emission()
-        return swept(part, emission, initial, moves, posterior=posterior, ahead=ahead), sums
+        emission, own = steps.emission()
+        return swept(part, emission, law, posterior=posterior, back=back, sums=sums), own
 
-    for whole in (False, True):
-        parts = packs(stops, weight, len(initial), whole=whole)
+    try:
+        parts, found = lanes.cut, list(ordered_map(one, lanes.cut))
+    except NoLaw:
         try:
-            found, sums = zip(*ordered_map(one, parts), strict=True)
-        except NoLaw:
-            continue
+            parts, found = lanes.whole, list(ordered_map(one, lanes.whole))
         except RunOut:
             return None
-        sequence = np.concatenate([part.sequence for part in parts])
-        loglik = np.zeros(len(stops))
-        np.add.at(loglik, sequence, np.concatenate([each.loglik for each in found]))
-        starts, met = (sum(getattr(each, name) for each in found) for name in ("starts", "met"))
-        return Found(loglik, starts, met, list(sums))
-    return None
+    except RunOut:
+        return None
+    loglik = np.zeros(len(lanes.stops))
+    for part, (each, _) in zip(parts, found, strict=True):
+        np.add.at(loglik, part.sequence, each.loglik)
+    starts = np.sum([each.starts for each, _ in found], axis=0)
+    met = np.sum([each.met for each, _ in found], axis=0)
+    return Found(loglik, starts, met, [own for _, own in found])
 
 
-def likeliest(steps: Steps, law: tuple[Array, Array], stops: AnyArray) -> tuple[Array, AnyArray]:
+def likeliest(steps: Steps, law: tuple[Array, Array], lanes: Lanes) -> tuple[Array, AnyArray]:
     """Log joint densities (S,) of the likeliest paths, and their states (n,); Viterbi (1967)."""
-    states = np.empty(int(stops[-1]), dtype=np.int64)
+    states = np.empty(int(lanes.stops[-1]), dtype=np.int64)
 
     def one(part: Stretches) -> Paths:
         return Paths(part, steps.emission()[0], law, states)
 
     try:
-        parts = list(ordered_map(one, packs(stops, None, len(law[0]))))
+        parts = list(ordered_map(one, lanes.cut))
     except NoLaw:
-        parts = list(ordered_map(one, packs(stops, None, len(law[0]), whole=True)))
+        parts = list(ordered_map(one, lanes.whole))
     behind = 0
     for part in reversed(parts):
         behind = part.tell(behind)
-    return _worth(parts, states, len(stops)), states
+    return _worth(parts, states, len(lanes.stops)), states
 
 
 def _worth(parts: list[Paths], states: AnyArray, many: int) -> Array:
@@ -105,8 +103,8 @@ def _scaled(
 ) -> tuple[Array, Array, Array]:
     """A `Recursion` that knows no more than scaled numbers tell."""
     posterior = np.empty(log_density.shape)
-    law = initial, moves
-    found = beside(TableSteps(log_density), law, ends, weight, posterior=posterior)
+    steps, law = TableSteps(log_density), (initial, moves)
+    found = beside(steps, law, Lanes(ends, weight), posterior=posterior)
     if found is None:
         return sequential.smoothed(log_density, initial, moves, ends, weight)
     return found.loglik, posterior, found.met
@@ -121,6 +119,13 @@ class ChainSweep(ThreadsSweep):
     engine = "compiled"
     model: HiddenMarkov
     rows: Sequences
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """Where the sequences run."""
+        w = self.rows.sample_weight
+        many = None if w is None else np.ascontiguousarray(w[self.rows.starts])
+        return Lanes(self.rows.stops, many)
 
     def steps(self, params: HiddenMarkovParams) -> Steps | None:
         """What rows are worth at these parameters, where the kernel can sum; else None."""
@@ -142,22 +147,21 @@ class ChainSweep(ThreadsSweep):
         return self.folded(lambda chunk: model.e_step_by(chunk, params, RECURSION, ordered_map))
 
     def _fused(self, params: HiddenMarkovParams) -> Summary | None:
-        rows, w = self.rows, self.rows.sample_weight
-        steps = self.steps(params) if rows.n else None
+        steps = self.steps(params) if self.rows.n else None
         if steps is None:
             return None
-        many = None if w is None else np.ascontiguousarray(w[rows.starts])
-        found = beside(steps, (params.initial, params.transitions), rows.stops, many)
+        found = beside(steps, (params.initial, params.transitions), self.lanes)
         if found is None:
             return None
         self.passes += 1
+        many = self.lanes.weight
         total = found.loglik.sum() if many is None else many @ found.loglik
-        own = steps.statistics(found.sums)
-        return Summary(float(total), rows.weight, ChainStatistics(own, found.starts, found.met))
+        stats = ChainStatistics(steps.statistics(found.sums), found.starts, found.met)
+        return Summary(float(total), self.rows.weight, stats)
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:
         """Log-likelihoods (S,), -inf of what cannot be, and P(state | whole sequence) (n, K)."""
-        found = self._states(params, ahead=True)
+        found = self._states(params, back=True)
         if found is not None:
             return found
         emitted = self.model.emissions(self.rows.X, params, ordered_map)
@@ -165,7 +169,7 @@ class ChainSweep(ThreadsSweep):
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
         """The same with P(state | its sequence up to that step) (n, K)."""
-        found = self._states(params, ahead=False)
+        found = self._states(params, back=False)
         if found is not None:
             return found
         rows, law = self.rows, (params.initial, params.transitions)
@@ -176,17 +180,17 @@ class ChainSweep(ThreadsSweep):
             loglik[s], states[part] = filtered_in_logarithms(emitted[part], *law)
         return loglik, states
 
-    def _states(self, params: Any, *, ahead: bool) -> tuple[Array, Array] | None:
+    def _states(self, params: Any, *, back: bool) -> tuple[Array, Array] | None:
         states = np.empty((self.rows.n, len(params.initial)))
         law = params.initial, params.transitions
         steps = self._any_steps(params)
-        found = beside(steps, law, self.rows.stops, posterior=states, ahead=ahead)
+        found = beside(steps, law, self.lanes, posterior=states, back=back, sums=False)
         return None if found is None else (found.loglik, states)
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
         """Log joint densities (S,) of the likeliest paths, and their states (n,) int64."""
         law = params.initial, params.transitions
-        return likeliest(self._any_steps(params), law, self.rows.stops)
+        return likeliest(self._any_steps(params), law, self.lanes)
 
     def _any_steps(self, params: Any) -> Steps:
         steps = self.steps(params)

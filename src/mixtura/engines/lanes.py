@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from mixtura.engines.native.stretches import PACK, Ints, Stretches
@@ -10,12 +13,29 @@ from mixtura.records import AnyArray, Array
 # Steps of a lane: so many that the search for the laws at its ends is little beside them, and so
 # few that there are lanes for every core.
 _LEAST, _MOST, _LANES = 512, 4096, 64
-# What that search looks at: a lane's length, or so many steps where lanes are shorter; less of it
-# where states are many, for a step of it costs K times one of a lane.
-_REACH, _STATES = 512, 16
+# What that search looks at: a lane's length, or so many steps where lanes are shorter.
+_REACH = 512
 
 
-def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> list[Stretches]:
+@dataclass(frozen=True)
+class Lanes:
+    """Those of sequences that stop before these rows (S,), each seen `weight` (S,) or 1 times."""
+
+    stops: Ints
+    weight: Array | None = None
+
+    @cached_property
+    def cut(self) -> list[Stretches]:
+        """Sequences may be cut."""
+        return packs(self.stops, self.weight)
+
+    @cached_property
+    def whole(self) -> list[Stretches]:
+        """None is."""
+        return packs(self.stops, self.weight, whole=True)
+
+
+def packs(stops: Ints, weight: Array | None, *, whole: bool = False) -> list[Stretches]:
     """The lanes of sequences that stop before these rows, PACK in each part.
 
     `weight` (S,) is how often each was seen, None for once. A lane ends where a sequence does, if
@@ -28,7 +48,7 @@ def packs(stops: Ints, weight: Array | None, K: int, *, whole: bool = False) -> 
     begins = np.concatenate([[0], stops[:-1]])[sequence]
     ends = stops[sequence]
     weights = None if weight is None else weight[sequence]
-    reach = int(max(np.diff(bounds).max(), _REACH) * min(1.0, _STATES / K))
+    reach = max(int(np.diff(bounds).max()), _REACH)
     first = np.searchsorted(cuts, bounds)
     found = []
     for lane in range(0, len(bounds) - 1, PACK):

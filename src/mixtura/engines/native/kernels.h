@@ -215,8 +215,9 @@ struct mixtura_stretches {
     int64_t reach;    /* steps that are looked at, either way, for the law at a cut */
     double *loglik;   /* out: pieces, as are the next two: sums at smoothed states */
     double *starts;   /* K, 0 at first: first states of sequences */
-    double *met;      /* K x K: moves; NULL: filter only */
+    double *met;      /* K x K: moves; NULL: no sums at all */
     double *posterior; /* out: n x K, or NULL */
+    int64_t back;         /* non-zero: smoothed states, else filtered ones */
     int64_t another_road; /* out: 0, or why there is no answer */
     /* Of likeliest paths, in two calls: all that follows is out, then `states` are put right. */
     int16_t *whence; /* steps of the longest of each pack of lanes x K x lanes */

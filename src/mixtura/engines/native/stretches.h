@@ -23,7 +23,7 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
         return 1;
     int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
     /* Emissions are worth keeping while they stay near. */
-    int64_t kept = s->met && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
+    int64_t kept = s->back && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
     int64_t numbers = K * K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 4 * K * VL + VL + K * K * VL +
                       blocks * (K + 1) * VL + kept;
     double *at = calloc((size_t)numbers, sizeof *at);
@@ -86,7 +86,7 @@ INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
             continue;
         if (!begins_sequence(s, g->from[l]) && law_at(g, g->from[l], 0, enter, K))
             return -1;
-        if (s->met && !ends_sequence(s, g->last[l]) && law_at(g, g->last[l], 1, leave, K))
+        if (s->back && !ends_sequence(s, g->last[l]) && law_at(g, g->last[l], 1, leave, K))
             return -1;
     }
     for (int l = 0; l < VL; l++)
@@ -115,10 +115,10 @@ INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int a
     lanes_rows(g, t0, n);
     e->b = g->kept_b ? g->kept_b + block * K * e->stride : g->b;
     /* Whitened rows are for the sums, which follow at once if at all. */
-    e->w.stored = stored && !g->kept_b && (again || t0 + n == g->longest);
+    e->w.stored = stored && !g->kept_b && g->asked->met && (again || t0 + n == g->longest);
     if (!again || !g->kept_b)
         emitted(e, n, 0);
-    else if (e->asked->model)
+    else if (e->asked->model && g->asked->met)
         gaussian_steps(e, n, 0);
     e->w.stored = stored && !g->kept_b;
     lanes_forward(g, t0, n, again, K);
@@ -139,13 +139,13 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         block_forward(g, block, n, 0, K);
         if (g->faint)
             return ROAD_RUN_OUT;
-        if (!s->met) {
+        if (!s->back) {
             filtered_states(g, n);
             put_states(&g->e, s->posterior, n);
         }
     }
     begin_pieces(g, T, 0);
-    for (int64_t block = s->met ? blocks - 1 : -1; block >= 0; block--) {
+    for (int64_t block = s->back ? blocks - 1 : -1; block >= 0; block--) {
         int64_t t0 = block * steps, n = LEAST(steps, T - t0);
         if (block < blocks - 1) {
             memcpy(g->a, g->kept + block * K * VL, (size_t)(K * VL) * 8);
@@ -155,10 +155,12 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         }
         next_end(g, t0 + n - 1);
         lanes_backward(g, t0, n, K);
-        lanes_met(g, n);
         if (s->posterior)
             put_states(&g->e, s->posterior, n);
-        collect(&g->e, n);
+        if (s->met) {
+            lanes_met(g, n);
+            collect(&g->e, n);
+        }
     }
     return 0;
 }

@@ -14,6 +14,8 @@ from mixtura.engines.native import Array, Data, Int, Pointer, address, checked, 
 Ints = NDArray[np.int64]
 # Lanes that one call takes: a number of whole packs, whatever the width of a vector.
 PACK = 8
+# Of more states fewer steps are looked at for the law at a cut: each costs K times one of a lane.
+_STATES = 16
 # Another road is to be taken, as in kernels.h.
 NO_LAW = 1
 
@@ -49,6 +51,7 @@ class _Stretches(ctypes.Structure):
         ("starts", Pointer),
         ("met", Pointer),
         ("posterior", Pointer),
+        ("back", Int),
         ("another_road", Int),
         ("whence", Pointer),
         ("final", Pointer),
@@ -98,25 +101,27 @@ class Swept:
 def swept(
     part: Stretches,
     emission: Emission,
-    initial: Array,
-    moves: Array,
+    law: tuple[Array, Array],
     *,
     posterior: Array | None = None,
-    ahead: bool = True,
+    back: bool = True,
+    sums: bool = True,
 ) -> Swept:
-    """One pass over these lanes; sums at smoothed states go where `emission` says.
+    """One pass over these lanes; law is the initial one (K,) and the transitions (K, K).
 
-    `posterior` (n, K), of all rows, receives P(state | whole sequence), or without `ahead`
-    P(state | the steps so far).
+    `posterior` (n, K), of all rows, receives P(state | whole sequence), or where it is not to go
+    `back` P(state | the steps so far). With `sums` those at smoothed states go where `emission`
+    says; without them, and without going back, expected first states and moves are 0.
 
     Raises RunOut and NoLaw.
     """
-    K = len(initial)
+    K = len(law[0])
     loglik, starts, met = np.empty(len(part.begins)), np.zeros(K), np.zeros((K, K))
-    asked = _asked(part, emission, initial, moves)
+    asked = _asked(part, emission, law)
     asked.loglik, asked.starts = address(loglik), address(starts)
-    asked.met = address(met) if ahead else None
+    asked.met = address(met) if back and sums else None
     asked.posterior = None if posterior is None else address(posterior)
+    asked.back = back
     _run(library().mixtura_stretches, asked)
     return Swept(loglik, starts, met)
 
@@ -131,8 +136,7 @@ class Paths:
         self, part: Stretches, emission: Emission, law: tuple[Array, Array], states: Ints
     ) -> None:
         """law is the initial one and the transitions. Raises NoLaw."""
-        initial, moves = law
-        P, K = len(part.begins), len(initial)
+        P, K = len(part.begins), len(law[0])
         self.part = part
         lengths = np.diff(part.cuts[part.pieces])
         # Where each step's best paths came from, by packs of lanes as wide as a vector, at most.
@@ -141,7 +145,7 @@ class Paths:
         self.final, self.enter = np.empty((P, K)), np.zeros((P, K))
         # What the kernel is given, to be kept.
         self._given = emission, law, states
-        self._asked = _asked(part, emission, initial, moves)
+        self._asked = _asked(part, emission, law)
         self._asked.whence = address(self.whence)
         self._asked.final, self._asked.enter = address(self.final), address(self.enter)
         self._asked.states, self._asked.state = address(states), -1
@@ -157,7 +161,8 @@ class Paths:
         return int(self._asked.state)
 
 
-def _asked(part: Stretches, emission: Emission, initial: Array, moves: Array) -> _Stretches:
+def _asked(part: Stretches, emission: Emission, law: tuple[Array, Array]) -> _Stretches:
+    initial, moves = law
     K = len(initial)
     return _Stretches(
         ctypes.pointer(emission),
@@ -170,7 +175,7 @@ def _asked(part: Stretches, emission: Emission, initial: Array, moves: Array) ->
         None if part.weight is None else checked("weight", part.weight, part.begins.shape),
         address(part.pieces),
         len(part.pieces) - 1,
-        part.reach,
+        max(part.reach * _STATES // max(K, _STATES), 1),
     )
 
 
