@@ -27,7 +27,8 @@ from tests.hmm.test_recursions import chain, enumerated
 @pytest.fixture
 def short_lanes(monkeypatch):
     """Lanes of few steps, so that short sequences are cut."""
-    monkeypatch.setattr(lanes, "_LEAST", 10)
+    monkeypatch.setattr(lanes, "_LEAST", 5)
+    monkeypatch.setattr(lanes, "_STEPS", 10)
 
 
 LENGTHS = np.array([1, 130, 2, 1, 90, 3, 20, 20, 20, 1])

@@ -6,9 +6,10 @@ table of the kinds of rows where these are few, else from the family's densities
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovPar
 from mixtura.models.recursions import filtered_in_logarithms, or_in_logarithms
 from mixtura.records import AnyArray, Array, Summary
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -33,6 +36,11 @@ class Found:
     starts: Array
     met: Array
     sums: list[Any]
+
+
+def _all(one: Callable[[Stretches], T], parts: list[Stretches]) -> list[T]:
+    # A thread that is woken for a few steps costs more than they do.
+    return list(map(one, parts) if len(parts) == 1 else ordered_map(one, parts))
 
 
 def beside(
@@ -51,10 +59,10 @@ def beside(
         return swept(part, emission, law, posterior=posterior, back=back, sums=sums), own
 
     try:
-        parts, found = lanes.cut, list(ordered_map(one, lanes.cut))
+        parts, found = lanes.cut, _all(one, lanes.cut)
     except NoLaw:
         try:
-            parts, found = lanes.whole, list(ordered_map(one, lanes.whole))
+            parts, found = lanes.whole, _all(one, lanes.whole)
         except RunOut:
             return None
     except RunOut:
@@ -75,9 +83,9 @@ def likeliest(steps: Steps, law: tuple[Array, Array], lanes: Lanes) -> tuple[Arr
         return Paths(part, steps.emission()[0], law, states)
 
     try:
-        parts = list(ordered_map(one, lanes.cut))
+        parts = _all(one, lanes.cut)
     except NoLaw:
-        parts = list(ordered_map(one, lanes.whole))
+        parts = _all(one, lanes.whole)
     behind = 0
     for part in reversed(parts):
         behind = part.tell(behind)
@@ -122,7 +130,7 @@ class ChainSweep(ThreadsSweep):
 
     @cached_property
     def lanes(self) -> Lanes:
-        """Where the sequences run."""
+        """Where the sequences run, as often as they were seen."""
         w = self.rows.sample_weight
         many = None if w is None else np.ascontiguousarray(w[self.rows.starts])
         return Lanes(self.rows.stops, many)
@@ -184,13 +192,13 @@ class ChainSweep(ThreadsSweep):
         states = np.empty((self.rows.n, len(params.initial)))
         law = params.initial, params.transitions
         steps = self._any_steps(params)
-        found = beside(steps, law, self.lanes, posterior=states, back=back, sums=False)
+        found = beside(steps, law, Lanes(self.rows.stops), posterior=states, back=back, sums=False)
         return None if found is None else (found.loglik, states)
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
         """Log joint densities (S,) of the likeliest paths, and their states (n,) int64."""
         law = params.initial, params.transitions
-        return likeliest(self._any_steps(params), law, self.lanes)
+        return likeliest(self._any_steps(params), law, Lanes(self.rows.stops))
 
     def _any_steps(self, params: Any) -> Steps:
         steps = self.steps(params)

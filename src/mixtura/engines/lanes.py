@@ -12,7 +12,9 @@ from mixtura.records import AnyArray, Array
 
 # Steps of a lane: so many that the search for the laws at its ends is little beside them, and so
 # few that there are lanes for every core.
-_LEAST, _MOST, _LANES = 512, 4096, 64
+_STEPS, _MOST, _LANES = 512, 4096, 64
+# One pack of lanes pays from so many steps in each.
+_LEAST = 128
 # What that search looks at: a lane's length, or so many steps where lanes are shorter.
 _REACH = 512
 
@@ -70,7 +72,7 @@ def packs(stops: Ints, weight: Array | None, *, whole: bool = False) -> list[Str
 
 def _bounds(stops: Ints, n: int, *, whole: bool) -> AnyArray:
     """Where lanes begin and end."""
-    steps = min(max(n / _LANES, _LEAST), _MOST)
+    steps = min(max(n / _LANES, _STEPS), _MOST)
     lanes = PACK * max(1, int(n / (PACK * steps)))
     ideal = np.arange(1, lanes) * n // lanes
     at = np.minimum(np.searchsorted(stops, ideal), len(stops) - 1)
