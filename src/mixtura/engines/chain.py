@@ -14,18 +14,22 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mixtura.data.sequences import Sequences
+from mixtura.data.source import Source
 from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
 from mixtura.engines.lanes import Lanes
+from mixtura.engines.local import LocalSweep
 from mixtura.engines.native import chain as sequential
 from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, swept
-from mixtura.engines.threads import ThreadsSweep, ordered_map
+from mixtura.engines.threads import ThreadsSweep, ordered_map, single_blas
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
 from mixtura.models.recursions import filtered_in_logarithms, or_in_logarithms
-from mixtura.records import AnyArray, Array, Summary
+from mixtura.records import AnyArray, Array, Chunk, Summary
 
 T = TypeVar("T")
+# Rows of a chunk whose densities and states are in memory.
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ class ChainSweep(ThreadsSweep):
     model: HiddenMarkov
     rows: Sequences
 
+    def __init__(self, model: HiddenMarkov, rows: Source) -> None:
+        super().__init__(model, rows)
+        self.chunk_rows = max(self.chunk_rows, _CHUNK)
+
     @cached_property
     def lanes(self) -> Lanes:
         """Where the sequences run, as often as they were seen."""
@@ -151,8 +159,13 @@ class ChainSweep(ThreadsSweep):
         found = self._fused(params)
         if found is not None:
             return found
-        model = self.model
-        return self.folded(lambda chunk: model.e_step_by(chunk, params, RECURSION, ordered_map))
+
+        def step(chunk: Chunk) -> Summary:
+            return self.model.e_step_by(chunk, params, RECURSION, ordered_map)
+
+        # Threads are within a chunk, for it may be one long sequence.
+        with single_blas:
+            return LocalSweep.folded(self, step)
 
     def _fused(self, params: HiddenMarkovParams) -> Summary | None:
         steps = self.steps(params) if self.rows.n else None
