@@ -32,6 +32,8 @@ BENCHMARKS = {
     "factors": "factors",
     "families": "families",
     "hmm": "hmm",
+    "hmmfits": "hmm_fits",
+    "hmmmemory": "hmm_memory",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

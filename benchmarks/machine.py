@@ -95,8 +95,8 @@ def numpy_exp_rate(threads: int) -> float:
         return threads * times * MANY / fastest(lambda: list(pool.map(work, range(threads))), 0.6)
 
 
-def our_exp_rate(threads: int) -> float | None:
-    """The same by the kernels' own exp; None where nothing can compile it alone."""
+def compiled(source: str) -> ctypes.CDLL | None:
+    """A library of that C code, for this processor; None where nothing can compile it."""
     try:
         from hatch_build import FLAGS, LEVELS, NATIVE, find_compiler, run
     except ImportError:  # the build's own needs, which a user's environment may lack
@@ -106,24 +106,32 @@ def our_exp_rate(threads: int) -> float | None:
         return None
     root = Path(__file__).parents[1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        source, library = Path(folder, "exps.c"), Path(folder, "exps.so")
-        source.write_text(OUR_EXP)
+        code, library = Path(folder, "floor.c"), Path(folder, "floor.so")
+        code.write_text(source)
         level = [*LEVELS.get(native.variant(), []), "-fvisibility=default", f"-I{root / NATIVE}"]
         if sys.platform != "win32":
             level.append("-fPIC")
-        run([*compiler, *FLAGS, *level, "-shared", str(source), "-o", str(library)])
-        exps = ctypes.CDLL(str(library)).exps
-        x = -20.0 * np.random.default_rng(0).random((threads, SOME))
-        out, times = np.empty_like(x), 2000
+        run([*compiler, *FLAGS, *level, "-shared", str(code), "-o", str(library)])
+        return ctypes.CDLL(str(library))
 
-        def work(t: int) -> None:
-            pointers = (ctypes.c_void_p(a[t].ctypes.data) for a in (x, out))
-            exps(*pointers, ctypes.c_int64(SOME), ctypes.c_int64(times))
 
-        with ThreadPoolExecutor(threads) as pool:
-            seconds = fastest(lambda: list(pool.map(work, range(threads))), 0.6)
-        assert np.allclose(out, np.exp(x), rtol=1e-14)
-        return threads * times * SOME / seconds
+def our_exp_rate(threads: int) -> float | None:
+    """The same by the kernels' own exp; None where nothing can compile it alone."""
+    library = compiled(OUR_EXP)
+    if library is None:
+        return None
+    exps = library.exps
+    x = -20.0 * np.random.default_rng(0).random((threads, SOME))
+    out, times = np.empty_like(x), 2000
+
+    def work(t: int) -> None:
+        pointers = (ctypes.c_void_p(a[t].ctypes.data) for a in (x, out))
+        exps(*pointers, ctypes.c_int64(SOME), ctypes.c_int64(times))
+
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = fastest(lambda: list(pool.map(work, range(threads))), 0.6)
+    assert np.allclose(out, np.exp(x), rtol=1e-14)
+    return threads * times * SOME / seconds
 
 
 def read_rate(threads: int) -> float:

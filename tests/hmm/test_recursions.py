@@ -7,8 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mixtura.engines.chain import RECURSION
-from mixtura.engines.native.chain import filtered, likeliest, smoothed
+from mixtura.engines.chain import RECURSION, likeliest
+from mixtura.engines.chain_steps import TableSteps
+from mixtura.engines.lanes import Lanes
+from mixtura.engines.native.chain import filtered, smoothed
 from mixtura.models.recursions import filtered_in_logarithms, in_logarithms
 
 
@@ -48,14 +50,14 @@ def test_all_paths(K, T):
         np.testing.assert_allclose(found[0], loglik, atol=1e-12)
         np.testing.assert_allclose(found[1], posterior, atol=1e-12)
         np.testing.assert_allclose(found[2], met, atol=1e-12)
-    value, states = likeliest(b, initial, moves, ends)
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(ends))
     np.testing.assert_allclose(value, np.log(p), atol=1e-12)
     assert tuple(states) == path
     now = filtered(b, initial, moves, ends)[1]
     for t in range(T):
         upto = enumerated(b[: t + 1], initial, moves)[1][-1]
         np.testing.assert_allclose(now[t], upto, atol=1e-12)
-    np.testing.assert_allclose(filtered_in_logarithms(b, initial, moves), now, atol=1e-12)
+    np.testing.assert_allclose(filtered_in_logarithms(b, initial, moves)[1], now, atol=1e-12)
 
 
 @pytest.mark.parametrize("K", [2, 3, 5, 6, 7, 8, 10, 13])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.kinds import Kinds, kinds_of
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array, Chunk
 
@@ -42,7 +43,16 @@ class Sequences(Rows):
     @cached_property
     def seen(self) -> AnyArray:
         """Which rows are steps that somebody saw, (n,)."""
+        # A sum is NaN if one of its terms is, and quicker than a look at every row.
+        with np.errstate(invalid="ignore", over="ignore"):
+            if not np.isnan(self.X.sum()):
+                return np.ones(self.n, dtype=bool)
         return np.asarray(~np.isnan(self.X).all(axis=1))
+
+    @cached_property
+    def kinds(self) -> Kinds | None:
+        """The rows by what they hold, where many are equal."""
+        return kinds_of(self.X)
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         w, start, stops = self.sample_weight, 0, self.stops

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
 from mixtura.engines import local, threads
 from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
+from mixtura.engines.chain import ChainSweep
 from mixtura.engines.kernels import KERNELS, kernel_of
 from mixtura.models.base import Model
+from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.records import AnyArray
 
 # Those that run every model.
@@ -55,6 +58,13 @@ def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     kernel = kernel_of(model)
     assert kernel is not None
     return kernel.sweeps[engine](model, rows)
+
+
+def chain_sweep(model: HiddenMarkov, rows: Sequences) -> ChainSweep:
+    """What answers about the states of sequences, whatever engine fitted them."""
+    sweep = open_sweep("compiled", model, rows)
+    assert isinstance(sweep, ChainSweep)
+    return sweep
 
 
 def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -> None:

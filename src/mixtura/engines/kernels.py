@@ -10,6 +10,7 @@ from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.gaussian import compiled
+from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.families.base import Family
@@ -46,7 +47,8 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
         GaussianDrawing,
     ),
     (Mixture, Categorical): Kernel({"compiled": LevelsSweep}, threads.fill),
-    # Of every family: what is fused is the chain.
+    (HiddenMarkov, Gaussian): Kernel({"compiled": GaussianChainSweep}),
+    # Of every family: what is fused is the chain, and sums where few kinds of rows are many.
     (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
 }
 

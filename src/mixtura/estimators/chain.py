@@ -14,15 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
-from mixtura.engines.chain import RECURSION
-from mixtura.engines.native.chain import filtered, likeliest
-from mixtura.engines.threads import ordered_map
+from mixtura.engines.choose import chain_sweep
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
-from mixtura.models.recursions import filtered_in_logarithms
 from mixtura.records import AnyArray, Array
 from mixtura.report.chain_text import chain_text
 from mixtura.report.text import to_text
@@ -71,8 +68,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             return float(loglik.sum()), posterior.argmax(axis=1)
         if (algorithm or self.algorithm) != "viterbi":
             raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
-        emitted = model.emissions(rows.X, params, ordered_map)
-        loglik, states = likeliest(emitted, params.initial, params.transitions, rows.stops)
+        loglik, states = chain_sweep(model, rows).likeliest(params)
         _refuse_impossible(loglik)
         return float(loglik.sum()), states
 
@@ -88,13 +84,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """P(state | its sequence up to that step), (n_steps, n_states): nothing looks ahead."""
         rows = self._asked(X, lengths)
         model, params = self._fitted()
-        emitted = model.emissions(rows.X, params, ordered_map)
-        law = params.initial, params.transitions
-        loglik, found = filtered(emitted, *law, rows.stops)
-        for s in np.flatnonzero(np.isneginf(loglik)):
-            part = slice(int(rows.starts[s]), int(rows.stops[s]))
-            found[part] = filtered_in_logarithms(emitted[part], *law)
-            _refuse_impossible(np.log(found[part].sum(axis=1)), int(s))
+        loglik, found = chain_sweep(model, rows).filtered(params)
+        _refuse_impossible(loglik)
         return found
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
@@ -178,19 +169,15 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()
-        emitted = model.emissions(rows.X, params, ordered_map)
-        loglik, posterior, _ = RECURSION(
-            emitted, params.initial, params.transitions, rows.stops, None
-        )
+        loglik, posterior = chain_sweep(model, rows).smoothed(params)
         _refuse_impossible(loglik)
-        return loglik, np.minimum(posterior, 1.0, out=posterior)
+        return loglik, posterior
 
 
-def _refuse_impossible(loglik: Array, which: int | None = None) -> None:
+def _refuse_impossible(loglik: Array) -> None:
     bad = np.flatnonzero(np.isneginf(loglik))
     if len(bad):
-        s = int(bad[0]) if which is None else which
         raise ValueError(
-            f"sequence {s} (counted from 0) has no path of positive probability under this model: "
-            "look at its cells, and at transitions and first states that are 0"
+            f"sequence {int(bad[0])} (counted from 0) has no path of positive probability under "
+            "this model: look at its cells, and at transitions and first states that are 0"
         )

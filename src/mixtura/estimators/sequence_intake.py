@@ -86,8 +86,10 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
 
 
 def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
+    if kind.allows_gaps or (seen.all() and not np.isnan(X.sum())):
+        return
     gaps = np.isnan(X) & seen[:, None]
-    if not kind.allows_gaps and gaps.any():
+    if gaps.any():
         i, j = np.argwhere(gaps)[0]
         raise ValueError(
             f"column {names[j]!r} has a gap in row {i}, and cells of family {kind.name!r} cannot "

@@ -76,8 +76,8 @@ def or_in_logarithms(scaled: Recursion) -> Recursion:
     return recursion
 
 
-def filtered_in_logarithms(log_density: Array, initial: Array, moves: Array) -> Array:
-    """P(state | the steps so far) (n, K) of one sequence; 0 where there is no path."""
+def filtered_in_logarithms(log_density: Array, initial: Array, moves: Array) -> tuple[float, Array]:
+    """(log-likelihood, P(state | the steps so far) (n, K)) of one sequence; 0 where no path is."""
     with np.errstate(divide="ignore", invalid="ignore"):
         here, log_moves = np.log(initial) + log_density[0], np.log(moves)
         found = [here]
@@ -86,4 +86,4 @@ def filtered_in_logarithms(log_density: Array, initial: Array, moves: Array) -> 
             found.append(here)
         whole = np.stack(found)
         shares = np.exp(whole - logsumexp(whole, axis=1, keepdims=True))
-        return np.asarray(np.nan_to_num(shares))
+        return float(logsumexp(here)), np.nan_to_num(shares)

@@ -1,4 +1,5 @@
-/* Hidden Markov chains: smoothing, filtering and the likeliest path of whole sequences.
+/* Hidden Markov chains: smoothing and filtering of whole sequences, one after the other, where those
+ * that run side by side (stretches.h) run out of numbers.
  *
  * Scaled, not in logarithms (Rabiner 1989, Proc. IEEE 77, section V.A): emissions are divided by
  * the step's largest before they are exponentiated, and the forward vector is made to sum to 1 at
@@ -177,54 +178,6 @@ static int chain(const struct mixtura_chain *c)
         for (int64_t i = 0; i < K * K; i++)
             c->met[i] *= c->moves[i];
     free(b);
-    return 0;
-}
-
-/* The likeliest path (Viterbi 1967) of each sequence, and its log joint density; in logarithms, for
- * sums and maxima cost no exponentials. Among equals the first state is taken. */
-static int path(const struct mixtura_chain *c)
-{
-    int64_t K = c->K, most = chain_longest(c);
-    int32_t *from = malloc((size_t)(most * K) * sizeof *from);
-    double *memory = malloc((size_t)(K * K + 2 * K) * 8);
-    if (!from || !memory) {
-        free(from);
-        free(memory);
-        return 1;
-    }
-    double *move = memory, *best = move + K * K, *next = best + K;
-    for (int64_t i = 0; i < K * K; i++)
-        move[i] = log(c->moves[i]);
-    for (int64_t s = 0, first = 0; s < c->sequences; first = c->ends[s++]) {
-        int64_t n = c->ends[s] - first;
-        for (int64_t k = 0; k < K; k++)
-            best[k] = log(c->initial[k]) + c->log_density[first * K + k];
-        for (int64_t t = 1; t < n; t++) {
-            int32_t *whence = from + t * K;
-            for (int64_t j = 0; j < K; j++) {
-                next[j] = best[0] + move[j];
-                whence[j] = 0;
-            }
-            for (int64_t i = 1; i < K; i++)
-                for (int64_t j = 0; j < K; j++) {
-                    double value = best[i] + move[i * K + j];
-                    whence[j] = value > next[j] ? (int32_t)i : whence[j];
-                    next[j] = value > next[j] ? value : next[j];
-                }
-            for (int64_t k = 0; k < K; k++)
-                best[k] = next[k] + c->log_density[(first + t) * K + k];
-        }
-        int64_t at = 0;
-        for (int64_t k = 1; k < K; k++)
-            at = best[k] > best[at] ? k : at;
-        c->loglik[s] = best[at];
-        for (int64_t t = n - 1; t >= 0; t--) {
-            c->states[first + t] = at;
-            at = t ? from[t * K + at] : at;
-        }
-    }
-    free(from);
-    free(memory);
     return 0;
 }
 

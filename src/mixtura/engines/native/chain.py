@@ -1,4 +1,4 @@
-"""Hidden Markov chains in C: smoothed, filtered and likeliest states of whole sequences."""
+"""Hidden Markov chains in C, one after the other: smoothed and filtered states."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ class _Chain(ctypes.Structure):
         ("loglik", Pointer),
         ("posterior", Pointer),
         ("met", Pointer),
-        ("states", Pointer),
     ]
 
 
@@ -65,29 +64,9 @@ def _chain(
         address(loglik),
         address(posterior),
         None if met is None else address(met),
-        None,
     )
     run(library().mixtura_chain, asked)
     return loglik, posterior
-
-
-def likeliest(
-    log_density: Array, initial: Array, moves: Array, ends: Ends
-) -> tuple[Array, NDArray[np.int64]]:
-    """(log joint densities (S,) of the likeliest paths, their states (n,)); Viterbi (1967)."""
-    loglik, states = np.empty(len(ends)), np.empty(len(log_density), dtype=np.int64)
-    asked = _Chain(
-        *_given(log_density, initial, moves, ends),
-        None,
-        len(ends),
-        len(initial),
-        address(loglik),
-        None,
-        None,
-        address(states),
-    )
-    run(library().mixtura_path, asked)
-    return loglik, states
 
 
 def _given(

@@ -113,7 +113,15 @@ EXPORT int mixtura_merging(const struct mixtura_merging *merging)
 
 EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->chain(asked); }
 
-EXPORT int mixtura_path(const struct mixtura_chain *asked) { return kernels()->path(asked); }
+EXPORT int mixtura_stretches(struct mixtura_stretches *asked)
+{
+    return kernels()->stretches(asked);
+}
+
+EXPORT int mixtura_likeliest(struct mixtura_stretches *asked)
+{
+    return kernels()->likeliest(asked);
+}
 
 EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 

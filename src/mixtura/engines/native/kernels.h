@@ -182,7 +182,50 @@ struct mixtura_chain {
     double *loglik;    /* out: sequences */
     double *posterior; /* out: n x K */
     double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
-    int64_t *states;   /* out of a path: n */
+};
+
+/* What steps are worth to states: log densities of a Gaussian model, or lines of a table; and the
+ * sums at smoothed states. A row of which all cells are missing, or of code -1, nobody saw. */
+struct mixtura_emission {
+    const struct mixtura_data *data;   /* Gaussian, as are the next two, else NULL */
+    const struct mixtura_model *model;
+    struct mixtura_moments *moments;   /* out, or NULL */
+    const double *table;               /* kinds x K; without `code` n x K */
+    const int32_t *code;               /* n: the line of each step, or NULL */
+    int64_t kinds;
+    double *hits; /* out of kinds: kinds x K, or NULL */
+};
+
+/* Nothing tells the law at a cut; scaled numbers run out. */
+enum { ROAD_NO_LAW = 1, ROAD_RUN_OUT };
+
+/* Stretches of hidden Markov chains, to run side by side; stretches.h says how. A piece is the part
+ * of one sequence that lies in one lane. */
+struct mixtura_stretches {
+    const struct mixtura_emission *emission;
+    const double *initial; /* K */
+    const double *moves;   /* K x K */
+    int64_t K;
+    const int64_t *cuts;   /* pieces + 1: the rows at which they begin and, the last, end */
+    const int64_t *begins; /* pieces: the row at which the whole sequence begins */
+    const int64_t *ends;   /* pieces: behind its last row */
+    const double *weight;  /* pieces: of the sequence, or NULL: 1 */
+    const int64_t *pieces; /* lanes + 1: the first of each lane */
+    int64_t lanes;
+    int64_t reach;    /* steps that are looked at, either way, for the law at a cut */
+    double *loglik;   /* out: pieces, as are the next two: sums at smoothed states */
+    double *starts;   /* K, 0 at first: first states of sequences */
+    double *met;      /* K x K: moves; NULL: no sums at all */
+    double *posterior; /* out: n x K, or NULL */
+    int64_t back;         /* non-zero: smoothed states, else filtered ones */
+    int64_t another_road; /* out: 0, or why there is no answer */
+    /* Of likeliest paths, in two calls: all that follows is out, then `states` are put right. */
+    int16_t *whence; /* steps of the longest of each pack of lanes x K x lanes */
+    double *final;   /* pieces x K: what the best paths to each state are worth at the end */
+    double *enter;   /* pieces x K: what they were worth before, where a piece begins within one */
+    int64_t *states; /* n */
+    int64_t state;   /* -1 in the first call; that of the path behind the last row, then, out,
+                      * before the first */
 };
 
 /* Rows to draw. `key` and `chunk` choose the random numbers. */
@@ -240,7 +283,8 @@ struct mixtura_kernels {
     int (*draw)(const struct mixtura_draw *);
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
     int (*chain)(const struct mixtura_chain *);
-    int (*path)(const struct mixtura_chain *);
+    int (*stretches)(struct mixtura_stretches *);
+    int (*likeliest)(struct mixtura_stretches *);
 };
 
 #endif

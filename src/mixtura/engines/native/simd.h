@@ -95,6 +95,18 @@ INLINE vec pick_equal(vec a, vec b, vec yes, vec no)
 #endif
 }
 
+/* yes where a exceeds b, else no; neither is NaN. */
+INLINE ivec pick_more(vec a, vec b, ivec yes, ivec no)
+{
+#if VL == 8
+    __mmask8 more = _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GT_OQ);
+    return (ivec)_mm512_mask_blend_epi64(more, (__m512i)no, (__m512i)yes);
+#else
+    ivec more = (ivec)(a > b);
+    return (no & ~more) | (yes & more);
+#endif
+}
+
 INLINE double sum_lanes(vec v)
 {
 #if VL == 8

@@ -3,6 +3,7 @@
 #include "chain.h"
 #include "contest.h"
 #include "levels.h"
+#include "likeliest.h"
 #include "merging.h"
 #include "partial.h"
 #include "prune.h"
@@ -21,5 +22,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, partial, merging, draw, levels, chain, path,
+    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest,
 };

@@ -1,0 +1,215 @@
+/* The pass over stretches of hidden Markov chains: VL of them side by side, block by block.
+ *
+ * Forward over all blocks, of which only the vectors before each are kept; then block by block from the
+ * last to the first emissions and forward vectors once more, backward, and the sums, while all lies
+ * in the cache.
+ */
+#ifndef MIXTURA_STRETCHES_H
+#define MIXTURA_STRETCHES_H
+
+#include "bounds.h"
+
+/* So many emissions are kept from one run to the other. */
+#define KEPT (1 << 19)
+
+/* Room for lanes of at most `most` steps; non-zero where memory ran out. */
+static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, int64_t most,
+                      int logarithms)
+{
+    memset(g, 0, sizeof *g);
+    g->asked = s;
+    g->K = s->K;
+    if (emission_open(&g->e, s->emission, s->K, logarithms))
+        return 1;
+    int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
+    /* Emissions are worth keeping while they stay near. */
+    int64_t kept = s->back && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
+    int64_t numbers = K * K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 4 * K * VL + VL + K * K * VL +
+                      blocks * (K + 1) * VL + kept;
+    double *at = calloc((size_t)numbers, sizeof *at);
+    g->memory = at;
+    if (!at)
+        return 1;
+    g->back = at;
+    g->room = at + K * K;
+    g->u = g->room + 2 * K * (K + VL) + VL;
+    g->b = g->u + K * stride;
+    g->over = g->b + K * stride;
+    g->a = g->over + stride;
+    g->beta = g->a + K * VL;
+    g->enter = g->beta + K * VL;
+    g->leave = g->enter + K * VL;
+    g->loglik = g->leave + K * VL;
+    g->met = g->loglik + VL;
+    g->kept = g->met + K * K * VL;
+    g->kept_piece = (int64_t *)(void *)(g->kept + blocks * K * VL);
+    g->kept_b = kept ? g->kept + blocks * (K + 1) * VL : 0;
+    for (int64_t i = 0; i < K; i++)
+        for (int64_t j = 0; j < K; j++)
+            g->back[j * K + i] = s->moves[i * K + j];
+    return 0;
+}
+
+static int64_t lane_steps(const struct mixtura_stretches *s, int64_t lane)
+{
+    return lane < s->lanes ? s->cuts[s->pieces[lane + 1]] - s->cuts[s->pieces[lane]] : 0;
+}
+
+/* Which pieces the lanes from `lane` on have; returns the steps of the longest. */
+static int64_t lanes_placed(struct chain_lanes *g, int64_t lane)
+{
+    const struct mixtura_stretches *s = g->asked;
+    int64_t longest = 0;
+    for (int l = 0; l < VL; l++) {
+        int64_t last = LEAST(lane + l, s->lanes);
+        g->from[l] = s->pieces[last];
+        g->to[l] = s->pieces[LEAST(last + 1, s->lanes)];
+        g->first[l] = s->cuts[g->from[l]];
+        g->length[l] = lane_steps(s, lane + l);
+        g->piece[l] = g->length[l] ? g->from[l] : g->to[l] + 1;
+        g->last[l] = g->to[l] - 1;
+        longest = at_least(longest, g->length[l]);
+    }
+    return longest;
+}
+
+/* The same with the laws at their ends; -1 where nothing tells one. */
+INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
+{
+    const struct mixtura_stretches *s = g->asked;
+    int64_t longest = lanes_placed(g, lane);
+    for (int l = 0; l < VL; l++) {
+        double *enter = g->enter + l * K, *leave = g->leave + l * K;
+        for (int64_t k = 0; k < K; k++)
+            enter[k] = leave[k] = 1.0 / (double)K;
+        if (!g->length[l])
+            continue;
+        if (!begins_sequence(s, g->from[l]) && law_at(g, g->from[l], 0, enter, K))
+            return -1;
+        if (s->back && !ends_sequence(s, g->last[l]) && law_at(g, g->last[l], 1, leave, K))
+            return -1;
+    }
+    for (int l = 0; l < VL; l++)
+        for (int64_t k = 0; k < K; k++) {
+            g->a[k * VL + l] = g->enter[l * K + k];
+            g->beta[k * VL + l] = 1.0;
+        }
+    return longest;
+}
+
+/* p, the filtered states. */
+static void filtered_states(struct chain_lanes *g, int64_t n)
+{
+    for (int64_t k = 0; k < g->K; k++)
+        for (int64_t i = 0; i < n * VL; i += VL) {
+            int64_t at = k * g->e.stride + i;
+            store(g->e.p + at, load(g->u + at) * load(g->over + i));
+        }
+}
+
+INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int again, const int64_t K)
+{
+    struct emission *e = &g->e;
+    int64_t t0 = block * e->steps;
+    int stored = e->w.stored;
+    lanes_rows(g, t0, n);
+    e->b = g->kept_b ? g->kept_b + block * K * e->stride : g->b;
+    /* Whitened rows are for the sums, which follow at once if at all. */
+    e->w.stored = stored && !g->kept_b && g->asked->met && (again || t0 + n == g->longest);
+    if (!again || !g->kept_b)
+        emitted(e, n, 0);
+    else if (e->asked->model && g->asked->met)
+        gaussian_steps(e, n, 0);
+    e->w.stored = stored && !g->kept_b;
+    lanes_forward(g, t0, n, again, K);
+}
+
+/* One pack of VL lanes from `lane` on; 0, or the other road. */
+INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
+{
+    const struct mixtura_stretches *s = g->asked;
+    int64_t T = g->longest = lanes_begin(g, lane, K), steps = g->e.steps, blocks = (T + steps - 1) / steps;
+    if (T < 0)
+        return ROAD_NO_LAW;
+    next_begin(g);
+    for (int64_t block = 0; block < blocks; block++) {
+        int64_t n = LEAST(steps, T - block * steps);
+        memcpy(g->kept + block * K * VL, g->a, (size_t)(K * VL) * 8);
+        memcpy(g->kept_piece + block * VL, g->piece, sizeof g->piece);
+        block_forward(g, block, n, 0, K);
+        if (g->faint)
+            return ROAD_RUN_OUT;
+        if (!s->back) {
+            filtered_states(g, n);
+            put_states(&g->e, s->posterior, n);
+        }
+    }
+    begin_pieces(g, T, 0);
+    for (int64_t block = s->back ? blocks - 1 : -1; block >= 0; block--) {
+        int64_t t0 = block * steps, n = LEAST(steps, T - t0);
+        if (block < blocks - 1) {
+            memcpy(g->a, g->kept + block * K * VL, (size_t)(K * VL) * 8);
+            memcpy(g->piece, g->kept_piece + block * VL, sizeof g->piece);
+            next_begin(g);
+            block_forward(g, block, n, 1, K);
+        }
+        next_end(g, t0 + n - 1);
+        lanes_backward(g, t0, n, K);
+        if (s->posterior)
+            put_states(&g->e, s->posterior, n);
+        if (s->met) {
+            lanes_met(g, n);
+            collect(&g->e, n);
+        }
+    }
+    return 0;
+}
+
+INLINE int stretches_of(struct chain_lanes *g, const int64_t K)
+{
+    int road = 0;
+    for (int64_t lane = 0; lane < g->asked->lanes && !road; lane += VL)
+        road = lanes_pass(g, lane, K);
+    return road;
+}
+
+/* Loops of a length that the compiler knows are several times as fast. */
+#define SIZED_OF(size, function, of) \
+    case size: return function(of, size);
+#define SIZED(K, function, of)                                                                 \
+    switch (K) {                                                                               \
+        SIZED_OF(2, function, of)                                                              \
+        SIZED_OF(3, function, of)                                                              \
+        SIZED_OF(4, function, of)                                                              \
+        SIZED_OF(5, function, of)                                                              \
+        SIZED_OF(6, function, of)                                                              \
+        SIZED_OF(7, function, of)                                                              \
+        SIZED_OF(8, function, of)                                                              \
+        SIZED_OF(10, function, of)                                                             \
+    default: return function(of, K);                                                           \
+    }
+
+static int stretches_sized(struct chain_lanes *g)
+{
+    SIZED(g->K, stretches_of, g)
+}
+
+static int stretches(struct mixtura_stretches *s)
+{
+    struct chain_lanes g;
+    int64_t most = 0;
+    for (int64_t lane = 0; lane < s->lanes; lane++)
+        most = at_least(most, lane_steps(s, lane));
+    int failed = lanes_open(&g, s, most, 0);
+    if (!failed) {
+        s->another_road = stretches_sized(&g);
+        for (int64_t i = 0; i < s->K * s->K && s->met; i++)
+            s->met[i] = s->moves[i] * sum_lanes(load(g.met + i * VL));
+        emission_finish(&g.e);
+    }
+    emission_close(&g.e);
+    free(g.memory);
+    return failed;
+}
+
+#endif
