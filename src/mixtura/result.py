@@ -121,6 +121,7 @@ class Fit:
     params        the parameters found
     summary       the model's summary there; both are None after a trip through a file
     held          columns, or dependent groups of columns, without variance of their own
+    bound         whether loglik and trace are a lower bound of the evidence (ELBO), not of a point
     equations     what that is, one for each direction: a column or sum that is the same in all rows
     """
 
@@ -148,6 +149,7 @@ class Fit:
     rows: Count = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
+    bound: bool = False
     params: Any = field(default=None, repr=False, compare=False)
     summary: Any = field(default=None, repr=False, compare=False)
 

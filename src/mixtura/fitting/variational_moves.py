@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import normalise
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import AnyArray, Array
-from mixtura.solvers.climb import Climb
+from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
@@ -69,7 +70,7 @@ class Birth:
     @property
     def size(self) -> int:
         """How many components there are more."""
-        return self.share.shape[1] - 1
+        return int(self.share.shape[1]) - 1
 
 
 class Moves:
@@ -97,11 +98,16 @@ class Moves:
         w = rows.sample_weight
         self.w = np.ones(len(self.X)) if w is None else w
         self.least = GAIN * rows.weight
-        self.accepted = 0
+        # Moves that were kept, and passes over the sample; of one over part of it that share.
+        self.accepted, self.parts = 0, 0.0
 
-    def improved(self, params: VariationalParams, base: Any) -> VariationalParams:
-        """The posterior after all moves that gain; `base` lends its units to any number of them."""
-        self.base = base
+    @property
+    def passes(self) -> int:
+        """Passes over the sample."""
+        return self.sweep.passes + ceil(self.parts)
+
+    def improved(self, params: VariationalParams) -> VariationalParams:
+        """The posterior after all moves that gain."""
         here = self._emptied(self._standing(self._climbed(params)))
         failures = 0
         while failures < PATIENCE:
@@ -121,8 +127,10 @@ class Moves:
             return here
         resp = _without(here.resp, [(k, None) for k in empty.tolist()])
         climb = self._climbed(self._begun(resp))
-        lost = here.climb.objective - climb.objective
-        return self._standing(climb) if lost <= self.least else here
+        if climb.objective < here.climb.objective - self.least:
+            return here
+        self.accepted += 1
+        return self._standing(climb)
 
     def _climbed(self, params: VariationalParams, steps: int = TRIAL) -> Climb:
         return em(Problem(self.model, self.sweep, params, 0, steps), brief=True)
@@ -134,14 +142,12 @@ class Moves:
         """The posterior of responsibilities, the components that hold most first."""
         order = np.argsort(-(self.w @ resp), kind="stable")
         resp = np.ascontiguousarray(resp[:, order])
-        found: VariationalParams = self.model.first_step(
-            self.X, self.rows.sample_weight, resp, self.base(resp.shape[1])
-        )
-        return found
+        base = self.model.untold(resp.shape[1])
+        return self.model.first_step(self.X, self.rows.sample_weight, resp, base)
 
     def _bound(self, resp: Array) -> float:
         params = self._begun(resp)
-        return self.sweep(params).loglik + self.model.log_prior(params)
+        return objective_at(self.model, self.sweep(params), params)
 
     def _tried(self, here: Standing, resp: Array) -> Standing | None:
         """The standing after a short climb from `resp`, None where it gains nothing."""
@@ -159,9 +165,11 @@ class Moves:
         while here.resp.shape[1] > 1:
             found = sorted(self._fewer(here), key=lambda each: -each[0])
             together: list[tuple[int, int | None]] = []
-            for gain, *pair in found:
-                if gain > 0 and not {*pair} & {k for each in together for k in each}:
-                    together.append((pair[0], pair[1]))
+            touched: set[int | None] = set()
+            for gain, k, heir in found:
+                if gain > 0 and not {k, heir} & touched:
+                    together.append((k, heir))
+                    touched |= {k, heir}
             tries = [together] if len(together) > 1 else []
             tries += [[(k, heir)] for gain, k, heir in found[:SINGLE] if gain > -self._doubt(here)]
             for merges in tries:
@@ -175,7 +183,7 @@ class Moves:
 
     def _doubt(self, here: Standing) -> float:
         """What a short climb may bring back, in nats."""
-        return 0.01 * self.rows.weight / here.resp.shape[1]
+        return float(0.01 * self.rows.weight / here.resp.shape[1])
 
     def _fewer(self, here: Standing) -> Iterator[tuple[float, int, int | None]]:
         """(gain, component, the one that takes its rows; None: all others do)."""
@@ -215,31 +223,33 @@ class Moves:
         held = np.flatnonzero(here.resp[:, k] > LEAST)
         if len(held) < 2:
             return []
-        rows = Rows(self.X[held], self.w[held] * here.resp[held, k])
+        w = self.w[held] * here.resp[held, k]
+        rows = Rows(self.X[held], w)
         Z = self.Z[self.rng.randint(len(self.Z))][held]
         sweep = self.open_sweep(self.model, rows)
         try:
             whole = self._local(sweep, np.ones((len(held), 1)), 0)
         except FAILURES:
             return []
-        found = []
+        found: list[Birth] = []
         for pieces in PIECES:
             if pieces - 1 > room or pieces > len(held):
                 continue
             try:
-                resp = STARTS["kmeans"](Z, rows.sample_weight, pieces, self.rng)
+                resp = STARTS["kmeans"](Z, w, pieces, self.rng)
                 parts = self._local(sweep, resp, PARTED)
             except FAILURES:
                 continue
             gain = parts.objective - whole.objective
             share = normalise(self.model.log_joint(rows.X, parts.params))[1]
             found.append(Birth(gain, k, held, share))
+        self.parts += sweep.passes * len(held) / len(self.X)
         return sorted(found, key=lambda each: -each.gain)[:1]
 
     def _local(self, sweep: Sweep, resp: Array, steps: int) -> Climb:
         rows = sweep.rows
         assert isinstance(rows, Rows)
-        base = self.base(resp.shape[1])
+        base = self.model.untold(resp.shape[1])
         start = self.model.first_step(rows.X, rows.sample_weight, resp, base)
         return em(Problem(self.model, sweep, start, 0, steps), brief=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.weight_priors import WeightPrior
-from mixtura.records import Array, Summary
+from mixtura.records import AnyArray, Array, Summary
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class VariationalParams(MixtureParams):
 
     concentration: Array
     expected: Array
-    entropy: float = np.nan
+    entropy: Array
 
     @property
     def log_weights(self) -> Array:
@@ -66,7 +66,30 @@ class VariationalMixture(Mixture):
         """The posterior of these parts."""
         law = self.weight_prior
         weights, logs = law.mean(concentration), law.expected_log(concentration)
-        return VariationalParams(weights, components, concentration, logs, entropy)
+        return VariationalParams(weights, components, concentration, logs, np.asarray(entropy))
+
+    def untold(self, K: int) -> VariationalParams:
+        """K components that no row has told of."""
+        return self.assembled(self.weight_prior.posterior(np.zeros(K)), self.prior.prior(K))
+
+    def extended(self, params: Any, K: int) -> VariationalParams:
+        """The same among K components: those beyond are the prior, and no row may be theirs."""
+        law, active = self.weight_prior, len(params.weights)
+        concentration = law.posterior(np.zeros(K))
+        concentration[..., :active] = params.concentration
+        logs = np.full(K, -np.inf)
+        logs[:active] = params.log_weights
+        components = self.prior.extended(params.components, K)
+        return VariationalParams(
+            law.mean(concentration), components, concentration, logs, params.entropy
+        )
+
+    def first_step(
+        self, X: AnyArray, sample_weight: Array | None, resp: Array, params: Any
+    ) -> VariationalParams:
+        found = super().first_step(X, sample_weight, resp, params)
+        assert isinstance(found, VariationalParams)
+        return found
 
     def m_step(self, summary: Summary, params: Any) -> VariationalParams:
         stats = self.own(summary)

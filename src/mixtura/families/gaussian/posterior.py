@@ -39,7 +39,7 @@ class GaussianPosterior(GaussianParams):
         """(K,) or (1,): 1/2 log det of W_k."""
         d = self.means.shape[1]
         freedom = self.freedom[:1] if self.form.shared else self.freedom
-        return self.form.half_log_det(self.whiten, d) - 0.5 * d * np.log(freedom)
+        return np.asarray(self.form.half_log_det(self.whiten, d) - 0.5 * d * np.log(freedom))
 
     def predictive(self, X: AnyArray) -> Array:
         """log p(x | k, the rows), (n, K): a t density with v_k + 1 - d degrees of freedom.

@@ -50,6 +50,23 @@ class NormalWishart(Prior):
         worth = np.full(K, self.mean_precision), np.full(K, self.freedom)
         return gaussian_posterior(means, root, self.form, *worth)
 
+    def extended(self, params: GaussianPosterior, K: int) -> GaussianPosterior:
+        """The same among K components, of which the others are the prior.
+
+        A covariance that components share is theirs too.
+        """
+        more = self.prior(K - len(params.means))
+        shared = self.form.shared
+        root = params.root if shared else np.concatenate([params.root, more.root])
+        freedom = np.full(K, params.freedom[0])
+        return gaussian_posterior(
+            np.concatenate([params.means, more.means]),
+            root,
+            self.form,
+            np.concatenate([params.mean_precision, more.mean_precision]),
+            freedom if shared else np.concatenate([params.freedom, more.freedom]),
+        )
+
     def posterior(self, stats: GaussianStatistics, now: GaussianParams) -> GaussianPosterior:
         """The best distribution given the sums, which are in the units of `now`.
 
