@@ -7,7 +7,9 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_t
 
-from mixtura import BayesianGaussianMixture
+from mixtura import BayesianGaussianMixture, StoreError, load
+from mixtura.cli.show import as_document
+from mixtura.estimators.document import restore, to_document
 
 TYPES = ("full", "tied", "diag", "spherical")
 KINDS = ("dirichlet_process", "dirichlet_distribution")
@@ -238,3 +240,62 @@ def test_a_posterior_has_no_information_criteria(iris):
     found = BayesianGaussianMixture(random_state=0).fit(iris)
     assert not hasattr(found, "bic")
     assert not hasattr(found, "aic")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", TYPES)
+def test_a_file_holds_the_posterior_bit_for_bit(name, kind, iris, tmp_path):
+    saved = BayesianGaussianMixture(
+        n_components=9,
+        covariance_type=name,
+        weight_concentration_prior_type=kind,
+        mean_prior=[5, 3, 4, 1],
+        random_state=0,
+        warm_start=True,
+    ).fit(iris)
+    saved.save(tmp_path / "posterior.json")
+    read = load(tmp_path / "posterior.json")
+    assert vars(read).keys() == vars(saved).keys()
+    for attribute, value in vars(saved).items():
+        if attribute.endswith("_"):
+            found = getattr(read, attribute)
+            assert type(found) is type(value), attribute
+            assert np.array_equal(found, value) or repr(found) == repr(value), attribute
+    np.testing.assert_array_equal(read.predict_proba(iris), saved.predict_proba(iris))
+    np.testing.assert_array_equal(
+        read.score_samples(iris, predictive=True), saved.score_samples(iris, predictive=True)
+    )
+    assert read.summary() == saved.summary()
+    assert read.fit(iris).elbo_ == pytest.approx(saved.elbo_, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "said"),
+    [
+        (("posterior", "active_"), 7, "active_"),
+        (("posterior", "elbo_"), "x", "elbo_"),
+        (("posterior", "mean_precision_prior_"), -1.0, "mean_precision_prior_"),
+        (("arrays", "degrees_of_freedom_"), np.full(3, 2.0), "degrees_of_freedom_"),
+        (("arrays", "mean_precision_"), np.ones(2), "mean_precision_"),
+        (("arrays", "covariances_"), np.tile(np.eye(4), (3, 1, 1)), "precisions_cholesky_"),
+        (("posterior",), None, "posterior"),
+    ],
+    ids=str,
+)
+def test_a_damaged_file_is_refused(part, value, said, iris):
+    document = to_document(BayesianGaussianMixture(n_components=3, random_state=0).fit(iris))
+    inner = document
+    for key in part[:-1]:
+        inner = inner[key]
+    inner[part[-1]] = value
+    with pytest.raises(StoreError, match=said):
+        restore(document, BayesianGaussianMixture)
+
+
+def test_the_report_tells_the_bound_and_only_groups_with_rows(faithful):
+    found = BayesianGaussianMixture(n_components=20, random_state=0).fit(faithful)
+    text = found.summary()
+    assert text.startswith("2 groups in 272 rows")
+    assert f"bound            {found.elbo_:.2f} in total" in text
+    assert "BIC" not in text
+    assert as_document(found)["bound"] == found.elbo_

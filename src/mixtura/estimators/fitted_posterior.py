@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.estimators import initial
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.document import ARRAYS, Stored, check_matrices
 from mixtura.estimators.hyperparameters import PROCESS, weight_prior
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
@@ -25,10 +26,35 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.variational_fit import VariationalFound
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.ranges import Count, Finite
+from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
+from mixtura.report.view import MixtureView
+from mixtura.schema import Floats, read, read_arrays
+from mixtura.supports import Positive, Simplex
+from mixtura.supports import Real as RealNumbers
 
 # Components with fewer rows do not count.
 HALF = 0.5
+# Fitted arrays beside those of a Gaussian mixture.
+BESIDE = (
+    "weight_concentration_",
+    "mean_precision_",
+    "degrees_of_freedom_",
+    "mean_prior_",
+    "covariance_prior_",
+)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
+
+    elbo_: Finite
+    active_: Count
+    weight_concentration_prior_: PositiveNumber
+    mean_precision_prior_: PositiveNumber
+    degrees_of_freedom_prior_: PositiveNumber
 
 
 class FittedPosterior(ClimbedMixture):
@@ -42,6 +68,9 @@ class FittedPosterior(ClimbedMixture):
     mean_prior: Any
     degrees_of_freedom_prior: float | None
     covariance_prior: Any
+    weight_concentration_: Any
+    degrees_of_freedom_: Any
+    covariance_prior_: Any
     solver = "em"
 
     @property
@@ -100,6 +129,17 @@ class FittedPosterior(ClimbedMixture):
         """A posterior has none: AttributeError, as in scikit-learn."""
         raise AttributeError("a posterior has no AIC: compare elbo_, or score(X, predictive=True)")
 
+    def view(self) -> MixtureView:
+        """The components that hold rows, as reports and figures see them."""
+        check_is_fitted(self)
+        held = np.flatnonzero(self._rows() >= HALF)
+        weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
+        weights = weights / weights.sum()
+        parts = self._components_of(held)
+        return MixtureView(
+            weights, names, self._family().portrait(parts, weights, names), self.fit_result_
+        )
+
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         super()._hold(found, dtype)
         assert isinstance(found, VariationalFound)
@@ -111,11 +151,22 @@ class FittedPosterior(ClimbedMixture):
         self.mean_precision_prior_ = prior.mean_precision
         self.degrees_of_freedom_prior_ = prior.freedom
         self.mean_prior_ = prior.mean.astype(dtype)
-        # A number where components are spherical.
-        self.covariance_prior_ = prior.scale.astype(dtype)[()]
-        rows = found.params.components.mean_precision - prior.mean_precision
-        self.n_components_ = int(np.count_nonzero(rows >= HALF))
-        self.active_ = np.arange(len(rows)) < found.active
+        self.covariance_prior_ = prior.scale.astype(dtype)
+        self._shape_as_theirs(found.active)
+
+    def _shape_as_theirs(self, active: int) -> None:
+        """Arrays as scikit-learn has them, and which components there are."""
+        self.covariance_prior_ = self.covariance_prior_[()]
+        if self._process:
+            self.weight_concentration_ = tuple(self.weight_concentration_)
+        if self._form.shared:
+            self.degrees_of_freedom_ = self.degrees_of_freedom_[0]
+        self.n_components_ = int(np.count_nonzero(self._rows() >= HALF))
+        self.active_ = np.arange(len(self.means_)) < active
+
+    def _rows(self) -> Array:
+        """How many each component holds."""
+        return np.asarray(self.mean_precision_, np.float64) - self.mean_precision_prior_
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         assert isinstance(params, VariationalParams)
@@ -126,11 +177,51 @@ class FittedPosterior(ClimbedMixture):
         factor = initial.precision_cholesky(parts.whiten, form)
         self.precisions_cholesky_ = factor.astype(dtype)
         self.precisions_ = initial.precisions(factor, form).astype(dtype)
-        concentration = params.concentration.astype(dtype)
-        self.weight_concentration_: Any = tuple(concentration) if self._process else concentration
+        self.weight_concentration_ = params.concentration.astype(dtype)
         self.mean_precision_ = parts.mean_precision.astype(dtype)
-        freedom = parts.freedom.astype(dtype)
-        self.degrees_of_freedom_ = freedom[0] if form.shared else freedom
+        self.degrees_of_freedom_ = parts.freedom.astype(dtype)
+
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        arrays = {name: np.asarray(getattr(self, name)) for name in (*ARRAYS, *BESIDE)}
+        whole = np.broadcast_to(arrays["degrees_of_freedom_"], len(self.means_))
+        return arrays | {"degrees_of_freedom_": whole.copy()}
+
+    def _stored_beside(self) -> dict[str, Any]:
+        numbers = {each.name: getattr(self, each.name) for each in fields(Numbers)}
+        return {"posterior": numbers | {"active_": int(self.active_.sum())}}
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Any:
+        return read(str, stored, "settings.covariance_type")
+
+    def _check_stored(self, stored: Stored) -> None:
+        if stored.family is not None:
+            raise ValueError("it has an unknown 'family'")
+        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        K, d, form = self.n_components, stored.scalars.n_features_in_, self._form
+        own = {name: Floats(form.shape(K, d)) for name in ARRAYS[2:]}
+        kinds = {
+            "weights_": Floats((K,), Simplex()),
+            "means_": Floats((K, d), RealNumbers()),
+            **own,
+            "weight_concentration_": Floats((2, K) if self._process else (K,), Positive()),
+            "mean_precision_": Floats((K,), Positive()),
+            "degrees_of_freedom_": Floats((K,), Positive()),
+            "mean_prior_": Floats((d,), RealNumbers()),
+            "covariance_prior_": Floats(np.shape(form.identity(d)), form.support),
+        }
+        read_arrays(kinds, stored.arrays, "arrays")
+        least = min(numbers.degrees_of_freedom_prior_, stored.arrays["degrees_of_freedom_"].min())
+        if not least > d - 1:
+            raise ValueError(f"degrees_of_freedom_ has {least}, which is not above {d - 1}")
+        if not 0 < numbers.active_ <= K:
+            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
+        for name, value in vars(numbers).items():
+            setattr(self, name, value)
+
+    def _check_restored(self) -> None:
+        check_matrices(self, self._form)
+        self._shape_as_theirs(int(self.active_))
 
     def _fitted(self) -> tuple[VariationalMixture, VariationalParams]:
         prior = NormalWishart(
@@ -155,7 +246,7 @@ class FittedPosterior(ClimbedMixture):
         concentration = np.asarray(self.weight_concentration_, dtype=np.float64)[..., some]
         return model.assembled(concentration, self._components_of(some))
 
-    def _components_of(self, some: slice) -> Any:
+    def _components_of(self, some: slice | AnyArray) -> Any:
         form, double = self._form, np.float64
         factor = np.asarray(self.precisions_cholesky_, dtype=double)
         means: Array = np.asarray(self.means_, dtype=double)[some]
