@@ -46,7 +46,11 @@ class Optimum:
 
 def _optima(starts: Iterable[StartReport], outcome: str, margin: float) -> list[Optimum]:
     """Those of the climbs that ended so."""
-    ends = [(s.loglik, s.name) for s in starts if s.outcome == outcome and s.loglik is not None]
+    ends = [
+        (s.loglik, s.name)
+        for s in starts
+        if s.outcome == outcome and s.loglik is not None and not math.isnan(s.loglik)
+    ]
     met: list[Optimum] = []
     last = math.inf
     for loglik, name in sorted(ends, reverse=True):
