@@ -31,6 +31,7 @@ BENCHMARKS = {
     "factors": "factors",
     "families": "families",
     "hmm": "hmm",
+    "bayes": "bayes",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 
