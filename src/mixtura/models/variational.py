@@ -22,12 +22,14 @@ class VariationalParams(MixtureParams):
     components     the family's posterior, with E[log p(x | k)] in the place of a log-density
     concentration  that of the weights, as their prior has it
     log_weights    (K,) E[log pi_k]; -inf for components that no row may belong to
+    divergence     from the prior, in nats
     entropy        of the responsibilities that this is the answer to, in nats; NaN where there
                    were none
     """
 
     concentration: Array
     expected: Array
+    divergence: Array
     entropy: Array
 
     @property
@@ -66,14 +68,20 @@ class VariationalMixture(Mixture):
         """The posterior of these parts."""
         law = self.weight_prior
         weights, logs = law.mean(concentration), law.expected_log(concentration)
-        return VariationalParams(weights, components, concentration, logs, np.asarray(entropy))
+        apart = law.divergence(concentration) - float(self.prior.log_prior(components))
+        return VariationalParams(
+            weights, components, concentration, logs, np.asarray(apart), np.asarray(entropy)
+        )
 
     def untold(self, K: int) -> VariationalParams:
         """K components that no row has told of."""
         return self.assembled(self.weight_prior.posterior(np.zeros(K)), self.prior.prior(K))
 
     def extended(self, params: Any, K: int) -> VariationalParams:
-        """The same among K components: those beyond are the prior, and no row may be theirs."""
+        """The same among K components: those beyond are the prior, and no row may be theirs.
+
+        That they are of no other law than the prior costs nothing.
+        """
         law, active = self.weight_prior, len(params.weights)
         concentration = law.posterior(np.zeros(K))
         concentration[..., :active] = params.concentration
@@ -81,7 +89,12 @@ class VariationalMixture(Mixture):
         logs[:active] = params.log_weights
         components = self.prior.extended(params.components, K)
         return VariationalParams(
-            law.mean(concentration), components, concentration, logs, params.entropy
+            law.mean(concentration),
+            components,
+            concentration,
+            logs,
+            params.divergence,
+            params.entropy,
         )
 
     def first_step(
@@ -108,8 +121,7 @@ class VariationalMixture(Mixture):
 
     def log_prior(self, params: Any) -> float:
         """Minus the divergence of the posterior from the prior."""
-        of_weights = self.weight_prior.divergence(params.concentration)
-        return float(self.prior.log_prior(params.components)) - of_weights
+        return -float(params.divergence)
 
     def lower_bound(self, params: Any) -> float:
         """The bound between M-step and E-step, as scikit-learn counts: without its constants."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import digamma, gammaln
@@ -111,13 +112,18 @@ class NormalWishart(Prior):
         away = form.move(params.whiten, params.means - self.mean)
         of_means = d * (ratio - 1.0 - np.log(ratio)).sum() + self.mean_precision * (away**2).sum()
         half = np.arange(d)
-        whiten = form.invert_root(form.root_of(form.repeat(np.asarray(self.scale), 1)))
-        of_scales = v0 * (form.half_log_det(whiten, d) - params.half_log_det)
+        of_scales = v0 * (self._half_log_det - params.half_log_det)
         trace = form.trace_within(params.whiten, self.scale, d)
         traces = 0.5 * (trace * (len(v) if form.shared else 1) - d * v.sum())
         gammas = gammaln(0.5 * (v0 - half)).sum() - gammaln(0.5 * (v[:, None] - half)).sum(axis=1)
         slopes = 0.5 * (v - v0) * digamma(0.5 * (v[:, None] - half)).sum(axis=1)
         return -float(0.5 * of_means + (of_scales + gammas + slopes).sum() + traces)
+
+    @cached_property
+    def _half_log_det(self) -> Array:
+        """1/2 log det of the inverse of `scale`, (1,)."""
+        root = self.form.root_of(self.form.repeat(np.asarray(self.scale), 1))
+        return self.form.half_log_det(self.form.invert_root(root), len(self.mean))
 
     def log_norm(self, params: GaussianPosterior) -> float:
         """Of the densities q(m_k, L_k), added, as scikit-learn counts: without powers of pi.
