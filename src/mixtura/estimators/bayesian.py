@@ -93,7 +93,7 @@ class BayesianGaussianMixture(FittedPosterior):
     weight_concentration_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_, \
             covariance_prior_ : the prior
     n_components_ : int
-        Components that hold half a row or more.
+        Components that hold half a row or more; `held_` are their indices.
     active_ : bool array of shape (n_components,)
         False for those that moves have deleted: they are as the prior has them, no row is theirs.
     elbo_ : float

@@ -132,7 +132,7 @@ class FittedPosterior(ClimbedMixture):
     def view(self) -> MixtureView:
         """The components that hold rows, as reports and figures see them."""
         check_is_fitted(self)
-        held = np.flatnonzero(self._rows() >= HALF)
+        held = self.held_
         weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
         weights = weights / weights.sum()
         parts = self._components_of(held)
@@ -161,12 +161,14 @@ class FittedPosterior(ClimbedMixture):
             self.weight_concentration_ = tuple(self.weight_concentration_)
         if self._form.shared:
             self.degrees_of_freedom_ = self.degrees_of_freedom_[0]
-        self.n_components_ = int(np.count_nonzero(self._rows() >= HALF))
+        self.n_components_ = len(self.held_)
         self.active_ = np.arange(len(self.means_)) < active
 
-    def _rows(self) -> Array:
-        """How many each component holds."""
-        return np.asarray(self.mean_precision_, np.float64) - self.mean_precision_prior_
+    @property
+    def held_(self) -> AnyArray:
+        """The components that hold half a row or more, (n_components_,)."""
+        rows = np.asarray(self.mean_precision_, np.float64) - self.mean_precision_prior_
+        return np.flatnonzero(rows >= HALF)
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         assert isinstance(params, VariationalParams)
