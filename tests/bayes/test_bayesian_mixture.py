@@ -11,7 +11,7 @@ from mixtura import BayesianGaussianMixture, StoreError, load
 from mixtura.cli.show import as_document
 from mixtura.estimators.document import restore, to_document
 
-TYPES = ("full", "tied", "diag", "spherical")
+TYPES = ("full", "tied", "diag", "spherical", "EII", "EEI", "EEE")
 KINDS = ("dirichlet_process", "dirichlet_distribution")
 
 
@@ -97,12 +97,10 @@ def test_the_predictive_law_is_a_mixture_of_t_densities(name, iris):
         n_components=3, covariance_type=name, random_state=0, moves=False
     ).fit(iris)
     b, v, d = found.mean_precision_, np.broadcast_to(found.degrees_of_freedom_, 3), 4
-    dense = [
-        {"tied": lambda c: c, "full": lambda c, k=k: c[k]}.get(
-            name, lambda c, k=k: np.eye(d) * c[k]
-        )(found.covariances_)
-        for k in range(3)
-    ]
+    cov = found.covariances_
+    dense = [cov if cov.shape == (d, d) else np.eye(d) * cov[k] for k in range(3)]
+    if name == "full":
+        dense = list(cov)
     terms = [
         w * multivariate_t.pdf(iris, m, S * u * (c + 1) / (c * (u + 1 - d)), df=u + 1 - d)
         for w, m, S, c, u in zip(found.weights_, found.means_, dense, b, v, strict=True)
@@ -234,6 +232,20 @@ def test_warm_starts_go_on_and_refuse_other_shapes(iris):
     model.set_params(n_components=8, weight_concentration_prior_type=KINDS[1])
     with pytest.raises(ValueError, match="another weight_concentration_prior_type"):
         model.fit(iris)
+
+
+def test_names_of_one_structure_give_one_posterior(iris):
+    for theirs, mclust in (("full", "VVV"), ("tied", "EEE"), ("diag", "VVI"), ("spherical", "VII")):
+        one, two = (
+            BayesianGaussianMixture(n_components=4, covariance_type=name, random_state=0).fit(iris)
+            for name in (theirs, mclust)
+        )
+        assert one.elbo_ == two.elbo_
+    pooled = BayesianGaussianMixture(n_components=3, covariance_type="EEI", random_state=0).fit(
+        iris
+    )
+    active = pooled.covariances_[pooled.active_]
+    np.testing.assert_allclose(active, np.broadcast_to(active[0], active.shape))
 
 
 def test_a_posterior_has_no_information_criteria(iris):

@@ -19,14 +19,15 @@ from mixtura.solvers.problem import Problem
 
 from .evidence import log_evidence, log_joint
 
-FORMS = ("full", "tied", "diag", "spherical")
+FORMS = ("full", "tied", "diag", "spherical", "EII", "EEI", "EEE")
 WEIGHTS = (Dirichlet(0.7, 3), StickBreaking(1.3))
 
 
 def variational(name: str, weights: WeightPrior, d: int = 2) -> VariationalMixture:
     form = structure(name).form
     scale = np.asarray(form.restrict(np.eye(d) + 0.3 * np.ones((d, d))))
-    prior = NormalWishart(form, np.full(d, 0.4), 0.8, d + 0.5, scale)
+    common = structure(name).one_covariance
+    prior = NormalWishart(form, np.full(d, 0.4), 0.8, d + 0.5, scale, pooled=common)
     return VariationalMixture(PosteriorGaussian(structure(name)), prior, weights)
 
 
@@ -78,7 +79,9 @@ def test_no_other_posterior_of_the_form_has_a_higher_bound(name, weights):
     best, parts, form = bound(model, X, resp, q), q.components, model.family.form
     for _ in range(60):
         stretch = np.exp(rng.normal(scale=0.02, size=parts.root.shape))
-        free = np.exp(rng.normal(scale=0.02, size=1 if form.shared else 3))
+        free = np.exp(rng.normal(scale=0.02, size=3))
+        if model.family.one_covariance:
+            stretch, free = stretch[:1] if not form.shared else stretch, free[:1]
         other = gaussian_posterior(
             parts.means + rng.normal(scale=0.02, size=parts.means.shape),
             parts.root * stretch,

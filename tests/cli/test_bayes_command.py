@@ -65,7 +65,7 @@ def test_the_prior_of_the_weights_is_told(folder: Path) -> None:
     ("asked", "said"),
     [
         (["--bayes", "--family", "poisson"], "--bayes is for Gaussian groups"),
-        (["--bayes", "--covariance", "VEV"], "full, tied, diag, spherical, not VEV"),
+        (["--bayes", "--covariance", "VEV"], "not VEV"),
         (["--bayes", "--solver", "lbfgs"], "climbed by EM alone"),
         (["--weight-prior", "process"], "--weight-prior process is for --bayes"),
         (["--concentration", "2"], "--concentration 2.0 is for --bayes"),

@@ -10,7 +10,7 @@ import typer
 PriorType = StrEnum("PriorType", ["process", "distribution"])
 # As scikit-learn calls them.
 THEIRS = {"process": "dirichlet_process", "distribution": "dirichlet_distribution"}
-SHAPES = ("full", "tied", "diag", "spherical")
+SHAPES = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 
 Bayes = Annotated[
     bool,

@@ -31,7 +31,8 @@ from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalTask, find_posterior
 from mixtura.models.variational import VariationalMixture, VariationalParams
 
-FORMS = ("full", "tied", "diag", "spherical")
+# Structures whose scale matrices are a linear space.
+CONJUGATE = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 
 
 class BayesianGaussianMixture(FittedPosterior):
@@ -45,7 +46,10 @@ class BayesianGaussianMixture(FittedPosterior):
     ----------
     n_components : int, default 1
         At most so many components hold rows.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+    covariance_type : {"full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", \
+            "VVV"}, default "full"
+        Of mclust's those whose scale matrices are a linear space; only they have a posterior in
+        closed form.
     tol : float, default 1e-6
         A climb stops when the estimated bound still to be gained, per row, is below `tol`.
         (scikit-learn: when a step changed it by less than 1e-3 in all.)
@@ -89,7 +93,7 @@ class BayesianGaussianMixture(FittedPosterior):
     weight_concentration_ : array of shape (n_components,), or a tuple of two
         Of the Dirichlet posterior, or those of the sticks' Beta posteriors.
     mean_precision_, degrees_of_freedom_ : arrays of shape (n_components,)
-        In rows; degrees_of_freedom_ is one number where covariance_type="tied".
+        In rows; degrees_of_freedom_ is one number where covariance_type is "tied".
     weight_concentration_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_, \
             covariance_prior_ : the prior
     n_components_ : int
@@ -122,7 +126,7 @@ class BayesianGaussianMixture(FittedPosterior):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions(set(FORMS))],
+        "covariance_type": [StrOptions(set(CONJUGATE))],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -207,7 +211,7 @@ class BayesianGaussianMixture(FittedPosterior):
 
     def _asked_task(self, rows: Source) -> VariationalTask:
         """What a fit to these rows is asked for; ValueError where the settings do not fit them."""
-        prior, frames = component_prior(self, self._form, rows)
+        prior, frames = component_prior(self, structure(self.covariance_type), rows)
         model = VariationalMixture(
             PosteriorGaussian(structure(self.covariance_type)),
             prior,

@@ -233,6 +233,7 @@ class FittedPosterior(ClimbedMixture):
             self.degrees_of_freedom_prior_,
             np.asarray(self.covariance_prior_, dtype=np.float64),
             self.reg_covar,
+            structure(self.covariance_type).one_covariance,
         )
         family = PosteriorGaussian(structure(self.covariance_type))
         model = VariationalMixture(family, prior, weight_prior(self, len(self.means_)))

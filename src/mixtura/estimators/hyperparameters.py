@@ -11,6 +11,7 @@ from mixtura.data.moments import TableMoments, source_moments
 from mixtura.data.source import Source
 from mixtura.estimators.initial import check_shape
 from mixtura.families.frames import Affine
+from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.wishart import NormalWishart
@@ -46,14 +47,14 @@ def weight_prior(estimator: Asking, K: int) -> WeightPrior:
 
 
 def component_prior(
-    estimator: Asking, form: Form, rows: Source
+    estimator: Asking, shape: Structure, rows: Source
 ) -> tuple[NormalWishart, tuple[Affine, ...]]:
     """That of the components, and frames in which the table has no units.
 
     By default, as in scikit-learn: the table's mean, worth one row; d degrees of freedom; the
     table's covariance, with n - 1.
     """
-    d, table = rows.d, source_moments(rows)
+    d, form, table = rows.d, shape.form, source_moments(rows)
     given = estimator.mean_precision_prior
     freedom = estimator.degrees_of_freedom_prior
     if freedom is not None and not freedom > d - 1.0:
@@ -73,6 +74,7 @@ def component_prior(
         float(d) if freedom is None else float(freedom),
         _scale(estimator, form, table),
         float(estimator.reg_covar),
+        shape.one_covariance,
     )
     held = held_in(table.covariance, table.mean, form).added
     frames = form.frames(table.covariance + held)

@@ -23,6 +23,7 @@ class NormalWishart(Prior):
     mean_precision  how many rows the mean is worth
     freedom         how many rows the covariance is worth, above d - 1
     scale           in one component's shape of the form; scale / freedom is like a covariance
+    pooled          whether all components have one covariance, however it is stored
     reg_covar       added to the covariance of the rows of each component in every step; then the
                     steps do not maximise anything
 
@@ -39,6 +40,7 @@ class NormalWishart(Prior):
     freedom: float
     scale: Array
     reg_covar: float = 0.0
+    pooled: bool = False
 
     @property
     def monotone(self) -> bool:
@@ -90,6 +92,10 @@ class NormalWishart(Prior):
             unit = form.whitened(now.whiten, np.asarray(form.identity(d)))
             inner += self._along(self.reg_covar * rows, inner) * unit
         freedom = self.freedom + rows
+        if self.pooled and not form.shared:
+            # All are in the same units, for all have the same covariance.
+            inner = np.broadcast_to(inner.mean(axis=0), inner.shape)
+            freedom = np.full(K, freedom.mean())
         root = form.compose(now.root, form.root_of(inner / self._along(freedom, inner)))
         means = self.mean + (counts / mean_precision)[:, None] * off
         freedom = np.broadcast_to(freedom, K).copy()
