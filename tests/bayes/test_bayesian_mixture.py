@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_t
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import BayesianGaussianMixture, StoreError, load
 from mixtura.cli.show import as_document
@@ -311,3 +312,41 @@ def test_the_report_tells_the_bound_and_only_groups_with_rows(faithful):
     assert f"bound            {found.elbo_:.2f} in total" in text
     assert "BIC" not in text
     assert as_document(found)["bound"] == found.elbo_
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "spherical"])
+def test_units_do_not_matter(name, iris):
+    rng = np.random.default_rng(0)
+    A = np.linalg.qr(rng.normal(size=(4, 4)))[0] * 1e-4
+    if name != "spherical":
+        A = A @ np.diag([1.0, 30.0, 0.1, 1e3])
+    settings = {"n_components": 8, "covariance_type": name, "init_params": "one"}
+    one = BayesianGaussianMixture(**settings, random_state=0).fit(iris)
+    two = BayesianGaussianMixture(**settings, random_state=0).fit(iris @ A.T + 7.0)
+    shift = 150 * np.linalg.slogdet(A)[1]
+    assert two.elbo_ + shift == pytest.approx(one.elbo_, abs=2e-3 if name == "full" else 0.5)
+    assert two.n_components_ == one.n_components_
+
+
+def test_moves_on_a_sample_serve_the_whole_table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30_000, 2)) + 6.0 * rng.integers(0, 2, size=(30_000, 2))
+    found = BayesianGaussianMixture(n_components=15, random_state=0).fit(X)
+    assert found.n_components_ == 4
+    assert found.fit_result_.sample_rows == 20_000
+
+
+def test_of_several_starts_the_highest_bound_stays():
+    X, _ = planted(3, n=600)
+    settings = {"n_components": 10, "init_params": "random_from_data", "moves": False}
+    found = BayesianGaussianMixture(**settings, n_init=4, random_state=0).fit(X)
+    ends = [start.loglik for start in found.fit_result_.starts]
+    assert len(ends) == 4
+    assert found.elbo_ / 600 == max(ends)
+
+
+def test_few_steps_are_the_steps_themselves(iris):
+    with pytest.warns(ConvergenceWarning):
+        found = BayesianGaussianMixture(n_components=8, max_iter=9, random_state=0).fit(iris)
+    assert found.active_.all()
+    assert (found.n_iter_, len(found.lower_bounds_)) == (9, 9)

@@ -79,8 +79,9 @@ class BayesianGaussianMixture(FittedPosterior):
     verbose : int, default 0
     verbose_interval : int, default 10
     moves : bool, default True
-        Whether components are born, merged and deleted where that raises the bound, once a climb
-        has converged. Nothing else changes how many hold rows: `mixtura.fitting.variational_moves`.
+        Whether components are born, merged and deleted where that raises the bound, after the first
+        steps (never with max_iter below 10). Steps alone hardly change how many hold rows:
+        `mixtura.fitting.variational_moves`.
     weights, engine : as in `GaussianMixture`
 
     Attributes

@@ -31,6 +31,10 @@ from mixtura.solvers.problem import Problem
 
 # The start in which all rows are one component's; the others are those of `STARTS`.
 ONE = "one"
+# Asking for fewer steps than this is asking for the steps themselves: no moves are made.
+STEPS = 10
+# Steps before the first move.
+FIRST = 50
 # Ends whose bounds differ by no more than this, relative, are equal.
 EQUAL = 1e-10
 
@@ -72,6 +76,11 @@ class _End:
     climb: Climb
     bounds: tuple[float, ...]
     theirs: tuple[float, ...]
+
+    def followed(self, after: _End) -> _End:
+        """This and the climb that went on from its end, as one."""
+        climb = self.climb.followed(after.climb)
+        return _End(climb, self.bounds + after.bounds[1:], self.theirs + after.theirs[1:])
 
 
 class _Noted(Sweep):
@@ -178,19 +187,22 @@ class _Finder:
         return self.model.first_step(rows.X, rows.sample_weight, resp, base)
 
     def _end(self, start: VariationalParams, name: str, index: int) -> _End:
-        """The higher of the ends of a climb from `start`, and of one after its moves."""
+        """The end of a climb from `start`, with moves on its way."""
         if self.listener is not None:
             self.listener.started(index)
-        end = self._climbed(start)
-        if self.task.moves and end.climb.converged and self.task.n_components > 1:
-            end = self._moved(end)
-        if self.listener is not None:
-            self.listener.ended(end.climb, end.climb.objective / self.rows.weight)
+        steps = self.task.max_iter
+        if self.task.moves and steps >= STEPS and self.task.n_components > 1:
+            end = self._moved(self._climbed(start, min(FIRST, steps)))
+        else:
+            end = self._climbed(start, steps)
         mean = end.climb.objective / self.rows.weight
+        if self.listener is not None:
+            self.listener.ended(end.climb, mean)
         self.reports.append(StartReport(name, end.climb.iterations, mean, "kept"))
         return end
 
     def _moved(self, end: _End) -> _End:
+        """The end after moves, if it is higher; else that of the same climb carried on."""
         w = self.sample.sample_weight
         weights = np.ones(self.sample.n) if w is None else w
         # What is worth a component depends on how many rows there are.
@@ -200,22 +212,23 @@ class _Finder:
         )
         params = moves.improved(end.climb.params)
         self.sample_passes += moves.passes
-        if not moves.accepted:
+        if moves.accepted:
+            after = self._climbed(params, self.task.max_iter)
+            # Empty components that are gone were worth next to nothing.
+            if after.climb.objective >= end.climb.objective - moves.least:
+                self.moves += moves.accepted
+                return after
+        if end.climb.converged:
             return end
-        after = self._climbed(params)
-        # Empty components that are gone were worth next to nothing.
-        if after.climb.objective < end.climb.objective - moves.least:
-            return end
-        self.moves += moves.accepted
-        return after
+        left = self.task.max_iter - end.climb.iterations
+        return end.followed(self._climbed(end.climb.params, left))
 
-    def _climbed(self, start: VariationalParams) -> _End:
+    def _climbed(self, start: VariationalParams, steps: int) -> _End:
         inner = self.opened(self.model, self.rows)
         sweep = _Noted(inner, self.model, self.task.n_components)
         step = None if self.listener is None else self.listener.stepped
-        task = self.task
-        problem = Problem(self.model, sweep, start, task.tol, task.max_iter, task.history, step)
-        climb = em(problem)
+        history = self.task.history
+        climb = em(Problem(self.model, sweep, start, self.task.tol, steps, history, step))
         self.passes += sweep.passes
         return _End(climb, tuple(sweep.bounds), tuple(sweep.theirs))
 
