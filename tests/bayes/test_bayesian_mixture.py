@@ -28,9 +28,14 @@ def planted(seed: int, K: int = 10, n: int = 3000, apart: float = 6.0):
     return np.array(means)[labels] + rng.normal(size=(n, 2)), labels
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("start", ["one", "kmeans"])
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize(
+    ("name", "start", "kind"),
+    [
+        *(("full", start, kind) for start in ("one", "kmeans") for kind in KINDS),
+        *((name, "kmeans", KINDS[0]) for name in TYPES[1:4]),
+        *((name, "one", KINDS[1]) for name in TYPES[4:]),
+    ],
+)
 def test_moves_find_the_number_of_groups(name, start, kind):
     X, labels = planted(1)
     found = BayesianGaussianMixture(
@@ -54,7 +59,7 @@ def test_moves_find_the_number_of_groups(name, start, kind):
 def test_moves_raise_the_bound_and_nothing_else_removes_components():
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal(mean, 1.0, (1000, 10)) for mean in (-3.0, 0.0, 3.0)])
-    for alpha in (1e-4, 1.0, 1e3):
+    for alpha in (1e-4, 1e3):
         settings = {"n_components": 20, "weight_concentration_prior": alpha, "random_state": 0}
         still = BayesianGaussianMixture(**settings, moves=False).fit(X)
         moved = BayesianGaussianMixture(**settings).fit(X)
@@ -140,7 +145,7 @@ def test_a_weight_of_two_is_the_row_twice(moves, iris):
     np.testing.assert_allclose(weighed.means_, twice.means_, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", TYPES[:4])
 def test_every_engine_gives_the_same(name, iris):
     found = {
         engine: BayesianGaussianMixture(

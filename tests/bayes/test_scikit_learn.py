@@ -127,8 +127,7 @@ def test_fits_that_were_stored(faithful):
     [
         {},
         {"n_components": 2, "covariance_type": "tied"},
-        {"n_components": 3, "covariance_type": "diag", "init_params": "one"},
-        {"n_components": 2, "weight_concentration_prior_type": KINDS[1]},
+        {"n_components": 3, "covariance_type": "diag", "weight_concentration_prior_type": KINDS[1]},
     ],
     ids=str,
 )

@@ -24,7 +24,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import normalise
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import AnyArray, Array
-from mixtura.solvers.climb import Climb, objective_at
+from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
@@ -36,8 +36,9 @@ PIECES = (2, 3, 5)
 GAIN = 1e-5
 # Rounds without a gain before the components are left alone.
 PATIENCE = 3
-# Components with fewer rows are empty.
-EMPTY = 0.5
+# Components with fewer rows are empty, and leave where that costs no more than this share of what
+# a move must gain.
+EMPTY, NOTHING = 0.5, 0.1
 # Rows of which a component holds less than this share do not tell how it splits.
 LEAST = 0.02
 # Neighbours with which a component is tried as one, and components that are tried without.
@@ -127,7 +128,7 @@ class Moves:
             return here
         resp = _without(here.resp, [(k, None) for k in empty.tolist()])
         climb = self._climbed(self._begun(resp))
-        if climb.objective < here.climb.objective - self.least:
+        if climb.objective < here.climb.objective - NOTHING * self.least:
             return here
         self.accepted += 1
         return self._standing(climb)
@@ -144,10 +145,6 @@ class Moves:
         resp = np.ascontiguousarray(resp[:, order])
         base = self.model.untold(resp.shape[1])
         return self.model.first_step(self.X, self.rows.sample_weight, resp, base)
-
-    def _bound(self, resp: Array) -> float:
-        params = self._begun(resp)
-        return objective_at(self.model, self.sweep(params), params)
 
     def _tried(self, here: Standing, resp: Array) -> Standing | None:
         """The standing after a short climb from `resp`, None where it gains nothing."""
@@ -195,9 +192,32 @@ class Moves:
         K = len(size)
         pairs = {(min(k, j), max(k, j)) for k in range(K) for j in near[k, : K - 1].tolist()}
         for k, j in sorted(pairs):
-            yield self._bound(_without(resp, [(k, j)])) - value, k, j
+            yield self._joined(here, k, j), k, j
         for k in np.argsort(self.w @ resp)[:DELETED].tolist():
-            yield self._bound(_without(resp, [(k, None)])) - value, k, None
+            try:
+                start = self._begun(_without(resp, [(k, None)]))
+            except FAILURES:
+                continue
+            yield self._climbed(start, 0).objective - value, k, None
+
+    def _joined(self, here: Standing, k: int, j: int) -> float:
+        """What one component in the place of two is worth more, on the rows that they hold."""
+        both = here.resp[:, [k, j]]
+        share = both.sum(axis=1)
+        held = np.flatnonzero(share > LEAST)
+        if len(held) < 2:
+            return 0.0
+        sweep = self._over(held, share)
+        try:
+            one = self._local(sweep, np.ones((len(held), 1)), 0)
+            two = self._local(sweep, both[held] / share[held, None], 0)
+        except FAILURES:
+            return -np.inf
+        return one.objective - two.objective
+
+    def _over(self, held: AnyArray, share: Array) -> Sweep:
+        """A sweep over some rows, weighted by what is held of them."""
+        return self.open_sweep(self.model, Rows(self.X[held], self.w[held] * share[held]))
 
     def _born(self, here: Standing) -> Standing:
         """After the births that gain, made together or one by one."""
@@ -223,10 +243,9 @@ class Moves:
         held = np.flatnonzero(here.resp[:, k] > LEAST)
         if len(held) < 2:
             return []
-        w = self.w[held] * here.resp[held, k]
-        rows = Rows(self.X[held], w)
         Z = self.Z[self.rng.randint(len(self.Z))][held]
-        sweep = self.open_sweep(self.model, rows)
+        sweep = self._over(held, here.resp[:, k])
+        w = self.w[held] * here.resp[held, k]
         try:
             whole = self._local(sweep, np.ones((len(held), 1)), 0)
         except FAILURES:
@@ -241,14 +260,14 @@ class Moves:
             except FAILURES:
                 continue
             gain = parts.objective - whole.objective
-            share = normalise(self.model.log_joint(rows.X, parts.params))[1]
+            share = normalise(self.model.log_joint(self.X[held], parts.params))[1]
             found.append(Birth(gain, k, held, share))
-        self.parts += sweep.passes * len(held) / len(self.X)
         return sorted(found, key=lambda each: -each.gain)[:1]
 
     def _local(self, sweep: Sweep, resp: Array, steps: int) -> Climb:
         rows = sweep.rows
         assert isinstance(rows, Rows)
+        self.parts += (steps + 1) * rows.n / len(self.X)
         base = self.model.untold(resp.shape[1])
         start = self.model.first_step(rows.X, rows.sample_weight, resp, base)
         return em(Problem(self.model, sweep, start, 0, steps), brief=True)
