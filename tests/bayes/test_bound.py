@@ -69,6 +69,15 @@ def test_the_bound_lies_below_the_evidence(name, weights):
     assert exact - (4.0 if name == "full" else 20.0) < climb.objective < exact
 
 
+def test_where_labels_leave_no_doubt_the_evidence_is_that_of_each_order():
+    model = variational("full", Dirichlet(0.7, 2))
+    X = np.vstack([rows(5), 500.0 + rows(5, seed=4)])
+    start = model.first_step(X, None, one_hot(np.arange(10) // 5, 2), model.untold(2))
+    climb = em(Problem(model, open_sweep("compiled", model, Rows(X)), start, 1e-12, 500))
+    exact = log_evidence(X, 2, model.prior, model.weight_prior)
+    assert exact == pytest.approx(climb.objective + np.log(2), abs=0.05)
+
+
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("weights", WEIGHTS, ids=repr)
 def test_no_other_posterior_of_the_form_has_a_higher_bound(name, weights):
