@@ -67,6 +67,7 @@ def test_the_prior_of_the_weights_is_told(folder: Path) -> None:
         (["--bayes", "--family", "poisson"], "--bayes is for Gaussian groups"),
         (["--bayes", "--covariance", "VEV"], "not VEV"),
         (["--bayes", "--solver", "lbfgs"], "climbed by EM alone"),
+        (["--bayes", "--engine", "mixed"], "no passes in float32"),
         (["--weight-prior", "process"], "--weight-prior process is for --bayes"),
         (["--concentration", "2"], "--concentration 2.0 is for --bayes"),
     ],

@@ -49,6 +49,8 @@ def posterior_settings(
         raise ValueError(
             f"--bayes is climbed by EM alone, and --solver is {settings['solver']}: leave it out"
         )
+    if settings["engine"] == "mixed":
+        raise ValueError("--bayes has no passes in float32: leave out --engine mixed")
     found = {name: value for name, value in settings.items() if name != "solver"}
     found["weight_concentration_prior_type"] = THEIRS[prior or PriorType.process]
     return found | {"weight_concentration_prior": concentration}

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
-from mixtura.engines.choose import ENGINES
+from mixtura.engines.choose import PLAIN
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.hyperparameters import (
     PROCESS,
@@ -82,7 +82,10 @@ class BayesianGaussianMixture(FittedPosterior):
         Whether components are born, merged and deleted where that raises the bound, after the first
         steps (never with max_iter below 10). Steps alone hardly change how many hold rows:
         `mixtura.fitting.variational_moves`.
-    weights, engine : as in `GaussianMixture`
+    weights : {"counts", "importance"}, default "counts"
+        As in `GaussianMixture`.
+    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+        As in `GaussianMixture`.
 
     Attributes
     ----------
@@ -104,8 +107,8 @@ class BayesianGaussianMixture(FittedPosterior):
     elbo_ : float
         The bound of the log evidence, in nats and with every constant; see `docs/bayes.md`.
     lower_bound_, lower_bounds_ : float and list of float
-        The bound as scikit-learn counts, between M-step and E-step and without constants, of the
-        active components; at the end and after each step.
+        The bound as scikit-learn counts, between M-step and E-step and without constants, of all
+        rows of the arrays; at the end and after each step.
     converged_, n_iter_, n_features_in_, feature_names_in_, fit_result_ : as in `GaussianMixture`
         Where `fit_result_` has log-likelihoods these are the bound.
 
@@ -145,7 +148,7 @@ class BayesianGaussianMixture(FittedPosterior):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "moves": ["boolean"],
         "weights": [StrOptions(set(MEANINGS))],
-        "engine": [StrOptions({"auto", *ENGINES})],
+        "engine": [StrOptions({"auto", "compiled", "dense", *PLAIN})],
     }
     _components = "covariance_type"
     solver = "em"
