@@ -38,9 +38,6 @@ class WeightPrior(ABC):
     def log_norm(self, concentration: Array) -> float:
         """The logarithm of the integral that norms the density."""
 
-    # Whether the order of components matters, and the bound is highest with the largest first.
-    ordered: bool = False
-
 
 @dataclass(frozen=True)
 class Dirichlet(WeightPrior):
@@ -85,7 +82,6 @@ class StickBreaking(WeightPrior):
     """
 
     alpha: float
-    ordered = True
 
     def posterior(self, counts: Array) -> Array:
         beyond = np.append(np.cumsum(counts[::-1])[-2::-1], 0.0)
