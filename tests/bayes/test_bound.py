@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evidence import log_evidence, log_joint
 
 from mixtura import testing
 from mixtura.data.rows import Rows
@@ -16,8 +17,6 @@ from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.models.weight_priors import Dirichlet, StickBreaking, WeightPrior
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
-
-from .evidence import log_evidence, log_joint
 
 FORMS = ("full", "tied", "diag", "spherical", "EII", "EEI", "EEE")
 WEIGHTS = (Dirichlet(0.7, 3), StickBreaking(1.3))
