@@ -34,6 +34,7 @@ BENCHMARKS = {
     "hmm": "hmm",
     "hmmfits": "hmm_fits",
     "hmmmemory": "hmm_memory",
+    "bayes": "bayes",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

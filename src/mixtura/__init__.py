@@ -14,6 +14,7 @@ from mixtura.version import __version__
 if TYPE_CHECKING:
     from mixtura.data.opening import stream
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.bayesian import BayesianGaussianMixture
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Annealed",
     "Audit",
+    "BayesianGaussianMixture",
     "BernoulliMixture",
     "Block",
     "BootstrapLRT",
@@ -128,6 +130,7 @@ _HOMES = {
     "Online": "mixtura.solvers.online",
     "NoiseContrastive": "mixtura.solvers.contrastive",
     "Annealed": "mixtura.solvers.annealed",
+    "BayesianGaussianMixture": "mixtura.estimators.bayesian",
     "Collapse": "mixtura.errors",
     "Audit": "mixtura.selection.audit",
     "audit": "mixtura.selection.audit",

@@ -73,7 +73,11 @@ def chance_of_higher(landscape: Sequence[Optimum]) -> float | None:
 
 def _optima(starts: Iterable[StartReport], outcome: str, margin: float) -> list[Optimum]:
     """Those of the climbs that ended so."""
-    ends = [(s.loglik, s.name) for s in starts if s.outcome == outcome and s.loglik is not None]
+    ends = [
+        (s.loglik, s.name)
+        for s in starts
+        if s.outcome == outcome and s.loglik is not None and not math.isnan(s.loglik)
+    ]
     met: list[Optimum] = []
     last = math.inf
     for loglik, name in sorted(ends, reverse=True):
@@ -148,6 +152,7 @@ class Fit:
     params        the parameters found
     summary       the model's summary there; both are None after a trip through a file
     held          columns, or dependent groups of columns, without variance of their own
+    bound         whether loglik and trace are a lower bound of the evidence (ELBO), not of a point
     equations     what that is, one for each direction: a column or sum that is the same in all rows
     """
 
@@ -175,6 +180,7 @@ class Fit:
     rows: Count = 0
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
+    bound: bool = False
     params: Any = field(default=None, repr=False, compare=False)
     summary: Any = field(default=None, repr=False, compare=False)
 

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.bayes import (
+    Bayes,
+    Concentration,
+    WeightPrior,
+    posterior_settings,
+    refuse_prior_alone,
+    responsibilities,
+)
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     AUTO,
@@ -127,6 +135,9 @@ def fit(
     ] = 2,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
+    bayes: Bayes = False,
+    weight_prior: WeightPrior = None,
+    concentration: Concentration = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -196,6 +207,10 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
+    if bayes:
+        settings = posterior_settings(settings, weight_prior, concentration)
+    else:
+        refuse_prior_alone(weight_prior, concentration)
     # Left out when not given, so that the defaults are the estimator's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
@@ -249,8 +264,10 @@ def kind_of(made_of: dict[str, Any]) -> Family:
 
 def unfitted(settings: dict[str, Any]) -> Any:
     """The estimator with these settings."""
-    from mixtura import GaussianMixture, Mixture
+    from mixtura import BayesianGaussianMixture, GaussianMixture, Mixture
 
+    if "weight_concentration_prior" in settings:
+        return BayesianGaussianMixture(**settings)
     return (Mixture if "family" in settings else GaussianMixture)(**settings)
 
 
@@ -308,7 +325,7 @@ def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) ->
         return draw(
             mixture.view(),
             rows.X,
-            responsibilities=mixture.predict_proba(rows.X),
+            responsibilities=responsibilities(mixture, rows.X),
             sample_weight=rows.sample_weight,
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.bayes import is_posterior, log_density
 from mixtura.cli.console import (
     AsJson,
     Columns,
@@ -76,7 +77,7 @@ def score(
             note_remarks(remarks(table, dialect))
         if per_row:
             name = f"{prefix}log_density"
-            append(tables, lambda X: {name: mixture.score_samples(X)}, 1, table, out)
+            append(tables, lambda X: {name: log_density(mixture, X)}, 1, table, out)
             return
         result = _scored(mixture, tables, table, weights)
     if as_json:
@@ -86,7 +87,14 @@ def score(
         f"rows            {result['rows']}"
         + (f", of total weight {result['weight']:.10g}" if weights is not None else "")
         + f"\nlog-likelihood  {result['log_likelihood']:.2f} in total, "
-        f"{result['mean_log_likelihood']:.4f} per row"
+        f"{result['mean_log_likelihood']:.4f} per row" + _criteria(result)
+    )
+
+
+def _criteria(result: dict[str, float]) -> str:
+    if "bic" not in result:
+        return ", of the posterior predictive density"
+    return (
         f"\nBIC             {result['bic']:.2f}"
         f"\nAIC             {result['aic']:.2f}; lower is better for both"
     )
@@ -104,13 +112,13 @@ def _scored(
 
     rows, positive, weight, total, squares = 0, 0, 0.0, 0.0, 0.0
     for table in tables:
-        log_density = mixture.score_samples(table.X)
+        found = log_density(mixture, table.X)
         w = table.sample_weight
-        rows += len(log_density)
-        weight += float(len(log_density) if w is None else w.sum())
-        positive += len(log_density) if w is None else int(np.count_nonzero(w))
-        squares += float(len(log_density) if w is None else w @ w)
-        total += float(log_density.sum() if w is None else w @ log_density)
+        rows += len(found)
+        weight += float(len(found) if w is None else w.sum())
+        positive += len(found) if w is None else int(np.count_nonzero(w))
+        squares += float(len(found) if w is None else w @ w)
+        total += float(found.sum() if w is None else w @ found)
     if not weight > 0:
         raise TableError(
             f"{path}: the weights column {weights!r} is zero in every row: nothing is left to use"
@@ -119,12 +127,13 @@ def _scored(
         total, weight = total * weight / squares, weight**2 / squares
     else:
         doubt_light(weight, positive)
-    p = mixture._n_parameters()
-    return {
+    told = {
         "rows": rows,
         "weight": weight,
         "log_likelihood": total,
         "mean_log_likelihood": total / weight,
-        "bic": criteria.bic(total, p, weight),
-        "aic": criteria.aic(total, p),
     }
+    if is_posterior(mixture):
+        return told
+    p = mixture._n_parameters()
+    return told | {"bic": criteria.bic(total, p, weight), "aic": criteria.aic(total, p)}

@@ -54,13 +54,15 @@ def as_document(mixture: Any) -> dict[str, Any]:
     else:
         document |= {"family": mixture.family_.name, "weights": view.weights}
         document |= mixture.parameters_
-    if fit is not None:
+    if fit is None:
+        return document
+    if fit.bound:
+        document |= {"bound": fit.loglik, "mean_bound": fit.mean_loglik}
+    else:
         document |= {
             "log_likelihood": fit.loglik,
             "mean_log_likelihood": fit.mean_loglik,
             "bic": -2 * fit.loglik + fit.n_parameters * math.log(fit.weight),
             "aic": -2 * fit.loglik + 2 * fit.n_parameters,
-            "converged": fit.converged,
-            "fit": fit.to_dict(),
         }
-    return document
+    return document | {"converged": fit.converged, "fit": fit.to_dict()}

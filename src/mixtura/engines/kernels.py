@@ -16,9 +16,11 @@ from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
 from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
+from mixtura.models.variational import VariationalMixture
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
             "dense": compiled.DenseSweep,
             "mixed": MixedSweep,
         },
+        compiled.fill,
+        GaussianDrawing,
+    ),
+    (VariationalMixture, PosteriorGaussian): Kernel(
+        {"compiled": compiled.CompiledSweep, "dense": compiled.DenseSweep},
         compiled.fill,
         GaussianDrawing,
     ),

@@ -47,7 +47,8 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 
 @dataclass(frozen=True)
 class Stored:
-    """A model file, beside its head; family says what the components of a `Mixture` are."""
+    """A model file, beside its head; family says what the components of a `Mixture` are, posterior
+    the numbers of a variational one."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -55,6 +56,7 @@ class Stored:
     feature_names: tuple[str, ...] | None
     fit: Fit | None
     family: dict[str, Any] | None = None
+    posterior: dict[str, Any] | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -67,7 +69,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    settings["solver"] = solver_document(settings["solver"], to_document)
+    if "solver" in settings:
+        settings["solver"] = solver_document(settings["solver"], to_document)
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -106,14 +109,17 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     for name in settings:
         if name not in kind._parameter_constraints:
             raise ValueError(f"settings has an unknown {reprlib.repr(name)}")
-    for name in (kind._groups, kind._components, "solver"):
+    solved = "solver" in kind._parameter_constraints
+    for name in (kind._groups, kind._components, *(["solver"] if solved else [])):
         if name not in settings:
             raise ValueError(f"settings has no {name!r}")
     # Before it is asked for.
     read(Size, settings[kind._groups], kind._groups)
     components = kind._restored_components(settings[kind._components])
-    solver = restored_solver(settings["solver"], lambda inner: restore(inner, kind))
-    estimator = kind(**{**settings, "solver": solver, kind._components: components})
+    given = {**settings, kind._components: components}
+    if solved:
+        given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
+    estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:
         check_seed(estimator.random_state)
@@ -141,7 +147,7 @@ def _arrays_of(shape: Structure, K: int, d: int) -> dict[str, Floats]:
     common = {"weights_": Floats((K,), Simplex()), "means_": Floats((K, d), Real())}
     if shape.factors is not None:
         return common | factored.arrays_of(shape.factors, K, d)
-    # Whether they are sound is seen together, in `_check_matrices`.
+    # Whether they are sound is seen together, in `check_matrices`.
     return common | {name: Floats(shape.form.shape(K, d)) for name in ARRAYS[2:]}
 
 
@@ -180,7 +186,7 @@ def check_gaussian(estimator: Any) -> None:
     shape = structure(estimator.covariance_type)
     _check_initial(estimator, shape, estimator.n_components, estimator.n_features_in_)
     if shape.factors is None:
-        _check_matrices(estimator, shape.form)
+        check_matrices(estimator, shape.form)
     else:
         factored.check(estimator, shape.factors)
 
@@ -219,7 +225,7 @@ def _check_fit(fit: Fit, K: int, d: int) -> None:
             raise ValueError(f"fit: {name} is {list(found)}, not indices below {size}")
 
 
-def _check_matrices(estimator: Any, form: Form) -> None:
+def check_matrices(estimator: Any, form: Form) -> None:
     """ValueError unless covariances, precisions and factor are those of the same Gaussians."""
     stored = estimator.covariances_, estimator.precisions_, estimator.precisions_cholesky_
     covariances, factor = (np.asarray(array, dtype=np.float64) for array in stored[::2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mixtura.estimators.bayesian import BayesianGaussianMixture
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.hidden_markov import HiddenMarkov
@@ -30,6 +31,7 @@ KINDS: dict[str, type[Any]] = {
         GaussianHMM,
         MultinomialHMM,
         PoissonHMM,
+        BayesianGaussianMixture,
         BernoulliMixture,
         GaussianMixture,
         HiddenMarkov,

@@ -156,6 +156,9 @@ def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
 
 def _criteria(fit: Fit) -> list[tuple[str, str]]:
     p, loglik = fit.n_parameters, f"{fit.loglik:.2f}"
+    if fit.bound:
+        each = f"{fit.mean_loglik:.5g} per row"
+        return [("bound", f"{loglik} in total, {each}; the log evidence is no lower")]
     minus_two = f"-2 × ({loglik})" if fit.loglik < 0 else f"-2 × {loglik}"
     bic, aic = criteria.bic(fit.loglik, p, fit.weight), criteria.aic(fit.loglik, p)
     n = total(fit.weight) + (" (total weight)" if _weighted(fit) else "")
@@ -243,7 +246,8 @@ def _optima(fit: Fit) -> str:
         for end, one in zip(ends, met, strict=False)
     ]
     rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
-    return ", ".join(said) + f"{rest}: log-likelihoods, and how often climbs ended there"
+    what = "bounds" if fit.bound else "log-likelihoods"
+    return ", ".join(said) + f"{rest}: {what}, and how often climbs ended there"
 
 
 def _further(fit: Fit) -> str:

@@ -1,0 +1,81 @@
+"""Posteriors on the command line: what `mixtura fit --bayes` may be told, and their density."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+PriorType = StrEnum("PriorType", ["process", "distribution"])
+# As scikit-learn calls them.
+THEIRS = {"process": "dirichlet_process", "distribution": "dirichlet_distribution"}
+SHAPES = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
+
+Bayes = Annotated[
+    bool,
+    typer.Option(
+        "--bayes",
+        help="Fit a posterior: of at most --components groups as many stay as the table bears.",
+    ),
+]
+WeightPrior = Annotated[
+    PriorType | None,
+    typer.Option(show_default="process", help="With --bayes: the Dirichlet prior of the weights."),
+]
+Concentration = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-300,
+        metavar="FLOAT",
+        show_default="1 / components",
+        help="With --bayes: that of the weights' prior.",
+    ),
+]
+
+
+def posterior_settings(
+    settings: dict[str, Any], prior: PriorType | None, concentration: float | None
+) -> dict[str, Any]:
+    """Those of a `BayesianGaussianMixture`; ValueError where it has no such thing."""
+    if "family" in settings:
+        raise ValueError(
+            f"--bayes is for Gaussian groups, and --family is {settings['family']}: leave one out"
+        )
+    shape = settings["covariance_type"]
+    if shape not in SHAPES:
+        raise ValueError(f"--bayes knows the covariances {', '.join(SHAPES)}, not {shape}")
+    if settings["solver"] not in ("auto", "em"):
+        raise ValueError(
+            f"--bayes is climbed by EM alone, and --solver is {settings['solver']}: leave it out"
+        )
+    if settings["engine"] == "mixed":
+        raise ValueError("--bayes has no passes in float32: leave out --engine mixed")
+    found = {name: value for name, value in settings.items() if name != "solver"}
+    found["weight_concentration_prior_type"] = THEIRS[prior or PriorType.process]
+    return found | {"weight_concentration_prior": concentration}
+
+
+def refuse_prior_alone(prior: PriorType | None, concentration: float | None) -> None:
+    """ValueError for options of a posterior where none is asked for."""
+    for name, value in (("--weight-prior", prior), ("--concentration", concentration)):
+        if value is not None:
+            raise ValueError(f"{name} {value} is for --bayes: add that, or leave it out")
+
+
+def is_posterior(mixture: Any) -> bool:
+    """Whether a fitted mixture is known by its posterior."""
+    return hasattr(mixture, "elbo_")
+
+
+def log_density(mixture: Any, X: Any) -> Any:
+    """log p(x) of each row; of a posterior the predictive one, for the other is no density."""
+    if is_posterior(mixture):
+        return mixture.score_samples(X, predictive=True)
+    return mixture.score_samples(X)
+
+
+def responsibilities(mixture: Any, X: Any) -> Any:
+    """Those of the groups that reports and figures show, (n, groups)."""
+    found = mixture.predict_proba(X)
+    return found[:, mixture.held_] if is_posterior(mixture) else found

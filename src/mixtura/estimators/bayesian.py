@@ -1,0 +1,260 @@
+"""`BayesianGaussianMixture`: scikit-learn's estimator of that name, by our fits."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from mixtura.data.source import Source
+from mixtura.engines.choose import PLAIN
+from mixtura.estimators.fitted_posterior import FittedPosterior
+from mixtura.estimators.hyperparameters import (
+    PROCESS,
+    WEIGHT_PRIORS,
+    component_prior,
+    weight_prior,
+)
+from mixtura.estimators.listening import Verbose
+from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.families.base import Family
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.posterior import PosteriorGaussian
+from mixtura.fitting.checkpoint import Checkpoint, digest_of
+from mixtura.fitting.fingerprint import model_identity, resumed_seed
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.mixture_fit import Found
+from mixtura.fitting.starts import STARTS
+from mixtura.fitting.variational_fit import ONE, VariationalTask, find_posterior
+from mixtura.models.variational import VariationalMixture, VariationalParams
+
+# Structures whose scale matrices are a linear space.
+CONJUGATE = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
+
+
+class BayesianGaussianMixture(FittedPosterior):
+    """Gaussian mixture by variational Bayes, whose number of components is found.
+
+    A drop-in for ``sklearn.mixture.BayesianGaussianMixture``: every parameter, method and attribute
+    there means the same here, and with ``moves=False`` and the same start and steps all numbers are
+    its numbers. Defaults that differ are in `docs/bayes.md`, with what the bound is.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        At most so many components hold rows.
+    covariance_type : {"full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", \
+            "VVV"}, default "full"
+        Of mclust's those whose scale matrices are a linear space; only they have a posterior in
+        closed form.
+    tol : float, default 1e-6
+        A climb stops when the estimated bound still to be gained, per row, is below `tol`.
+        (scikit-learn: when a step changed it by less than 1e-3 in all.)
+    reg_covar : float, default 0
+        Added to the covariance of the rows of each component (scikit-learn: 1e-6). The prior makes
+        it needless, and with it the bound may fall.
+    max_iter : int, default 1000
+        Steps of one climb (scikit-learn: 100).
+    n_init : int, default 1
+        Starts; the end with the highest bound is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data", "one", ...}, \
+            default "kmeans"
+        How rows are first shared out, in standardised columns; "one": all to one component, from
+        which moves make others.
+    weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}, \
+            default "dirichlet_process"
+    weight_concentration_prior : float, default 1 / n_components
+    mean_precision_prior : float, default 1
+    mean_prior : array-like of shape (n_features,), default the table's mean
+    degrees_of_freedom_prior : float, default n_features
+    covariance_prior : float or array-like, default the table's covariance
+        In the shape of one component's covariance. Where the table's has no inverse the default is
+        its diagonal.
+    random_state : int, RandomState instance or None
+    warm_start : bool, default False
+        Go on from the last fit's posterior.
+    verbose : int, default 0
+    verbose_interval : int, default 10
+    moves : bool, default True
+        Whether components are born, merged and deleted where that raises the bound, after the first
+        steps (never with max_iter below 10). Steps alone hardly change how many hold rows:
+        `mixtura.fitting.variational_moves`.
+    weights : {"counts", "importance"}, default "counts"
+        As in `GaussianMixture`.
+    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+        As in `GaussianMixture`.
+
+    Attributes
+    ----------
+    weights_ : array of shape (n_components,)
+        E[pi_k].
+    means_ : array of shape (n_components, n_features)
+    covariances_, precisions_, precisions_cholesky_ : arrays
+        The mean precision and its inverse, in the shapes of `GaussianMixture`.
+    weight_concentration_ : array of shape (n_components,), or a tuple of two
+        Of the Dirichlet posterior, or those of the sticks' Beta posteriors.
+    mean_precision_, degrees_of_freedom_ : arrays of shape (n_components,)
+        In rows; degrees_of_freedom_ is one number where covariance_type is "tied".
+    weight_concentration_prior_, mean_precision_prior_, mean_prior_, degrees_of_freedom_prior_, \
+            covariance_prior_ : the prior
+    n_components_ : int
+        Components that hold half a row or more; `held_` are their indices.
+    active_ : bool array of shape (n_components,)
+        False for those that moves have deleted: they are as the prior has them, no row is theirs.
+    elbo_ : float
+        The bound of the log evidence, in nats and with every constant; see `docs/bayes.md`.
+    lower_bound_, lower_bounds_ : float and list of float
+        The bound as scikit-learn counts, between M-step and E-step and without constants, of all
+        rows of the arrays; at the end and after each step.
+    converged_, n_iter_, n_features_in_, feature_names_in_, fit_result_ : as in `GaussianMixture`
+        Where `fit_result_` has log-likelihoods these are the bound.
+
+    References
+    ----------
+    Attias (2000), Advances in Neural Information Processing Systems 12; Blei & Jordan (2006),
+    Bayesian Analysis 1; Hughes & Sudderth (2013), Advances in Neural Information Processing
+    Systems 26.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import BayesianGaussianMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.vstack([rng.normal(0, 1, (100, 2)), rng.normal(8, 1, (100, 2))])
+    >>> BayesianGaussianMixture(n_components=20, random_state=0).fit(X).n_components_
+    2
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions(set(CONJUGATE))],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({ONE, *STARTS})],
+        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
+        "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
+        "mean_precision_prior": [None, Interval(Real, 0.0, None, closed="neither")],
+        "mean_prior": [None, "array-like"],
+        "degrees_of_freedom_prior": [None, Interval(Real, 0.0, None, closed="neither")],
+        "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "moves": ["boolean"],
+        "weights": [StrOptions(set(MEANINGS))],
+        "engine": [StrOptions({"auto", "compiled", "dense", *PLAIN})],
+    }
+    _components = "covariance_type"
+    solver = "em"
+
+    def __init__(
+        self,
+        *,
+        n_components: int = 1,
+        covariance_type: str = "full",
+        tol: float = 1e-6,
+        reg_covar: float = 0.0,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weight_concentration_prior_type: str = PROCESS,
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: Any = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        moves: bool = True,
+        weights: str = COUNTS,
+        engine: str = "auto",
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.moves = moves
+        self.weights = weights
+        self.engine = engine
+
+    def _continued(self, d: int) -> VariationalParams:
+        K, found = self.n_components, self.means_.shape
+        if found != (K, d) or self.covariances_.shape != self._form.shape(K, d):
+            raise ValueError(
+                f"warm_start: the last fit has means of shape {found} and covariances of shape "
+                f"{self.covariances_.shape}, which {K} components with covariance_type="
+                f"{self.covariance_type!r} over {d} columns cannot continue: set warm_start=False"
+            )
+        if isinstance(self.weight_concentration_, tuple) != self._process:
+            raise ValueError(
+                "warm_start: the last fit had another weight_concentration_prior_type: set "
+                "warm_start=False"
+            )
+        return self._posterior(int(self.active_.sum()))
+
+    def _asked_task(self, rows: Source) -> VariationalTask:
+        """What a fit to these rows is asked for; ValueError where the settings do not fit them."""
+        prior, frames = component_prior(self, structure(self.covariance_type), rows)
+        model = VariationalMixture(
+            PosteriorGaussian(structure(self.covariance_type)),
+            prior,
+            weight_prior(self, self.n_components),
+        )
+        return VariationalTask(
+            model=model,
+            n_components=self.n_components,
+            frames=frames,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            engine=self.engine,
+            moves=self.moves,
+            begin=self._continued(rows.d) if self._goes_on() else None,
+            history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
+        )
+
+    def _find(
+        self,
+        rows: Source,
+        family: Family,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
+    ) -> Found:
+        if listener is None and self.verbose:
+            listener = Verbose(int(self.verbose), self.verbose_interval)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        task = self._asked_task(rows)
+        if checkpoint is None:
+            return find_posterior(rows, task, np.random.RandomState(seed), listener)
+        seed = resumed_seed(checkpoint, self.random_state, seed)
+        plain = ("random_state", "verbose", "verbose_interval", "mean_prior", "covariance_prior")
+        settings = {k: repr(v) for k, v in self.get_params().items() if k not in plain}
+        prior = digest_of({"mean": task.model.prior.mean, "scale": task.model.prior.scale})
+        told = model_identity(
+            rows, task.model, task.begin, seed, self.random_state, prior=prior, **settings
+        )
+        with Checkpoint(checkpoint, told) as journal:
+            rng = np.random.RandomState(seed)
+            return find_posterior(rows, task, rng, listener, journal)

@@ -1,0 +1,263 @@
+"""What a fitted `BayesianGaussianMixture` holds and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.estimators import initial
+from mixtura.estimators.answering import ANSWERED_ROWS
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.document import ARRAYS, Stored, check_matrices
+from mixtura.estimators.hyperparameters import PROCESS, weight_prior
+from mixtura.families.base import Family
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.posterior import (
+    PosteriorGaussian,
+    gaussian_posterior_from_whiten,
+)
+from mixtura.families.gaussian.wishart import NormalWishart
+from mixtura.fitting.mixture_fit import Found
+from mixtura.fitting.variational_fit import VariationalFound
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.ranges import Count, Finite
+from mixtura.ranges import Positive as PositiveNumber
+from mixtura.records import AnyArray, Array
+from mixtura.report.view import MixtureView
+from mixtura.schema import Floats, read, read_arrays
+from mixtura.supports import Positive, Simplex
+from mixtura.supports import Real as RealNumbers
+
+# Components with fewer rows do not count.
+HALF = 0.5
+# Fitted arrays beside those of a Gaussian mixture.
+BESIDE = (
+    "weight_concentration_",
+    "mean_precision_",
+    "degrees_of_freedom_",
+    "mean_prior_",
+    "covariance_prior_",
+)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
+
+    elbo_: Finite
+    active_: Count
+    weight_concentration_prior_: PositiveNumber
+    mean_precision_prior_: PositiveNumber
+    degrees_of_freedom_prior_: PositiveNumber
+
+
+class FittedPosterior(ClimbedMixture):
+    """The methods of `BayesianGaussianMixture` after the fit."""
+
+    covariance_type: str
+    reg_covar: float
+    weight_concentration_prior_type: str
+    weight_concentration_prior: float | None
+    mean_precision_prior: float | None
+    mean_prior: Any
+    degrees_of_freedom_prior: float | None
+    covariance_prior: Any
+    weight_concentration_: Any
+    degrees_of_freedom_: Any
+    covariance_prior_: Any
+    solver = "em"
+
+    @property
+    def _form(self) -> Form:
+        return structure(self.covariance_type).form
+
+    @property
+    def _process(self) -> bool:
+        return self.weight_concentration_prior_type == PROCESS
+
+    def _family(self) -> Family:
+        return PosteriorGaussian(structure(self.covariance_type))
+
+    def score_samples(self, X: Any, *, predictive: bool = False) -> AnyArray:
+        """log of sum_k exp(E[log pi_k] + E[log p(x | k)]), as in scikit-learn: below a density's.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        predictive : bool, default False
+            The posterior predictive log-density instead: a mixture of t densities, which
+            integrates to one.
+
+        Returns
+        -------
+        array of shape (n_samples,), natural logarithm in the inverse units of X
+        """
+        if not predictive:
+            return super().score_samples(X)
+        check_is_fitted(self)
+        params, rows = self._fitted()[1], self._asked(X)
+        logs = np.log(params.weights)
+        found = [
+            logsumexp(params.components.predictive(x) + logs, axis=1)
+            for x, *_ in rows.chunks(ANSWERED_ROWS)
+        ]
+        return np.concatenate(found).astype(rows.dtype)
+
+    def score(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
+    ) -> float:
+        """The mean of `score_samples` per row (per unit of weight)."""
+        if not predictive:
+            return super().score(X, y, sample_weight)
+        log_p = self.score_samples(X, predictive=True)
+        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
+        return float(np.average(log_p.astype(np.float64), weights=w))
+
+    @property
+    def bic(self) -> Any:
+        """A posterior has none: AttributeError, as in scikit-learn."""
+        raise AttributeError("a posterior has no BIC: compare elbo_, or score(X, predictive=True)")
+
+    @property
+    def aic(self) -> Any:
+        """A posterior has none: AttributeError, as in scikit-learn."""
+        raise AttributeError("a posterior has no AIC: compare elbo_, or score(X, predictive=True)")
+
+    def view(self) -> MixtureView:
+        """The components that hold rows, as reports and figures see them."""
+        check_is_fitted(self)
+        held = self.held_
+        weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
+        weights = weights / weights.sum()
+        parts = self._components_of(held)
+        return MixtureView(
+            weights, names, self._family().portrait(parts, weights, names), self.fit_result_
+        )
+
+    def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
+        super()._hold(found, dtype)
+        assert isinstance(found, VariationalFound)
+        self.lower_bounds_ = list(found.lower_bounds)
+        self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
+        self.elbo_ = found.fit.loglik
+        prior: NormalWishart = found.model.prior
+        self.weight_concentration_prior_ = found.model.weight_prior.alpha
+        self.mean_precision_prior_ = prior.mean_precision
+        self.degrees_of_freedom_prior_ = prior.freedom
+        self.mean_prior_ = prior.mean.astype(dtype)
+        self.covariance_prior_ = prior.scale.astype(dtype)
+        self._shape_as_theirs(found.active)
+
+    def _shape_as_theirs(self, active: int) -> None:
+        """Arrays as scikit-learn has them, and which components there are."""
+        self.covariance_prior_ = self.covariance_prior_[()]
+        if self._process:
+            self.weight_concentration_ = tuple(self.weight_concentration_)
+        if self._form.shared:
+            self.degrees_of_freedom_ = self.degrees_of_freedom_[0]
+        self.n_components_ = len(self.held_)
+        self.active_ = np.arange(len(self.means_)) < active
+
+    @property
+    def held_(self) -> AnyArray:
+        """The components that hold half a row or more, (n_components_,)."""
+        rows = np.asarray(self.mean_precision_, np.float64) - self.mean_precision_prior_
+        return np.flatnonzero(rows >= HALF)
+
+    def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
+        assert isinstance(params, VariationalParams)
+        form, parts = self._form, params.components
+        self.weights_ = params.weights.astype(dtype)
+        self.means_ = parts.means.astype(dtype)
+        self.covariances_ = parts.covariances.astype(dtype)
+        factor = initial.precision_cholesky(parts.whiten, form)
+        self.precisions_cholesky_ = factor.astype(dtype)
+        self.precisions_ = initial.precisions(factor, form).astype(dtype)
+        self.weight_concentration_ = params.concentration.astype(dtype)
+        self.mean_precision_ = parts.mean_precision.astype(dtype)
+        self.degrees_of_freedom_ = parts.freedom.astype(dtype)
+
+    def _stored_arrays(self) -> dict[str, AnyArray]:
+        arrays = {name: np.asarray(getattr(self, name)) for name in (*ARRAYS, *BESIDE)}
+        whole = np.broadcast_to(arrays["degrees_of_freedom_"], len(self.means_))
+        return arrays | {"degrees_of_freedom_": whole.copy()}
+
+    def _stored_beside(self) -> dict[str, Any]:
+        numbers = {each.name: getattr(self, each.name) for each in fields(Numbers)}
+        return {"posterior": numbers | {"active_": int(self.active_.sum())}}
+
+    @staticmethod
+    def _restored_components(stored: Any) -> Any:
+        return read(str, stored, "settings.covariance_type")
+
+    def _check_stored(self, stored: Stored) -> None:
+        if stored.family is not None:
+            raise ValueError("it has an unknown 'family'")
+        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        K, d, form = self.n_components, stored.scalars.n_features_in_, self._form
+        own = {name: Floats(form.shape(K, d)) for name in ARRAYS[2:]}
+        kinds = {
+            "weights_": Floats((K,), Simplex()),
+            "means_": Floats((K, d), RealNumbers()),
+            **own,
+            "weight_concentration_": Floats((2, K) if self._process else (K,), Positive()),
+            "mean_precision_": Floats((K,), Positive()),
+            "degrees_of_freedom_": Floats((K,), Positive()),
+            "mean_prior_": Floats((d,), RealNumbers()),
+            "covariance_prior_": Floats(np.shape(form.identity(d)), form.support),
+        }
+        read_arrays(kinds, stored.arrays, "arrays")
+        least = min(numbers.degrees_of_freedom_prior_, stored.arrays["degrees_of_freedom_"].min())
+        if not least > d - 1:
+            raise ValueError(f"degrees_of_freedom_ has {least}, which is not above {d - 1}")
+        if not 0 < numbers.active_ <= K:
+            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
+        for name, value in vars(numbers).items():
+            setattr(self, name, value)
+
+    def _check_restored(self) -> None:
+        check_matrices(self, self._form)
+        self._shape_as_theirs(int(self.active_))
+
+    def _fitted(self) -> tuple[VariationalMixture, VariationalParams]:
+        prior = NormalWishart(
+            self._form,
+            np.asarray(self.mean_prior_, dtype=np.float64),
+            self.mean_precision_prior_,
+            self.degrees_of_freedom_prior_,
+            np.asarray(self.covariance_prior_, dtype=np.float64),
+            self.reg_covar,
+            structure(self.covariance_type).one_covariance,
+        )
+        family = PosteriorGaussian(structure(self.covariance_type))
+        model = VariationalMixture(family, prior, weight_prior(self, len(self.means_)))
+        concentration = np.asarray(self.weight_concentration_, dtype=np.float64)
+        params = model.assembled(concentration, self._components_of(slice(None)))
+        logs = np.where(self.active_, params.expected, -np.inf)
+        return model, replace(params, expected=logs)
+
+    def _posterior(self, active: int) -> VariationalParams:
+        """That of the first components, which are active."""
+        model = self._fitted()[0]
+        some = slice(active)
+        concentration = np.asarray(self.weight_concentration_, dtype=np.float64)[..., some]
+        return model.assembled(concentration, self._components_of(some))
+
+    def _components_of(self, some: slice | AnyArray) -> Any:
+        form, double = self._form, np.float64
+        factor = np.asarray(self.precisions_cholesky_, dtype=double)
+        means: Array = np.asarray(self.means_, dtype=double)[some]
+        freedom = np.broadcast_to(self.degrees_of_freedom_, len(self.means_)).astype(double)
+        return gaussian_posterior_from_whiten(
+            means,
+            initial.precision_cholesky(factor if form.shared else factor[some], form),
+            form,
+            np.asarray(self.mean_precision_, dtype=double)[some],
+            freedom[some],
+        )

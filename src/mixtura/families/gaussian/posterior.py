@@ -1,0 +1,112 @@
+"""Gaussian components that are known by a posterior, not by a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
+from mixtura.records import AnyArray, Array
+
+
+@dataclass(frozen=True)
+class GaussianPosterior(GaussianParams):
+    """q(m_k, L_k) = N(m_k | means_k, (b_k L_k)^-1) Wishart(L_k | W_k, v_k), L_k the precisions.
+
+    covariances     in the form's shape: (v_k W_k)^-1, the inverse of the mean precision
+    mean_precision  (K,) b_k, in rows
+    freedom         (K,) v_k, in rows, above d - 1; equal where components share a covariance
+    log_norm        (K,) is that of exp E[log p(x | k)], which has the form of a Gaussian density
+
+    What a form restricts is W_k: diagonal, a multiple of the identity, or one for all components.
+    Reference: Bishop (2006), Pattern Recognition and Machine Learning, section 10.2.
+    """
+
+    mean_precision: Array = field(default_factory=lambda: np.empty(0))
+    freedom: Array = field(default_factory=lambda: np.empty(0))
+
+    def arrays(self) -> dict[str, Array]:
+        own = {"mean_precision": self.mean_precision, "freedom": self.freedom}
+        return super().arrays() | own
+
+    @property
+    def half_log_det(self) -> Array:
+        """(K,) or (1,): 1/2 log det of W_k."""
+        d = self.means.shape[1]
+        freedom = self.freedom[:1] if self.form.shared else self.freedom
+        return np.asarray(self.form.half_log_det(self.whiten, d) - 0.5 * d * np.log(freedom))
+
+    def predictive(self, X: AnyArray) -> Array:
+        """log p(x | k, the rows), (n, K): a t density with v_k + 1 - d degrees of freedom.
+
+        Source: Bishop (2006), equations 10.81 and 10.82.
+        """
+        d, form = self.means.shape[1], self.form
+        free = self.freedom + 1.0 - d
+        # Of the scale matrix, as a multiple of the covariance.
+        wider = self.freedom * (1.0 + 1.0 / self.mean_precision) / free
+        norm = gammaln(0.5 * (free + d)) - gammaln(0.5 * free)
+        norm += form.half_log_det(self.whiten, d) - 0.5 * d * np.log(free * np.pi * wider)
+        out = np.empty((len(X), len(self.means)))
+        for k in range(len(self.means)):
+            y = form.residuals(X, self.means, self.whiten, k)
+            far = np.einsum("ij,ij->i", y, y) / (free[k] * wider[k])
+            out[:, k] = norm[k] - 0.5 * (free[k] + d) * np.log1p(far)
+        return out
+
+
+def gaussian_posterior(
+    means: Array, root: Array, form: Form, mean_precision: Array, freedom: Array
+) -> GaussianPosterior:
+    """From the lower Cholesky factors (or standard deviations) of the covariances."""
+    return _assembled(means, root, form.invert_root(root), form, mean_precision, freedom)
+
+
+def gaussian_posterior_from_whiten(
+    means: Array, whiten: Array, form: Form, mean_precision: Array, freedom: Array
+) -> GaussianPosterior:
+    """The same from their inverses."""
+    return _assembled(means, form.invert_root(whiten), whiten, form, mean_precision, freedom)
+
+
+def _assembled(
+    means: Array,
+    root: Array,
+    whiten: Array,
+    form: Form,
+    mean_precision: Array,
+    freedom: Array,
+) -> GaussianPosterior:
+    """With the norm of exp E[log p(x | k)].
+
+    It is 1/2 E log det L - d/2 log 2 pi - d / (2 b); Bishop (2006), equations 10.64 and 10.65.
+    """
+    d = means.shape[1]
+    log_det = form.half_log_det(whiten, d) - 0.5 * d * np.log(0.5 * freedom)
+    log_det += 0.5 * digamma(0.5 * (freedom[:, None] - np.arange(d))).sum(axis=1)
+    log_norm = log_det - 0.5 * d * (LOG_2PI + 1.0 / mean_precision)
+    return GaussianPosterior(
+        means, root, whiten, log_norm, form, mean_precision=mean_precision, freedom=freedom
+    )
+
+
+@dataclass(frozen=True)
+class PosteriorGaussian(Gaussian):
+    """exp E[log p(x | k)] under a Normal-Wishart posterior, whose M-step is Bayes' rule.
+
+    It has the form of a Gaussian density and other norms, so passes and sums are the Gaussian
+    family's.
+    """
+
+    record = GaussianPosterior
+    fills_gaps = False
+
+    def maximize(self, stats: GaussianStatistics, params: Any, prior: Any) -> GaussianPosterior:
+        """The posterior given the sums; of a component without rows the prior."""
+        found: GaussianPosterior = prior.posterior(stats, params)
+        return found

@@ -1,0 +1,266 @@
+"""From a prior and rows to the best posterior met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.engines.base import Step, Sweep
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.journaled import Journal
+from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.errors import FAILURES, FitError
+from mixtura.families.frames import Frame
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.mixture_fit import Found, journaled
+from mixtura.fitting.sample import sample_rows
+from mixtura.fitting.starts import STARTS
+from mixtura.fitting.variational_moves import Moves
+from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.records import Array, Summary
+from mixtura.result import Certificate, Fit, StartReport
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
+
+# The start in which all rows are one component's; the others are those of `STARTS`.
+ONE = "one"
+# Asking for fewer steps than this is asking for the steps themselves: no moves are made.
+STEPS = 10
+# Steps before the first move.
+FIRST = 50
+# Ends whose bounds differ by no more than this, relative, are equal.
+EQUAL = 1e-10
+
+
+@dataclass(frozen=True)
+class VariationalTask:
+    """What is asked of a fit: settings, checked.
+
+    frames are the ways in which rows are made free of units; begin is the posterior that a warm
+    start continues; moves says whether components may be born, merged and deleted.
+    """
+
+    model: VariationalMixture
+    n_components: int
+    frames: tuple[Frame, ...]
+    tol: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    engine: str
+    moves: bool
+    begin: VariationalParams | None
+    history: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class VariationalFound(Found):
+    """lower_bounds are scikit-learn's numbers after each step of the last climb; active is how many
+    components rows may belong to, the first ones."""
+
+    lower_bounds: tuple[float, ...] = ()
+    active: int = 0
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where a climb ended: the bound at its start and after each step, and scikit-learn's."""
+
+    climb: Climb
+    bounds: tuple[float, ...]
+    theirs: tuple[float, ...]
+
+    def followed(self, after: _End) -> _End:
+        """This and the climb that went on from its end, as one."""
+        climb = self.climb.followed(after.climb)
+        return _End(climb, self.bounds + after.bounds[1:], self.theirs + after.theirs[1:])
+
+
+class _Noted(Sweep):
+    """`inner`, with the bounds of all parameters that it sweeps at written down."""
+
+    def __init__(self, inner: Sweep, model: VariationalMixture, K: int) -> None:
+        super().__init__(inner.rows)
+        self.inner, self.model, self.K, self.engine = inner, model, K, inner.engine
+        # The bound is known at every step.
+        self.stride = 1
+        self.bounds: list[float] = []
+        self.theirs: list[float] = []
+
+    def __call__(self, params: Any) -> Summary:
+        self.passes += 1
+        summary = self.inner(params)
+        self.bounds.append(summary.loglik + self.model.log_prior(params))
+        whole = params if len(params.weights) == self.K else self.model.extended(params, self.K)
+        self.theirs.append(self.model.lower_bound(whole))
+        return summary
+
+    def folded(self, step: Step) -> Summary:
+        return self.inner.folded(step)
+
+    def over(self, rows: Source) -> Sweep:
+        return self.inner.over(rows)
+
+
+def find_posterior(
+    rows: Source,
+    task: VariationalTask,
+    rng: np.random.RandomState,
+    listener: FitListener | None = None,
+    journal: Journal | None = None,
+) -> VariationalFound:
+    """The posterior with the highest bound of all starts; raises FitError if every one failed."""
+    with single_blas, single_openmp():
+        return _Finder(rows, task, rng, listener, journal).found()
+
+
+class _Finder:
+    def __init__(
+        self,
+        rows: Source,
+        task: VariationalTask,
+        rng: np.random.RandomState,
+        listener: FitListener | None,
+        journal: Journal | None,
+    ) -> None:
+        self.rows, self.task, self.model, self.rng = rows, task, task.model, rng
+        self.listener, self.passes, self.sample_passes, self.moves = listener, 0, 0, 0
+        self.engine = resolve(task.engine, task.model)
+        opened: Callable[[Any, Source], Sweep] = partial(open_sweep, self.engine)
+        self.plain = opened
+        self.opened = opened if journal is None else journaled(opened, rows, journal)
+        self.sample = sample_rows(rows, task.n_components, rng)
+        self.reports: list[StartReport] = []
+
+    def found(self) -> VariationalFound:
+        best = self._best()
+        params: Any = best.climb.params
+        active, K = len(params.weights), self.task.n_components
+        summary = best.climb.summary
+        if active < K:
+            params = self.model.extended(params, K)
+            sweep = self.opened(self.model, self.rows)
+            summary = sweep(params)
+            self.passes += sweep.passes
+        fit = self._account(best, params, summary)
+        return VariationalFound(params, fit, self.model.family, self.model, best.theirs[1:], active)
+
+    def _best(self) -> _End:
+        if self.task.begin is not None:
+            return self._end(self.task.begin, "warm start", 0)
+        best: _End | None = None
+        failure: Exception = FitError("no start was tried")
+        for index in range(self.task.n_init):
+            try:
+                end = self._end(self._start(index), self.task.init_params, index)
+            except FAILURES as error:
+                failure = error
+                why = StartReport(self.task.init_params, 0, None, "failed", str(error))
+                self.reports.append(why)
+                continue
+            if best is None or _higher(end, best):
+                best = end
+        if best is None:
+            raise failure
+        return best
+
+    def _start(self, index: int) -> VariationalParams:
+        X, w = self.sample.X, self.sample.sample_weight
+        weights = np.ones(len(X)) if w is None else w
+        K, name = self.task.n_components, self.task.init_params
+        if name == ONE:
+            resp = np.ones((len(X), 1))
+        else:
+            frame = self.task.frames[index % len(self.task.frames)]
+            resp = STARTS[name](frame(X), weights, K, self.rng)
+        return self._begun(self.sample, resp)
+
+    def _begun(self, rows: Rows, resp: Array) -> VariationalParams:
+        base = self.model.untold(resp.shape[1])
+        return self.model.first_step(rows.X, rows.sample_weight, resp, base)
+
+    def _end(self, start: VariationalParams, name: str, index: int) -> _End:
+        """The end of a climb from `start`, with moves on its way."""
+        if self.listener is not None:
+            self.listener.started(index)
+        steps = self.task.max_iter
+        if self.task.moves and steps >= STEPS and self.task.n_components > 1:
+            end = self._moved(self._climbed(start, min(FIRST, steps)))
+        else:
+            end = self._climbed(start, steps)
+        mean = end.climb.objective / self.rows.weight
+        if self.listener is not None:
+            self.listener.ended(end.climb, mean)
+        self.reports.append(StartReport(name, end.climb.iterations, mean, "kept"))
+        return end
+
+    def _moved(self, end: _End) -> _End:
+        """The end after moves, if it is higher; else that of the same climb carried on."""
+        w = self.sample.sample_weight
+        weights = np.ones(self.sample.n) if w is None else w
+        # What is worth a component depends on how many rows there are.
+        rows = Rows(self.sample.X, weights * (self.rows.weight / self.sample.weight))
+        moves = Moves(
+            self.model, rows, self.task.frames, self.plain, self.task.n_components, self.rng
+        )
+        params = moves.improved(end.climb.params)
+        self.sample_passes += moves.passes
+        if moves.accepted:
+            after = self._climbed(params, self.task.max_iter)
+            # Empty components that are gone were worth next to nothing.
+            if after.climb.objective >= end.climb.objective - moves.least:
+                self.moves += moves.accepted
+                return after
+        if end.climb.converged:
+            return end
+        left = self.task.max_iter - end.climb.iterations
+        return end.followed(self._climbed(end.climb.params, left))
+
+    def _climbed(self, start: VariationalParams, steps: int) -> _End:
+        inner = self.opened(self.model, self.rows)
+        sweep = _Noted(inner, self.model, self.task.n_components)
+        step = None if self.listener is None else self.listener.stepped
+        history = self.task.history
+        climb = em(Problem(self.model, sweep, start, self.task.tol, steps, history, step))
+        self.passes += sweep.passes
+        return _End(climb, tuple(sweep.bounds), tuple(sweep.theirs))
+
+    def _account(self, best: _End, params: VariationalParams, summary: Summary) -> Fit:
+        climb = best.climb
+        return Fit(
+            loglik=climb.objective,
+            weight=summary.weight,
+            rows=self.rows.positive,
+            trace=(*climb.earlier, *best.bounds),
+            penalised=False,
+            passes=self.passes,
+            sample_passes=self.sample_passes,
+            iterations=climb.iterations,
+            converged=climb.converged,
+            reason=climb.reason.replace("log-likelihood", "bound"),
+            gradient_norm=climb.gradient_norm,
+            gap=climb.gap,
+            n_parameters=self.model.n_parameters(params),
+            solver="em",
+            engine=self.engine,
+            starts=tuple(self.reports),
+            moves=self.moves,
+            sample_rows=self.sample.n,
+            certificate=Certificate("not examined", detail=self.model.obstacle()),
+            bound=True,
+            params=params,
+            summary=summary,
+        )
+
+
+def _higher(new: _End, old: _End) -> bool:
+    """Beyond rounding, so that of equal ends the first stays."""
+    value = old.climb.objective
+    return new.climb.objective > value + EQUAL * (old.climb.summary.weight + abs(value))

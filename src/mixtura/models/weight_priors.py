@@ -1,0 +1,108 @@
+"""What is known of a mixture's weights before the rows are seen, and after."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaln, digamma, gammaln
+
+from mixtura.records import Array
+
+
+class WeightPrior(ABC):
+    """A distribution of the weights that counts of labels update in closed form.
+
+    concentration is what says which member it is: (K,) or (2, K). Components beyond those K that
+    hold rows stay as they were, and cost nothing.
+    """
+
+    @abstractmethod
+    def posterior(self, counts: Array) -> Array:
+        """The concentration after so many rows of each component, counts (K,)."""
+
+    @abstractmethod
+    def expected_log(self, concentration: Array) -> Array:
+        """E[log pi_k], (K,)."""
+
+    @abstractmethod
+    def mean(self, concentration: Array) -> Array:
+        """The mean weights (K,), made to sum to one."""
+
+    @abstractmethod
+    def divergence(self, concentration: Array) -> float:
+        """The Kullback-Leibler divergence from the prior, every constant in."""
+
+    @abstractmethod
+    def log_norm(self, concentration: Array) -> float:
+        """The logarithm of the integral that norms the density."""
+
+
+@dataclass(frozen=True)
+class Dirichlet(WeightPrior):
+    """pi ~ Dirichlet(alpha, ..., alpha) over `total` components.
+
+    Source: Bishop (2006), Pattern Recognition and Machine Learning, equations 10.58, 10.66, B.23.
+    """
+
+    alpha: float
+    total: int
+
+    def posterior(self, counts: Array) -> Array:
+        return self.alpha + counts
+
+    def _sum(self, concentration: Array) -> float:
+        return float(concentration.sum() + self.alpha * (self.total - len(concentration)))
+
+    def expected_log(self, concentration: Array) -> Array:
+        return np.asarray(digamma(concentration) - digamma(self._sum(concentration)))
+
+    def mean(self, concentration: Array) -> Array:
+        return np.asarray(concentration / concentration.sum())
+
+    def divergence(self, concentration: Array) -> float:
+        prior = self.total * self.alpha
+        whole = gammaln(self._sum(concentration)) - gammaln(prior)
+        each = gammaln(self.alpha) - gammaln(concentration)
+        each += (concentration - self.alpha) * self.expected_log(concentration)
+        return float(whole + each.sum())
+
+    def log_norm(self, concentration: Array) -> float:
+        return float(gammaln(concentration).sum() - gammaln(self._sum(concentration)))
+
+
+@dataclass(frozen=True)
+class StickBreaking(WeightPrior):
+    """pi_k = u_k prod_{j < k} (1 - u_j), u_k ~ Beta(1, alpha): a Dirichlet process.
+
+    concentration  (2, K): those of each u_k; of the sticks beyond the last they are the prior's
+    Source: Blei & Jordan (2006), Bayesian Analysis 1; no row beyond the last one: Kurihara, Welling
+    & Vlassis (2007), Advances in Neural Information Processing Systems 19.
+    """
+
+    alpha: float
+
+    def posterior(self, counts: Array) -> Array:
+        beyond = np.append(np.cumsum(counts[::-1])[-2::-1], 0.0)
+        return np.stack([1.0 + counts, self.alpha + beyond])
+
+    def expected_log(self, concentration: Array) -> Array:
+        whole = digamma(concentration.sum(axis=0))
+        taken, left = digamma(concentration) - whole
+        return np.asarray(taken + np.append(0.0, np.cumsum(left)[:-1]))
+
+    def mean(self, concentration: Array) -> Array:
+        taken, left = concentration / concentration.sum(axis=0)
+        weights = taken * np.append(1.0, np.cumprod(left)[:-1])
+        return np.asarray(weights / weights.sum())
+
+    def divergence(self, concentration: Array) -> float:
+        a, b = concentration
+        whole = digamma(a + b)
+        each = betaln(1.0, self.alpha) - betaln(a, b)
+        each += (a - 1.0) * (digamma(a) - whole) + (b - self.alpha) * (digamma(b) - whole)
+        return float(each.sum())
+
+    def log_norm(self, concentration: Array) -> float:
+        return float(betaln(*concentration).sum())
