@@ -227,7 +227,7 @@ class BayesianGaussianMixture(FittedPosterior):
             frames=frames,
             tol=self.tol,
             max_iter=self.max_iter,
-            n_init=self.n_init,
+            n_init=int(self.n_init),
             init_params=self.init_params,
             engine=self.engine,
             moves=self.moves,

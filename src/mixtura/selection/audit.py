@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.tables import Table
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.report.digits import counted
 from mixtura.result import Fit
@@ -225,7 +226,8 @@ def _rank(fit: Fit) -> tuple[bool, float]:
 
 def _estimator(mixture: Any) -> ClimbedMixture:
     """The mixture as an estimator of ours; ValueError where it is none."""
-    if isinstance(mixture, ClimbedMixture):
+    # Of a posterior its plug-in mixture is looked at, as of scikit-learn's.
+    if isinstance(mixture, ClimbedMixture) and not isinstance(mixture, FittedPosterior):
         check_is_fitted(mixture)
         return mixture
     if isinstance(mixture, Mapping):
