@@ -89,10 +89,10 @@ class Audit:
 
         Differences below a tenth of a nat are taken for the rounding of printed parameters.
         """
-        if self.nearby is None or self.nearby.floored or self.gain < -PRINTED:
-            return "collapsed"
         if self.gain > PRINTED:
             return "not an optimum"
+        if self.nearby is None or self.nearby.floored or self.gain < -PRINTED:
+            return "collapsed"
         return "a lower optimum" if self.missing > PRINTED else "the best known"
 
     def summary(self) -> str:
