@@ -181,7 +181,7 @@ KNOWN = {
             "data/moments.py",
             "data/survey.py",
             # Commands name covariance structures.
-            *(f"cli/{name}.py" for name in ("compare", "fit", "howmany", "select", "show")),
+            *(f"cli/{name}.py" for name in ("compare", "fit", "hmm", "howmany", "select", "show")),
             "solvers/contrast_noise.py",
             # Asked of fitted normal mixtures alone.
             *(

@@ -13,6 +13,7 @@ from mixtura.version import __version__
 
 if TYPE_CHECKING:
     from mixtura.data.opening import stream
+    from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
@@ -105,6 +106,7 @@ __all__ = [
     "bootstrap_lrt",
     "compare_solvers",
     "fit",
+    "in_sequences",
     "load",
     "merge_components",
     "register_family",
@@ -145,6 +147,7 @@ _HOMES = {
     "LikelihoodFell": "mixtura.errors",
     "CheckpointError": "mixtura.fitting.journal_file",
     "StoreError": "mixtura.store",
+    "in_sequences": "mixtura.data.ordered",
     "stream": "mixtura.data.opening",
     "Truncated": "mixtura.solvers.truncated",
     "BootstrapLRT": "mixtura.selection.howmany",

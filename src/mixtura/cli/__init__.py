@@ -1,4 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show, compare, select, howmany; a file each.
+"""The command `mixtura`: fit, predict, score, sample, show, compare, select, howmany, hmm; files.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -19,6 +19,7 @@ import typer.core
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.fit import fit
+from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
@@ -63,7 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, compare, select, howmany):
+for each in (fit, predict, score, sample, show, compare, select, howmany, hmm):
     app.command()(each)
 
 

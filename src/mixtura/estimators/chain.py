@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,9 +25,8 @@ from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.recursions import filtered_in_logarithms
 from mixtura.records import AnyArray, Array
-from mixtura.report.chain_text import chain_text
 from mixtura.report.text import to_text
-from mixtura.report.view import MixtureView
+from mixtura.report.view import ChainView
 from mixtura.result import Fit
 from mixtura.store import write_document
 
@@ -99,20 +99,22 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
-        if k < 1:
-            raise ValueError(f"k must be 1 step ahead or more, got {k}")
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
         rows = self._asked(X, lengths)
         law = self.filter(rows.X, np.diff(rows.stops, prepend=0))[rows.stops - 1]
         _, params = self._fitted()
         found = []
-        for _ in range(k):
+        for _ in range(int(k)):
             law = law @ params.transitions
             found.append(law)
         return np.stack(found, axis=1)
 
-    def score(self, X: Any, lengths: Any = None) -> float:
-        """The log-likelihood of all sequences together (nats)."""
-        return float(self._smoothed(self._asked(X, lengths))[0].sum())
+    def score(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> float:
+        """The log-likelihood of all sequences together (nats), each as often as its weight."""
+        rows = self._asked(X, lengths, sample_weight)
+        loglik, w = self._smoothed(rows)[0], rows.sample_weight
+        return float(loglik.sum() if w is None else w[rows.starts] @ loglik)
 
     def score_samples(self, X: Any, lengths: Any = None) -> tuple[float, Array]:
         """(`score`, `predict_proba`), from one pass."""
@@ -139,18 +141,23 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         rng = check_random_state(self.random_state if random_state is None else random_state)
         return model.sample(n_samples, params, rng)
 
-    def view(self) -> MixtureView:
+    def view(self) -> ChainView:
         """The states as reports see them; weights are their shares of the steps."""
         model, params = self._fitted()
         names = tuple(self._names())
         portrait = model.family.portrait(params.components, params.weights, names)
-        return MixtureView(params.weights, names, portrait, getattr(self, "fit_result_", None))
+        return ChainView(
+            params.weights,
+            names,
+            portrait,
+            getattr(self, "fit_result_", None),
+            initial=params.initial,
+            transitions=params.transitions,
+        )
 
     def summary(self) -> str:
         """The states, how they follow each other, and how sure the fit is, as text."""
-        _, params = self._fitted()
-        chain = chain_text(params.initial, params.transitions)
-        return f"{to_text(self.view()).rstrip()}\n\n{chain}"
+        return to_text(self.view())
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model to a JSON file, atomically; `mixtura.load` reads it."""
@@ -171,10 +178,11 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def _names(self) -> list[str]:
         return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
-    def _asked(self, X: Any, lengths: Any) -> Sequences:
+    def _asked(self, X: Any, lengths: Any, sample_weight: Any = None) -> Sequences:
         if isinstance(X, Sequences):
             return X
-        return sequences(self, X, lengths, self._fitted()[0].family)[0]
+        kind = self._fitted()[0].family
+        return sequences(self, X, lengths, kind, sample_weight=sample_weight)[0]
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()

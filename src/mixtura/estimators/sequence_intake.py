@@ -76,7 +76,8 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
     }
     if isinstance(X, NamedRows):
         found = validate_data(estimator, X.X, reset=reset, **how)
-        estimator.feature_names_in_ = np.array(X.names, dtype=object)
+        if reset:
+            estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return found, X.categories
     door.refuse_masked(X)
     known = kind.categories
