@@ -23,6 +23,7 @@ from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
 from mixtura.fitting.hidden_markov_plain import plain_chain
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.stationary import stationary_law
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
@@ -263,11 +264,7 @@ class HmmFace(FittedChain):
 
     def get_stationary_distribution(self) -> Array:
         """The law of a state after very many steps, (n_components,): that which a step leaves."""
-        moves = self._fitted()[1].transitions
-        # pi (I - G) = 0 and sum pi = 1, together.
-        system = np.vstack([(np.eye(len(moves)) - moves).T, np.ones(len(moves))])
-        found = np.linalg.lstsq(system, np.r_[np.zeros(len(moves)), 1.0], rcond=None)[0]
-        return np.asarray(np.maximum(found, 0.0) / np.maximum(found, 0.0).sum())
+        return stationary_law(self._fitted()[1].transitions)
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
