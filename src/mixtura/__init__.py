@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mixtura.selection.family_search import MixtureSearch
     from mixtura.selection.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.selection.searching import GaussianMixtureSearch
+    from mixtura.selection.state_search import HiddenMarkovSearch
     from mixtura.solvers.annealed import Annealed
     from mixtura.solvers.contrastive import NoiseContrastive
     from mixtura.solvers.online import Online
@@ -77,6 +78,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureSearch",
     "HiddenMarkov",
+    "HiddenMarkovSearch",
     "IllDefined",
     "LatentClass",
     "LightWeightsWarning",
@@ -140,6 +142,7 @@ _HOMES = {
     "MultinomialHMM": "mixtura.estimators.hmm_faces",
     "PoissonHMM": "mixtura.estimators.hmm_faces",
     "HiddenMarkov": "mixtura.estimators.hidden_markov",
+    "HiddenMarkovSearch": "mixtura.selection.state_search",
     "MixtureSearch": "mixtura.selection.family_search",
     "StillRisingWarning": "mixtura.selection.component_search",
     "IllDefined": "mixtura.errors",

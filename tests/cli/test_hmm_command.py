@@ -109,6 +109,19 @@ def test_weights_are_those_of_sequences(table: Path, fitted: Path) -> None:
     assert told[0]["bic"] == pytest.approx(told[1]["bic"])
 
 
+def test_the_best_of_several_numbers(table: Path) -> None:
+    ask = ("hmm", table, "--states", "1:3", "--family", "poisson", *ORDER, "--no-figure")
+    done = run(*ask)
+    assert done.exit_code == 0, done.output
+    assert "best: lowest BIC" in done.stdout
+    assert "2 states in 90 rows" in done.stdout
+    told = json.loads(run(*ask, "--criterion", "heldout", "--folds", 3, "--json").stdout)
+    assert told["search"]["n_states"] == [1, 2, 3]
+    assert len(told["transitions"]) == 1 + int(np.argmax(told["search"]["heldout"]))
+    assert mixtura.load("walks.model.json").n_states == len(told["transitions"])
+    assert "the most tried, are best" in run(*ask[:3], "1:2", *ask[4:]).output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -118,6 +131,7 @@ def test_weights_are_those_of_sequences(table: Path, fitted: Path) -> None:
         (("hmm", "walks.csv", "--time", "year", "--exclude", "walk"), "sort the table by sequence"),
         (("hmm", "walks.csv", *ORDER, "-k", 200), "n_states=200, and only 89 steps were seen"),
         (("hmm", "walks.csv", *ORDER, "--covariance", "diag", "--family", "poisson"), "--family"),
+        (("hmm", "walks.csv", *ORDER, "-k", "0:2"), "--states 0:2: write numbers from 1"),
         (("predict", "MODEL", "walks.csv", "--columns", "year,bites"), "the model has 1 columns"),
     ],
 )

@@ -65,15 +65,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         (float, integer array of shape (n_steps,))
         """
         rows = self._asked(X, lengths)
-        model, params = self._fitted()
         if (algorithm or self.algorithm) == "map":
             loglik, posterior = self._smoothed(rows)
             return float(loglik.sum()), posterior.argmax(axis=1)
         if (algorithm or self.algorithm) != "viterbi":
             raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
-        emitted = model.emissions(rows.X, params, ordered_map)
-        loglik, states = likeliest(emitted, params.initial, params.transitions, rows.stops)
-        _refuse_impossible(loglik)
+        loglik, states = self._paths(rows)
         return float(loglik.sum()), states
 
     def predict(self, X: Any, lengths: Any = None) -> AnyArray:
@@ -183,6 +180,14 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             return X
         kind = self._fitted()[0].family
         return sequences(self, X, lengths, kind, sample_weight=sample_weight)[0]
+
+    def _paths(self, rows: Sequences) -> tuple[Array, AnyArray]:
+        """(log joint density of each sequence's likeliest path (S,), the states (n,))."""
+        model, params = self._fitted()
+        emitted = model.emissions(rows.X, params, ordered_map)
+        loglik, states = likeliest(emitted, params.initial, params.transitions, rows.stops)
+        _refuse_impossible(loglik)
+        return loglik, states
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()

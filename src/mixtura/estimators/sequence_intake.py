@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from mixtura.data import door
 from mixtura.data.categories import coded
@@ -75,9 +75,11 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
         "ensure_all_finite": "allow-nan",
     }
     if isinstance(X, NamedRows):
-        found = validate_data(estimator, X.X, reset=reset, **how)
-        if reset:
-            estimator.feature_names_in_ = np.array(X.names, dtype=object)
+        if not reset:
+            # Whoever has named rows has chosen the columns.
+            return check_array(X.X, **how), X.categories
+        found = validate_data(estimator, X.X, **how)
+        estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return found, X.categories
     door.refuse_masked(X)
     known = kind.categories
