@@ -218,8 +218,7 @@ class HmmFace(FittedChain):
                     f"{theirs} must be of shape {shapes[name]}, got {value.shape}: set it for "
                     f"{K} states and {d} columns"
                 )
-            if letter in _CHAIN:
-                Simplex().check(value, theirs)
+            (Simplex() if letter in _CHAIN else kind.supports()[name]).check(value, theirs)
             found[name] = value
         return found
 
@@ -232,9 +231,10 @@ class HmmFace(FittedChain):
                 raise ValueError(f"{theirs} is of shape {value.shape}, for n_components={K} states")
             Simplex().check(value, theirs)
         kind = getattr(self, "family_", None) or self._plain_family()
-        parts = kind.params(
-            {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
-        )
+        own = {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
+        for name, support in kind.supports().items():
+            support.check(own[name], self._theirs[name])
+        parts = kind.params(own)
         weights = getattr(self, "weights_", self.initial_)
         chain = (np.ascontiguousarray(each) for each in (self.initial_, self.transitions_))
         return Chain(kind, Flat()), HiddenMarkovParams(weights, parts, *chain)
