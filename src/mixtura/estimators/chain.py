@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -21,6 +22,7 @@ from mixtura.engines.threads import ordered_map
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
+from mixtura.families.tails import Tailed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.recursions import filtered_in_logarithms
@@ -106,6 +108,40 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             law = law @ params.transitions
             found.append(law)
         return np.stack(found, axis=1)
+
+    def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
+        """How far each step lies from what those before it foretell, (n_steps,), in deviations.
+
+        Phi^-1 of P(X_t <= x_t | x_1, ..., x_t-1), for one column: independent and standard normal
+        where the model holds. Of counts the middle between the steps of that law is taken, which is
+        so near enough where counts are not small. A step that nobody saw has none (nan).
+
+        Zucchini, MacDonald & Langrock (2016), section 6.3: forecast pseudo-residuals.
+        """
+        rows = self._asked(X, lengths)
+        if rows.d != 1:
+            raise ValueError(
+                f"X has {rows.d} columns, and pseudo-residuals are those of one: fit a model to it"
+            )
+        model, params = self._fitted()
+        kind = model.family
+        if not isinstance(kind, Tailed):
+            raise ValueError(
+                f"family {kind.name!r} does not tell its distribution function, of which "
+                "pseudo-residuals are made: use another, or write tails(X, params) for your own"
+            )
+        ahead = np.empty((rows.n, len(params.initial)))
+        ahead[1:] = self.filter(rows)[:-1] @ params.transitions
+        ahead[rows.starts] = params.initial
+        x, ahead = rows.X[rows.seen], ahead[rows.seen]
+        tails = kind.tails(x, params.components)
+        if kind.measure != "a density":
+            half = 0.5 * np.exp(kind.log_density(x, params.components))
+            tails = tails[0] - half, tails[1] + half
+        below, above = ((ahead * tail).sum(axis=1) for tail in tails)
+        found = np.full(rows.n, np.nan)
+        found[rows.seen] = np.where(below < above, ndtri(below), -ndtri(above))
+        return found
 
     def score(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> float:
         """The log-likelihood of all sequences together (nats), each as often as its weight."""
