@@ -19,6 +19,7 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.chain import RECURSION
 from mixtura.engines.native.chain import filtered, likeliest
 from mixtura.engines.threads import ordered_map
+from mixtura.estimators.chain_errors import standard_errors
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
@@ -142,6 +143,17 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         found = np.full(rows.n, np.nan)
         found[rows.seen] = np.where(below < above, ndtri(below), -ndtri(above))
         return found
+
+    def standard_errors(
+        self, X: Any, lengths: Any = None, *, sample_weight: Any = None
+    ) -> dict[str, Array]:
+        """Of "initial", "transitions" and the family's parameters by name, each in its shape.
+
+        From the observed information at the sequences that were fitted. What is 0, held, or 1 for
+        certain has none (nan); near the edge of a probability they say little.
+        """
+        model, params = self._fitted()
+        return standard_errors(model, params, self._asked(X, lengths, sample_weight))
 
     def score(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> float:
         """The log-likelihood of all sequences together (nats), each as often as its weight."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -278,6 +279,11 @@ class HiddenMarkov(FittedChain):
         told = chain_identity(rows, task, seed, self.random_state)
         with Checkpoint(checkpoint, told) as journal:
             return find_chain(rows, task, np.random.RandomState(seed), journal)
+
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        model, params = super()._fitted()
+        held = ("initial",) if self.initial == "fixed" else ()
+        return replace(model, held=held, stationary=self.initial == "stationary"), params
 
     @staticmethod
     def _restored_components(stored: Any) -> Spec:
