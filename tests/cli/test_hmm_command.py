@@ -142,6 +142,22 @@ def test_what_cannot_be_is_refused(fitted: Path, arguments: tuple[object, ...], 
     assert done.output.count("error:") == 1
 
 
+def test_arrays_and_folders(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.normal(0, 1, (30, 2)), np.full((1, 2), np.nan), rng.normal(9, 1, (30, 2))
+    np.save("a.npy", np.concatenate(parts))
+    done = run("hmm", "a.npy", "-k", 2)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("2 states in 61 rows of 2 columns (x1, x2)")
+    rows = run("predict", "a.model.json", "a.npy").stdout.splitlines()
+    assert [row.split(",")[2] for row in rows[1:]] in (["0"] * 30 + [k] + ["1"] * 30 for k in "01")
+    (folder / "parts").mkdir()
+    assert "does not tell the order of its rows" in run("hmm", "parts").output
+    (folder / "gap.csv").write_text("x,y\n1,2\n3,\n2,2\n4,5\n")
+    told = " ".join(run("hmm", "gap.csv").output.split())
+    assert "column 'y' has a gap in row 2, and cells" in told
+
+
 def test_mixtures_know_no_order(folder: Path, model: Path) -> None:
     (folder / "t.csv").write_text("eruptions,waiting\n2,50\n4,80\n")
     for command, option in (("predict", "--filter"), ("score", "--time=waiting")):

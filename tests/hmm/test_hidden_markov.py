@@ -205,7 +205,7 @@ def test_missing_steps_and_mixed_columns_are_fitted():
         ),
         (
             lambda: HiddenMarkov("full").fit(X, sample_weight=np.arange(400.0)),
-            "differs within a sequence \\(row 1 has 1, its sequence began with 0\\)",
+            "differs within a sequence \\(1 where it began with 0\\)",
         ),
         (
             lambda: HiddenMarkov("full", 2, transitions=[[1, 1], [0, 0]]).fit(X),

@@ -72,10 +72,13 @@ def ordered_table(
     """
     from dataclasses import replace
 
-    from mixtura.data.tables import read_frame, remarks, select
+    from mixtura.data.tables import TableError, read_frame, remarks, select
     from mixtura.estimators.opened import wanted
 
-    frame = read_frame(path, dialect)
+    if path.is_dir():
+        raise TableError(f"{path}: a folder does not tell the order of its rows: give one file")
+
+    frame = _numbered(path) if path.suffix.lower() == ".npy" else read_frame(path, dialect)
     lengths, time = _lengths(frame, path, order)
     columns = choose(frame)
     left = [*(exclude or []), *(name for name in order if name is not None)]
@@ -103,6 +106,16 @@ def asked_steps(
 
     kind = chain.fitted_family()
     return ordered_table(path, kind, order, choose, dialect, weights=weights)
+
+
+def _numbered(path: Path) -> pa.Table:
+    """An array as a table with the names that columns without any have."""
+    import pyarrow as pa
+
+    from mixtura.data.opening import stream
+
+    rows = stream(path, gaps=True).loaded()
+    return pa.table({f"x{j + 1}": column for j, column in enumerate(rows.X.T)})
 
 
 def _lengths(

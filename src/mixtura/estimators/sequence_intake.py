@@ -16,6 +16,7 @@ from mixtura.data.sequences import Sequences, ends_of, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.opened import taken
 from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Categories
 
 
@@ -92,10 +93,11 @@ def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family
     gaps = np.isnan(X) & seen[:, None]
     if not kind.allows_gaps and gaps.any():
         i, j = np.argwhere(gaps)[0]
-        raise ValueError(
-            f"column {names[j]!r} has a gap in row {i}, and cells of family {kind.name!r} cannot "
-            "be missing alone: make the whole row NaN, a step that nobody saw, or use "
-            "family='normal'"
+        raise BadRow(
+            f"column {names[j]!r} has a gap",
+            int(i),
+            f", and cells of family {kind.name!r} cannot be missing alone: make the whole row NaN, "
+            "a step that nobody saw, or use family='normal'",
         )
 
 

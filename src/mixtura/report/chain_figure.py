@@ -136,7 +136,7 @@ def _matrix(ax: Axes, view: ChainView) -> None:
                 text = "0" if share == 0 else f"{share:.2f}" if share >= 0.005 else "<.01"
                 ax.text(j, i, text, ha="center", va="center", color=ink, fontsize=10 - 0.4 * K)
     ax.set(xlim=(-0.5, K - 0.5), ylim=(K - 0.5, -0.5), aspect="equal")
-    ax.tick_params(length=0, colors=QUIET, labelsize=9)
+    ax.tick_params(length=0, colors=QUIET, labelsize=9 if K <= MOST_NUMBERED else 7)
     ax.tick_params(labelbottom=False, labeltop=True)
     ax.xaxis.set_label_position("top")
     for axis in (ax.xaxis, ax.yaxis):
