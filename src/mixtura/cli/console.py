@@ -155,6 +155,20 @@ def _warnings_as_notes() -> Iterator[None]:
         yield
 
 
+def load_mixture(path: Path) -> Any:
+    """The mixture in a model file; StoreError where it holds rows that hang on their order."""
+    from mixtura.estimators.base import MixtureEstimator
+    from mixtura.store import StoreError
+
+    found = load_model(path)
+    if not isinstance(found, MixtureEstimator):
+        raise StoreError(
+            f"{path}: holds a {type(found).__name__}, whose rows hang on their order, which this "
+            "command does not know: ask it in Python, mixtura.load(path).predict(X, lengths=...)"
+        )
+    return found
+
+
 def load_model(path: Path) -> Any:
     """The estimator in a model file; StoreError, naming the file, if there is none."""
     from mixtura import load
