@@ -13,6 +13,7 @@ from mixtura.version import __version__
 
 if TYPE_CHECKING:
     from mixtura.data.opening import stream
+    from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.bayesian import BayesianGaussianMixture
     from mixtura.estimators.complaints import DegenerateWarning
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from mixtura.selection.family_search import MixtureSearch
     from mixtura.selection.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.selection.searching import GaussianMixtureSearch
+    from mixtura.selection.state_search import HiddenMarkovSearch
     from mixtura.solvers.annealed import Annealed
     from mixtura.solvers.contrastive import NoiseContrastive
     from mixtura.solvers.online import Online
@@ -80,6 +82,7 @@ __all__ = [
     "GaussianMixture",
     "GaussianMixtureSearch",
     "HiddenMarkov",
+    "HiddenMarkovSearch",
     "IllDefined",
     "LatentClass",
     "LightWeightsWarning",
@@ -110,6 +113,7 @@ __all__ = [
     "bootstrap_lrt",
     "compare_solvers",
     "fit",
+    "in_sequences",
     "load",
     "merge_components",
     "register_family",
@@ -146,6 +150,7 @@ _HOMES = {
     "MultinomialHMM": "mixtura.estimators.hmm_faces",
     "PoissonHMM": "mixtura.estimators.hmm_faces",
     "HiddenMarkov": "mixtura.estimators.hidden_markov",
+    "HiddenMarkovSearch": "mixtura.selection.state_search",
     "MixtureSearch": "mixtura.selection.family_search",
     "StillRisingWarning": "mixtura.selection.component_search",
     "IllDefined": "mixtura.errors",
@@ -153,6 +158,7 @@ _HOMES = {
     "LikelihoodFell": "mixtura.errors",
     "CheckpointError": "mixtura.fitting.journal_file",
     "StoreError": "mixtura.store",
+    "in_sequences": "mixtura.data.ordered",
     "stream": "mixtura.data.opening",
     "Truncated": "mixtura.solvers.truncated",
     "BootstrapLRT": "mixtura.selection.howmany",

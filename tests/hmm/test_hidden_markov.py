@@ -106,7 +106,8 @@ def test_states_are_found_and_in_order(fitted):
     assert (np.diff(fitted.means_[:, 0]) > 0).all()
     order = np.argsort([X[k == STATES, 0].mean() for k in range(3)])
     assert (order[fitted.predict(X, LENGTHS)] == STATES).mean() > 0.9
-    assert "how states follow each other" in fitted.summary()
+    assert "law of a sequence's first state" in fitted.summary()
+    assert "group" not in fitted.summary()
 
 
 def test_answers_belong_together(fitted):
@@ -204,7 +205,7 @@ def test_missing_steps_and_mixed_columns_are_fitted():
         ),
         (
             lambda: HiddenMarkov("full").fit(X, sample_weight=np.arange(400.0)),
-            "differs within a sequence \\(row 1 has 1, its sequence began with 0\\)",
+            "differs within a sequence \\(1 where it began with 0\\)",
         ),
         (
             lambda: HiddenMarkov("full", 2, transitions=[[1, 1], [0, 0]]).fit(X),

@@ -125,3 +125,47 @@ def test_priors_are_rows_beside_those_of_the_table():
     np.testing.assert_allclose(prior.transmat_, (kernel * out + 10) / (out + 20), rtol=1e-10)
     with pytest.raises(ValueError, match="startprob_prior must be 1 or more"):
         started(startprob_prior=0.5).fit(COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("face", "name"),
+    [
+        (GaussianHMM, "covars_prior"),
+        (GaussianHMM, "min_covar"),
+        (PoissonHMM, "lambdas_weight"),
+        (CategoricalHMM, "n_features"),
+        (MultinomialHMM, "n_trials"),
+    ],
+)
+def test_parameters_that_are_gone_say_what_is_done_instead(face, name):
+    with pytest.raises(ValueError, match=f"{face.__name__} has no {name}: leave it out; "):
+        face(n_components=2, **{name: 1})
+    with pytest.raises(TypeError, match="nonsense"):
+        face(nonsense=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("diag", [[1.0], [-1.0]]),
+        ("full", [[[1.0]], [[-1.0]]]),
+        ("tied", [[-1.0]]),
+        ("spherical", [1.0, -1.0]),
+    ],
+)
+def test_variances_set_below_zero_are_refused_by_their_name(kind, value):
+    hmm = GaussianHMM(2, kind, init_params="", n_iter=2)
+    hmm.startprob_, hmm.transmat_ = [0.5, 0.5], np.full((2, 2), 0.5)
+    hmm.means_, hmm.covars_ = np.array([[0.0], [1.0]]), value
+    for asked in (hmm.fit, hmm.score, hmm.predict):
+        with pytest.raises(ValueError, match="'covars_' should be"):
+            asked(np.arange(6.0)[:, None])
+
+
+def test_a_forecast_is_of_whole_steps():
+    X = np.r_[np.zeros(9), np.ones(9)][:, None] + np.random.default_rng(0).normal(0, 0.1, (18, 1))
+    hmm = GaussianHMM(2, random_state=0).fit(X)
+    for k in (2.5, 0):
+        with pytest.raises(ValueError, match="k must be a whole number of steps, 1 or more"):
+            hmm.forecast(X, k)
+    assert hmm.forecast(X, np.int64(2)).shape == (1, 2, 2)

@@ -1,5 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany; a
-file each.
+"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany, hmm.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -21,6 +20,7 @@ from mixtura.cli.audit import audit
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.fit import fit
+from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
@@ -65,7 +65,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, audit, compare, select, howmany):
+for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm):
     app.command()(each)
 
 

@@ -255,11 +255,18 @@ def components_of(family: str, covariance: str | None) -> dict[str, Any]:
     return {"family": str(family)}
 
 
-def kind_of(made_of: dict[str, Any]) -> Family:
-    """The family that `components_of` speaks of."""
-    from mixtura.families.registry import asked, family
+def spec_of(made_of: dict[str, Any]) -> Any:
+    """The family that `components_of` speaks of, by its name."""
+    from mixtura.families.registry import asked
 
-    return family(asked(made_of.get("family", "gaussian"), made_of.get("covariance_type", "full")))
+    return asked(made_of.get("family", "gaussian"), made_of.get("covariance_type", "full"))
+
+
+def kind_of(made_of: dict[str, Any]) -> Family:
+    """The same as an object."""
+    from mixtura.families.registry import family
+
+    return family(spec_of(made_of))
 
 
 def unfitted(settings: dict[str, Any]) -> Any:

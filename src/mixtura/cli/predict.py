@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from mixtura.cli.chains import (
+    SequenceColumn,
+    TimeColumn,
+    asked_steps,
+    is_chain,
+    refuse_order,
+)
 from mixtura.cli.console import (
     Columns,
     ModelFile,
@@ -12,16 +21,17 @@ from mixtura.cli.console import (
     TableOut,
     Working,
     command,
-    load_mixture,
+    load_model,
     note_remarks,
     split_names,
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.outputs import refuse_overwriting
-from mixtura.cli.rowwise import append, on_screen, pieces
+from mixtura.cli.rowwise import append, on_screen, pieces, put_table
 
 if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
+    from mixtura.data.tables import Table
     from mixtura.records import AnyArray, Array
 
 
@@ -33,6 +43,11 @@ def predict(
     out: TableOut = None,
     columns: Columns = None,
     prefix: Prefix = "",
+    sequence: SequenceColumn = None,
+    time: TimeColumn = None,
+    no_look_ahead: Annotated[
+        bool, typer.Option("--filter", help="Of states: from the steps so far alone.")
+    ] = False,
     *,
     dialect: Dialect,
 ) -> None:
@@ -41,15 +56,32 @@ def predict(
     New columns: label, and p_0, p_1, ... which sum to one. Columns are matched by name; others
     are kept. --columns is for models and tables without column names. The table may be larger
     than memory: it is read and written in pieces.
+
+    Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
+    the whole sequence. With --filter both are of each step given those before it, and it alone.
     """
     from mixtura.data.files import refuse_unwritable, remarks
+    from mixtura.data.tables import append_columns
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_mixture(model)
+        mixture = load_model(model)
+        names = split_names(columns)
+        if is_chain(mixture):
+            rows, lengths, _ = asked_steps(mixture, table, (sequence, time), names, dialect)
+            note_remarks(rows.remarks)
+            new = _states(mixture, rows, lengths, no_look_ahead)
+            added = {prefix + name: values for name, values in new.items()}
+            put_table(iter([append_columns(rows.frame, added, table)]), out)
+            return
+        refuse_order(sequence, time, model)
+        if no_look_ahead:
+            raise ValueError(
+                f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
+            )
         K = len(mixture.weights_)
-        tables = pieces(mixture, table, split_names(columns), None, working, dialect, out=out)
+        tables = pieces(mixture, table, names, None, working, dialect, out=out)
         note_remarks(remarks(table, dialect))
 
         def answer(X: Array) -> dict[str, AnyArray]:
@@ -58,3 +90,10 @@ def predict(
             return {prefix + name: values for name, values in new.items()}
 
         append(tables, answer, K + 1, table, out)
+
+
+def _states(chain: Any, rows: Table, lengths: AnyArray, no_look_ahead: bool) -> dict[str, AnyArray]:
+    """The new columns of a hidden Markov model."""
+    p = chain.filter(rows, lengths) if no_look_ahead else chain.predict_proba(rows, lengths)
+    states = p.argmax(axis=1) if no_look_ahead else chain.predict(rows, lengths)
+    return {"state": states} | {f"p_{k}": p[:, k] for k in range(p.shape[1])}

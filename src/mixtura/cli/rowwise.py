@@ -55,7 +55,7 @@ def pieces(
     told = working.paced(about_rows(path), None)
 
     def choose(frame: pa.Table) -> list[str]:
-        return _chosen(mixture, frame, path, columns, weights)
+        return chosen(mixture, frame, path, columns, weights)
 
     held = wanted([mixture.fitted_family()], filling=True)
     if whole:
@@ -154,7 +154,7 @@ def _kept(
     yield from kept_pieces(path, choose, as_text=as_text, dialect=dialect, wanted=wanted)
 
 
-def _chosen(
+def chosen(
     mixture: Any, frame: pa.Table, path: Path, columns: list[str] | None, weights: str | None
 ) -> list[str]:
     """The columns of a table that a mixture was fitted to; TableError where they are not there."""

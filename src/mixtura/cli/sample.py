@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_mixture
+from mixtura.cli.chains import is_chain
+from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_model
 from mixtura.cli.outputs import refuse_shared
 from mixtura.cli.rowwise import on_screen, put_table
 
@@ -28,7 +29,10 @@ def sample(
     out: TableOut = None,
     prefix: Prefix = "",
 ) -> None:
-    """Draw rows from a model, each with the label of its component."""
+    """Draw rows from a model, each with the label of its component.
+
+    Of a hidden Markov model they are the steps of one sequence, with their states.
+    """
     import pyarrow as pa
 
     from mixtura.data.categories import named_columns
@@ -37,17 +41,20 @@ def sample(
 
     def frames() -> Iterator[pa.Table]:
         done = 0
-        for X, labels in mixture.sample_chunks(n, random_state=seed):
+        drawn = [mixture.sample(n, seed)] if chain else mixture.sample_chunks(n, random_state=seed)
+        for X, labels in drawn:
             columns = zip(names, named_columns(X, family.categories), strict=True)
             rows = pa.table({name: pa.array(values) for name, values in columns})
-            yield append_columns(rows, {f"{prefix}label": labels}, model)
+            yield append_columns(rows, {f"{prefix}{what}": labels}, model)
             done += len(X)
             told(done)
 
     with Working("drawing", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_shared({"the model": model, "--out": out})
-        mixture = load_mixture(model)
+        mixture = load_model(model)
+        chain = is_chain(mixture)
+        what = "state" if chain else "label"
         family = mixture.fitted_family()
         names, told = mixture.view().names, working.paced(n, None)
         put_table(frames(), out)

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.bayes import is_posterior, log_density
+from mixtura.cli.chains import (
+    SequenceColumn,
+    TimeColumn,
+    asked_steps,
+    is_chain,
+    refuse_order,
+)
 from mixtura.cli.console import (
     AsJson,
     Columns,
@@ -18,7 +25,7 @@ from mixtura.cli.console import (
     Weights,
     Working,
     command,
-    load_mixture,
+    load_model,
     note_remarks,
     print_json,
     print_text,
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
+    from mixtura.records import AnyArray
 
 
 @command
@@ -47,6 +55,8 @@ def score(
     columns: Columns = None,
     weights: Weights = None,
     prefix: Prefix = "",
+    sequence: SequenceColumn = None,
+    time: TimeColumn = None,
     as_json: AsJson = False,
     *,
     dialect: Dialect,
@@ -54,7 +64,8 @@ def score(
     """Print the log-likelihood of a table under a model, with BIC and AIC.
 
     With --per-row, append the column log_density to the table instead (natural logarithm). The
-    table may be larger than memory: it is read, and written, in pieces.
+    table may be larger than memory: it is read, and written, in pieces. Of a hidden Markov model
+    the log-likelihood is that of all sequences, as wholes.
     """
     if out is not None and not per_row:
         raise ValueError("--out is for --per-row: the scores themselves are printed")
@@ -70,8 +81,20 @@ def score(
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_mixture(model)
+        mixture = load_model(model)
         names = split_names(columns)
+        if is_chain(mixture):
+            if per_row:
+                raise ValueError(
+                    f"--per-row: {model} is a hidden Markov model, whose rows have no density of "
+                    "their own: score whole sequences"
+                )
+            order = sequence, time
+            steps, lengths, _ = asked_steps(mixture, table, order, names, dialect, weights)
+            note_remarks(() if as_json else steps.remarks)
+            _told(_of_chain(mixture, steps, lengths), weights, as_json)
+            return
+        refuse_order(sequence, time, model)
         tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)
         if not as_json:
             note_remarks(remarks(table, dialect))
@@ -80,6 +103,10 @@ def score(
             append(tables, lambda X: {name: log_density(mixture, X)}, 1, table, out)
             return
         result = _scored(mixture, tables, table, weights)
+    _told(result, weights, as_json)
+
+
+def _told(result: dict[str, float], weights: str | None, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
@@ -100,6 +127,14 @@ def _criteria(result: dict[str, float]) -> str:
     )
 
 
+def _of_chain(chain: Any, steps: Table, lengths: AnyArray) -> dict[str, float]:
+    """What is printed of a hidden Markov model: its sequences' log-likelihood, by their weights."""
+    n, w = len(steps.X), steps.sample_weight
+    weight = float(n if w is None else w.sum())
+    total = chain.score(steps, lengths, sample_weight=w)
+    return _measures(total, chain._size(), n, weight)
+
+
 def _scored(
     mixture: Any, tables: Iterator[Table], path: Path, weights: str | None
 ) -> dict[str, float]:
@@ -108,7 +143,6 @@ def _scored(
 
     from mixtura.data.tables import TableError
     from mixtura.estimators.weighing import doubt_light
-    from mixtura.inference import criteria
 
     rows, positive, weight, total, squares = 0, 0, 0.0, 0.0, 0.0
     for table in tables:
@@ -127,13 +161,20 @@ def _scored(
         total, weight = total * weight / squares, weight**2 / squares
     else:
         doubt_light(weight, positive)
+    p = None if is_posterior(mixture) else mixture._n_parameters()
+    return _measures(total, p, rows, weight)
+
+
+def _measures(total: float, p: int | None, rows: int, weight: float) -> dict[str, float]:
+    """`p` parameters; None where there are none to count."""
+    from mixtura.inference import criteria
+
     told = {
         "rows": rows,
         "weight": weight,
         "log_likelihood": total,
         "mean_log_likelihood": total / weight,
     }
-    if is_posterior(mixture):
+    if p is None:
         return told
-    p = mixture._n_parameters()
     return told | {"bic": criteria.bic(total, p, weight), "aic": criteria.aic(total, p)}

@@ -193,7 +193,7 @@ class Selecting:
         )
 
 
-def parsed(text: str) -> list[int]:
+def parsed(text: str, option: str = "--components") -> list[int]:
     """The numbers in "1:9", "2,3,5" or "1:4,8"; ValueError where there are none."""
     numbers: set[int] = set()
     for part in text.replace(" ", "").split(","):
@@ -202,7 +202,7 @@ def parsed(text: str) -> list[int]:
         last = int(match[2] or first) if match else -1
         if first < 1 or last < first:
             raise ValueError(
-                f"--components {text}: write numbers from 1 as 1:9, 2,3,5 or both, smaller first"
+                f"{option} {text}: write numbers from 1 as 1:9, 2,3,5 or both, smaller first"
             )
         numbers.update(range(first, last + 1))
     return sorted(numbers)

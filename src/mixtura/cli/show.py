@@ -41,6 +41,8 @@ def print_report(mixture: Any) -> None:
 
 def as_document(mixture: Any) -> dict[str, Any]:
     """A fitted mixture for machines: parameters, fit quality, how the fit went."""
+    from mixtura.report.view import ChainView
+
     view = mixture.view()
     fit = mixture.fit_result_
     document: dict[str, Any] = {"columns": list(view.names)}
@@ -54,6 +56,12 @@ def as_document(mixture: Any) -> dict[str, Any]:
     else:
         document |= {"family": mixture.family_.name, "weights": view.weights}
         document |= mixture.parameters_
+    if isinstance(view, ChainView):
+        document |= {
+            "initial": view.initial,
+            "transitions": view.transitions,
+            "expected_stays": view.stays,
+        }
     if fit is None:
         return document
     if fit.bound:

@@ -132,8 +132,8 @@ def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:
     if (w != first).any():
         row = int(np.argmax(w != first))
         raise ValueError(
-            f"sample_weight differs within a sequence (row {row} has {w[row]:g}, its sequence "
-            f"began with {first[row]:g}): a weight is how often the whole sequence was seen. For "
+            f"sample_weight differs within a sequence ({w[row]:g} where it began with "
+            f"{first[row]:g}): a weight is how often the whole sequence was seen. For "
             "a step that nobody saw make its row NaN"
         )
     return w

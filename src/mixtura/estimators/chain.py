@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -15,15 +17,16 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
+from mixtura.estimators.chain_errors import standard_errors
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
+from mixtura.families.tails import Tailed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import AnyArray, Array
-from mixtura.report.chain_text import chain_text
 from mixtura.report.text import to_text
-from mixtura.report.view import MixtureView
+from mixtura.report.view import ChainView
 from mixtura.result import Fit
 from mixtura.store import write_document
 
@@ -62,14 +65,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         (float, integer array of shape (n_steps,))
         """
         rows = self._asked(X, lengths)
-        model, params = self._fitted()
         if (algorithm or self.algorithm) == "map":
             loglik, posterior = self._smoothed(rows)
             return float(loglik.sum()), posterior.argmax(axis=1)
         if (algorithm or self.algorithm) != "viterbi":
             raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
-        loglik, states = chain_sweep(model, rows).likeliest(params)
-        _refuse_impossible(loglik)
+        loglik, states = self._paths(rows)
         return float(loglik.sum()), states
 
     def predict(self, X: Any, lengths: Any = None) -> AnyArray:
@@ -90,20 +91,67 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
-        if k < 1:
-            raise ValueError(f"k must be 1 step ahead or more, got {k}")
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
         rows = self._asked(X, lengths)
         law = self.filter(rows.X, np.diff(rows.stops, prepend=0))[rows.stops - 1]
         _, params = self._fitted()
         found = []
-        for _ in range(k):
+        for _ in range(int(k)):
             law = law @ params.transitions
             found.append(law)
         return np.stack(found, axis=1)
 
-    def score(self, X: Any, lengths: Any = None) -> float:
-        """The log-likelihood of all sequences together (nats)."""
-        return float(self._smoothed(self._asked(X, lengths))[0].sum())
+    def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
+        """How far each step lies from what those before it foretell, (n_steps,), in deviations.
+
+        Phi^-1 of P(X_t <= x_t | x_1, ..., x_t-1), for one column: independent and standard normal
+        where the model holds. Of counts the middle between the steps of that law is taken, which is
+        so near enough where counts are not small. A step that nobody saw has none (nan).
+
+        Zucchini, MacDonald & Langrock (2016), section 6.3: forecast pseudo-residuals.
+        """
+        rows = self._asked(X, lengths)
+        if rows.d != 1:
+            raise ValueError(
+                f"X has {rows.d} columns, and pseudo-residuals are those of one: fit a model to it"
+            )
+        model, params = self._fitted()
+        kind = model.family
+        if not isinstance(kind, Tailed):
+            raise ValueError(
+                f"family {kind.name!r} does not tell its distribution function, of which "
+                "pseudo-residuals are made: use another, or write tails(X, params) for your own"
+            )
+        ahead = np.empty((rows.n, len(params.initial)))
+        ahead[1:] = self.filter(rows)[:-1] @ params.transitions
+        ahead[rows.starts] = params.initial
+        x, ahead = rows.X[rows.seen], ahead[rows.seen]
+        tails = kind.tails(x, params.components)
+        if kind.measure != "a density":
+            half = 0.5 * np.exp(kind.log_density(x, params.components))
+            tails = tails[0] - half, tails[1] + half
+        below, above = ((ahead * tail).sum(axis=1) for tail in tails)
+        found = np.full(rows.n, np.nan)
+        found[rows.seen] = np.where(below < above, ndtri(below), -ndtri(above))
+        return found
+
+    def standard_errors(
+        self, X: Any, lengths: Any = None, *, sample_weight: Any = None
+    ) -> dict[str, Array]:
+        """Of "initial", "transitions" and the family's parameters by name, each in its shape.
+
+        From the observed information at the sequences that were fitted. What is 0, held, or 1 for
+        certain has none (nan); near the edge of a probability they say little.
+        """
+        model, params = self._fitted()
+        return standard_errors(model, params, self._asked(X, lengths, sample_weight))
+
+    def score(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> float:
+        """The log-likelihood of all sequences together (nats), each as often as its weight."""
+        rows = self._asked(X, lengths, sample_weight)
+        loglik, w = self._smoothed(rows)[0], rows.sample_weight
+        return float(loglik.sum() if w is None else w[rows.starts] @ loglik)
 
     def score_samples(self, X: Any, lengths: Any = None) -> tuple[float, Array]:
         """(`score`, `predict_proba`), from one pass."""
@@ -130,18 +178,23 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         rng = check_random_state(self.random_state if random_state is None else random_state)
         return model.sample(n_samples, params, rng)
 
-    def view(self) -> MixtureView:
+    def view(self) -> ChainView:
         """The states as reports see them; weights are their shares of the steps."""
         model, params = self._fitted()
         names = tuple(self._names())
         portrait = model.family.portrait(params.components, params.weights, names)
-        return MixtureView(params.weights, names, portrait, getattr(self, "fit_result_", None))
+        return ChainView(
+            params.weights,
+            names,
+            portrait,
+            getattr(self, "fit_result_", None),
+            initial=params.initial,
+            transitions=params.transitions,
+        )
 
     def summary(self) -> str:
         """The states, how they follow each other, and how sure the fit is, as text."""
-        _, params = self._fitted()
-        chain = chain_text(params.initial, params.transitions)
-        return f"{to_text(self.view()).rstrip()}\n\n{chain}"
+        return to_text(self.view())
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model to a JSON file, atomically; `mixtura.load` reads it."""
@@ -162,10 +215,18 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def _names(self) -> list[str]:
         return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
-    def _asked(self, X: Any, lengths: Any) -> Sequences:
+    def _asked(self, X: Any, lengths: Any, sample_weight: Any = None) -> Sequences:
         if isinstance(X, Sequences):
             return X
-        return sequences(self, X, lengths, self._fitted()[0].family)[0]
+        kind = self._fitted()[0].family
+        return sequences(self, X, lengths, kind, sample_weight=sample_weight)[0]
+
+    def _paths(self, rows: Sequences) -> tuple[Array, AnyArray]:
+        """(log joint density of each sequence's likeliest path (S,), the states (n,))."""
+        model, params = self._fitted()
+        loglik, states = chain_sweep(model, rows).likeliest(params)
+        _refuse_impossible(loglik)
+        return loglik, states
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain import ChainEstimator
+from mixtura.estimators.chain_laws import allowed_where, as_law, refuse_law
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.mixture import attribute
@@ -115,7 +117,10 @@ class HiddenMarkov(FittedChain):
     transitions : array-like of shape (n_states, n_states), optional
         Above 0 where a transition is allowed; others are 0 and stay it. Default: all are.
     first_states : array-like of shape (n_states,), optional
-        Above 0 where a sequence may begin. Default: anywhere.
+        Above 0 where a sequence may begin. Default: anywhere. With initial="fixed" the law itself.
+    initial : {"free", "stationary", "fixed"}, default "free"
+        The law of a sequence's first state: estimated; the one that the transitions leave as it is,
+        estimated with them; or `first_states`, over their sum.
     algorithm : {"viterbi", "map"}, default "viterbi"
         What `predict` gives: the likeliest path, or the likeliest state of each step.
     random_state : int, RandomState instance or None
@@ -162,6 +167,7 @@ class HiddenMarkov(FittedChain):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "transitions": [None, "array-like"],
         "first_states": [None, "array-like"],
+        "initial": [StrOptions({"free", "stationary", "fixed"})],
         "algorithm": [StrOptions({"viterbi", "map"})],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(CLIMBERS)), callable],
@@ -180,6 +186,7 @@ class HiddenMarkov(FittedChain):
         n_init: int = 1,
         transitions: Any = None,
         first_states: Any = None,
+        initial: str = "free",
         algorithm: str = "viterbi",
         random_state: Any = None,
         solver: str | Solver = "auto",
@@ -192,6 +199,7 @@ class HiddenMarkov(FittedChain):
         self.n_init = n_init
         self.transitions = transitions
         self.first_states = first_states
+        self.initial = initial
         self.algorithm = algorithm
         self.random_state = random_state
         self.solver = solver
@@ -240,9 +248,14 @@ class HiddenMarkov(FittedChain):
         removed(checkpoint)
         return self
 
-    def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
+    def _task(self, kind: Family) -> ChainTask:
+        """What is asked of a fit; ValueError where laws are none."""
         K = self.n_states
-        task = ChainTask(
+        allowed = allowed_where("transitions", self.transitions, (K, K))
+        first = allowed_where("first_states", self.first_states, (K,))
+        refuse_law(self.initial, self.first_states, allowed)
+        fixed = self.initial == "fixed"
+        return ChainTask(
             kind,
             K,
             self.tol,
@@ -250,9 +263,15 @@ class HiddenMarkov(FittedChain):
             self.n_init,
             self.engine,
             self.solver,
-            allowed=_allowed("transitions", self.transitions, (K, K)),
-            first=_allowed("first_states", self.first_states, (K,)),
+            {"initial": as_law(self.first_states)} if fixed else {},
+            allowed,
+            first,
+            held=("initial",) if fixed else (),
+            stationary=self.initial == "stationary",
         )
+
+    def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
+        task = self._task(kind)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
             return find_chain(rows, task, np.random.RandomState(seed))
@@ -261,24 +280,14 @@ class HiddenMarkov(FittedChain):
         with Checkpoint(checkpoint, told) as journal:
             return find_chain(rows, task, np.random.RandomState(seed), journal)
 
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        model, params = super()._fitted()
+        held = ("initial",) if self.initial == "fixed" else ()
+        return replace(model, held=held, stationary=self.initial == "stationary"), params
+
     @staticmethod
     def _restored_components(stored: Any) -> Spec:
         if isinstance(stored, str):
             family(stored)
             return stored
         return restored_family(stored, "settings.family")
-
-
-def _allowed(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | None:
-    """Where something may be; ValueError where a row allows nothing."""
-    if given is None:
-        return None
-    found = np.asarray(given, dtype=np.float64)
-    if found.shape != shape or not (found >= 0).all():
-        raise ValueError(
-            f"{name} must be of shape {shape} and not negative, got shape {found.shape}: give "
-            "numbers above 0 where there may be one"
-        )
-    if not found.any(axis=-1).all():
-        raise ValueError(f"{name}: a row is 0 throughout: allow one state at least")
-    return found > 0

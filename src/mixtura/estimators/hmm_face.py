@@ -23,6 +23,7 @@ from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
 from mixtura.fitting.hidden_markov_plain import plain_chain
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.stationary import stationary_law
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
@@ -217,8 +218,7 @@ class HmmFace(FittedChain):
                     f"{theirs} must be of shape {shapes[name]}, got {value.shape}: set it for "
                     f"{K} states and {d} columns"
                 )
-            if letter in _CHAIN:
-                Simplex().check(value, theirs)
+            (Simplex() if letter in _CHAIN else kind.supports()[name]).check(value, theirs)
             found[name] = value
         return found
 
@@ -231,9 +231,10 @@ class HmmFace(FittedChain):
                 raise ValueError(f"{theirs} is of shape {value.shape}, for n_components={K} states")
             Simplex().check(value, theirs)
         kind = getattr(self, "family_", None) or self._plain_family()
-        parts = kind.params(
-            {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
-        )
+        own = {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
+        for name, support in kind.supports().items():
+            support.check(own[name], self._theirs[name])
+        parts = kind.params(own)
         weights = getattr(self, "weights_", self.initial_)
         chain = (np.ascontiguousarray(each) for each in (self.initial_, self.transitions_))
         return Chain(kind, Flat()), HiddenMarkovParams(weights, parts, *chain)
@@ -263,11 +264,7 @@ class HmmFace(FittedChain):
 
     def get_stationary_distribution(self) -> Array:
         """The law of a state after very many steps, (n_components,): that which a step leaves."""
-        moves = self._fitted()[1].transitions
-        # pi (I - G) = 0 and sum pi = 1, together.
-        system = np.vstack([(np.eye(len(moves)) - moves).T, np.ones(len(moves))])
-        found = np.linalg.lstsq(system, np.r_[np.zeros(len(moves)), 1.0], rcond=None)[0]
-        return np.asarray(np.maximum(found, 0.0) / np.maximum(found, 0.0).sum())
+        return stationary_law(self._fitted()[1].transitions)
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None

@@ -14,6 +14,10 @@ from mixtura.families.categorical import Categorical
 from mixtura.families.registry import family
 from mixtura.records import AnyArray
 
+# hmmlearn's parameters that are not here.
+_LIKELIHOOD = "emissions are fitted by maximum likelihood"
+_PENALISED = f"{_LIKELIHOOD}, with a penalty relative to the table where a state would collapse"
+
 
 class GaussianHMM(HmmFace):
     """A hidden Markov model with Gaussian emissions, under hmmlearn's names.
@@ -55,6 +59,10 @@ class GaussianHMM(HmmFace):
         HmmFace.__init__,
         parameter("covariance_type", "diag", positional=True),
         defaults={"params": "stmc", "init_params": "stmc"},
+        gone=dict.fromkeys(
+            ("min_covar", "means_prior", "means_weight", "covars_prior", "covars_weight"),
+            _PENALISED,
+        ),
     )
 
     def _plain_family(self) -> Family:
@@ -87,7 +95,11 @@ class PoissonHMM(HmmFace):
     _letters: ClassVar[dict[str, str]] = {"l": "rates"}
     _theirs: ClassVar[dict[str, str]] = {"rates": "lambdas_"}
 
-    __init__ = init_like(HmmFace.__init__, defaults={"params": "stl", "init_params": "stl"})
+    __init__ = init_like(
+        HmmFace.__init__,
+        defaults={"params": "stl", "init_params": "stl"},
+        gone=dict.fromkeys(("lambdas_prior", "lambdas_weight"), _LIKELIHOOD),
+    )
 
     def _plain_family(self) -> Family:
         return family("poisson")
@@ -108,7 +120,15 @@ class _Symbols(HmmFace):
     _letters: ClassVar[dict[str, str]] = {"e": "probabilities"}
     _theirs: ClassVar[dict[str, str]] = {"probabilities": "emissionprob_"}
 
-    __init__ = init_like(HmmFace.__init__, defaults={"params": "ste", "init_params": "ste"})
+    __init__ = init_like(
+        HmmFace.__init__,
+        defaults={"params": "ste", "init_params": "ste"},
+        gone={
+            "emissionprob_prior": _LIKELIHOOD,
+            "n_features": "symbols are counted in the table, or in emissionprob_",
+            "n_trials": "each row has its own total",
+        },
+    )
 
     @property
     def emissionprob_(self) -> AnyArray:

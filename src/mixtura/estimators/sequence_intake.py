@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from mixtura.data import door
 from mixtura.data.categories import coded
@@ -16,6 +16,7 @@ from mixtura.data.sequences import Sequences, ends_of, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.opened import taken
 from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Categories
 
 
@@ -75,7 +76,10 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
         "ensure_all_finite": "allow-nan",
     }
     if isinstance(X, NamedRows):
-        found = validate_data(estimator, X.X, reset=reset, **how)
+        if not reset:
+            # Whoever has named rows has chosen the columns.
+            return check_array(X.X, **how), X.categories
+        found = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return found, X.categories
     door.refuse_masked(X)
@@ -91,10 +95,11 @@ def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family
     gaps = np.isnan(X) & seen[:, None]
     if gaps.any():
         i, j = np.argwhere(gaps)[0]
-        raise ValueError(
-            f"column {names[j]!r} has a gap in row {i}, and cells of family {kind.name!r} cannot "
-            "be missing alone: make the whole row NaN, a step that nobody saw, or use "
-            "family='normal'"
+        raise BadRow(
+            f"column {names[j]!r} has a gap",
+            int(i),
+            f", and cells of family {kind.name!r} cannot be missing alone: make the whole row NaN, "
+            "a step that nobody saw, or use family='normal'",
         )
 
 

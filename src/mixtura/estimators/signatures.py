@@ -21,8 +21,12 @@ def init_like(
     *more: inspect.Parameter,
     without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    gone: Mapping[str, str] | None = None,
 ) -> Callable[..., None]:
-    """`model`, a constructor, without some of its parameters, with `more`, and other defaults."""
+    """`model`, a constructor, without some of its parameters, with `more`, and other defaults.
+
+    `gone` are parameters of another library's, by name, and what is done in their place.
+    """
     changed = defaults or {}
     known = [
         each.replace(default=changed.get(name, each.default))
@@ -33,6 +37,11 @@ def init_like(
     shown = inspect.Signature(sorted([*known, *more], key=lambda each: each.kind))
 
     def __init__(self: Any, *given: Any, **settings: Any) -> None:
+        for name in settings:
+            if name in (gone or {}):
+                raise ValueError(
+                    f"{type(self).__name__} has no {name}: leave it out; {(gone or {})[name]}"
+                )
         bound = shown.bind(self, *given, **settings)
         bound.apply_defaults()
         for name, value in list(bound.arguments.items())[1:]:

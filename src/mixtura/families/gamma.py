@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import digamma, gammainc, gammaincc, gammaln, polygamma
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
@@ -131,6 +131,11 @@ class Gamma(Family):
 
     def variances(self, params: GammaParams) -> Array:
         return params.means**2 / params.shapes
+
+    def tails(self, X: AnyArray, params: GammaParams) -> tuple[Array, Array]:
+        shape = params.shapes[:, 0]
+        scaled = X * (shape / params.means[:, 0])
+        return gammainc(shape, scaled), gammaincc(shape, scaled)
 
     def sample(self, labels: AnyArray, params: GammaParams, rng: RandomNumbers) -> Array:
         shapes, means = params.shapes[labels], params.means[labels]

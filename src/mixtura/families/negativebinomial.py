@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
+from scipy.special import betainc
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
@@ -183,6 +184,12 @@ class NegativeBinomial(Family):
 
     def variances(self, params: NegativeBinomialParams) -> Array:
         return params.means * (1.0 + params.means / params.sizes)
+
+    def tails(self, X: AnyArray, params: NegativeBinomialParams) -> tuple[Array, Array]:
+        # Of x + 1 and s failures and successes: Abramowitz & Stegun (1964), 26.5.26.
+        means, s = params.means[:, 0], params.sizes[:, 0]
+        success = s / (s + means)
+        return betainc(s, X + 1, success), betainc(X + 1, s, means / (s + means))
 
     def sample(self, labels: AnyArray, params: NegativeBinomialParams, rng: RandomNumbers) -> Array:
         means, s = params.means[labels], params.sizes[labels]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from scipy.special import pdtr, pdtrc
 
 from mixtura.families.base import Family
 from mixtura.families.factorials import log_factorials
@@ -55,6 +56,9 @@ class Poisson(Family):
         return params.rates
 
     variances = means
+
+    def tails(self, X: AnyArray, params: PoissonParams) -> tuple[Array, Array]:
+        return pdtr(X, params.rates[:, 0]), pdtrc(X, params.rates[:, 0])
 
     def sample(self, labels: AnyArray, params: PoissonParams, rng: RandomNumbers) -> Array:
         return rng.poisson(params.rates[labels]).astype(np.float64)

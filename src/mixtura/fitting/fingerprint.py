@@ -59,6 +59,8 @@ def chain_identity(
         "n_init": task.n_init,
         "engine": task.engine,
         "solver": described(task.solver),
+        "held": list(task.held),
+        "stationary": task.stationary,
         **laws,
     }
     return _of_fit(rows, own, seed, random_state)

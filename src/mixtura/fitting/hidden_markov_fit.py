@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,12 +59,17 @@ class ChainTask:
     initial_rows: Array | float = 0.0
     transition_rows: Array | float = 0.0
     held: tuple[str, ...] = ()
+    stationary: bool = False
 
     @property
-    def barred(self) -> int:
-        """How many transitions and first states may not be: of given ones, those that are 0."""
-        laws = self.allowed, self.first, self.given.get("transitions"), self.given.get("initial")
-        return sum(int((law == 0).sum()) for law in laws if law is not None)
+    def barred(self) -> tuple[int, int]:
+        """How many first states and transitions may not be: of given ones, those that are 0."""
+        first = self.first, self.given.get("initial")
+        moves = self.allowed, self.given.get("transitions")
+        each = [
+            sum(int((law == 0).sum()) for law in laws if law is not None) for laws in (first, moves)
+        ]
+        return each[0], each[1]
 
     @property
     def placed(self) -> bool:
@@ -118,6 +123,7 @@ def prepared_chain(
         task.transition_rows,
         task.held,
         task.barred,
+        task.stationary,
     )
     return ground, model
 
@@ -238,3 +244,7 @@ def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTas
         ),
     )
     return ChainFound(params, fit, found.model)
+
+
+def _zeros(laws: Iterable[AnyArray | None]) -> int:
+    return sum(int((law == 0).sum()) for law in laws if law is not None)

@@ -21,6 +21,7 @@ from mixtura.fitting.race import Race
 from mixtura.fitting.starts import STARTS
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.stationary import stationary_law
 from mixtura.records import AnyArray, Array
 
 # Steps of a segment; sequences are cut into pieces of so many.
@@ -118,10 +119,10 @@ class ChainStarts:
     def _with(self, components: Any, weights: Array, moves: Array) -> HiddenMarkovParams:
         K = len(self.first)
         moves = np.where(self.allowed, moves + 1e-3 / K, 0.0)
+        moves /= moves.sum(axis=1, keepdims=True)
         law = np.where(self.first, 0.5 * weights + 0.5 / K, 0.0)
-        return HiddenMarkovParams(
-            weights, components, law / law.sum(), moves / moves.sum(axis=1, keepdims=True)
-        )
+        law = stationary_law(moves) if self.model.stationary else law / law.sum()
+        return HiddenMarkovParams(weights, components, law, moves)
 
 
 def _pieces(stops: AnyArray, length: int) -> AnyArray:

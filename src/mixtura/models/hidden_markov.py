@@ -19,6 +19,7 @@ from mixtura.models.hidden_markov_params import (
 )
 from mixtura.models.mixture import Mixture
 from mixtura.models.recursions import Recursion, in_logarithms
+from mixtura.models.stationary import stationary_law, stationary_step
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
 
 # Rows whose densities and sums are taken at once: what is worked out in between stays in the cache.
@@ -43,7 +44,9 @@ class HiddenMarkov(Mixture):
     initial_rows    (K,), transition_rows (K, K): rows of a Dirichlet prior less 1, in draws added
                     to what is expected; 0 is maximum likelihood
     held            what no M-step moves: "initial", "transitions", "components"
-    barred          how many transitions and first states may not be, and are no parameters
+    barred          how many first states, and transitions, may not be, and are no parameters
+    stationary      the initial law is the one that the transitions leave as it is; there is no
+                    closed M-step then (`models/stationary.py`)
 
     Reference: Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner
     (1989), Proc. IEEE 77(2).
@@ -53,7 +56,8 @@ class HiddenMarkov(Mixture):
     initial_rows: Array | float = 0.0
     transition_rows: Array | float = 0.0
     held: tuple[str, ...] = ()
-    barred: int = 0
+    barred: tuple[int, int] = (0, 0)
+    stationary: bool = False
 
     def own(self, summary: Summary) -> Any:
         # Of starts, which take an M-step of the components alone, there are no others.
@@ -121,20 +125,36 @@ class HiddenMarkov(Mixture):
         own = stats.components
         counts = self.family.counts(own)
         components = self.family.maximize(own, params.components, self.prior)
-        initial = _shares(stats.starts + self.initial_rows, params.initial)
-        transitions = _shares(stats.moves + self.transition_rows, params.transitions)
+        firsts, moves = stats.starts + self.initial_rows, stats.moves + self.transition_rows
+        if self.stationary:
+            transitions = stationary_step(firsts, moves, params.transitions)
+            initial = stationary_law(transitions)
+        else:
+            transitions, initial = (
+                _shares(moves, params.transitions),
+                _shares(firsts, params.initial),
+            )
         found = HiddenMarkovParams(counts / counts.sum(), components, initial, transitions)
         return replace(found, **{name: getattr(params, name) for name in self.held})
 
     def obstacle(self) -> str:
-        if self.held:
-            return f"the parameters {', '.join(self.held)} are held where they are"
+        if "components" in self.held:
+            return "the parameters of the emissions are held where they are"
         return Mixture.obstacle(self)
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> HiddenMarkovParams:
         arrays = {**params.arrays(), **given}
-        chain = [arrays.pop(name) for name in ("weights", "initial", "transitions")]
-        return HiddenMarkovParams(chain[0], self.family.params(arrays), *chain[1:])
+        weights, initial, transitions = (
+            arrays.pop(name) for name in ("weights", "initial", "transitions")
+        )
+        if self.stationary:
+            initial = stationary_law(transitions)
+        return HiddenMarkovParams(weights, self.family.params(arrays), initial, transitions)
+
+    def moving(self) -> tuple[str, ...]:
+        """The laws of the chain that move by themselves."""
+        still = (*self.held, *(["initial"] if self.stationary else []))
+        return tuple(name for name in ("initial", "transitions") if name not in still)
 
     def score(self, summary: Summary, params: Any) -> dict[str, Array]:
         stats: Any = summary.statistics
@@ -145,7 +165,7 @@ class HiddenMarkov(Mixture):
         return {"initial": initial, "transitions": transitions, **found}
 
     def chart(self, params: Any) -> HiddenMarkovChart:  # type: ignore[override]
-        return hidden_markov_chart(self, params, self.sequences)
+        return hidden_markov_chart(self, params)
 
     def log_prior(self, params: Any) -> float:
         found = Mixture.log_prior(self, params)
@@ -160,10 +180,14 @@ class HiddenMarkov(Mixture):
     def n_parameters(self, params: Any) -> int:
         """Free parameters: K - 1 of the initial law, K (K - 1) transitions, and the family's.
 
-        Those that may not be are none; those that were estimated as 0 are.
+        Those that may not be are none, nor is what is held, or hangs on others; those that were
+        estimated as 0 are.
         """
-        K = len(params.initial)
-        return (K - 1) * (K + 1) - self.barred + self.family.n_parameters(params.components)
+        K, moving = len(params.initial), self.moving()
+        first = K - 1 - self.barred[0] if "initial" in moving else 0
+        moves = K * (K - 1) - self.barred[1] if "transitions" in moving else 0
+        held = "components" in self.held
+        return first + moves + (0 if held else self.family.n_parameters(params.components))
 
     def e_step_with(self, chunk: Chunk, params: Any, respond: Any) -> Summary:
         raise NotImplementedError(

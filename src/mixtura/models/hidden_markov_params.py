@@ -10,8 +10,8 @@ import numpy as np
 
 from mixtura.coordinates import Fields, fields_around
 from mixtura.models.chart import LOGIT_RADIUS
-from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.stationary import first_slope, stationary_law
 from mixtura.records import Array, Chart, Statistics, Summary
 from mixtura.supports import Simplex
 
@@ -45,11 +45,12 @@ class ChainStatistics(Statistics):
 class HiddenMarkovChart(Chart):
     """Free numbers of the initial law and of each row of transitions, then the components'.
 
-    A probability that is 0 stays 0 and has none.
+    A probability that is 0 stays 0 and has none; a law that is held has none either, nor has a
+    stationary one, which follows the transitions.
     """
 
-    model: Mixture
-    weights: Array
+    model: Any
+    centre: HiddenMarkovParams
     chain: Fields
     components: Any
 
@@ -68,7 +69,11 @@ class HiddenMarkovChart(Chart):
 
     def params(self, free: Array) -> HiddenMarkovParams:
         parts = self.components.params(free[self._cut :])
-        return HiddenMarkovParams(self.weights, parts, **self.chain.arrays(free[: self._cut]))
+        laws = {"initial": self.centre.initial, "transitions": self.centre.transitions}
+        laws |= self.chain.arrays(free[: self._cut])
+        if self.model.stationary:
+            laws["initial"] = stationary_law(laws["transitions"])
+        return HiddenMarkovParams(self.centre.weights, parts, **laws)
 
     def coordinates(self, params: Any) -> Array:
         own = self.components.coordinates(params.components)
@@ -79,19 +84,24 @@ class HiddenMarkovChart(Chart):
         model = self.model
         own = self.components.gradient(model.own(summary), params.components, model.prior)
         chain = {"initial": params.initial, "transitions": params.transitions}
-        slope = self.chain.slope(chain, model.score(summary, params))
+        told = model.score(summary, params)
+        if model.stationary:
+            starts = told["initial"] * params.initial
+            told["transitions"] += first_slope(starts, params.transitions, params.initial)
+        slope = self.chain.slope(chain, told)
         return np.concatenate([slope, own])
 
 
-def hidden_markov_chart(
-    model: Mixture, params: HiddenMarkovParams, sequences: float
-) -> HiddenMarkovChart:
-    """The chart around `params`; `sequences` is how many there are for each step."""
+def hidden_markov_chart(model: Any, params: HiddenMarkovParams) -> HiddenMarkovChart:
+    """The chart around `params` of a `models.hidden_markov.HiddenMarkov`."""
     shares = np.maximum(params.weights, _LEAST_SHARE)
+    told = {"initial": np.asarray(model.sequences), "transitions": shares[:, None]}
+    here = {"initial": params.initial, "transitions": params.transitions}
+    moving = model.moving()
     chain = fields_around(
-        {"initial": Simplex(), "transitions": Simplex()},
-        {"initial": params.initial, "transitions": params.transitions},
-        {"initial": np.asarray(sequences), "transitions": shares[:, None]},
+        {name: Simplex() for name in moving},
+        {name: here[name] for name in moving},
+        {name: told[name] for name in moving},
     )
     parts = model.family.chart(params.components, params.weights)
-    return HiddenMarkovChart(model, params.weights, chain, parts)
+    return HiddenMarkovChart(model, params, chain, parts)

@@ -1,26 +1,41 @@
-"""How states follow each other, in words: what a hidden Markov model's report adds."""
+"""How states follow each other: the part of a report that hidden Markov models add."""
 
 from __future__ import annotations
 
-from mixtura.records import Array
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from mixtura.report.palette import colours, heat
+from mixtura.report.view import ChainView
+
+# Of a share above this the colour is so dark that figures on it are white.
+DARK = 0.5
+CAPTION = (
+    "begins: law of a sequence's first state. lasts: expected steps of a stay, 1 / (1 - P(stay)). "
+    "Rows are the state now, columns the next one."
+)
 
 
-def chain_text(initial: Array, transitions: Array) -> str:
-    """First states, how long states last, and the transition matrix, in plain text."""
-    K = len(initial)
-    head = ["state", "begins", "lasts", *(f"to {k}" for k in range(K))]
-    lines = [head]
-    for k in range(K):
-        moves = [f"{share:.3f}" for share in transitions[k]]
-        lines.append([str(k), f"{initial[k]:.3f}", _lasting(float(transitions[k, k])), *moves])
-    widths = [max(len(line[j]) for line in lines) for j in range(len(head))]
-    text = "\n".join(
-        "  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-    return f"  how states follow each other (lasts: expected steps of a stay)\n{text}"
+def chain_table(view: ChainView) -> RenderableType:
+    """First states, how long states last, and the transition matrix, coloured by its shares."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    K = len(view.initial)
+    for name in ("state", "begins", "lasts", *(f"to {k}" for k in range(K))):
+        table.add_column(name, justify="right", no_wrap=True)
+    for k, colour in enumerate(colours(K)):
+        moves = [Text(f"{share:.3f}", style=_shade(float(share))) for share in view.transitions[k]]
+        label = Text(str(k), style=f"bold {colour}")
+        table.add_row(label, f"{view.initial[k]:.3f}", lasting(float(view.stays[k])), *moves)
+    return Group(table, Padding(Text(CAPTION, style="dim"), (0, 0, 0, 2)))
 
 
-def _lasting(stay: float) -> str:
-    """Expected steps of a stay, 1 / (1 - the probability to stay)."""
-    return "always" if stay >= 1.0 else f"{1.0 / (1.0 - stay):.3g}"
+def lasting(stay: float) -> str:
+    """Expected steps of a stay, in words where it never ends."""
+    return f"{stay:.3g}" if stay < float("inf") else "always"
+
+
+def _shade(share: float) -> str:
+    return f"{'white' if share > DARK else 'black'} on {heat(share)}"

@@ -51,7 +51,7 @@ def legend(figure: Figure, view: MixtureView, place: Place) -> None:
         handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
         labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
     made = figure.legend(
-        handles, labels, loc=place, title="group, weight", fontsize=9, title_fontsize=9,
+        handles, labels, loc=place, title=f"{view.noun}, weight", fontsize=9, title_fontsize=9,
         frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",
         ncols=1 if place.startswith("outside") else 1 + (len(labels) - 1) // 8,
     )  # fmt: skip

@@ -28,6 +28,12 @@ def rgb(K: int) -> Array:
     return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours(K)])
 
 
+def heat(share: float) -> str:
+    """From white to the first colour as a share goes from 0 to 1, "#rrggbb"."""
+    shade = 255 * (1 + share * (rgb(1)[0] - 1))
+    return "#{:02X}{:02X}{:02X}".format(*shade.round().astype(int))
+
+
 def _srgb(lab: Array) -> list[list[int]]:
     """OKLab (Ottosson 2020) to 8-bit sRGB, clipped to what screens can show."""
     to_cone = np.array(

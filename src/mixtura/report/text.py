@@ -14,11 +14,13 @@ from rich.text import Text
 from mixtura.families.digits import percent
 from mixtura.inference import criteria
 from mixtura.printable import printable_record
+from mixtura.report.chain_text import chain_table
 from mixtura.report.digits import counted, total
 from mixtura.report.page import plain
 from mixtura.report.palette import colours
 from mixtura.report.view import (
     LONGEST_NAME,
+    ChainView,
     MixtureView,
     groups,
     listed,
@@ -72,8 +74,11 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
         parts += ["", *(_warning(text) for text in found)]
     shown, cells = _fitting(view, width)
     parts += [_components(view, shown, cells), _caption(view, shown)]
+    if isinstance(view, ChainView):
+        parts.append(chain_table(view))
     portrait = view.portrait
-    shape = f"{portrait.name}: {portrait.words}" if portrait.words else portrait.name
+    words = portrait.words.replace("group", view.noun)
+    shape = f"{portrait.name}: {words}" if words else portrait.name
     rows = [(portrait.label, shape)]
     if view.fit is not None:
         rows = [*_criteria(view.fit), *rows, *_climb(view.fit)]
@@ -117,7 +122,7 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
         if column.header:
             header += f"\n{column.header}"
         cells[j] = (header, column.cells)
-    room = width - len(" group    weight ")
+    room = width - len(f" {view.noun}    weight ")
     for count in range(len(cells), 0, -1):
         shown = telling_columns(view, count)
         used = sum(4 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
@@ -130,7 +135,7 @@ def _components(
     view: MixtureView, shown: list[int], cells: list[tuple[str, tuple[str, ...]]]
 ) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column("group", justify="right", no_wrap=True)
+    table.add_column(view.noun, justify="right", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
     for header, _ in cells:
         # As Text, so that brackets in a column's name are not read as markup.
@@ -144,9 +149,10 @@ def _components(
 
 def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
     text = " ".join(dict.fromkeys(view.column(j).caption for j in shown))
+    text = text.replace("group", view.noun)
     hidden = [name for j, name in enumerate(view.names) if j not in shown]
     if hidden:
-        most = ", those in which the groups differ most" if len(view.weights) > 1 else ""
+        most = f", those in which the {view.noun}s differ most" if len(view.weights) > 1 else ""
         text += (
             f" Shown are {counted(len(shown), 'column')}{most}; {len(hidden)} not shown: "
             f"{listed([shorten(name, LONGEST_NAME) for name in hidden])}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,12 +26,14 @@ class MixtureView:
     names     the d column names
     portrait  what its family says of the components, `Family.portrait`
     fit       how the parameters were found; None when they were given
+    noun      what a component is called: a group, or the state of a chain
     """
 
     weights: Array
     names: tuple[str, ...]
     portrait: Portrait
     fit: Fit | None = None
+    noun: str = "group"
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""
@@ -51,6 +53,24 @@ class MixtureView:
         if self.portrait.among is None:
             raise ValueError(f"{self.portrait.name} has no covariances")
         return self.portrait.among(np.arange(len(self.names)))
+
+
+@dataclass(frozen=True)
+class ChainView(MixtureView):
+    """A hidden Markov model: weights are its states' expected shares of the steps.
+
+    initial (K,) is the law of a sequence's first state, transitions (K, K) have rows that sum to 1.
+    """
+
+    initial: Array = field(kw_only=True)
+    transitions: Array = field(kw_only=True)
+    noun: str = "state"
+
+    @property
+    def stays(self) -> Array:
+        """Expected steps of a stay, 1 / (1 - P(stay)), (K,): the mean of a geometric law."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(1.0 / (1.0 - np.minimum(np.diag(self.transitions), 1.0)))
 
 
 def telling_columns(view: MixtureView, limit: int) -> list[int]:
@@ -96,6 +116,6 @@ def looks_like_the_top(fit: Fit) -> bool:
 
 
 def groups(view: MixtureView) -> str:
-    """The number of components in words: "1 group", "3 groups"."""
+    """The number of components in words: "1 group", "3 states"."""
     K = len(view.weights)
-    return f"{K} group" if K == 1 else f"{K} groups"
+    return f"{K} {view.noun}" if K == 1 else f"{K} {view.noun}s"

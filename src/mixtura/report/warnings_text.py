@@ -20,7 +20,7 @@ def warnings(view: MixtureView) -> list[str]:
     fit = view.fit
     if fit is None:
         return []
-    found, simpler = [], view.portrait.simpler
+    found, simpler, noun = [], view.portrait.simpler, view.noun
     if looks_like_the_top(fit):
         found.append(
             "Stopped by max_iter at what looks like the top, before the estimate of what is left "
@@ -28,7 +28,9 @@ def warnings(view: MixtureView) -> list[str]:
         )
     elif not fit.converged:
         reason = fit.reason.removeprefix("stopped: ")
-        found.append(f"Not converged: {reason}. Groups may still move; allow more iterations.")
+        found.append(
+            f"Not converged: {reason}. {noun.capitalize()}s may still move; allow more iterations."
+        )
     if fit.verdict == "saddle":
         found.append(
             "Ended at a saddle of the log-likelihood that could not be left: try another seed or "
@@ -36,53 +38,55 @@ def warnings(view: MixtureView) -> list[str]:
         )
     if fit.verdict == "ridge":
         found.append(
-            "The log-likelihood is flat in some direction: other groups describe the table just "
-            f"as well. Fewer groups{f', or {simpler},' if simpler else ''} would be better "
+            f"The log-likelihood is flat in some direction: other {noun}s describe the table just "
+            f"as well. Fewer {noun}s{f', or {simpler},' if simpler else ''} would be better "
             "determined."
         )
     K = len(view.weights)
     found += [
-        _collapsed(why, view.portrait)
-        for why in collapses(fit.floored, view.portrait, view.names, K, "group")
+        _collapsed(why, view.portrait, noun)
+        for why in collapses(fit.floored, view.portrait, view.names, K, noun)
     ]
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
-        found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names)))
+        found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun)))
     if fit.empty:
         which = ", ".join(str(k) for k in fit.empty)
-        found.append(f"No rows are left in group {which}: fewer groups describe the table as well.")
+        found.append(
+            f"No rows are left in {noun} {which}: fewer {noun}s describe the table as well."
+        )
     if fit.held:
-        found.append(_held([view.names[j] for j in fit.held]))
+        found.append(_held([view.names[j] for j in fit.held], noun))
     return found
 
 
-def _collapsed(why: Collapse, portrait: Portrait) -> str:
+def _collapsed(why: Collapse, portrait: Portrait, noun: str) -> str:
     count = len(why.each)
-    which = "a group" if count == 1 else f"{count} groups"
+    which = f"a {noun}" if count == 1 else f"{count} {noun}s"
     if why.shared:
-        which = "the covariance that all groups share"
+        which = f"the covariance that all {noun}s share"
     return (
         f"Only the penalty keeps {which} from collapsing onto {portrait.collapse[0]}: "
         f"{why.listed(MOST_LISTED)}. {why.remedy}"
     )
 
 
-def _in_groups(floored: list[Spike], columns: tuple[str, ...]) -> str:
+def _in_groups(floored: list[Spike], columns: tuple[str, ...], noun: str) -> str:
     """ "a, b in group 1; c in group 2"."""
     each = [
-        f"{listed([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in group "
+        f"{listed([shorten(columns[j], LONGEST_NAME) for j in part.columns])} in {noun} "
         f"{part.component}"
         for part in floored
     ]
     return listed(each, "; ")
 
 
-def _held(names: list[str]) -> str:
+def _held(names: list[str], noun: str) -> str:
     text = listed([shorten(name, LONGEST_NAME) for name in names])
     if len(names) == 1:
         return (
             f"Column {text} has no variance of its own (constant, or a sum of other columns): it "
-            "cannot tell groups apart; consider leaving out what adds nothing."
+            f"cannot tell {noun}s apart; consider leaving out what adds nothing."
         )
     # Which of them is the superfluous one is not for us to say: the others may tell groups apart.
     return (

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from mixtura.data.column_moments import Moments
 from mixtura.data.door import refuse_few_distinct
@@ -261,6 +262,10 @@ class Gaussian(Family):
 
     def variances(self, params: GaussianParams) -> Array:
         return self.form.variances(params.covariances, *params.means.shape)
+
+    def tails(self, X: AnyArray, params: GaussianParams) -> tuple[Array, Array]:
+        z = (X - params.means[:, 0]) / np.sqrt(self.variances(params)[:, 0])
+        return ndtr(z), ndtr(-z)
 
     def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
         some = self.form.among(params.covariances, columns)

@@ -1,0 +1,138 @@
+"""What commands about hidden Markov models share: their tables in order, with sequences' ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from mixtura.data.dialect import Dialect
+    from mixtura.data.tables import Table
+    from mixtura.families.base import Family
+    from mixtura.records import AnyArray
+
+SequenceColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--sequence", metavar="COLUMN", help="The column that tells sequences apart; default one."
+    ),
+]
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--time", metavar="COLUMN", help="A column that must rise within a sequence: checked."
+    ),
+]
+
+
+class Steps(NamedTuple):
+    """A table in memory, the length of each sequence (S,), and its column of times, if any."""
+
+    rows: Table
+    lengths: AnyArray
+    time: AnyArray | None
+
+
+def is_chain(mixture: Any) -> bool:
+    """Whether a model is one whose rows hang on their order."""
+    from mixtura.estimators.chain import ChainEstimator
+
+    return isinstance(mixture, ChainEstimator)
+
+
+def refuse_order(sequence: str | None, time: str | None, model: Path) -> None:
+    """ValueError where rows of a mixture are given an order."""
+    for option, given in (("--sequence", sequence), ("--time", time)):
+        if given is not None:
+            raise ValueError(
+                f"{option} {given}: {model} holds a mixture, which knows no order of rows: leave "
+                "it out"
+            )
+
+
+def ordered_table(
+    path: Path,
+    kind: Family,
+    order: tuple[str | None, str | None],
+    choose: Callable[[pa.Table], list[str] | None],
+    dialect: Dialect,
+    *,
+    weights: str | None = None,
+    exclude: list[str] | None = None,
+) -> Steps:
+    """The steps of a table.
+
+    `order` names the columns of sequence and time, `choose` the columns of data, None for all.
+    """
+    from dataclasses import replace
+
+    from mixtura.data.tables import TableError, read_frame, remarks, select
+    from mixtura.estimators.opened import wanted
+
+    if path.is_dir():
+        raise TableError(f"{path}: a folder does not tell the order of its rows: give one file")
+
+    frame = _numbered(path) if path.suffix.lower() == ".npy" else read_frame(path, dialect)
+    lengths, time = _lengths(frame, path, order)
+    columns = choose(frame)
+    left = [*(exclude or []), *(name for name in order if name is not None)]
+    # A row without any value is a step that nobody saw, whatever the family.
+    held = replace(wanted([kind]), gaps=True)
+    table = select(frame, path, columns=columns, weights=weights, exclude=left, wanted=held)
+    table = replace(table, remarks=(*remarks(path, dialect), *table.remarks))
+    return Steps(table, lengths, time)
+
+
+def asked_steps(
+    chain: Any,
+    path: Path,
+    order: tuple[str | None, str | None],
+    columns: list[str] | None,
+    dialect: Dialect,
+    weights: str | None = None,
+) -> Steps:
+    """The columns of a table that a hidden Markov model was fitted to, and its sequences."""
+    from mixtura.cli.rowwise import chosen
+
+    def choose(frame: pa.Table) -> list[str]:
+        data = frame.drop([name for name in order if name in frame.column_names])
+        return chosen(chain, data, path, columns, weights)
+
+    kind = chain.fitted_family()
+    return ordered_table(path, kind, order, choose, dialect, weights=weights)
+
+
+def _numbered(path: Path) -> pa.Table:
+    """An array as a table with the names that columns without any have."""
+    import pyarrow as pa
+
+    from mixtura.data.opening import stream
+
+    rows = stream(path, gaps=True).loaded()
+    return pa.table({f"x{j + 1}": column for j, column in enumerate(rows.X.T)})
+
+
+def _lengths(
+    frame: pa.Table, path: Path, order: tuple[str | None, str | None]
+) -> tuple[AnyArray, AnyArray | None]:
+    from mixtura.data.columns import plain
+    from mixtura.data.ordered import Order, lengths_of
+    from mixtura.data.tables import TableError
+
+    told = []
+    for option, name in zip(("--sequence", "--time"), order, strict=True):
+        if name is not None and name not in frame.column_names:
+            has = ", ".join(map(repr, frame.column_names[:20]))
+            raise TableError(f"{path}: {option} {name}: there is no such column; it has {has}")
+        told.append(None if name is None else plain(frame, name).to_numpy())
+    try:
+        # Rows of tables are counted from 1.
+        return lengths_of(Order(*told), frame.num_rows, 1), told[1]
+    except ValueError as error:
+        raise TableError(f"{path}: {error}") from None

@@ -1,0 +1,169 @@
+"""mixtura hmm: hidden states of the rows of a table that come one after the other."""
+
+from __future__ import annotations
+
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.chains import SequenceColumn, TimeColumn, ordered_table
+from mixtura.cli.console import (
+    AsJson,
+    Columns,
+    Exclude,
+    NoFigure,
+    Quiet,
+    TableFile,
+    Weights,
+    Working,
+    command,
+    note,
+    note_remarks,
+    print_json,
+    print_text,
+    split_names,
+)
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.fit import CovarianceAsked, FamilyName, components_of, kind_of, spec_of
+from mixtura.cli.outputs import checked_outputs, named, write_outputs
+from mixtura.cli.select import parsed
+from mixtura.cli.show import as_document, print_report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mixtura.data.dialect import Dialect
+    from mixtura.data.tables import Table
+    from mixtura.records import AnyArray
+
+Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
+
+
+@command
+@reads_table
+def hmm(
+    table: TableFile,
+    states: Annotated[
+        str,
+        typer.Option("--states", "-k", metavar="INT|A:B", help="How many; of 1:5 or 2,4 the best."),
+    ] = "2",
+    criterion: Annotated[Criterion, typer.Option(help="What is best of several.")] = Criterion.bic,
+    folds: Annotated[
+        int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
+    ] = 5,
+    sequence: SequenceColumn = None,
+    time: TimeColumn = None,
+    family: FamilyName = "gaussian",
+    covariance: CovarianceAsked = None,
+    columns: Columns = None,
+    exclude: Exclude = None,
+    weights: Weights = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
+    ] = 0,
+    starts: Annotated[int, typer.Option(min=1, metavar="INT", help="Repeat the whole search.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FIG.png", help="The figure; default TABLE.png.")
+    ] = None,
+    no_figure: NoFigure = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    *,
+    dialect: Dialect,
+) -> None:
+    """Fit a hidden Markov model: rows are steps of sequences, in the table's order.
+
+    Rows of a sequence lie together, and a row without any value is a step that nobody saw.
+    """
+    outputs = checked_outputs(table, out, figure, no_figure)
+    numbers = parsed(states, "--states")
+    made_of = components_of(family, covariance)
+    with Working("reading") as working:
+        data, lengths, times = ordered_table(
+            table,
+            kind_of(made_of),
+            (sequence, time),
+            lambda _: split_names(columns),
+            dialect,
+            weights=weights,
+            exclude=split_names(exclude),
+        )
+        if not (quiet or as_json):
+            note_remarks(data.remarks)
+        working.doing = "fitting"
+        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed)
+        search = None
+        if len(numbers) > 1:
+            search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)
+            chain = search.best_estimator_
+        else:
+            _fit(chain, data, lengths)
+        working.doing = "writing" if outputs.figure is None else "drawing"
+
+        def picture() -> Figure:
+            from mixtura.report.chain_figure import draw_chain
+
+            ticks = None if times is None or time is None else (time, times)
+            certainty = chain.predict_proba(data, lengths)
+            return draw_chain(chain.view(), data.X, lengths, certainty, ticks)
+
+        outputs = write_outputs(outputs, chain.save, picture)
+    if as_json:
+        tried = {} if search is None else {"search": search.cv_results_}
+        print_json(as_document(chain) | tried | {"files": named(outputs)})
+    elif not quiet:
+        if search is not None:
+            from mixtura.report.states_text import states_text
+
+            print_text(states_text(search.cv_results_, search.best_index_, str(criterion)))
+        print_report(chain)
+        written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
+        print_text(f"\n  wrote {' and '.join(written)}")
+
+
+def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
+    from mixtura import HiddenMarkov
+
+    return HiddenMarkov(spec_of(made_of), **settings)
+
+
+def _fit(chain: Any, data: Table, lengths: AnyArray) -> None:
+    """Fit it; a climb that did not end is told in the command's own words."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Its text is about Python's parameters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        chain.fit(data, lengths, sample_weight=data.sample_weight)
+    fit = chain.fit_result_
+    if not fit.converged:
+        note(f"warning: the fit did not converge in {fit.iterations} EM steps: try more --starts")
+
+
+def _searched(
+    chain: Any,
+    data: Table,
+    lengths: AnyArray,
+    numbers: list[int],
+    criterion: str,
+    folds: int,
+    seed: int,
+) -> Any:
+    """The search over numbers of states; that more may be better is said in the command's words."""
+    from mixtura import HiddenMarkovSearch, StillRisingWarning
+
+    search = HiddenMarkovSearch(chain, numbers, criterion=criterion, cv=folds, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StillRisingWarning)
+        search.fit(data, lengths, sample_weight=data.sample_weight)
+    if search.best_params_["n_states"] == numbers[-1]:
+        note(f"note: {numbers[-1]} states, the most tried, are best: try more with --states")
+    return search

@@ -1,0 +1,63 @@
+"""Standard errors of a hidden Markov model, from the curvature of its log-likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.sequences import Sequences
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.models.hidden_markov import HiddenMarkov
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.records import Array
+from mixtura.solvers.certificate import FLAT
+from mixtura.solvers.charted import Charted
+from mixtura.solvers.curvature import information_times
+
+# Steps along the chart by which parameters are differentiated, in its units.
+_STEP = 1e-5
+
+
+def standard_errors(
+    model: HiddenMarkov, params: HiddenMarkovParams, rows: Sequences
+) -> dict[str, Array]:
+    """Of the initial law, the transitions and the components' parameters, in their shapes.
+
+    The observed information in the chart's free numbers, by differences of exact gradients, its
+    inverse carried to the parameters by their slopes (the delta method). nan is what does not
+    move: what is 0, or held.
+
+    Louis (1982), J. Royal Statistical Society B 44; Lystig & Hughes (2002), J. Computational and
+    Graphical Statistics 11. ValueError where the log-likelihood is flat, or has no chart.
+    """
+    # The chart of some families needs what their penalty took from the table, if without it.
+    ground = prepare(rows.rows(), model.family, len(params.initial), np.random.RandomState(0))
+    prior = ground.model.unpenalised().prior
+    model = replace(model, prior=prior, sequences=rows.firsts / rows.weight)
+    if model.obstacle():
+        raise ValueError(f"no standard errors: {model.obstacle()}")
+    sweep = open_sweep(resolve("auto", model), model, rows)
+    summary = sweep(params)
+    here = Charted.around(model, sweep, params, summary)
+    told = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
+    values, directions = np.linalg.eigh(0.5 * (told + told.T) * summary.weight)
+    if not values.min(initial=np.inf) >= FLAT * summary.weight:
+        raise ValueError(
+            "no standard errors: the log-likelihood is flat or rises in some direction at these "
+            "parameters: fit to these sequences first, with a smaller tol or fewer states"
+        )
+    # The roots of the inverse information: columns whose squares sum to variances.
+    roots = directions / np.sqrt(values)
+    return {name: _error(here.chart, roots, name) for name in params.arrays() if name != "weights"}
+
+
+def _error(chart: Any, roots: Array, name: str) -> Array:
+    variance: Any = 0.0
+    for root in roots.T:
+        step = root * (_STEP / np.linalg.norm(root))
+        high, low = (chart.params(sign * step).arrays()[name] for sign in (1, -1))
+        variance = variance + (np.linalg.norm(root) * (high - low) / (2 * _STEP)) ** 2
+    return np.where(variance > 0, np.sqrt(variance), np.nan)

@@ -1,0 +1,18 @@
+"""What a family of one column may tell beside its densities: its distribution function."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from mixtura.records import AnyArray, Array
+
+
+@runtime_checkable
+class Tailed(Protocol):
+    """A family, also of one's own, that brings pseudo-residuals."""
+
+    def tails(self, X: AnyArray, params: Any) -> tuple[Array, Array]:
+        """P(x <= x_i | k) and P(x > x_i | k), (n, K) each, of rows of one column.
+
+        Both, as 1 less a small number loses its digits.
+        """

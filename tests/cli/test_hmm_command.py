@@ -1,0 +1,166 @@
+"""mixtura hmm, and what the other commands make of its models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from commands import names, run
+
+import mixtura
+
+
+@pytest.fixture
+def table(folder: Path) -> Path:
+    """Three walks between two states, with a step that nobody saw."""
+    rng = np.random.default_rng(3)
+    state = np.tile(np.repeat([0, 1, 0], [12, 10, 8]), 3)
+    counts = rng.poisson(np.array([2.0, 12.0])[state]).astype(float)
+    counts[5] = np.nan
+    rows = [
+        f"w{t // 30},{2000 + t % 30},{'' if np.isnan(x) else int(x)}" for t, x in enumerate(counts)
+    ]
+    path = folder / "walks.csv"
+    path.write_text("\n".join(["walk,year,bites", *rows]) + "\n")
+    return path
+
+
+ORDER = ("--sequence", "walk", "--time", "year")
+
+
+@pytest.fixture
+def fitted(table: Path) -> Path:
+    done = run("hmm", table, "--states", 2, "--family", "poisson", *ORDER, "--quiet", "--no-figure")
+    assert done.exit_code == 0, done.output
+    assert done.output == ""
+    return Path("walks.model.json")
+
+
+def frame(table: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    return mixtura.in_sequences(pd.read_csv(table), sequence="walk", time="year")
+
+
+def test_a_report_a_model_and_a_figure(table: Path, folder: Path) -> None:
+    done = run("hmm", table, "-k", 2, "--family", "poisson", *ORDER)
+    assert done.exit_code == 0, done.output
+    assert names(folder) == ["walks.csv", "walks.model.json", "walks.png"]
+    assert (folder / "walks.png").stat().st_size > 20_000
+    assert done.stdout.startswith("2 states in 90 rows of 1 column (bites)")
+    assert "group" not in done.stdout
+    for word in ("begins", "lasts", "to 1", "this point is    a maximum", "wrote walks.model.json"):
+        assert word in done.stdout
+    chain = mixtura.HiddenMarkov("poisson", 2, random_state=0).fit(*frame(table))
+    kept = mixtura.load("walks.model.json")
+    np.testing.assert_array_equal(kept.rates_, chain.rates_)
+    assert run("show", "walks.model.json").stdout in done.stdout
+
+
+def test_json_has_the_chain(table: Path) -> None:
+    done = run("hmm", table, "-k", 2, "--family", "poisson", *ORDER, "--json", "--no-figure")
+    told = json.loads(done.stdout)
+    moves = np.array(told["transitions"])
+    np.testing.assert_allclose(told["expected_stays"], 1 / (1 - np.diag(moves)))
+    np.testing.assert_allclose(np.sum(told["initial"]), 1.0)
+    assert told["files"]["model"] == "walks.model.json"
+
+
+def test_predict_appends_states(table: Path, fitted: Path) -> None:
+    chain, (X, lengths) = mixtura.load(fitted), frame(table)
+    for option, p, states in (
+        ((), chain.predict_proba(X, lengths), chain.predict(X, lengths)),
+        (("--filter",), chain.filter(X, lengths), chain.filter(X, lengths).argmax(axis=1)),
+    ):
+        assert run("predict", fitted, table, *ORDER, *option, "--out", "p.csv").exit_code == 0
+        told = pd.read_csv("p.csv")
+        assert list(told.columns) == ["walk", "year", "bites", "state", "p_0", "p_1"]
+        np.testing.assert_array_equal(told["state"], states)
+        np.testing.assert_allclose(told[["p_0", "p_1"]], p, atol=1e-15)
+
+
+def test_score_and_sample(table: Path, fitted: Path) -> None:
+    chain, (X, lengths) = mixtura.load(fitted), frame(table)
+    told = json.loads(run("score", fitted, table, *ORDER, "--json").stdout)
+    assert told["log_likelihood"] == pytest.approx(chain.score(X, lengths))
+    assert told["bic"] == pytest.approx(chain.bic(X, lengths))
+    done = run("sample", fitted, "-n", 5, "--seed", 1)
+    assert done.stdout.splitlines()[0] == "bites,state"
+    drawn, states = chain.sample(5, 1)
+    assert done.stdout.splitlines()[1:] == [
+        f"{int(x)},{k}" for x, k in zip(drawn[:, 0], states, strict=True)
+    ]
+
+
+def test_weights_are_those_of_sequences(table: Path, fitted: Path) -> None:
+    weighed = pd.read_csv(table)
+    weighed["often"] = np.repeat([2, 1, 1], 30)
+    weighed.to_csv("weighed.csv", index=False)
+    twice = pd.concat([weighed[:30].assign(walk="again"), weighed])
+    twice.to_csv("twice.csv", index=False)
+    order = (*ORDER, "--json", "--no-figure", "-k", 2, "--family", "poisson")
+    one = json.loads(run("hmm", "weighed.csv", *order, "--weights", "often").stdout)
+    other = json.loads(run("hmm", "twice.csv", *order, "--exclude", "often").stdout)
+    assert one["log_likelihood"] == pytest.approx(other["log_likelihood"], abs=1e-6)
+    score = ("score", fitted, "weighed.csv", *ORDER, "--json", "--weights", "often")
+    whole = ("score", fitted, "twice.csv", *ORDER, "--json")
+    told = [json.loads(run(*each).stdout) for each in (score, whole)]
+    assert told[0]["bic"] == pytest.approx(told[1]["bic"])
+
+
+def test_the_best_of_several_numbers(table: Path) -> None:
+    ask = ("hmm", table, "--states", "1:3", "--family", "poisson", *ORDER, "--no-figure")
+    done = run(*ask)
+    assert done.exit_code == 0, done.output
+    assert "best: lowest BIC" in done.stdout
+    assert "2 states in 90 rows" in done.stdout
+    told = json.loads(run(*ask, "--criterion", "heldout", "--folds", 3, "--json").stdout)
+    assert told["search"]["n_states"] == [1, 2, 3]
+    assert len(told["transitions"]) == 1 + int(np.argmax(told["search"]["heldout"]))
+    assert mixtura.load("walks.model.json").n_states == len(told["transitions"])
+    assert "the most tried, are best" in run(*ask[:3], "1:2", *ask[4:]).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("score", "MODEL", "walks.csv", "--per-row"), "rows have no density of their own"),
+        (("hmm", "walks.csv", "--sequence", "wlk"), "--sequence wlk: there is no such column"),
+        (("hmm", "walks.csv", "--sequence", "year"), "begins in row 1 and again in row 31"),
+        (("hmm", "walks.csv", "--time", "year", "--exclude", "walk"), "sort the table by sequence"),
+        (("hmm", "walks.csv", *ORDER, "-k", 200), "n_states=200, and only 89 steps were seen"),
+        (("hmm", "walks.csv", *ORDER, "--covariance", "diag", "--family", "poisson"), "--family"),
+        (("hmm", "walks.csv", *ORDER, "-k", "0:2"), "--states 0:2: write numbers from 1"),
+        (("predict", "MODEL", "walks.csv", "--columns", "year,bites"), "the model has 1 columns"),
+    ],
+)
+def test_what_cannot_be_is_refused(fitted: Path, arguments: tuple[object, ...], said: str) -> None:
+    done = run(*(fitted if each == "MODEL" else each for each in arguments))
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+    assert done.output.count("error:") == 1
+
+
+def test_arrays_and_folders(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.normal(0, 1, (30, 2)), np.full((1, 2), np.nan), rng.normal(9, 1, (30, 2))
+    np.save("a.npy", np.concatenate(parts))
+    done = run("hmm", "a.npy", "-k", 2)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("2 states in 61 rows of 2 columns (x1, x2)")
+    rows = run("predict", "a.model.json", "a.npy").stdout.splitlines()
+    assert [row.split(",")[2] for row in rows[1:]] in (["0"] * 30 + [k] + ["1"] * 30 for k in "01")
+    (folder / "parts").mkdir()
+    assert "does not tell the order of its rows" in run("hmm", "parts").output
+    (folder / "gap.csv").write_text("x,y\n1,2\n3,\n2,2\n4,5\n")
+    told = " ".join(run("hmm", "gap.csv").output.split())
+    assert "column 'y' has a gap in row 2, and cells" in told
+
+
+def test_mixtures_know_no_order(folder: Path, model: Path) -> None:
+    (folder / "t.csv").write_text("eruptions,waiting\n2,50\n4,80\n")
+    for command, option in (("predict", "--filter"), ("score", "--time=waiting")):
+        done = run(command, model, "t.csv", option)
+        assert done.exit_code == 2
+        assert "holds a mixture, which knows no order of rows" in " ".join(done.output.split())

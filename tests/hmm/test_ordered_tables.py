@@ -1,0 +1,58 @@
+"""Sequences told by a column: where they end, and tables that are in no order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mixtura import HiddenMarkov, in_sequences
+
+TABLE = {
+    "who": ["b", "b", "b", "a", "a", "c"],
+    "t": [0.0, 1.0, 2.5, -1.0, 0.0, 7.0],
+    "x": [1.0, 2.0, 1.5, 9.0, 8.0, 9.5],
+}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_a_column_is_lengths(frame):
+    X, lengths = in_sequences(frame(TABLE), sequence="who", time="t")
+    assert list(X.columns) == ["x"]
+    assert lengths.tolist() == [3, 2, 1]
+    fitted = HiddenMarkov(n_states=2, random_state=0).fit(X, lengths)
+    by_hand = HiddenMarkov(n_states=2, random_state=0).fit(np.c_[TABLE["x"]], [3, 2, 1])
+    np.testing.assert_array_equal(fitted.means_, by_hand.means_)
+    assert fitted.predict(X, lengths).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_without_columns_all_rows_are_one_sequence():
+    frame = pd.DataFrame(TABLE)
+    assert in_sequences(frame)[1].tolist() == [6]
+    dates = frame.assign(t=pd.date_range("2020-01-01", periods=6))
+    assert in_sequences(dates, time="t")[1].tolist() == [6]
+
+
+def changed(**columns):
+    return pd.DataFrame({**TABLE, **columns})
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (changed(t=[0, 2, 1, 0, 1, 0]), "row 2 .* lies before .* row 1 .*: sort the table by"),
+        (changed(t=[0, 1, 1, 0, 1, 0]), "row 2 .* is that of row 1 .*: keep one row for each"),
+        (changed(t=[0, np.nan, 1, 0, 1, 0]), "times has no value in row 1: fill it in"),
+        (changed(t=list("012010")), "times holds str .*: give numbers or dates"),
+        (changed(t=pd.to_datetime(["2020", "2021", None] * 2)), "times has no value in row 2"),
+        (changed(who=[1, 1, 2, 1, 2, 2]), "sequence 1 begins in row 0 and again in row 3, .* sort"),
+        (changed(who=["a", None, "b", "b", "c", "c"]), "sequences has no value in row 1"),
+        (changed(who=[1.0, np.nan, 2, 2, 3, 3]), "sequences has no value in row 1"),
+        (pd.DataFrame({"x": [1, 2]}), "sequence='who': there is no such column; X has x"),
+        (np.zeros((3, 2)), "X must be a data frame, got ndarray"),
+    ],
+)
+def test_tables_without_order_are_refused(frame, said):
+    with pytest.raises(ValueError, match=said):
+        in_sequences(frame, sequence="who", time="t")
