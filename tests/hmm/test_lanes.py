@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from mixtura.data.kinds import kinds_of
+from mixtura.data.rows import Rows
 from mixtura.data.sequences import Sequences
+from mixtura.data.source import Columns
 from mixtura.engines import lanes
 from mixtura.engines.chain import RECURSION, beside, likeliest
 from mixtura.engines.chain_steps import TableSteps
-from mixtura.engines.choose import chain_sweep
+from mixtura.engines.choose import chain_sweep, open_sweep
 from mixtura.engines.lanes import Lanes, packs
 from mixtura.engines.native.stretches import RunOut, swept
 from mixtura.families.gaussian.covariance import structure
@@ -246,6 +248,16 @@ def test_threads_do_not_change_a_bit(monkeypatch):
     assert one.loglik == two.loglik
     for name, array in one.statistics.arrays().items():
         np.testing.assert_array_equal(array, two.statistics.arrays()[name])
+
+
+def test_rows_without_lengths_are_one_sequence():
+    kind, components = gaussian("diag", 3, 1)
+    X = np.random.default_rng(8).normal(size=(50, 1))
+    model, params = HiddenMarkov(kind, Flat()), params_of(components, 3)
+    one = open_sweep("compiled", model, Rows(X))(params)
+    assert one.loglik == chain_sweep(model, Sequences(X))(params).loglik
+    with pytest.raises(ValueError, match="holds its sequences in memory"):
+        open_sweep("compiled", model, Columns(Rows(X), (0,)))
 
 
 @pytest.mark.parametrize("n", [1, 7, 4_000, 40_000])

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
 from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
@@ -133,6 +134,14 @@ class ChainSweep(ThreadsSweep):
     rows: Sequences
 
     def __init__(self, model: HiddenMarkov, rows: Source) -> None:
+        if not isinstance(rows, Sequences):
+            if not isinstance(rows, Rows):
+                raise ValueError(
+                    "X: a hidden Markov model holds its sequences in memory, and these rows are "
+                    "read in pieces: load the table, and give the array"
+                )
+            # Without lengths they are one sequence.
+            rows = Sequences(rows.X, rows.sample_weight)
         super().__init__(model, rows)
         self.chunk_rows = max(self.chunk_rows, _CHUNK)
 
