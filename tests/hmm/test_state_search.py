@@ -64,10 +64,7 @@ def test_collapsed_and_empty_states_are_not_chosen():
     still = np.r_[np.zeros(12), 5 * np.ones(12), RNG.normal(2, 1, 12)][:, None]
     search = HiddenMarkovSearch(HiddenMarkov(), [1, 3], random_state=0).fit(still)
     assert search.cv_results_["bic"].argmin() == 1
-    # Two of them have.
-    assert search.cv_results_["flaw"][1] in [
-        f"state {k} has collapsed onto 12 rows" for k in (0, 2)
-    ]
+    assert search.cv_results_["flaw"][1].endswith("has collapsed onto 12 rows")
     assert search.best_params_ == {"n_states": 1}
     with pytest.raises(FitError, match="no number of states may be chosen: state 1 is empty"):
         HiddenMarkovSearch(HiddenMarkov("poisson"), 2, random_state=0).fit(np.ones((20, 1)))
