@@ -10,7 +10,7 @@ import numpy as np
 
 from mixtura.families.base import Family
 from mixtura.families.domain import refuse_outside
-from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, UnitInterval
@@ -36,6 +36,7 @@ class Bernoulli(Family):
     """
 
     record = BernoulliParams
+    statistics = summed
     allows_gaps = True
     column_kind = "levels"
     soft_starts = True
@@ -46,9 +47,6 @@ class Bernoulli(Family):
         no = np.log(np.maximum(1.0 - params.probabilities, TINY)).T
         # Both parts, not their difference: where one is hardly possible its logarithm is large.
         return np.asarray(x @ yes + (seen - x) @ no)
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
-        return column_sums(X, resp)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> BernoulliParams:
         before = np.full_like(stats.sums, 0.5) if params is None else params.probabilities

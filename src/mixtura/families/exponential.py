@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.families.base import Family
 from mixtura.families.frames import standardised
-from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive
 
@@ -31,15 +31,13 @@ class Exponential(Family):
     """
 
     record = ExponentialParams
+    statistics = summed
     allows_gaps = True
     least = 0.0
 
     def log_density(self, X: AnyArray, params: ExponentialParams) -> Array:
         x, seen = observed(X)
         return np.asarray(-(seen @ np.log(params.means).T) - x @ (1.0 / params.means).T)
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
-        return column_sums(X, resp)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> ExponentialParams:
         before = np.ones_like(stats.sums) if params is None else params.means

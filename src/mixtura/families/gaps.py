@@ -6,6 +6,7 @@ There a gap is left out of its row's product, which is exact: the missing value 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,11 @@ def column_sums(X: AnyArray, resp: Array) -> ColumnSums:
     """Those of these rows; `resp` (n, K) includes their weights."""
     x, seen = observed(X)
     return ColumnSums(totals(resp), np.asarray(resp.T @ x), cells(resp, seen))
+
+
+def summed(family: Any, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
+    """`column_sums`, as a family's `statistics`."""
+    return column_sums(X, resp)
 
 
 def observed(X: AnyArray) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.factorials import log_factorials
-from mixtura.families.gaps import ColumnSums, column_sums, shares
+from mixtura.families.gaps import ColumnSums, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Simplex
@@ -40,6 +40,7 @@ class Multinomial(Family):
 
     totals: tuple[float, ...] = ()
     record = MultinomialParams
+    statistics = summed
     soft_starts = True
     column_kind = "counts"
     measure = "a probability given the row's total"
@@ -64,9 +65,6 @@ class Multinomial(Family):
         constant = log_factorials(x.sum(axis=1)) - log_factorials(x).sum(axis=1)
         logs = np.log(np.maximum(params.probabilities, TINY)).T
         return np.asarray(x @ logs + constant[:, None])
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
-        return column_sums(X, resp)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> MultinomialParams:
         d = stats.sums.shape[1]

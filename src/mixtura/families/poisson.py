@@ -10,7 +10,7 @@ from scipy.special import pdtr, pdtrc
 
 from mixtura.families.base import Family
 from mixtura.families.factorials import log_factorials
-from mixtura.families.gaps import ColumnSums, column_sums, observed, shares
+from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Positive
 
@@ -24,13 +24,12 @@ class PoissonParams(Params):
 class Poisson(Family):
     """log p(x | k) = sum_j x_j log rate_kj - rate_kj - log x_j!
 
-    rates       (K, d)  positive; the expected counts
-    statistics  counts, sums of x, rows in which a cell is there (ColumnSums)
-    M-step      rate = sum r x / sum r
-    Reference: McLachlan & Peel (2000), Finite Mixture Models, section 5.5.
+    rates   (K, d)  positive; the expected counts
+    M-step  rate = sum r x / sum r (McLachlan & Peel 2000, Finite Mixture Models, section 5.5)
     """
 
     record = PoissonParams
+    statistics = summed
     allows_gaps = soft_starts = True
     column_kind = "counts"
 
@@ -38,9 +37,6 @@ class Poisson(Family):
         x, seen = observed(X)
         constant = log_factorials(x).sum(axis=1, keepdims=True)
         return np.asarray(x @ np.log(params.rates).T - seen @ params.rates.T - constant)
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
-        return column_sums(X, resp)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> PoissonParams:
         before = np.ones_like(stats.sums) if params is None else params.rates

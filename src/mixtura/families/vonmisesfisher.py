@@ -15,7 +15,7 @@ from mixtura.families.base import Family, Settled
 from mixtura.families.bessel import EVEN, concentration, log_bessel, scatter, told
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import BadRow
-from mixtura.families.gaps import ColumnSums, column_sums
+from mixtura.families.gaps import ColumnSums, summed
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import UNIT, Positive, Sphere
@@ -45,6 +45,7 @@ class VonMisesFisher(Family):
 
     measure = "a density on the sphere"
     record = VonMisesFisherParams
+    statistics = summed
 
     def shapes(self, K: int, d: int) -> dict[str, tuple[int, ...]]:
         return {"directions": (K, d), "concentrations": (K,)}
@@ -63,9 +64,6 @@ class VonMisesFisher(Family):
         kappa, d = params.concentrations, params.directions.shape[1]
         inside = np.asarray(X, dtype=np.float64) @ (kappa[:, None] * params.directions).T
         return np.asarray(inside - kappa - _log_norm(kappa, d))
-
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ColumnSums:
-        return column_sums(X, resp)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> VonMisesFisherParams:
         K, d = stats.sums.shape
