@@ -186,3 +186,13 @@ def test_a_regression_names_columns_by_number() -> None:
     for named in ({"target": "y"}, {"covariates": ("x1",)}, {"common": ("x1",)}):
         with pytest.raises(ValueError, match="columns are given by their numbers"):
             Regression(**named)  # type: ignore[arg-type]
+
+
+def test_lines_through_the_origin() -> None:
+    # Starts are made in the columns and along the lines: places of different sizes.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = X @ [1, 2] * np.where(rng.uniform(size=200) < 0.5, 1, -1) + 0.1 * rng.normal(size=200)
+    fitted = MixtureRegression(2, intercept=False, random_state=0).fit(X, y)
+    found = fitted.coef_[np.argsort(fitted.coef_[:, 0])]
+    np.testing.assert_allclose(found, [[-1, -2], [1, 2]], atol=0.06)

@@ -98,8 +98,7 @@ class Partial:
     ) -> None:
         self.maker, self.runs, self.rng, self.quick = maker, runs, rng, runs.quick
         self.shares, self.w = np.ascontiguousarray(resp.T), maker.weights
-        frames = range(len(maker.frames))
-        self.places = np.stack([np.asarray(maker.unit_free(at), np.float64) for at in frames])
+        self.places = _stacked([maker.unit_free(at) for at in range(len(maker.frames))])
         self.X = maker.rows.X.astype(np.float64, copy=False)
 
     def looks(self, sets: Sequence[tuple[int, ...]], tries: int) -> list[Look]:
@@ -175,3 +174,12 @@ class Partial:
 
     def _total(self, rows: Rows, part: Part) -> float:
         return self.runs.worth(rows, part) * part.summary.weight
+
+
+def _stacked(places: list[AnyArray]) -> Array:
+    """(frames, n, q) where rows lie, with columns of zeros where a frame has fewer than others."""
+    widest = max(each.shape[1] for each in places)
+    found = np.zeros((len(places), len(places[0]), widest))
+    for frame, each in zip(found, places, strict=True):
+        frame[:, : each.shape[1]] = each
+    return found
