@@ -207,6 +207,12 @@ class CovariancePrior(Prior):
         spread = self.spread(params)
         d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
         a = self.strength
+        least = max(float(spread.min()), 1e-300)
+        if least >= SPURIOUS_SPREAD and not self.ranked:
+            # Most looks find nothing: wide as all are, the penalty's share is small in each.
+            most = 2 * a / ((float(rows.min()) + 2 * a) * least) if a > 0 else 0.0
+            if most <= PENALTY_SHARE:
+                return []
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
         held = rows * self.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
