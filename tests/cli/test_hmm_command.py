@@ -164,3 +164,11 @@ def test_mixtures_know_no_order(folder: Path, model: Path) -> None:
         done = run(command, model, "t.csv", option)
         assert done.exit_code == 2
         assert "holds a mixture, which knows no order of rows" in " ".join(done.output.split())
+
+
+def test_a_row_without_its_sequence_is_refused(folder: Path) -> None:
+    for gap in ("", "NA"):
+        (folder / "t.csv").write_text(f"who,n\na,1\na,2\n{gap},1\nb,3\nb,3\n")
+        done = run("hmm", "t.csv", "--sequence", "who", "--family", "poisson", "-k", 2)
+        assert done.exit_code == 2
+        assert "the column of sequences has no value in row 3" in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -227,3 +229,26 @@ def test_a_sequence_that_cannot_be_is_named():
     found.initial_ = np.array([0.0, 0.0])
     with pytest.raises(ValueError, match=r"sequence 0 .* no path of positive probability"):
         found.predict([[9], [9]])
+
+
+@pytest.mark.parametrize("frames", ["pandas", "polars"])
+def test_a_list_of_frames_has_names(frames: str) -> None:
+    library = pytest.importorskip(frames)
+    rng = np.random.default_rng(0)
+    whole = library.DataFrame({"a": rng.poisson(2, 40), "b": rng.poisson(50, 40)})
+    parts = [whole[:20], whole[20:]]
+    fitted = HiddenMarkov("poisson", 2, random_state=0).fit(parts)
+    assert list(fitted.feature_names_in_) == ["a", "b"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitted.forecast(whole, 2).shape == (1, 2, 2)
+        assert fitted.score(parts) == pytest.approx(fitted.score(whole, [20, 20]))
+    with pytest.raises(ValueError, match=r"sequence 1 .* has columns \['b', 'a'\]"):
+        fitted.score([parts[0], parts[1][["b", "a"]]])
+
+
+def test_a_collapsed_state_is_warned_of() -> None:
+    X = np.random.default_rng(1).normal(size=(6, 1))
+    with pytest.warns(mixtura.DegenerateWarning, match="only the penalty keeps .* fewer states"):
+        fitted = HiddenMarkov("normal", 3, random_state=0).fit(X)
+    assert fitted.fit_result_.floored

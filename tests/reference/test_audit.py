@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.mixture import GaussianMixture as Theirs
 
-from mixtura import FitError, GaussianMixture, PoissonMixture, audit
+from mixtura import FitError, GaussianMixture, PoissonHMM, PoissonMixture, audit
 from mixtura.records import Array
 
 DATA = Path(__file__).parent / "data"
@@ -97,11 +99,42 @@ def test_weights_count_rows_and_a_stopped_fit_of_another_family_is_seen() -> Non
 
 def test_what_is_no_mixture_is_refused() -> None:
     X = faithful()
-    with pytest.raises(ValueError, match="has no weights or means or covariances"):
+    with pytest.raises(ValueError, match="this object is none"):
         audit(object(), X)
-    with pytest.raises(ValueError, match="has no covariances"):
+    with pytest.raises(ValueError, match="this dict is none: it has no covariances"):
         audit({"weights": [1.0], "means": [[0, 0]]}, X)
+    one = {"weights": [1.0], "means": [[3.5, 71]], "covariances": [np.cov(X.T)]}
+    with pytest.raises(ValueError, match="holds 'name' beside weights"):
+        audit({**one, "name": "x"}, X)
+    with pytest.raises(ValueError, match="sample_weight"):
+        audit(one, X, sample_weight=np.ones(20))
+    with pytest.raises(ValueError, match="this PoissonHMM is none"):
+        audit(PoissonHMM(2, random_state=0).fit(np.arange(20)[:, None] % 5), np.ones((9, 1)))
     with pytest.raises(ValueError, match="fitted"):
         audit(GaussianMixture(2), X)
     with pytest.raises((ValueError, FitError)):
         audit(GaussianMixture(2).fit(X), X[:, :1])
+
+
+def test_columns_are_those_that_it_was_fitted_to() -> None:
+    frame = pd.DataFrame(faithful(), columns=["a", "b"])
+    theirs = Theirs(2, random_state=0).fit(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert audit(theirs, frame).verdict == "the best known"
+    with pytest.raises(ValueError, match="feature names"):
+        audit(theirs, frame[["b", "a"]])
+
+
+def test_what_print_rounds_away_is_no_fault() -> None:
+    rng = np.random.default_rng(1)
+    X = np.concatenate([rng.normal(at, 1, (20_000, 2)) for at in (0, 4, 8)])
+    fitted = GaussianMixture(3, random_state=0).fit(X)
+    printed = {
+        "weights": [0.33, 0.33, 0.33],
+        "means": fitted.means_.round(2),
+        "covariances": fitted.covariances_.round(2),
+    }
+    found = audit(printed, X, n_init=1)
+    assert found.verdict == "the best known"
+    assert not found.mixture.warm_start

@@ -118,10 +118,26 @@ def _numbered(path: Path) -> pa.Table:
     return pa.table({f"x{j + 1}": column for j, column in enumerate(rows.X.T)})
 
 
+def _ids(frame: pa.Table, name: str) -> AnyArray:
+    """A column's cells; text that stands for a missing one is None."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from mixtura.data.columns import is_text, plain
+    from mixtura.data.numerals import MISSING
+
+    cells = plain(frame, name)
+    if is_text(cells.type):
+        said = pc.utf8_lower(pc.utf8_trim_whitespace(cells))
+        gaps = pc.is_in(said, value_set=pa.array(MISSING, said.type))
+        cells = pc.if_else(gaps, None, cells)
+    found: AnyArray = cells.to_numpy()
+    return found
+
+
 def _lengths(
     frame: pa.Table, path: Path, order: tuple[str | None, str | None]
 ) -> tuple[AnyArray, AnyArray | None]:
-    from mixtura.data.columns import plain
     from mixtura.data.ordered import Order, lengths_of
     from mixtura.data.tables import TableError
 
@@ -130,7 +146,7 @@ def _lengths(
         if name is not None and name not in frame.column_names:
             has = ", ".join(map(repr, frame.column_names[:20]))
             raise TableError(f"{path}: {option} {name}: there is no such column; it has {has}")
-        told.append(None if name is None else plain(frame, name).to_numpy())
+        told.append(None if name is None else _ids(frame, name))
     try:
         # Rows of tables are counted from 1.
         return lengths_of(Order(*told), frame.num_rows, 1), told[1]

@@ -83,18 +83,14 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def filter(self, X: Any, lengths: Any = None) -> Array:
         """P(state | its sequence up to that step), (n_steps, n_states): nothing looks ahead."""
-        rows = self._asked(X, lengths)
-        model, params = self._fitted()
-        loglik, found = chain_sweep(model, rows).filtered(params)
-        _refuse_impossible(loglik)
-        return found
+        return self._filtered(self._asked(X, lengths))
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
         if not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
         rows = self._asked(X, lengths)
-        law = self.filter(rows.X, np.diff(rows.stops, prepend=0))[rows.stops - 1]
+        law = self._filtered(rows)[rows.stops - 1]
         _, params = self._fitted()
         found = []
         for _ in range(int(k)):
@@ -227,6 +223,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         loglik, states = chain_sweep(model, rows).likeliest(params)
         _refuse_impossible(loglik)
         return loglik, states
+
+    def _filtered(self, rows: Sequences) -> Array:
+        model, params = self._fitted()
+        loglik, found = chain_sweep(model, rows).filtered(params)
+        _refuse_impossible(loglik)
+        return found
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()

@@ -55,7 +55,7 @@ def complaints(
     if fit.empty:
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
-        yield _collapsed(why), DegenerateWarning
+        yield collapse_told(why, "components"), DegenerateWarning
     endless = () if model is None else model.endless(fit.summary, fit.params)
     if endless:
         yield _endless([each.said(names) for each in endless]), DegenerateWarning
@@ -89,11 +89,12 @@ def _endless(each: list[str]) -> str:
     )
 
 
-def _collapsed(why: Collapse) -> str:
+def collapse_told(why: Collapse, nouns: str) -> str:
+    """One sentence; `nouns` is what components are called."""
     count, listed = len(why.each), why.listed(LISTED)
     if why.shared:
-        head = f"the covariance that all components share has collapsed: {listed}, and"
+        head = f"the covariance that all {nouns} share has collapsed: {listed}, and"
     else:
-        head = f"{count} components: {listed}:" if count > LISTED else f"{listed}:"
+        head = f"{count} {nouns}: {listed}:" if count > LISTED else f"{listed}:"
     them = "it" if count == 1 else "them"
     return f"{head} only the penalty keeps {them} from collapsing. {why.remedy}"

@@ -13,10 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.chain_laws import allowed_where, as_law, refuse_law
+from mixtura.estimators.complaints import DegenerateWarning, collapse_told
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.mixture import attribute
@@ -31,6 +33,7 @@ from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import AnyArray
+from mixtura.report.collapse import collapses
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
@@ -66,6 +69,10 @@ class FittedChain(ChainEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+        names = column_names(getattr(self, "feature_names_in_", None), rows.d)
+        K = len(params.weights)
+        for why in collapses(fit.floored, found.model.family, names, K, "state"):
+            warnings.warn(collapse_told(why, "states"), DegenerateWarning, stacklevel=4)
 
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         check_is_fitted(self, "initial_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -63,10 +64,22 @@ def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:
         return X, lengths
     if lengths is not None:
         raise ValueError("lengths: X is a list of sequences, whose lengths are known: leave it out")
+    lengths = [len(part) for part in X]
     widths = {np.shape(part)[1] for part in X}
     if len(widths) > 1:
         raise ValueError(f"X: its sequences have {sorted(widths)} columns: give all the same ones")
-    return np.concatenate([np.asarray(part) for part in X]), [len(part) for part in X]
+    names = [list(getattr(part, "columns", ())) for part in X]
+    for i, own in enumerate(names):
+        if own != names[0]:
+            raise ValueError(
+                f"X: sequence {i} (counted from 0) has columns {own}, and the first has "
+                f"{names[0]}: give all the same ones, in one order"
+            )
+    if names[0]:
+        # pandas and Polars join frames by the same word.
+        frames: Any = import_module(type(X[0]).__module__.partition(".")[0])
+        return frames.concat(list(X)), lengths
+    return np.concatenate([np.asarray(part) for part in X]), lengths
 
 
 def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyArray, Categories]:

@@ -83,6 +83,8 @@ class Search:
         """
         best: Outcome | None = None
         failure: Exception | None = None
+        # From given means there is one start only.
+        n_init = 1 if isinstance(n_init, str) and "means" in maker.given else n_init
         for index in range(ENDLESS if isinstance(n_init, str) else n_init):
             if isinstance(n_init, str) and self._enough(index, best):
                 break

@@ -16,14 +16,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.tables import Table
 from mixtura.errors import FAILURES, FitError
+from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.report.digits import counted
 from mixtura.result import Fit
 
-# Less than this, in nats over all rows, is what rounding parameters for print costs.
-PRINTED = 0.1
+# Less than this, in nats over all rows or per row, is what rounding parameters for print costs.
+PRINTED, PRINTED_PER_ROW = 0.1, 2e-5
+# Printed weights may sum to 1 but for so much.
+ROUNDED = 0.02
 # Parameters that say how a mixture is looked for, not what it is.
 HOW = (
     "tol",
@@ -87,13 +90,18 @@ class Audit:
         """One of "collapsed" (components on a point or line, where the likelihood has no maximum),
         "not an optimum", "a lower optimum" and "the best known".
 
-        Differences below a tenth of a nat are taken for the rounding of printed parameters.
+        Differences below a tenth of a nat, or below 2e-5 nats per row where that is more, are taken
+        for the rounding of printed parameters.
         """
-        if self.gain > PRINTED:
+        if self.gain > self._printed:
             return "not an optimum"
-        if self.nearby is None or self.nearby.floored or self.gain < -PRINTED:
+        if self.nearby is None or self.nearby.floored or self.gain < -self._printed:
             return "collapsed"
-        return "a lower optimum" if self.missing > PRINTED else "the best known"
+        return "a lower optimum" if self.missing > self._printed else "the best known"
+
+    @property
+    def _printed(self) -> float:
+        return max(PRINTED, PRINTED_PER_ROW * self.weight)
 
     def summary(self) -> str:
         """The audit in a few lines of text."""
@@ -130,7 +138,7 @@ class Audit:
         if self.nearby is None:
             return f"fails: {self.failure}"
         steps = counted(self.nearby.iterations, "step")
-        what = "gains" if self.gain >= 0 else "loses"
+        what = "gains" if round(self.gain, 4) >= 0 else "loses"
         told = f"{what} {abs(self.gain):.4f} nats in {steps}, to: {self.nearby.verdict}"
         if self.nearby.floored:
             names = ", ".join(str(spike.component) for spike in self.nearby.floored)
@@ -142,7 +150,7 @@ class Audit:
             return f"fails: {self.failure}"
         climbs = counted(sum(start.outcome == "kept" for start in self.search.starts), "climb")
         above = self.search.loglik - self.loglik
-        told = f"{above:.4f} nats higher" if above > PRINTED else "nothing higher"
+        told = f"{above:.4f} nats higher" if above > self._printed else "nothing higher"
         return f"{told}, {climbs} finished; to: {self.search.verdict}"
 
 
@@ -199,7 +207,6 @@ def audit(
     search = clone(given).set_params(**plain | {"n_init": n_init})
     near = copy.copy(given).set_params(**plain | {"warm_start": True})
     near.converged_ = True
-    total, weight = _told(given, X, sample_weight)
     failure = ""
     ends: dict[str, Any] = {}
     for name, each in (("nearby", near), ("search", search)):
@@ -209,9 +216,11 @@ def audit(
             failure = str(error)
     if not ends:
         raise FitError(f"neither a climb from the mixture nor a search ends anywhere: {failure}")
+    total, weight = _told(given, X, sample_weight)
     fits = {name: end.fit_result_ for name, end in ends.items()}
     best = max(ends, key=lambda name: _rank(fits[name]))
-    return Audit(total, weight, fits.get("nearby"), fits.get("search"), failure, mixture=ends[best])
+    found = ends[best].set_params(warm_start=False)
+    return Audit(total, weight, fits.get("nearby"), fits.get("search"), failure, mixture=found)
 
 
 def _plain(given: Any) -> dict[str, Any]:
@@ -231,16 +240,26 @@ def _estimator(mixture: Any) -> ClimbedMixture:
         check_is_fitted(mixture)
         return mixture
     if isinstance(mixture, Mapping):
-        found = dict(mixture)
+        found = {**mixture}
     else:
-        held = {name: getattr(mixture, f"{name}_", None) for name in GIVEN}
-        found = {**held, "covariance_type": getattr(mixture, "covariance_type", "full")}
+        found = {name: getattr(mixture, f"{name}_", None) for name in GIVEN}
+        found["covariance_type"] = getattr(mixture, "covariance_type", "full")
+        found["feature_names"] = getattr(mixture, "feature_names_in_", None)
     lacking = [name for name in GIVEN if found.get(name) is None]
-    if lacking:
+    if lacking or isinstance(mixture, ChainEstimator):
         raise ValueError(
-            f"mixture: a fitted mixture or a mapping with {', '.join(GIVEN)} is asked for, and "
-            f"this {type(mixture).__name__} has no {' or '.join(lacking)}"
+            "mixture: a fitted mixture is audited, or a mapping with weights, means and "
+            f"covariances, and this {type(mixture).__name__} is none"
+            + (f": it has no {' or '.join(lacking)}" if isinstance(mixture, Mapping) else "")
         )
+    if unknown := set(found) - {*GIVEN, "covariance_type", "feature_names"}:
+        raise ValueError(
+            f"mixture: holds {min(unknown)!r} beside weights, means, covariances, covariance_type "
+            "and feature_names: leave it out"
+        )
+    weights = np.asarray(found["weights"], dtype=np.float64)
+    if abs(weights.sum() - 1) <= ROUNDED:
+        found["weights"] = weights / weights.sum()
     return GaussianMixture.from_parameters(**found)
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.sequences import Sequences
 from mixtura.data.tables import NamedRows
 from mixtura.errors import FAILURES, FitError
+from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.inference import criteria
 from mixtura.records import AnyArray
@@ -154,7 +155,8 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         model = clone(self.estimator).set_params(n_states=K, random_state=seed)
         with warnings.catch_warnings():
             # What they say is the flaw of the trial.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            for said in (ConvergenceWarning, DegenerateWarning):
+                warnings.simplefilter("ignore", said)
             try:
                 model.fit(X, lengths, sample_weight=sample_weight)
             except FAILURES as error:
