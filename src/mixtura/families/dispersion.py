@@ -120,7 +120,7 @@ class DispersionPrior(Prior, ABC):
         few = held < few_rows(self.columns)
         # Without what the rows added: many rows in little room are no spike, on one value are.
         own = (spread * (counts + more) - more) / np.maximum(counts, 1e-300)
-        added = more / ((counts + more) * spread) > PENALTY_SHARE
+        added = more / np.maximum((counts + more) * spread, 1e-300) > PENALTY_SHARE
         bad = added & (held >= 1) & (few | (own < THIN_SPREAD))
         return spikes(self._too_narrow(params, counts) | bad, counts, spread)
 
