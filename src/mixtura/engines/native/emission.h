@@ -73,7 +73,9 @@ static int emission_open(struct emission *e, const struct mixtura_emission *a, i
     e->steps = block / VL;
     e->stride = a->model ? e->w.stride : block + 24;
     int64_t kinds = a->code ? a->kinds + 1 : 0, own = a->model ? 0 : K * e->stride;
-    int64_t numbers = 3 * e->stride + own + block * line + kinds * (2 * e->Kp + 1);
+    /* Without kinds one line of zeros, which is what lanes read past their ends. */
+    int64_t spare = a->code ? kinds * (2 * e->Kp + 1) : K;
+    int64_t numbers = 3 * e->stride + own + block * line + spare;
     double *at = calloc((size_t)numbers, sizeof *at);
     e->memory = at;
     if (!at)
