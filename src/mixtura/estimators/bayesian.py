@@ -6,7 +6,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
@@ -18,13 +17,12 @@ from mixtura.estimators.hyperparameters import (
     component_prior,
     weight_prior,
 )
-from mixtura.estimators.listening import Verbose
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.fitting.checkpoint import Checkpoint, digest_of
-from mixtura.fitting.fingerprint import model_identity, resumed_seed
+from mixtura.fitting.fingerprint import model_identity
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
@@ -213,7 +211,7 @@ class BayesianGaussianMixture(FittedPosterior):
             )
         return self._posterior(int(self.active_.sum()))
 
-    def _asked_task(self, rows: Source) -> VariationalTask:
+    def _asked_task(self, rows: Source, family: Family) -> VariationalTask:
         """What a fit to these rows is asked for; ValueError where the settings do not fit them."""
         prior, frames = component_prior(self, structure(self.covariance_type), rows)
         model = VariationalMixture(
@@ -235,26 +233,20 @@ class BayesianGaussianMixture(FittedPosterior):
             history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
         )
 
-    def _find(
+    def _search(
         self,
         rows: Source,
-        family: Family,
-        listener: FitListener | None = None,
-        checkpoint: Any = None,
+        task: Any,
+        rng: np.random.RandomState,
+        listener: FitListener | None,
+        journal: Checkpoint | None = None,
     ) -> Found:
-        if listener is None and self.verbose:
-            listener = Verbose(int(self.verbose), self.verbose_interval)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        task = self._asked_task(rows)
-        if checkpoint is None:
-            return find_posterior(rows, task, np.random.RandomState(seed), listener)
-        seed = resumed_seed(checkpoint, self.random_state, seed)
+        return find_posterior(rows, task, rng, listener, journal)
+
+    def _identity(self, rows: Source, task: Any, seed: int) -> dict[str, Any]:
         plain = ("random_state", "verbose", "verbose_interval", "mean_prior", "covariance_prior")
         settings = {k: repr(v) for k, v in self.get_params().items() if k not in plain}
         prior = digest_of({"mean": task.model.prior.mean, "scale": task.model.prior.scale})
-        told = model_identity(
+        return model_identity(
             rows, task.model, task.begin, seed, self.random_state, prior=prior, **settings
         )
-        with Checkpoint(checkpoint, told) as journal:
-            rng = np.random.RandomState(seed)
-            return find_posterior(rows, task, rng, listener, journal)

@@ -182,12 +182,30 @@ class ClimbedMixture(MixtureEstimator):
         # One draw, however many the starts need: a generator shared with other code is left in a
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        task = self._task(family, rows.d)
+        task = self._asked_task(rows, family)
         if checkpoint is None:
-            return find(rows, task, np.random.RandomState(seed), listener)
+            return self._search(rows, task, np.random.RandomState(seed), listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)
-        with Checkpoint(checkpoint, identity(rows, task, seed, self.random_state)) as journal:
-            return find(rows, task, np.random.RandomState(seed), listener, journal)
+        with Checkpoint(checkpoint, self._identity(rows, task, seed)) as journal:
+            return self._search(rows, task, np.random.RandomState(seed), listener, journal)
+
+    def _asked_task(self, rows: Source, family: Family) -> Any:
+        """What a fit to these rows is asked for."""
+        return self._task(family, rows.d)
+
+    def _search(
+        self,
+        rows: Source,
+        task: Any,
+        rng: np.random.RandomState,
+        listener: FitListener | None,
+        journal: Checkpoint | None = None,
+    ) -> Found:
+        return find(rows, task, rng, listener, journal)
+
+    def _identity(self, rows: Source, task: Any, seed: int) -> dict[str, Any]:
+        """What a checkpoint must be of to go on with this fit."""
+        return identity(rows, task, seed, self.random_state)
 
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)

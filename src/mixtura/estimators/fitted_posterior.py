@@ -172,13 +172,8 @@ class FittedPosterior(ClimbedMixture):
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         assert isinstance(params, VariationalParams)
-        form, parts = self._form, params.components
-        self.weights_ = params.weights.astype(dtype)
-        self.means_ = parts.means.astype(dtype)
-        self.covariances_ = parts.covariances.astype(dtype)
-        factor = initial.precision_cholesky(parts.whiten, form)
-        self.precisions_cholesky_ = factor.astype(dtype)
-        self.precisions_ = initial.precisions(factor, form).astype(dtype)
+        initial.hold(self, params, self._form, dtype)
+        parts = params.components
         self.weight_concentration_ = params.concentration.astype(dtype)
         self.mean_precision_ = parts.mean_precision.astype(dtype)
         self.degrees_of_freedom_ = parts.freedom.astype(dtype)

@@ -349,13 +349,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             factored.hold(self, params, dtype)
             return
         factored.forget(self)
-        form, parts = structure(self.covariance_type).form, params.components
-        self.weights_ = params.weights.astype(dtype)
-        self.means_ = parts.means.astype(dtype)
-        self.covariances_ = parts.covariances.astype(dtype)
-        factor = initial.precision_cholesky(parts.whiten, form)
-        self.precisions_cholesky_ = factor.astype(dtype)
-        self.precisions_ = initial.precisions(factor, form).astype(dtype)
+        initial.hold(self, params, structure(self.covariance_type).form, dtype)
 
     def _fitted(self) -> tuple[Mixture, MixtureParams]:
         kind, form = factored.factors_of(self), structure(self.covariance_type).form

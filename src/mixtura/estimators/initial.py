@@ -104,3 +104,14 @@ def _as_array(value: Any) -> Array:
     return np.asarray(
         check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True)
     )
+
+
+def hold(estimator: Any, params: MixtureParams, form: Form, dtype: np.dtype[Any]) -> None:
+    """Set the attributes that scikit-learn's mixtures have."""
+    parts = params.components
+    estimator.weights_ = params.weights.astype(dtype)
+    estimator.means_ = parts.means.astype(dtype)
+    estimator.covariances_ = parts.covariances.astype(dtype)
+    factor = precision_cholesky(parts.whiten, form)
+    estimator.precisions_cholesky_ = factor.astype(dtype)
+    estimator.precisions_ = precisions(factor, form).astype(dtype)

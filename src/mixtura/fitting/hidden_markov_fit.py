@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -244,7 +244,3 @@ def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTas
         ),
     )
     return ChainFound(params, fit, found.model)
-
-
-def _zeros(laws: Iterable[AnyArray | None]) -> int:
-    return sum(int((law == 0).sum()) for law in laws if law is not None)

@@ -18,7 +18,6 @@ struct emission {
     void *scratch, *memory;
     int64_t first[VL], there[VL]; /* of each lane the first row of the block, and how many it has */
     double *times;  /* how often each step's sequence was seen; 0 past a lane's end */
-    double *weight; /* the same, and 0 where nobody saw the step */
     int even;       /* all times are 1 */
     double *part;   /* VL lanes, line by line */
     double *p;      /* K columns: log densities, then smoothed states */
@@ -75,14 +74,13 @@ static int emission_open(struct emission *e, const struct mixtura_emission *a, i
     int64_t kinds = a->code ? a->kinds + 1 : 0, own = a->model ? 0 : K * e->stride;
     /* Without kinds one line of zeros, which is what lanes read past their ends. */
     int64_t spare = a->code ? kinds * (2 * e->Kp + 1) : K;
-    int64_t numbers = 3 * e->stride + own + block * line + spare;
+    int64_t numbers = 2 * e->stride + own + block * line + spare;
     double *at = calloc((size_t)numbers, sizeof *at);
     e->memory = at;
     if (!at)
         return 1;
     e->times = at;
-    e->weight = at + e->stride;
-    e->top = e->weight + e->stride;
+    e->top = at + e->stride;
     e->part = e->top + e->stride;
     e->p = a->model ? e->w.log_p : e->part + block * line;
     e->lifted = e->part + block * line + own;
