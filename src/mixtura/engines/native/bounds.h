@@ -11,19 +11,19 @@
 
 /* Lines are alike up to this, relative in each number. */
 #define ALIKE 1e-13
-/* A line so much fainter than the others tells nothing. */
-#define LINE_FAINT 1e-200
+/* A line so much fainter than the others tells nothing, nor do lines that are all so faint. */
+#define LINE_FAINT 1e-100
 
 /* Whether all lines of M (K x Kp) are multiples of one, into `law`; lines of which `none` holds 0
- * are left out. M is divided by its largest number. */
+ * are left out. M is divided by its largest number. Negative where numbers have run out. */
 static int alike(double *M, const double *none, double *law, int64_t K)
 {
     const int64_t Kp = ROUND_UP(K, VL);
     double largest = 0.0;
     for (int64_t i = 0; i < K * Kp; i++)
         largest = M[i] > largest ? M[i] : largest;
-    if (!(largest > 0.0))
-        return 0;
+    if (!(largest > LINE_FAINT))
+        return -1;
     for (int64_t i = 0; i < K * Kp; i++)
         M[i] *= 1.0 / largest;
     int64_t met = 0;
@@ -111,8 +111,9 @@ INLINE int law_at(struct chain_lanes *g, int64_t p, int ahead, double *law, cons
             double *last = M;
             M = N;
             N = last;
-            if ((q % 8 == 0 || q == n) && alike(M, ahead ? b : 0, law, K))
-                return 0;
+            int same = q % 8 == 0 || q == n ? alike(M, ahead ? b : 0, law, K) : 0;
+            if (same)
+                return same < 0;
         }
     }
     if (reach < left)

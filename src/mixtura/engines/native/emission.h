@@ -260,14 +260,15 @@ static void collect(struct emission *e, int64_t n)
     block_moments(w, padded / VL);
 }
 
-/* p, the states of n steps, into lines of `out`, K numbers each; rounding makes none more than 1. */
+/* p, the states of n steps, into lines of `out`, K numbers each; rounding makes none more than 1,
+ * and what is no number stays none. */
 static void put_states(struct emission *e, double *out, int64_t n)
 {
     int64_t K = e->K;
     for (int64_t k = 0; k < K; k++)
         for (int64_t i = 0; i < n * VL; i += VL) {
             double *p = e->p + k * e->stride + i;
-            store(p, -vmax(-load(p), splat(-1.0)));
+            store(p, -vmax(splat(-1.0), -load(p)));
         }
     double *to[VL];
     for (int l = 0; l < VL; l++)

@@ -2,15 +2,15 @@
  *
  * Scaled, not in logarithms (Rabiner 1989, Proc. IEEE 77, section V.A). A stretch is some pieces, and
  * a piece is a sequence or, where a lane begins or ends, part of one. All that happens at a step
- * happens to every lane; where pieces begin and end, lanes are looked at one by one.
+ * happens to every lane; where pieces begin and end, lanes are looked at one by one. barred.h says
+ * what is done about numbers that are lost.
  */
 #ifndef MIXTURA_LANES_H
 #define MIXTURA_LANES_H
 
+#include "barred.h"
 #include "emission.h"
 
-/* Below this sum scaled numbers say nothing, and the caller asks in logarithms. */
-#define FAINT 1e-200
 /* The product of four sums above this, and of one above FAINT, is no small number yet. */
 #define SMALL 1e-30
 
@@ -18,11 +18,15 @@ struct chain_lanes {
     const struct mixtura_stretches *asked;
     struct emission e;
     int64_t K;
-    double *back;     /* moves, transposed */
+    int barred;       /* some moves are */
+    double *moves;    /* none that may be made below LOST_MOVE */
+    double *back;     /* the same, transposed */
+    double *raised;   /* K: what columns of moves were raised by, at most */
     double *b;        /* K columns */
     double *u; /* K columns from place -VL on: forward vectors, not yet divided by their sums */
     double *over;  /* 1 / those sums */
     double *a, *beta; /* K: the forward vector before the next block, the backward one behind */
+    double *added;    /* K: how much of the forward one was added to keep it up */
     double *loglik;   /* VL: of the pieces that are on */
     double *met;      /* K x K x VL */
     /* Of each lane: its first row, steps, pieces from .. to; the piece that begins next, going
@@ -93,51 +97,85 @@ static void begin_pieces(struct chain_lanes *g, int64_t t, int again)
         int64_t p = g->piece[l];
         if (begin_of(g, l) != t)
             continue;
-        if (p > g->from[l] && !again)
+        double added = 0.0;
+        for (int64_t k = 0; k < g->K; k++)
+            added += g->added[k * VL + l];
+        if (p > g->from[l] && !again) {
             s->loglik[p - 1] = g->loglik[l];
+            g->faint |= !(added < ADDED);
+        }
         g->loglik[l] = 0.0;
-        if (p < g->to[l] && begins_sequence(s, p))
-            for (int64_t k = 0; k < g->K; k++)
-                g->a[k * VL + l] = s->initial[k];
+        for (int64_t k = 0; k < g->K && p < g->to[l] && begins_sequence(s, p); k++) {
+            g->a[k * VL + l] = s->initial[k];
+            g->added[k * VL + l] = 0.0;
+        }
         g->piece[l]++;
     }
     next_begin(g);
 }
 
-/* u and over of n steps from t0 on, and the log-likelihoods, unless these are known. */
-INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int64_t K)
+/* out = moves' in: out_j = sum_i in_i moves_ij. */
+INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int64_t K)
 {
-    const double *move = g->asked->moves, *b = g->e.b, *top = g->e.top;
+    for (int64_t j = 0; j < K; j++)
+        out[j] = in[0] * moves[j];
+    for (int64_t i = 1; i < K; i++)
+        for (int64_t j = 0; j < K; j++)
+            out[j] += in[i] * moves[i * K + j];
+}
+
+/* u and over of n steps from t0 on, and the log-likelihoods, unless these are known. */
+INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int barred,
+                          const int64_t K)
+{
+    const double *b = g->e.b, *top = g->e.top;
     const int64_t stride = g->e.stride;
-    vec a[K], over = splat(1.0), product = over, loglik = load(g->loglik);
+    const vec faint = splat(barred ? BARRED_FAINT : FAINT), nothing = splat(0.0);
+    vec a[K], added[K], over = splat(1.0), whole = over, product = over, loglik = load(g->loglik);
     for (int64_t k = 0; k < K; k++) {
         a[k] = load(g->a + k * VL);
+        added[k] = load(g->added + k * VL);
         store(g->u + k * stride - VL, a[k]);
     }
     for (int64_t t = 0; t < n; t++) {
-        vec ahead[K], sum = splat(0.0);
-        for (int64_t j = 0; j < K; j++)
-            ahead[j] = a[0] * move[j];
-        for (int64_t i = 1; i < K; i++)
-            for (int64_t j = 0; j < K; j++)
-                ahead[j] += a[i] * move[i * K + j];
+        vec ahead[K], more[K], sum = nothing, sum_added = nothing;
+        lanes_moved(ahead, a, g->moves, K);
+        if (barred && !again)
+            lanes_moved(more, added, g->moves, K);
+        for (int64_t j = 0; j < K && barred && !again; j++)
+            more[j] += whole * g->raised[j];
         if (t0 + t == g->due) {
-            for (int64_t j = 0; j < K; j++)
+            for (int64_t j = 0; j < K; j++) {
                 store(g->a + j * VL, ahead[j] * over);
+                store(g->added + j * VL, barred && !again ? more[j] * over : nothing);
+            }
             store(g->loglik, loglik + log_pos(product));
             begin_pieces(g, t0 + t, again);
             loglik = load(g->loglik);
             product = splat(1.0);
-            over = splat(1.0);
-            for (int64_t j = 0; j < K; j++)
+            over = whole = splat(1.0);
+            for (int64_t j = 0; j < K; j++) {
                 ahead[j] = load(g->a + j * VL);
+                more[j] = load(g->added + j * VL);
+            }
         }
         for (int64_t j = 0; j < K; j++) {
-            a[j] = ahead[j] * (load(b + j * stride + t * VL) * over);
+            vec emitted = load(b + j * stride + t * VL) * over;
+            a[j] = ahead[j] * emitted;
+            if (barred) {
+                vec least = pick((ivec)(ahead[j] > nothing), splat(LOST), nothing);
+                added[j] = again ? nothing
+                                 : more[j] * emitted + pick((ivec)(a[j] < least), least, nothing);
+                a[j] = vmax(least, a[j]);
+                sum_added += added[j];
+            }
             store(g->u + j * stride + t * VL, a[j]);
             sum += a[j];
         }
-        g->faint |= not_below(splat(FAINT), sum);
+        g->faint |= not_below(faint, sum);
+        if (barred && !again && !g->asked->back)
+            g->faint |= not_below(sum_added, sum * ADDED);
+        whole = sum;
         over = 1.0 / sum;
         store(g->over + t * VL, over);
         if (again)
@@ -150,8 +188,10 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         product *= sum;
         loglik += load(top + t * VL);
     }
-    for (int64_t k = 0; k < K; k++)
+    for (int64_t k = 0; k < K; k++) {
         store(g->a + k * VL, a[k] * over);
+        store(g->added + k * VL, barred ? added[k] * over : nothing);
+    }
     store(g->loglik, loglik + log_pos(product));
 }
 
@@ -182,6 +222,7 @@ static void end_pieces(struct chain_lanes *g, int64_t t, int64_t i)
             scale += g->u[k * stride + i + l] * g->over[i + l] * g->leave[l * K + k];
         for (int64_t k = 0; k < K; k++)
             g->beta[k * VL + l] = whole ? 1.0 : g->leave[l * K + k] / scale;
+        g->faint |= !whole && !(scale > (g->barred ? BARRED_FAINT : FAINT));
     }
 }
 
@@ -225,7 +266,7 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         for (int64_t k = 0; k < K; k++) {
             double *u = g->u + k * stride + i, *b = g->e.b + k * stride + i;
             vec here = load(u) * over;
-            w[k] = load(b) * (beta[k] * over);
+            w[k] = load(b) * -vmax(-beta[k] * over, splat(-MOST));
             store(u, here);
             store(g->e.p + k * stride + i, here * beta[k]);
             store(b, w[k] * times);
@@ -240,50 +281,6 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
     }
     for (int64_t k = 0; k < K; k++)
         store(g->beta + k * VL, beta[k]);
-}
-
-/* Moves from `from` states on to `to` states, from i and j on, over n steps. */
-INLINE void met_tile(struct chain_lanes *g, int64_t n, int64_t i, int64_t j, const int from,
-                     const int to)
-{
-    const int64_t stride = g->e.stride;
-    const double *u = g->u + i * stride - VL, *w = g->e.b + j * stride;
-    vec sum[4][4];
-    for (int h = 0; h < from; h++)
-        for (int m = 0; m < to; m++)
-            sum[h][m] = splat(0.0);
-    for (int64_t t = 0; t < n * VL; t += VL) {
-        vec into[4];
-        for (int m = 0; m < to; m++)
-            into[m] = load(w + m * stride + t);
-        for (int h = 0; h < from; h++) {
-            vec at = load(u + h * stride + t);
-            for (int m = 0; m < to; m++)
-                sum[h][m] += at * into[m];
-        }
-    }
-    for (int h = 0; h < from; h++)
-        for (int m = 0; m < to; m++) {
-            double *met = g->met + ((i + h) * g->K + j + m) * VL;
-            store(met, load(met) + sum[h][m]);
-        }
-}
-
-static void lanes_met(struct chain_lanes *g, int64_t n)
-{
-    for (int64_t i = 0; i < g->K; i += 4)
-        for (int64_t j = 0; j < g->K; j += 4)
-            switch (4 * LEAST(g->K - i, 4) + LEAST(g->K - j, 4) - 5) {
-#define MET(from, to) \
-    case 4 * from + to - 5: met_tile(g, n, i, j, from, to); break;
-#define MET_TO(from) MET(from, 1) MET(from, 2) MET(from, 3) MET(from, 4)
-                MET_TO(1)
-                MET_TO(2)
-                MET_TO(3)
-                MET_TO(4)
-#undef MET_TO
-#undef MET
-            }
 }
 
 #endif

@@ -8,6 +8,7 @@
 #define MIXTURA_STRETCHES_H
 
 #include "bounds.h"
+#include "met.h"
 
 /* So many emissions are kept from one run to the other. */
 #define KEPT (1 << 19)
@@ -24,19 +25,22 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
     /* Emissions are worth keeping while they stay near. */
     int64_t kept = s->back && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
-    int64_t numbers = K * K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 4 * K * VL + VL + K * K * VL +
-                      blocks * (K + 1) * VL + kept;
+    int64_t numbers = 2 * K * K + K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 5 * K * VL +
+                      VL + K * K * VL + blocks * (K + 1) * VL + kept;
     double *at = calloc((size_t)numbers, sizeof *at);
     g->memory = at;
     if (!at)
         return 1;
-    g->back = at;
-    g->room = at + K * K;
+    g->moves = at;
+    g->back = at + K * K;
+    g->raised = g->back + K * K;
+    g->room = g->raised + K;
     g->u = g->room + 2 * K * (K + VL) + VL;
     g->b = g->u + K * stride;
     g->over = g->b + K * stride;
     g->a = g->over + stride;
-    g->beta = g->a + K * VL;
+    g->added = g->a + K * VL;
+    g->beta = g->added + K * VL;
     g->enter = g->beta + K * VL;
     g->leave = g->enter + K * VL;
     g->loglik = g->leave + K * VL;
@@ -44,9 +48,7 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->kept = g->met + K * K * VL;
     g->kept_piece = (int64_t *)(void *)(g->kept + blocks * K * VL);
     g->kept_b = kept ? g->kept + blocks * (K + 1) * VL : 0;
-    for (int64_t i = 0; i < K; i++)
-        for (int64_t j = 0; j < K; j++)
-            g->back[j * K + i] = s->moves[i * K + j];
+    g->barred = raised_moves(s->moves, g->moves, g->back, g->raised, K);
     return 0;
 }
 
@@ -91,7 +93,10 @@ INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
     }
     for (int l = 0; l < VL; l++)
         for (int64_t k = 0; k < K; k++) {
-            g->a[k * VL + l] = g->enter[l * K + k];
+            double law = g->enter[l * K + k];
+            int lost = g->barred && !(law > LOST_AT_CUT);
+            g->a[k * VL + l] = lost ? LOST_AT_CUT : law;
+            g->added[k * VL + l] = lost ? LOST_AT_CUT : 0.0;
             g->beta[k * VL + l] = 1.0;
         }
     return longest;
@@ -121,7 +126,10 @@ INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int a
     else if (e->asked->model && g->asked->met)
         gaussian_steps(e, n, 0);
     e->w.stored = stored && !g->kept_b;
-    lanes_forward(g, t0, n, again, K);
+    if (g->barred)
+        lanes_forward(g, t0, n, again, 1, K);
+    else
+        lanes_forward(g, t0, n, again, 0, K);
 }
 
 /* One pack of VL lanes from `lane` on; 0, or the other road. */
@@ -145,6 +153,8 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         }
     }
     begin_pieces(g, T, 0);
+    if (g->faint)
+        return ROAD_RUN_OUT;
     for (int64_t block = s->back ? blocks - 1 : -1; block >= 0; block--) {
         int64_t t0 = block * steps, n = LEAST(steps, T - t0);
         if (block < blocks - 1) {
@@ -162,7 +172,7 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
             collect(&g->e, n);
         }
     }
-    return 0;
+    return g->faint ? ROAD_RUN_OUT : 0;
 }
 
 INLINE int stretches_of(struct chain_lanes *g, const int64_t K)
