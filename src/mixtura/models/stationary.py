@@ -24,9 +24,9 @@ def stationary_law(transitions: Array) -> Array:
     Where several closed classes leave several of them, the one of the least norm.
     """
     K = len(transitions)
-    try:
+    if closed_classes(transitions) == 1:
         found = np.linalg.solve((np.eye(K) - transitions + 1.0).T, np.ones(K))
-    except np.linalg.LinAlgError:
+    else:
         system = np.vstack([(np.eye(K) - transitions).T, np.ones(K)])
         found = np.linalg.lstsq(system, np.r_[np.zeros(K), 1.0], rcond=None)[0]
     found = np.maximum(found, 0.0)

@@ -16,7 +16,7 @@
 /* Moves below this pass for barred; and then what stands for FAINT, the least of a state that can be
  * there, of a law at a cut and of a move, and the share of what was added that does not count. */
 #define BARRED 1e-60
-#define BARRED_FAINT 1e-80
+#define BARRED_FAINT 1e-160
 #define LOST 1e-200
 #define LOST_AT_CUT 1e-100
 #define LOST_MOVE 1e-90

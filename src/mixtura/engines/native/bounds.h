@@ -11,18 +11,21 @@
 
 /* Lines are alike up to this, relative in each number. */
 #define ALIKE 1e-13
-/* A line so much fainter than the others tells nothing, nor do lines that are all so faint. */
-#define LINE_FAINT 1e-100
+/* A line so much fainter than the others tells nothing; where moves are barred it must tell of every
+ * state what is more than LOST_AT_CUT. */
+#define LINE_FAINT 1e-200
+#define BARRED_LINE_FAINT 1e-8
 
 /* Whether all lines of M (K x Kp) are multiples of one, into `law`; lines of which `none` holds 0
  * are left out. M is divided by its largest number. Negative where numbers have run out. */
-static int alike(double *M, const double *none, double *law, int64_t K)
+static int alike(double *M, const double *none, double *law, int barred, int64_t K)
 {
+    const double faint = barred ? BARRED_LINE_FAINT : LINE_FAINT;
     const int64_t Kp = ROUND_UP(K, VL);
     double largest = 0.0;
     for (int64_t i = 0; i < K * Kp; i++)
         largest = M[i] > largest ? M[i] : largest;
-    if (!(largest > LINE_FAINT))
+    if (!(largest > (barred ? LINE_FAINT : 0.0)))
         return -1;
     for (int64_t i = 0; i < K * Kp; i++)
         M[i] *= 1.0 / largest;
@@ -33,7 +36,7 @@ static int alike(double *M, const double *none, double *law, int64_t K)
             sum += M[i * Kp + k];
         if (none && none[i] == 0.0)
             continue;
-        if (!(sum > LINE_FAINT))
+        if (!(sum > faint))
             return 0;
         for (int64_t k = 0; k < K && !met; k++)
             law[k] = M[i * Kp + k] / sum;
@@ -111,7 +114,7 @@ INLINE int law_at(struct chain_lanes *g, int64_t p, int ahead, double *law, cons
             double *last = M;
             M = N;
             N = last;
-            int same = q % 8 == 0 || q == n ? alike(M, ahead ? b : 0, law, K) : 0;
+            int same = q % 8 == 0 || q == n ? alike(M, ahead ? b : 0, law, g->barred, K) : 0;
             if (same)
                 return same < 0;
         }

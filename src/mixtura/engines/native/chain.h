@@ -14,6 +14,7 @@
 #include "barred.h"
 #include "simd.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +38,19 @@ static void chain_lifted(double *b, double *top, int64_t n, int64_t K)
         b[i] = b[i] > EXP_LEAST ? exp(b[i]) : 0.0;
 }
 
-/* The step's emissions once more from what they were, divided by the largest possible one. */
+/* The step's emissions once more from what they were, divided so that the likeliest state that can be
+ * there is worth 1. */
 static double chain_relifted(double *b, double top, const double *log_density,
                              const double *ahead, int64_t K)
 {
     double best = -INFINITY;
     for (int64_t k = 0; k < K; k++)
-        if (ahead[k] > 0.0 && log_density[k] > best)
-            best = log_density[k];
+        if (ahead[k] > DBL_MIN && log_density[k] + log(ahead[k]) > best)
+            best = log_density[k] + log(ahead[k]);
     if (!(best > -INFINITY))
         return top;
     for (int64_t k = 0; k < K; k++)
-        b[k] = ahead[k] > 0.0 ? exp(log_density[k] - best) : 0.0;
+        b[k] = ahead[k] > DBL_MIN ? exp(log_density[k] - best) : 0.0;
     return best;
 }
 

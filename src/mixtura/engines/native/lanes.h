@@ -222,7 +222,7 @@ static void end_pieces(struct chain_lanes *g, int64_t t, int64_t i)
             scale += g->u[k * stride + i + l] * g->over[i + l] * g->leave[l * K + k];
         for (int64_t k = 0; k < K; k++)
             g->beta[k * VL + l] = whole ? 1.0 : g->leave[l * K + k] / scale;
-        g->faint |= !whole && !(scale > (g->barred ? BARRED_FAINT : FAINT));
+        g->faint |= !whole && !(scale > (g->barred ? LOST_AT_CUT / ADDED : FAINT));
     }
 }
 
