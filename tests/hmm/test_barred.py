@@ -68,7 +68,7 @@ def test_scaled_numbers_are_right_or_give_up(seed):
     own = np.empty_like(log_density)
     lanes = beside(TableSteps(log_density), law, Lanes(ends), posterior=own)
     if lanes is not None:
-        np.testing.assert_allclose(lanes.loglik, loglik, rtol=1e-11)
+        np.testing.assert_allclose(lanes.loglik, loglik, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(own, states, atol=1e-9)
         np.testing.assert_allclose(lanes.met, met, atol=1e-8)
     ones = sequential.filtered(log_density, *law, ends)

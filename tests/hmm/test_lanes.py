@@ -288,3 +288,9 @@ def test_kinds_are_the_rows():
     np.testing.assert_array_equal(found.code >= 0, seen)
     np.testing.assert_array_equal(found.rows[found.code[seen]], X[seen])
     assert kinds_of(rng.normal(size=(500, 1))) is None
+
+
+def test_few_large_numbers_are_few_kinds():
+    found = kinds_of(np.tile([0.0, 600.0], 500)[:, None])
+    assert found is not None
+    assert found.rows.ravel().tolist() == [0.0, 600.0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -56,3 +58,40 @@ def changed(**columns):
 def test_tables_without_order_are_refused(frame, said):
     with pytest.raises(ValueError, match=said):
         in_sequences(frame, sequence="who", time="t")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [dt.date(2020, 1, day) for day in range(1, 7)],
+        [dt.time(hour) for hour in range(6)],
+        pd.period_range("2020-01", periods=6, freq="M"),
+        pd.array([1, 2, 3, 4, 5, 6], dtype="Int64"),
+    ],
+    ids=["date", "time of day", "period", "nullable"],
+)
+def test_whatever_has_an_order_is_a_time(times):
+    rising = pd.DataFrame({"t": times, "x": np.arange(6.0)})
+    assert in_sequences(rising, time="t")[1].tolist() == [6]
+    with pytest.raises(ValueError, match=r"row 1 \(.*\) lies before that of row 0"):
+        in_sequences(rising[::-1].reset_index(drop=True), time="t")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pd.array(["a", None, "b"], dtype="string"),
+        pd.array([1, None, 2], dtype="Int64"),
+        pl.Series(["a", None, "b"]),
+    ],
+    ids=["text", "numbers", "polars"],
+)
+def test_a_row_of_no_sequence_is_named(names):
+    frame = pl.DataFrame if isinstance(names, pl.Series) else pd.DataFrame
+    with pytest.raises(ValueError, match="no value in row 1"):
+        in_sequences(frame({"who": names, "x": [1.0, 2.0, 3.0]}), sequence="who")
+
+
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(ValueError, match="X has no rows"):
+        in_sequences(pd.DataFrame(TABLE)[:0], sequence="who")

@@ -83,3 +83,15 @@ def test_collapsed_and_empty_states_are_not_chosen():
 def test_what_cannot_be_is_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         HiddenMarkovSearch(**{"estimator": HiddenMarkov(), **settings}).fit(X, LENGTHS)
+
+
+def test_a_fold_that_cannot_be_fitted_is_a_flaw():
+    rows = np.concatenate([RNG.normal(size=20), np.zeros(40)])[:, None]
+    search = HiddenMarkovSearch(
+        HiddenMarkov("diag"), [1, 2], criterion="heldout", cv=3, random_state=0
+    )
+    results = search.fit(rows, [20, 20, 20]).cv_results_
+    assert search.best_params_ == {"n_states": 1}
+    assert results["flaw"][1].startswith("fold ")
+    assert " of 3 cannot be fitted: n_components=2, but X has only 1 distinct" in results["flaw"][1]
+    np.testing.assert_array_equal(np.isnan(results["heldout"]), [False, True])

@@ -11,6 +11,7 @@ import pytest
 from sklearn.mixture import GaussianMixture as Theirs
 
 from mixtura import FitError, GaussianMixture, PoissonHMM, PoissonMixture, audit
+from mixtura.errors import LikelihoodFell
 from mixtura.records import Array
 
 DATA = Path(__file__).parent / "data"
@@ -138,3 +139,21 @@ def test_what_print_rounds_away_is_no_fault() -> None:
     found = audit(printed, X, n_init=1)
     assert found.verdict == "the best known"
     assert not found.mixture.warm_start
+
+
+def test_a_climb_that_fails_is_told_of_and_the_search_goes_on(monkeypatch) -> None:
+    X = faithful()
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+
+    def fitted(estimator, X, sample_weight):
+        if estimator.warm_start:
+            raise LikelihoodFell(1.0, 0.0)
+        return estimator.fit(X, sample_weight=sample_weight)
+
+    monkeypatch.setattr("mixtura.selection.audit._fitted", fitted)
+    found = audit(mixture, X)
+    assert found.verdict == "not climbed"
+    assert found.failure.startswith("the log-likelihood fell")
+    assert found.search_failure == ""
+    assert found.search is not None
+    assert "fails: the log-likelihood fell" in found.summary()

@@ -39,11 +39,13 @@ def kinds_of(X: AnyArray) -> Kinds | None:
 
 
 def _coded(X: AnyArray) -> tuple[AnyArray, AnyArray]:
-    """(which kind each row is, a row of each kind, any of one that no row is)."""
+    """(which kind each row is, a row of each kind)."""
     code, many = _levels(X[:, 0])
     for column in X.T[1:]:
         own, levels = _levels(column)
         code, many = _dense(code * levels + own, many * levels)
+    # Of one column of few, but large, whole numbers most codes are of none.
+    code, many = _dense(code, many)
     where = np.zeros(many, dtype=np.int64)
     where[code] = np.arange(len(X))
     return code, where

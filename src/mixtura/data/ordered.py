@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -41,8 +42,8 @@ def in_sequences(
     Raises
     ------
     ValueError
-        For columns that are not there, a sequence that goes on after another began, a row
-        without sequence or time, and a time that does not rise.
+        For columns that are not there, a table without rows, a sequence that goes on after
+        another began, a row without sequence or time, and a time that does not rise.
 
     Examples
     --------
@@ -64,9 +65,22 @@ def in_sequences(
             raise ValueError(
                 f"{option}={name!r}: there is no such column; X has {', '.join(frame.columns)}"
             )
+    if not len(frame):
+        raise ValueError("X has no rows")
     named = [name for name in asked.values() if name is not None]
-    columns = [None if name is None else frame[name].to_numpy() for name in asked.values()]
+    columns = [None if name is None else _values(frame[name]) for name in asked.values()]
     return frame.drop(named).to_native(), lengths_of(Order(*columns), len(frame))
+
+
+def _values(column: nw.Series[Any]) -> AnyArray:
+    """The cells of a column, None where there is none."""
+    found = np.asarray(column.to_numpy())
+    gaps = column.is_null().to_numpy()
+    if not gaps.any():
+        return found
+    found = found.astype(object)
+    found[gaps] = None
+    return found
 
 
 def lengths_of(order: Order, n: int, first: int = 0) -> AnyArray:
@@ -110,12 +124,7 @@ def _refuse_time(time: AnyArray, starts: AnyArray, first: int) -> None:
             f"the column of times has no value in row {first + int(np.argmax(gaps))}: fill it in; "
             "for a step that nobody saw leave the other cells empty, not its time"
         )
-    if time.dtype.kind not in _KNOWN_TIMES:
-        raise ValueError(
-            f"the column of times holds {type(time[0]).__name__} ({time[0]!r}), whose order is not "
-            "known: give numbers or dates"
-        )
-    back = np.flatnonzero(time[1:] <= time[:-1]) + 1
+    back = np.flatnonzero(_not_after(time)) + 1
     back = back[~np.isin(back, starts)]
     if len(back):
         row = int(back[0])
@@ -129,6 +138,21 @@ def _refuse_time(time: AnyArray, starts: AnyArray, first: int) -> None:
             f"the time of row {first + row} ({time[row]}) {told} row {first + row - 1} "
             f"({time[row - 1]}) of the same sequence: {remedy}"
         )
+
+
+def _not_after(time: AnyArray) -> AnyArray:
+    """Whether each time but the first is none after that before it."""
+    # Of objects dates, periods and times of day know their order; text has another than is meant.
+    known = time.dtype.kind in _KNOWN_TIMES or (
+        time.dtype.kind == "O" and not any(isinstance(each, str | bytes) for each in time)
+    )
+    with contextlib.suppress(TypeError):
+        if known:
+            return np.asarray(time[1:] <= time[:-1], dtype=bool)
+    raise ValueError(
+        f"the column of times holds {type(time[0]).__name__} ({time[0]!r}), whose order is not "
+        "known: give numbers or dates"
+    )
 
 
 def _missing(values: AnyArray) -> AnyArray:

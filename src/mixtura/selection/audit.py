@@ -55,7 +55,8 @@ class Audit:
     weight   sum of the row weights (rows without weights)
     nearby   the `Fit` that a climb from there ended at; None where it failed
     search   the `Fit` of a search that knows nothing of it; None where it failed
-    failure  why the one that failed did
+    failure, search_failure  why the one that is None failed, else empty
+    collapsed  whether the climb failed because components collapsed
     mixture  the fitted estimator of `best`
     """
 
@@ -64,6 +65,8 @@ class Audit:
     nearby: Fit | None
     search: Fit | None
     failure: str = ""
+    search_failure: str = ""
+    collapsed: bool = False
     mixture: Any = field(default=None, repr=False, compare=False)
 
     @property
@@ -88,13 +91,15 @@ class Audit:
     @property
     def verdict(self) -> str:
         """One of "collapsed" (components on a point or line, where the likelihood has no maximum),
-        "not an optimum", "a lower optimum" and "the best known".
+        "not climbed" (`failure` says why), "not an optimum", "a lower optimum", "the best known".
 
         Differences below a tenth of a nat, or below 2e-5 nats per row where that is more, are taken
         for the rounding of printed parameters.
         """
         if self.gain > self._printed:
             return "not an optimum"
+        if self.nearby is None and not self.collapsed:
+            return "not climbed"
         if self.nearby is None or self.nearby.floored or self.gain < -self._printed:
             return "collapsed"
         return "a lower optimum" if self.missing > self._printed else "the best known"
@@ -132,6 +137,7 @@ class Audit:
             "nearby": None if self.nearby is None else self.nearby.to_dict(),
             "search": None if self.search is None else self.search.to_dict(),
             "failure": self.failure,
+            "search_failure": self.search_failure,
         }
 
     def _climb(self) -> str:
@@ -147,7 +153,7 @@ class Audit:
 
     def _search(self) -> str:
         if self.search is None:
-            return f"fails: {self.failure}"
+            return f"fails: {self.search_failure}"
         climbs = counted(sum(start.outcome == "kept" for start in self.search.starts), "climb")
         above = self.search.loglik - self.loglik
         told = f"{above:.4f} nats higher" if above > self._printed else "nothing higher"
@@ -207,20 +213,32 @@ def audit(
     search = clone(given).set_params(**plain | {"n_init": n_init})
     near = copy.copy(given).set_params(**plain | {"warm_start": True})
     near.converged_ = True
-    failure = ""
     ends: dict[str, Any] = {}
+    failures: dict[str, Exception] = {}
     for name, each in (("nearby", near), ("search", search)):
         try:
             ends[name] = _fitted(each, X, sample_weight)
         except FAILURES as error:
-            failure = str(error)
+            failures[name] = error
     if not ends:
-        raise FitError(f"neither a climb from the mixture nor a search ends anywhere: {failure}")
+        raise FitError(
+            "neither a climb from the mixture nor a search ends anywhere: "
+            f"{failures['nearby']}; {failures['search']}"
+        )
     total, weight = _told(given, X, sample_weight)
     fits = {name: end.fit_result_ for name, end in ends.items()}
     best = max(ends, key=lambda name: _rank(fits[name]))
     found = ends[best].set_params(warm_start=False)
-    return Audit(total, weight, fits.get("nearby"), fits.get("search"), failure, mixture=found)
+    return Audit(
+        total,
+        weight,
+        fits.get("nearby"),
+        fits.get("search"),
+        failure=str(failures.get("nearby", "")),
+        search_failure=str(failures.get("search", "")),
+        collapsed=isinstance(failures.get("nearby"), FitError),
+        mixture=found,
+    )
 
 
 def _plain(given: Any) -> dict[str, Any]:

@@ -248,7 +248,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if rising and numbers > 1 and trial.point.n_components == largest:
             warnings.warn(
                 f"the best number of components, {largest}, is the largest one tried, so "
-                f"{self.criterion} is still rising there: try more components",
+                f"{self.criterion} is still improving there: try more components",
                 StillRisingWarning,
                 stacklevel=4,
             )

@@ -164,31 +164,37 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
                     raise
                 return StateTrial(K, None, str(error))
             rows = model._asked(X, lengths, sample_weight)
-            heldout = np.nan
+            heldout, failed = np.nan, ""
             if self.criterion == "heldout":
-                heldout = self._held_out(model, rows, seed)
+                heldout, failed = self._held_out(model, rows, seed)
         fit: Any = model.fit_result_
         joint = float(model._paths(rows)[0] @ _weights(rows))
         icl = criteria.bic(joint, fit.n_parameters, fit.weight)
-        return StateTrial(
-            K, model, flaw_of(fit, fit.floored).replace("component", "state"), icl, heldout
-        )
+        flaw = flaw_of(fit, fit.floored).replace("component", "state") or failed
+        return StateTrial(K, model, flaw, icl, heldout)
 
-    def _held_out(self, model: HiddenMarkov, rows: Sequences, seed: int) -> float:
-        """Log-likelihood per step of sequences that a fit to the others did not see."""
+    def _held_out(self, model: HiddenMarkov, rows: Sequences, seed: int) -> tuple[float, str]:
+        """Log-likelihood per step of sequences that a fit to the others did not see, and why none.
+
+        -inf where one of them is impossible under that fit.
+        """
         total, weight = 0.0, 0.0
-        for others, out in self._folds(rows, seed):
+        for number, (others, out) in enumerate(self._folds(rows, seed), 1):
             fold = clone(model).set_params(family=model.family_)
             (X, lengths, w), (left, lengths_left, w_left) = (
                 _taken(rows, which) for which in (others, out)
             )
             names = tuple(model._names())
             kept = NamedRows(X, names, None, categories=model.family_.categories)
-            fold.fit(kept, lengths, sample_weight=w)
+            try:
+                fold.fit(kept, lengths, sample_weight=w)
+            except ValueError as error:
+                # The whole table could be fitted: what cannot is what this fold leaves.
+                return np.nan, f"fold {number} of {self.cv} cannot be fitted: {error}"
             hidden = NamedRows(left, names, None, categories=model.family_.categories)
             total += fold.score(hidden, lengths_left, sample_weight=w_left)
             weight += float((w_left * lengths_left).sum())
-        return total / weight
+        return total / weight, ""
 
     def _folds(self, rows: Sequences, seed: int) -> Iterator[tuple[AnyArray, AnyArray]]:
         S = len(rows.stops)
@@ -214,7 +220,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         if best == len(value) - 1 > 0:
             warnings.warn(
                 f"the best number of states, {results['n_states'][best]}, is the largest one "
-                f"tried, so {self.criterion} is still rising there: try more states",
+                f"tried, so {self.criterion} is still improving there: try more states",
                 StillRisingWarning,
                 stacklevel=3,
             )

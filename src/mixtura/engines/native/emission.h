@@ -45,7 +45,10 @@ static void emission_lift(struct emission *e, int logarithms)
         e->tops[c] = best > -INFINITY && !logarithms ? best : 0.0;
         for (int64_t k = 0; k < e->K; k++) {
             double own = c < a->kinds ? line[k] - e->tops[c] : 0.0;
-            out[k] = logarithms ? own : own > EXP_LEAST ? exp(own) : 0.0;
+            out[k] = own > EXP_LEAST ? exp(own) : 0.0;
+            /* As of rows: what is no number is no density. */
+            if (logarithms)
+                out[k] = own == own ? own : -INFINITY;
         }
     }
 }
