@@ -78,6 +78,13 @@ class Prior:
         """
         return params
 
+    def finer(self, params: Any, counts: Array, stats: Any) -> Self | None:
+        """The same in the scale of these components, where the table's is far too coarse for them.
+
+        None where it is not.
+        """
+        return None
+
     def smoothed(self, params: Any) -> Any:
         """The parameters without what they gain by being narrower than numbers are written."""
         return params

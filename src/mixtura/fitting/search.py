@@ -40,6 +40,8 @@ MERIT = 3.0
 # then so many of those that were on none when they were left. So many are even where the search may
 # cost no more.
 FINALISTS, SOUND, SURE = 3, 2, 2
+# Searches in ever finer scales, groups within groups within groups.
+SCALES = 3
 # `n_init="auto"` ends where one more start ends higher with this chance, or after so many.
 HARDLY, ENDLESS = 0.01, 100
 
@@ -91,7 +93,7 @@ class Search:
             if self.listener is not None:
                 self.listener.started(index)
             try:
-                outcome = self._initialisation(maker, init)
+                outcome = self._at_scales(maker, init)
             except FAILURES as error:
                 failure = error
                 continue
@@ -107,6 +109,28 @@ class Search:
             return tried >= FEWEST
         chance = chance_of_higher(landscape_of(self.reports, best.climb.gap))
         return chance is not None and chance <= HARDLY
+
+    def _at_scales(self, maker: StartMaker, init: str) -> Outcome:
+        """An initialisation; and another in the scale of its components, where these are far
+        narrower than the table, so that a penalty of the table's width hid what is inside them."""
+        best = self._initialisation(maker, init)
+        coarse = self.model
+        try:
+            for _ in range(SCALES if init == "auto" else 0):
+                finer = maker.model.finer(best.climb.summary, best.climb.params)
+                if finer is None:
+                    break
+                self.model, maker = finer, replace(maker, model=finer)
+                outcome = self._initialisation(maker, init)
+                if not better(outcome, best):
+                    break
+                best = outcome
+        except FAILURES as error:
+            logged = StartReport("finer scale", 0, None, "failed", str(error))
+            self.reports.append(logged)
+        finally:
+            self.model = coarse
+        return best
 
     def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
         """Climb from the best start; from the next ones only while the climbs end on a spike."""

@@ -127,6 +127,11 @@ class Model(ABC):
         """
         return {}
 
+    def finer(self, summary: Summary, params: Any) -> Self | None:
+        """The same model with a penalty in the scale of these components, where the table's is far
+        too coarse for them; None where it is not."""
+        return None
+
     def sobered(self, summary: Summary, params: Any) -> Any:
         """`params` without the gain of narrow components: each gets the width of the others.
 

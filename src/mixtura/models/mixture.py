@@ -79,6 +79,11 @@ class Mixture(Labelled):
     ) -> dict[int, tuple[tuple[int, float], ...]]:
         return dict(self.prior.constant(params.components, weight * params.weights))
 
+    def finer(self, summary: Summary, params: MixtureParams) -> Self | None:
+        stats = self.own(summary)
+        prior = self.prior.finer(params.components, self.family.counts(stats), stats)
+        return None if prior is None else replace(self, prior=prior)
+
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [spike.component for spike in self.guard(summary, params)]
         components = self.prior.smoothed(params.components)

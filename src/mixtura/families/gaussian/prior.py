@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.column_moments import Moments
-from mixtura.data.moments import TableMoments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
@@ -37,9 +36,13 @@ from mixtura.families.gaussian.records import (
     GaussianStatistics,
     gaussian_params,
 )
+from mixtura.families.gaussian.scatter import own_scatter, table_scatter, within_components
 from mixtura.families.gaussian.triangular import square, times, within
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
+
+# A scale is worth another search where the penalty's share in a component falls by this factor.
+FINER = 10.0
 
 
 @dataclass(frozen=True)
@@ -238,16 +241,13 @@ class CovariancePrior(Prior):
 
     def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
         """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
-        form, counts = self.form, np.maximum(stats.counts, 1e-300)
-        scatter = form.about(counts, stats.first / counts[:, None], stats.second)
-        own = form.whitened(params.root, scatter)
-        own = own / counts.reshape((-1,) + (1,) * (own.ndim - 1))
+        form, own = self.form, own_scatter(self.form, stats, params)
         assert self.reference is not None
         if form.correlates:
             values = np.linalg.eigvalsh(within(self.units, own))
         else:
             values = own / form.restrict(self.reference)
-        return np.maximum(self._least(values, len(counts)), 0.0)
+        return np.maximum(self._least(values, len(params.means)), 0.0)
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         if self.form.correlates:
@@ -297,6 +297,25 @@ class CovariancePrior(Prior):
         else:
             cov = self._widened(params, counts)
         return gaussian_params(params.means, cov, self.form)
+
+    def finer(
+        self, params: GaussianParams, counts: Array, stats: GaussianStatistics
+    ) -> CovariancePrior | None:
+        """S is that within components, where the table's would make sound ones mostly penalty."""
+        form, d = self.form, params.means.shape[1]
+        if self.strength == 0 or self.reference is None or not self.floorless or form.shared:
+            return None
+        spread = self._own_spread(stats, params)
+        # Rows on one value say nothing of a scale.
+        sound = (counts >= few_rows(form.columns(d))) & (spread > NUMERIC_SPREAD)
+        if not (2 * self.strength > PENALTY_SHARE * (counts * spread)[sound]).any():
+            return None
+        w = counts[sound]
+        S, pivots = within_components(form, own_scatter(form, stats, params), counts, sound, d)
+        target = form.restrict(S)
+        found = replace(self, target=target, scale=target, pivots=pivots, reference=S)
+        wider = found._own_spread(stats, params)[sound]
+        return found if (w * wider).min() > FINER * (w * spread[sound]).min() else None
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
         return params if self.grain is None else self.grain.smoothed(params)
@@ -356,7 +375,7 @@ def table_prior(
     own whitened units all its rows are equally far apart: there S is the diagonal alone. A form
     without correlations asks for no more anywhere, and takes moments of the columns alone.
     """
-    S = _scatter(form, moments)
+    S = table_scatter(form, moments)
     held = held_in(S, moments.mean, form)
     reference = S + held.added
     if form.correlates:
@@ -379,11 +398,3 @@ def table_prior(
         equations=held.equations,
         held_columns=held.columns,
     )
-
-
-def _scatter(form: Form, moments: Moments) -> Array:
-    """(d, d), or (d,) for a form without correlations."""
-    if not form.correlates:
-        return moments.variance
-    assert isinstance(moments, TableMoments), "a form with correlations asks for covariances"
-    return np.diag(moments.variance) if moments.flat else moments.covariance

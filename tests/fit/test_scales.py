@@ -1,0 +1,50 @@
+"""Groups within groups: what is far narrower than the table is searched in its own scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixtura import DegenerateWarning, GaussianMixture
+from mixtura.records import Array
+
+
+def nested(d: int, far: float, seed: int) -> tuple[Array, Array]:
+    """(four groups of unit variance in pairs `far` apart, their means)."""
+    means = np.zeros((4, d))
+    means[1, 0], means[2:], means[3, -1] = 8.0, far, far + 8.0
+    rng = np.random.default_rng(seed)
+    return np.repeat(means, 200, axis=0) + rng.normal(size=(800, d)), means
+
+
+@pytest.mark.parametrize("far", [1e2, 1e4, 1e6])
+@pytest.mark.parametrize("form", ["full", "diag", "spherical", "tied", "VVE"])
+def test_pairs_far_apart_are_parted(form: str, far: float) -> None:
+    X, means = nested(2, far, 0)
+    found = GaussianMixture(4, covariance_type=form, random_state=0).fit(X)
+    near = np.abs(found.means_[:, None] - means).max(axis=2).min(axis=0)
+    assert near.max() < 1.0
+    assert found.converged_
+
+
+def test_three_scales() -> None:
+    # A penalty of the table's width would make each of these mostly penalty.
+    means = np.array([[a + b + c] for a in (0, 1e7) for b in (0, 1e3) for c in (-4, 4)])
+    X = np.repeat(means, 100, axis=0) + np.random.default_rng(1).normal(size=(800, 1))
+    found = GaussianMixture(8, random_state=0).fit(X)
+    assert np.abs(np.sort(found.means_[:, 0]) - np.sort(means[:, 0])).max() < 1.0
+
+
+def test_values_that_repeat_are_no_scale() -> None:
+    X = np.repeat([0.0, 1.0, 50.0], 60)[:, None]
+    with pytest.warns(DegenerateWarning, match="only the penalty keeps them from collapsing"):
+        found = GaussianMixture(3, random_state=0).fit(X)
+    assert len(found.fit_result_.floored) == 3
+
+
+def test_an_ordinary_table_is_searched_once() -> None:
+    X, _ = nested(2, 20.0, 2)
+    found = GaussianMixture(4, random_state=0).fit(X)
+    again = GaussianMixture(4, random_state=0).fit(X * [1e3, 1e-3])
+    # Equivariant: the same steps in other units.
+    assert found.fit_result_.passes == again.fit_result_.passes
