@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("estimators", "testing"),
     ("selection",),
+    ("lab",),
     ("cli",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
@@ -183,6 +184,9 @@ KNOWN = {
             # Commands name covariance structures.
             *(f"cli/{name}.py" for name in ("compare", "fit", "hmm", "howmany", "select", "show")),
             "solvers/contrast_noise.py",
+            # What the theorems are about.
+            "lab/singularity.py",
+            "lab/unit_gaussians.py",
             # Asked of fitted normal mixtures alone.
             *(
                 f"inference/{name}.py"

@@ -1,4 +1,4 @@
-"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany, hmm.
+"""The command `mixtura`: fit, predict, score, sample, show, compare, select, and more besides.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -22,6 +22,7 @@ from mixtura.cli.console import told
 from mixtura.cli.fit import fit
 from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
+from mixtura.cli.lab import lab
 from mixtura.cli.predict import predict
 from mixtura.cli.sample import sample
 from mixtura.cli.score import score
@@ -65,7 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm):
+for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab):
     app.command()(each)
 
 

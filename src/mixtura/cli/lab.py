@@ -1,0 +1,68 @@
+"""mixtura lab: what the theorems on mixtures say, shown by experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mixtura.cli.console import AsJson, Working, command, print_json, print_text
+from mixtura.cli.outputs import drawn
+
+
+@command
+def lab(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(metavar="[EXPERIMENT]", help="Which; without one they are listed."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FIG.png", help="Draw it there.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same tables."),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a theorem on mixtures says: tables and a figure, each in less than two minutes."""
+    from mixtura import lab as laboratory
+
+    if experiment is None:
+        _list(as_json)
+        return
+    laboratory.experiment(experiment)
+    with Working("trying") as working:
+        report = laboratory.run(experiment, seed=seed)
+        working.doing = "drawing"
+        figure = drawn(figure, report.figure)
+    if as_json:
+        print_json(report.to_dict() | {"files": {"figure": figure and str(figure)}})
+        return
+    print_text(_wrapped(report.summary()))
+    if figure is not None:
+        print_text(f"\nwrote {figure} (figure)")
+
+
+def _list(as_json: bool) -> None:
+    from mixtura import lab as laboratory
+
+    titles = {name: laboratory.experiment(name).title for name in laboratory.EXPERIMENTS}
+    if as_json:
+        print_json(titles)
+        return
+    widest = max(map(len, titles))
+    print_text("\n".join(f"{name:{widest}}  {title}" for name, title in titles.items()))
+
+
+def _wrapped(text: str) -> str:
+    """Paragraphs as wide as reports are, tables as they are."""
+    import textwrap
+
+    from mixtura.cli.console import WIDEST
+
+    lines = text.split("\n")
+    return "\n".join(
+        line if line.startswith(" ") else textwrap.fill(line, WIDEST) for line in lines
+    )

@@ -1,0 +1,68 @@
+"""The laboratory: what the theorems on mixtures say, shown by experiments that anybody can run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from mixtura.lab.experiment import Experiment, Report
+
+__all__ = ["EXPERIMENTS", "Report", "run"]
+
+# Name: where it is. Experiments draw, and drawing is loaded only when one runs.
+EXPERIMENTS = {
+    "two-gaussians": ("two_gaussians", "TWO_GAUSSIANS"),
+    "three-gaussians": ("three_gaussians", "THREE_GAUSSIANS"),
+    "consistency": ("consistency", "CONSISTENCY"),
+    "misfit": ("misfit", "MISFIT"),
+    "singularity": ("singularity", "SINGULARITY"),
+}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment of this name; ValueError where there is none."""
+    if name not in EXPERIMENTS:
+        raise ValueError(f"experiment {name!r}: choose from {', '.join(EXPERIMENTS)}")
+    module, constant = EXPERIMENTS[name]
+    found: Experiment = getattr(import_module(f"mixtura.lab.{module}"), constant)
+    return found
+
+
+def run(name: str, *, seed: int = 0, **settings: int) -> Report:
+    """Run an experiment.
+
+    Parameters
+    ----------
+    name : {"two-gaussians", "three-gaussians", "consistency", "misfit", "singularity"}
+    seed : int, default 0
+        The same seed, the same tables.
+    **settings : int
+        Sizes of the experiment, as its page says: smaller ones are quicker.
+
+    Returns
+    -------
+    Report
+        `summary()` is text, `figure()` a Matplotlib figure, `to_dict()` plain numbers.
+
+    Raises
+    ------
+    ValueError
+        For a name or a setting that is not there, or a size below 1.
+
+    Examples
+    --------
+    >>> from mixtura import lab
+    >>> report = lab.run("two-gaussians", n=200, grid=5)
+    >>> print(report.findings.tables[1].text())
+    400 rows in two columns, 5 x 5 starts: which find the optimum in 50 steps
+                  starts  number  found  median steps  most steps
+      off the hyperplane      20     20            16          17
+                   on it       5      0             -           -
+    """
+    asked = experiment(name)
+    for setting, value in settings.items():
+        if setting not in asked.settings:
+            known = ", ".join(asked.settings)
+            raise ValueError(f"{name} has no setting {setting!r}: it has {known}")
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{setting}={value!r}: a size is a whole number from 1")
+    return Report(name, asked, asked.run(seed, **{**asked.settings, **settings}))

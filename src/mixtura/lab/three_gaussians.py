@@ -1,0 +1,134 @@
+"""Three Gaussians: almost no start of plain EM may succeed, and the default search does."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.cluster import kmeans_plusplus
+
+from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.lab.experiment import Experiment, Findings, Numbers
+from mixtura.lab.unit_gaussians import climbed, population
+from mixtura.records import Array
+from mixtura.report.frame import LABEL, blank, headed
+from mixtura.report.palette import colours
+from mixtura.report.panels import HAIR, INK, quiet
+from mixtura.solvers.climb import Climb
+
+THEOREM = (
+    "From three Gaussians on, EM may end in an optimum that is worse by as much as one likes, even "
+    "with equal weights, known covariances, well separated means and endless data. The chance that "
+    "a random start avoids all such ends falls exponentially in the number of components (Jin, "
+    "Zhang, Balakrishnan, Wainwright & Jordan 2016, NeurIPS 29)."
+)
+# Means -R, R and gR, so far apart that the gap is what the formula says.
+TRAPS = ((4.0, 5.0), (5.0, 10.0), (10.0, 10.0))
+# Clumps of three Gaussians, and how far they are from each other.
+CLUMP, APART, ROWS = (-4.0, 4.0, 40.0), 1000.0, 60
+NUMBERS = (3, 6, 9, 12)
+WAYS = ("random rows", "k-means++", "mixtura's default")
+
+
+def run(seed: int, *, starts: int, tables: int) -> Findings:
+    """`starts` of plain EM, and `tables` fitted by default, for each number of components."""
+    traps = [_trap(R, g) for R, g in TRAPS]
+    shares = [(M, *_shares(M, starts, tables, np.random.default_rng([seed, M]))) for M in NUMBERS]
+    told = (
+        Numbers(
+            "Population of means -R, R, gR; EM from (0, gR - 1, gR + 1): where it ends, and what "
+            "it misses per row beside R^2 / 3 - ln(2) / 3",
+            ("R", "g", "ends at", "misses", "formula"),
+            tuple(traps),
+        ),
+        Numbers(
+            f"Share that finds all means, clumps of three, {ROWS} rows a component: plain EM of "
+            f"known variances from {starts} starts of each kind, and default fits of {tables} "
+            "tables with everything free",
+            ("components", *WAYS),
+            tuple(shares),
+        ),
+    )
+    return Findings(told, lambda: _figure(shares))
+
+
+def _trap(R: float, g: float) -> tuple[float, float, str, float, float]:
+    X, w = population(-R, R, g * R)
+    end = _trapped(X, w, R, g)
+    best = climbed(X, np.array([[-R], [R], [g * R]]), sample_weight=w)
+    ends = ", ".join(f"{m:.2f}" for m in end.params.means[:, 0])
+    missed = best.objective - end.objective
+    return R, g, ends, float(missed), R * R / 3.0 - math.log(2.0) / 3.0
+
+
+def _trapped(X: Array, w: Array, R: float, g: float) -> Climb:
+    start = np.array([[0.0], [g * R - 1.0], [g * R + 1.0]])
+    return climbed(X, start, sample_weight=w, max_iter=400)
+
+
+def _shares(M: int, starts: int, tables: int, rng: np.random.Generator) -> tuple[float, ...]:
+    truth = np.concatenate([APART * clump + np.array(CLUMP) for clump in range(M // 3)])
+    found = dict.fromkeys(WAYS, 0)
+    X = np.empty((0, 1))
+    for index in range(starts):
+        if index % max(starts // tables, 1) == 0:
+            X = (np.repeat(truth, ROWS) + rng.normal(size=ROWS * M))[:, None]
+        rows = X[rng.choice(len(X), M, replace=False)]
+        spread = kmeans_plusplus(X, M, random_state=int(rng.integers(2**31)))[0]
+        for way, means in zip(WAYS, (rows, spread), strict=False):
+            found[way] += _all_found(truth, climbed(X, means, tol=1e-6).params.means)
+    for index in range(tables):
+        X = (np.repeat(truth, ROWS) + rng.normal(size=ROWS * M))[:, None]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = GaussianMixture(M, random_state=index).fit(X)
+        found[WAYS[2]] += _all_found(truth, fitted.means_)
+    over = dict(zip(WAYS, (starts, starts, tables), strict=True))
+    return tuple(found[way] / over[way] for way in WAYS)
+
+
+def _all_found(truth: Array, means: Array) -> bool:
+    """Whether there is a mean within a standard deviation of each."""
+    return bool((np.abs(truth[:, None] - means[:, 0]).min(axis=1) < 1.0).all())
+
+
+def _figure(shares: list[tuple[float, ...]]) -> Figure:
+    figure = blank(9.6, 4.2)
+    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1.0))
+    R, g = TRAPS[0]
+    X, w = population(-R, R, g * R)
+    width = X[1, 0] - X[0, 0]
+    end = _trapped(X, w, R, g)
+    quiet(left, 9, 6)
+    left.fill_between(X[:, 0], w / width, color=HAIR, lw=0, label="truth")
+    y = X[:, 0]
+    fitted = np.mean([np.exp(-0.5 * (y - m) ** 2) for m in end.params.means[:, 0]], axis=0)
+    left.plot(y, fitted / math.sqrt(2 * math.pi), color=INK, lw=1.4, label="where EM ends")
+    for k, m in enumerate(end.params.means[:, 0]):
+        left.plot(m, 0.0, "^", color=colours(3)[k], ms=8, clip_on=False, zorder=3)
+    left.set_ylim(0, None)
+    left.set_xlabel(f"means -{R:g}, {R:g} and {g * R:g}", **LABEL)
+    left.set_ylabel("density", **LABEL)
+    left.legend(frameon=False, fontsize=9)
+    quiet(right, 9, 6)
+    numbers = [row[0] for row in shares]
+    for at, (way, colour) in enumerate(zip(WAYS, colours(3), strict=True), 1):
+        right.plot(numbers, [row[at] for row in shares], "o-", color=colour, lw=1.8, label=way)
+    right.set_xticks(numbers)
+    right.set_ylim(-0.03, 1.05)
+    right.set_xlabel("components", **LABEL)
+    right.set_ylabel("share that finds all means", **LABEL)
+    right.legend(frameon=False, fontsize=9)
+    headed(
+        figure,
+        "Three Gaussians: plain EM ends in the wrong place, the default search does not",
+        ["Left: triangles are the means of the trap. Right: starts of plain EM, and default fits."],
+    )
+    return figure
+
+
+THREE_GAUSSIANS = Experiment(
+    "Three Gaussians may have bad optima", THEOREM, run, {"starts": 200, "tables": 20}
+)

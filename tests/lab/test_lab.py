@@ -1,0 +1,88 @@
+"""The laboratory: what the theorems predict is what its small runs find."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mixtura import lab
+from mixtura.cli import app
+
+
+def rows(report: lab.Report, table: int = 0) -> list[dict]:
+    return report.to_dict()["tables"][table]["rows"]
+
+
+def test_two_gaussians():
+    report = lab.run("two-gaussians", n=100, grid=5)
+    # Daskalakis, Tzamos & Zampetakis: errors after ten steps; the second derivative's integral.
+    found = [(row["after ten steps"], row["rate"]) for row in rows(report)]
+    expected = [(0.217, 0.8885), (8.27e-3, 0.6567), (1.26e-4, 0.434), (8.9e-7, 0.2661)]
+    np.testing.assert_allclose(found[:4], expected, rtol=2e-3)
+    off, on = rows(report, 1)
+    assert (off["number"], off["found"], on["number"], on["found"]) == (20, 20, 5, 0)
+
+
+def test_three_gaussians(monkeypatch):
+    monkeypatch.setattr("mixtura.lab.three_gaussians.NUMBERS", (3, 9))
+    report = lab.run("three-gaussians", starts=30, tables=1)
+    for row in rows(report):
+        assert row["misses"] == pytest.approx(row["R"] ** 2 / 3 - math.log(2) / 3, abs=1e-3)
+    shares = rows(report, 1)
+    # Of nine components a random start finds all in one of 25 cases: 7 or more of 30 in 1e-4.
+    assert shares[1]["random rows"] <= 0.2
+    assert [row["mixtura's default"] for row in shares] == [1.0, 1.0]
+
+
+def test_consistency(monkeypatch):
+    monkeypatch.setattr("mixtura.lab.consistency.SIZES", (1000, 3000))
+    report = lab.run("consistency", tables=15)
+    for row in rows(report):
+        # chi-square of 15: outside in 1 of 1000 tables of each size, either way.
+        low, high = np.sqrt(np.array([3.5, 37.7]) / 15)
+        assert low < row["known"] / row["information"] < high
+        assert 0.7 < row["one too many"] / row[".977 / n^(1/4)"] < 1.4
+
+
+def test_misfit():
+    clean, few, *_ = rows(lab.run("misfit", n=200, tables=3))
+    assert clean["Gaussian"] < 0.5
+    assert few["Gaussian"] > 1.0
+    assert few["Student's t"] < 0.5
+
+
+def test_singularity():
+    report = lab.run("singularity")
+    table = rows(report)
+    # A decade narrower, and the row on the point gains log 10; all others are as they were.
+    gains = np.diff([row["mixture"] for row in table[3:]])
+    decades = -np.diff(np.log10([row["width"] for row in table[3:]]))
+    np.testing.assert_allclose(gains, decades * math.log(10), rtol=1e-9)
+    for cure in ("one Gaussian", "with the default's penalty", "with a conjugate prior"):
+        assert table[-1][cure] < table[0][cure]
+    assert rows(report, 1)[0]["on a point"] == "no"
+
+
+def test_the_command(tmp_path):
+    run = CliRunner().invoke
+    listed = run(app, ["lab"])
+    assert all(name in listed.output for name in lab.EXPERIMENTS)
+    found = run(app, ["lab", "singularity", "--figure", str(tmp_path / "s.png"), "--json"])
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["experiment"] == "singularity"
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+    text = run(app, ["lab", "singularity", "--seed", "1"]).output
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="experiment 'four': choose from two-gaussians"):
+        lab.run("four")
+    with pytest.raises(ValueError, match="misfit has no setting 'grid': it has n, tables"):
+        lab.run("misfit", grid=3)
+    with pytest.raises(ValueError, match="n=0: a size is a whole number from 1"):
+        lab.run("misfit", n=0)
