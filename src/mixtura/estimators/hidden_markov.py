@@ -39,14 +39,13 @@ from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
 
-CHAIN = ("weights_", "initial_", "transitions_")
-
 
 class FittedChain(ChainEstimator):
     """A hidden Markov model that knows how it is fitted, kept, and written to files."""
 
+    # What holds the states' shares of the steps.
+    _shares: ClassVar[str] = "weights_"
     family_: Family
-    weights_: AnyArray
     initial_: AnyArray
     transitions_: AnyArray
 
@@ -54,8 +53,8 @@ class FittedChain(ChainEstimator):
         """Set what was found; warn where it did not converge."""
         self.family_ = found.model.family
         params, fit = found.params, found.fit
-        self.weights_, self.initial_ = params.weights, params.initial
-        self.transitions_ = params.transitions
+        setattr(self, self._shares, params.weights)
+        self.initial_, self.transitions_ = params.initial, params.transitions
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -77,7 +76,8 @@ class FittedChain(ChainEstimator):
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         check_is_fitted(self, "initial_")
         parts = self.family_.params(self.parameters_)
-        params = HiddenMarkovParams(self.weights_, parts, self.initial_, self.transitions_)
+        shares = getattr(self, self._shares)
+        params = HiddenMarkovParams(shares, parts, self.initial_, self.transitions_)
         return Chain(self.family_, Flat()), params
 
     @property
@@ -87,7 +87,8 @@ class FittedChain(ChainEstimator):
         return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
-        names = (*CHAIN, *(attribute(name) for name in self.family_.supports()))
+        chain = (self._shares, "initial_", "transitions_")
+        names = (*chain, *(attribute(name) for name in self.family_.supports()))
         return {name: getattr(self, name) for name in names}
 
     def _stored_beside(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class FittedChain(ChainEstimator):
         self.family_ = restored_family(stored.family, "family", equations)
         K = getattr(self, self._groups)
         shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
-        kinds = dict.fromkeys(("weights_", "initial_"), Floats((K,), Simplex()))
+        kinds = dict.fromkeys((self._shares, "initial_"), Floats((K,), Simplex()))
         kinds["transitions_"] = Floats((K, K), Simplex())
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)

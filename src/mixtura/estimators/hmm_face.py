@@ -235,7 +235,7 @@ class HmmFace(FittedChain):
         for name, support in kind.supports().items():
             support.check(own[name], self._theirs[name])
         parts = kind.params(own)
-        weights = getattr(self, "weights_", self.initial_)
+        weights = getattr(self, self._shares, self.initial_)
         chain = (np.ascontiguousarray(each) for each in (self.initial_, self.transitions_))
         return Chain(kind, Flat()), HiddenMarkovParams(weights, parts, *chain)
 

@@ -230,9 +230,12 @@ def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTas
     """The same, its states by the rule of `state_order` where nothing given places them."""
     family = found.model.family
     order = state_order(family, found.params.components, rows.d)
-    if task.placed or (order == np.arange(len(order))).all():
+    if task.placed:
         return found
-    params = reordered(family, found.params, order, rows.d)
+    params = replace(found.params, components=family.ordered(found.params.components))
+    if (order == np.arange(len(order))).all() and params.components is found.params.components:
+        return found
+    params = reordered(family, params, order, rows.d)
     place = np.argsort(order)
     fit = replace(
         found.fit,
