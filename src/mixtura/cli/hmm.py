@@ -25,6 +25,7 @@ from mixtura.cli.console import (
     print_json,
     print_text,
     split_names,
+    starts_or_auto,
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceAsked, FamilyName, components_of, kind_of, spec_of
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     from mixtura.records import AnyArray
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
+Initial = StrEnum("Initial", ["free", "stationary"])
+Topology = StrEnum(
+    "Topology",
+    [
+        ("left_right", "left-right"),
+        ("linear", "linear"),
+        ("cyclic", "cyclic"),
+        ("banded", "banded"),
+    ],
+)
 
 
 @command
@@ -65,7 +76,21 @@ def hmm(
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
     ] = 0,
-    starts: Annotated[int, typer.Option(min=1, metavar="INT", help="Repeat the whole search.")] = 1,
+    starts: Annotated[
+        Any,
+        typer.Option(
+            parser=starts_or_auto,
+            metavar="INT|auto",
+            help="Repeat the whole search; auto: until one more hardly ends higher.",
+        ),
+    ] = 1,
+    initial: Annotated[
+        Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
+    ] = Initial.free,
+    topology: Annotated[
+        Topology | None,
+        typer.Option(help="Which transitions there are; default all.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
@@ -99,7 +124,8 @@ def hmm(
         if not (quiet or as_json):
             note_remarks(data.remarks)
         working.doing = "fitting"
-        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed)
+        asked = {"initial": str(initial), "topology": None if topology is None else str(topology)}
+        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None
         if len(numbers) > 1:
             search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)

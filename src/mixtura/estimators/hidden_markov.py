@@ -11,20 +11,20 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
-from mixtura.estimators.chain import ChainEstimator
-from mixtura.estimators.chain_laws import allowed_where, as_law, refuse_law
-from mixtura.estimators.complaints import DegenerateWarning, collapse_told
-from mixtura.estimators.document import Stored
-from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.mixture import attribute
+from mixtura.estimators.chain_laws import (
+    TOPOLOGIES,
+    allowed_moves,
+    as_law,
+    refuse_law,
+    tied_groups,
+)
+from mixtura.estimators.family_document import restored_family
+from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
-from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity, resumed_seed
@@ -32,81 +32,8 @@ from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
-from mixtura.records import AnyArray
-from mixtura.report.collapse import collapses
-from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
-from mixtura.supports import Simplex
-
-
-class FittedChain(ChainEstimator):
-    """A hidden Markov model that knows how it is fitted, kept, and written to files."""
-
-    # What holds the states' shares of the steps.
-    _shares: ClassVar[str] = "weights_"
-    family_: Family
-    initial_: AnyArray
-    transitions_: AnyArray
-
-    def _keep(self, found: ChainFound, rows: Sequences) -> None:
-        """Set what was found; warn where it did not converge."""
-        self.family_ = found.model.family
-        params, fit = found.params, found.fit
-        setattr(self, self._shares, params.weights)
-        self.initial_, self.transitions_ = params.initial, params.transitions
-        for name, array in params.components.arrays().items():
-            setattr(self, attribute(name), array)
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
-        self.fit_result_ = fit
-        if fit.empty:
-            states = ", ".join(map(str, fit.empty))
-            warnings.warn(
-                f"states {states} are empty: they hold less than half a step. Use fewer states",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        names = column_names(getattr(self, "feature_names_in_", None), rows.d)
-        K = len(params.weights)
-        for why in collapses(fit.floored, found.model.family, names, K, "state"):
-            warnings.warn(collapse_told(why, "states"), DegenerateWarning, stacklevel=4)
-
-    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
-        check_is_fitted(self, "initial_")
-        parts = self.family_.params(self.parameters_)
-        shares = getattr(self, self._shares)
-        params = HiddenMarkovParams(shares, parts, self.initial_, self.transitions_)
-        return Chain(self.family_, Flat()), params
-
-    @property
-    def parameters_(self) -> dict[str, AnyArray]:
-        """The states' parameters, by the family's names."""
-        check_is_fitted(self, "initial_")
-        return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
-
-    def _stored_arrays(self) -> dict[str, AnyArray]:
-        chain = (self._shares, "initial_", "transitions_")
-        names = (*chain, *(attribute(name) for name in self.family_.supports()))
-        return {name: getattr(self, name) for name in names}
-
-    def _stored_beside(self) -> dict[str, Any]:
-        return {"family": family_document(self.family_)}
-
-    def _check_stored(self, stored: Stored) -> None:
-        equations = () if stored.fit is None else stored.fit.equations
-        self.family_ = restored_family(stored.family, "family", equations)
-        K = getattr(self, self._groups)
-        shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
-        kinds = dict.fromkeys((self._shares, "initial_"), Floats((K,), Simplex()))
-        kinds["transitions_"] = Floats((K, K), Simplex())
-        for name, support in self.family_.supports().items():
-            kinds[attribute(name)] = Floats(shapes[name], support)
-        read_arrays(kinds, stored.arrays, "arrays")
-
-    def _check_restored(self) -> None:
-        self._fitted()
 
 
 class HiddenMarkov(FittedChain):
@@ -120,10 +47,17 @@ class HiddenMarkov(FittedChain):
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per step, is below it.
     max_iter : int, default 1000
-    n_init : int, default 1
-        Repeats of the whole search, which has about nine starts itself.
+    n_init : int or "auto", default 1
+        Repeats of the whole search, which has about nine starts itself; "auto" as in `Mixture`.
     transitions : array-like of shape (n_states, n_states), optional
         Above 0 where a transition is allowed; others are 0 and stay it. Default: all are.
+    topology : {"left-right", "linear", "cyclic", "banded"}, optional
+        The same by name. From each state on to itself and: any later one; the next one; the next
+        one, from the last the first; both neighbours. In the first two a sequence begins in state
+        0, unless `first_states` says otherwise.
+    tied_rows : array-like of shape (n_states,), optional
+        Labels of states: those with one label are left in the same way, their rows of transitions
+        are one. Not with initial="stationary". Default: each is its own.
     first_states : array-like of shape (n_states,), optional
         Above 0 where a sequence may begin. Default: anywhere. With initial="fixed" the law itself.
     initial : {"free", "stationary", "fixed"}, default "free"
@@ -147,8 +81,8 @@ class HiddenMarkov(FittedChain):
         As in `Mixture`.
 
     States are in the order of their means in the first column (of equal ones in the next), or of
-    the family's first parameter where it has no means; with `transitions` or `first_states` given
-    they stand where these say.
+    the family's first parameter where it has no means; with `transitions`, `topology`, `tied_rows`
+    or `first_states` given, or known states, they stand where these say.
 
     Rows of NaN alone are steps that nobody saw: they are summed over, which is exact.
 
@@ -172,8 +106,10 @@ class HiddenMarkov(FittedChain):
         "n_states": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "transitions": [None, "array-like"],
+        "topology": [None, StrOptions(set(TOPOLOGIES))],
+        "tied_rows": [None, "array-like"],
         "first_states": [None, "array-like"],
         "initial": [StrOptions({"free", "stationary", "fixed"})],
         "algorithm": [StrOptions({"viterbi", "map"})],
@@ -191,8 +127,10 @@ class HiddenMarkov(FittedChain):
         *,
         tol: float = 1e-6,
         max_iter: int = 1000,
-        n_init: int = 1,
+        n_init: int | str = 1,
         transitions: Any = None,
+        topology: str | None = None,
+        tied_rows: Any = None,
         first_states: Any = None,
         initial: str = "free",
         algorithm: str = "viterbi",
@@ -206,6 +144,8 @@ class HiddenMarkov(FittedChain):
         self.max_iter = max_iter
         self.n_init = n_init
         self.transitions = transitions
+        self.topology = topology
+        self.tied_rows = tied_rows
         self.first_states = first_states
         self.initial = initial
         self.algorithm = algorithm
@@ -214,7 +154,13 @@ class HiddenMarkov(FittedChain):
         self.engine = engine
 
     def fit(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, checkpoint: Any = None
+        self,
+        X: Any,
+        lengths: Any = None,
+        *,
+        sample_weight: Any = None,
+        states: Any = None,
+        checkpoint: Any = None,
     ) -> Self:
         """Fit the model to sequences.
 
@@ -226,6 +172,9 @@ class HiddenMarkov(FittedChain):
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
             How often a sequence was seen: equal in all of its rows.
+        states : array-like of shape (n_steps,), optional
+            The state of each step that somebody knows, 0 to n_states - 1; -1 or NaN of others. The
+            log-likelihood is that of steps and known states together.
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
@@ -239,7 +188,13 @@ class HiddenMarkov(FittedChain):
         before = dict(self.__dict__)
         try:
             rows, kind = sequences(
-                self, X, lengths, family(self.family), sample_weight=sample_weight, reset=True
+                self,
+                X,
+                lengths,
+                family(self.family),
+                sample_weight=sample_weight,
+                states=states,
+                reset=True,
             )
             found = self._find(rows, kind, checkpoint)
             self._keep(found, rows)
@@ -259,9 +214,11 @@ class HiddenMarkov(FittedChain):
     def _task(self, kind: Family) -> ChainTask:
         """What is asked of a fit; ValueError where laws are none."""
         K = self.n_states
-        allowed = allowed_where("transitions", self.transitions, (K, K))
-        first = allowed_where("first_states", self.first_states, (K,))
+        allowed, first = allowed_moves(
+            K, self.transitions, self.topology, self.first_states, self.initial
+        )
         refuse_law(self.initial, self.first_states, allowed)
+        tied = tied_groups(self.tied_rows, K, allowed, self.initial)
         fixed = self.initial == "fixed"
         return ChainTask(
             kind,
@@ -276,6 +233,7 @@ class HiddenMarkov(FittedChain):
             first,
             held=("initial",) if fixed else (),
             stationary=self.initial == "stationary",
+            tied=tied,
         )
 
     def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
@@ -291,7 +249,9 @@ class HiddenMarkov(FittedChain):
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         model, params = super()._fitted()
         held = ("initial",) if self.initial == "fixed" else ()
-        return replace(model, held=held, stationary=self.initial == "stationary"), params
+        tied = tied_groups(self.tied_rows, self.n_states, None, self.initial)
+        stationary = self.initial == "stationary"
+        return replace(model, held=held, stationary=stationary, tied=tied), params
 
     @staticmethod
     def _restored_components(stored: Any) -> Spec:

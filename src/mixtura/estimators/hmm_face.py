@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.sequences import Sequences
-from mixtura.estimators.hidden_markov import FittedChain
+from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.mixture import attribute
 from mixtura.estimators.sequence_intake import sequences

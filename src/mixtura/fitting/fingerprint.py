@@ -61,6 +61,8 @@ def chain_identity(
         "solver": described(task.solver),
         "held": list(task.held),
         "stationary": task.stationary,
+        "tied": list(task.tied),
+        "known": digest_of({} if rows.known is None else {"known": rows.known}),
         **laws,
     }
     return _of_fit(rows, own, seed, random_state)
