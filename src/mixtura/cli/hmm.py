@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
 Initial = StrEnum("Initial", ["free", "stationary"])
+Durations = StrEnum("Durations", ["geometric", "poisson", "negativebinomial", "free"])
 Topology = StrEnum(
     "Topology",
     [
@@ -87,6 +88,22 @@ def hmm(
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
+    durations: Annotated[
+        Durations | None,
+        typer.Option(
+            help="The law of how long states last; default geometric, as transitions say.",
+            show_default=False,
+        ),
+    ] = None,
+    max_duration: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="INT",
+            help="From there on a stay ends with one probability.",
+            show_default=False,
+        ),
+    ] = None,
     topology: Annotated[
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
@@ -124,7 +141,12 @@ def hmm(
         if not (quiet or as_json):
             note_remarks(data.remarks)
         working.doing = "fitting"
-        asked = {"initial": str(initial), "topology": None if topology is None else str(topology)}
+        asked = {
+            "initial": str(initial),
+            "topology": None if topology is None else str(topology),
+            "durations": _lengths(durations, max_duration),
+            "max_duration": max_duration,
+        }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None
         if len(numbers) > 1:
@@ -153,6 +175,15 @@ def hmm(
         print_report(chain)
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
+
+
+def _lengths(durations: Durations | None, most: int | None) -> str | None:
+    """The law's name; ValueError in the command's words where it lacks its end."""
+    if durations == "free" and most is None:
+        raise ValueError("--durations free has a number for each length: give --max-duration")
+    if durations is None and most is not None:
+        raise ValueError("--max-duration is for --durations: give the law of how long states last")
+    return None if durations is None else str(durations)
 
 
 def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:

@@ -66,6 +66,15 @@ class Sequences(Rows):
             yield Chunk(self.X[where], None if w is None else w[where], where, ends, known)
             start = where.stop
 
+    def continued(self, k: int) -> Sequences:
+        """Each sequence with k steps more that nobody saw; without weights."""
+        starts, stops = self.starts, self.stops
+        at = np.repeat(stops, k)
+        X = np.insert(self.X, at, np.nan, axis=0)
+        known = None if self.known is None else np.insert(self.known, at, -1)
+        ends = np.cumsum(stops - starts + k, dtype=np.int64)
+        return Sequences(np.ascontiguousarray(X), None, ends, known)
+
     def rows(self) -> Rows:
         """The steps that were seen, as rows without order."""
         w = self.sample_weight

@@ -212,6 +212,13 @@ class ChainSweep(ThreadsSweep):
             loglik[s], states[part] = filtered_in_logarithms(emitted[part], *law)
         return loglik, states
 
+    def foretold(self, params: Any) -> Array:
+        """P(state | its sequence before that step), (n, K)."""
+        ahead = np.empty((self.rows.n, len(params.initial)))
+        ahead[1:] = self.filtered(params)[1][:-1] @ params.transitions
+        ahead[self.rows.starts] = params.initial
+        return ahead
+
     def _states(self, params: Any, *, back: bool) -> tuple[Array, Array] | None:
         states = np.empty((self.rows.n, len(params.initial)))
         law = params.initial, params.transitions

@@ -24,6 +24,7 @@ from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.semi_markov import SemiMarkov
 from mixtura.records import AnyArray, Array
 from mixtura.report.text import to_text
 from mixtura.report.view import ChainView
@@ -92,13 +93,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
         rows = self._asked(X, lengths, states=states)
-        law = self._filtered(rows)[rows.stops - 1]
-        _, params = self._fitted()
-        found = []
-        for _ in range(int(k)):
-            law = law @ params.transitions
-            found.append(law)
-        return np.stack(found, axis=1)
+        # Steps that nobody sees tell nothing: what is known of them is what was known before.
+        ahead = rows.continued(int(k))
+        law = self._filtered(ahead)
+        return np.stack([law[ahead.stops - k + i] for i in range(int(k))], axis=1)
 
     def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
         """How far each step lies from what those before it foretell, (n_steps,), in deviations.
@@ -121,9 +119,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
                 f"family {kind.name!r} does not tell its distribution function, of which "
                 "pseudo-residuals are made: use another, or write tails(X, params) for your own"
             )
-        ahead = np.empty((rows.n, len(params.initial)))
-        ahead[1:] = self.filter(rows)[:-1] @ params.transitions
-        ahead[rows.starts] = params.initial
+        ahead = chain_sweep(model, rows).foretold(params)
         x, ahead = rows.X[rows.seen], ahead[rows.seen]
         tails = kind.tails(x, params.components)
         if kind.measure != "a density":
@@ -195,6 +191,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             getattr(self, "fit_result_", None),
             initial=params.initial,
             transitions=params.transitions,
+            durations=None if not isinstance(model, SemiMarkov) else model.rule(params)[2],
         )
 
     def summary(self) -> str:

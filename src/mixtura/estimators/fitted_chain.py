@@ -14,6 +14,8 @@ from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.complaints import DegenerateWarning, collapse_told
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.lasting import kept, lasting
+from mixtura.estimators.lasting import stored as stored_lengths
 from mixtura.estimators.mixture import attribute
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
@@ -24,6 +26,9 @@ from mixtura.records import AnyArray
 from mixtura.report.collapse import collapses
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Simplex
+
+# Fitted attributes of laws of how long states last.
+_LASTING = ("stays_", "durations_")
 
 
 class FittedChain(ChainEstimator):
@@ -41,6 +46,9 @@ class FittedChain(ChainEstimator):
         params, fit = found.params, found.fit
         setattr(self, self._shares, params.weights)
         self.initial_, self.transitions_ = params.initial, params.transitions
+        for name in _LASTING:
+            self.__dict__.pop(name, None)
+        self.__dict__.update(kept(found.model, params))
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -64,7 +72,10 @@ class FittedChain(ChainEstimator):
         parts = self.family_.params(self.parameters_)
         shares = getattr(self, self._shares)
         params = HiddenMarkovParams(shares, parts, self.initial_, self.transitions_)
-        return Chain(self.family_, Flat()), params
+        model = Chain(self.family_, Flat())
+        law = getattr(self, "durations", None)
+        arrays = {name: self.__dict__[name] for name in _LASTING if name in self.__dict__}
+        return lasting(model, params, law, arrays) if law and arrays else (model, params)
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:
@@ -74,7 +85,8 @@ class FittedChain(ChainEstimator):
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
         chain = (self._shares, "initial_", "transitions_")
-        names = (*chain, *(attribute(name) for name in self.family_.supports()))
+        lengths = (name for name in _LASTING if name in self.__dict__)
+        names = (*chain, *lengths, *(attribute(name) for name in self.family_.supports()))
         return {name: getattr(self, name) for name in names}
 
     def _stored_beside(self) -> dict[str, Any]:
@@ -89,6 +101,9 @@ class FittedChain(ChainEstimator):
         kinds["transitions_"] = Floats((K, K), Simplex())
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
+        law = getattr(self, "durations", None)
+        if law and K > 1:
+            kinds |= stored_lengths(law, K, stored.arrays)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

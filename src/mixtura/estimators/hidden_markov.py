@@ -23,6 +23,7 @@ from mixtura.estimators.chain_laws import (
 )
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
+from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family
@@ -32,6 +33,7 @@ from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.stay_laws import LAWS
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
 
@@ -63,6 +65,14 @@ class HiddenMarkov(FittedChain):
     initial : {"free", "stationary", "fixed"}, default "free"
         The law of a sequence's first state: estimated; the one that the transitions leave as it is,
         estimated with them; or `first_states`, over their sum.
+    durations : {"geometric", "poisson", "negativebinomial", "free"}, optional
+        The law of how long a state is stayed in; `transitions_` are then moves to other states. A
+        stay begins with the sequence, and the last one may go on behind its end. Default: as the
+        transitions say, which is geometric.
+    max_duration : int, optional
+        From a stay of so many steps on, it ends at each with one probability (a geometric tail).
+        "free" has a parameter for each length up to it. Default: the longest sequence, at most
+        200; of "free" it must be given.
     algorithm : {"viterbi", "map"}, default "viterbi"
         What `predict` gives: the likeliest path, or the likeliest state of each step.
     random_state : int, RandomState instance or None
@@ -75,6 +85,11 @@ class HiddenMarkov(FittedChain):
     initial_ : array of shape (n_states,), the law of a sequence's first state
     transitions_ : array of shape (n_states, n_states), P(next state | state), rows sum to one
     weights_ : array of shape (n_states,), the states' expected shares of the steps
+    durations_ : array of shape (n_states, max_duration), with `durations`
+        P(a stay lasts 1, 2, ... steps), in the last column `max_duration` or more.
+    stays_ : array of shape (n_states, p), with `durations`
+        The law's parameters: P(end) of "geometric"; of the steps after the first the mean, and
+        for "negativebinomial" also the size; of "free" P(end) after 1, 2, ... steps.
     <parameter>_ : arrays
         Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
     parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_
@@ -112,6 +127,8 @@ class HiddenMarkov(FittedChain):
         "tied_rows": [None, "array-like"],
         "first_states": [None, "array-like"],
         "initial": [StrOptions({"free", "stationary", "fixed"})],
+        "durations": [None, StrOptions(set(LAWS))],
+        "max_duration": [None, Interval(Integral, 2, None, closed="left")],
         "algorithm": [StrOptions({"viterbi", "map"})],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(CLIMBERS)), callable],
@@ -133,6 +150,8 @@ class HiddenMarkov(FittedChain):
         tied_rows: Any = None,
         first_states: Any = None,
         initial: str = "free",
+        durations: str | None = None,
+        max_duration: int | None = None,
         algorithm: str = "viterbi",
         random_state: Any = None,
         solver: str | Solver = "auto",
@@ -148,6 +167,8 @@ class HiddenMarkov(FittedChain):
         self.tied_rows = tied_rows
         self.first_states = first_states
         self.initial = initial
+        self.durations = durations
+        self.max_duration = max_duration
         self.algorithm = algorithm
         self.random_state = random_state
         self.solver = solver
@@ -211,7 +232,7 @@ class HiddenMarkov(FittedChain):
         removed(checkpoint)
         return self
 
-    def _task(self, kind: Family) -> ChainTask:
+    def _task(self, kind: Family, rows: Sequences) -> ChainTask:
         """What is asked of a fit; ValueError where laws are none."""
         K = self.n_states
         allowed, first = allowed_moves(
@@ -220,6 +241,11 @@ class HiddenMarkov(FittedChain):
         refuse_law(self.initial, self.first_states, allowed)
         tied = tied_groups(self.tied_rows, K, allowed, self.initial)
         fixed = self.initial == "fixed"
+        longest = 0
+        # One state is never left, and has no lengths.
+        if self.durations is not None and K > 1:
+            refuse_durations(self.durations, self.max_duration, self.initial, tied)
+            allowed, longest = among_others(allowed, K), longest_stay(self.max_duration, rows)
         return ChainTask(
             kind,
             K,
@@ -234,10 +260,12 @@ class HiddenMarkov(FittedChain):
             held=("initial",) if fixed else (),
             stationary=self.initial == "stationary",
             tied=tied,
+            durations=self.durations if longest else None,
+            longest=longest,
         )
 
     def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
-        task = self._task(kind)
+        task = self._task(kind, rows)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
             return find_chain(rows, task, np.random.RandomState(seed))

@@ -23,6 +23,7 @@ from mixtura.fitting.race import Runner
 from mixtura.fitting.search import ENDLESS, Outcome, Search, better
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.state_order import reordered, state_order
 from mixtura.models.tied_rows import first_of
 from mixtura.records import AnyArray, Array
@@ -62,6 +63,8 @@ class ChainTask:
     held: tuple[str, ...] = ()
     stationary: bool = False
     tied: tuple[int, ...] = ()
+    durations: str | None = None
+    longest: int = 0
 
     @property
     def barred(self) -> tuple[int, int]:
@@ -80,7 +83,11 @@ class ChainTask:
     @property
     def placed(self) -> bool:
         """Whether what is given says which state stands where."""
-        some = self.allowed is not None or self.first is not None
+        allowed = self.allowed
+        if self.durations is not None and allowed is not None:
+            # That a stay does not end in its own state places none.
+            allowed = None if (allowed | np.eye(self.n_states, dtype=bool)).all() else allowed
+        some = allowed is not None or self.first is not None
         return some or bool(self.given) or bool(self.tied)
 
 
@@ -122,7 +129,7 @@ def prepared_chain(
 ) -> tuple[Ground, HiddenMarkov]:
     """What starts are made on, of the steps without their order, and the model."""
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
-    model = HiddenMarkov(
+    settings = (
         ground.model.family,
         ground.model.prior,
         rows.firsts / rows.weight,
@@ -133,7 +140,9 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
-    return ground, model
+    if task.durations is not None:
+        return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
+    return ground, HiddenMarkov(*settings)
 
 
 def begun(ground: Ground, given: Mapping[str, Array]) -> HiddenMarkovParams:

@@ -127,11 +127,12 @@ class ChainStarts:
         weights, components, moves = placed.weights, placed.components, placed.transitions
         if len(tied):
             moves = pooled(moves, tied)[tied]
+        stays = np.diag(moves)
         moves = np.where(self.allowed, moves + 1e-3 / K, 0.0)
         moves /= moves.sum(axis=1, keepdims=True)
         law = np.where(self.first, 0.5 * weights + 0.5 / K, 0.0)
         law = stationary_law(moves) if self.model.stationary else law / law.sum()
-        return HiddenMarkovParams(weights, components, law, moves)
+        return self.model.lasting(HiddenMarkovParams(weights, components, law, moves), stays)
 
     def _placed(self, start: HiddenMarkovParams) -> HiddenMarkovParams:
         """The same, its states named so that they suit the steps whose state is known best."""

@@ -119,7 +119,15 @@ class HiddenMarkov(Mixture):
         first = posterior[starts].sum(axis=0)
         parts = over(lambda each: each[1].statistics(posterior[each[0]]), looks)
         own = reduce(operator.add, parts) if looks else self._none(X, params)
-        return Summary(total, steps, ChainStatistics(own, first, moves))
+        return Summary(total, steps, self.sums(own, first, moves))
+
+    def sums(self, own: Any, first: Array, moves: Any) -> ChainStatistics:
+        """The family's sums, expected first states, and what the recursion says of moves."""
+        return ChainStatistics(own, first, moves)
+
+    def lasting(self, params: HiddenMarkovParams, stays: Array) -> HiddenMarkovParams:
+        """A start whose states were stayed in with these probabilities (K,), before any barring."""
+        return params
 
     def _none(self, X: AnyArray, params: Any) -> Any:
         """The family's sums over no rows."""

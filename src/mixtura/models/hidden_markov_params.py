@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from mixtura.models.chart import LOGIT_RADIUS
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.stationary import first_slope, stationary_law
 from mixtura.models.tied_rows import first_of, pooled
-from mixtura.records import Array, Chart, Statistics, Summary
+from mixtura.records import AnyArray, Array, Chart, Statistics, Summary
 from mixtura.supports import Simplex
 
 # A state with less than this share of the steps is scaled as if it had it.
@@ -30,6 +30,15 @@ class HiddenMarkovParams(MixtureParams):
     weights: Array
     initial: Annotated[Array, Simplex()]
     transitions: Annotated[Array, Simplex()]
+
+    def states(self, order: AnyArray) -> HiddenMarkovParams:
+        """The chain's laws with state i the former `order[i]`."""
+        return replace(
+            self,
+            weights=self.weights[order],
+            initial=self.initial[order],
+            transitions=self.transitions[np.ix_(order, order)],
+        )
 
 
 @dataclass(frozen=True)
