@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
     from mixtura.estimators.hmm_faces import (
+        GMMHMM,
         CategoricalHMM,
         GaussianHMM,
         MultinomialHMM,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.factor.structure import FactorAnalytic
+    from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
     from mixtura.families.registry import register_family
     from mixtura.families.regression.family import Regression
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from mixtura.store import StoreError
 
 __all__ = [
+    "GMMHMM",
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
@@ -89,6 +92,7 @@ __all__ = [
     "LikelihoodFell",
     "Merging",
     "Mixture",
+    "MixtureOf",
     "MixtureRegression",
     "MixtureSearch",
     "Model",
@@ -128,6 +132,7 @@ _HOMES = {
     "Model": "mixtura.models.base",
     "Family": "mixtura.families.base",
     "Product": "mixtura.families.product",
+    "MixtureOf": "mixtura.families.mixed",
     "Block": "mixtura.families.product",
     "fit": "mixtura.fitting.fit",
     "Stochastic": "mixtura.solvers.stochastic",
@@ -146,6 +151,7 @@ _HOMES = {
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.selection.searching",
     "CategoricalHMM": "mixtura.estimators.hmm_faces",
+    "GMMHMM": "mixtura.estimators.hmm_faces",
     "GaussianHMM": "mixtura.estimators.hmm_faces",
     "MultinomialHMM": "mixtura.estimators.hmm_faces",
     "PoissonHMM": "mixtura.estimators.hmm_faces",

@@ -31,12 +31,14 @@ class Chunk(NamedTuple):
     weight  (m,) or None; a weight of 2 is the row twice
     where   where the rows stand in the table
     ends    where in the chunk its sequences stop, int64; None where rows are no sequences
+    known   (m,) int64, the states of steps that somebody knows, -1 of others; None: of none
     """
 
     X: AnyArray
     weight: Array | None = None
     where: slice = slice(None)
     ends: AnyArray | None = None
+    known: AnyArray | None = None
 
 
 @dataclass(frozen=True)

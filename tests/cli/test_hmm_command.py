@@ -172,3 +172,38 @@ def test_a_row_without_its_sequence_is_refused(folder: Path) -> None:
         done = run("hmm", "t.csv", "--sequence", "who", "--family", "poisson", "-k", 2)
         assert done.exit_code == 2
         assert "the column of sequences has no value in row 3" in done.stderr
+
+
+def test_topology_first_states_and_starts(table: Path) -> None:
+    asked = ("--family", "poisson", *ORDER, "--no-figure", "--quiet")
+    done = run("hmm", table, "-k", 3, *asked, "--topology", "left-right", "--starts", "auto")
+    assert done.exit_code == 0, done.output
+    kept = mixtura.load("walks.model.json")
+    assert (np.tril(kept.transitions_, -1) == 0).all()
+    assert kept.n_init == "auto"
+    done = run("hmm", table, "-k", 2, *asked, "--initial", "stationary")
+    assert done.exit_code == 0, done.output
+    kept = mixtura.load("walks.model.json")
+    np.testing.assert_allclose(kept.initial_ @ kept.transitions_, kept.initial_, atol=1e-10)
+    done = run("hmm", table, *asked, "--topology", "ring")
+    assert done.exit_code == 2
+    assert "'cyclic'" in done.output
+
+
+def test_how_long_states_last(table: Path) -> None:
+    asked = ("--family", "poisson", *ORDER)
+    done = run("hmm", table, "-k", 2, *asked, "--durations", "poisson", "--max-duration", 30)
+    assert done.exit_code == 0, done.output
+    assert "once a stay ends" in done.stdout
+    kept = mixtura.load("walks.model.json")
+    assert kept.durations_.shape == (2, 30)
+    assert run("show", "walks.model.json").stdout in done.stdout
+    ahead = run("predict", "walks.model.json", table, *ORDER, "--filter")
+    assert ahead.exit_code == 0, ahead.output
+    for given, said in (
+        (("--durations", "free"), "--durations free has a number for each length"),
+        (("--max-duration", 30), "--max-duration is for --durations"),
+    ):
+        done = run("hmm", table, "-k", 2, *asked, *given)
+        assert done.exit_code == 2
+        assert said in done.output

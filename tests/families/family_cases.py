@@ -19,6 +19,7 @@ from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.families.lognormal import LogNormal, LogNormalParams
+from mixtura.families.mixed import MixtureOf
 from mixtura.families.multinomial import Multinomial, MultinomialParams
 from mixtura.families.negativebinomial import NegativeBinomial, NegativeBinomialParams
 from mixtura.families.normal import Normal, NormalParams
@@ -94,6 +95,14 @@ MEANS, COV = (
 )
 DEGREES = np.array([4.5, 12.0])
 COUNTS = tuple(range(400))
+# Of mixtures as components: the parts' weights, and two parts for each.
+PARTS = np.array([[0.3, 0.7], [0.6, 0.4]])
+PLACES = np.array([[[-4.0, 0.0], [3.0, 2.0]], [[0.0, 6.0], [5.0, -3.0]]])
+
+
+def _mixed(X: Array, k: int) -> Array:
+    parts = [stats.multivariate_normal(PLACES[k, m], COV[m]).pdf(X) for m in range(2)]
+    return np.asarray(np.log(PARTS[k] @ parts))
 
 
 # Columns: two covariates, trials, an offset, the response.
@@ -186,6 +195,16 @@ CASES = {
             LogNormalParams(np.log(M), SHAPES / 9),
             lambda k, j: stats.lognorm(np.sqrt(SHAPES[k, j] / 9), scale=M[k, j]),
             values=(0.0, np.inf),
+        ),
+        FamilyCase(
+            "mixtureof",
+            MixtureOf("full", 2),
+            MixtureOf("full", 2).params(
+                {"shares": PARTS, "means": PLACES, "covariances": np.stack([COV, COV])}
+            ),
+            None,
+            _mixed,
+            hidden=True,
         ),
         FamilyCase(
             "normal",

@@ -47,6 +47,9 @@ def assert_same(one: Any, two: Any, rtol: float = 1e-10) -> None:
         a, b = getattr(one, field.name), getattr(two, field.name)
         if isinstance(a, Statistics):
             assert_same(a, b, rtol)
+        elif isinstance(a, tuple):
+            for own, other in zip(a, b, strict=True):
+                assert_same(own, other, rtol)
         else:
             np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1.0, np.abs(b).max()))
 

@@ -98,7 +98,7 @@ def test_the_chart_has_the_slope_of_differences(initial):
     settings = {"initial": initial, "first_states": first, "random_state": 0, "max_iter": 2}
     fitted = HiddenMarkov("poisson", 2, **settings, tol=0.0).fit(QUAKES, [40, 67])
     rows = fitted._asked(QUAKES, [40, 67])
-    task = fitted._task(fitted.family_)
+    task = fitted._task(fitted.family_, rows)
     _, model = prepared_chain(rows, task, np.random.RandomState(0))
     params = fitted._fitted()[1]
     sweep, chart = open_sweep("compiled", model, rows), model.chart(params)

@@ -25,6 +25,7 @@ from mixtura.cli.console import (
     print_json,
     print_text,
     split_names,
+    starts_or_auto,
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import CovarianceAsked, FamilyName, components_of, kind_of, spec_of
@@ -40,6 +41,17 @@ if TYPE_CHECKING:
     from mixtura.records import AnyArray
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
+Initial = StrEnum("Initial", ["free", "stationary"])
+Durations = StrEnum("Durations", ["geometric", "poisson", "negativebinomial", "free"])
+Topology = StrEnum(
+    "Topology",
+    [
+        ("left_right", "left-right"),
+        ("linear", "linear"),
+        ("cyclic", "cyclic"),
+        ("banded", "banded"),
+    ],
+)
 
 
 @command
@@ -65,7 +77,37 @@ def hmm(
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
     ] = 0,
-    starts: Annotated[int, typer.Option(min=1, metavar="INT", help="Repeat the whole search.")] = 1,
+    starts: Annotated[
+        Any,
+        typer.Option(
+            parser=starts_or_auto,
+            metavar="INT|auto",
+            help="Repeat the whole search; auto: until one more hardly ends higher.",
+        ),
+    ] = 1,
+    initial: Annotated[
+        Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
+    ] = Initial.free,
+    durations: Annotated[
+        Durations | None,
+        typer.Option(
+            help="The law of how long states last; default geometric, as transitions say.",
+            show_default=False,
+        ),
+    ] = None,
+    max_duration: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="INT",
+            help="From there on a stay ends with one probability.",
+            show_default=False,
+        ),
+    ] = None,
+    topology: Annotated[
+        Topology | None,
+        typer.Option(help="Which transitions there are; default all.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
@@ -99,7 +141,13 @@ def hmm(
         if not (quiet or as_json):
             note_remarks(data.remarks)
         working.doing = "fitting"
-        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed)
+        asked = {
+            "initial": str(initial),
+            "topology": None if topology is None else str(topology),
+            "durations": _lengths(durations, max_duration),
+            "max_duration": max_duration,
+        }
+        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None
         if len(numbers) > 1:
             search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)
@@ -127,6 +175,15 @@ def hmm(
         print_report(chain)
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
+
+
+def _lengths(durations: Durations | None, most: int | None) -> str | None:
+    """The law's name; ValueError in the command's words where it lacks its end."""
+    if durations == "free" and most is None:
+        raise ValueError("--durations free has a number for each length: give --max-duration")
+    if durations is None and most is not None:
+        raise ValueError("--max-duration is for --durations: give the law of how long states last")
+    return None if durations is None else str(durations)
 
 
 def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:

@@ -46,7 +46,7 @@ def as_document(mixture: Any) -> dict[str, Any]:
     view = mixture.view()
     fit = mixture.fit_result_
     document: dict[str, Any] = {"columns": list(view.names)}
-    if hasattr(mixture, "covariance_type"):
+    if hasattr(mixture, "covariance_type") and view.portrait.among is not None:
         document |= {
             "covariance_type": view.portrait.name,
             "weights": view.weights,

@@ -19,10 +19,11 @@ class Sequences(Rows):
     """Whole sequences: ends (S,) int64 says before which row each stops, the last at n.
 
     Rows of a sequence have the same weight: 2 is the sequence twice. A row of NaN alone is a step
-    that nobody saw.
+    that nobody saw. known (n,) int64 are the states of steps, -1 where nobody knows.
     """
 
     ends: AnyArray | None = None
+    known: AnyArray | None = None
 
     @property
     def stops(self) -> AnyArray:
@@ -61,8 +62,18 @@ class Sequences(Rows):
             last = max(int(np.searchsorted(stops, start + size, side="right")), first + 1)
             where = slice(start, int(stops[last - 1]))
             ends = np.asarray(stops[first:last] - start, dtype=np.int64)
-            yield Chunk(self.X[where], None if w is None else w[where], where, ends)
+            known = None if self.known is None else self.known[where]
+            yield Chunk(self.X[where], None if w is None else w[where], where, ends, known)
             start = where.stop
+
+    def continued(self, k: int) -> Sequences:
+        """Each sequence with k steps more that nobody saw; without weights."""
+        starts, stops = self.starts, self.stops
+        at = np.repeat(stops, k)
+        X = np.insert(self.X, at, np.nan, axis=0)
+        known = None if self.known is None else np.insert(self.known, at, -1)
+        ends = np.cumsum(stops - starts + k, dtype=np.int64)
+        return Sequences(np.ascontiguousarray(X), None, ends, known)
 
     def rows(self) -> Rows:
         """The steps that were seen, as rows without order."""
@@ -78,8 +89,10 @@ class Sequences(Rows):
             return self
         many = max(int(np.searchsorted(self.stops, n, side="right")), 1)
         stops = np.minimum(self.stops[:many], n)
-        w = self.sample_weight
-        return Sequences(self.X[: stops[-1]], None if w is None else w[: stops[-1]], stops)
+        w, known = (
+            None if each is None else each[: stops[-1]] for each in (self.sample_weight, self.known)
+        )
+        return Sequences(self.X[: stops[-1]], w, stops, known)
 
 
 def ends_of(lengths: Any, n: int) -> AnyArray:
@@ -108,6 +121,33 @@ def ends_of(lengths: Any, n: int) -> AnyArray:
             "sequence, in the order of the rows"
         )
     return np.cumsum(found, dtype=np.int64)
+
+
+def known_states(states: Any, n: int, K: int) -> AnyArray | None:
+    """States (n,) int64 of steps, -1 where nobody knows, from numbers of which some may be NaN.
+
+    A list of arrays is one for each sequence. ValueError for what is no state from 0 to K - 1.
+    """
+    if states is None:
+        return None
+    if isinstance(states, (list, tuple)) and states and np.ndim(states[0]) == 1:
+        states = np.concatenate([np.asarray(part) for part in states])
+    given = np.asarray(states, dtype=np.float64)
+    if given.shape != (n,):
+        raise ValueError(
+            f"states has shape {given.shape}, and X has {n} rows: give the state of each row, -1 "
+            "or NaN where nobody knows"
+        )
+    given = np.where(np.isnan(given), -1.0, given)
+    bad = (given != np.floor(given)) | (given < -1) | (given >= K)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"states: row {row} has {given[row]:g}, and the states are 0 to {K - 1}: give one of "
+            "these, -1 or NaN where nobody knows"
+        )
+    found = given.astype(np.int64)
+    return found if (found >= 0).any() else None
 
 
 def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:

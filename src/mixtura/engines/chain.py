@@ -25,6 +25,7 @@ from mixtura.engines.threads import ThreadsSweep, ordered_map, single_blas
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
+from mixtura.models.known_states import as_known
 from mixtura.models.recursions import filtered_in_logarithms, or_in_logarithms
 from mixtura.records import AnyArray, Array, Chunk, Summary
 
@@ -177,7 +178,8 @@ class ChainSweep(ThreadsSweep):
             return LocalSweep.folded(self, step)
 
     def _fused(self, params: HiddenMarkovParams) -> Summary | None:
-        steps = self.steps(params) if self.rows.n else None
+        # Steps of which more is known than they hold are no rows of a kind.
+        steps = self.steps(params) if self.rows.n and self.rows.known is None else None
         if steps is None:
             return None
         found = beside(steps, (params.initial, params.transitions), self.lanes)
@@ -194,7 +196,7 @@ class ChainSweep(ThreadsSweep):
         found = self._states(params, back=True)
         if found is not None:
             return found
-        emitted = self.model.emissions(self.rows.X, params, ordered_map)
+        emitted = self.emitted(params)
         return RECURSION(emitted, params.initial, params.transitions, self.rows.stops, None)[:2]
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
@@ -203,12 +205,19 @@ class ChainSweep(ThreadsSweep):
         if found is not None:
             return found
         rows, law = self.rows, (params.initial, params.transitions)
-        emitted = self.model.emissions(rows.X, params, ordered_map)
+        emitted = self.emitted(params)
         loglik, states = sequential.filtered(emitted, *law, rows.stops)
         for s in np.flatnonzero(np.isneginf(loglik)):
             part = slice(int(rows.starts[s]), int(rows.stops[s]))
             loglik[s], states[part] = filtered_in_logarithms(emitted[part], *law)
         return loglik, states
+
+    def foretold(self, params: Any) -> Array:
+        """P(state | its sequence before that step), (n, K)."""
+        ahead = np.empty((self.rows.n, len(params.initial)))
+        ahead[1:] = self.filtered(params)[1][:-1] @ params.transitions
+        ahead[self.rows.starts] = params.initial
+        return ahead
 
     def _states(self, params: Any, *, back: bool) -> tuple[Array, Array] | None:
         states = np.empty((self.rows.n, len(params.initial)))
@@ -222,8 +231,10 @@ class ChainSweep(ThreadsSweep):
         law = params.initial, params.transitions
         return likeliest(self._any_steps(params), law, Lanes(self.rows.stops))
 
+    def emitted(self, params: Any) -> Array:
+        """log p(step, what is known of its state | state), (n, K)."""
+        return as_known(self.model.emissions(self.rows.X, params, ordered_map), self.rows.known)
+
     def _any_steps(self, params: Any) -> Steps:
-        steps = self.steps(params)
-        if steps is None:
-            steps = TableSteps(self.model.emissions(self.rows.X, params, ordered_map))
-        return steps
+        steps = self.steps(params) if self.rows.known is None else None
+        return TableSteps(self.emitted(params)) if steps is None else steps

@@ -13,6 +13,7 @@ from mixtura.engines.gaussian import compiled
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
+from mixtura.engines.stays import StaySweep
 from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
 from mixtura.families.gaussian.family import Gaussian
@@ -20,6 +21,7 @@ from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
+from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.variational import VariationalMixture
 
 
@@ -57,6 +59,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (HiddenMarkov, Gaussian): Kernel({"compiled": GaussianChainSweep}),
     # Of every family: what is fused is the chain, and sums where few kinds of rows are many.
     (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
+    (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
 }
 
 

@@ -24,6 +24,7 @@ from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.semi_markov import SemiMarkov
 from mixtura.records import AnyArray, Array
 from mixtura.report.text import to_text
 from mixtura.report.view import ChainView
@@ -46,7 +47,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """The model and its parameters."""
 
     def decode(
-        self, X: Any, lengths: Any = None, algorithm: str | None = None
+        self, X: Any, lengths: Any = None, algorithm: str | None = None, *, states: Any = None
     ) -> tuple[float, AnyArray]:
         """States of each step, and how likely they are.
 
@@ -59,44 +60,43 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             "viterbi": the likeliest path as a whole, with its log joint density (Viterbi 1967).
             "map": at each step the likeliest state, with the log-likelihood of the sequences;
             such a path may hold moves that are impossible.
+        states : array-like of shape (n_steps,), optional
+            States that somebody knows, as in `fit`; here and in what follows.
 
         Returns
         -------
         (float, integer array of shape (n_steps,))
         """
-        rows = self._asked(X, lengths)
+        rows = self._asked(X, lengths, states=states)
         if (algorithm or self.algorithm) == "map":
             loglik, posterior = self._smoothed(rows)
             return float(loglik.sum()), posterior.argmax(axis=1)
         if (algorithm or self.algorithm) != "viterbi":
             raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
-        loglik, states = self._paths(rows)
-        return float(loglik.sum()), states
+        loglik, found = self._paths(rows)
+        return float(loglik.sum()), found
 
-    def predict(self, X: Any, lengths: Any = None) -> AnyArray:
+    def predict(self, X: Any, lengths: Any = None, *, states: Any = None) -> AnyArray:
         """The states of `decode`, integers of shape (n_steps,)."""
-        return self.decode(X, lengths)[1]
+        return self.decode(X, lengths, states=states)[1]
 
-    def predict_proba(self, X: Any, lengths: Any = None) -> Array:
+    def predict_proba(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state | its whole sequence), (n_steps, n_states): it looks ahead, `filter` does not."""
-        return self._smoothed(self._asked(X, lengths))[1]
+        return self._smoothed(self._asked(X, lengths, states=states))[1]
 
-    def filter(self, X: Any, lengths: Any = None) -> Array:
+    def filter(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state | its sequence up to that step), (n_steps, n_states): nothing looks ahead."""
-        return self._filtered(self._asked(X, lengths))
+        return self._filtered(self._asked(X, lengths, states=states))
 
-    def forecast(self, X: Any, k: int = 1, lengths: Any = None) -> Array:
+    def forecast(self, X: Any, k: int = 1, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
         if not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
-        rows = self._asked(X, lengths)
-        law = self._filtered(rows)[rows.stops - 1]
-        _, params = self._fitted()
-        found = []
-        for _ in range(int(k)):
-            law = law @ params.transitions
-            found.append(law)
-        return np.stack(found, axis=1)
+        rows = self._asked(X, lengths, states=states)
+        # Steps that nobody sees tell nothing: what is known of them is what was known before.
+        ahead = rows.continued(int(k))
+        law = self._filtered(ahead)
+        return np.stack([law[ahead.stops - k + i] for i in range(int(k))], axis=1)
 
     def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
         """How far each step lies from what those before it foretell, (n_steps,), in deviations.
@@ -119,9 +119,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
                 f"family {kind.name!r} does not tell its distribution function, of which "
                 "pseudo-residuals are made: use another, or write tails(X, params) for your own"
             )
-        ahead = np.empty((rows.n, len(params.initial)))
-        ahead[1:] = self.filter(rows)[:-1] @ params.transitions
-        ahead[rows.starts] = params.initial
+        ahead = chain_sweep(model, rows).foretold(params)
         x, ahead = rows.X[rows.seen], ahead[rows.seen]
         tails = kind.tails(x, params.components)
         if kind.measure != "a density":
@@ -133,7 +131,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return found
 
     def standard_errors(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
     ) -> dict[str, Array]:
         """Of "initial", "transitions" and the family's parameters by name, each in its shape.
 
@@ -141,17 +139,24 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         certain has none (nan); near the edge of a probability they say little.
         """
         model, params = self._fitted()
-        return standard_errors(model, params, self._asked(X, lengths, sample_weight))
+        return standard_errors(model, params, self._asked(X, lengths, sample_weight, states))
 
-    def score(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> float:
-        """The log-likelihood of all sequences together (nats), each as often as its weight."""
-        rows = self._asked(X, lengths, sample_weight)
+    def score(
+        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+    ) -> float:
+        """The log-likelihood of all sequences together (nats), each as often as its weight.
+
+        With known `states` that of steps and these states together.
+        """
+        rows = self._asked(X, lengths, sample_weight, states)
         loglik, w = self._smoothed(rows)[0], rows.sample_weight
         return float(loglik.sum() if w is None else w[rows.starts] @ loglik)
 
-    def score_samples(self, X: Any, lengths: Any = None) -> tuple[float, Array]:
+    def score_samples(
+        self, X: Any, lengths: Any = None, *, states: Any = None
+    ) -> tuple[float, Array]:
         """(`score`, `predict_proba`), from one pass."""
-        loglik, posterior = self._smoothed(self._asked(X, lengths))
+        loglik, posterior = self._smoothed(self._asked(X, lengths, states=states))
         return float(loglik.sum()), posterior
 
     def bic(self, X: Any, lengths: Any = None) -> float:
@@ -186,6 +191,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             getattr(self, "fit_result_", None),
             initial=params.initial,
             transitions=params.transitions,
+            durations=None if not isinstance(model, SemiMarkov) else model.rule(params)[2],
         )
 
     def summary(self) -> str:
@@ -211,11 +217,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def _names(self) -> list[str]:
         return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
-    def _asked(self, X: Any, lengths: Any, sample_weight: Any = None) -> Sequences:
+    def _asked(
+        self, X: Any, lengths: Any, sample_weight: Any = None, states: Any = None
+    ) -> Sequences:
         if isinstance(X, Sequences):
             return X
         kind = self._fitted()[0].family
-        return sequences(self, X, lengths, kind, sample_weight=sample_weight)[0]
+        return sequences(self, X, lengths, kind, sample_weight=sample_weight, states=states)[0]
 
     def _paths(self, rows: Sequences) -> tuple[Array, AnyArray]:
         """(log joint density of each sequence's likeliest path (S,), the states (n,))."""

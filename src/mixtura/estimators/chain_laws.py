@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,67 @@ def allowed_where(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | N
     if not found.any(axis=-1).all():
         raise ValueError(f"{name}: a row is 0 throughout: allow one state at least")
     return found > 0
+
+
+def _triangle(K: int) -> AnyArray:
+    return np.triu(np.ones((K, K)))
+
+
+def _next(K: int) -> AnyArray:
+    return np.eye(K) + np.eye(K, k=1)
+
+
+# Which transitions there are, by name; Rabiner (1989), Proc. IEEE 77(2), section IV.C.
+TOPOLOGIES: dict[str, Callable[[int], AnyArray]] = {
+    "left-right": _triangle,
+    "linear": _next,
+    "cyclic": lambda K: np.maximum(_next(K), np.roll(np.eye(K), 1, axis=1)),
+    "banded": lambda K: _next(K) + np.eye(K, k=-1),
+}
+# Those whose sequences begin in state 0.
+_FORWARD = ("left-right", "linear")
+
+
+def allowed_moves(
+    K: int, transitions: Any, topology: str | None, first_states: Any, initial: str
+) -> tuple[AnyArray | None, AnyArray | None]:
+    """Where transitions (K, K) and first states (K,) may be, None where anywhere; or ValueError."""
+    if topology is not None:
+        if transitions is not None:
+            raise ValueError(
+                f"topology={topology!r} and transitions both say where a transition may be: leave "
+                "one of them out"
+            )
+        transitions = TOPOLOGIES[topology](K)
+        if topology in _FORWARD and first_states is None and initial == "free":
+            first_states = np.eye(K)[0]
+    allowed = allowed_where("transitions", transitions, (K, K))
+    return allowed, allowed_where("first_states", first_states, (K,))
+
+
+def tied_groups(given: Any, K: int, allowed: AnyArray | None, initial: str) -> tuple[int, ...]:
+    """For each state the group whose rows of transitions are one, from 0; () where none is tied."""
+    if given is None:
+        return ()
+    labels = np.asarray(given)
+    if labels.shape != (K,):
+        raise ValueError(
+            f"tied_rows has shape {labels.shape}: give a label for each of the {K} states"
+        )
+    if initial == "stationary":
+        raise ValueError(
+            "tied_rows: with initial='stationary' rows cannot be tied: use initial='free'"
+        )
+    groups = np.unique(labels, return_inverse=True)[1].ravel()
+    if allowed is not None:
+        for g in range(groups.max() + 1):
+            rows = allowed[groups == g]
+            if (rows != rows[0]).any():
+                raise ValueError(
+                    f"tied_rows: states {np.flatnonzero(groups == g).tolist()} have one row, and "
+                    "may go to different states: let their rows of transitions allow the same"
+                )
+    return tuple(int(g) for g in groups)
 
 
 def as_law(first_states: Any) -> AnyArray:

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 from mixtura.families.base import Family
 from mixtura.families.given import Given
+from mixtura.families.mixed import MixtureOf
 from mixtura.families.product import Block, Product
 from mixtura.families.registry import FAMILIES, family
 from mixtura.records import Equation
@@ -19,11 +20,12 @@ _ELSEWHERE = ("structure", "kind", "equations", "form")
 
 @dataclass(frozen=True)
 class StoredFamily:
-    """A family by name, with what else makes it; the blocks of a product."""
+    """A family by name, with what else makes it: blocks of a product, parts of a mixture."""
 
     name: str
     settings: dict[str, Any]
     blocks: tuple[StoredBlock, ...] = ()
+    parts: StoredFamily | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ def family_document(kind: Family) -> dict[str, Any]:
             for block in kind.blocks
         ]
         return {"name": "product", "settings": {}, "blocks": blocks}
+    if isinstance(kind, MixtureOf):
+        parts = family_document(kind.family)
+        return {"name": "mixtureof", "settings": {"n": kind.n}, "parts": parts}
     if isinstance(kind, Given):
         return {"name": kind.name, "settings": {}}
     name = _name(kind)
@@ -77,6 +82,11 @@ def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...])
                 for i, block in enumerate(stored.blocks)
             )
         )
+    if stored.name == "mixtureof":
+        if stored.parts is None or set(stored.settings) != {"n"}:
+            raise ValueError(f"{place}: a mixture has parts, and settings of n alone")
+        n = read(int, stored.settings["n"], f"{place}.settings.n")
+        return MixtureOf(_restored(stored.parts, f"{place}.parts", equations), n)
     kind: Any = Given() if stored.name == "given" else family(stored.name)
     hints = get_type_hints(type(kind))
     allowed = {field.name for field in fields(kind)} - set(_ELSEWHERE)

@@ -11,20 +11,21 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
-from mixtura.estimators.chain import ChainEstimator
-from mixtura.estimators.chain_laws import allowed_where, as_law, refuse_law
-from mixtura.estimators.complaints import DegenerateWarning, collapse_told
-from mixtura.estimators.document import Stored
-from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.mixture import attribute
+from mixtura.estimators.chain_laws import (
+    TOPOLOGIES,
+    allowed_moves,
+    as_law,
+    refuse_law,
+    tied_groups,
+)
+from mixtura.estimators.family_document import restored_family
+from mixtura.estimators.fitted_chain import FittedChain
+from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
-from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity, resumed_seed
@@ -32,80 +33,9 @@ from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
-from mixtura.records import AnyArray
-from mixtura.report.collapse import collapses
-from mixtura.schema import Floats, read_arrays
+from mixtura.models.stay_laws import LAWS
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
-from mixtura.supports import Simplex
-
-CHAIN = ("weights_", "initial_", "transitions_")
-
-
-class FittedChain(ChainEstimator):
-    """A hidden Markov model that knows how it is fitted, kept, and written to files."""
-
-    family_: Family
-    weights_: AnyArray
-    initial_: AnyArray
-    transitions_: AnyArray
-
-    def _keep(self, found: ChainFound, rows: Sequences) -> None:
-        """Set what was found; warn where it did not converge."""
-        self.family_ = found.model.family
-        params, fit = found.params, found.fit
-        self.weights_, self.initial_ = params.weights, params.initial
-        self.transitions_ = params.transitions
-        for name, array in params.components.arrays().items():
-            setattr(self, attribute(name), array)
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
-        self.fit_result_ = fit
-        if fit.empty:
-            states = ", ".join(map(str, fit.empty))
-            warnings.warn(
-                f"states {states} are empty: they hold less than half a step. Use fewer states",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        names = column_names(getattr(self, "feature_names_in_", None), rows.d)
-        K = len(params.weights)
-        for why in collapses(fit.floored, found.model.family, names, K, "state"):
-            warnings.warn(collapse_told(why, "states"), DegenerateWarning, stacklevel=4)
-
-    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
-        check_is_fitted(self, "initial_")
-        parts = self.family_.params(self.parameters_)
-        params = HiddenMarkovParams(self.weights_, parts, self.initial_, self.transitions_)
-        return Chain(self.family_, Flat()), params
-
-    @property
-    def parameters_(self) -> dict[str, AnyArray]:
-        """The states' parameters, by the family's names."""
-        check_is_fitted(self, "initial_")
-        return {name: getattr(self, attribute(name)) for name in self.family_.supports()}
-
-    def _stored_arrays(self) -> dict[str, AnyArray]:
-        names = (*CHAIN, *(attribute(name) for name in self.family_.supports()))
-        return {name: getattr(self, name) for name in names}
-
-    def _stored_beside(self) -> dict[str, Any]:
-        return {"family": family_document(self.family_)}
-
-    def _check_stored(self, stored: Stored) -> None:
-        equations = () if stored.fit is None else stored.fit.equations
-        self.family_ = restored_family(stored.family, "family", equations)
-        K = getattr(self, self._groups)
-        shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
-        kinds = dict.fromkeys(("weights_", "initial_"), Floats((K,), Simplex()))
-        kinds["transitions_"] = Floats((K, K), Simplex())
-        for name, support in self.family_.supports().items():
-            kinds[attribute(name)] = Floats(shapes[name], support)
-        read_arrays(kinds, stored.arrays, "arrays")
-
-    def _check_restored(self) -> None:
-        self._fitted()
 
 
 class HiddenMarkov(FittedChain):
@@ -119,15 +49,30 @@ class HiddenMarkov(FittedChain):
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per step, is below it.
     max_iter : int, default 1000
-    n_init : int, default 1
-        Repeats of the whole search, which has about nine starts itself.
+    n_init : int or "auto", default 1
+        Repeats of the whole search, which has about nine starts itself; "auto" as in `Mixture`.
     transitions : array-like of shape (n_states, n_states), optional
         Above 0 where a transition is allowed; others are 0 and stay it. Default: all are.
+    topology : {"left-right", "linear", "cyclic", "banded"}, optional
+        The same by name. From each state on to itself and: any later one; the next one; the next
+        one, from the last the first; both neighbours. In the first two a sequence begins in state
+        0, unless `first_states` says otherwise.
+    tied_rows : array-like of shape (n_states,), optional
+        Labels of states: those with one label are left in the same way, their rows of transitions
+        are one. Not with initial="stationary". Default: each is its own.
     first_states : array-like of shape (n_states,), optional
         Above 0 where a sequence may begin. Default: anywhere. With initial="fixed" the law itself.
     initial : {"free", "stationary", "fixed"}, default "free"
         The law of a sequence's first state: estimated; the one that the transitions leave as it is,
         estimated with them; or `first_states`, over their sum.
+    durations : {"geometric", "poisson", "negativebinomial", "free"}, optional
+        The law of how long a state is stayed in; `transitions_` are then moves to other states. A
+        stay begins with the sequence, and the last one may go on behind its end. Default: as the
+        transitions say, which is geometric.
+    max_duration : int, optional
+        From a stay of so many steps on, it ends at each with one probability (a geometric tail).
+        "free" has a parameter for each length up to it. Default: the longest sequence, at most
+        200; of "free" it must be given.
     algorithm : {"viterbi", "map"}, default "viterbi"
         What `predict` gives: the likeliest path, or the likeliest state of each step.
     random_state : int, RandomState instance or None
@@ -140,14 +85,19 @@ class HiddenMarkov(FittedChain):
     initial_ : array of shape (n_states,), the law of a sequence's first state
     transitions_ : array of shape (n_states, n_states), P(next state | state), rows sum to one
     weights_ : array of shape (n_states,), the states' expected shares of the steps
+    durations_ : array of shape (n_states, max_duration), with `durations`
+        P(a stay lasts 1, 2, ... steps), in the last column `max_duration` or more.
+    stays_ : array of shape (n_states, p), with `durations`
+        The law's parameters: P(end) of "geometric"; of the steps after the first the mean, and
+        for "negativebinomial" also the size; of "free" P(end) after 1, 2, ... steps.
     <parameter>_ : arrays
         Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
     parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_
         As in `Mixture`.
 
     States are in the order of their means in the first column (of equal ones in the next), or of
-    the family's first parameter where it has no means; with `transitions` or `first_states` given
-    they stand where these say.
+    the family's first parameter where it has no means; with `transitions`, `topology`, `tied_rows`
+    or `first_states` given, or known states, they stand where these say.
 
     Rows of NaN alone are steps that nobody saw: they are summed over, which is exact.
 
@@ -171,10 +121,14 @@ class HiddenMarkov(FittedChain):
         "n_states": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "transitions": [None, "array-like"],
+        "topology": [None, StrOptions(set(TOPOLOGIES))],
+        "tied_rows": [None, "array-like"],
         "first_states": [None, "array-like"],
         "initial": [StrOptions({"free", "stationary", "fixed"})],
+        "durations": [None, StrOptions(set(LAWS))],
+        "max_duration": [None, Interval(Integral, 2, None, closed="left")],
         "algorithm": [StrOptions({"viterbi", "map"})],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(CLIMBERS)), callable],
@@ -190,10 +144,14 @@ class HiddenMarkov(FittedChain):
         *,
         tol: float = 1e-6,
         max_iter: int = 1000,
-        n_init: int = 1,
+        n_init: int | str = 1,
         transitions: Any = None,
+        topology: str | None = None,
+        tied_rows: Any = None,
         first_states: Any = None,
         initial: str = "free",
+        durations: str | None = None,
+        max_duration: int | None = None,
         algorithm: str = "viterbi",
         random_state: Any = None,
         solver: str | Solver = "auto",
@@ -205,15 +163,25 @@ class HiddenMarkov(FittedChain):
         self.max_iter = max_iter
         self.n_init = n_init
         self.transitions = transitions
+        self.topology = topology
+        self.tied_rows = tied_rows
         self.first_states = first_states
         self.initial = initial
+        self.durations = durations
+        self.max_duration = max_duration
         self.algorithm = algorithm
         self.random_state = random_state
         self.solver = solver
         self.engine = engine
 
     def fit(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, checkpoint: Any = None
+        self,
+        X: Any,
+        lengths: Any = None,
+        *,
+        sample_weight: Any = None,
+        states: Any = None,
+        checkpoint: Any = None,
     ) -> Self:
         """Fit the model to sequences.
 
@@ -225,6 +193,9 @@ class HiddenMarkov(FittedChain):
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
             How often a sequence was seen: equal in all of its rows.
+        states : array-like of shape (n_steps,), optional
+            The state of each step that somebody knows, 0 to n_states - 1; -1 or NaN of others. The
+            log-likelihood is that of steps and known states together.
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
@@ -238,7 +209,13 @@ class HiddenMarkov(FittedChain):
         before = dict(self.__dict__)
         try:
             rows, kind = sequences(
-                self, X, lengths, family(self.family), sample_weight=sample_weight, reset=True
+                self,
+                X,
+                lengths,
+                family(self.family),
+                sample_weight=sample_weight,
+                states=states,
+                reset=True,
             )
             found = self._find(rows, kind, checkpoint)
             self._keep(found, rows)
@@ -255,13 +232,20 @@ class HiddenMarkov(FittedChain):
         removed(checkpoint)
         return self
 
-    def _task(self, kind: Family) -> ChainTask:
+    def _task(self, kind: Family, rows: Sequences) -> ChainTask:
         """What is asked of a fit; ValueError where laws are none."""
         K = self.n_states
-        allowed = allowed_where("transitions", self.transitions, (K, K))
-        first = allowed_where("first_states", self.first_states, (K,))
+        allowed, first = allowed_moves(
+            K, self.transitions, self.topology, self.first_states, self.initial
+        )
         refuse_law(self.initial, self.first_states, allowed)
+        tied = tied_groups(self.tied_rows, K, allowed, self.initial)
         fixed = self.initial == "fixed"
+        longest = 0
+        # One state is never left, and has no lengths.
+        if self.durations is not None and K > 1:
+            refuse_durations(self.durations, self.max_duration, self.initial, tied)
+            allowed, longest = among_others(allowed, K), longest_stay(self.max_duration, rows)
         return ChainTask(
             kind,
             K,
@@ -275,10 +259,13 @@ class HiddenMarkov(FittedChain):
             first,
             held=("initial",) if fixed else (),
             stationary=self.initial == "stationary",
+            tied=tied,
+            durations=self.durations if longest else None,
+            longest=longest,
         )
 
     def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
-        task = self._task(kind)
+        task = self._task(kind, rows)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
             return find_chain(rows, task, np.random.RandomState(seed))
@@ -290,7 +277,9 @@ class HiddenMarkov(FittedChain):
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         model, params = super()._fitted()
         held = ("initial",) if self.initial == "fixed" else ()
-        return replace(model, held=held, stationary=self.initial == "stationary"), params
+        tied = tied_groups(self.tied_rows, self.n_states, None, self.initial)
+        stationary = self.initial == "stationary"
+        return replace(model, held=held, stationary=stationary, tied=tied), params
 
     @staticmethod
     def _restored_components(stored: Any) -> Spec:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.sequences import Sequences
-from mixtura.estimators.hidden_markov import FittedChain
+from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.mixture import attribute
 from mixtura.estimators.sequence_intake import sequences
@@ -235,7 +235,7 @@ class HmmFace(FittedChain):
         for name, support in kind.supports().items():
             support.check(own[name], self._theirs[name])
         parts = kind.params(own)
-        weights = getattr(self, "weights_", self.initial_)
+        weights = getattr(self, self._shares, self.initial_)
         chain = (np.ascontiguousarray(each) for each in (self.initial_, self.transitions_))
         return Chain(kind, Flat()), HiddenMarkovParams(weights, parts, *chain)
 

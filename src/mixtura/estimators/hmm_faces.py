@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.estimators.hmm_face import HmmFace
 from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
+from mixtura.families.mixed import MixtureOf
 from mixtura.families.registry import family
 from mixtura.records import AnyArray
 
 # hmmlearn's parameters that are not here.
 _LIKELIHOOD = "emissions are fitted by maximum likelihood"
 _PENALISED = f"{_LIKELIHOOD}, with a penalty relative to the table where a state would collapse"
+_OF_MIXTURES = (
+    "min_covar",
+    "weights_prior",
+    "means_prior",
+    "means_weight",
+    "covars_prior",
+    "covars_weight",
+)
 
 
 class GaussianHMM(HmmFace):
@@ -80,6 +90,89 @@ class GaussianHMM(HmmFace):
             "spherical": lambda: stored[:, None, None] * np.eye(d),
         }
         return np.asarray(whole[self.covariance_type]())
+
+    @covars_.setter
+    def covars_(self, given: Any) -> None:
+        self.covariances_ = np.asarray(given, dtype=np.float64)
+
+
+class GMMHMM(HmmFace):
+    """A hidden Markov model whose states are Gaussian mixtures, under hmmlearn's names.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+    n_mix : int, default 1
+        Parts of each state's mixture.
+    covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
+        "tied": the parts of a state share one covariance.
+    params, init_params : str, default "stmcw"
+        What is moved, and what is looked for: s startprob_, t transmat_, m means_, c covars_,
+        w weights_.
+    startprob_prior, transmat_prior, algorithm, random_state, n_iter, tol, verbose, \
+            implementation, n_init, solver : as in `HmmFace`
+
+    Attributes
+    ----------
+    startprob_, transmat_, monitor_, fit_result_, ...
+    weights_ : array of shape (n_components, n_mix), of each state's parts
+    means_ : array of shape (n_components, n_mix, n_features)
+    covars_ : array of shape (n_components, n_mix, n_features), (n_components, n_mix, n_features, \
+            n_features), (n_components, n_features, n_features) or (n_components, n_mix)
+        By `covariance_type`, in its order above.
+    state_weights_ : array of shape (n_components,), the states' expected shares of the steps
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import GMMHMM
+    >>> rng = np.random.default_rng(0)
+    >>> quiet, loud = rng.normal(0, 1, 80), np.where(rng.uniform(size=80) < 0.5, -6.0, 6.0)
+    >>> X = np.concatenate([quiet, loud + rng.normal(0, 1, 80)])[:, None]
+    >>> hmm = GMMHMM(n_components=2, n_mix=2, random_state=0).fit(X)
+    >>> bool(np.ptp(hmm.means_[:, :, 0], axis=1).max() > 11)
+    True
+    """
+
+    _shares: ClassVar[str] = "state_weights_"
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **HmmFace._parameter_constraints,
+        "n_mix": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions({"diag", "full", "tied", "spherical"})],
+    }
+    _letters: ClassVar[dict[str, str]] = {"m": "means", "c": "covariances", "w": "shares"}
+    _theirs: ClassVar[dict[str, str]] = {
+        "means": "means_",
+        "covariances": "covars_",
+        "shares": "weights_",
+    }
+
+    n_mix: int
+    covariance_type: str
+    __init__ = init_like(
+        HmmFace.__init__,
+        parameter("n_mix", 1, positional=True),
+        parameter("covariance_type", "diag"),
+        defaults={"params": "stmcw", "init_params": "stmcw"},
+        gone=dict.fromkeys(_OF_MIXTURES, _PENALISED),
+    )
+
+    def _plain_family(self) -> Family:
+        return MixtureOf(self.covariance_type, self.n_mix)
+
+    @property
+    def weights_(self) -> AnyArray:
+        """The weights of each state's parts, (n_components, n_mix)."""
+        return np.asarray(self.shares_)
+
+    @weights_.setter
+    def weights_(self, given: Any) -> None:
+        self.shares_ = np.asarray(given, dtype=np.float64)
+
+    @property
+    def covars_(self) -> AnyArray:
+        """The covariances of each state's parts, in the shape of `covariance_type`."""
+        return np.asarray(self.covariances_)
 
     @covars_.setter
     def covars_(self, given: Any) -> None:

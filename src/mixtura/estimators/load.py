@@ -10,6 +10,7 @@ from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.hmm_faces import (
+    GMMHMM,
     CategoricalHMM,
     GaussianHMM,
     MultinomialHMM,
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         CategoricalHMM,
+        GMMHMM,
         GaussianHMM,
         MultinomialHMM,
         PoissonHMM,

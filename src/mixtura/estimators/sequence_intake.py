@@ -13,7 +13,7 @@ from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.opening import is_stream
-from mixtura.data.sequences import Sequences, ends_of, sequence_weights
+from mixtura.data.sequences import Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.opened import taken
 from mixtura.families.base import Family
@@ -28,6 +28,7 @@ def sequences(
     kind: Family,
     *,
     sample_weight: Any = None,
+    states: Any = None,
     reset: bool = False,
 ) -> tuple[Sequences, Family]:
     """The rows with their ends, and the family for their table; ValueError where they are none.
@@ -45,7 +46,8 @@ def sequences(
     names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
     if reset:
         kind = kind.for_table(names, found, rows)
-    table = Sequences(rows, sequence_weights(sample_weight, ends), ends)
+    known = known_states(states, len(rows), getattr(estimator, estimator._groups))
+    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known)
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
+from mixtura.families.two_looks import TwoLooks
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
 from mixtura.supports import Support
 
@@ -290,6 +290,10 @@ class Family(ABC):
                 found[field.name] = list(value) if isinstance(value, tuple) else value
         return found
 
+    def ordered(self, params: Any) -> Any:
+        """The same, what has labels of its own within a component in the order of a stated rule."""
+        return params
+
     def means(self, params: Any) -> Array:
         """Each component's mean in each column, (K, d)."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its means")
@@ -327,7 +331,7 @@ class Family(ABC):
 
     def look(self, X: AnyArray, params: Any) -> Look:
         """`log_density`, then `statistics`, of the same rows; families may share work in it."""
-        return _TwoLooks(self, X, params)
+        return TwoLooks(self, X, params)
 
     @property
     def scored(self) -> bool:
@@ -382,19 +386,3 @@ class Family(ABC):
 def at_edge(count: int, name: str, edge: str) -> str:
     """ "3 of the probabilities are 0"; empty for none."""
     return f"{count} of the {name} {'is' if count == 1 else 'are'} {edge}" if count else ""
-
-
-@dataclass(frozen=True)
-class _TwoLooks:
-    """The plain look: one for the densities, one for the sums."""
-
-    family: Family
-    X: AnyArray
-    params: Any
-
-    @cached_property
-    def log_density(self) -> Array:
-        return self.family.log_density(self.X, self.params)
-
-    def statistics(self, resp: Array) -> Statistics:
-        return self.family.statistics(self.X, resp, self.params)

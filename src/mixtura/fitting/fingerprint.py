@@ -61,6 +61,9 @@ def chain_identity(
         "solver": described(task.solver),
         "held": list(task.held),
         "stationary": task.stationary,
+        "tied": list(task.tied),
+        "durations": [task.durations, task.longest],
+        "known": digest_of({} if rows.known is None else {"known": rows.known}),
         **laws,
     }
     return _of_fit(rows, own, seed, random_state)

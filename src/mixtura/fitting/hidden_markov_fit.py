@@ -20,10 +20,12 @@ from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Runner
-from mixtura.fitting.search import Outcome, Search, better
+from mixtura.fitting.search import ENDLESS, Outcome, Search, better
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.state_order import reordered, state_order
+from mixtura.models.tied_rows import first_of
 from mixtura.records import AnyArray, Array
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.em import em
@@ -50,7 +52,7 @@ class ChainTask:
     n_states: int
     tol: float
     max_iter: int
-    n_init: int
+    n_init: int | str
     engine: str
     solver: str | Solver
     given: Mapping[str, Array] = field(default_factory=dict)
@@ -60,12 +62,19 @@ class ChainTask:
     transition_rows: Array | float = 0.0
     held: tuple[str, ...] = ()
     stationary: bool = False
+    tied: tuple[int, ...] = ()
+    durations: str | None = None
+    longest: int = 0
 
     @property
     def barred(self) -> tuple[int, int]:
         """How many first states and transitions may not be: of given ones, those that are 0."""
         first = self.first, self.given.get("initial")
-        moves = self.allowed, self.given.get("transitions")
+        own = first_of(np.array(self.tied)) if self.tied else slice(None)
+        moves = tuple(
+            None if law is None else law[own]
+            for law in (self.allowed, self.given.get("transitions"))
+        )
         each = [
             sum(int((law == 0).sum()) for law in laws if law is not None) for laws in (first, moves)
         ]
@@ -74,7 +83,12 @@ class ChainTask:
     @property
     def placed(self) -> bool:
         """Whether what is given says which state stands where."""
-        return bool(self.given) or self.allowed is not None or self.first is not None
+        allowed = self.allowed
+        if self.durations is not None and allowed is not None:
+            # That a stay does not end in its own state places none.
+            allowed = None if (allowed | np.eye(self.n_states, dtype=bool)).all() else allowed
+        some = allowed is not None or self.first is not None
+        return some or bool(self.given) or bool(self.tied)
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ def prepared_chain(
 ) -> tuple[Ground, HiddenMarkov]:
     """What starts are made on, of the steps without their order, and the model."""
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
-    model = HiddenMarkov(
+    settings = (
         ground.model.family,
         ground.model.prior,
         rows.firsts / rows.weight,
@@ -124,8 +138,11 @@ def prepared_chain(
         task.held,
         task.barred,
         task.stationary,
+        task.tied,
     )
-    return ground, model
+    if task.durations is not None:
+        return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
+    return ground, HiddenMarkov(*settings)
 
 
 def begun(ground: Ground, given: Mapping[str, Array]) -> HiddenMarkovParams:
@@ -142,7 +159,9 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
         return search.climb(begun(ground, task.given))
     best: Outcome | None = None
     failure: Exception = FitError("no start was tried")
-    for _ in range(task.n_init):
+    for index in range(ENDLESS if isinstance(task.n_init, str) else task.n_init):
+        if isinstance(task.n_init, str) and search.enough(index, best):
+            break
         runners = _race(search, ground, rows, task)
         finalists = FINALISTS if rows.n <= SAMPLE_ROWS else 1
         for place, runner in enumerate(runners):
@@ -230,9 +249,12 @@ def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTas
     """The same, its states by the rule of `state_order` where nothing given places them."""
     family = found.model.family
     order = state_order(family, found.params.components, rows.d)
-    if task.placed or (order == np.arange(len(order))).all():
+    if task.placed or rows.known is not None:
         return found
-    params = reordered(family, found.params, order, rows.d)
+    params = replace(found.params, components=family.ordered(found.params.components))
+    if (order == np.arange(len(order))).all() and params.components is found.params.components:
+        return found
+    params = reordered(family, params, order, rows.d)
     place = np.argsort(order)
     fit = replace(
         found.fit,

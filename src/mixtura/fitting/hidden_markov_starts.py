@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from mixtura.data.sequences import Sequences
 from mixtura.errors import FAILURES
@@ -21,7 +22,9 @@ from mixtura.fitting.race import Race
 from mixtura.fitting.starts import STARTS
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.state_order import reordered
 from mixtura.models.stationary import stationary_law
+from mixtura.models.tied_rows import pooled
 from mixtura.records import AnyArray, Array
 
 # Steps of a segment; sequences are cut into pieces of so many.
@@ -32,6 +35,8 @@ CHANCES, STAYS = 4, (0.6, 0.95)
 MIXTURES = 2
 # What is added to the moves counted in a start, so that none is impossible.
 _SMOOTH = 0.5
+# A known state that a start is sure is another counts against it so much (nats), and no more.
+_FAR = -30.0
 
 
 @dataclass
@@ -117,12 +122,30 @@ class ChainStarts:
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
     def _with(self, components: Any, weights: Array, moves: Array) -> HiddenMarkovParams:
-        K = len(self.first)
+        K, tied = len(self.first), np.array(self.model.tied, dtype=np.int64)
+        placed = self._placed(HiddenMarkovParams(weights, components, weights, moves))
+        weights, components, moves = placed.weights, placed.components, placed.transitions
+        if len(tied):
+            moves = pooled(moves, tied)[tied]
+        stays = np.diag(moves)
         moves = np.where(self.allowed, moves + 1e-3 / K, 0.0)
         moves /= moves.sum(axis=1, keepdims=True)
         law = np.where(self.first, 0.5 * weights + 0.5 / K, 0.0)
         law = stationary_law(moves) if self.model.stationary else law / law.sum()
-        return HiddenMarkovParams(weights, components, law, moves)
+        return self.model.lasting(HiddenMarkovParams(weights, components, law, moves), stays)
+
+    def _placed(self, start: HiddenMarkovParams) -> HiddenMarkovParams:
+        """The same, its states named so that they suit the steps whose state is known best."""
+        known = self.rows.known
+        which = np.flatnonzero(self.rows.seen & (known > -1)) if known is not None else ()
+        if known is None or not len(which):
+            return start
+        emitted = self.model.emissions(self.rows.X[which], start)
+        emitted = np.maximum(emitted - emitted.max(axis=1, keepdims=True), _FAR)
+        worth = np.zeros((len(self.first),) * 2)
+        np.add.at(worth, known[which], emitted)
+        order = linear_sum_assignment(-worth)[1]
+        return reordered(self.model.family, start, order, self.rows.d)
 
 
 def _pieces(stops: AnyArray, length: int) -> AnyArray:

@@ -88,7 +88,7 @@ class Search:
         # From given means there is one start only.
         n_init = 1 if isinstance(n_init, str) and "means" in maker.given else n_init
         for index in range(ENDLESS if isinstance(n_init, str) else n_init):
-            if isinstance(n_init, str) and self._enough(index, best):
+            if isinstance(n_init, str) and self.enough(index, best):
                 break
             if self.listener is not None:
                 self.listener.started(index)
@@ -103,7 +103,7 @@ class Search:
             raise failure or FitError("no start was tried")
         return best
 
-    def _enough(self, tried: int, best: Outcome | None) -> bool:
+    def enough(self, tried: int, best: Outcome | None) -> bool:
         """Whether one more initialisation hardly ends higher."""
         if best is None:
             return tried >= FEWEST

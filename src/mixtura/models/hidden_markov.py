@@ -17,9 +17,11 @@ from mixtura.models.hidden_markov_params import (
     HiddenMarkovParams,
     hidden_markov_chart,
 )
+from mixtura.models.known_states import as_known
 from mixtura.models.mixture import Mixture
 from mixtura.models.recursions import Recursion, in_logarithms
 from mixtura.models.stationary import stationary_law, stationary_step
+from mixtura.models.tied_rows import pooled
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
 
 # Rows whose densities and sums are taken at once: what is worked out in between stays in the cache.
@@ -47,6 +49,8 @@ class HiddenMarkov(Mixture):
     barred          how many first states, and transitions, may not be, and are no parameters
     stationary      the initial law is the one that the transitions leave as it is; there is no
                     closed M-step then (`models/stationary.py`)
+    tied            for each state the group, from 0, whose rows of transitions are one; none: all
+                    are their own
 
     Reference: Baum, Petrie, Soules & Weiss (1970), Annals of Mathematical Statistics 41; Rabiner
     (1989), Proc. IEEE 77(2).
@@ -58,6 +62,7 @@ class HiddenMarkov(Mixture):
     held: tuple[str, ...] = ()
     barred: tuple[int, int] = (0, 0)
     stationary: bool = False
+    tied: tuple[int, ...] = ()
 
     def own(self, summary: Summary) -> Any:
         # Of starts, which take an M-step of the components alone, there are no others.
@@ -95,12 +100,13 @@ class HiddenMarkov(Mixture):
         self, chunk: Chunk, params: Any, recursion: Recursion, over: Over = map
     ) -> Summary:
         """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
-        X, weight, _, ends = chunk
+        X, weight, _, ends, known = chunk
         # Without rows there is no sequence.
         ends = np.array([len(X)] * bool(len(X)), dtype=np.int64) if ends is None else ends
         starts = ends - np.diff(ends, prepend=0)
         many = None if weight is None else np.ascontiguousarray(weight[starts])
         log_density, looks = self._emitted(X, params, over)
+        log_density = as_known(log_density, known)
         loglik, posterior, moves = recursion(
             log_density, params.initial, params.transitions, ends, many
         )
@@ -113,7 +119,15 @@ class HiddenMarkov(Mixture):
         first = posterior[starts].sum(axis=0)
         parts = over(lambda each: each[1].statistics(posterior[each[0]]), looks)
         own = reduce(operator.add, parts) if looks else self._none(X, params)
-        return Summary(total, steps, ChainStatistics(own, first, moves))
+        return Summary(total, steps, self.sums(own, first, moves))
+
+    def sums(self, own: Any, first: Array, moves: Any) -> ChainStatistics:
+        """The family's sums, expected first states, and what the recursion says of moves."""
+        return ChainStatistics(own, first, moves)
+
+    def lasting(self, params: HiddenMarkovParams, stays: Array) -> HiddenMarkovParams:
+        """A start whose states were stayed in with these probabilities (K,), before any barring."""
+        return params
 
     def _none(self, X: AnyArray, params: Any) -> Any:
         """The family's sums over no rows."""
@@ -126,6 +140,9 @@ class HiddenMarkov(Mixture):
         counts = self.family.counts(own)
         components = self.family.maximize(own, params.components, self.prior)
         firsts, moves = stats.starts + self.initial_rows, stats.moves + self.transition_rows
+        if self.tied:
+            groups = np.array(self.tied)
+            moves = pooled(moves, groups)[groups]
         if self.stationary:
             transitions = stationary_step(firsts, moves, params.transitions)
             initial = stationary_law(transitions)
@@ -185,7 +202,8 @@ class HiddenMarkov(Mixture):
         """
         K, moving = len(params.initial), self.moving()
         first = K - 1 - self.barred[0] if "initial" in moving else 0
-        moves = K * (K - 1) - self.barred[1] if "transitions" in moving else 0
+        rows = len(set(self.tied)) if self.tied else K
+        moves = rows * (K - 1) - self.barred[1] if "transitions" in moving else 0
         held = "components" in self.held
         return first + moves + (0 if held else self.family.n_parameters(params.components))
 

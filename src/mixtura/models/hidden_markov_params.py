@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ from mixtura.coordinates import Fields, fields_around
 from mixtura.models.chart import LOGIT_RADIUS
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.stationary import first_slope, stationary_law
-from mixtura.records import Array, Chart, Statistics, Summary
+from mixtura.models.tied_rows import first_of, pooled
+from mixtura.records import AnyArray, Array, Chart, Statistics, Summary
 from mixtura.supports import Simplex
 
 # A state with less than this share of the steps is scaled as if it had it.
@@ -29,6 +30,15 @@ class HiddenMarkovParams(MixtureParams):
     weights: Array
     initial: Annotated[Array, Simplex()]
     transitions: Annotated[Array, Simplex()]
+
+    def states(self, order: AnyArray) -> HiddenMarkovParams:
+        """The chain's laws with state i the former `order[i]`."""
+        return replace(
+            self,
+            weights=self.weights[order],
+            initial=self.initial[order],
+            transitions=self.transitions[np.ix_(order, order)],
+        )
 
 
 @dataclass(frozen=True)
@@ -71,32 +81,41 @@ class HiddenMarkovChart(Chart):
         parts = self.components.params(free[self._cut :])
         laws = {"initial": self.centre.initial, "transitions": self.centre.transitions}
         laws |= self.chain.arrays(free[: self._cut])
+        if self.model.tied and "transitions" in self.model.moving():
+            laws["transitions"] = laws["transitions"][np.array(self.model.tied)]
         if self.model.stationary:
             laws["initial"] = stationary_law(laws["transitions"])
         return HiddenMarkovParams(self.centre.weights, parts, **laws)
 
     def coordinates(self, params: Any) -> Array:
         own = self.components.coordinates(params.components)
-        chain = {"initial": params.initial, "transitions": params.transitions}
-        return np.concatenate([self.chain.free(chain), own])
+        return np.concatenate([self.chain.free(_laws(self.model, params)), own])
 
     def gradient(self, summary: Summary, params: Any) -> Array:
         model = self.model
         own = self.components.gradient(model.own(summary), params.components, model.prior)
-        chain = {"initial": params.initial, "transitions": params.transitions}
         told = model.score(summary, params)
         if model.stationary:
             starts = told["initial"] * params.initial
             told["transitions"] += first_slope(starts, params.transitions, params.initial)
-        slope = self.chain.slope(chain, told)
+        if model.tied:
+            told["transitions"] = pooled(told["transitions"], np.array(model.tied))
+        slope = self.chain.slope(_laws(model, params), told)
         return np.concatenate([slope, own])
+
+
+def _laws(model: Any, params: HiddenMarkovParams) -> dict[str, Array]:
+    """The laws of the chain, of tied rows the first."""
+    rows = first_of(np.array(model.tied)) if model.tied else slice(None)
+    return {"initial": params.initial, "transitions": params.transitions[rows]}
 
 
 def hidden_markov_chart(model: Any, params: HiddenMarkovParams) -> HiddenMarkovChart:
     """The chart around `params` of a `models.hidden_markov.HiddenMarkov`."""
     shares = np.maximum(params.weights, _LEAST_SHARE)
-    told = {"initial": np.asarray(model.sequences), "transitions": shares[:, None]}
-    here = {"initial": params.initial, "transitions": params.transitions}
+    rows = pooled(shares[:, None], np.array(model.tied)) if model.tied else shares[:, None]
+    told = {"initial": np.asarray(model.sequences), "transitions": rows}
+    here = _laws(model, params)
     moving = model.moving()
     chain = fields_around(
         {name: Simplex() for name in moving},

@@ -31,13 +31,7 @@ def reordered(
     """The same model, its state i the former `order[i]`."""
     own = {name: array[order] for name, array in _of_states(family, params.components, d).items()}
     components = family.params({**params.components.arrays(), **own})
-    return replace(
-        params,
-        weights=params.weights[order],
-        components=components,
-        initial=params.initial[order],
-        transitions=params.transitions[np.ix_(order, order)],
-    )
+    return replace(params.states(order), components=components)
 
 
 def _of_states(family: Family, components: Any, d: int) -> dict[str, Array]:

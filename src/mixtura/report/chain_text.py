@@ -14,8 +14,8 @@ from mixtura.report.view import ChainView
 # Of a share above this the colour is so dark that figures on it are white.
 DARK = 0.5
 CAPTION = (
-    "begins: law of a sequence's first state. lasts: expected steps of a stay, 1 / (1 - P(stay)). "
-    "Rows are the state now, columns the next one."
+    "begins: law of a sequence's first state. lasts: expected steps of a stay{how}. "
+    "Rows are the state now, columns the next one{which}."
 )
 
 
@@ -29,7 +29,10 @@ def chain_table(view: ChainView) -> RenderableType:
         moves = [Text(f"{share:.3f}", style=_shade(float(share))) for share in view.transitions[k]]
         label = Text(str(k), style=f"bold {colour}")
         table.add_row(label, f"{view.initial[k]:.3f}", lasting(float(view.stays[k])), *moves)
-    return Group(table, Padding(Text(CAPTION, style="dim"), (0, 0, 0, 2)))
+    plain = view.durations is None
+    how, which = (", 1 / (1 - P(stay))", "") if plain else ("", ", once a stay ends")
+    caption = CAPTION.format(how=how, which=which)
+    return Group(table, Padding(Text(caption, style="dim"), (0, 0, 0, 2)))
 
 
 def lasting(stay: float) -> str:

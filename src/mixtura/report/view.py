@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mixtura.families.portrait import Column, Portrait
+from mixtura.models.stay_laws import mean_lengths
 from mixtura.printable import printable_record
 from mixtura.records import Array
 from mixtura.result import Fit
@@ -64,11 +65,15 @@ class ChainView(MixtureView):
 
     initial: Array = field(kw_only=True)
     transitions: Array = field(kw_only=True)
+    # P(a stay ends | it has lasted so long), (K, D); None where that is one for all lengths.
+    durations: Array | None = field(default=None, kw_only=True)
     noun: str = "state"
 
     @property
     def stays(self) -> Array:
-        """Expected steps of a stay, 1 / (1 - P(stay)), (K,): the mean of a geometric law."""
+        """Expected steps of a stay, (K,): 1 / (1 - P(stay)), where lengths have no other law."""
+        if self.durations is not None:
+            return mean_lengths(self.durations)
         with np.errstate(divide="ignore"):
             return np.asarray(1.0 / (1.0 - np.minimum(np.diag(self.transitions), 1.0)))
 

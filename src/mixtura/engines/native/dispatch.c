@@ -111,6 +111,13 @@ EXPORT int mixtura_merging(const struct mixtura_merging *merging)
     return kernels()->merging(merging);
 }
 
+EXPORT int mixtura_stays(const struct mixtura_stays *asked) { return kernels()->stays(asked); }
+
+EXPORT int mixtura_longest(const struct mixtura_longest *asked)
+{
+    return kernels()->longest(asked);
+}
+
 EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->chain(asked); }
 
 EXPORT int mixtura_stretches(struct mixtura_stretches *asked)

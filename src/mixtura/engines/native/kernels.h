@@ -184,6 +184,34 @@ struct mixtura_chain {
     double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
 };
 
+/* Sequences of a hidden semi-Markov chain; stays.h says how. A stay has lasted u steps, the last of D
+ * standing for all longer ones. */
+struct mixtura_stays {
+    const double *initial;     /* K */
+    const double *moves;       /* K x K, where stays end */
+    const double *leave;       /* K x D: how likely a stay ends that has lasted so long */
+    const double *keep;        /* K x D: 1 - leave */
+    const double *log_density; /* n x K */
+    const int64_t *ends;       /* sequences: where each stops */
+    const double *weight;      /* sequences, or NULL: 1 */
+    int64_t sequences, K, D;
+    double *loglik;    /* out: sequences */
+    double *posterior; /* out: n x K */
+    double *ahead;     /* out: n x K, P(state | the steps before); or NULL */
+    double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
+    double *ended;     /* K x D, 0 at first: stays expected to end when they have lasted so long */
+    double *stayed;    /* K x D, 0 at first: and to last on */
+};
+
+/* The same for the likeliest paths; longest.h says how. All laws are logarithms. */
+struct mixtura_longest {
+    const double *initial, *moves, *leave, *keep, *log_density;
+    const int64_t *ends;
+    int64_t sequences, K, D;
+    double *loglik;  /* out: sequences */
+    int64_t *states; /* out: n */
+};
+
 /* What steps are worth to states: log densities of a Gaussian model, or lines of a table; and the
  * sums at smoothed states. A row of which all cells are missing, or of code -1, nobody saw. */
 struct mixtura_emission {
@@ -285,6 +313,8 @@ struct mixtura_kernels {
     int (*chain)(const struct mixtura_chain *);
     int (*stretches)(struct mixtura_stretches *);
     int (*likeliest)(struct mixtura_stretches *);
+    int (*stays)(const struct mixtura_stays *);
+    int (*longest)(const struct mixtura_longest *);
 };
 
 #endif

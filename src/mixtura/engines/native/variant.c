@@ -4,10 +4,12 @@
 #include "contest.h"
 #include "levels.h"
 #include "likeliest.h"
+#include "longest.h"
 #include "merging.h"
 #include "partial.h"
 #include "prune.h"
 #include "sample.h"
+#include "stays.h"
 #include "truncate.h"
 
 #define NAME_(v) mixtura_kernels_##v
@@ -23,4 +25,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
     climb, contest, partial, merging, draw, levels, chain, stretches, likeliest,
+    stays, longest,
 };

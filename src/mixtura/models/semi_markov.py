@@ -1,0 +1,129 @@
+"""The hidden semi-Markov model: states are stayed in for as long as a law of their own says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.models.hidden_markov import HiddenMarkov, Over
+from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
+from mixtura.models.stay_laws import LAWS, StayLaw
+from mixtura.models.stay_recursions import StayRecursion, StayRule, Stays, in_pairs
+from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
+
+
+@dataclass(frozen=True)
+class SemiMarkovParams(HiddenMarkovParams):
+    """stays (K, p) of the law of lengths; transitions are those where a stay ends, 0 to itself."""
+
+    stays: Array
+
+    def states(self, order: AnyArray) -> SemiMarkovParams:
+        found = super().states(order)
+        assert isinstance(found, SemiMarkovParams)
+        return replace(found, stays=self.stays[order])
+
+
+@dataclass(frozen=True)
+class SemiMarkovStatistics(ChainStatistics):
+    """ended, stayed (K, D): stays that end, and that last on, when they have lasted so long."""
+
+    ended: Array
+    stayed: Array
+
+
+@dataclass(frozen=True)
+class SemiMarkov(HiddenMarkov):
+    """As `HiddenMarkov`, but a stay of u steps has probability d_k(u), and ends in another state.
+
+    p(x, stays) = d(z_1) prod over stays d_z(u) G(z, z') prod p(x_t | z_t). A stay begins with the
+    sequence; the last is cut off at its end, and counts as the probability to last so long.
+
+    law      of lengths, a name in `LAWS`
+    longest  D: a stay that has lasted so long ends at each step with one probability
+
+    M-step: lengths by the law; moves as there, among other states.
+
+    Reference: Ferguson (1980), Symposium on the application of hidden Markov models to text and
+    speech; Guedon (2003), J. Computational and Graphical Statistics 12, for the end of a sequence.
+    """
+
+    law: str = "geometric"
+    longest: int = 2
+
+    @property
+    def lengths(self) -> StayLaw:
+        """The law of lengths."""
+        return LAWS[self.law]
+
+    def rule(self, params: Any) -> StayRule:
+        """(first states (K,), moves (K, K), P(a stay ends | it has lasted so long) (K, D))."""
+        leave = np.ascontiguousarray(self.lengths.leave(params.stays, self.longest))
+        return params.initial, params.transitions, leave
+
+    def lasting(self, params: HiddenMarkovParams, stays: Array) -> SemiMarkovParams:
+        """A start from that of a plain chain, whose states were stayed in so likely."""
+        means = np.clip(1.0 / (1.0 - np.minimum(stays, 1.0 - 1e-9)), 1.5, self.longest)
+        own = {name: getattr(params, name) for name in ("weights", "components", "initial")}
+        lengths = self.lengths.begun(means, self.longest)
+        return SemiMarkovParams(**own, transitions=params.transitions, stays=lengths)
+
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
+        return self.e_step_in_stays(chunk, params, in_pairs)
+
+    def e_step_in_stays(
+        self, chunk: Chunk, params: Any, recursion: StayRecursion, over: Over = map
+    ) -> Summary:
+        """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
+        rule = self.rule(params)
+
+        def along(
+            log_density: Array, _1: Array, _2: Array, ends: AnyArray, weight: Array | None
+        ) -> Any:
+            return recursion(rule, log_density, ends, weight)
+
+        return self.e_step_by(chunk, params, along, over)
+
+    def sums(self, own: Any, first: Array, moves: Any) -> SemiMarkovStatistics:
+        stays: Stays = moves
+        return SemiMarkovStatistics(own, first, stays.met, stays.ended, stays.stayed)
+
+    def m_step(self, summary: Summary, params: Any) -> SemiMarkovParams:
+        stats: Any = summary.statistics
+        found = HiddenMarkov.m_step(self, summary, params)
+        lengths = self.lengths.maximised(stats.ended, stats.stayed, params.stays)
+        own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
+        return SemiMarkovParams(**own, transitions=found.transitions, stays=lengths)
+
+    def obstacle(self) -> str:
+        return "there are no free coordinates for laws of how long states are stayed in"
+
+    def with_arrays(self, params: Any, given: Mapping[str, Array]) -> SemiMarkovParams:
+        arrays = {**params.arrays(), **given}
+        stays = arrays.pop("stays")
+        found = HiddenMarkov.with_arrays(self, params, arrays)
+        return SemiMarkovParams(
+            found.weights, found.components, found.initial, found.transitions, stays
+        )
+
+    def n_parameters(self, params: Any) -> int:
+        """Also of the law of lengths, in each state."""
+        own = len(params.initial) * self.lengths.width(self.longest)
+        return HiddenMarkov.n_parameters(self, params) + own
+
+    def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
+        """One sequence of n steps, and its states."""
+        initial, moves, leave = self.rule(params)
+        states, lasted = np.empty(n, dtype=np.int64), 0
+        for t in range(n):
+            before = states[t - 1]
+            if t and rng.uniform() >= leave[before, min(lasted, self.longest - 1)]:
+                states[t], lasted = before, lasted + 1
+                continue
+            upto = np.cumsum(moves[before] if t else initial)
+            states[t] = np.searchsorted(upto, rng.uniform() * upto[-1], side="right")
+            lasted = 0
+        return self.family.sample(states, params.components, rng), states

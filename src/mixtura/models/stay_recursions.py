@@ -1,0 +1,54 @@
+"""Forward and backward through states and how long they have lasted, as a chain of both: slow.
+
+What the recursion in C must equal: each pair of a state and a length is a state of the plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixtura.models.recursions import in_logarithms
+from mixtura.records import AnyArray, Array, Statistics
+
+# initial (K,), moves (K, K) where stays end, leave (K, D).
+StayRule = tuple[Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class Stays(Statistics):
+    """Expected: met (K, K) moves; ended, stayed (K, D) stays that end, and that last on, when they
+    have lasted so long."""
+
+    met: Array
+    ended: Array
+    stayed: Array
+
+
+# (laws, log densities (n, K), ends (S,), weights (S,) or None) -> (log-likelihoods (S,),
+# P(state | whole sequence) (n, K), sums of stays).
+StayRecursion = Callable[[StayRule, Array, AnyArray, "Array | None"], tuple[Array, Array, Stays]]
+
+
+def in_pairs(
+    laws: StayRule, log_density: Array, ends: AnyArray, weight: Array | None = None
+) -> tuple[Array, Array, Stays]:
+    """The plain `StayRecursion`."""
+    initial, moves, leave = laws
+    K, D = leave.shape
+    first = np.zeros((K, D))
+    first[:, 0] = initial
+    whole = np.zeros((K, D, K, D))
+    whole[:, :, :, 0] = leave[:, :, None] * moves[:, None, :]
+    states, after = np.arange(K), np.minimum(np.arange(D) + 1, D - 1)
+    for u in range(D):
+        whole[states, u, states, after[u]] += 1.0 - leave[:, u]
+    pairs = np.repeat(log_density, D, axis=1)
+    found = in_logarithms(pairs, first.ravel(), whole.reshape(K * D, K * D), ends, weight)
+    met = found[2].reshape(K, D, K, D)
+    on = np.stack([met[states, u, states, after[u]] for u in range(D)], axis=1)
+    began = met[:, :, :, 0]
+    posterior = found[1].reshape(-1, K, D).sum(axis=2)
+    return found[0], posterior, Stays(began.sum(axis=1), began.sum(axis=2), on)
