@@ -39,6 +39,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.noise import Noise, NoiseVolume, noise_settings
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.show import as_document, print_report
@@ -138,6 +139,8 @@ def fit(
     bayes: Bayes = False,
     weight_prior: WeightPrior = None,
     concentration: Concentration = None,
+    noise: Noise = False,
+    noise_volume: NoiseVolume = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -207,6 +210,10 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
+    beside = noise_settings(noise, noise_volume)
+    if bayes and beside:
+        raise ValueError("--bayes knows no --noise: leave one of them out")
+    settings |= beside
     if bayes:
         settings = posterior_settings(settings, weight_prior, concentration)
     else:

@@ -53,7 +53,8 @@ def predict(
 ) -> None:
     """Append to a table each row's most probable component and the probability of every one.
 
-    New columns: label, and p_0, p_1, ... which sum to one. Columns are matched by name; others
+    New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too,
+    and the label -1 of what is most probably noise. Columns are matched by name; others
     are kept. --columns is for models and tables without column names. The table may be larger
     than memory: it is read and written in pieces.
 
@@ -62,6 +63,7 @@ def predict(
     """
     from mixtura.data.files import refuse_unwritable, remarks
     from mixtura.data.tables import append_columns
+    from mixtura.models.noise import NOISE
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
@@ -80,16 +82,19 @@ def predict(
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
             )
-        K = len(mixture.weights_)
+        names_of_p = [f"p_{k}" for k in range(mixture.n_components)]
+        names_of_p += ["p_noise"] if len(mixture.weights_) > mixture.n_components else []
         tables = pieces(mixture, table, names, None, working, dialect, out=out)
         note_remarks(remarks(table, dialect))
 
         def answer(X: Array) -> dict[str, AnyArray]:
             p = mixture.predict_proba(X)
-            new = {"label": p.argmax(axis=1)} | {f"p_{k}": p[:, k] for k in range(K)}
+            label = p.argmax(axis=1)
+            label[label == mixture.n_components] = NOISE
+            new = {"label": label} | dict(zip(names_of_p, p.T, strict=True))
             return {prefix + name: values for name, values in new.items()}
 
-        append(tables, answer, K + 1, table, out)
+        append(tables, answer, len(names_of_p) + 1, table, out)
 
 
 def _states(chain: Any, rows: Table, lengths: AnyArray, no_look_ahead: bool) -> dict[str, AnyArray]:

@@ -32,6 +32,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.noise import Noise, NoiseVolume, noise_settings
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
 
@@ -71,6 +72,8 @@ def select(
     folds: Annotated[
         int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
     ] = 5,
+    noise: Noise = False,
+    noise_volume: NoiseVolume = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -140,6 +143,7 @@ def select(
             n_init=starts,
             weights="importance" if importance else "counts",
             random_state=seed,
+            **noise_settings(noise, noise_volume),
         )
         kinds = search._kinds()
         data = whole_table(

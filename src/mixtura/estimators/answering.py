@@ -12,6 +12,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.models.mixture import Mixture
+from mixtura.models.noise import NOISE, Noisy
 from mixtura.records import AnyArray
 
 # Rows of a table read in pieces that are answered at a time.
@@ -41,6 +42,8 @@ def answers(
         fill(engine, model, X, params, RowOutputs(**wanted))
         if doubtful:
             _refuse_lost(model, params, X, wanted["log_density"], where.start)
+    if what == "labels" and isinstance(fitted, Noisy):
+        out[out == len(params.weights) - 1] = NOISE
     return out
 
 

@@ -232,9 +232,11 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The fitted mixture as reports and figures see it."""
         check_is_fitted(self)
         model, params = self._fitted()
-        weights, names = params.weights, tuple(self._names())
+        weights, names = model.shares(params), tuple(self._names())
         portrait = model.family.portrait(params.components, weights, names)
-        return MixtureView(weights, names, portrait, self.fit_result_)
+        uniform = getattr(model, "uniform", None)
+        noise = None if uniform is None else (float(params.weights[-1]), uniform.log_volume)
+        return MixtureView(weights, names, portrait, self.fit_result_, noise=noise)
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""

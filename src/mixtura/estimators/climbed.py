@@ -16,6 +16,7 @@ from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
+from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
@@ -147,6 +148,13 @@ class ClimbedMixture(MixtureEstimator):
 
     def _task(self, family: Family, d: int) -> Task:
         """What a fit to d columns is asked for; ValueError where the settings do not fit them."""
+        if self._goes_on():
+            refuse_other_noise(self)
+        if asked_noise(self) is not None and self._concomitants():
+            raise ValueError(
+                "noise: with concomitants the weights hang on columns, and those of noise do not: "
+                "leave out one of them"
+            )
         return Task(
             family=family,
             n_components=self.n_components,
@@ -160,6 +168,7 @@ class ClimbedMixture(MixtureEstimator):
             begin=self._continued(d) if self._goes_on() else None,
             last=getattr(self, "fit_result_", None),
             concomitants=self._concomitants(),
+            noise=asked_noise(self),
         )
 
     def _concomitants(self) -> tuple[int, ...]:
@@ -215,6 +224,7 @@ class ClimbedMixture(MixtureEstimator):
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         """Set what was found, without a word."""
         self._set_parameters(found.params, dtype)
+        hold_noise(self, found)
         fit = found.fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.lower_bound_ = fit.mean_loglik

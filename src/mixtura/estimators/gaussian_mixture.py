@@ -24,6 +24,7 @@ from mixtura.estimators.document import (
 )
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
+from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -108,11 +109,19 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
         "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
+    noise : None, bool, "mclust" or float, default None
+        Rows of no component: True adds noise, spread evenly over the box that just holds the
+        table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
+        and the box along the principal axes; a number is the volume, in the product of the
+        columns' units. See docs/outliers.md.
 
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        P(k).
+        P(k). With noise (n_components + 1,), the last that of noise, and so is the last column
+        of `predict_proba`; `predict` calls noise -1.
+    uniform_noise_ : mixtura.models.noise.Uniform
+        With noise only: its volume, and the box.
     means_ : array of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : arrays
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
@@ -161,6 +170,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
+        "noise": NOISE_SETTINGS,
     }
 
     def __init__(
@@ -183,6 +193,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         verbose_interval: int = 10,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        noise: Any = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -201,6 +212,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.verbose_interval = verbose_interval
         self.solver = solver
         self.engine = engine
+        self.noise = noise
 
     @classmethod
     def from_parameters(
@@ -299,6 +311,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         Parameters and errors are those of `fit`; ValueError also where n_components or
         covariance_type were changed in between. The estimator is then left as it was.
         """
+        refuse_noise_in("partial_fit", self)
         absorb(self, X, sample_weight)
         return self
 
@@ -354,7 +367,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     def _fitted(self) -> tuple[Mixture, MixtureParams]:
         kind, form = factored.factors_of(self), structure(self.covariance_type).form
         if kind is not None:
-            return factored.fitted(self, kind)
+            found, params = factored.fitted(self, kind)
+            return beside_noise(self, found), params
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         parts = gaussian_params_from_whiten(
             np.asarray(self.means_, dtype=np.float64),
@@ -365,4 +379,5 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             Gaussian(structure(self.covariance_type), equations=equations_of(self)),
             no_prior(form, parts.means.shape[1]),
         )
-        return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)
+        weights = np.asarray(self.weights_, dtype=np.float64)
+        return beside_noise(self, model), MixtureParams(weights, parts)

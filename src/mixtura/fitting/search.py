@@ -132,7 +132,9 @@ class Search:
             self._report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
-        thin = self._thin(runners, best)
+        # Beside noise starts are without it, and their heights tell nothing of its climbs.
+        alike = type(maker.model) is type(self.model)
+        thin = self._thin(runners, best) if alike else None
         for runner in runners:
             self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
         if thin is not None:
@@ -175,6 +177,7 @@ class Search:
         try:
             return self.climb(start)
         except FAILURES as error:
+            start = self.model.begun_at(start)
             kept = em(Problem(self.model, self.open_sweep(self.model, self.rows), start, 0, 0))
             reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
             self.reports.append(StartReport("given", 0, None, "failed", str(error)))
@@ -185,6 +188,7 @@ class Search:
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
+        start = self.model.begun_at(start)
         try:
             outcome = self._climbed(self.model.unpenalised(), start, history)
         except FAILURES as error:

@@ -184,6 +184,10 @@ class Model(ABC):
         """
         return None
 
+    def begun_at(self, params: Any) -> Any:
+        """Where a climb begins that is given `params`, which starts may have of a simpler model."""
+        return params
+
     @property
     def examinable(self) -> str:
         """Why the curvature at an end cannot be judged; empty where it can."""

@@ -77,7 +77,7 @@ class Mixture(Labelled):
     def constant(
         self, weight: float, params: MixtureParams
     ) -> dict[int, tuple[tuple[int, float], ...]]:
-        return dict(self.prior.constant(params.components, weight * params.weights))
+        return dict(self.prior.constant(params.components, weight * self.shares(params)))
 
     def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         narrow = [spike.component for spike in self.guard(summary, params)]
@@ -91,7 +91,20 @@ class Mixture(Labelled):
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
-        return self.family.log_density(X, params.components) + self.log_weights(X, params)
+        density = self.densities(self.family.log_density(X, params.components))
+        return density + self.log_weights(X, params)
+
+    def densities(self, log_density: Array) -> Array:
+        """Those of all that a row may come from: of the components, (n, K), and what is beside."""
+        return log_density
+
+    def of_components(self, resp: Array) -> Array:
+        """The responsibilities of the components alone, (n, K)."""
+        return resp
+
+    def shares(self, params: MixtureParams) -> Array:
+        """The components' parts of all rows, (K,)."""
+        return params.weights
 
     def log_weights(self, X: AnyArray, params: MixtureParams) -> Array:
         """log P(k) of each row, (K,) or (n, K)."""
@@ -100,6 +113,10 @@ class Mixture(Labelled):
     def own(self, summary: Summary) -> Any:
         """The family's statistics in a summary."""
         return summary.statistics
+
+    def counts(self, summary: Summary) -> Array:
+        """The expected rows behind each of the weights."""
+        return self.family.counts(self.own(summary))
 
     def gathered(self, X: AnyArray, resp: Array, params: MixtureParams, own: Any) -> Any:
         """A summary's statistics: the family's `own` and what else the M-step needs of the rows."""
@@ -115,7 +132,7 @@ class Mixture(Labelled):
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            log_p, resp = respond(look.log_density + self.log_weights(X, params))
+            log_p, resp = respond(self.densities(look.log_density) + self.log_weights(X, params))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
@@ -123,12 +140,12 @@ class Mixture(Labelled):
             resp *= sample_weight[:, None]
         reached = np.isfinite(log_p)
         if reached.all():
-            own = look.statistics(resp)
+            own = look.statistics(self.of_components(resp))
             return Summary(loglik, weight, self.gathered(X, resp, params, own))
         self._refuse_no_number(X, look.log_density)
         # No density anywhere: the log-likelihood says so, and no component moves for it.
         X, resp = X[reached], resp[reached]
-        own = self.family.statistics(X, resp, params.components)
+        own = self.family.statistics(X, self.of_components(resp), params.components)
         return Summary(loglik, weight, self.gathered(X, resp, params, own))
 
     def _refuse_no_number(self, X: AnyArray, log_density: Array) -> None:
@@ -142,7 +159,7 @@ class Mixture(Labelled):
             )
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.family.counts(self.own(summary))
+        counts = self.counts(summary)
         components = self.family.maximize(self.own(summary), params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
@@ -195,7 +212,7 @@ class Mixture(Labelled):
         return self.obstacle()
 
     def empty(self, summary: Summary, params: MixtureParams) -> tuple[int, ...]:
-        rows = params.weights * summary.weight * self.prior.count_scale
+        rows = self.shares(params) * summary.weight * self.prior.count_scale
         return tuple(int(k) for k in np.flatnonzero(rows < 0.5))
 
     @property
@@ -212,7 +229,7 @@ class Mixture(Labelled):
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.family.counts(self.own(summary))
+        counts = self.counts(summary)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
         found = self.family.score(self.own(summary), params.components)

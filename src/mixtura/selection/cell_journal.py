@@ -127,4 +127,4 @@ def _found(mixture: ClimbedMixture, arrays: dict[str, Any]) -> Found:
     parts: Any = params.components
     named = {name: value for name, value in arrays.items() if name != "weights"}
     params = MixtureParams(arrays["weights"], replace(parts, **named))
-    return Found(params, mixture.fit_result_, model.family)
+    return Found(params, mixture.fit_result_, model.family, model)

@@ -22,6 +22,7 @@ class Asked(Protocol):
     init_params: str
     solver: Any
     engine: str
+    noise: Any
 
 
 def effort_of(search: Asked, rows: Rows, names: Iterable[str]) -> str:
@@ -41,6 +42,8 @@ def not_quick(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     """Why cells cannot be fitted side by side; empty where they can."""
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
+    if search.noise is not None and search.noise is not False:
+        return f"knows no noise, found noise={search.noise!r}"
     for name in ("init_params", "solver", "engine"):
         if getattr(search, name) != "auto":
             return f"goes its own way, found {name}={getattr(search, name)!r}"

@@ -68,7 +68,7 @@ class GaussianMixtureSearch(ComponentSearch):
     effort : {"auto", "quick", "thorough"}, default "auto"
         "quick": all structures share their starts, are climbed by EM alone, and only the chosen
         mixture is examined. "thorough": every cell is fitted as `GaussianMixture` is. "auto":
-        quick, but for criterion="heldout", a solver, engine or init_params of one's own, and
+        quick, but for criterion="heldout", noise, a solver, engine or init_params of one's own, and
         tables of more than 32 columns or 4 million numbers.
     refit : bool, default True
         Keep the best mixture as `best_estimator_`. It was fitted to all rows in any case.
@@ -77,7 +77,7 @@ class GaussianMixtureSearch(ComponentSearch):
     n_jobs : int or None, default None
         Cells fitted at the same time by a thorough search, by joblib; None is 1, -1 all cores.
         A quick one always uses threads.
-    tol, max_iter, n_init, init_params, weights, solver, engine
+    tol, max_iter, n_init, init_params, weights, solver, engine, noise
         Of every fit, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
     verbose : int, default 0
@@ -139,6 +139,7 @@ class GaussianMixtureSearch(ComponentSearch):
         weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        noise: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -158,6 +159,7 @@ class GaussianMixtureSearch(ComponentSearch):
         self.weights = weights
         self.solver = solver
         self.engine = engine
+        self.noise = noise
         self.random_state = random_state
         self.verbose = verbose
 

@@ -133,12 +133,14 @@ def fitted(
         task.n_components,
         rng,
         engine=task.engine,
+        noise=task.noise,
     )
     name, solver = resolve_solver(task.solver, ground.model)
     search = Search(ground.model, rows, ground.open_sweep, task.tol, task.max_iter, rng, solver)
     outcome = search.from_starts(ground.maker, task.init_params, task.n_init)
     start = None
-    if before is not None:
+    # A split is of components, and beside noise there are other starts.
+    if before is not None and task.noise is None:
         start = best_split(ground, rows, *before.mixture(settings, rows)._fitted(), task.tol)
     if start is not None:
         try:
@@ -151,7 +153,7 @@ def fitted(
     fit = account(outcome, search, (name, ground.engine), counts)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
     narrow = model.guard(outcome.climb.summary, outcome.climb.params)
-    return Found(outcome.climb.params, fit, ground.model.family), flaw_of(fit, narrow)
+    return Found(outcome.climb.params, fit, ground.model.family, ground.model), flaw_of(fit, narrow)
 
 
 def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
