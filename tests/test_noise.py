@@ -158,8 +158,9 @@ def test_a_weight_is_copies_of_the_row(fitted):
     assert weighted.weights_ == pytest.approx(copies.weights_, abs=1e-6)
 
 
-def test_a_table_in_pieces_gives_the_same(fitted):
-    pieces = GaussianMixture(2, noise=True, random_state=0).fit(
+def test_a_table_in_pieces_gives_the_same(fitted, monkeypatch):
+    monkeypatch.setattr("mixtura.data.streamed.SMALL_BYTES", 0)
+    pieces = GaussianMixture(2, noise=True, random_state=0).fit_table(
         stream(lambda: iter(np.array_split(X, 7)))
     )
     assert pieces.fit_result_.loglik == pytest.approx(fitted.fit_result_.loglik, abs=1e-8)

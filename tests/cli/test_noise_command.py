@@ -30,11 +30,25 @@ def test_noise_from_fit_to_predict(table, tmp_path):
     assert 0.08 < shown["noise"]["weight"] < 0.2
 
 
+def test_trimmed_rows_have_the_label_of_noise(table, tmp_path):
+    model = tmp_path / "m.json"
+    options = "-k", "1", "--trim", "0.13", "--eigenvalue-ratio", "10"
+    ended = run("fit", table, *options, "--out", model, "--no-figure")
+    assert ended.exit_code == 0, ended.stderr
+    assert "13% of the rows are left out" in " ".join(ended.stdout.split())
+    rows = run("predict", model, table).stdout.splitlines()
+    assert rows[0] == "a,b,label,p_0"
+    assert sum(line.split(",")[2] == "-1" for line in rows[1:]) == 14
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--noise-volume", "3"], "is for --noise"),
         (["--noise", "--noise-volume", "-3"], "a number above 0"),
+        (["--noise", "--trim", "0.1"], "use one of them"),
+        (["--trim", "0.1", "--family", "normal"], "is for Gaussian groups"),
+        (["--eigenvalue-ratio", "3", "--bayes"], "--bayes knows no --eigenvalue-ratio"),
         (["--noise", "--bayes"], "--bayes knows no --noise"),
     ],
 )

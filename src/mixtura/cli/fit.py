@@ -39,9 +39,9 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.noise import Noise, NoiseVolume, noise_settings
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
+from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
 from mixtura.cli.show import as_document, print_report
 from mixtura.homes import FAMILIES
 
@@ -141,6 +141,8 @@ def fit(
     concentration: Concentration = None,
     noise: Noise = False,
     noise_volume: NoiseVolume = None,
+    trim: Trim = 0.0,
+    eigenvalue_ratio: EigenRatio = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -210,10 +212,13 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
-    beside = noise_settings(noise, noise_volume)
-    if bayes and beside:
-        raise ValueError("--bayes knows no --noise: leave one of them out")
-    settings |= beside
+    gaussian = "family" not in settings
+    robust = robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian)
+    if bayes and robust:
+        asked = next(iter(robust))
+        option = "eigenvalue-ratio" if asked == "constraint" else asked
+        raise ValueError(f"--bayes knows no --{option}: leave one of them out")
+    settings |= robust
     if bayes:
         settings = posterior_settings(settings, weight_prior, concentration)
     else:

@@ -53,10 +53,10 @@ def predict(
 ) -> None:
     """Append to a table each row's most probable component and the probability of every one.
 
-    New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too,
-    and the label -1 of what is most probably noise. Columns are matched by name; others
-    are kept. --columns is for models and tables without column names. The table may be larger
-    than memory: it is read and written in pieces.
+    New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too.
+    The label -1 is of noise and of rows as thin as those that were trimmed. Columns are matched by
+    name; others are kept. --columns is for models and tables without column names. The table may
+    be larger than memory: it is read and written in pieces.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
@@ -91,6 +91,8 @@ def predict(
             p = mixture.predict_proba(X)
             label = p.argmax(axis=1)
             label[label == mixture.n_components] = NOISE
+            if hasattr(mixture, "trim_threshold_"):
+                label = mixture.predict(X)
             new = {"label": label} | dict(zip(names_of_p, p.T, strict=True))
             return {prefix + name: values for name, values in new.items()}
 

@@ -18,6 +18,7 @@ from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
+from mixtura.estimators.robust import hold_trim, trim_of
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity, resumed_seed
@@ -155,6 +156,10 @@ class ClimbedMixture(MixtureEstimator):
                 "noise: with concomitants the weights hang on columns, and those of noise do not: "
                 "leave out one of them"
             )
+        if asked_noise(self) is not None and trim_of(self):
+            raise ValueError(
+                "noise and trim are two ways to leave rows out of the components: use one of them"
+            )
         return Task(
             family=family,
             n_components=self.n_components,
@@ -169,6 +174,7 @@ class ClimbedMixture(MixtureEstimator):
             last=getattr(self, "fit_result_", None),
             concomitants=self._concomitants(),
             noise=asked_noise(self),
+            trim=trim_of(self),
         )
 
     def _concomitants(self) -> tuple[int, ...]:
@@ -225,6 +231,7 @@ class ClimbedMixture(MixtureEstimator):
         """Set what was found, without a word."""
         self._set_parameters(found.params, dtype)
         hold_noise(self, found)
+        hold_trim(self, found)
         fit = found.fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.lower_bound_ = fit.mean_loglik

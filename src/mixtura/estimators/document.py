@@ -11,11 +11,13 @@ import numpy as np
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
+from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.ratio import EigenvalueRatio
 from mixtura.models.noise import Uniform
 from mixtura.ranges import Count, Size
 from mixtura.records import AnyArray, Array
@@ -50,7 +52,8 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 @dataclass(frozen=True)
 class Stored:
     """A model file, beside its head; family says what the components of a `Mixture` are, posterior
-    the numbers of a variational one, noise what rows of no component are."""
+    the numbers of a variational one, noise what rows of no component are,
+    trim_threshold below which log-density they are none."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -60,6 +63,7 @@ class Stored:
     family: dict[str, Any] | None = None
     posterior: dict[str, Any] | None = None
     noise: Uniform | None = None
+    trim_threshold: float | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -87,6 +91,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
         "fit": None if fit is None else fit.to_dict(),
         **estimator._stored_beside(),
         **stored_noise(estimator),
+        **stored_limits(estimator),
     }
 
 
@@ -99,6 +104,8 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
         estimator = _with_settings(stored.settings, kind)
         estimator._check_stored(stored)
         restore_noise(estimator, stored.noise)
+        if stored.trim_threshold is not None:
+            estimator.trim_threshold_ = stored.trim_threshold
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:
@@ -124,6 +131,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     given = {**settings, kind._components: components}
     if solved:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
+    if "constraint" in given:
+        given["constraint"] = restored_constraint(given["constraint"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:
@@ -298,6 +307,8 @@ def _unit_free(covariances: Array, form: Form) -> Array:
 def _plain(value: Any) -> Any:
     if isinstance(value, FactorAnalytic):
         return str(value)
+    if isinstance(value, EigenvalueRatio):
+        return stored_constraint(value)
     if isinstance(value, Family):
         return family_document(value)
     if isinstance(value, dict):

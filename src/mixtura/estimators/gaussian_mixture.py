@@ -26,6 +26,7 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -34,7 +35,8 @@ from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
-from mixtura.families.registry import family
+from mixtura.families.ratio import EigenvalueRatio
+from mixtura.families.registry import constrained, family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -114,6 +116,11 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
         and the box along the principal axes; a number is the volume, in the product of the
         columns' units. See docs/outliers.md.
+    trim : float, default 0
+        The share of the rows, those of least density, that no step looks at: below 0.5.
+    constraint : mixtura.EigenvalueRatio or None, default None
+        How far apart the eigenvalues of the covariances may be; then no component can collapse.
+        For the types of scikit-learn.
 
     Attributes
     ----------
@@ -122,6 +129,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         of `predict_proba`; `predict` calls noise -1.
     uniform_noise_ : mixtura.models.noise.Uniform
         With noise only: its volume, and the box.
+    trim_threshold_ : float
+        With trim only: `predict` calls rows -1 whose log-density is lower.
     means_ : array of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : arrays
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
@@ -171,6 +180,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
         "noise": NOISE_SETTINGS,
+        "trim": TRIM_SETTINGS,
+        "constraint": CONSTRAINT_SETTINGS,
     }
 
     def __init__(
@@ -194,6 +205,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         solver: str | Solver = "auto",
         engine: str = "auto",
         noise: Any = None,
+        trim: float = 0.0,
+        constraint: EigenvalueRatio | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -213,6 +226,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.solver = solver
         self.engine = engine
         self.noise = noise
+        self.trim = trim
+        self.constraint = constraint
 
     @classmethod
     def from_parameters(
@@ -333,7 +348,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        return family(self.covariance_type, self.reg_covar)
+        return constrained(family(self.covariance_type, self.reg_covar), self.constraint)
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

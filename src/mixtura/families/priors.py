@@ -48,6 +48,10 @@ class Prior:
         """Why there are no free coordinates under this prior; empty where there are."""
         return ""
 
+    def admitted(self, params: Any) -> Any:
+        """The parameters, or the nearest ones that M-steps under it could give."""
+        return params
+
     def refuse_collapse(self, params: Any, counts: Array) -> None:
         """Raise Collapse where a component is about to reach a singularity of the likelihood."""
 

@@ -22,7 +22,7 @@ from mixtura.fitting.account import account
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
-from mixtura.fitting.prepared import Ground
+from mixtura.fitting.prepared import Ground, trimmed
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Outcome, Search
 from mixtura.fitting.starts import StartMaker
@@ -44,7 +44,8 @@ class Task:
 
     given are the parameters fixed at the start, by name; begin is the mixture a warm start
     continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
-    volume of rows that belong to no component, as `fitting.noise` takes it.
+    volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
+    the rows that is left out.
     """
 
     family: Family
@@ -60,16 +61,21 @@ class Task:
     last: Fit | None
     concomitants: tuple[int, ...] = ()
     noise: Asked | None = None
+    trim: float = 0.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best mixture met, and the account of how; family and model have seen the table."""
+    """The best mixture met, and the account of how; family and model have seen the table.
+
+    threshold is the least log-density of a row that trimming kept, None without.
+    """
 
     params: MixtureParams
     fit: Fit
     family: Any = None
     model: Any = None
+    threshold: float | None = None
 
 
 def find(
@@ -111,6 +117,7 @@ def _found(
         known=known,
         concomitants=task.concomitants,
         noise=task.noise,
+        trim=task.trim,
     )
     if journal is not None and ground.engine == "mixed":
         raise ValueError(
@@ -134,12 +141,14 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
-    counts = rows.positive, len(ground.maker.rows.X)
+    kept = trimmed(ground, outcome.climb.params)
+    counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)
     if way is not None:
         fit = restored(fit, *way[1:])
         return Found(fit.params, fit, way[1])
-    return Found(fit.params, fit, ground.model.family, ground.model)
+    least = None if kept is None else kept.threshold
+    return Found(fit.params, fit, ground.model.family, ground.model, least)
 
 
 def _only_steps(task: Task) -> bool:
@@ -147,6 +156,7 @@ def _only_steps(task: Task) -> bool:
     return (
         not (task.given or task.concomitants)
         and task.noise is None
+        and not task.trim
         and task.begin is None
         and task.solver in ("auto", "em")
     )
@@ -190,6 +200,7 @@ def prepare(
     known: Survey | None = None,
     concomitants: tuple[int, ...] = (),
     noise: Asked | None = None,
+    trim: float = 0.0,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
@@ -205,9 +216,15 @@ def prepare(
         model = Concomitant(settled.family, settled.prior, found)
     rows = known.sample
     begun: Mixture = model
+    if trim and settled.family.gaps:
+        raise ValueError(
+            "trim compares densities of whole rows, and X has missing cells: leave such rows out, "
+            "fill them, or fit with trim=0"
+        )
+    if noise is not None or trim:
+        rows, share = cleaned(rows, settled.frames[0](rows.X))
     if noise is not None:
         refuse_noise(settled.family)
-        rows, share = cleaned(rows, settled.frames[0](rows.X))
         uniform = uniform_of(noise, known.source)
         begun = Noisy(settled.family, settled.prior, uniform, share)
     sample = Survey(rows, rows)
@@ -221,7 +238,7 @@ def prepare(
         return mixed(K, settled.family.settled(sample, K).base)
 
     maker = StartMaker(model, rows, mixed(n_components, settled.base), settled.frames, given, fewer)
-    return Ground(begun, resolve(engine, begun), known, maker)
+    return Ground(begun, resolve(engine, begun), known, maker, trim)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

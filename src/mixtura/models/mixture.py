@@ -182,6 +182,10 @@ class Mixture(Labelled):
         assert total is not None
         return self.m_step(total, params)
 
+    def begun_at(self, params: MixtureParams) -> MixtureParams:
+        components = self.prior.admitted(params.components)
+        return params if components is params.components else replace(params, components=components)
+
     def foreign(self, X: AnyArray) -> str:
         try:
             self.family.refuse(X, [str(j) for j in range(X.shape[1])])

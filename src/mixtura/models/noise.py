@@ -104,6 +104,7 @@ class Noisy(Mixture):
         return NoiseStatistics(own, np.asarray(resp[:, -1].sum()))
 
     def begun_at(self, params: MixtureParams) -> MixtureParams:
+        params = super().begun_at(params)
         if len(params.weights) > len(next(iter(params.components.arrays().values()))):
             return params
         return replace(params, weights=np.append(params.weights * (1 - self.first), self.first))

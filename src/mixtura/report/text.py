@@ -80,7 +80,7 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
     portrait = view.portrait
     words = portrait.words.replace("group", view.noun)
     shape = f"{portrait.name}: {words}" if words else portrait.name
-    rows = [(portrait.label, shape), *_noise(view)]
+    rows = [(portrait.label, shape), *_noise(view), *view.notes]
     if view.fit is not None:
         rows = [*_criteria(view.fit), *rows, *_climb(view.fit)]
     return [*parts, "", _block(rows)]

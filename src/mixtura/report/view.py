@@ -28,6 +28,7 @@ class MixtureView:
     fit       how the parameters were found; None when they were given
     noun      what a component is called: a group, or the state of a chain
     noise     (share of the rows, log of its volume) of rows of no group; None where there are none
+    notes     what else the report says of what was asked, (label, sentence)
     """
 
     weights: Array
@@ -36,6 +37,7 @@ class MixtureView:
     fit: Fit | None = None
     noun: str = "group"
     noise: tuple[float, float] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""

@@ -32,6 +32,7 @@ from mixtura.families.collapse import (
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.grain import Grain
 from mixtura.families.gaussian.held import held_in
+from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -63,6 +64,7 @@ class CovariancePrior(Prior):
     equations  of the table, whether or not anything is added to its variances there
     held_columns  columns with a direction that has no variance of its own
     grain      of rounded columns, for starts and ends are judged without what rounding lends them
+    bounds     of eigenvalues, which take the place of a penalty
     """
 
     form: Form
@@ -79,6 +81,7 @@ class CovariancePrior(Prior):
     equations: tuple[Equation, ...] = ()
     held_columns: tuple[int, ...] = ()
     grain: Grain | None = None
+    bounds: Bounded | None = None
 
     @property
     def monotone(self) -> bool:
@@ -138,7 +141,12 @@ class CovariancePrior(Prior):
     def without_penalty(self) -> CovariancePrior:
         return replace(self, strength=0.0)
 
+    def admitted(self, params: GaussianParams) -> GaussianParams:
+        return params if self.bounds is None else self.bounds.admitted(params)
+
     def obstacle(self) -> str:
+        if self.bounds is not None:
+            return "an eigenvalue ratio is kept by EM's steps alone"
         if np.any(self.absolute):
             return "with a reg_covar above 0 EM does not maximise the likelihood"
         if np.any(self.held):
