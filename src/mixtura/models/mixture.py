@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,12 +10,22 @@ import numpy as np
 
 from mixtura.errors import FitError
 from mixtura.families.base import Family
+from mixtura.families.collapse import standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Chunk, Equation, RandomNumbers, Spike, Summary
+from mixtura.records import (
+    AnyArray,
+    Array,
+    Chunk,
+    Equation,
+    RandomNumbers,
+    Spike,
+    Standing,
+    Summary,
+)
 
 # From so many columns on NumPy adds a row in another order.
 _SHORT = 8
@@ -79,8 +89,16 @@ class Mixture(Labelled):
     ) -> dict[int, tuple[tuple[int, float], ...]]:
         return dict(self.prior.constant(params.components, weight * self.shares(params)))
 
-    def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        narrow = [spike.component for spike in self.guard(summary, params)]
+    def standings(
+        self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()
+    ) -> tuple[Standing, ...]:
+        counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
+        return standings(self.prior, params.components, counts, collapsed)
+
+    def sobered(
+        self, summary: Summary, params: MixtureParams, also: Sequence[int] = ()
+    ) -> MixtureParams:
+        narrow = sorted({*also, *(spike.component for spike in self.guard(summary, params))})
         components = self.prior.smoothed(params.components)
         if narrow:
             counts = self.family.counts(self.own(summary))

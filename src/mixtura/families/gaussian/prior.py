@@ -21,7 +21,6 @@ from mixtura.data.moments import TableMoments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
-    ORDINARY_SHARE,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
@@ -39,6 +38,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params,
 )
 from mixtura.families.gaussian.triangular import square, times, within
+from mixtura.families.gaussian.upheld import upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -205,6 +205,12 @@ class CovariancePrior(Prior):
             return np.full(K, values.min())
         return np.asarray(values.reshape(K, -1).min(axis=1))
 
+    def upheld(self, params: GaussianParams, counts: Array) -> AnyArray:
+        return upheld(self, params, counts)
+
+    def width(self, params: GaussianParams) -> int:
+        return self.form.columns(params.means.shape[1])
+
     def narrow(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
     ) -> list[Spike]:
@@ -303,26 +309,11 @@ class CovariancePrior(Prior):
             cov = params.covariances.copy()
             cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
         else:
-            cov = self._widened(params, counts)
+            cov = widened(self, params, counts)
         return gaussian_params(params.means, cov, self.form)
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
         return params if self.grain is None else self.grain.smoothed(params)
-
-    def _widened(self, params: GaussianParams, counts: Array) -> Array:
-        """The covariances, ordinarily wide wherever a component has no width of its own."""
-        a, form = self.strength, self.form
-        floor = 2 * a / (np.maximum(counts + 2 * a, 1e-300) * PENALTY_SHARE)
-        least = np.maximum(floor, SPURIOUS_SPREAD)
-        if not form.correlates:
-            cov, scale = params.covariances, np.broadcast_to(self.scale, params.covariances.shape)
-            least = least.reshape((-1,) + (1,) * (cov.ndim - 1))
-            return np.where(cov < least * scale, ORDINARY_SHARE * scale, cov)
-        root = np.linalg.cholesky(self.scale)
-        values, vectors = np.linalg.eigh(form.whitened(np.linalg.inv(root), params.covariances))
-        values = np.where(values < least[:, None], ORDINARY_SHARE, values)
-        axes = root @ vectors
-        return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
 
 
 def no_prior(form: Form, d: int) -> CovariancePrior:
