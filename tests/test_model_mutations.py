@@ -79,10 +79,10 @@ def controls(text: str) -> list[str]:
 def used(path: Path) -> mixtura.GaussianMixture:
     """The mixture of a file after all that the commands do with it."""
     mixture = mixtura.load(path)
-    json.dumps(as_document(mixture), default=lambda array: array.tolist())
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         warnings.simplefilter("ignore", RuntimeWarning)
+        json.dumps(as_document(mixture), default=lambda array: array.tolist())
         assert not controls(mixture.summary())
         assert np.isfinite(mixture.predict_proba(mixture.means_ + 0.1)).all()
         mixture.sample(3, random_state=0)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
+    from mixtura.families.ratio import EigenvalueRatio
     from mixtura.families.registry import register_family
     from mixtura.families.regression.family import Regression
     from mixtura.families.student.family import Student
@@ -77,6 +78,7 @@ __all__ = [
     "Collapse",
     "Comparison",
     "DegenerateWarning",
+    "EigenvalueRatio",
     "FactorAnalytic",
     "Family",
     "Fit",
@@ -145,6 +147,7 @@ _HOMES = {
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
+    "EigenvalueRatio": "mixtura.families.ratio",
     "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.result",
     "FitError": "mixtura.errors",

@@ -190,6 +190,26 @@ class Spike:
     constant: tuple[tuple[Count, Finite], ...] = ()
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How sound one component is.
+
+    rows     its expected number of rows, weights counted as rows
+    spread   its smallest variance (eigenvalue of the covariance) as a share of the table's there;
+             None where the family has no such thing
+    held_up  whether a penalty, a floor or a bound of eigenvalues is what keeps it from being
+             narrower
+    verdict  "regular"; "collapsed": only that keeps it from a singularity of the likelihood;
+             "spurious": a few rows that lie close together, as some always do
+    """
+
+    component: Count
+    rows: float
+    spread: float | None
+    held_up: bool
+    verdict: str
+
+
 def inner(gradient: dict[str, Array], direction: dict[str, Array]) -> float:
     """The derivative along `direction` of the function whose gradient is given."""
     return float(sum(np.sum(gradient[name] * direction[name]) for name in gradient))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mixtura.ranges import Count, Finite, Positive
-from mixtura.records import Equation, Spike
+from mixtura.records import Equation, Spike, Standing
 from mixtura.schema import read
 
 # Starts that end this close, in log-likelihood per row, have found the same optimum.
@@ -154,6 +154,7 @@ class Fit:
     held          columns, or dependent groups of columns, without variance of their own
     bound         whether loglik and trace are a lower bound of the evidence (ELBO), not of a point
     equations     what that is, one for each direction: a column or sum that is the same in all rows
+    standings     how sound each component is
     """
 
     loglik: Finite
@@ -181,6 +182,7 @@ class Fit:
     certificate: Certificate = Certificate("not examined")
     remark: str = ""
     bound: bool = False
+    standings: tuple[Standing, ...] = ()
     params: Any = field(default=None, repr=False, compare=False)
     summary: Any = field(default=None, repr=False, compare=False)
 

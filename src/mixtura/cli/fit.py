@@ -41,6 +41,7 @@ from mixtura.cli.console import (
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
+from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
 from mixtura.cli.show import as_document, print_report
 from mixtura.homes import FAMILIES
 
@@ -138,6 +139,10 @@ def fit(
     bayes: Bayes = False,
     weight_prior: WeightPrior = None,
     concentration: Concentration = None,
+    noise: Noise = False,
+    noise_volume: NoiseVolume = None,
+    trim: Trim = 0.0,
+    eigenvalue_ratio: EigenRatio = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -207,6 +212,13 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
+    gaussian = "family" not in settings
+    robust = robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian)
+    if bayes and robust:
+        asked = next(iter(robust))
+        option = "eigenvalue-ratio" if asked == "constraint" else asked
+        raise ValueError(f"--bayes knows no --{option}: leave one of them out")
+    settings |= robust
     if bayes:
         settings = posterior_settings(settings, weight_prior, concentration)
     else:

@@ -53,15 +53,17 @@ def predict(
 ) -> None:
     """Append to a table each row's most probable component and the probability of every one.
 
-    New columns: label, and p_0, p_1, ... which sum to one. Columns are matched by name; others
-    are kept. --columns is for models and tables without column names. The table may be larger
-    than memory: it is read and written in pieces.
+    New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too.
+    The label -1 is of noise and of rows as thin as those that were trimmed. Columns are matched by
+    name; others are kept. --columns is for models and tables without column names. The table may
+    be larger than memory: it is read and written in pieces.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
     """
     from mixtura.data.files import refuse_unwritable, remarks
     from mixtura.data.tables import append_columns
+    from mixtura.models.noise import NOISE
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
@@ -80,16 +82,21 @@ def predict(
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
             )
-        K = len(mixture.weights_)
+        names_of_p = [f"p_{k}" for k in range(mixture.n_components)]
+        names_of_p += ["p_noise"] if len(mixture.weights_) > mixture.n_components else []
         tables = pieces(mixture, table, names, None, working, dialect, out=out)
         note_remarks(remarks(table, dialect))
 
         def answer(X: Array) -> dict[str, AnyArray]:
             p = mixture.predict_proba(X)
-            new = {"label": p.argmax(axis=1)} | {f"p_{k}": p[:, k] for k in range(K)}
+            label = p.argmax(axis=1)
+            label[label == mixture.n_components] = NOISE
+            if hasattr(mixture, "trim_threshold_"):
+                label = mixture.predict(X)
+            new = {"label": label} | dict(zip(names_of_p, p.T, strict=True))
             return {prefix + name: values for name, values in new.items()}
 
-        append(tables, answer, K + 1, table, out)
+        append(tables, answer, len(names_of_p) + 1, table, out)
 
 
 def _states(chain: Any, rows: Table, lengths: AnyArray, no_look_ahead: bool) -> dict[str, AnyArray]:

@@ -34,6 +34,7 @@ from mixtura.cli.console import (
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
+from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,6 +72,10 @@ def select(
     folds: Annotated[
         int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
     ] = 5,
+    noise: Noise = False,
+    noise_volume: NoiseVolume = None,
+    trim: Trim = 0.0,
+    eigenvalue_ratio: EigenRatio = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -140,6 +145,7 @@ def select(
             n_init=starts,
             weights="importance" if importance else "counts",
             random_state=seed,
+            **robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian=family is None),
         )
         kinds = search._kinds()
         data = whole_table(

@@ -56,6 +56,8 @@ def as_document(mixture: Any) -> dict[str, Any]:
     else:
         document |= {"family": mixture.family_.name, "weights": view.weights}
         document |= mixture.parameters_
+    if view.noise is not None:
+        document |= {"noise": {"weight": view.noise[0], "log_volume": view.noise[1]}}
     if isinstance(view, ChainView):
         document |= {
             "initial": view.initial,

@@ -140,3 +140,8 @@ def robust_covariance(X: Array, w: Array, mean: Array, covariance: Array) -> Arr
         return covariance  # too many to be outliers: they are what the table is like
     back = unit[:, None] * (vectors[:, kept] * np.sqrt(values[kept]))
     return np.asarray(back @ scatter @ back.T)
+
+
+def principal_axes(source: Source) -> Array:
+    """The eigenvectors of the table's covariance, (d, d), a column each; passes over the rows."""
+    return np.asarray(np.linalg.eigh(np.atleast_2d(source_moments(source).covariance))[1])

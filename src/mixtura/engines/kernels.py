@@ -9,7 +9,7 @@ from mixtura.engines import threads
 from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
-from mixtura.engines.gaussian import compiled
+from mixtura.engines.gaussian import compiled, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
@@ -21,6 +21,7 @@ from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
+from mixtura.models.noise import Noisy
 from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.variational import VariationalMixture
 
@@ -54,6 +55,9 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
         {"compiled": compiled.CompiledSweep, "dense": compiled.DenseSweep},
         compiled.fill,
         GaussianDrawing,
+    ),
+    (Noisy, Gaussian): Kernel(
+        {"compiled": noise.NoisySweep, "dense": noise.DenseNoisySweep}, noise.fill
     ),
     (Mixture, Categorical): Kernel({"compiled": LevelsSweep}, threads.fill),
     (HiddenMarkov, Gaussian): Kernel({"compiled": GaussianChainSweep}),

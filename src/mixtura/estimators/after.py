@@ -313,14 +313,15 @@ class AfterFit(ABC):
         return measure(self._gaussians(), *self._draws(n_samples, random_state))
 
     def _gaussians(self) -> Gaussians:
-        """The fitted mixture as plain arrays."""
+        """The fitted mixture as plain arrays: its components alone, where there is noise."""
         check_is_fitted(self)
-        _, params = self._fitted()
+        model, params = self._fitted()
         K, d = params.components.means.shape
         form = structure(self.covariance_type).form
         # A factor is stored in the form of its covariance, and made dense as that is.
         roots = np.broadcast_to(form.dense(params.components.root, K, d), (K, d, d))
-        return Gaussians(params.weights, params.components.means, roots)
+        shares = model.shares(params)
+        return Gaussians(shares / shares.sum(), params.components.means, roots)
 
     def _of(self, mixture: Gaussians, columns: list[int]) -> Self:
         """An estimator of this kind that holds a mixture over some of its columns."""

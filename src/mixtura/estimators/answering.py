@@ -11,7 +11,9 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
+from mixtura.estimators.robust import trimmed_labels
 from mixtura.models.mixture import Mixture
+from mixtura.models.noise import NOISE, Noisy
 from mixtura.records import AnyArray
 
 # Rows of a table read in pieces that are answered at a time.
@@ -35,12 +37,18 @@ def answers(
         # Kernels know no gaps.
         engine = resolve("auto" if model.family.gaps else mixture.engine, model)
         wanted = {what: out[where]}
+        trimmed = what == "labels" and "trim_threshold_" in mixture.__dict__
         doubtful = what in TELLING and not model.family.within_reach(X, params.components)
-        if doubtful:
-            wanted["log_density"] = np.empty(len(X), dtype=rows.dtype)
+        if doubtful or trimmed:
+            # What is trimmed is told by a number in float64.
+            wanted["log_density"] = np.empty(len(X), dtype=np.float64 if trimmed else rows.dtype)
         fill(engine, model, X, params, RowOutputs(**wanted))
         if doubtful:
             _refuse_lost(model, params, X, wanted["log_density"], where.start)
+        if trimmed:
+            trimmed_labels(out[where], wanted["log_density"], mixture)
+    if what == "labels" and isinstance(fitted, Noisy):
+        out[out == len(params.weights) - 1] = NOISE
     return out
 
 

@@ -23,6 +23,7 @@ from mixtura.estimators.document import Stored, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.opened import asked, may_miss, small
+from mixtura.estimators.robust import notes
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
@@ -232,9 +233,13 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The fitted mixture as reports and figures see it."""
         check_is_fitted(self)
         model, params = self._fitted()
-        weights, names = params.weights, tuple(self._names())
+        weights, names = model.shares(params), tuple(self._names())
         portrait = model.family.portrait(params.components, weights, names)
-        return MixtureView(weights, names, portrait, self.fit_result_)
+        uniform = getattr(model, "uniform", None)
+        noise = None if uniform is None else (float(params.weights[-1]), uniform.log_volume)
+        return MixtureView(
+            weights, names, portrait, self.fit_result_, noise=noise, notes=notes(self)
+        )
 
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""

@@ -16,7 +16,9 @@ from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
+from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
+from mixtura.estimators.robust import hold_trim, trim_of
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity, resumed_seed
@@ -147,6 +149,17 @@ class ClimbedMixture(MixtureEstimator):
 
     def _task(self, family: Family, d: int) -> Task:
         """What a fit to d columns is asked for; ValueError where the settings do not fit them."""
+        if self._goes_on():
+            refuse_other_noise(self)
+        if asked_noise(self) is not None and self._concomitants():
+            raise ValueError(
+                "noise: with concomitants the weights hang on columns, and those of noise do not: "
+                "leave out one of them"
+            )
+        if asked_noise(self) is not None and trim_of(self):
+            raise ValueError(
+                "noise and trim are two ways to leave rows out of the components: use one of them"
+            )
         return Task(
             family=family,
             n_components=self.n_components,
@@ -160,6 +173,8 @@ class ClimbedMixture(MixtureEstimator):
             begin=self._continued(d) if self._goes_on() else None,
             last=getattr(self, "fit_result_", None),
             concomitants=self._concomitants(),
+            noise=asked_noise(self),
+            trim=trim_of(self),
         )
 
     def _concomitants(self) -> tuple[int, ...]:
@@ -215,6 +230,8 @@ class ClimbedMixture(MixtureEstimator):
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         """Set what was found, without a word."""
         self._set_parameters(found.params, dtype)
+        hold_noise(self, found)
+        hold_trim(self, found)
         fit = found.fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.lower_bound_ = fit.mean_loglik

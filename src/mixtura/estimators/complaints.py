@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
 from mixtura.families.base import Family
 from mixtura.models.base import Model
+from mixtura.records import Standing
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
 
@@ -56,6 +57,9 @@ def complaints(
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield collapse_told(why, "components"), DegenerateWarning
+    spurious = [each for each in fit.standings if each.verdict == "spurious"]
+    if spurious:
+        yield _spurious(spurious), DegenerateWarning
     endless = () if model is None else model.endless(fit.summary, fit.params)
     if endless:
         yield _endless([each.said(names) for each in endless]), DegenerateWarning
@@ -78,6 +82,20 @@ def _empty(components: tuple[int, ...]) -> str:
     left = len(each) - LISTED
     more = f"; and {left} more are" if left > 0 else ""
     return "; ".join(each[:LISTED]) + f"{more}. Use fewer components, or another seed"
+
+
+def _spurious(found: list[Standing]) -> str:
+    each = [
+        f"component {one.component} looks spurious: it holds {one.rows:.3g} rows, and its smallest "
+        f"variance is {one.spread:.1g} of the table's"
+        for one in found
+    ]
+    left = len(each) - LISTED
+    more = f"; and {left} more do" if left > 0 else ""
+    return (
+        f"{'; '.join(each[:LISTED])}{more}. Some few rows always lie close together: use fewer "
+        "components, constraint=EigenvalueRatio(...) or more starts"
+    )
 
 
 def _endless(each: list[str]) -> str:

@@ -10,11 +10,15 @@ import numpy as np
 
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
+from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
+from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.ratio import EigenvalueRatio
+from mixtura.models.noise import Uniform
 from mixtura.ranges import Count, Size
 from mixtura.records import AnyArray, Array
 from mixtura.result import Fit
@@ -48,7 +52,8 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 @dataclass(frozen=True)
 class Stored:
     """A model file, beside its head; family says what the components of a `Mixture` are, posterior
-    the numbers of a variational one."""
+    the numbers of a variational one, noise what rows of no component are,
+    trim_threshold below which log-density they are none."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -57,6 +62,8 @@ class Stored:
     fit: Fit | None
     family: dict[str, Any] | None = None
     posterior: dict[str, Any] | None = None
+    noise: Uniform | None = None
+    trim_threshold: float | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -83,6 +90,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
         "feature_names": None if names is None else [str(name) for name in names],
         "fit": None if fit is None else fit.to_dict(),
         **estimator._stored_beside(),
+        **stored_noise(estimator),
+        **stored_limits(estimator),
     }
 
 
@@ -94,6 +103,9 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
         stored = read(Stored, {k: v for k, v in document.items() if k not in _HEAD}, "")
         estimator = _with_settings(stored.settings, kind)
         estimator._check_stored(stored)
+        restore_noise(estimator, stored.noise)
+        if stored.trim_threshold is not None:
+            estimator.trim_threshold_ = stored.trim_threshold
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:
@@ -119,6 +131,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     given = {**settings, kind._components: components}
     if solved:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
+    if "constraint" in given:
+        given["constraint"] = restored_constraint(given["constraint"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:
@@ -142,9 +156,12 @@ def names_of(covariance_type: str | FactorAnalytic) -> tuple[str, ...]:
     return ARRAYS if factors is None else ("weights_", "means_", *factored.HELD)
 
 
-def _arrays_of(shape: Structure, K: int, d: int) -> dict[str, Floats]:
+def _arrays_of(shape: Structure, K: int, d: int, noise: Uniform | None = None) -> dict[str, Floats]:
     """The fitted arrays of K components over d columns, by name."""
-    common = {"weights_": Floats((K,), Simplex()), "means_": Floats((K, d), Real())}
+    common = {
+        "weights_": Floats((n_weights(K, noise),), Simplex()),
+        "means_": Floats((K, d), Real()),
+    }
     if shape.factors is not None:
         return common | factored.arrays_of(shape.factors, K, d)
     # Whether they are sound is seen together, in `check_matrices`.
@@ -160,7 +177,7 @@ def check_arrays(stored: Stored, shape: Structure, K: int) -> None:
             f"is {d}"
         )
     try:
-        read_arrays(_arrays_of(shape, K, d), stored.arrays, "arrays")
+        read_arrays(_arrays_of(shape, K, d, stored.noise), stored.arrays, "arrays")
     except ShapeMismatch as error:
         raise ValueError(
             f"{error}, that of covariance_type {shape.name!r} with {K} components in {d} columns"
@@ -290,6 +307,8 @@ def _unit_free(covariances: Array, form: Form) -> Array:
 def _plain(value: Any) -> Any:
     if isinstance(value, FactorAnalytic):
         return str(value)
+    if isinstance(value, EigenvalueRatio):
+        return stored_constraint(value)
     if isinstance(value, Family):
         return family_document(value)
     if isinstance(value, dict):

@@ -24,7 +24,9 @@ from mixtura.estimators.document import (
 )
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
+from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -33,7 +35,8 @@ from mixtura.families.gaussian.covariance import STRUCTURES, structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
-from mixtura.families.registry import family
+from mixtura.families.ratio import EigenvalueRatio
+from mixtura.families.registry import constrained, family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -108,11 +111,26 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
         "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
+    noise : None, bool, "mclust" or float, default None
+        Rows of no component: True adds noise, spread evenly over the box that just holds the
+        table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
+        and the box along the principal axes; a number is the volume, in the product of the
+        columns' units. See docs/outliers.md.
+    trim : float, default 0
+        The share of the rows, those of least density, that no step looks at: below 0.5.
+    constraint : mixtura.EigenvalueRatio or None, default None
+        How far apart the eigenvalues of the covariances may be; then no component can collapse.
+        For the types of scikit-learn.
 
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        P(k).
+        P(k). With noise (n_components + 1,), the last that of noise, and so is the last column
+        of `predict_proba`; `predict` calls noise -1.
+    uniform_noise_ : mixtura.models.noise.Uniform
+        With noise only: its volume, and the box.
+    trim_threshold_ : float
+        With trim only: `predict` calls rows -1 whose log-density is lower.
     means_ : array of shape (n_components, n_features)
     covariances_, precisions_, precisions_cholesky_ : arrays
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
@@ -161,6 +179,9 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
+        "noise": NOISE_SETTINGS,
+        "trim": TRIM_SETTINGS,
+        "constraint": CONSTRAINT_SETTINGS,
     }
 
     def __init__(
@@ -183,6 +204,9 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         verbose_interval: int = 10,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        noise: Any = None,
+        trim: float = 0.0,
+        constraint: EigenvalueRatio | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -201,6 +225,9 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.verbose_interval = verbose_interval
         self.solver = solver
         self.engine = engine
+        self.noise = noise
+        self.trim = trim
+        self.constraint = constraint
 
     @classmethod
     def from_parameters(
@@ -299,6 +326,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         Parameters and errors are those of `fit`; ValueError also where n_components or
         covariance_type were changed in between. The estimator is then left as it was.
         """
+        refuse_noise_in("partial_fit", self)
         absorb(self, X, sample_weight)
         return self
 
@@ -320,7 +348,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        return family(self.covariance_type, self.reg_covar)
+        return constrained(family(self.covariance_type, self.reg_covar), self.constraint)
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)
@@ -354,7 +382,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     def _fitted(self) -> tuple[Mixture, MixtureParams]:
         kind, form = factored.factors_of(self), structure(self.covariance_type).form
         if kind is not None:
-            return factored.fitted(self, kind)
+            found, params = factored.fitted(self, kind)
+            return beside_noise(self, found), params
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         parts = gaussian_params_from_whiten(
             np.asarray(self.means_, dtype=np.float64),
@@ -365,4 +394,5 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             Gaussian(structure(self.covariance_type), equations=equations_of(self)),
             no_prior(form, parts.means.shape[1]),
         )
-        return model, MixtureParams(np.asarray(self.weights_, dtype=np.float64), parts)
+        weights = np.asarray(self.weights_, dtype=np.float64)
+        return beside_noise(self, model), MixtureParams(weights, parts)

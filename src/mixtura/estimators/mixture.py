@@ -16,6 +16,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.design import Design, untold
@@ -69,6 +70,8 @@ class Mixture(ClimbedMixture):
     concomitants : sequence of column names or positions, optional
         Columns that the weights hang on, by a multinomial logit, and that the components do not
         describe: P(k | x) instead of P(k).
+    noise : as in `GaussianMixture`
+        For families of numbers: Gaussian structures, "student", ...
 
     Attributes
     ----------
@@ -117,6 +120,7 @@ class Mixture(ClimbedMixture):
         "solver": [StrOptions(set(SOLVERS)), callable],
         "engine": [StrOptions({"auto", *ENGINES})],
         "concomitants": [None, str, Integral, "array-like"],
+        "noise": NOISE_SETTINGS,
     }
 
     def __init__(
@@ -136,6 +140,7 @@ class Mixture(ClimbedMixture):
         solver: str | Solver = "auto",
         engine: str = "auto",
         concomitants: Any = None,
+        noise: Any = None,
     ) -> None:
         self.family = family
         self.n_components = n_components
@@ -151,6 +156,7 @@ class Mixture(ClimbedMixture):
         self.solver = solver
         self.engine = engine
         self.concomitants = concomitants
+        self.noise = noise
 
     _components = "family"
     # That of the columns that the fitted weights hang on, whatever is asked for since.
@@ -182,7 +188,7 @@ class Mixture(ClimbedMixture):
         self.family_ = restored_family(stored.family, "family", equations)
         K = self.n_components
         shapes = self.family_.shapes(K, stored.scalars.n_features_in_)
-        kinds = {"weights_": Floats((K,), Simplex())}
+        kinds = {"weights_": Floats((n_weights(K, stored.noise),), Simplex())}
         for name, support in self.family_.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
         if self.concomitants is not None:
@@ -284,10 +290,12 @@ class Mixture(ClimbedMixture):
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
         if self._design is None:
-            return MixtureModel(self.family_, Flat()), MixtureParams(self.weights_, parts)
+            model = beside_noise(self, MixtureModel(self.family_, Flat()))
+            return model, MixtureParams(self.weights_, parts)
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
-        model = Concomitant(self.family_, Flat(), self._design)
-        return model, ConcomitantParams(self.weights_, parts, logits)
+        return Concomitant(self.family_, Flat(), self._design), ConcomitantParams(
+            self.weights_, parts, logits
+        )
 
 
 def attribute(name: str) -> str:

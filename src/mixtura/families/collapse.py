@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.records import Array, Spike
+from mixtura.families.priors import Prior
+from mixtura.records import Array, Spike, Standing
 
 # More rows than this for each row in the table, in the mean, are no count.
 MOST_COPIES = 2.0**20
@@ -14,6 +18,9 @@ NUMERIC_SPREAD = 1e-14
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
 # the reference tables stay above 0.0076, spurious ones below 1e-4).
 SPURIOUS_SPREAD = 1e-3
+# A component of few rows narrower than this may be what some few rows always make (regular optima
+# of the reference tables stay above 0.0076).
+DOUBTFUL_SPREAD = 5e-3
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
 # Of many rows a variance without the penalty's share may be this small a part of the table's: a
@@ -24,6 +31,23 @@ THIN_SPREAD = 1e-6
 # deviations apart. Nearer, six points in two columns are not found; farther, every pair of values
 # in which a sum of columns is rounded outranks groups.
 ORDINARY_SHARE = 0.3
+
+
+def standings(
+    prior: Prior, params: Any, counts: Array, collapsed: Sequence[int]
+) -> tuple[Standing, ...]:
+    """How sound each component is; `counts` (K,) are rows, `collapsed` those known to have."""
+    spread, upheld = prior.spread(params), prior.upheld(params, counts)
+    few = few_rows(prior.width(params))
+    found = []
+    for k, rows in enumerate(counts.tolist()):
+        least = None if spread is None or np.isnan(spread[k]) else float(spread[k])
+        doubtful = least is not None and least < DOUBTFUL_SPREAD and 1 <= rows < few
+        verdict = "spurious" if doubtful and not prior.common else "regular"
+        if k in collapsed:
+            verdict = "collapsed"
+        found.append(Standing(k, rows, least, bool(upheld[k]) or k in collapsed, verdict))
+    return tuple(found)
 
 
 def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:

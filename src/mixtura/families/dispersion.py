@@ -101,6 +101,14 @@ class DispersionPrior(Prior, ABC):
         """The smallest dispersion of each component as a share of the table's, (K,)."""
         return np.asarray((self.dispersion(params) / self.target).min(axis=1))
 
+    def upheld(self, params: Any, counts: Array) -> NDArray[np.bool_]:
+        more = 2.0 * self.strength
+        held = more / np.maximum((counts + more) * self.spread(params), 1e-300)
+        return np.asarray(held > PENALTY_SHARE)
+
+    def width(self, params: Any) -> int:
+        return self.columns
+
     def _too_narrow(self, params: Any, counts: Array) -> NDArray[np.bool_]:
         spread, few = self.spread(params), counts * self.count_scale < few_rows(self.columns)
         nothing = (self.dispersion(params) < self.rounding).any(axis=1)

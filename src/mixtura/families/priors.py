@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mixtura.records import Array, Equation, Spike
+import numpy as np
+
+from mixtura.records import AnyArray, Array, Equation, Spike
 
 
 class Prior:
@@ -17,6 +19,8 @@ class Prior:
 
     # Rows per unit of weight, at least 1 where weights are not counts.
     count_scale: float = 1.0
+    # Whether all components have one width.
+    common: bool = False
     # Columns without variance of their own.
     held_columns: tuple[int, ...] = ()
     # What the table's rows have in common there.
@@ -48,8 +52,24 @@ class Prior:
         """Why there are no free coordinates under this prior; empty where there are."""
         return ""
 
+    def admitted(self, params: Any) -> Any:
+        """The parameters, or the nearest ones that M-steps under it could give."""
+        return params
+
     def refuse_collapse(self, params: Any, counts: Array) -> None:
         """Raise Collapse where a component is about to reach a singularity of the likelihood."""
+
+    def spread(self, params: Any) -> Array | None:
+        """Each component's smallest variance as a share of the table's, (K,); None: has none."""
+        return None
+
+    def upheld(self, params: Any, counts: Array) -> AnyArray:
+        """Which components a floor, a bound, or mostly a penalty keeps from being narrower (K,)."""
+        return np.zeros(len(counts), dtype=bool)
+
+    def width(self, params: Any) -> int:
+        """The columns in which components have a width."""
+        return 1
 
     def narrow(self, params: Any, counts: Array, stats: Any = None) -> list[Spike]:
         """Components that sit on a singularity, or that only the penalty keeps from one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from mixtura.families.base import Family
@@ -10,6 +11,7 @@ from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
+from mixtura.families.ratio import EigenvalueRatio
 from mixtura.homes import FAMILIES as HOMES
 
 # What stands for a family: its own name, one of a covariance structure or of factors, or itself.
@@ -90,3 +92,16 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
         f"family must be one of {sorted(FAMILIES)}, a covariance type such as 'full' or 'UUU:10', "
         f"or a Family, got {spec!r}"
     )
+
+
+def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
+    """The family under a constraint; ValueError where it has none such."""
+    if constraint is None:
+        return family
+    plain = isinstance(family, Gaussian) and family.structure.inside
+    if not plain or family.reg_covar is not None:  # type: ignore[attr-defined]
+        raise ValueError(
+            "constraint: an eigenvalue ratio is for covariance_type 'full', 'tied', 'diag' or "
+            f"'spherical' with reg_covar=None, and this is {family.name!r}"
+        )
+    return replace(family, ratio=constraint)  # type: ignore[type-var]

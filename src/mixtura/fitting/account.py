@@ -15,6 +15,7 @@ from mixtura.result import Fit
 def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[int, int]) -> Fit:
     """The Fit of the best outcome; ran is (solver, engine), rows those of table and sample."""
     climb, model = outcome.climb, search.model
+    climbed = model if outcome.penalised else model.unpenalised()
     return Fit(
         loglik=climb.summary.loglik,
         weight=climb.summary.weight,
@@ -40,6 +41,9 @@ def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[
         empty=model.empty(climb.summary, climb.params),
         held=model.held_columns,
         equations=model.equations,
+        standings=climbed.standings(
+            climb.summary, climb.params, [part.component for part in outcome.floored]
+        ),
         params=climb.params,
         summary=climb.summary,
     )

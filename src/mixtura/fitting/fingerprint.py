@@ -28,6 +28,8 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "family": described(task.family),
         "n_components": task.n_components,
         "concomitants": list(task.concomitants),
+        "noise": task.noise,
+        "trim": task.trim,
         "tol": task.tol,
         "max_iter": task.max_iter,
         "n_init": task.n_init,

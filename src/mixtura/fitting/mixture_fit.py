@@ -21,13 +21,15 @@ from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
-from mixtura.fitting.prepared import Ground
+from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
+from mixtura.fitting.prepared import Ground, trimmed
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Outcome, Search
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.concomitant import Concomitant
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.noise import Noisy
 from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.problem import Solver
@@ -41,7 +43,9 @@ class Task:
     """What is asked of a fit: the estimator's settings, checked.
 
     given are the parameters fixed at the start, by name; begin is the mixture a warm start
-    continues and last its Fit; concomitants are the columns that the weights hang on.
+    continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
+    volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
+    the rows that is left out.
     """
 
     family: Family
@@ -56,16 +60,22 @@ class Task:
     begin: MixtureParams | None
     last: Fit | None
     concomitants: tuple[int, ...] = ()
+    noise: Asked | None = None
+    trim: float = 0.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best mixture met, and the account of how; family and model have seen the table."""
+    """The best mixture met, and the account of how; family and model have seen the table.
+
+    threshold is the least log-density of a row that trimming kept, None without.
+    """
 
     params: MixtureParams
     fit: Fit
     family: Any = None
     model: Any = None
+    threshold: float | None = None
 
 
 def find(
@@ -106,6 +116,8 @@ def _found(
         given=task.given,
         known=known,
         concomitants=task.concomitants,
+        noise=task.noise,
+        trim=task.trim,
     )
     if journal is not None and ground.engine == "mixed":
         raise ValueError(
@@ -113,6 +125,11 @@ def _found(
             "taken up again where it was. Use engine='auto'"
         )
     solver, climber = resolve_solver(task.solver, ground.model)
+    if solver == "nce" and task.noise is not None:
+        raise ValueError(
+            "solver='nce' tells rows from others by a density that integrates to 1, and that of "
+            "noise is 1/V everywhere: use another solver, or noise=None"
+        )
     search = Search(
         ground.model,
         rows,
@@ -124,18 +141,22 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
-    counts = rows.positive, len(ground.maker.rows.X)
+    kept = trimmed(ground, outcome.climb.params)
+    counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)
     if way is not None:
         fit = restored(fit, *way[1:])
         return Found(fit.params, fit, way[1])
-    return Found(fit.params, fit, ground.model.family, ground.model)
+    least = None if kept is None else kept.threshold
+    return Found(fit.params, fit, ground.model.family, ground.model, least)
 
 
 def _only_steps(task: Task) -> bool:
     """Whether a fit is starts and EM steps alone, in which no parameter is given."""
     return (
         not (task.given or task.concomitants)
+        and task.noise is None
+        and not task.trim
         and task.begin is None
         and task.solver in ("auto", "em")
     )
@@ -178,6 +199,8 @@ def prepare(
     given: Mapping[str, Array] = NOTHING_GIVEN,
     known: Survey | None = None,
     concomitants: tuple[int, ...] = (),
+    noise: Asked | None = None,
+    trim: float = 0.0,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
@@ -191,7 +214,20 @@ def prepare(
     found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
     if found is not None:
         model = Concomitant(settled.family, settled.prior, found)
-    sample = Survey(known.sample, known.sample)
+    rows = known.sample
+    begun: Mixture = model
+    if trim and settled.family.gaps:
+        raise ValueError(
+            "trim compares densities of whole rows, and X has missing cells: leave such rows out, "
+            "fill them, or fit with trim=0"
+        )
+    if noise is not None or trim:
+        rows, share = cleaned(rows, settled.frames[0](rows.X))
+    if noise is not None:
+        refuse_noise(settled.family)
+        uniform = uniform_of(noise, known.source)
+        begun = Noisy(settled.family, settled.prior, uniform, share)
+    sample = Survey(rows, rows)
 
     def mixed(K: int, components: Any) -> Any:
         plain = MixtureParams(np.full(K, 1.0 / K), components)
@@ -201,10 +237,8 @@ def prepare(
     def fewer(K: int) -> Any:
         return mixed(K, settled.family.settled(sample, K).base)
 
-    maker = StartMaker(
-        model, known.sample, mixed(n_components, settled.base), settled.frames, given, fewer
-    )
-    return Ground(model, resolve(engine, model), known, maker)
+    maker = StartMaker(model, rows, mixed(n_components, settled.base), settled.frames, given, fewer)
+    return Ground(begun, resolve(engine, begun), known, maker, trim)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

@@ -14,7 +14,7 @@ from math import ceil
 import numpy as np
 
 from mixtura.data.source import Source
-from mixtura.errors import FAILURES, Collapse, FitError, Vanishing
+from mixtura.errors import FAILURES, Collapse, FitError, IllDefined, Vanishing
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
@@ -36,6 +36,8 @@ THIN_GAIN = 0.01
 # Nats for each row in components that only the penalty holds up by which an end with such must be
 # worth more than a regular one: a row far out is, a plane through rounded numbers is not.
 MERIT = 3.0
+# What is said of such an end.
+UPHELD = "a component is held up by the penalty against collapse"
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left. So many are even where the search may
 # cost no more.
@@ -156,7 +158,9 @@ class Search:
             self._report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
-        thin = self._thin(runners, best)
+        # Beside noise starts are without it, and their heights tell nothing of its climbs.
+        alike = type(maker.model) is type(self.model)
+        thin = self._thin(runners, best) if alike else None
         for runner in runners:
             self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
         if thin is not None:
@@ -199,6 +203,7 @@ class Search:
         try:
             return self.climb(start)
         except FAILURES as error:
+            start = self.model.begun_at(start)
             kept = em(Problem(self.model, self.open_sweep(self.model, self.rows), start, 0, 0))
             reason = f"stopped: EM from the given parameters fails, so they are returned. {error}"
             self.reports.append(StartReport("given", 0, None, "failed", str(error)))
@@ -209,6 +214,7 @@ class Search:
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
+        start = self.model.begun_at(start)
         try:
             outcome = self._climbed(self.model.unpenalised(), start, history)
         except FAILURES as error:
@@ -231,9 +237,22 @@ class Search:
             return outcome
         try:
             freed = self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+        except (Collapse, IllDefined) as error:
+            return self._held_up(outcome, error.component)
         except FAILURES:
             return outcome
         return freed if freed.climb.converged else outcome
+
+    def _held_up(self, outcome: Outcome, k: int) -> Outcome:
+        """An end from where component k collapses as soon as there is no penalty."""
+        climb, model = outcome.climb, self.model
+        found = {each.component: each for each in model.standings(climb.summary, climb.params)}
+        if k not in found or not found[k].held_up:
+            return outcome
+        floored = (Spike(k, found[k].rows, found[k].spread or 0.0),)
+        certificate = replace(outcome.certificate, verdict="boundary", detail=UPHELD)
+        worth = self._worth(model, climb, [k])
+        return replace(outcome, floored=floored, certificate=certificate, worth=worth)
 
     def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
         """One climb and what its end looks like."""
@@ -273,7 +292,7 @@ class Search:
     def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
         if model.penalised and model.guard(climb.summary, climb.params):
-            return "a component is held up by the penalty against collapse"
+            return UPHELD
         if model.at_edge(climb.summary, climb.params):
             for spike in model.guard(climb.summary, climb.params):
                 return (
@@ -284,9 +303,9 @@ class Search:
         endless = [each.said() for each in model.endless(climb.summary, climb.params)]
         return "; ".join(filter(None, [model.edge(climb.params), *endless]))
 
-    def _worth(self, model: Model, climb: Climb) -> float:
+    def _worth(self, model: Model, climb: Climb, also: Sequence[int] = ()) -> float:
         # By the model it climbed: no penalty is taken away that an end never had.
-        sober = model.sobered(climb.summary, climb.params)
+        sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
             return climb.summary.loglik
         self.passes += 1

@@ -150,7 +150,8 @@ class _Finder:
             summary = sweep(params)
             self.passes += sweep.passes
         fit = self._account(best, params, summary)
-        return VariationalFound(params, fit, self.model.family, self.model, best.theirs[1:], active)
+        known = params, fit, self.model.family, self.model
+        return VariationalFound(*known, lower_bounds=best.theirs[1:], active=active)
 
     def _best(self) -> _End:
         if self.task.begin is not None:

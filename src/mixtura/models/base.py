@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from mixtura.records import (
     Params,
     RandomNumbers,
     Spike,
+    Standing,
     Summary,
 )
 
@@ -132,8 +133,17 @@ class Model(ABC):
         too coarse for them; None where it is not."""
         return None
 
-    def sobered(self, summary: Summary, params: Any) -> Any:
+    def standings(
+        self, summary: Summary, params: Any, collapsed: Sequence[int] = ()
+    ) -> tuple[Standing, ...]:
+        """How sound each component is, those known to have `collapsed` among them; none in most
+        models."""
+        return ()
+
+    def sobered(self, summary: Summary, params: Any, also: Sequence[int] = ()) -> Any:
         """`params` without the gain of narrow components: each gets the width of the others.
+
+        Narrow are those that `guard` finds, and those that are known to be, `also`.
 
         The likelihood of a spike is what its floor makes it. With an ordinary width a component
         that holds a far row keeps its merit, and one that sits inside a cloud loses it.
@@ -188,6 +198,10 @@ class Model(ABC):
         which the certificate says whether a point is a maximum; None, the default: not known.
         """
         return None
+
+    def begun_at(self, params: Any) -> Any:
+        """Where a climb begins that is given `params`, which starts may have of a simpler model."""
+        return params
 
     @property
     def examinable(self) -> str:

@@ -52,15 +52,23 @@ class MixtureChart(Chart):
         return np.concatenate([free, self.components.coordinates(params.components)])
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
-        counts = self.family.counts(summary.statistics)
+        stats = summary.statistics
+        return self.pulled(self.family.counts(stats), stats, params)
+
+    def pulled(self, counts: Array, own: Any, params: MixtureParams) -> Array:
+        """The gradient from the expected rows behind each weight and the family's statistics."""
         # Counts may be below 0 where they are a difference.
         some = params.weights > 0
         slope = np.divide(counts, params.weights, out=np.zeros_like(counts), where=some)
-        parts = self.components.gradient(summary.statistics, params.components, self.prior)
+        parts = self.components.gradient(own, params.components, self.prior)
         return np.concatenate([self.weights.slope(params.weights, slope), parts])
 
 
-def mixture_chart(family: Family, prior: Any, params: MixtureParams) -> MixtureChart:
-    """The chart around `params`."""
+def mixture_chart(
+    family: Family, prior: Any, params: MixtureParams, shares: Array | None = None
+) -> MixtureChart:
+    """The chart around `params`; shares (K,) are the components' parts of the rows, the weights
+    where these have no others."""
     weights = AroundShares(Simplex(), params.weights)
-    return MixtureChart(family, prior, weights, family.chart(params.components, params.weights))
+    parts = family.chart(params.components, params.weights if shares is None else shares)
+    return MixtureChart(family, prior, weights, parts)

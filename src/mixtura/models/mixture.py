@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,12 +10,22 @@ import numpy as np
 
 from mixtura.errors import FitError
 from mixtura.families.base import Family
+from mixtura.families.collapse import standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Chunk, Equation, RandomNumbers, Spike, Summary
+from mixtura.records import (
+    AnyArray,
+    Array,
+    Chunk,
+    Equation,
+    RandomNumbers,
+    Spike,
+    Standing,
+    Summary,
+)
 
 # From so many columns on NumPy adds a row in another order.
 _SHORT = 8
@@ -77,15 +87,23 @@ class Mixture(Labelled):
     def constant(
         self, weight: float, params: MixtureParams
     ) -> dict[int, tuple[tuple[int, float], ...]]:
-        return dict(self.prior.constant(params.components, weight * params.weights))
+        return dict(self.prior.constant(params.components, weight * self.shares(params)))
 
     def finer(self, summary: Summary, params: MixtureParams) -> Self | None:
         stats = self.own(summary)
         prior = self.prior.finer(params.components, self.family.counts(stats), stats)
         return None if prior is None else replace(self, prior=prior)
 
-    def sobered(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        narrow = [spike.component for spike in self.guard(summary, params)]
+    def standings(
+        self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()
+    ) -> tuple[Standing, ...]:
+        counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
+        return standings(self.prior, params.components, counts, collapsed)
+
+    def sobered(
+        self, summary: Summary, params: MixtureParams, also: Sequence[int] = ()
+    ) -> MixtureParams:
+        narrow = sorted({*also, *(spike.component for spike in self.guard(summary, params))})
         components = self.prior.smoothed(params.components)
         if narrow:
             counts = self.family.counts(self.own(summary))
@@ -96,7 +114,20 @@ class Mixture(Labelled):
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
-        return self.family.log_density(X, params.components) + self.log_weights(X, params)
+        density = self.densities(self.family.log_density(X, params.components))
+        return density + self.log_weights(X, params)
+
+    def densities(self, log_density: Array) -> Array:
+        """Those of all that a row may come from: of the components, (n, K), and what is beside."""
+        return log_density
+
+    def of_components(self, resp: Array) -> Array:
+        """The responsibilities of the components alone, (n, K)."""
+        return resp
+
+    def shares(self, params: MixtureParams) -> Array:
+        """The components' parts of all rows, (K,)."""
+        return params.weights
 
     def log_weights(self, X: AnyArray, params: MixtureParams) -> Array:
         """log P(k) of each row, (K,) or (n, K)."""
@@ -105,6 +136,10 @@ class Mixture(Labelled):
     def own(self, summary: Summary) -> Any:
         """The family's statistics in a summary."""
         return summary.statistics
+
+    def counts(self, summary: Summary) -> Array:
+        """The expected rows behind each of the weights."""
+        return self.family.counts(self.own(summary))
 
     def gathered(self, X: AnyArray, resp: Array, params: MixtureParams, own: Any) -> Any:
         """A summary's statistics: the family's `own` and what else the M-step needs of the rows."""
@@ -120,7 +155,7 @@ class Mixture(Labelled):
             X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            log_p, resp = respond(look.log_density + self.log_weights(X, params))
+            log_p, resp = respond(self.densities(look.log_density) + self.log_weights(X, params))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
@@ -128,12 +163,12 @@ class Mixture(Labelled):
             resp *= sample_weight[:, None]
         reached = np.isfinite(log_p)
         if reached.all():
-            own = look.statistics(resp)
+            own = look.statistics(self.of_components(resp))
             return Summary(loglik, weight, self.gathered(X, resp, params, own))
         self._refuse_no_number(X, look.log_density)
         # No density anywhere: the log-likelihood says so, and no component moves for it.
         X, resp = X[reached], resp[reached]
-        own = self.family.statistics(X, resp, params.components)
+        own = self.family.statistics(X, self.of_components(resp), params.components)
         return Summary(loglik, weight, self.gathered(X, resp, params, own))
 
     def _refuse_no_number(self, X: AnyArray, log_density: Array) -> None:
@@ -147,7 +182,7 @@ class Mixture(Labelled):
             )
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.family.counts(self.own(summary))
+        counts = self.counts(summary)
         components = self.family.maximize(self.own(summary), params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
@@ -169,6 +204,10 @@ class Mixture(Labelled):
             total = part if total is None else total + part
         assert total is not None
         return self.m_step(total, params)
+
+    def begun_at(self, params: MixtureParams) -> MixtureParams:
+        components = self.prior.admitted(params.components)
+        return params if components is params.components else replace(params, components=components)
 
     def foreign(self, X: AnyArray) -> str:
         try:
@@ -200,7 +239,7 @@ class Mixture(Labelled):
         return self.obstacle()
 
     def empty(self, summary: Summary, params: MixtureParams) -> tuple[int, ...]:
-        rows = params.weights * summary.weight * self.prior.count_scale
+        rows = self.shares(params) * summary.weight * self.prior.count_scale
         return tuple(int(k) for k in np.flatnonzero(rows < 0.5))
 
     @property
@@ -217,7 +256,7 @@ class Mixture(Labelled):
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.family.counts(self.own(summary))
+        counts = self.counts(summary)
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
         found = self.family.score(self.own(summary), params.components)

@@ -25,7 +25,7 @@ from mixtura.records import Array
 from mixtura.report import panels
 from mixtura.report.by_column import each_column
 from mixtura.report.frame import LABEL, blank, headed, legend
-from mixtura.report.palette import rgb
+from mixtura.report.palette import NOISE_GREY, rgb
 from mixtura.report.panels import COVERAGES, Points
 from mixtura.report.view import MixtureView, groups, shorten, telling_columns, wrapped
 
@@ -52,20 +52,21 @@ def draw(
 ) -> Figure:
     """The mixture drawn over the rows it describes.
 
-    X is (n, d) in the table's units, responsibilities (n, K), sample_weight (n,) or None for equal
-    weights; title defaults to the number of groups and the columns' names. One column of numbers
-    gives a histogram with the densities. Of Gaussians two give a scatter with ellipses, more a
-    matrix of pairs; points have the colours of the components mixed by responsibility, and of many
-    rows only 4000 are drawn. Of other families each column has axes of its own: histogram and
-    densities, shares of counts and their probabilities, probabilities of categories. Of many
-    columns the six are drawn in which the components differ most.
+    X is (n, d) in the table's units, responsibilities (n, K), with noise (n, K + 1),
+    sample_weight (n,) or None for equal weights; title defaults to the number of groups and the
+    columns' names. One column of numbers gives a histogram with the densities. Of Gaussians two
+    give a scatter with ellipses, more a matrix of pairs; points have the colours of the components
+    mixed by responsibility, noise is grey, and of many rows only 4000 are drawn. Of other families
+    each column has axes of its own: histogram and densities, shares of counts and their
+    probabilities, probabilities of categories. Of many columns the six are drawn in which the
+    components differ most.
 
     Raises ValueError if the arrays do not fit the mixture, values are infinite, or missing where
     components are Gaussian, or a column has none, or no row has weight.
     """
     view = printable_record(view)
     rows, resp, w, left = _checked(view, X, responsibilities, sample_weight)
-    points = replace(_points(rows, resp, w), left=left)
+    points = replace(_points(rows, resp, w, len(view.weights)), left=left)
     heading = title or f"{groups(view)} in {_names(view)}"
     with _quiet_about_glyphs():
         if view.portrait.lines is not None:
@@ -111,8 +112,9 @@ def _checked(
     K, d = len(view.weights), len(view.names)
     if rows.ndim != 2 or rows.shape[1] != d:
         raise ValueError(f"X has shape {rows.shape}, but the mixture has {d} columns")
-    if resp.shape != (len(rows), K):
-        raise ValueError(f"responsibilities have shape {resp.shape}, not {(len(rows), K)}")
+    shape = len(rows), K + (view.noise is not None)
+    if resp.shape != shape:
+        raise ValueError(f"responsibilities have shape {resp.shape}, not {shape}")
     w = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)
     if w.shape != (len(rows),):
         raise ValueError(f"sample_weight has shape {w.shape}, not {(len(rows),)}")
@@ -133,13 +135,17 @@ def _checked(
     return kept, resp[counted], w[counted], left
 
 
-def _points(rows: Array, resp: Array, w: Array) -> Points:
-    """A fixed sample of the rows (all of a small table) in the components' mixed colours."""
+def _points(rows: Array, resp: Array, w: Array, K: int) -> Points:
+    """A fixed sample of the rows (all of a small table) in the components' mixed colours.
+
+    Noise is grey.
+    """
     shown = np.arange(len(rows))
     if len(rows) > MOST_POINTS:
         # A seeded draw: every so-manyth row would follow a rhythm in the table's order.
         shown = np.sort(np.random.default_rng(0).choice(len(rows), MOST_POINTS, replace=False))
-    paint = np.clip(resp[shown] @ rgb(resp.shape[1]), 0.0, 1.0)
+    palette = np.vstack([rgb(K), NOISE_GREY])[: resp.shape[1]]
+    paint = np.clip(resp[shown] @ palette, 0.0, 1.0)
     return Points(rows, w, shown, paint)
 
 

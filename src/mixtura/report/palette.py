@@ -8,6 +8,8 @@ from mixtura.records import Array
 
 # Okabe & Ito (2008), safe for the colour-blind, without the yellow that white paper swallows.
 SAFE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5A5A5A")
+# Of rows that are noise, as numbers between 0 and 1.
+NOISE_GREY = (0.7, 0.7, 0.7)
 # Beyond those: hues all round, neighbours on the circle told apart by lightness.
 LIGHTNESS = (0.48, 0.64, 0.78)
 CHROMA = 0.13

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+import numpy as np
 from rich import box
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -79,7 +80,7 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
     portrait = view.portrait
     words = portrait.words.replace("group", view.noun)
     shape = f"{portrait.name}: {words}" if words else portrait.name
-    rows = [(portrait.label, shape)]
+    rows = [(portrait.label, shape), *_noise(view), *view.notes]
     if view.fit is not None:
         rows = [*_criteria(view.fit), *rows, *_climb(view.fit)]
     return [*parts, "", _block(rows)]
@@ -173,6 +174,16 @@ def _criteria(fit: Fit) -> list[tuple[str, str]]:
         ("BIC", f"{bic:.2f} = {minus_two} + {p} parameters × ln {n}"),
         ("AIC", f"{aic:.2f} = {minus_two} + {p} parameters × 2; lower is better for both"),
     ]
+
+
+def _noise(view: MixtureView) -> list[tuple[str, str]]:
+    """How many rows are no group's, and how thinly they lie."""
+    if view.noise is None:
+        return []
+    share, log_volume = view.noise
+    rows = "" if view.fit is None else f", about {counted(round(share * view.fit.weight), 'row')}"
+    told = f"spread evenly over a volume of {np.exp(log_volume):.4g} (density 1/V)"
+    return [("noise", f"{percent(share)} of the rows{rows}, in no {view.noun}: {told}")]
 
 
 def _climb(fit: Fit) -> list[tuple[str, str]]:

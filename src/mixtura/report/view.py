@@ -23,11 +23,13 @@ LONGEST_NAME, MOST_LISTED = 24, 6
 class MixtureView:
     """A mixture of K components over d named columns, in the table's units.
 
-    weights   (K,), sum to one
+    weights   (K,), sum to one with the share of noise
     names     the d column names
     portrait  what its family says of the components, `Family.portrait`
     fit       how the parameters were found; None when they were given
     noun      what a component is called: a group, or the state of a chain
+    noise     (share of the rows, log of its volume) of rows of no group; None where there are none
+    notes     what else the report says of what was asked, (label, sentence)
     """
 
     weights: Array
@@ -35,6 +37,8 @@ class MixtureView:
     portrait: Portrait
     fit: Fit | None = None
     noun: str = "group"
+    noise: tuple[float, float] | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""

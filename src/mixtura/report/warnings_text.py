@@ -50,6 +50,13 @@ def warnings(view: MixtureView) -> list[str]:
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
         found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun)))
+    for one in fit.standings:
+        if one.verdict == "spurious":
+            found.append(
+                f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "
+                f"{one.spread:.1g} of the table's variance: some few rows always lie close "
+                f"together. Do not read it as real; fewer {noun}s, or more starts, may do without."
+            )
     if fit.empty:
         which = ", ".join(str(k) for k in fit.empty)
         found.append(

@@ -127,4 +127,5 @@ def _found(mixture: ClimbedMixture, arrays: dict[str, Any]) -> Found:
     parts: Any = params.components
     named = {name: value for name, value in arrays.items() if name != "weights"}
     params = MixtureParams(arrays["weights"], replace(parts, **named))
-    return Found(params, mixture.fit_result_, model.family)
+    threshold = mixture.__dict__.get("trim_threshold_")
+    return Found(params, mixture.fit_result_, model.family, model, threshold)

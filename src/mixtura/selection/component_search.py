@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mixtura.data.tables import Table
 
 # What a search hands on to every fit.
-SETTINGS = ("tol", "max_iter", "n_init", "init_params", "weights", "solver", "engine")
+SETTINGS = ("tol", "max_iter", "n_init", "init_params", "weights", "solver", "engine", "noise")
 
 
 class StillRisingWarning(UserWarning):

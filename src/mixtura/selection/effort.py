@@ -22,6 +22,9 @@ class Asked(Protocol):
     init_params: str
     solver: Any
     engine: str
+    noise: Any
+    trim: float
+    constraint: Any
 
 
 def effort_of(search: Asked, rows: Rows, names: Iterable[str]) -> str:
@@ -41,6 +44,10 @@ def not_quick(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     """Why cells cannot be fitted side by side; empty where they can."""
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
+    for name in ("noise", "trim", "constraint"):
+        value = getattr(search, name)
+        if value is not None and value is not False and value != 0:
+            return f"knows no {name}, found {name}={value!r}"
     for name in ("init_params", "solver", "engine"):
         if getattr(search, name) != "auto":
             return f"goes its own way, found {name}={getattr(search, name)!r}"

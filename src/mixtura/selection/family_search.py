@@ -41,7 +41,7 @@ class MixtureSearch(ComponentSearch):
     prune : bool, default True
     n_jobs : int or None, default None
         Cells fitted at the same time.
-    tol, max_iter, n_init, init_params, weights, solver, engine
+    tol, max_iter, n_init, init_params, weights, solver, engine, noise
         Of every fit, as in `Mixture`.
     random_state : int, RandomState instance or None
     verbose : int, default 0
@@ -82,6 +82,7 @@ class MixtureSearch(ComponentSearch):
         weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        noise: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -99,6 +100,7 @@ class MixtureSearch(ComponentSearch):
         self.weights = weights
         self.solver = solver
         self.engine = engine
+        self.noise = noise
         self.random_state = random_state
         self.verbose = verbose
 

@@ -10,6 +10,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import PLAIN
+from mixtura.families.ratio import EigenvalueRatio
 from mixtura.families.registry import family
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.effort import effort_of
@@ -68,8 +69,8 @@ class GaussianMixtureSearch(ComponentSearch):
     effort : {"auto", "quick", "thorough"}, default "auto"
         "quick": all structures share their starts, are climbed by EM alone, and only the chosen
         mixture is examined. "thorough": every cell is fitted as `GaussianMixture` is. "auto":
-        quick, but for criterion="heldout", a solver, engine or init_params of one's own, and
-        tables of more than 32 columns or 4 million numbers.
+        quick, but for criterion="heldout", noise, trim, constraint, a solver, engine or
+        init_params of one's own, and tables of more than 32 columns or 4 million numbers.
     refit : bool, default True
         Keep the best mixture as `best_estimator_`. It was fitted to all rows in any case.
     prune : bool, default True
@@ -77,7 +78,7 @@ class GaussianMixtureSearch(ComponentSearch):
     n_jobs : int or None, default None
         Cells fitted at the same time by a thorough search, by joblib; None is 1, -1 all cores.
         A quick one always uses threads.
-    tol, max_iter, n_init, init_params, weights, solver, engine
+    tol, max_iter, n_init, init_params, weights, solver, engine, noise, trim, constraint
         Of every fit, as in `GaussianMixture`.
     random_state : int, RandomState instance or None
     verbose : int, default 0
@@ -139,6 +140,9 @@ class GaussianMixtureSearch(ComponentSearch):
         weights: str = COUNTS,
         solver: str | Solver = "auto",
         engine: str = "auto",
+        noise: Any = None,
+        trim: float = 0.0,
+        constraint: EigenvalueRatio | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -158,12 +162,22 @@ class GaussianMixtureSearch(ComponentSearch):
         self.weights = weights
         self.solver = solver
         self.engine = engine
+        self.noise = noise
+        self.trim = trim
+        self.constraint = constraint
         self.random_state = random_state
         self.verbose = verbose
 
     def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
         return components, [Point(name, components[0], reg) for name, reg in lanes]
+
+    def _settings(self, kinds: Sequence[Family]) -> dict[str, Any]:
+        own = {"trim": self.trim, "constraint": self.constraint}
+        return super()._settings(kinds) | own
+
+    def _identity(self, settings: dict[str, Any]) -> dict[str, Any]:
+        return settings | {"constraint": str(settings["constraint"])}
 
     def _kinds(self) -> Sequence[Family]:
         return [family(PLAIN)]

@@ -16,6 +16,7 @@ from mixtura.errors import FAILURES
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare
+from mixtura.fitting.prepared import trimmed
 from mixtura.fitting.search import Search, better
 from mixtura.inference import criteria
 from mixtura.records import AnyArray, Spike
@@ -133,12 +134,15 @@ def fitted(
         task.n_components,
         rng,
         engine=task.engine,
+        noise=task.noise,
+        trim=task.trim,
     )
     name, solver = resolve_solver(task.solver, ground.model)
     search = Search(ground.model, rows, ground.open_sweep, task.tol, task.max_iter, rng, solver)
     outcome = search.from_starts(ground.maker, task.init_params, task.n_init)
     start = None
-    if before is not None:
+    # A split is of all rows among components, which noise and trimmed rows are not in.
+    if before is not None and task.noise is None and not task.trim:
         start = best_split(ground, rows, *before.mixture(settings, rows)._fitted(), task.tol)
     if start is not None:
         try:
@@ -147,11 +151,14 @@ def fitted(
             other = outcome
         if better(other, outcome):
             outcome = other
-    counts = rows.positive, len(ground.maker.rows.X)
+    kept = trimmed(ground, outcome.climb.params)
+    counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (name, ground.engine), counts)
     model = ground.model if outcome.penalised else ground.model.unpenalised()
     narrow = model.guard(outcome.climb.summary, outcome.climb.params)
-    return Found(outcome.climb.params, fit, ground.model.family), flaw_of(fit, narrow)
+    least = None if kept is None else kept.threshold
+    found = Found(fit.params, fit, ground.model.family, ground.model, least)
+    return found, flaw_of(fit, narrow)
 
 
 def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:

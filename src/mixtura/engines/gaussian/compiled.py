@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.forms import Name
 from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
@@ -38,7 +39,7 @@ from mixtura.models.base import Labelled, Model
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.truncated import TruncatedStep
-from mixtura.records import AnyArray, Array, Chunk, Summary
+from mixtura.records import AnyArray, Array, Chunk, Statistics, Summary
 
 # A chunk should take a thread about a millisecond, beside which calling it is nothing, and there
 # should be enough of them to share out evenly; an exponential costs as much as so many flops.
@@ -73,6 +74,16 @@ def m_step_in_c(structure: Structure, prior: CovariancePrior) -> MStep:
     return MStep(prior.strength, prior.target, prior.held, prior.floor, shared)
 
 
+class Passed(NamedTuple):
+    """A mixture in the order of the arguments of `gaussian_pass`."""
+
+    log_weights: Array
+    means: Array
+    whiten: Array
+    log_norm: Array
+    form: Name
+
+
 class CompiledSweep(Sweep):
     """The pass of a Gaussian mixture, fused."""
 
@@ -87,6 +98,7 @@ class CompiledSweep(Sweep):
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1
         known = self.family.structure.inside or rows.d <= MOST_COLUMNS
+        known = known and self.family.ratio is None
         self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
         self.steps_inside = small and self.m_step_inside
         self.refits_inside = type(model) is Mixture and self.m_step_inside
@@ -100,19 +112,18 @@ class CompiledSweep(Sweep):
     ) -> Summary:
         """The summary of one chunk, in float32 if `single`; its weight is left to the whole."""
         X, w, *_ = chunk
-        c = params.components
-        loglik, counts, first, second = passes.gaussian_pass(
-            X,
-            w,
-            params.log_weights,
-            c.means,
-            c.whiten,
-            c.log_norm,
-            self.form.name,
-            single=single,
-            centred=centred,
+        loglik, *sums = passes.gaussian_pass(
+            X, w, *self.passed(params), single=single, centred=centred
         )
-        return Summary(loglik, 0.0, GaussianStatistics(counts, first, second))
+        return Summary(loglik, 0.0, self.gathered(*sums))
+
+    def passed(self, params: MixtureParams) -> Passed:
+        """The mixture as a pass takes it."""
+        return passed(params)
+
+    def gathered(self, counts: Array, first: Array, second: Array) -> Statistics:
+        """A summary's statistics from the sums of a pass."""
+        return GaussianStatistics(counts, first, second)
 
     def __call__(self, params: Any) -> Summary:
         self.passes += 1
@@ -252,28 +263,32 @@ class DenseSweep(CompiledSweep):
     prunes = False
 
 
+def passed(params: MixtureParams) -> Passed:
+    """A mixture as a pass takes it."""
+    c = params.components
+    return Passed(params.log_weights, c.means, c.whiten, c.log_norm, c.form.name)
+
+
 def fill(model: Mixture, X: AnyArray, params: MixtureParams, out: RowOutputs) -> None:
     """Fill the wanted outputs for the rows of X."""
-    c = params.components
-    assert isinstance(model.family, Gaussian)
-    form = model.family.form.name
+    filled(passed(params), X, out)
+
+
+def filled(mixture: Passed, X: AnyArray, out: RowOutputs) -> None:
+    """The same of a mixture as a pass takes it."""
 
     def run(rows: slice) -> None:
         part = out.part(rows)
         passes.gaussian_rows(
             X[rows],
-            params.log_weights,
-            c.means,
-            c.whiten,
-            c.log_norm,
-            form,
+            *mixture,
             log_density=part.log_density,
             responsibilities=part.responsibilities,
             labels=part.labels,
             component_log_density=part.component_log_density,
         )
 
-    slices = chunk_slices(len(X), chunk_rows(*X.shape, len(params.weights), form))
+    slices = chunk_slices(len(X), chunk_rows(*X.shape, len(mixture.log_weights), mixture.form))
     if len(slices) == 1:
         run(slices[0])
     else:

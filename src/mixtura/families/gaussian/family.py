@@ -24,6 +24,7 @@ from mixtura.families.gaussian.gaps import GapsLook, gap_moments
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -33,6 +34,7 @@ from mixtura.families.gaussian.records import (
 )
 from mixtura.families.gaussian.span import span_of
 from mixtura.families.portrait import Portrait, normal_portrait
+from mixtura.families.ratio import EigenvalueRatio
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Real, Support
 
@@ -62,6 +64,8 @@ class Gaussian(Family):
     equations: tuple[Equation, ...] = ()
     # Whether cells of its rows may be missing.
     gaps: bool = False
+    # How far eigenvalues may be apart; None: as far as they like.
+    ratio: EigenvalueRatio | None = None
     record = GaussianParams
     fills_gaps = True
 
@@ -120,6 +124,9 @@ class Gaussian(Family):
         prior = relative
         if self.reg_covar is not None:
             prior = absolute_prior(form, moments, self.reg_covar, common=common)
+        if self.ratio is not None:
+            bounds = self._bounds(relative, self.ratio)
+            prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
         # The first units are the table's, with the floor that every component will have.
         reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
         covariances = form.repeat(form.restrict(reference), K)
@@ -129,6 +136,23 @@ class Gaussian(Family):
             for B in form.frames(reference)
         )
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def _bounds(self, relative: CovariancePrior, ratio: EigenvalueRatio) -> Bounded:
+        """The eigenvalue ratio for a table; ValueError where it has no variance somewhere."""
+        assert relative.reference is not None
+        if relative.held_columns:
+            named = ", ".join(map(str, relative.held_columns))
+            raise ValueError(
+                f"constraint: X has no variance of its own in column {named} (counted from 0), so "
+                "that no eigenvalue there is comparable: leave out what is constant or a sum of "
+                "others"
+            )
+        one = self.form.identity(len(relative.reference))
+        if not ratio.scale or one.ndim == 0:
+            return Bounded(ratio, one)
+        if self.form.correlates:
+            return Bounded(ratio, relative.units)
+        return Bounded(ratio, 1.0 / np.sqrt(self.form.restrict(relative.reference)))
 
     def _moments(self, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:
         """The table's, and what fills gaps, where there are any."""
@@ -157,7 +181,9 @@ class Gaussian(Family):
 
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""
-        one_each = self.structure.inside and not self.gaps and type(self.form) is Full
+        one_each = (
+            self.structure.inside and not (self.gaps or self.ratio) and type(self.form) is Full
+        )
         span = span_of(survey) if one_each and self.reg_covar is None else None
         if span is None:
             return None
@@ -201,7 +227,10 @@ class Gaussian(Family):
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
         means = params.means + form.move(params.root, shift)
         scatter = form.about(counts, shift, stats.second)
-        root = self.structure.roots(form, params, scatter, counts, prior)
+        if prior.bounds is not None:
+            root = prior.bounds.roots(form, params, scatter, counts)
+        else:
+            root = self.structure.roots(form, params, scatter, counts, prior)
         new = gaussian_params_from_root(means, root, form)
         prior.refuse_collapse(new, counts)
         return new

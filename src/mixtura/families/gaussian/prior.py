@@ -20,7 +20,6 @@ from mixtura.data.column_moments import Moments
 from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
-    ORDINARY_SHARE,
     PENALTY_SHARE,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
@@ -31,6 +30,7 @@ from mixtura.families.collapse import (
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.grain import Grain
 from mixtura.families.gaussian.held import held_in
+from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -38,6 +38,7 @@ from mixtura.families.gaussian.records import (
 )
 from mixtura.families.gaussian.scatter import own_scatter, table_scatter, within_components
 from mixtura.families.gaussian.triangular import square, times, within
+from mixtura.families.gaussian.upheld import upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -66,6 +67,7 @@ class CovariancePrior(Prior):
     equations  of the table, whether or not anything is added to its variances there
     held_columns  columns with a direction that has no variance of its own
     grain      of rounded columns, for starts and ends are judged without what rounding lends them
+    bounds     of eigenvalues, which take the place of a penalty
     """
 
     form: Form
@@ -82,6 +84,7 @@ class CovariancePrior(Prior):
     equations: tuple[Equation, ...] = ()
     held_columns: tuple[int, ...] = ()
     grain: Grain | None = None
+    bounds: Bounded | None = None
 
     @property
     def monotone(self) -> bool:
@@ -141,7 +144,12 @@ class CovariancePrior(Prior):
     def without_penalty(self) -> CovariancePrior:
         return replace(self, strength=0.0)
 
+    def admitted(self, params: GaussianParams) -> GaussianParams:
+        return params if self.bounds is None else self.bounds.admitted(params)
+
     def obstacle(self) -> str:
+        if self.bounds is not None:
+            return "an eigenvalue ratio is kept by EM's steps alone"
         if np.any(self.absolute):
             return "with a reg_covar above 0 EM does not maximise the likelihood"
         if np.any(self.held):
@@ -199,6 +207,12 @@ class CovariancePrior(Prior):
         if self.form.shared:
             return np.full(K, values.min())
         return np.asarray(values.reshape(K, -1).min(axis=1))
+
+    def upheld(self, params: GaussianParams, counts: Array) -> AnyArray:
+        return upheld(self, params, counts)
+
+    def width(self, params: GaussianParams) -> int:
+        return self.form.columns(params.means.shape[1])
 
     def narrow(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
@@ -295,7 +309,7 @@ class CovariancePrior(Prior):
             cov = params.covariances.copy()
             cov[narrow] = np.average(cov[lenders], axis=0, weights=counts[lenders])
         else:
-            cov = self._widened(params, counts)
+            cov = widened(self, params, counts)
         return gaussian_params(params.means, cov, self.form)
 
     def finer(
@@ -319,21 +333,6 @@ class CovariancePrior(Prior):
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
         return params if self.grain is None else self.grain.smoothed(params)
-
-    def _widened(self, params: GaussianParams, counts: Array) -> Array:
-        """The covariances, ordinarily wide wherever a component has no width of its own."""
-        a, form = self.strength, self.form
-        floor = 2 * a / (np.maximum(counts + 2 * a, 1e-300) * PENALTY_SHARE)
-        least = np.maximum(floor, SPURIOUS_SPREAD)
-        if not form.correlates:
-            cov, scale = params.covariances, np.broadcast_to(self.scale, params.covariances.shape)
-            least = least.reshape((-1,) + (1,) * (cov.ndim - 1))
-            return np.where(cov < least * scale, ORDINARY_SHARE * scale, cov)
-        root = np.linalg.cholesky(self.scale)
-        values, vectors = np.linalg.eigh(form.whitened(np.linalg.inv(root), params.covariances))
-        values = np.where(values < least[:, None], ORDINARY_SHARE, values)
-        axes = root @ vectors
-        return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
 
 
 def no_prior(form: Form, d: int) -> CovariancePrior:

@@ -1,0 +1,78 @@
+"""Rows of no group on the command line: `mixtura fit --noise`, `--trim`, `--eigenvalue-ratio`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+Noise = Annotated[
+    bool,
+    typer.Option(
+        "--noise", help="Rows may belong to no group: noise, spread over the table's box."
+    ),
+]
+NoiseVolume = Annotated[
+    str | None,
+    typer.Option(
+        metavar="box|mclust|V",
+        show_default="box",
+        help="With --noise: the box of the columns, mclust's, or a volume in their units.",
+    ),
+]
+Trim = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=0.49,
+        metavar="SHARE",
+        help="Leave out this share of the rows, the least dense.",
+    ),
+]
+EigenRatio = Annotated[
+    float | None,
+    typer.Option(
+        "--eigenvalue-ratio",
+        min=1.0,
+        metavar="C",
+        help="At most so far apart may the groups' spreads be, in the table's units made even.",
+    ),
+]
+
+
+def robust_settings(
+    noise: bool, volume: str | None, trim: float, ratio: float | None, gaussian: bool
+) -> dict[str, Any]:
+    """The estimator's settings, those that were asked for; ValueError where they do not agree."""
+    found = _noise(noise, volume)
+    if found and trim:
+        raise ValueError("--noise and --trim both leave rows out of the groups: use one of them")
+    for option, value in (("--trim", trim), ("--eigenvalue-ratio", ratio)):
+        if value and not gaussian:
+            raise ValueError(f"{option} {value:g} is for Gaussian groups: leave out --family")
+    if trim:
+        found["trim"] = trim
+    if ratio is not None:
+        from mixtura import EigenvalueRatio
+
+        found["constraint"] = EigenvalueRatio(ratio)
+    return found
+
+
+def _noise(noise: bool, volume: str | None) -> dict[str, Any]:
+    """The setting of noise; ValueError for a volume without it, or that is none."""
+    if not noise:
+        if volume is not None:
+            raise ValueError(f"--noise-volume {volume} is for --noise: add that, or leave it out")
+        return {}
+    if volume is None or volume == "box":
+        return {"noise": True}
+    if volume == "mclust":
+        return {"noise": "mclust"}
+    try:
+        number = float(volume)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"--noise-volume {volume}: write box, mclust, or a number above 0")
+    return {"noise": number}

@@ -1,0 +1,68 @@
+"""What trimming and an eigenvalue ratio change of an estimator."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from mixtura.families.ratio import EigenvalueRatio
+from mixtura.fitting.mixture_fit import Found
+from mixtura.schema import read
+
+# What the parameters may be.
+TRIM_SETTINGS: list[Any] = [Interval(Real, 0.0, 0.5, closed="left")]
+CONSTRAINT_SETTINGS: list[Any] = [None, EigenvalueRatio]
+
+
+def trim_of(estimator: Any) -> float:
+    """The share of the rows that a fit leaves out; 0 for none."""
+    return float(getattr(estimator, "trim", 0.0))
+
+
+def hold_trim(estimator: Any, found: Found) -> None:
+    """Set `trim_threshold_`, or take it away."""
+    estimator.__dict__.pop("trim_threshold_", None)
+    if found.threshold is not None:
+        estimator.trim_threshold_ = found.threshold
+
+
+def stored_limits(estimator: Any) -> dict[str, Any]:
+    """The part of a model file; nothing where no row was left out."""
+    threshold = estimator.__dict__.get("trim_threshold_")
+    return {} if threshold is None else {"trim_threshold": threshold}
+
+
+def stored_constraint(constraint: EigenvalueRatio) -> dict[str, Any]:
+    """As plain values."""
+    return asdict(constraint)
+
+
+def restored_constraint(stored: Any) -> EigenvalueRatio | None:
+    """The inverse; ValueError where it is none."""
+    return None if stored is None else read(EigenvalueRatio, stored, "settings.constraint")
+
+
+def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
+    """What the report says of both: (label, sentence)."""
+    found = []
+    threshold, fit = estimator.__dict__.get("trim_threshold_"), estimator.fit_result_
+    if threshold is not None and fit is not None:
+        share = 100 * estimator.trim
+        told = f"{share:.3g}% of the rows are left out, whose log-density is below {threshold:.4g}"
+        found.append(("trimmed", f"{told}; the log-likelihood is that of the others"))
+    constraint = getattr(estimator, "constraint", None)
+    if constraint is not None:
+        units = "the table's covariance as unit" if constraint.scale else "the table's units"
+        found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
+    return tuple(found)
+
+
+def trimmed_labels(labels: Any, log_density: Any, estimator: Any) -> None:
+    """Mark rows below the threshold, in place, as of no component."""
+    threshold = estimator.__dict__.get("trim_threshold_")
+    if threshold is not None:
+        labels[~(np.asarray(log_density) >= threshold)] = -1

@@ -1,0 +1,58 @@
+"""mixtura fit --noise, and what predict and show make of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from commands import run
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(0, 1, (100, 2)), rng.uniform(-20, 25, (15, 2))])
+    path = tmp_path / "t.csv"
+    np.savetxt(path, X, delimiter=",", header="a,b", comments="")
+    return path
+
+
+def test_noise_from_fit_to_predict(table, tmp_path):
+    model = tmp_path / "m.json"
+    ended = run("fit", str(table), "-k", "1", "--noise", "--out", str(model), "--no-figure")
+    assert ended.exit_code == 0, ended.stderr
+    assert "in no group" in " ".join(ended.stdout.split())
+    rows = run("predict", str(model), str(table)).stdout.splitlines()
+    assert rows[0] == "a,b,label,p_0,p_noise"
+    assert {line.split(",")[2] for line in rows[1:]} == {"0", "-1"}
+    shown = json.loads(run("show", str(model), "--json").stdout)
+    assert 0.08 < shown["noise"]["weight"] < 0.2
+
+
+def test_trimmed_rows_have_the_label_of_noise(table, tmp_path):
+    model = tmp_path / "m.json"
+    options = "-k", "1", "--trim", "0.13", "--eigenvalue-ratio", "10"
+    ended = run("fit", table, *options, "--out", model, "--no-figure")
+    assert ended.exit_code == 0, ended.stderr
+    assert "13% of the rows are left out" in " ".join(ended.stdout.split())
+    rows = run("predict", model, table).stdout.splitlines()
+    assert rows[0] == "a,b,label,p_0"
+    assert sum(line.split(",")[2] == "-1" for line in rows[1:]) == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--noise-volume", "3"], "is for --noise"),
+        (["--noise", "--noise-volume", "-3"], "a number above 0"),
+        (["--noise", "--trim", "0.1"], "use one of them"),
+        (["--trim", "0.1", "--family", "normal"], "is for Gaussian groups"),
+        (["--eigenvalue-ratio", "3", "--bayes"], "--bayes knows no --eigenvalue-ratio"),
+        (["--noise", "--bayes"], "--bayes knows no --noise"),
+    ],
+)
+def test_refusals(table, options, said):
+    ended = run("fit", str(table), "--no-figure", *options)
+    assert ended.exit_code == 2
+    assert said in ended.stderr
