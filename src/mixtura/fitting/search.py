@@ -119,10 +119,10 @@ class Search:
         coarse = self.model
         try:
             for _ in range(SCALES if init == "auto" else 0):
-                finer = maker.model.finer(best.climb.summary, best.climb.params)
+                finer = self.model.finer(best.climb.summary, best.climb.params)
                 if finer is None:
                     break
-                self.model, maker = finer, replace(maker, model=finer)
+                self.model, maker = finer, replace(maker, model=maker.model.as_fine_as(finer))
                 outcome = self._initialisation(maker, init)
                 if not better(outcome, best):
                     break

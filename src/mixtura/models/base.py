@@ -277,6 +277,10 @@ class Labelled(Model):
     def first_step(self, X: AnyArray, sample_weight: Array | None, resp: Array, params: Any) -> Any:
         """The M-step from given responsibilities (n, K); `params` lends its units and shapes."""
 
+    def as_fine_as(self, other: Any) -> Self:
+        """The same with the scale of a model that is `finer`."""
+        return self
+
     @abstractmethod
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> Any:
         """`params` with the named arrays replaced."""

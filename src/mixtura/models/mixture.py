@@ -94,6 +94,9 @@ class Mixture(Labelled):
         prior = self.prior.finer(params.components, self.family.counts(stats), stats)
         return None if prior is None else replace(self, prior=prior)
 
+    def as_fine_as(self, other: Any) -> Self:
+        return replace(self, prior=other.prior)
+
     def standings(
         self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()
     ) -> tuple[Standing, ...]:
