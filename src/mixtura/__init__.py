@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.bayesian import BayesianGaussianMixture
+    from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
@@ -67,6 +68,7 @@ __all__ = [
     "BayesianGaussianMixture",
     "BernoulliMixture",
     "Block",
+    "BlockModel",
     "BootstrapLRT",
     "CategoricalHMM",
     "CheckpointError",
@@ -129,6 +131,7 @@ _HOMES = {
     "Family": "mixtura.families.base",
     "Product": "mixtura.families.product",
     "Block": "mixtura.families.product",
+    "BlockModel": "mixtura.estimators.block_model",
     "fit": "mixtura.fitting.fit",
     "Stochastic": "mixtura.solvers.stochastic",
     "Online": "mixtura.solvers.online",

@@ -1,11 +1,13 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
+#include "blocks.h"
 #include "chain.h"
 #include "contest.h"
 #include "levels.h"
 #include "likeliest.h"
 #include "merging.h"
 #include "partial.h"
+#include "partition.h"
 #include "prune.h"
 #include "sample.h"
 #include "truncate.h"
@@ -22,5 +24,6 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest,
+    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest, blocks,
+    partition,
 };
