@@ -29,6 +29,11 @@ class BlockEnd:
         return self.trace[-1]
 
     @property
+    def state(self) -> Array:
+        """(n, K) memberships: a climb goes on from there."""
+        return self.memberships
+
+    @property
     def labels(self) -> AnyArray:
         """(n,) the likeliest block of each node."""
         return np.asarray(self.memberships.argmax(axis=1))

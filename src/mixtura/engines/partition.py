@@ -38,6 +38,11 @@ class PartitionEnd:
     settled: bool
 
     @property
+    def state(self) -> AnyArray:
+        """(n,) labels: a climb goes on from there."""
+        return self.labels
+
+    @property
     def bound(self) -> float:
         """Where it ended."""
         return self.trace[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -34,6 +34,9 @@ from mixtura.records import AnyArray, Array
 from mixtura.report.block_text import BlockView, to_text
 from mixtura.result import Fit
 from mixtura.store import write_document
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -268,6 +271,19 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def summary(self, width: int = 100) -> str:
         """The blocks, how they are joined, and how sure that is, in lines of at most `width`."""
         return to_text(self._view(), width)
+
+    def figure(self, network: Any, **beside: Any) -> Figure:
+        """The network sorted by block, the block matrix, and, of up to 150 nodes, a drawing.
+
+        network is the one that was fitted, with what `fit` was told of it. ValueError for another.
+        """
+        check_is_fitted(self, "params_")
+        from mixtura.report.block_figure import draw_blocks
+
+        net = as_network(network, directed=self.directed, **beside)
+        if net.n != len(self.nodes_) or not (net.names == self.nodes_).all():
+            raise ValueError("network: its nodes are not those that the model was fitted to")
+        return draw_blocks(self._view(), net)
 
     def save(self, path: str | Path) -> Path:
         """Write the model to a .json file, which `mixtura.load` reads."""

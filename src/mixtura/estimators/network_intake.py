@@ -56,9 +56,9 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
 
 def _refuse_not_binary(network: Network, values: Array) -> None:
     if network.has_loops:
-        node = int(np.flatnonzero(np.nan_to_num(network.loops))[0])
+        node = network.names.tolist()[int(np.flatnonzero(np.nan_to_num(network.loops))[0])]
         raise NetworkError(
-            f"network: node {network.names[node]!r} is joined with itself, and Bernoulli edges "
+            f"network: node {node!r} is joined with itself, and Bernoulli edges "
             f"join "
             'two nodes: remove self-loops, or use edges="poisson"'
         )

@@ -9,7 +9,8 @@ import narwhals as nw
 import numpy as np
 from scipy.sparse import issparse
 
-from mixtura.data.files import read_frame
+from mixtura.data.dialect import Dialect
+from mixtura.data.files import AS_IT_LOOKS, read_frame
 from mixtura.data.networks.matrices import Pairs, from_matrix, from_pairs
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.records import AnyArray
@@ -24,7 +25,8 @@ def as_network(
     directed: bool | None = None,
     observed: Any = None,
     weight: str | None = None,
-    ends: tuple[str, str] | None = None,
+    ends: tuple[str, ...] | None = None,
+    dialect: Dialect = AS_IT_LOOKS,
 ) -> Network:
     """A `Network` of what users have.
 
@@ -38,15 +40,18 @@ def as_network(
     weight : the column of an edge list, or the attribute of a graph's edges, that holds x; by
         default each edge that is listed counts 1
     ends : the two columns of an edge list that hold the nodes; default `ENDS`, else the first two
+    dialect : how a text file is written, where that is to be said
 
     Raises
     ------
     NetworkError : anything that keeps the network from being used
     """
     if isinstance(given, Network):
+        for name, value in (("observed", observed), ("weight", weight), ("ends", ends)):
+            _refuse_named(value, name)
         return given
     if isinstance(given, str | Path):
-        return _from_frame(read_frame(given), str(given), directed, observed, weight, ends)
+        return _from_frame(read_frame(given, dialect), str(given), directed, observed, weight, ends)
     package = type(given).__module__.split(".")[0]
     if package == "networkx" or _is_networkx(given):
         _refuse_named(ends, "ends")
@@ -68,7 +73,9 @@ def _is_networkx(given: Any) -> bool:
 
 def _refuse_named(value: Any, name: str) -> None:
     if value is not None:
-        raise NetworkError(f"{name}={value!r} names columns of an edge list, and this is none")
+        raise NetworkError(
+            f"{name}={value!r} says how a network is read, and this is none that needs it"
+        )
 
 
 def _from_networkx(graph: Any, directed: bool | None, observed: Any, weight: str | None) -> Network:
@@ -116,7 +123,7 @@ def _from_frame(
     directed: bool | None,
     observed: Any,
     weight: str | None,
-    ends: tuple[str, str] | None,
+    ends: tuple[str, ...] | None,
 ) -> Network:
     try:
         frame = nw.from_native(given, eager_only=True)
@@ -135,7 +142,7 @@ def _from_frame(
     return from_pairs((codes[0], codes[1], values), names, bool(directed), observed)
 
 
-def _ends(columns: list[str], asked: tuple[str, str] | None, place: str) -> tuple[str, str]:
+def _ends(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
     """The columns that hold the nodes of an edge."""
     if asked is not None:
         unknown = [name for name in asked if name not in columns]
@@ -143,7 +150,7 @@ def _ends(columns: list[str], asked: tuple[str, str] | None, place: str) -> tupl
             raise NetworkError(
                 f"{place}: ends={asked!r} are to be two columns of {', '.join(columns)}"
             )
-        return asked
+        return asked[0], asked[1]
     lower = {name.lower(): name for name in columns}
     for one, other in ENDS:
         if one in lower and other in lower:

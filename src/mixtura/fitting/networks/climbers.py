@@ -29,10 +29,13 @@ class VariationalClimber:
         """The network in C."""
         return BlockEngine(self.network, self.law)
 
-    def climb(self, labels: AnyArray, K: int, rng: np.random.Generator) -> BlockEnd:
-        """From labels (n,)."""
+    def climb(
+        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+    ) -> BlockEnd:
+        """From labels (n,) or memberships (n, K)."""
         order = rng.permutation(self.network.n)
-        return self.engine.climb(np.eye(K)[labels], self.max_iter, self.tol, order)
+        begun = np.eye(K)[start] if start.ndim == 1 else start
+        return self.engine.climb(begun, self.max_iter if steps is None else steps, self.tol, order)
 
     def height(self, bound: float) -> float:
         """The bound is one of the log-likelihood."""
@@ -52,10 +55,13 @@ class PartitionClimber:
         """The network in C."""
         return PartitionEngine(self.network, self.aim)
 
-    def climb(self, labels: AnyArray, K: int, rng: np.random.Generator) -> PartitionEnd:
+    def climb(
+        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+    ) -> PartitionEnd:
         """From labels (n,); blocks without nodes are given one."""
-        start = occupied(labels, K, rng)
-        return self.engine.climb(start, K, self.max_iter, rng.permutation(self.network.n))
+        order = rng.permutation(self.network.n)
+        most = self.max_iter if steps is None else steps
+        return self.engine.climb(occupied(start, K, rng), K, most, order)
 
     @cached_property
     def _one_block(self) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.block_fit import BlockTask
 from mixtura.fitting.networks.climbers import PartitionClimber
 from mixtura.fitting.networks.search import BUDGET, Search, merged, work
-from mixtura.fitting.networks.spectral import SPECTRA, clustered
+from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
 from mixtura.models.partition import description_length, met_between
 from mixtura.records import AnyArray, Array
 
@@ -50,7 +50,7 @@ def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
         if length < lengths.get(K, math.inf):
             ends[K], lengths[K] = end, length
 
-    for number, name in enumerate(SPECTRA):
+    for number, name in enumerate(spectra(net)):
         rng = np.random.default_rng([task.seed, number, int(aim)])
         points = SPECTRA[name](net, min(first, net.n - 2) or 1, task.seed)
         end = climber.climb(clustered(points, first, task.seed), first, rng)

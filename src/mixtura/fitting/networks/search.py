@@ -11,14 +11,16 @@ import numpy as np
 from mixtura.data.networks.network import Network
 from mixtura.engines.threads import ordered_map
 from mixtura.errors import LikelihoodFell
-from mixtura.fitting.networks.spectral import SPECTRA, clustered
+from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
 from mixtura.records import AnyArray, Array
 from mixtura.result import StartReport
 
 # Multiplications that all starts may take, and moves as much again; how many there are at most.
 BUDGET, MOST_STARTS, FEWEST_STARTS = 1e9, 60, 4
-# Steps of an ordinary climb.
-STEPS = 40
+# Steps of an ordinary climb, and of the first heat of a race.
+STEPS, SPRINT = 40, 4
+# Runs of k-means for a start in a race.
+TRIES = 8
 # Proposals made of one incumbent at a time; failures in a row, for each block, that end the moves.
 AT_ONCE, PATIENCE = 8, 100
 # A move gains where it gains more than this share of what there is.
@@ -40,6 +42,10 @@ class End(Protocol):
     def trace(self) -> tuple[float, ...]:
         """The objective after each step."""
 
+    @property
+    def state(self) -> AnyArray:
+        """Where a climb can go on from: labels (n,), or memberships (n, K)."""
+
 
 class Climber(Protocol):
     """Climbs from labels (n,), by a generator that says in which order nodes are visited."""
@@ -48,8 +54,10 @@ class Climber(Protocol):
     def network(self) -> Network:
         """The nodes and their pairs."""
 
-    def climb(self, labels: AnyArray, K: int, rng: np.random.Generator) -> End:
-        """The end of the climb that begins at `labels`."""
+    def climb(
+        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+    ) -> End:
+        """The end of the climb from labels (n,) or where another stopped, after `steps` at most."""
 
     def height(self, bound: float) -> float:
         """The log-likelihood (nats) that an objective stands for."""
@@ -74,16 +82,39 @@ class Search:
     def find(self, beside: Iterable[tuple[str, AnyArray]] = ()) -> End:
         """The best end; `beside` are further starts, by name."""
         begun = [*beside, *self._begun()]
+        names, ends = [name for name, _ in begun], [labels for _, labels in begun]
+        best = self._race(names, ends) if self._raced else self._best(names, self._climbs(ends))
+        return self._moved(best) if self.K > 1 else best
+
+    @property
+    def _raced(self) -> bool:
+        """Whether the network is so large that only one start is climbed to the end."""
+        return self.K > 1 and affordable(self.climber.network, self.K) < MOST_STARTS
+
+    def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
         best: End | None = None
-        for (name, _), end in zip(
-            begun, self._climbs([labels for _, labels in begun]), strict=True
-        ):
+        for name, end in zip(names, ends, strict=True):
             self._note(name, end)
             if end is not None and (best is None or end.bound > best.bound):
                 best = end
         if best is None:
             raise LikelihoodFell(np.nan, np.nan)
-        return self._moved(best) if self.K > 1 else best
+        return best
+
+    def _race(self, names: list[str], states: list[AnyArray]) -> End:
+        """Short runs, the worse half dropped in between; the last one left is climbed."""
+        steps = SPRINT
+        while True:
+            ends = list(self._climbs(states, steps))
+            done = [(name, end) for name, end in zip(names, ends, strict=True) if end is not None]
+            done.sort(key=lambda each: -each[1].bound)
+            kept = done[: (len(done) + 1) // 2]
+            for name, end in done[len(kept) :]:
+                self._note(name, end, "dropped")
+            names, states = [name for name, _ in kept], [end.state for _, end in kept]
+            if len(kept) <= 1:
+                return self._best(names, self._climbs(states))
+            steps *= 2
 
     def begun_at(self, name: str, labels: AnyArray) -> End:
         """The end of one climb, from `labels`."""
@@ -98,7 +129,7 @@ class Search:
         rng = np.random.default_rng([self.seed, self.K])
         count = affordable(self.climber.network, self.K) if self.n_init is None else self.n_init
         points: dict[str, Array] = {}
-        names = list(SPECTRA)
+        names = spectra(self.climber.network)
         for index in range(count):
             # Half of many starts are random, so that no spectrum decides alone.
             if index >= len(names) and index % 2:
@@ -108,7 +139,9 @@ class Search:
             seed = int(rng.integers(2**31))
             if name not in points:
                 points[name] = SPECTRA[name](self.climber.network, self.K, seed)
-            yield name, clustered(points[name], self.K, seed)
+            # Of few starts each has to be good; many are to differ.
+            tries = TRIES if self._raced else 1
+            yield name, clustered(points[name], self.K, seed, tries)
 
     def _moved(self, best: End) -> End:
         """The best end after moves of blocks,
@@ -120,10 +153,13 @@ class Search:
         while failed < patience and left > 0:
             count = int(min(AT_ONCE, np.ceil(left)))
             proposals = [proposed(best.labels, self.K, rng) for _ in range(count)]
-            ends = [end for end in self._climbs(proposals) if end is not None]
+            leash = 4 * SPRINT if self._raced else None
+            ends = [end for end in self._climbs(proposals, leash) if end is not None]
             left -= count
             top = max(ends, key=lambda end: end.bound, default=best)
             self.steps += sum(len(end.trace) - 1 for end in ends)
+            if leash and top.bound > best.bound:
+                top = self._best(["move"], self._climbs([top.state]))
             if top.bound > best.bound + GAIN * abs(best.bound):
                 best, failed = top, 0
                 self.moves += 1
@@ -131,27 +167,27 @@ class Search:
                 failed += count
         return best
 
-    def _climbs(self, starts: list[AnyArray]) -> Iterator[End | None]:
+    def _climbs(self, starts: list[AnyArray], steps: int | None = None) -> Iterator[End | None]:
         """The ends of climbs side by side; None where the objective fell."""
         seeds = np.random.SeedSequence([self.seed, self.K, self.steps, len(starts)])
 
         def climbed(task: tuple[AnyArray, np.random.SeedSequence]) -> End | None:
-            labels, seed = task
+            start, seed = task
             try:
-                return self.climber.climb(labels, self.K, np.random.default_rng(seed))
+                return self.climber.climb(start, self.K, np.random.default_rng(seed), steps)
             except LikelihoodFell:
                 return None
 
         return ordered_map(climbed, zip(starts, seeds.spawn(len(starts)), strict=True))
 
-    def _note(self, name: str, end: End | None) -> None:
+    def _note(self, name: str, end: End | None, outcome: str = "kept") -> None:
         if end is None:
             self.starts.append(StartReport(name, 0, None, "failed", "the bound fell"))
             return
         iterations = len(end.trace) - 1
         self.steps += iterations
         height = self.climber.height(end.bound) / self.climber.network.n
-        self.starts.append(StartReport(name, iterations, height, "kept"))
+        self.starts.append(StartReport(name, iterations, height, outcome))
 
 
 def work(network: Network, K: int) -> float:
