@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.bayesian import BayesianGaussianMixture
+    from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
@@ -71,6 +72,7 @@ __all__ = [
     "BayesianGaussianMixture",
     "BernoulliMixture",
     "Block",
+    "BlockModel",
     "BootstrapLRT",
     "CategoricalHMM",
     "CheckpointError",
@@ -136,6 +138,7 @@ _HOMES = {
     "Product": "mixtura.families.product",
     "MixtureOf": "mixtura.families.mixed",
     "Block": "mixtura.families.product",
+    "BlockModel": "mixtura.estimators.block_model",
     "fit": "mixtura.fitting.fit",
     "Stochastic": "mixtura.solvers.stochastic",
     "Online": "mixtura.solvers.online",

@@ -17,6 +17,7 @@ import typer
 import typer.core
 
 from mixtura.cli.audit import audit
+from mixtura.cli.blocks import blocks
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.fit import fit
@@ -66,7 +67,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab):
+for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab, blocks):
     app.command()(each)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mixtura.estimators.bayesian import BayesianGaussianMixture
+from mixtura.estimators.block_document import restored_blocks
+from mixtura.estimators.block_model import BlockModel
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.hidden_markov import HiddenMarkov
@@ -34,6 +36,7 @@ KINDS: dict[str, type[Any]] = {
         MultinomialHMM,
         PoissonHMM,
         BayesianGaussianMixture,
+        BlockModel,
         BernoulliMixture,
         GaussianMixture,
         HiddenMarkov,
@@ -58,6 +61,6 @@ def load(path: str | Path) -> Any:
             f"{sorted(KINDS)}: upgrade mixtura"
         )
     try:
-        return restore(document, kind)
+        return (restored_blocks if kind is BlockModel else restore)(document, kind)
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from None

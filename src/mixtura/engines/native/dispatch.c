@@ -125,6 +125,13 @@ EXPORT int mixtura_stretches(struct mixtura_stretches *asked)
     return kernels()->stretches(asked);
 }
 
+EXPORT int mixtura_blocks(struct mixtura_blocks *asked) { return kernels()->blocks(asked); }
+
+EXPORT int mixtura_partition(struct mixtura_partition *asked)
+{
+    return kernels()->partition(asked);
+}
+
 EXPORT int mixtura_likeliest(struct mixtura_stretches *asked)
 {
     return kernels()->likeliest(asked);

@@ -1,5 +1,6 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
+#include "blocks.h"
 #include "chain.h"
 #include "contest.h"
 #include "levels.h"
@@ -7,6 +8,7 @@
 #include "longest.h"
 #include "merging.h"
 #include "partial.h"
+#include "partition.h"
 #include "prune.h"
 #include "sample.h"
 #include "stays.h"
@@ -24,6 +26,6 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest,
-    stays, longest,
+    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest, stays,
+    longest, blocks, partition,
 };

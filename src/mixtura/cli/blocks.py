@@ -1,0 +1,193 @@
+"""mixtura blocks: communities and other blocks of a network's nodes, from a list of edges."""
+
+from __future__ import annotations
+
+import warnings
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    AsJson,
+    NoFigure,
+    Quiet,
+    Working,
+    command,
+    note,
+    print_json,
+    print_text,
+    split_names,
+)
+from mixtura.cli.dialect import reads_table
+from mixtura.cli.outputs import checked_outputs, named, refuse_shared, write_outputs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mixtura.data.dialect import Dialect
+    from mixtura.estimators.block_model import BlockModel
+
+Law = StrEnum("Law", ["auto", "bernoulli", "poisson", "gaussian"])
+Degrees = StrEnum("Degrees", ["no", "yes", "auto"])
+KEPT: dict[str, bool | str] = {"no": False, "yes": True, "auto": "auto"}
+# Python's words in errors, and the command's.
+WORDS = (
+    ("n_blocks=", "--blocks "),
+    ("edges=", "--edges "),
+    ("degree_corrected=False", "--degrees no"),
+    ("degree_corrected=True", "--degrees yes"),
+    ("degree_corrected=", "--degrees "),
+    ("weight=", "--weight "),
+    ("ends=", "--ends "),
+    ("(ends)", "(--ends A,B)"),
+)
+
+
+@command
+@reads_table
+def blocks(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="EDGES",
+            help="A file with a row for each edge: .csv, .tsv, .txt (also .gz), .parquet, ...; or "
+            "- for standard input.",
+        ),
+    ],
+    blocks: Annotated[
+        str,
+        typer.Option("--blocks", "-k", metavar="INT|auto", help="How many; auto finds a number."),
+    ] = "auto",
+    edges: Annotated[Law, typer.Option(help="What an edge is; auto: there or not.")] = Law.auto,
+    degrees: Annotated[
+        Degrees, typer.Option(help="Whether nodes keep their degrees (Karrer & Newman).")
+    ] = Degrees.no,
+    directed: Annotated[
+        bool, typer.Option("--directed", help="Edges go from the first node to the second.")
+    ] = False,
+    ends: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="The columns of nodes; default source,target, or 2 first."
+        ),
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of counts or strengths.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json."),
+    ] = None,
+    nodes: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="The block of each node; default EDGES.blocks.csv."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FIG.png", help="The figure; default EDGES.png.")
+    ] = None,
+    no_figure: NoFigure = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    *,
+    dialect: Dialect,
+) -> None:
+    """Find the blocks of a network's nodes: who is joined with whom, and how."""
+    outputs = checked_outputs(table, out, figure, no_figure)
+    stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
+    told = nodes or Path(f"{stem}.blocks.csv")
+    read = {"the list that is read": table, "--out": outputs.model, "--figure": outputs.figure}
+    refuse_shared(read | {"--nodes": told})
+    model = _unfitted(_number(blocks), str(edges), str(degrees), seed)
+    with Working("reading") as working:
+        from mixtura.data.files import refuse_unwritable
+        from mixtura.data.networks.reading import as_network
+        from mixtura.data.writing import write_table
+
+        refuse_unwritable(told)
+        try:
+            network = as_network(
+                table,
+                directed=directed,
+                weight=weight,
+                ends=None if ends is None else tuple(split_names(ends) or ()),
+                dialect=dialect,
+            )
+            working.doing = "fitting"
+            _fit(model, network)
+        except ValueError as error:
+            raise type(error)(_in_words(str(error), table)) from None
+        working.doing = "writing"
+
+        def picture() -> Figure:
+            return model.figure(network)
+
+        write_table(_memberships(model), told)
+        outputs = write_outputs(outputs, model.save, picture)
+    files = {**named(outputs), "nodes": str(told)}
+    if as_json:
+        print_json(_document(model) | {"files": files})
+    elif not quiet:
+        print_text(model.summary(), end="")
+        written = [f"{path} ({what})" for what, path in files.items() if path]
+        print_text(f"\n  wrote {', '.join(written)}")
+
+
+def _number(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--blocks {text}: this is neither a number from 1 on nor auto")
+    return int(text)
+
+
+def _unfitted(blocks: int | str, edges: str, degrees: str, seed: int) -> BlockModel:
+    from mixtura import BlockModel
+
+    kept = KEPT[degrees]
+    return BlockModel(blocks, edges=edges, degree_corrected=kept, random_state=seed)
+
+
+def _fit(model: BlockModel, network: Any) -> None:
+    """Fit it; a climb that did not end is told in the command's own words."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Its text is about Python's parameters.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(network)
+    fit = model.fit_result_
+    if not fit.converged:
+        note(f"warning: the fit did not converge in {fit.iterations} steps: try another --seed")
+
+
+def _in_words(message: str, table: Path) -> str:
+    """An error about the network, with the file's name and the command's options."""
+    for python, option in WORDS:
+        message = message.replace(python, option)
+    return (
+        message.replace("network:", f"{table}:", 1) if message.startswith("network:") else message
+    )
+
+
+def _memberships(model: BlockModel) -> Any:
+    """A row for each node: its name, its block, and its share in each."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {"node": model.nodes_.tolist(), "block": model.labels_}
+    shares = {f"p_{k}": model.memberships_[:, k] for k in range(model.memberships_.shape[1])}
+    return pa.table(columns | shares)
+
+
+def _document(model: BlockModel) -> dict[str, Any]:
+    from mixtura.estimators.block_document import block_document
+
+    document: dict[str, Any] = block_document(model)
+    arrays = document.pop("arrays")
+    arrays.pop("memberships")
+    return {**document, **arrays, "labels": model.labels_}

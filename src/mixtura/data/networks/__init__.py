@@ -1,0 +1,1 @@
+"""Networks at the door: matrices, graphs, edge lists and files, made into one record."""

@@ -1,0 +1,156 @@
+"""Matrices and lists of pairs into a `Network`: directions, loops, missing pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, issparse
+
+from mixtura.data.networks.network import Network, NetworkError
+from mixtura.records import AnyArray, Array
+
+Pairs = tuple[AnyArray, AnyArray, Array]
+
+
+def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
+    """The network of an adjacency matrix (n, n), dense or sparse; NaN is a missing pair.
+
+    Its diagonal holds the loops, each once. directed None: whether the matrix is not symmetric.
+    """
+    matrix = coo_array(given) if issparse(given) else _dense(given)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise NetworkError(
+            f"network: an array of shape {matrix.shape} is no adjacency matrix, which is square; "
+            "give edge lists as a pandas or Polars frame"
+        )
+    try:
+        values = np.asarray(matrix.data, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise NetworkError(
+            f"network: a matrix of type {matrix.dtype}: its entries are numbers"
+        ) from None
+    pairs = matrix.row, matrix.col, values
+    names = np.arange(matrix.shape[0])
+    if directed is None:
+        directed = not _symmetric(_summed(pairs, len(names)))
+    elif not directed and not _symmetric(_summed(pairs, len(names))):
+        raise NetworkError(
+            "network: directed=False, and the matrix is not symmetric: give directed=True, or "
+            "A + A.T"
+        )
+    return assembled(pairs, names, directed, observed)
+
+
+def from_pairs(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> Network:
+    """The network of listed edges (from, to, x); edges listed several times add up.
+
+    In undirected networks (a, b) and (b, a) are one pair.
+    """
+    if not directed:
+        rows, columns, values = pairs
+        apart = rows != columns
+        pairs = (
+            np.concatenate([rows, columns[apart]]),
+            np.concatenate([columns, rows[apart]]),
+            np.concatenate([values, values[apart]]),
+        )
+    return assembled(pairs, names, directed, observed)
+
+
+def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> Network:
+    """A network of pairs that are listed in both directions where it is undirected."""
+    n = len(names)
+    if n < 2:
+        raise NetworkError(f"network: a network of {n} nodes has no pairs: give two nodes or more")
+    summed = _summed(pairs, n)
+    _refuse_infinite(summed)
+    loops = summed.diagonal()
+    entries = summed.tocoo()
+    apart = (entries.row != entries.col) & (entries.data != 0)
+    row, column, data = entries.row[apart], entries.col[apart], entries.data[apart]
+    missing = np.isnan(data)
+    listed = _pattern(row[missing], column[missing], n)
+    edges = csr_array((data[~missing], (row[~missing], column[~missing])), shape=(n, n))
+    complete = True
+    if observed is not None:
+        edges, loops, listed, complete = _limited(edges, loops, listed, observed, directed)
+    network = Network(edges, loops, listed, complete, directed, names)
+    if network.n_pairs == 0:
+        raise NetworkError("network: every pair is missing: there is nothing to fit")
+    return network
+
+
+def _dense(given: Any) -> coo_array:
+    """A dense matrix with NaN among what it stores."""
+    array = np.asarray(given)
+    if array.ndim != 2:
+        raise NetworkError(
+            f"network: an array of shape {array.shape} is no adjacency matrix, which is square"
+        )
+    if array.dtype.kind not in "fiub":
+        raise NetworkError(f"network: an array of type {array.dtype}: its entries are numbers")
+    return coo_array(array)
+
+
+def _summed(pairs: Pairs, n: int) -> csr_array:
+    rows, columns, values = pairs
+    return csr_array((values, (rows, columns)), shape=(n, n), dtype=np.float64)
+
+
+def _pattern(row: AnyArray, column: AnyArray, n: int) -> csr_array:
+    return csr_array((np.ones(len(row)), (row, column)), shape=(n, n))
+
+
+def _symmetric(matrix: csr_array) -> bool:
+    """Whether it equals its transpose, missing pairs included."""
+    mirrored = matrix.T.tocsr()
+    mirrored.sort_indices()
+    matrix.sort_indices()
+    return (
+        np.array_equal(matrix.indptr, mirrored.indptr)
+        and np.array_equal(matrix.indices, mirrored.indices)
+        and np.array_equal(matrix.data, mirrored.data, equal_nan=True)
+    )
+
+
+def _refuse_infinite(matrix: csr_array) -> None:
+    bad = np.flatnonzero(np.isinf(matrix.data))
+    if len(bad):
+        row = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
+        column = int(matrix.indices[bad[0]])
+        raise NetworkError(
+            f"network: an infinite value between nodes {row} and {column} (counted from 0): leave "
+            "it out, or store NaN for a pair that was not observed"
+        )
+
+
+def _limited(
+    edges: csr_array, loops: Array, missing: csr_array, observed: Any, directed: bool
+) -> tuple[csr_array, Array, csr_array, bool]:
+    """Edges, loops and listed pairs where `observed` is true: the shorter list of the two."""
+    n = edges.shape[0]
+    mask = csr_array(observed).astype(bool)
+    if mask.shape != (n, n):
+        raise NetworkError(
+            f"observed: a mask of shape {mask.shape} for a network of {n} nodes: give ({n}, {n})"
+        )
+    if not directed and not _symmetric(mask.astype(np.float64)):
+        raise NetworkError(
+            "observed: the mask of an undirected network is symmetric, and this is not: give "
+            "observed | observed.T"
+        )
+    seen = mask.diagonal()
+    mask = mask.astype(np.float64).tolil()
+    mask.setdiag(0.0)
+    mask = mask.tocsr()
+    mask = csr_array(mask - mask.multiply(missing))
+    mask.eliminate_zeros()
+    kept = csr_array(edges.multiply(mask))
+    kept.eliminate_zeros()
+    loops = np.where(seen, loops, np.nan)
+    if mask.nnz <= n * (n - 1) // 2:
+        return kept, loops, mask, False
+    dense = np.ones((n, n)) - mask.toarray()
+    np.fill_diagonal(dense, 0.0)
+    return kept, loops, csr_array(dense), True

@@ -1,0 +1,201 @@
+"""Any network at the door: a matrix, a NetworkX or igraph graph, an edge list, a file of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from scipy.sparse import issparse
+
+from mixtura.data.dialect import Dialect
+from mixtura.data.files import AS_IT_LOOKS, read_frame
+from mixtura.data.networks.matrices import Pairs, from_matrix, from_pairs
+from mixtura.data.networks.network import Network, NetworkError
+from mixtura.records import AnyArray
+
+# Names under which the two ends of an edge are looked for, in this order.
+ENDS = (("source", "target"), ("from", "to"), ("node1", "node2"), ("i", "j"))
+
+
+def as_network(
+    given: Any,
+    *,
+    directed: bool | None = None,
+    observed: Any = None,
+    weight: str | None = None,
+    ends: tuple[str, ...] | None = None,
+    dialect: Dialect = AS_IT_LOOKS,
+) -> Network:
+    """A `Network` of what users have.
+
+    Parameters
+    ----------
+    given : square array or SciPy sparse matrix, NetworkX or igraph graph, pandas, Polars or PyArrow
+        frame with a row for each edge, or a file of one (`data.files.KNOWN`)
+    directed : None takes graphs as they say, matrices as directed where they are not symmetric, and
+        edge lists as undirected
+    observed : (n, n) mask, dense or sparse, of the pairs that were looked at; default all but NaN
+    weight : the column of an edge list, or the attribute of a graph's edges, that holds x; by
+        default each edge that is listed counts 1
+    ends : the two columns of an edge list that hold the nodes; default `ENDS`, else the first two
+    dialect : how a text file is written, where that is to be said
+
+    Raises
+    ------
+    NetworkError : anything that keeps the network from being used
+    """
+    if isinstance(given, Network):
+        for name, value in (("observed", observed), ("weight", weight), ("ends", ends)):
+            _refuse_named(value, name)
+        return given
+    if isinstance(given, str | Path):
+        return _from_frame(read_frame(given, dialect), str(given), directed, observed, weight, ends)
+    package = type(given).__module__.split(".")[0]
+    if package == "networkx" or _is_networkx(given):
+        _refuse_named(ends, "ends")
+        return _from_networkx(given, directed, observed, weight)
+    if package == "igraph":
+        _refuse_named(ends, "ends")
+        return _from_igraph(given, directed, observed, weight)
+    if issparse(given) or isinstance(given, np.ndarray | list):
+        _refuse_named(ends, "ends")
+        _refuse_named(weight, "weight")
+        return from_matrix(given, directed, observed)
+    return _from_frame(given, "network", directed, observed, weight, ends)
+
+
+def _is_networkx(given: Any) -> bool:
+    """Subclasses of NetworkX's graphs live elsewhere."""
+    return any(kind.__module__.startswith("networkx.") for kind in type(given).__mro__)
+
+
+def _refuse_named(value: Any, name: str) -> None:
+    if value is not None:
+        raise NetworkError(
+            f"{name}={value!r} says how a network is read, and this is none that needs it"
+        )
+
+
+def _from_networkx(graph: Any, directed: bool | None, observed: Any, weight: str | None) -> Network:
+    directed = _agreed(directed, graph.is_directed())
+    index = {node: i for i, node in enumerate(graph)}
+    names = np.empty(len(index), dtype=object)
+    names[:] = list(index)
+    each = [(index[u], index[v], data) for u, v, data in graph.edges(data=True)]
+    values = [1.0 if weight is None else data.get(weight) for _, _, data in each]
+    return from_pairs(_indexed(each, values, weight), names, directed, observed)
+
+
+def _from_igraph(graph: Any, directed: bool | None, observed: Any, weight: str | None) -> Network:
+    directed = _agreed(directed, graph.is_directed())
+    named = "name" in graph.vs.attributes()
+    names = np.array(graph.vs["name"] if named else range(graph.vcount()), dtype=object)
+    each = [(*edge.tuple, edge.attributes()) for edge in graph.es]
+    values = [1.0 if weight is None else data.get(weight) for _, _, data in each]
+    return from_pairs(_indexed(each, values, weight), names, directed, observed)
+
+
+def _indexed(each: list[Any], values: list[Any], weight: str | None) -> Pairs:
+    without = sum(value is None for value in values)
+    if without:
+        raise NetworkError(
+            f"weight={weight!r}: {without} of {len(values)} edges have no such attribute"
+        )
+    rows = np.array([one[0] for one in each], dtype=np.int64)
+    columns = np.array([one[1] for one in each], dtype=np.int64)
+    return rows, columns, np.array(values, dtype=np.float64)
+
+
+def _agreed(asked: bool | None, found: bool) -> bool:
+    if asked is not None and asked != found:
+        raise NetworkError(
+            f"directed={asked}, and the graph says that it is {'' if found else 'un'}directed: "
+            "convert the graph, or leave directed out"
+        )
+    return found
+
+
+def _from_frame(
+    given: Any,
+    place: str,
+    directed: bool | None,
+    observed: Any,
+    weight: str | None,
+    ends: tuple[str, ...] | None,
+) -> Network:
+    try:
+        frame = nw.from_native(given, eager_only=True)
+    except TypeError:
+        raise NetworkError(
+            f"network: a {type(given).__name__} is no network: give a square array or sparse "
+            "matrix, a NetworkX or igraph graph, a pandas or Polars edge list, or the name of "
+            "a file"
+        ) from None
+    first, second = _ends(list(frame.columns), ends, place)
+    sides = [_column(frame, name, place) for name in (first, second)]
+    codes, names = _coded(sides)
+    values = np.ones(len(codes[0]))
+    if weight is not None:
+        values = _weights(frame, weight, place)
+    return from_pairs((codes[0], codes[1], values), names, bool(directed), observed)
+
+
+def _ends(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
+    """The columns that hold the nodes of an edge."""
+    if asked is not None:
+        unknown = [name for name in asked if name not in columns]
+        if len(asked) != 2 or unknown:
+            raise NetworkError(
+                f"{place}: ends={asked!r} are to be two columns of {', '.join(columns)}"
+            )
+        return asked[0], asked[1]
+    lower = {name.lower(): name for name in columns}
+    for one, other in ENDS:
+        if one in lower and other in lower:
+            return lower[one], lower[other]
+    if len(columns) < 2:
+        raise NetworkError(
+            f"{place}: an edge list has two columns of nodes, and this has {columns}"
+        )
+    if len(columns) > 3:
+        raise NetworkError(
+            f"{place}: which of the columns {', '.join(columns)} hold the two nodes of an "
+            f"edge? Say "
+            "so (ends), or call them source and target"
+        )
+    return columns[0], columns[1]
+
+
+def _column(frame: Any, name: str, place: str) -> AnyArray:
+    column = frame[name]
+    gaps = int(column.null_count())
+    values = column.to_numpy()
+    if values.dtype.kind == "f":
+        gaps = max(gaps, int(np.isnan(values).sum()))
+    if gaps:
+        raise NetworkError(f"{place}: column {name!r} names no node in {gaps} rows: leave them out")
+    if values.dtype.kind == "f" and (values == np.floor(values)).all():
+        return np.asarray(values, dtype=np.int64)
+    return np.asarray(values)
+
+
+def _coded(sides: list[AnyArray]) -> tuple[AnyArray, AnyArray]:
+    """Codes (2, m) of the nodes, and their names in order."""
+    one, other = sides
+    if (one.dtype.kind in "iu") != (other.dtype.kind in "iu") or one.dtype.kind == "O":
+        one, other = one.astype(str), other.astype(str)
+    names, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
+    return codes.reshape(2, -1).astype(np.int64), names
+
+
+def _weights(frame: Any, name: str, place: str) -> AnyArray:
+    if name not in frame.columns:
+        raise NetworkError(
+            f"{place}: there is no column {name!r}; the edge list has {', '.join(frame.columns)}"
+        )
+    try:
+        return np.asarray(frame[name].cast(nw.Float64).to_numpy(), dtype=np.float64)
+    except (TypeError, ValueError, nw.exceptions.NarwhalsError) as error:
+        raise NetworkError(f"{place}: column {name!r} holds no numbers ({error})") from None

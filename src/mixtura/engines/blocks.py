@@ -1,0 +1,88 @@
+"""Where a network's sums run: in C, node after node, many climbs side by side in threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mixtura.data.networks.network import Network
+from mixtura.engines.native.blocks import Adjacency, BlockClimb, NativeNetwork, climb_blocks
+from mixtura.errors import LikelihoodFell
+from mixtura.models.block_model import BlockParams, Edges
+from mixtura.records import AnyArray, Array
+
+
+@dataclass(frozen=True)
+class BlockEnd:
+    """A climb's end: memberships (n, K), parameters, bounds (nats), gain still to come (nats)."""
+
+    memberships: Array
+    params: BlockParams
+    trace: tuple[float, ...]
+    gap: float
+
+    @property
+    def bound(self) -> float:
+        """Where the climb ended (nats)."""
+        return self.trace[-1]
+
+    @property
+    def state(self) -> Array:
+        """(n, K) memberships: a climb goes on from there."""
+        return self.memberships
+
+    @property
+    def labels(self) -> AnyArray:
+        """(n,) the likeliest block of each node."""
+        return np.asarray(self.memberships.argmax(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class BlockEngine:
+    """A network and the law of its edges, ready for climbs."""
+
+    network: Network
+    law: Edges
+
+    @cached_property
+    def native(self) -> NativeNetwork:
+        """The network as the kernels take it."""
+        net = self.network
+        listed = net.listed if net.listed.nnz or not net.complete else None
+        return NativeNetwork(
+            Adjacency.of(net.edges),
+            Adjacency.of(net.edges.T.tocsr()) if net.directed else None,
+            None if listed is None else Adjacency.of(listed),
+            None if listed is None or not net.directed else Adjacency.of(listed.T.tocsr()),
+            np.ascontiguousarray(net.loops) if net.has_loops else None,
+            net.complete,
+            net.n,
+        )
+
+    @cached_property
+    def _beside(self) -> float:
+        if self.law is Edges.GAUSSIAN:
+            return self.network.squares
+        return self.network.log_factorials if self.law is Edges.POISSON else 0.0
+
+    def climb(self, start: Array, max_iter: int, tol: float, order: AnyArray) -> BlockEnd:
+        """Variational EM from memberships (n, K); tol is per node.
+
+        LikelihoodFell if the bound falls.
+        """
+        tau = np.array(start, dtype=np.float64, order="C")
+        law = list(Edges).index(self.law)
+        native, most = self.native, tol * self.network.n
+        places = np.ascontiguousarray(order, dtype=np.int32)
+        try:
+            found = climb_blocks(native, law, self._beside, tau, places, max_iter, most)
+        except ArithmeticError as error:
+            raise LikelihoodFell(*error.args) from None
+        return _end(self.law, tau, found)
+
+
+def _end(law: Edges, tau: Array, found: BlockClimb) -> BlockEnd:
+    params = BlockParams(law, found.weights, found.matrix, found.variance)
+    return BlockEnd(tau, params, tuple(found.trace.tolist()), found.gap)

@@ -1,0 +1,115 @@
+"""What a block model is given, checked: networks that its law of edges can have made, new nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, issparse
+
+from mixtura.data.networks.network import Network, NetworkError
+from mixtura.models.block_model import Edges, NewPairs
+from mixtura.records import AnyArray, Array
+
+
+def law_of(edges: str, corrected: bool | str, network: Network) -> Edges:
+    """The law of edges; ValueError where a degree-corrected model has none such.
+
+    Where degrees are perhaps kept, "auto" goes by whether edges are all there once.
+    """
+    if edges == "auto":
+        single = corrected == "auto" and not network.has_loops and (network.values() == 1).all()
+        return Edges.POISSON if corrected and not single else Edges.BERNOULLI
+    if corrected and edges != "poisson":
+        raise ValueError(
+            f"edges={edges!r} with degree_corrected={corrected!r}: the degree-corrected model "
+            f"counts "
+            'edges: edges="poisson" or "auto"'
+        )
+    return Edges(edges)
+
+
+def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
+    """NetworkError for a network that edges of this law, or this model, cannot make."""
+    values = network.values()
+    if not len(values):
+        raise NetworkError("network: there is no edge in it, and nothing tells blocks apart")
+    if law is not Edges.GAUSSIAN and values.min() < 0:
+        raise NetworkError(
+            f"network: a negative edge ({values.min():g}), which edges={law.value!r} do not have: "
+            'use edges="gaussian"'
+        )
+    if law is Edges.BERNOULLI:
+        _refuse_not_binary(network, values)
+    if law is Edges.POISSON and (values != np.floor(values)).any():
+        odd = float(values[values != np.floor(values)][0])
+        raise NetworkError(
+            f"network: an edge of {odd:g}, and edges={law.value!r} are counts, whole numbers: use "
+            'edges="gaussian"'
+        )
+    if corrected and not network.fully_observed:
+        raise NetworkError(
+            "network: it has missing pairs, and degrees are then not known: leave "
+            "degree_corrected=False"
+        )
+
+
+def _refuse_not_binary(network: Network, values: Array) -> None:
+    if network.has_loops:
+        node = network.names.tolist()[int(np.flatnonzero(np.nan_to_num(network.loops))[0])]
+        raise NetworkError(
+            f"network: node {node!r} is joined with itself, and Bernoulli edges "
+            f"join "
+            'two nodes: remove self-loops, or use edges="poisson"'
+        )
+    if (values != 1).any():
+        odd = float(values[values != 1][0])
+        raise NetworkError(
+            f"network: an edge of {odd:g}, and Bernoulli edges are there or not, 1 or 0 (edges "
+            'listed twice add up): use edges="poisson" for counts, "gaussian" for strengths'
+        )
+
+
+def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
+    """Pairs of new nodes with n fitted ones: a matrix (m, n), dense or sparse,
+    NaN where missing."""
+    matrix = coo_array(given) if issparse(given) else coo_array(np.atleast_2d(np.asarray(given)))
+    if matrix.ndim != 2 or matrix.shape[1] != n:
+        raise ValueError(
+            f"{name} has shape {matrix.shape}, and the model was fitted to {n} nodes: give a "
+            f"row of "
+            f"{n} values for each new node"
+        )
+    data = np.asarray(matrix.data, dtype=np.float64)
+    gone = np.isnan(data)
+    refuse_values(data[~gone], law, name)
+    shape = matrix.shape
+    edges = csr_array((data[~gone], (matrix.row[~gone], matrix.col[~gone])), shape=shape)
+    missing = csr_array((np.ones(gone.sum()), (matrix.row[gone], matrix.col[gone])), shape=shape)
+    return NewPairs(edges, missing)
+
+
+def refuse_values(values: Array, law: Edges, name: str) -> None:
+    """ValueError for x that edges of this law do not have."""
+    bad = ~np.isfinite(values)
+    if law is Edges.BERNOULLI:
+        bad |= (values != 0) & (values != 1)
+    elif law is Edges.POISSON:
+        bad |= (values < 0) | (values != np.floor(values))
+    if bad.any():
+        wanted = {"bernoulli": "0 or 1", "poisson": "counts", "gaussian": "finite numbers"}
+        raise ValueError(
+            f"{name} holds {values[bad][0]:g}: {law.value} edges are {wanted[law.value]}"
+        )
+
+
+def places(nodes: Any, names: AnyArray, name: str) -> AnyArray:
+    """The numbers of nodes that are given by their names; ValueError for one that there is not."""
+    index = {each: i for i, each in enumerate(names.tolist())}
+    asked = (
+        np.asarray(nodes, dtype=names.dtype).tolist() if names.dtype.kind != "O" else list(nodes)
+    )
+    unknown = [each for each in asked if each not in index]
+    if unknown:
+        raise ValueError(f"{name}: {unknown[0]!r} is no node of the network that was fitted")
+    return np.array([index[each] for each in asked], dtype=np.int64)

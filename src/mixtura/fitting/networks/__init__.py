@@ -1,0 +1,1 @@
+"""Fits of block models: starts, moves, searches over the number of blocks."""

@@ -1,0 +1,187 @@
+"""A block model from start to end: the search, and what it found as a `Fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+from mixtura.data.networks.network import Network
+from mixtura.engines.blocks import BlockEnd
+from mixtura.engines.native import variant
+from mixtura.engines.partition import Aim, PartitionEnd
+from mixtura.fitting.networks.climbers import PartitionClimber, VariationalClimber
+from mixtura.fitting.networks.search import Search
+from mixtura.models.block_model import BlockParams, Edges, entropy, icl, n_parameters
+from mixtura.models.degree_corrected import CorrectedParams
+from mixtura.models.partition import description_length, met_between, poisson_loglik
+from mixtura.records import AnyArray, Array
+from mixtura.result import Certificate, Fit
+
+# A block that holds less has no node of its own.
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """What is to be fitted, and how long it is tried.
+
+    n_init starts (None: by the budget), max_iter steps of a climb at most, tol nats per node still
+    to come, seed of all random numbers.
+    """
+
+    network: Network
+    law: Edges
+    n_init: int | None
+    max_iter: int
+    tol: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class BlockFound:
+    """A fitted block model.
+
+    memberships (n, K), the largest block first; icl of models without degrees, None of others;
+    description (nats) of the likeliest blocks, where edges are counts and no pair is missing, else
+    None
+    """
+
+    params: BlockParams | CorrectedParams
+    memberships: Array
+    fit: Fit
+    icl: float | None
+    description: float | None
+
+    @property
+    def labels(self) -> AnyArray:
+        """(n,) the likeliest block of each node."""
+        return np.asarray(self.memberships.argmax(axis=1))
+
+
+def fit_variational(
+    task: BlockTask, K: int, beside: Iterable[tuple[str, AnyArray]] = ()
+) -> BlockFound:
+    """The best bound that was found with K blocks."""
+    climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
+    search = Search(climber, K, task.n_init, task.seed)
+    end = search.find(beside)
+    assert isinstance(end, BlockEnd)
+    return _variational(task, search, end, K)
+
+
+def variational_from(task: BlockTask, labels: AnyArray, K: int) -> BlockFound:
+    """Where the climb from these labels ends."""
+    climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
+    search = Search(climber, K, task.n_init, task.seed)
+    end = search.begun_at("shortest description", labels)
+    assert isinstance(end, BlockEnd)
+    return _variational(task, search, end, K)
+
+
+def _variational(task: BlockTask, search: Search, end: BlockEnd, K: int) -> BlockFound:
+    net = task.network
+    order = largest_first(end.labels, K)
+    memberships = np.ascontiguousarray(end.memberships[:, order])
+    converged = end.gap <= task.tol * net.n
+    fit = replace(
+        _account(task, search, end.trace, converged),
+        gap=end.gap / net.n,
+        n_parameters=n_parameters(task.law, K, net.directed),
+        solver="variational EM, node by node",
+        bound=True,
+        empty=_empty(memberships),
+        remark=remark(net, corrected=False),
+    )
+    found = icl(end.bound - entropy(memberships), task.law, K, net.directed, net.n, net.n_pairs)
+    told = None
+    if task.law is not Edges.GAUSSIAN and net.fully_observed:
+        told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
+    return BlockFound(end.params.reordered(order), memberships, fit, found, told)
+
+
+def fit_corrected(
+    task: BlockTask, K: int, beside: Iterable[tuple[str, AnyArray]] = ()
+) -> BlockFound:
+    """The highest profile likelihood that was found with K blocks."""
+    climber = PartitionClimber(task.network, Aim.PROFILE, task.max_iter)
+    search = Search(climber, K, task.n_init, task.seed)
+    end = search.find(beside)
+    assert isinstance(end, PartitionEnd)
+    return corrected_from(task, search, end, K)
+
+
+def corrected_from(task: BlockTask, search: Search, end: PartitionEnd, K: int) -> BlockFound:
+    """The degree-corrected model of a partition."""
+    net = task.network
+    sizes = np.bincount(end.labels, minlength=K)
+    labels = np.argsort(largest_first(end.labels, K))[end.labels]
+    weights, met = np.sort(sizes)[::-1] / net.n, met_between(net, labels, K)
+    params = CorrectedParams(weights, met, *net.degrees, net.directed)
+    memberships = np.eye(K)[labels]
+    alone = np.flatnonzero(params.out + params.back == 0)
+    memberships[alone] = params.weights
+    trace = tuple(search.climber.height(value) for value in end.trace)
+    matrix = K * K if net.directed else K * (K + 1) // 2
+    fit = replace(
+        _account(task, search, trace, end.settled),
+        loglik=poisson_loglik(net, params.met),
+        n_parameters=K - 1 + matrix + (net.n - K) * (1 + net.directed),
+        solver="profile likelihood, node by node",
+        remark=remark(net, corrected=True),
+    )
+    told = description_length(net, labels, K, corrected=True)
+    return BlockFound(params, memberships, fit, None, told)
+
+
+def largest_first(labels: AnyArray, K: int) -> AnyArray:
+    """The order of blocks by nodes, equal ones by their first node: equal fits are equal arrays."""
+    first = np.full(K, len(labels))
+    found, at = np.unique(labels, return_index=True)
+    first[found] = at
+    return np.lexsort((first, -np.bincount(labels, minlength=K)))
+
+
+def remark(network: Network, corrected: bool) -> str:
+    """What is to be known of the network's form; empty where it hangs together."""
+    joined = network.edges + network.edges.T
+    alone = int((np.diff(joined.tocsr().indptr) == 0).sum())
+    parts = int(connected_components(joined, directed=False)[0]) - alone
+    told = []
+    if alone:
+        nodes = "1 node has" if alone == 1 else f"{alone} nodes have"
+        what = "and their block is unknown" if corrected else "which counts as evidence"
+        told.append(f"{nodes} no edge to another, {what}")
+    if parts > 1:
+        told.append(f"the network falls into {parts} parts without an edge between them")
+    return "; ".join(told)
+
+
+def _account(task: BlockTask, search: Search, trace: tuple[float, ...], converged: bool) -> Fit:
+    n = task.network.n
+    return Fit(
+        loglik=trace[-1],
+        weight=float(n),
+        trace=trace,
+        penalised=False,
+        passes=search.steps,
+        sample_passes=0,
+        iterations=len(trace) - 1,
+        converged=converged,
+        reason="converged" if converged else f"stopped: max_iter={task.max_iter}",
+        gradient_norm=float("nan"),
+        gap=0.0,
+        n_parameters=0,
+        solver="",
+        engine=f"compiled ({variant()})",
+        starts=tuple(search.starts),
+        moves=search.moves,
+        rows=n,
+        certificate=Certificate("not examined", detail="block models have no certificate"),
+    )
+
+
+def _empty(memberships: Array) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.flatnonzero(memberships.sum(axis=0) < HALF))

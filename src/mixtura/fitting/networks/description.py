@@ -1,0 +1,143 @@
+"""The partition that describes a network shortest: from many blocks down by merges,
+each polished."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln, xlogy
+
+from mixtura.engines.partition import Aim, PartitionEnd
+from mixtura.fitting.networks.block_fit import BlockTask
+from mixtura.fitting.networks.climbers import PartitionClimber
+from mixtura.fitting.networks.search import BUDGET, Search, merged, work
+from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
+from mixtura.models.partition import description_length, met_between
+from mixtura.records import AnyArray, Array
+
+# Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
+SINGLY, TRIED = 24, 4
+
+
+@dataclass(frozen=True)
+class Shortest:
+    """The shortest description that was found: its blocks and nats;
+    lengths of all K that were met."""
+
+    search: Search
+    end: PartitionEnd
+    K: int
+    length: float
+    lengths: dict[int, float]
+
+
+def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
+    """Merges from about the root of twice the edges, or `most`, down;
+    then a search around the best."""
+    net = task.network
+    climber = PartitionClimber(net, aim, task.max_iter)
+    corrected = aim is Aim.DESCRIPTION_DEGREES
+    first = min(most, net.n, math.ceil(math.sqrt(2.0 * float(net.values().sum()))))
+    while first > SINGLY and work(net, first) > BUDGET / 4:
+        first = first * 3 // 4
+    ends: dict[int, PartitionEnd] = {}
+    lengths: dict[int, float] = {}
+
+    def keep(K: int, end: PartitionEnd) -> None:
+        length = description_length(net, end.labels, K, corrected)
+        if length < lengths.get(K, math.inf):
+            ends[K], lengths[K] = end, length
+
+    for number, name in enumerate(spectra(net)):
+        rng = np.random.default_rng([task.seed, number, int(aim)])
+        points = SPECTRA[name](net, min(first, net.n - 2) or 1, task.seed)
+        end = climber.climb(clustered(points, first, task.seed), first, rng)
+        keep(first, end)
+        _merge_down(climber, end, first, rng, keep)
+    K = min(lengths, key=lambda K: lengths[K])
+    search = Search(climber, K, task.n_init, task.seed)
+    for each in sorted({max(K - 1, 1), K, min(K + 1, first)}):
+        around = Search(climber, each, task.n_init, task.seed)
+        found = around.find([("merges", ends[each].labels)] if each in ends else [])
+        assert isinstance(found, PartitionEnd)
+        keep(each, found)
+        if lengths[each] <= min(lengths.values()):
+            search = around
+    K = search.K
+    return Shortest(search, ends[K], K, lengths[K], lengths)
+
+
+def _merge_down(
+    climber: PartitionClimber, end: PartitionEnd, K: int, rng: np.random.Generator, keep: object
+) -> None:
+    assert callable(keep)
+    while K > 1:
+        pairs = cheapest(met_between(climber.network, end.labels, K), end.labels, climber)
+        count = max(1, K // 10) if K > SINGLY else 1
+        starts = [_without(end.labels, pairs, count)]
+        if count == 1:
+            starts = [merged(end.labels, r, s) for r, s in pairs[:TRIED]]
+        K -= count
+        ends = [climber.climb(start, K, rng) for start in starts]
+        end = max(ends, key=lambda each: each.bound)
+        keep(K, end)
+
+
+def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyArray:
+    """The labels after `count` merges of pairs that share no block."""
+    used: set[int] = set()
+    new = np.array(labels)
+    done = 0
+    for r, s in pairs:
+        if done == count:
+            break
+        if r in used or s in used:
+            continue
+        new[new == s] = r
+        used |= {r, s}
+        done += 1
+    if done < count:
+        raise AssertionError(f"{count} merges among {len(pairs)} pairs")
+    return np.unique(new, return_inverse=True)[1]
+
+
+def cheapest(met: Array, labels: AnyArray, climber: PartitionClimber) -> list[tuple[int, int]]:
+    """Pairs of blocks, those first whose merge lowers the objective least;
+    priors of sizes aside."""
+    K, directed = len(met), climber.network.directed
+    worth = np.zeros((K, K))
+    for table in [met, met.T][: 1 + directed]:
+        each = gammaln(table + 1.0)
+        for r in range(K):
+            gains = gammaln(table[r] + table + 1.0) - each[r] - each
+            gains[:, r] = 0.0
+            np.fill_diagonal(gains, 0.0)
+            worth[r] += gains.sum(axis=1)
+        sums = table.sum(axis=1)
+        if climber.aim is Aim.DESCRIPTION_DEGREES:
+            worth -= gammaln(np.add.outer(sums, sums) + 1.0)
+            worth += np.add.outer(gammaln(sums + 1.0), gammaln(sums + 1.0))
+        else:
+            size = np.bincount(labels, minlength=K)
+            worth -= xlogy(np.add.outer(sums, sums), np.add.outer(size, size))
+            worth += np.add.outer(xlogy(sums, size), xlogy(sums, size))
+    worth += _inside(met, directed)
+    rows, columns = np.triu_indices(K, 1)
+    order = np.argsort(-worth[rows, columns], kind="stable")
+    return [(int(rows[i]), int(columns[i])) for i in order]
+
+
+def _inside(met: Array, directed: bool) -> Array:
+    """What the counts within a merged block gain over those within and between the two."""
+    own = np.diagonal(met)
+    both = np.add.outer(own, own) + met + met.T
+
+    def single(x: Array) -> Array:
+        if directed:
+            return np.asarray(gammaln(x + 1.0))
+        return np.asarray(gammaln(0.5 * x + 1.0) + 0.5 * x * math.log(2.0))
+
+    apart = gammaln(met + 1.0) + (gammaln(met.T + 1.0) if directed else 0.0)
+    return np.asarray(single(both) - np.add.outer(single(own), single(own)) - apart)

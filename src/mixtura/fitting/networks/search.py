@@ -1,0 +1,246 @@
+"""The best of many climbs on a network: spectral and random starts, then split, merge and swap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from mixtura.data.networks.network import Network
+from mixtura.engines.threads import ordered_map
+from mixtura.errors import LikelihoodFell
+from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
+from mixtura.records import AnyArray, Array
+from mixtura.result import StartReport
+
+# Multiplications that all starts may take, and moves as much again; how many there are at most.
+BUDGET, MOST_STARTS, FEWEST_STARTS = 1e9, 60, 4
+# Steps of an ordinary climb, and of the first heat of a race.
+STEPS, SPRINT = 40, 4
+# Runs of k-means for a start in a race.
+TRIES = 8
+# Proposals made of one incumbent at a time; failures in a row, for each block, that end the moves.
+AT_ONCE, PATIENCE = 8, 100
+# A move gains where it gains more than this share of what there is.
+GAIN = 1e-9
+
+
+class End(Protocol):
+    """Where a climb ended."""
+
+    @property
+    def bound(self) -> float:
+        """The objective there."""
+
+    @property
+    def labels(self) -> AnyArray:
+        """(n,) the likeliest block of each node."""
+
+    @property
+    def trace(self) -> tuple[float, ...]:
+        """The objective after each step."""
+
+    @property
+    def state(self) -> AnyArray:
+        """Where a climb can go on from: labels (n,), or memberships (n, K)."""
+
+
+class Climber(Protocol):
+    """Climbs from labels (n,), by a generator that says in which order nodes are visited."""
+
+    @property
+    def network(self) -> Network:
+        """The nodes and their pairs."""
+
+    def climb(
+        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+    ) -> End:
+        """The end of the climb from labels (n,) or where another stopped, after `steps` at most."""
+
+    def height(self, bound: float) -> float:
+        """The log-likelihood (nats) that an objective stands for."""
+
+
+@dataclass
+class Search:
+    """Starts and moves with K blocks; what was met is in `starts`, `moves` and `steps`.
+
+    n_init  starts, or None: as many as BUDGET allows, between 4 and 60
+    seed    all random numbers follow from it
+    """
+
+    climber: Climber
+    K: int
+    n_init: int | None
+    seed: int
+    starts: list[StartReport] = field(default_factory=list)
+    moves: int = 0
+    steps: int = 0
+
+    def find(self, beside: Iterable[tuple[str, AnyArray]] = ()) -> End:
+        """The best end; `beside` are further starts, by name."""
+        begun = [*beside, *self._begun()]
+        names, ends = [name for name, _ in begun], [labels for _, labels in begun]
+        best = self._race(names, ends) if self._raced else self._best(names, self._climbs(ends))
+        return self._moved(best) if self.K > 1 else best
+
+    @property
+    def _raced(self) -> bool:
+        """Whether the network is so large that only one start is climbed to the end."""
+        return self.K > 1 and affordable(self.climber.network, self.K) < MOST_STARTS
+
+    def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
+        best: End | None = None
+        for name, end in zip(names, ends, strict=True):
+            self._note(name, end)
+            if end is not None and (best is None or end.bound > best.bound):
+                best = end
+        if best is None:
+            raise LikelihoodFell(np.nan, np.nan)
+        return best
+
+    def _race(self, names: list[str], states: list[AnyArray]) -> End:
+        """Short runs, the worse half dropped in between; the last one left is climbed."""
+        steps = SPRINT
+        while True:
+            ends = list(self._climbs(states, steps))
+            done = [(name, end) for name, end in zip(names, ends, strict=True) if end is not None]
+            done.sort(key=lambda each: -each[1].bound)
+            kept = done[: (len(done) + 1) // 2]
+            for name, end in done[len(kept) :]:
+                self._note(name, end, "dropped")
+            names, states = [name for name, _ in kept], [end.state for _, end in kept]
+            if len(kept) <= 1:
+                return self._best(names, self._climbs(states))
+            steps *= 2
+
+    def begun_at(self, name: str, labels: AnyArray) -> End:
+        """The end of one climb, from `labels`."""
+        end = self.climber.climb(labels, self.K, np.random.default_rng([self.seed, self.K]))
+        self._note(name, end)
+        return end
+
+    def _begun(self) -> Iterator[tuple[str, AnyArray]]:
+        if self.K == 1:
+            yield "one block", np.zeros(self.climber.network.n, dtype=np.int64)
+            return
+        rng = np.random.default_rng([self.seed, self.K])
+        count = affordable(self.climber.network, self.K) if self.n_init is None else self.n_init
+        points: dict[str, Array] = {}
+        names = spectra(self.climber.network)
+        for index in range(count):
+            # Half of many starts are random, so that no spectrum decides alone.
+            if index >= len(names) and index % 2:
+                yield "random", rng.integers(self.K, size=self.climber.network.n)
+                continue
+            name = names[(index if index < len(names) else index // 2) % len(names)]
+            seed = int(rng.integers(2**31))
+            if name not in points:
+                points[name] = SPECTRA[name](self.climber.network, self.K, seed)
+            # Of few starts each has to be good; many are to differ.
+            tries = TRIES if self._raced else 1
+            yield name, clustered(points[name], self.K, seed, tries)
+
+    def _moved(self, best: End) -> End:
+        """The best end after moves of blocks,
+        until as many in a row as there is patience for fail."""
+        rng = np.random.default_rng([self.seed, self.K, 1])
+        budget = BUDGET / work(self.climber.network, self.K)
+        patience, left = min(PATIENCE * self.K, max(budget / 4, 2.0)), max(budget, 2.0)
+        failed = 0
+        while failed < patience and left > 0:
+            count = int(min(AT_ONCE, np.ceil(left)))
+            proposals = [proposed(best.labels, self.K, rng) for _ in range(count)]
+            leash = 4 * SPRINT if self._raced else None
+            ends = [end for end in self._climbs(proposals, leash) if end is not None]
+            left -= count
+            top = max(ends, key=lambda end: end.bound, default=best)
+            self.steps += sum(len(end.trace) - 1 for end in ends)
+            if leash and top.bound > best.bound:
+                top = self._best(["move"], self._climbs([top.state]))
+            if top.bound > best.bound + GAIN * abs(best.bound):
+                best, failed = top, 0
+                self.moves += 1
+            else:
+                failed += count
+        return best
+
+    def _climbs(self, starts: list[AnyArray], steps: int | None = None) -> Iterator[End | None]:
+        """The ends of climbs side by side; None where the objective fell."""
+        seeds = np.random.SeedSequence([self.seed, self.K, self.steps, len(starts)])
+
+        def climbed(task: tuple[AnyArray, np.random.SeedSequence]) -> End | None:
+            start, seed = task
+            try:
+                return self.climber.climb(start, self.K, np.random.default_rng(seed), steps)
+            except LikelihoodFell:
+                return None
+
+        return ordered_map(climbed, zip(starts, seeds.spawn(len(starts)), strict=True))
+
+    def _note(self, name: str, end: End | None, outcome: str = "kept") -> None:
+        if end is None:
+            self.starts.append(StartReport(name, 0, None, "failed", "the bound fell"))
+            return
+        iterations = len(end.trace) - 1
+        self.steps += iterations
+        height = self.climber.height(end.bound) / self.climber.network.n
+        self.starts.append(StartReport(name, iterations, height, outcome))
+
+
+def work(network: Network, K: int) -> float:
+    """Multiplications of an ordinary climb."""
+    return 2.0 * STEPS * K * float(network.edges.nnz + network.listed.nnz + network.n * K)
+
+
+def affordable(network: Network, K: int) -> int:
+    """How many starts BUDGET allows."""
+    return int(np.clip(BUDGET / work(network, K), FEWEST_STARTS, MOST_STARTS))
+
+
+def proposed(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
+    """Labels after a split and a merge, or with some nodes put elsewhere."""
+    chosen = MOVES[int(rng.integers(len(MOVES)))]
+    return chosen(labels, K, rng)
+
+
+def split_and_merge(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
+    """Two blocks become one, and its number goes to half of another."""
+    new = np.array(labels)
+    kept, gone = rng.choice(K, 2, replace=False)
+    new[new == gone] = kept
+    # Small blocks as often as large ones: hubs are few.
+    divisible = np.flatnonzero(np.bincount(new, minlength=K) > 1)
+    if len(divisible):
+        halved(new, int(rng.choice(divisible)), int(gone), rng)
+    return new
+
+
+def merged(labels: AnyArray, kept: int, gone: int) -> AnyArray:
+    """The labels with two blocks in one, numbers closed up."""
+    new = np.where(labels == gone, kept, labels)
+    return new - (new > gone)
+
+
+def swapped(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
+    """A tenth to a third of the nodes change places with each other."""
+    new = np.array(labels)
+    count = max(2, int(len(new) * rng.uniform(0.1, 0.35)))
+    some = rng.choice(len(new), min(count, len(new)), replace=False)
+    new[some] = rng.permutation(new[some])
+    return new
+
+
+def halved(labels: AnyArray, block: int, other: int, rng: np.random.Generator) -> None:
+    """Half of a block's nodes, at random, go to another block, in place."""
+    members = np.flatnonzero(labels == block)
+    labels[members[rng.random(len(members)) < 0.5]] = other
+
+
+MOVES: tuple[Callable[[AnyArray, int, np.random.Generator], AnyArray], ...] = (
+    split_and_merge,
+    split_and_merge,
+    swapped,
+)

@@ -1,0 +1,78 @@
+"""mixtura blocks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import ROOT, names, run
+
+import mixtura
+
+KARATE = ROOT / "examples" / "karate.csv"
+
+
+def test_a_report_a_model_a_table_and_a_figure(folder: Path) -> None:
+    done = run("blocks", KARATE)
+    assert done.exit_code == 0, done.output
+    assert names(folder) == ["karate.blocks.csv", "karate.model.json", "karate.png"]
+    assert (folder / "karate.png").stat().st_size > 20_000
+    assert done.stdout.startswith("2 blocks in 34 nodes with 78 edges (bernoulli, undirected)")
+    assert "5 models by icl; best 2: -205.09" in done.stdout
+    table = np.genfromtxt("karate.blocks.csv", delimiter=",", names=True)
+    model = mixtura.load("karate.model.json")
+    np.testing.assert_array_equal(table["node"], model.nodes_)
+    np.testing.assert_array_equal(table["block"], model.labels_)
+    np.testing.assert_array_equal(table["p_1"], model.memberships_[:, 1])
+
+
+def test_degrees_directions_weights_and_json(folder: Path) -> None:
+    path = Path("mail.txt")
+    rng = np.random.default_rng(0)
+    z = np.repeat([0, 1], 15)
+    counts = rng.poisson(np.array([[3.0, 1.0], [0.2, 3.0]])[np.ix_(z, z)])
+    np.fill_diagonal(counts, 0)
+    rows = [f"n{i:02} n{j:02} {counts[i, j]}" for i, j in np.argwhere(counts)]
+    path.write_text("\n".join(["who whom letters", *rows]) + "\n")
+    done = run(
+        *("blocks", path, "-k", 2, "--degrees", "yes", "--directed", "--weight", "letters"),
+        *("--ends", "who,whom", "--sep", " ", "--json", "--no-figure", "--nodes", "n.parquet"),
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["corrected"]
+    assert told["directed"]
+    assert np.sum(told["met"]) == counts.sum()
+    assert (np.array(told["labels"]) == z).mean() in (0, 1)
+    assert names(folder) == ["mail.model.json", "mail.txt", "n.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-k", "0"), "--blocks 0: this is neither"),
+        (("-k", "40"), "--blocks 40, and the network has 34 nodes"),
+        (("-k", "2", "--degrees", "auto"), "give --blocks"),
+        (("-k", "2", "--degrees", "yes", "--edges", "gaussian"), "--edges 'gaussian'"),
+        (("--weight", "w"), "karate.csv: there is no column 'w'"),
+        (("--ends", "a,b"), "two columns of source, target"),
+        (("--nodes", "karate.model.json"), "this is --out"),
+        (("--nodes", "karate.png"), "this is --figure"),
+    ],
+)
+def test_what_is_refused(folder: Path, options: tuple[str, ...], words: str) -> None:
+    done = run("blocks", KARATE, *options)
+    assert done.exit_code == 2
+    assert words in done.output
+    assert "n_blocks" not in done.output
+    assert names(folder) == []
+
+
+def test_a_loop_is_told_in_the_commands_words(folder: Path) -> None:
+    Path("loop.csv").write_text("source,target\n1,1\n1,2\n2,3\n")
+    done = run("blocks", "loop.csv")
+    assert done.exit_code == 2
+    assert "loop.csv: node 1 is joined with itself" in done.output
+    assert '--edges "poisson"' in done.output

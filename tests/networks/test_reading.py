@@ -1,0 +1,123 @@
+"""One network in every dress, and what is said of those that do not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from known_networks import KARATE, karate
+from scipy.sparse import coo_array
+
+from mixtura.data.networks.network import NetworkError
+from mixtura.data.networks.reading import as_network
+
+
+def edge_list() -> pd.DataFrame:
+    return pd.read_csv(KARATE)
+
+
+def networkx_graph():
+    nx = pytest.importorskip("networkx")
+    graph = nx.Graph()
+    graph.add_nodes_from(range(1, 35))
+    graph.add_edges_from(edge_list().to_numpy().tolist(), strength=2.0)
+    return graph
+
+
+def igraph_graph():
+    igraph = pytest.importorskip("igraph")
+    return igraph.Graph(
+        34, (edge_list().to_numpy() - 1).tolist(), edge_attrs={"strength": [2.0] * 78}
+    )
+
+
+DRESSES = {
+    "array": karate,
+    "sparse": lambda: coo_array(karate()),
+    "integers": lambda: karate().astype(int),
+    "pandas": edge_list,
+    "pandas both ways": lambda: edge_list().sample(frac=1.0, random_state=0),
+    "polars": lambda: pl.from_pandas(edge_list()),
+    "arrow": lambda: pl.from_pandas(edge_list()).to_arrow(),
+    "file": lambda: KARATE,
+    "networkx": networkx_graph,
+    "igraph": igraph_graph,
+}
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_every_dress(dress):
+    network = as_network(DRESSES[dress]())
+    np.testing.assert_array_equal(network.edges.toarray(), karate())
+    assert (network.n, network.n_edges, network.n_pairs) == (34, 78, 561)
+    assert not network.directed
+    assert network.fully_observed
+
+
+def test_a_parquet_file_with_weights(tmp_path):
+    path = tmp_path / "edges.parquet"
+    edge_list().assign(source="n" + edge_list()["source"].astype(str), w=2.5).rename(
+        columns={"target": "target"}
+    ).assign(target="n" + edge_list()["target"].astype(str)).to_parquet(path)
+    network = as_network(path, weight="w")
+    assert network.edges.sum() == 2.5 * 156
+    assert network.names[0] == "n1"
+
+
+@pytest.mark.parametrize("graph", [networkx_graph, igraph_graph])
+def test_graphs_with_weights(graph):
+    assert as_network(graph(), weight="strength").edges.sum() == 2 * 156
+    with pytest.raises(NetworkError, match="78 of 78 edges have no such attribute"):
+        as_network(graph(), weight="strong")
+
+
+def test_directions_loops_and_gaps():
+    A = np.array([[2.0, 1, 0], [0, 0, np.nan], [3, 0, 0]])
+    network = as_network(A)
+    assert network.directed
+    assert network.n_pairs == 8
+    assert network.loops.tolist() == [2, 0, 0]
+    assert network.listed.toarray().tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+    assert as_network(np.triu(A) + np.triu(A, 1).T).n_pairs == 5
+    frame = pd.DataFrame({"from": [1, 2, 2], "to": [2, 1, 2], "x": [1.0, 1.0, 5.0]})
+    twice = as_network(frame, weight="x")
+    assert twice.edges.toarray().tolist() == [[0, 2], [2, 0]]
+    assert twice.loops.tolist() == [0, 5]
+    assert as_network(frame, directed=True).edges.toarray().tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "beside", "words"),
+    [
+        (np.ones((2, 3)), {}, "no adjacency matrix"),
+        (np.ones(3), {}, "no adjacency matrix"),
+        (np.array([["a", "b"], ["c", "d"]]), {}, "its entries are numbers"),
+        (np.ones((1, 1)), {}, "a network of 1 node"),
+        (np.array([[0, np.inf], [np.inf, 0]]), {}, "an infinite value between nodes 0 and 1"),
+        (karate(), {"weight": "w"}, "says how a network is read"),
+        (karate(), {"observed": np.ones((3, 3))}, "a mask of shape"),
+        (karate(), {"observed": np.triu(np.ones((34, 34)))}, "is symmetric"),
+        (edge_list(), {"weight": "w"}, "no column 'w'; the edge list has source, target"),
+        (edge_list(), {"ends": ("a", "b")}, "two columns of source, target"),
+        (edge_list()[["source"]], {}, "has two columns of nodes"),
+        (
+            pd.DataFrame(np.ones((3, 4)), columns=list("abcd")),
+            {},
+            "which of the columns a, b, c, d",
+        ),
+        (pd.DataFrame({"source": [1, None], "target": [2, 3]}), {}, "names no node in 1 row"),
+        (pd.DataFrame({"a": [1], "b": [2], "w": ["x"]}), {"weight": "w"}, "holds no numbers"),
+        ({"a": 1}, {}, "a dict is no network"),
+    ],
+)
+def test_what_is_refused(given, beside, words):
+    with pytest.raises(NetworkError, match=words) as told:
+        as_network(given, **beside)
+    assert "\n" not in str(told.value)
+
+
+def test_a_graph_that_is_directed_is_not_asked_otherwise():
+    nx = pytest.importorskip("networkx")
+    with pytest.raises(NetworkError, match="the graph says that it is directed"):
+        as_network(nx.DiGraph([(0, 1)]), directed=False)
