@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixtura.data.opening import stream
     from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.admixture import Admixture
     from mixtura.estimators.bayesian import BayesianGaussianMixture
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.gaussian_mixture import GaussianMixture
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from mixtura.store import StoreError
 
 __all__ = [
+    "Admixture",
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
@@ -121,6 +123,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Admixture": "mixtura.estimators.admixture",
     "Chunk": "mixtura.records",
     "Params": "mixtura.records",
     "Statistics": "mixtura.records",
