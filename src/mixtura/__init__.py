@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from mixtura.models.base import Model
     from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
+    from mixtura.selection.admixture_search import AdmixtureSearch
     from mixtura.selection.audit import Audit, audit
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Admixture",
+    "AdmixtureSearch",
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
@@ -124,6 +126,7 @@ __all__ = [
 
 _HOMES = {
     "Admixture": "mixtura.estimators.admixture",
+    "AdmixtureSearch": "mixtura.selection.admixture_search",
     "Chunk": "mixtura.records",
     "Params": "mixtura.records",
     "Statistics": "mixtura.records",

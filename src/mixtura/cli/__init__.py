@@ -1,4 +1,5 @@
-"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany, hmm.
+"""The command `mixtura`: fit, predict, score, sample, show, audit, compare, select, howmany, hmm,
+ancestry.
 
 Commands import what is heavy (scikit-learn, PyArrow, Matplotlib) in their bodies: help, completion
 and usage errors must not wait for it.
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from mixtura.cli.ancestry import ancestry
 from mixtura.cli.audit import audit
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
@@ -65,7 +67,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm):
+for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, ancestry):
     app.command()(each)
 
 

@@ -19,16 +19,16 @@ _OF_MEN, _OF_ALL, _MAN = ("23", "X"), ("24", "Y", "26", "MT"), 1
 def read_bed(path: str | Path) -> Genotypes:
     """The genotypes of FILE.bed, with FILE.fam and FILE.bim beside it.
 
-    ImportError without bed-reader; ValueError for a file that is none, cut short, or whose
-    companions are missing or of another size. On the chromosomes X (23) men, by their sex in the
+    ValueError without bed-reader, for a file that is none, cut short, or whose companions are
+    missing or of another size. On the chromosomes X (23) men, by their sex in the
     .fam file, and on Y (24) and MT (26) all carry one copy.
     """
     path = Path(path)
     try:
         from bed_reader import open_bed
     except ImportError:
-        raise ImportError(
-            "PLINK files are read with bed-reader: pip install 'mixtura[genetics]'"
+        raise ValueError(
+            f"{path}: PLINK files are read with bed-reader: install mixtura[genetics]"
         ) from None
     for part in (path, path.with_suffix(".fam"), path.with_suffix(".bim")):
         if not part.is_file():

@@ -17,7 +17,9 @@ from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
+from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
 from mixtura.inference import criteria
+from mixtura.inference.populations import fst, matching
 from mixtura.records import AnyArray, Array
 from mixtura.report.ancestry_text import ancestry_text
 from mixtura.result import Fit
@@ -115,6 +117,7 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         genotypes = self._genotypes(X)
         self.monomorphic_ = _usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
+        self._fixed = None if labels is None else labels >= 0
         solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em")
         task = AdmixtureTask(self.n_populations, self.n_init, solver, labels)
         params, fit = fit_admixture(genotypes, task, check_random_state(self.random_state))
@@ -143,13 +146,44 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y : ignored
         """
         check_is_fitted(self)
-        genotypes = self._genotypes(X)
-        if genotypes.shape != (len(self.Q_), self.n_features_in_):
-            raise ValueError(
-                f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
-                f"the fit {len(self.Q_)} and {self.n_features_in_}"
-            )
+        genotypes = self._same(X)
         return Passes(genotypes).loglik(self.Q_, self.P_.T) / len(self.Q_)
+
+    def align(self, reference: Any) -> Self:
+        """Reorder the populations as those of other shares, (n_individuals, any number) of them.
+
+        Each of the reference goes to the one that it overlaps most; those left over come last.
+        """
+        check_is_fitted(self)
+        order = matching(self.Q_, np.asarray(reference, dtype=np.float64))
+        self.Q_, self.P_ = self.Q_[:, order], self.P_[order]
+        if self._fixed is not None:
+            self.populations_ = [self.populations_[k] for k in order]
+        return self
+
+    def cross_validate(self, X: Any, folds: int = 5, random_state: Any = 0) -> CrossValidation:
+        """How well hidden genotypes are predicted, those of each fold from a fit to the others.
+
+        Genotypes are hidden one by one, at random; the climbs begin near this fit.
+
+        Parameters
+        ----------
+        X : the genotypes that were fitted
+        folds : int, default 5
+        random_state : int, RandomState or None
+            Which genotypes are hidden together.
+        """
+        check_is_fitted(self)
+        check_integer("folds", folds, 2)
+        genotypes = self._same(X)
+        solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        return cross_validated(genotypes, self.Q_, self.P_.T, solver, folds, seed)
+
+    def fst(self) -> Array:
+        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations)."""
+        check_is_fitted(self)
+        return fst(self.P_)
 
     def bic(self) -> float:
         """Bayesian information criterion of the fit, n the individuals; lower is better."""
@@ -175,6 +209,16 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Genotypes):
             return X
         return read_bed(X) if isinstance(X, (str, Path)) else from_dosages(X, self.ploidy)
+
+    def _same(self, X: Any) -> Genotypes:
+        """The genotypes that were fitted, as far as their shape tells."""
+        genotypes = self._genotypes(X)
+        if genotypes.shape != (len(self.Q_), self.n_features_in_):
+            raise ValueError(
+                f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
+                f"the fit {len(self.Q_)} and {self.n_features_in_}"
+            )
+        return genotypes
 
     def _check(self) -> None:
         check_integer("n_populations", self.n_populations, 1)

@@ -16,7 +16,8 @@ from mixtura.models.admixture import AdmixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.result import Certificate, Fit, StartReport
 
-# Starts of a race, from smoothed genotypes and by chance, and the steps of its rounds: half are then dropped.
+# Starts of a race, from smoothed genotypes and by chance, and the steps of its rounds, after which
+# half are dropped.
 SMOOTHED, DRAWN = 5, 3
 ROUNDS = (6, 12)
 # Genotypes, and markers at least, on which starts are raced.
