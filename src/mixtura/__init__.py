@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixtura.data.opening import stream
     from mixtura.data.ordered import in_sequences
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
+    from mixtura.estimators.admixture import Admixture
     from mixtura.estimators.bayesian import BayesianGaussianMixture
     from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from mixtura.models.base import Model
     from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
+    from mixtura.selection.admixture_search import AdmixtureSearch
     from mixtura.selection.audit import Audit, audit
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GMMHMM",
+    "Admixture",
+    "AdmixtureSearch",
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
@@ -129,6 +133,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Admixture": "mixtura.estimators.admixture",
+    "AdmixtureSearch": "mixtura.selection.admixture_search",
     "Chunk": "mixtura.records",
     "Params": "mixtura.records",
     "Statistics": "mixtura.records",

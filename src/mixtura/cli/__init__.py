@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from mixtura.cli.ancestry import ancestry
 from mixtura.cli.audit import audit
 from mixtura.cli.blocks import blocks
 from mixtura.cli.compare import compare
@@ -67,7 +68,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for each in (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab, blocks):
+TABLES = (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab)
+for each in (*TABLES, blocks, ancestry):
     app.command()(each)
 
 

@@ -137,6 +137,10 @@ EXPORT int mixtura_likeliest(struct mixtura_stretches *asked)
     return kernels()->likeliest(asked);
 }
 
+EXPORT int mixtura_ancestry(struct mixtura_ancestry *asked) { return kernels()->ancestry(asked); }
+
+EXPORT int mixtura_shares(const struct mixtura_shares *asked) { return kernels()->shares(asked); }
+
 EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 
 EXPORT int mixtura_levels(const struct mixtura_data *data, struct mixtura_levels *levels)

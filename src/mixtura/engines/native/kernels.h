@@ -321,6 +321,31 @@ struct mixtura_levels {
     double *hits;  /* total x K */
 };
 
+/* Genotypes, and the sums of a pass over markers from, ..., upto - 1; ancestry.h says how. */
+struct mixtura_ancestry {
+    const uint8_t *codes;                         /* markers x stride */
+    const double *first_copies, *second_copies;   /* 256: of both alleles, by code; 0 if missing */
+    const uint8_t *haploid;                       /* markers, or null: 1 for who is single, 2 all */
+    const uint8_t *single;                        /* ld: who has half the copies there */
+    const double *weight;                         /* markers, or null */
+    const double *Q;                              /* K x ld: shares, 1 / K past the n-th */
+    const double *P;                              /* markers x K */
+    double *to;                                   /* out, or null: P improved */
+    double *slope, *curve;                        /* K x ld, pairs x ld, added to; or null */
+    int64_t stride, bits, n, ld, K, from, upto;   /* ld: n rounded up to whole tiles */
+    int64_t em;                                   /* P by EM, not by Newton's method */
+    uint64_t seed;
+    int64_t folds, fold, inside;                  /* 0, or folds of which one is left out or in */
+    double loglik, improved;                      /* out, added to: at (Q, P) and (Q, to) */
+};
+
+/* Quadratics of shares to be maximised. */
+struct mixtura_shares {
+    const double *Q, *slope, *curve;
+    double *to;
+    int64_t n, ld, K;
+};
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -354,6 +379,8 @@ struct mixtura_kernels {
     int (*longest)(const struct mixtura_longest *);
     int (*blocks)(struct mixtura_blocks *);
     int (*partition)(struct mixtura_partition *);
+    int (*ancestry)(struct mixtura_ancestry *);
+    int (*shares)(const struct mixtura_shares *);
 };
 
 #endif

@@ -1,0 +1,151 @@
+"""mixtura ancestry: shares of ancestry from a PLINK file, for one or several K."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import (
+    AsJson,
+    NoFigure,
+    Quiet,
+    Working,
+    command,
+    note,
+    print_json,
+    print_text,
+)
+from mixtura.cli.outputs import checked_figure, drawn
+from mixtura.cli.select import parsed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@command
+def ancestry(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.bed", help="Genotypes; FILE.fam and FILE.bim beside.")
+    ],
+    populations: Annotated[
+        str, typer.Option("--populations", "-k", metavar="INT|A:B", help="How many; 2:7 or 2,5.")
+    ] = "2",
+    starts: Annotated[
+        int, typer.Option(min=1, metavar="INT", help="Races of starts for each number.")
+    ] = 5,
+    folds: Annotated[
+        int, typer.Option(min=0, metavar="INT", help="Of the cross-validation; 0 for none.")
+    ] = 5,
+    known: Annotated[
+        Path | None,
+        typer.Option("--supervised", metavar="FILE.pop", help="Known ancestry, - where unknown."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="STEM", help="Files are STEM.K.Q and STEM.K.P; default FILE."),
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FIG.png", help="The bars; default FILE.png.")
+    ] = None,
+    no_figure: NoFigure = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Estimate each individual's shares of K populations, and which K predicts hidden genotypes."""
+    numbers = parsed(populations, "--populations")
+    if folds == 1:
+        raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
+    picture = checked_figure(file, figure, no_figure)
+    stem = out or Path(file.stem)
+    with Working("reading") as working:
+        genotypes, labels = _read(file, known, numbers)
+        search = _search(numbers, starts, folds, seed)
+
+        def told(K: int) -> None:
+            working.doing = f"fitting {K} populations"
+
+        with warnings.catch_warnings():
+            # Its text is about Python's parameters.
+            warnings.simplefilter("ignore", UserWarning)
+            search.fit(genotypes, labels, told)
+        working.doing = "writing"
+        written = _write(search, stem)
+
+        def bars() -> Figure:
+            from mixtura.report.ancestry_figure import draw_ancestry
+
+            shares = {K: one.Q_ for K, one in search.admixtures_.items()}
+            return draw_ancestry(shares, genotypes.names, labels or ())
+
+        written += [str(path) for path in [drawn(picture, bars)] if path]
+    for K, one in search.admixtures_.items():
+        if not one.converged_:
+            note(f"warning: {K} populations: the climb did not converge: try more --starts")
+    if as_json:
+        print_json(_document(search) | {"files": written})
+    elif not quiet:
+        _report(search, genotypes.shape, written)
+
+
+def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list[str] | None]:
+    """The genotypes, and the labels of a .pop file."""
+    from mixtura.data.ancestry_files import read_populations
+    from mixtura.data.bed import read_bed
+
+    genotypes = read_bed(file)
+    labels = None if known is None else read_populations(known, genotypes.individuals)
+    if numbers[-1] > genotypes.individuals:
+        raise ValueError(
+            f"--populations {numbers[-1]} is more than the {genotypes.individuals} individuals of "
+            f"{file}"
+        )
+    named = len({*(labels or ())} - {""})
+    if named > numbers[0]:
+        raise ValueError(f"--populations {numbers[0]} is fewer than the {named} named in {known}")
+    return genotypes, labels
+
+
+def _search(numbers: list[int], starts: int, folds: int, seed: int) -> Any:
+    from mixtura import AdmixtureSearch
+
+    return AdmixtureSearch(numbers, n_init=starts, folds=folds, random_state=seed)
+
+
+def _write(search: Any, stem: Path) -> list[str]:
+    """ADMIXTURE's files, two for each number."""
+    from mixtura.data.ancestry_files import write_frequencies, write_shares
+
+    written = []
+    for K, one in search.admixtures_.items():
+        for suffix, write, array in (("Q", write_shares, one.Q_), ("P", write_frequencies, one.P_)):
+            path = Path(f"{stem}.{K}.{suffix}")
+            write(path, array)
+            written.append(str(path))
+    return written
+
+
+def _document(search: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "best_n_populations": search.best_n_populations_,
+        "trials": [asdict(trial) for trial in search.trials_],
+    }
+
+
+def _report(search: Any, shape: tuple[int, int], written: list[str]) -> None:
+    from mixtura.report.ancestry_table import ancestry_table
+
+    n, M = shape
+    one = search.best_estimator_
+    same = f", {one.monomorphic_:,} of them the same in all" if one.monomorphic_ else ""
+    print_text(f"{n:,} individuals, {M:,} markers{same}\n")
+    print_text(ancestry_table(search.trials_, n, search.best_n_populations_))
+    by = "the least CV error" if search.folds else "the least BIC"
+    print_text(f"\n  * {by}\n\n  wrote {', '.join(written)}")

@@ -1,0 +1,186 @@
+"""A fit of an admixture: starts raced on a sample of markers, the best climbed on all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mixtura.data.genotypes import Genotypes
+from mixtura.engines.ancestry import Passes
+from mixtura.engines.threads import single_blas
+from mixtura.fitting.admixture_climb import AdmixtureClimb, AdmixtureSolver
+from mixtura.fitting.admixture_starts import AdmixtureGround, spread_markers
+from mixtura.models.admixture import AdmixtureParams
+from mixtura.records import AnyArray, Array
+from mixtura.result import Certificate, Fit, StartReport
+
+# Starts of a race, from smoothed genotypes and by chance, and the steps of its rounds, after which
+# half are dropped.
+SMOOTHED, DRAWN = 5, 3
+ROUNDS = (6, 12)
+# Genotypes, and markers at least, on which starts are raced.
+SAMPLE, LEAST = 10_000_000, 5_000
+# EM steps that bring the frequencies of markers outside the sample to the winner's shares.
+JOINED = 2
+
+
+@dataclass(frozen=True)
+class AdmixtureTask:
+    """What is fitted: K populations, from `n_init` races; labels are -1 where unknown.
+
+    weights (markers,) or None: how often each marker counts.
+    """
+
+    K: int
+    n_init: int
+    solver: AdmixtureSolver
+    labels: AnyArray | None = None
+    weights: Array | None = None
+
+
+@dataclass(frozen=True)
+class _Runner:
+    name: str
+    Q: Array
+    P: Array
+    loglik: float = -math.inf
+    taken: int = 0
+
+
+def fit_admixture(
+    genotypes: Genotypes, task: AdmixtureTask, rng: np.random.RandomState
+) -> tuple[AdmixtureParams, Fit]:
+    """Q, P of the highest end, populations by falling size, and the account."""
+    with single_blas:
+        search = _Search(genotypes, task, rng)
+        best = max((search.climbed() for _ in range(task.n_init)), key=lambda end: end.trace[-1])
+    return search.account(best)
+
+
+class _Search:
+    """What all starts share, and the tally of what they did."""
+
+    def __init__(
+        self, genotypes: Genotypes, task: AdmixtureTask, rng: np.random.RandomState
+    ) -> None:
+        self.genotypes, self.task, self.rng = genotypes, task, rng
+        n, M = genotypes.shape
+        where = spread_markers(M, max(LEAST, SAMPLE // n))
+        self.whole = len(where) == M
+        self.sample = genotypes if self.whole else genotypes.thinned(where)
+        weights = task.weights
+        self.passes = Passes(genotypes, weights)
+        sampled = weights if weights is None or self.whole else weights[where]
+        self.tries = self.passes if self.whole else Passes(self.sample, sampled)
+        self.ground = AdmixtureGround.of(self.sample, min(task.K, n))
+        labels = task.labels
+        self.fixed = None if labels is None else labels >= 0
+        self.solver = replace(task.solver, fixed=self.fixed)
+        self.reports: list[StartReport] = []
+
+    def climbed(self) -> AdmixtureClimb:
+        """The end of one race's winner, on all markers."""
+        winner = self._race()
+        Q, P, weights = winner.Q, winner.P, self.passes
+        if not self.whole:
+            P = np.repeat(_frequencies(self.genotypes)[:, None], self.task.K, axis=1)
+            for _ in range(JOINED):
+                P = weights.step(Q, P, em=True).P
+        end = self.solver(weights, Q, P, first=0)
+        steps, mean = winner.taken + end.iterations, end.trace[-1] / len(Q)
+        self.reports.append(StartReport(winner.name, steps, mean, "kept"))
+        return end
+
+    def _race(self) -> _Runner:
+        """The start that is ahead after the rounds."""
+        runners = self._starts()
+        for steps in ROUNDS:
+            runners = sorted((self._run(each, steps) for each in runners), key=_height)
+            if len(runners) == 1:
+                break
+            for slow in runners[(len(runners) + 1) // 2 :]:
+                mean = slow.loglik / len(slow.Q)
+                self.reports.append(StartReport(slow.name, slow.taken, mean, "dropped"))
+            runners = runners[: (len(runners) + 1) // 2]
+        return runners[0]
+
+    def _run(self, runner: _Runner, steps: int) -> _Runner:
+        solver = replace(self.solver, tol=0.0, max_iter=steps)
+        first = 0 if runner.taken else 5
+        end = solver(self.tries, runner.Q, runner.P, first)
+        return replace(
+            runner, Q=end.Q, P=end.P, loglik=end.trace[-1], taken=runner.taken + end.iterations
+        )
+
+    def _starts(self) -> list[_Runner]:
+        K, rng, made = self.task.K, self.rng, []
+        if K == 1:
+            return [self._runner("mean", self.ground.drawn(1, rng))]
+        for i in range(SMOOTHED):
+            made.append(self._runner("smoothed", self.ground.smoothed(K, rng, half=i > 0)))
+        made += [self._runner("random", self.ground.drawn(K, rng)) for _ in range(DRAWN)]
+        return made
+
+    def _runner(self, name: str, start: tuple[Array, Array]) -> _Runner:
+        Q, P = start
+        if self.task.labels is not None and self.fixed is not None:
+            Q = np.where(self.fixed[:, None], np.eye(self.task.K)[self.task.labels], Q)
+        return _Runner(name, Q, P)
+
+    def account(self, best: AdmixtureClimb) -> tuple[AdmixtureParams, Fit]:
+        """The parameters, populations by falling size unless labels name them, and the Fit."""
+        Q, P = best.Q, best.P
+        if self.task.labels is None:
+            order = np.argsort(-Q.sum(axis=0), kind="stable")
+            Q, P = Q[:, order], P[:, order]
+        params = AdmixtureParams(Q, P)
+        n = self.genotypes.individuals
+        solver = self.task.solver
+        return params, Fit(
+            loglik=best.trace[-1],
+            weight=float(n),
+            trace=best.trace,
+            penalised=False,
+            passes=int(self.passes.passes),
+            sample_passes=0 if self.whole else int(self.tries.passes),
+            iterations=best.iterations,
+            converged=best.converged,
+            reason=best.reason,
+            gradient_norm=best.gradient_norm,
+            gap=best.gap,
+            n_parameters=params.free(self.fixed),
+            solver="em" if solver.em else "block relaxation, anderson",
+            engine="compiled",
+            starts=tuple(self.reports),
+            sample_rows=0 if self.whole else self.sample.markers,
+            rows=n,
+            certificate=_certificate(best, params),
+            params=params,
+        )
+
+
+def _height(runner: _Runner) -> float:
+    return -runner.loglik
+
+
+def _frequencies(genotypes: Genotypes) -> Array:
+    """Of the first allele, at every marker; 1/2 where nobody is known."""
+    found = np.full(genotypes.markers, 0.5)
+    for where, dosages in genotypes.chunks():
+        known = ~np.isnan(dosages)
+        many, sums = known.sum(axis=1), np.where(known, dosages, 0.0).sum(axis=1)
+        np.divide(sums, genotypes.ploidy * many, out=found[where], where=many > 0)
+    return found
+
+
+def _certificate(best: AdmixtureClimb, params: AdmixtureParams) -> Certificate:
+    """Shares of 0 and frequencies of 0 and 1 lie on the edge, whichever way the slope points."""
+    if not best.converged:
+        return Certificate("not converged", detail=best.reason)
+    shares = int(np.count_nonzero(params.Q == 0.0))
+    sure = int(np.count_nonzero((params.P == 0.0) | (params.P == 1.0)))
+    if shares + sure == 0:
+        return Certificate("not examined", detail="curvature is not looked at")
+    return Certificate("boundary", detail=f"{shares:,} shares and {sure:,} frequencies are 0 or 1")

@@ -1,0 +1,83 @@
+"""Cross-validation of an admixture: genotypes are hidden, one by one, and predicted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import xlogy
+
+from mixtura.data.genotypes import Genotypes
+from mixtura.engines.ancestry import Fold, Passes
+from mixtura.engines.threads import single_blas
+from mixtura.fitting.admixture_climb import AdmixtureSolver
+from mixtura.records import Array
+
+# How near to 0 and 1 ADMIXTURE lets a frequency come.
+CLIP = 1e-5
+# Climbs need not end as near the top as to show there: errors are means of many genotypes.
+TOL = 1e-4
+# How far starts are taken from the edge, which what was hidden may have put them on.
+_AWAY = 1e-3
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How well genotypes are predicted that were hidden.
+
+    error       mean of minus log P(genotype) per copy of an allele (nats): 0.69 for a coin, lower
+                is better; frequencies are first shrunk as by Jeffreys' prior, by half a copy
+    spread      its standard error, from the folds
+    admixture   ADMIXTURE's "CV error": the mean of x log(x / m) + (2 - x) log((2 - x) / (2 - m))
+                with m = 2 sum_k q_ik p_kj (Alexander & Lange 2011, BMC Bioinformatics 12:246)
+    folds       each fold's error
+    """
+
+    error: float
+    spread: float
+    admixture: float
+    folds: tuple[float, ...]
+
+
+def cross_validated(
+    genotypes: Genotypes, Q: Array, P: Array, solver: AdmixtureSolver, folds: int, seed: int
+) -> CrossValidation:
+    """Each fold of the genotypes predicted from a fit to the others, begun near (Q, P (M, K))."""
+    logliks, copies, clipped = [], [], 0.0
+    solver = replace(solver, tol=max(solver.tol, TOL))
+    with single_blas:
+        for number in range(folds):
+            passes = Passes(genotypes, left_out=Fold(number, folds, seed))
+            K = Q.shape[1]
+            end = solver(passes, (1 - _AWAY) * Q + _AWAY / K, (1 - _AWAY) * P + _AWAY / 2)
+            many = genotypes.ploidy * end.Q.sum(axis=0)
+            shrunk = (many * end.P + 0.5) / (many + 1.0)
+            logliks.append(passes.loglik_left_out(end.Q, shrunk))
+            copies.append(_copies(passes))
+            clipped += passes.loglik_left_out(end.Q, np.clip(end.P, CLIP, 1 - CLIP))
+    errors = -np.array(logliks) / np.array(copies)
+    total = sum(copies)
+    spread = float(errors.std(ddof=1) / math.sqrt(folds))
+    per_genotype = genotypes.ploidy / total
+    admixture = (_saturated(genotypes) - clipped) * per_genotype
+    return CrossValidation(
+        -sum(logliks) / total, spread, admixture, tuple(float(error) for error in errors)
+    )
+
+
+def _copies(passes: Passes) -> float:
+    """The copies of alleles that are hidden: each is worth log 2 where chances are 1/2."""
+    n, M = passes.genotypes.shape
+    return -passes.loglik_left_out(np.ones((n, 1)), np.full((M, 1), 0.5)) / math.log(2.0)
+
+
+def _saturated(genotypes: Genotypes) -> float:
+    """sum x log(x / c) + (c - x) log((c - x) / c) over all genotypes of c copies."""
+    c = genotypes.ploidy
+    share = np.arange(c + 1) / c
+    terms = c * (xlogy(share, share) + xlogy(1 - share, 1 - share))
+    met = np.zeros(c + 1)
+    for _, dosages in genotypes.chunks():
+        met += np.bincount(dosages[~np.isnan(dosages)].astype(int), minlength=c + 1)
+    return float(met @ terms)

@@ -1,0 +1,47 @@
+"""Numbers of populations side by side: what `mixtura ancestry` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from mixtura.report.page import plain
+
+_WIDTH = 100
+# Ends that are listed of a number's climbs.
+_ENDS = 3
+
+
+def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
+    """A line for each number of populations: likelihood, errors, and the ends of its climbs.
+
+    trials are `selection.admixture_search.AdmixtureTrial`s; the line of `best` has a star.
+    """
+    validated = all(trial.cv is not None for trial in trials)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    headers = ["", "K", "log-likelihood", "CV error", "± s.e.", "ADMIXTURE's", "climbs ended at"]
+    for header in headers if validated else [*headers[:3], headers[-1]]:
+        table.add_column(header, justify="left" if header == headers[-1] else "right")
+    for trial in trials:
+        cells = ["*" if trial.n_populations == best else "", str(trial.n_populations)]
+        cells.append(f"{trial.loglik:.2f}")
+        if validated:
+            cv = trial.cv
+            cells += [f"{cv.error:.5f}", f"{cv.spread:.5f}", f"{cv.admixture:.5f}"]
+        table.add_row(*map(Text, [*cells, _modes(trial, individuals)]))
+    return plain([table], _WIDTH).rstrip("\n")
+
+
+def _modes(trial: Any, individuals: int) -> str:
+    """How often each end was met: "the best 3x, -12.3 2x"."""
+    told: list[str] = []
+    for mode in trial.modes[:_ENDS]:
+        below = (mode.mean_loglik - trial.modes[0].mean_loglik) * individuals
+        hits = sum(mode.hits.values())
+        told.append(f"the best {hits}x" if not told else f"{below:.1f} {hits}x")
+    more = len(trial.modes) - _ENDS
+    return ", ".join(told) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,105 @@
+"""What cannot be fitted is refused in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixtura import Admixture
+from mixtura.data.bed import read_bed
+from mixtura.data.genotypes import from_dosages
+from tests.ancestry.panels import balding_nichols
+
+
+@pytest.fixture
+def bed(tmp_path):
+    """A small PLINK file, written by bed-reader."""
+    bed_reader = pytest.importorskip("bed_reader", reason="mixtura[genetics] is not installed")
+    X = np.random.default_rng(0).integers(0, 3, (9, 20)).astype(float)
+    X[0, 3] = np.nan
+    path = tmp_path / "small.bed"
+    chromosomes = ["1"] * 15 + ["23"] * 4 + ["26"]
+    properties = {"chromosome": chromosomes, "sex": [1, 2, 0] * 3}
+    bed_reader.to_bed(path, X, properties=properties)
+    return path, X
+
+
+def test_files_are_read_as_they_were_written(bed):
+    path, X = bed
+    genotypes = read_bed(path)
+    np.testing.assert_array_equal(genotypes.dosages(0, 20).T, X)
+    np.testing.assert_array_equal(from_dosages(X).codes, genotypes.codes)
+    assert genotypes.ids[0] == "sid1"
+
+
+def test_haploid_chromosomes_count_one_copy(bed):
+    """Men on X, all on MT: as if the codes 2 and 0 were one copy and none."""
+    from mixtura.engines.ancestry import Passes
+
+    path, X = bed
+    Q, P = np.full((9, 2), 0.5), np.random.default_rng(1).uniform(0.2, 0.8, (20, 2))
+    copies = np.full(X.shape, 1.0)
+    copies[np.ix_([0, 3, 6], range(15, 19))] = 0.5
+    copies[:, 19] = 0.5
+    h = Q @ P.T
+    terms = copies * (X * np.log(h) + (2 - X) * np.log(1 - h))
+    assert Passes(read_bed(path)).loglik(Q, P) == pytest.approx(np.nansum(terms), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.with_suffix(".fam").unlink(), r"small\.fam: there is no such file, which"),
+        (lambda p: p.with_suffix(".bim").unlink(), r"small\.bim: there is no such file, which"),
+        (lambda p: p.unlink(), r"small\.bed: there is no such file$"),
+        (lambda p: p.write_bytes(b"PK" + p.read_bytes()[2:]), "no PLINK .bed file: it begins with"),
+        (lambda p: p.write_bytes(b""), "begins with nothing"),
+        (lambda p: p.write_bytes(p.read_bytes()[:2] + b"\0" + p.read_bytes()[3:]), "make-bed"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-5]), "has 58 bytes, and 9 individuals .* 63: it"),
+    ],
+)
+def test_files_that_are_none(bed, change, message):
+    path, _ = bed
+    change(path)
+    with pytest.raises(ValueError, match=message):
+        Admixture(2).fit(path)
+
+
+X, _, _ = balding_nichols(6, 30, 2, seed=0)
+
+
+def spoilt(i, j, value):
+    """X with one row, column or number replaced."""
+    Y = X.astype(float)
+    Y[i, j] = value
+    return Y
+
+
+@pytest.mark.parametrize(
+    ("settings", "data", "message"),
+    [
+        ({}, spoilt(2, 5, 3), r"X has 3 for individual 2 at marker 5 \(counted from 0\), not the"),
+        ({}, spoilt(2, 5, 0.5), "X has 0.5 for individual 2"),
+        ({}, spoilt(slice(None), 4, np.nan), "marker 4 .* has no genotype, all are missing"),
+        ({}, spoilt([1, 3], slice(None), np.nan), "individual 1 .* and 1 more have no genotype"),
+        ({"n_populations": 7}, X, "n_populations=7 is more than the 6 individuals"),
+        ({"n_populations": 0}, X, "n_populations must be an integer, at least 1, got 0"),
+        ({"solver": "sqp"}, X, "solver must be one of auto, em, got 'sqp'"),
+        ({"ploidy": 1}, X, r"0 to 1 \(ploidy=1\)"),
+        ({"tol": -1}, X, "tol must be a number from 0 up"),
+        ({}, X[0], "of shape"),
+        ({}, np.array([["a"]]), "must be a .bed file or numbers"),
+    ],
+)
+def test_arrays_and_settings(settings, data, message):
+    with pytest.raises(ValueError, match=message):
+        Admixture(**{"n_populations": 2} | settings).fit(data)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [(["a"], "1 labels for 6"), (list("abcabc"), "y names 3 populations .* more than")],
+)
+def test_labels(y, message):
+    with pytest.raises(ValueError, match=message):
+        Admixture(2).fit(X, y)

@@ -1,0 +1,87 @@
+"""mixtura ancestry: its files, its table, its figure, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import run
+
+bed_reader = pytest.importorskip("bed_reader", reason="mixtura[genetics] is not installed")
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    P = rng.uniform(0.05, 0.95, (3, 200))
+    Q = np.eye(3)[np.arange(30) % 3]
+    X = rng.binomial(2, Q @ P).astype(float)
+    X[0, 0] = np.nan
+    path = folder / "cohort.bed"
+    bed_reader.to_bed(path, X)
+    return path
+
+
+def test_files_table_and_figure(file: Path) -> None:
+    done = run("ancestry", file, "-k", "2:4", "--starts", 1)
+    assert done.exit_code == 0, done.output
+    assert "30 individuals, 200 markers" in done.stdout
+    starred = [line for line in done.stdout.splitlines() if line.split()[:2] == ["*", "3"]]
+    assert len(starred) == 1, done.stdout
+    assert "the best" in starred[0]
+    for K in (2, 3, 4):
+        Q, P = np.loadtxt(f"cohort.{K}.Q"), np.loadtxt(f"cohort.{K}.P")
+        assert Q.shape == (30, K)
+        assert P.shape == (200, K)
+        np.testing.assert_allclose(Q.sum(axis=1), 1, atol=1e-5)
+    assert len(np.unique(np.loadtxt("cohort.3.Q").argmax(axis=1)[:3])) == 3
+    assert Path("cohort.3.Q").read_text().splitlines()[0].count(".") == 3
+    assert Path("cohort.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_json_without_validation(file: Path) -> None:
+    done = run("ancestry", file, "-k", 3, "--folds", 0, "--starts", 1, "--json", "--no-figure")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["best_n_populations"] == 3
+    assert told["files"] == ["cohort.3.Q", "cohort.3.P"]
+    assert told["trials"][0]["cv"] is None
+
+
+def test_known_ancestry(file: Path) -> None:
+    lines = [["north", "east", "-"][i % 3] for i in range(30)]
+    Path("cohort.pop").write_text("\n".join(lines) + "\n")
+    done = run(
+        "ancestry", file, "-k", 3, "--supervised", "cohort.pop", "--out", "known", "--folds", 0
+    )
+    assert done.exit_code == 0, done.output
+    Q = np.loadtxt("known.3.Q")
+    np.testing.assert_array_equal(Q[0::3, 1], 1)
+    np.testing.assert_array_equal(Q[1::3, 0], 1)
+    assert Q[2::3, 2].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-k", 31), "--populations 31 is more than the 30 individuals"),
+        (("-k", "x"), "--populations x: write numbers"),
+        (("--folds", 1), "--folds 1: at least 2, or 0"),
+        (("--supervised", "short.pop"), "short.pop: there are 1 lines for 30 individuals"),
+        (("-k", 2, "--supervised", "three.pop"), "--populations 2 is fewer than the 3 named in"),
+    ],
+)
+def test_refusals(file: Path, arguments: tuple[object, ...], message: str) -> None:
+    Path("short.pop").write_text("north\n")
+    Path("three.pop").write_text("a\nb\nc\n" * 10)
+    done = run("ancestry", file, *arguments)
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
+
+
+def test_a_file_that_is_not_there(folder: Path) -> None:
+    done = run("ancestry", "no.bed")
+    assert done.exit_code == 2
+    assert "no.bed: there is no such file" in done.stderr
