@@ -36,6 +36,7 @@ BENCHMARKS = {
     "hmmmemory": "hmm_memory",
     "bayes": "bayes",
     "blocks": "blocks",
+    "contamination": "contamination",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

@@ -106,3 +106,16 @@ def test_chunks_cover_the_rows_evenly() -> None:
 def test_nothing_heavy_is_imported_with_the_benchmarks() -> None:
     import_module("benchmarks.__main__")
     assert "tgmm" not in sys.modules
+
+
+def test_contamination_plants_what_it_says() -> None:
+    from benchmarks.contamination import CELLS, METHODS, Cell, scores
+
+    assert len(CELLS) == 21
+    X, truth = Cell("clumped", 0.1, 5).table(0)
+    assert (truth < 0).mean() == pytest.approx(0.1, abs=0.002)
+    assert X.shape == (len(truth), 5)
+    assert set(METHODS) >= {"scikit-learn", "noise", "trim", "HDBSCAN"}
+    ari, f1, false = scores(Cell("uniform", 0.1, 2), "noise", tables=1)
+    assert min(ari, f1) > 0.9
+    assert false < 0.01

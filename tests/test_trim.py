@@ -101,6 +101,18 @@ def test_no_component_collapses_under_a_ratio():
     assert mixture.covariances_.max() / mixture.covariances_.min() <= 20 * (1 + 1e-9)
 
 
+def test_rows_that_lie_together_are_left_out_where_that_is_worth_most():
+    rng = np.random.default_rng(5)
+    groups = [rng.normal(centre, 1.0, (150, 2)) for centre in ([0, 0], [7, 0], [0, 7])]
+    clumps = [rng.normal(centre, 1.0, (30, 2)) for centre in ([25, 25], [-25, 20])]
+    rows = np.vstack([*groups, *clumps])
+    labels = GaussianMixture(
+        3, trim=60 / 510, constraint=EigenvalueRatio(12), random_state=0
+    ).fit_predict(rows)
+    assert (labels[450:] == -1).mean() > 0.95
+    assert [len(set(labels[150 * k : 150 * (k + 1)]) - {-1}) for k in range(3)] == [1, 1, 1]
+
+
 def test_no_unit_changes_who_is_left_out():
     scale = np.array([1e-3, 5e2])
     settings = {"trim": ALPHA, "constraint": EigenvalueRatio(3), "random_state": 0}

@@ -56,3 +56,16 @@ def test_refusals(table, options, said):
     ended = run("fit", str(table), "--no-figure", *options)
     assert ended.exit_code == 2
     assert said in ended.stderr
+
+
+def test_scores_and_the_likeliest_of_each_row(table, tmp_path):
+    model = tmp_path / "m.json"
+    run("fit", table, "-k", "2", "--noise", "--out", model, "--no-figure")
+    ended = run("predict", model, table, "--scores", "--top", "2")
+    head, *rows = ended.stdout.splitlines()
+    told = "label,first_0,first_1,p_first_0,p_first_1,entropy,p_value,outlier_score"
+    assert head == f"a,b,{told}"
+    cells = np.array([row.split(",") for row in rows], dtype=float)
+    noise = cells[:, 2] == -1
+    assert (cells[:, 3] == cells[:, 2]).all()
+    assert cells[noise, 9].min() > cells[~noise, 9].mean()

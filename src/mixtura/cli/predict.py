@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.bayes import is_posterior
 from mixtura.cli.chains import (
     SequenceColumn,
     TimeColumn,
@@ -48,6 +49,14 @@ def predict(
     no_look_ahead: Annotated[
         bool, typer.Option("--filter", help="Of states: from the steps so far alone.")
     ] = False,
+    scores: Annotated[
+        bool,
+        typer.Option("--scores", help="How far out each row lies, and how much in doubt it is."),
+    ] = False,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="INT", help="Only so many components, the likeliest of a row."),
+    ] = None,
     *,
     dialect: Dialect,
 ) -> None:
@@ -58,12 +67,16 @@ def predict(
     name; others are kept. --columns is for models and tables without column names. The table may
     be larger than memory: it is read and written in pieces.
 
+    With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
+    a row as unlikely) and, of Gaussian groups, outlier_score (-log10 of the chance to lie so far
+    out within the group). With --top 3 the probabilities are those of the three likeliest
+    components, which first_0, first_1 and first_2 name and p_first_0, ... give.
+
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
     """
     from mixtura.data.files import refuse_unwritable, remarks
     from mixtura.data.tables import append_columns
-    from mixtura.models.noise import NOISE
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
@@ -82,21 +95,59 @@ def predict(
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
             )
-        names_of_p = [f"p_{k}" for k in range(mixture.n_components)]
-        names_of_p += ["p_noise"] if len(mixture.weights_) > mixture.n_components else []
+        told = _Told(mixture, scores, top)
         tables = pieces(mixture, table, names, None, working, dialect, out=out)
         note_remarks(remarks(table, dialect))
 
         def answer(X: Array) -> dict[str, AnyArray]:
-            p = mixture.predict_proba(X)
-            label = p.argmax(axis=1)
-            label[label == mixture.n_components] = NOISE
-            if hasattr(mixture, "trim_threshold_"):
-                label = mixture.predict(X)
-            new = {"label": label} | dict(zip(names_of_p, p.T, strict=True))
-            return {prefix + name: values for name, values in new.items()}
+            return {prefix + name: values for name, values in told(X).items()}
 
-        append(tables, answer, len(names_of_p) + 1, table, out)
+        append(tables, answer, told.width, table, out)
+
+
+class _Told:
+    """The new columns of a mixture's rows."""
+
+    def __init__(self, mixture: Any, scores: bool, top: int | None) -> None:
+        self.mixture, self.scores = mixture, scores
+        self.K, self.all = int(mixture.n_components), len(mixture.weights_)
+        self.top = None if top is None else min(top, self.all)
+        if scores and is_posterior(mixture):
+            raise ValueError("--scores are of one density, and the model is a posterior: use score")
+        self.gaussian: bool = mixture.fitted_family().normal
+        self.reference = mixture.predictive_reference() if scores else None
+
+    @property
+    def width(self) -> int:
+        """How many there are."""
+        probabilities = self.all if self.top is None else 2 * self.top
+        return 1 + probabilities + self.scores * (2 + self.gaussian)
+
+    def __call__(self, X: Array) -> dict[str, AnyArray]:
+        import numpy as np
+        from scipy.special import entr
+
+        from mixtura.models.noise import NOISE
+
+        p = self.mixture.predict_proba(X)
+        label = p.argmax(axis=1)
+        label[label == self.K] = NOISE
+        if hasattr(self.mixture, "trim_threshold_"):
+            label = self.mixture.predict(X)
+        new: dict[str, AnyArray] = {"label": label}
+        if self.top is None:
+            named = [f"p_{k}" for k in range(self.K)] + ["p_noise"] * (self.all - self.K)
+            new |= dict(zip(named, p.T, strict=True))
+        else:
+            first = np.argsort(-p, axis=1, kind="stable")[:, : self.top]
+            shares = np.take_along_axis(p, first, axis=1)
+            first[first == self.K] = NOISE
+            new |= {f"first_{i}": first[:, i] for i in range(self.top)}
+            new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
+        if self.reference is not None:
+            new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
+            new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
+        return new
 
 
 def _states(chain: Any, rows: Table, lengths: AnyArray, no_look_ahead: bool) -> dict[str, AnyArray]:

@@ -24,6 +24,7 @@ from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.opened import asked, may_miss, small
 from mixtura.estimators.robust import notes
+from mixtura.estimators.rowwise import RowAnswers
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
@@ -35,7 +36,7 @@ from mixtura.result import Fit
 from mixtura.store import write_document
 
 
-class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore[misc]
     """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
 
     engine: str
@@ -64,24 +65,6 @@ class MixtureEstimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         array of shape (n_samples, n_components)
         """
         return self._prepare(X, "component_log_density", wide=True)
-
-    def predict_proba(self, X: Any) -> AnyArray:
-        """P(k | x): the responsibility of each component for each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_components), rows summing to one
-
-        Raises
-        ------
-        ValueError
-            As `predict`: a row has no density under any component, even in logarithms.
-        """
-        return self._prepare(X, "responsibilities", wide=True)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x): the log-density of each row under the whole mixture.

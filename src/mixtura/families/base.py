@@ -89,6 +89,8 @@ class Family(ABC):
     correlates: ClassVar[bool] = False
     # Whether it is the density of some columns given others: then rows are drawn `sample_given`.
     conditional: ClassVar[bool] = False
+    # Whether its log-density is `params.log_norm` minus half a squared distance in standard units.
+    normal: ClassVar[bool] = False
     # What would be a simpler family, where there is one: "a simpler covariance".
     simpler: ClassVar[str] = ""
     # Whether the groups of starts are softened: what one lacks by chance is impossible ever after.
@@ -208,7 +210,6 @@ class Family(ABC):
         """`refuse` all rows of a table, whose columns are named by where they stand."""
         names = [str(j) for j in range(source.d)]
         for X, weight, where, *_ in source.chunks(_PIECE):
-            # Rows without weight are absent.
             there = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
             try:
                 self.refuse(X if len(there) == len(X) else X[there], names)
@@ -340,9 +341,8 @@ class Family(ABC):
 
     def obstacle(self, prior: Any) -> str:
         """Why there are no free coordinates under this prior; empty where there are."""
-        if not self.scored:
-            return f"{type(self).__name__} has no score: write score(stats, params)"
-        return str(prior.obstacle())
+        unscored = f"{type(self).__name__} has no score: write score(stats, params)"
+        return str(prior.obstacle()) if self.scored else unscored
 
     def chart(self, params: Any, weights: Array) -> Any:
         """Free coordinates around `params` for components with these shares of the rows.

@@ -26,6 +26,7 @@ from mixtura.fitting.prepared import Ground, trimmed
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Outcome, Search
 from mixtura.fitting.starts import StartMaker
+from mixtura.fitting.without_some import MOST, improved
 from mixtura.models.concomitant import Concomitant
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -141,6 +142,11 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
+    for extra in range(1, MOST + 1) if task.trim and not (task.begin or task.given) else ():
+        larger = prepare(
+            rows, task.family, K + extra, rng, engine=task.engine, known=known, trim=task.trim
+        )
+        outcome = improved(search, ground, larger, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)

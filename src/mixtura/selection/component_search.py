@@ -166,9 +166,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The most probable component of each row under the best mixture, (n,)."""
         return self._best().predict(X)
 
-    def predict_proba(self, X: Any) -> AnyArray:
-        """P(k | x) under the best mixture, (n, K)."""
-        return self._best().predict_proba(X)
+    def predict_proba(self, X: Any, top: int | None = None) -> Any:
+        """P(k | x) under the best mixture, (n, K); with `top` sparse, the largest of each row."""
+        return self._best().predict_proba(X, top)
 
     def score_samples(self, X: Any) -> AnyArray:
         """log P(x) under the best mixture, (n,)."""

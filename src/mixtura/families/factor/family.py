@@ -55,6 +55,7 @@ class FactorAnalysers(Family):
     reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
     record = FactorParams
+    normal = True
     least_rows: ClassVar[int] = 2048
     start_numbers = 1 << 22
 

@@ -68,6 +68,7 @@ class Gaussian(Family):
     ratio: EigenvalueRatio | None = None
     record = GaussianParams
     fills_gaps = True
+    normal = True
 
     @property
     def name(self) -> str:

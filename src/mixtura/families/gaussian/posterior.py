@@ -103,6 +103,7 @@ class PosteriorGaussian(Gaussian):
     family's.
     """
 
+    normal = False
     record = GaussianPosterior
     fills_gaps = False
 

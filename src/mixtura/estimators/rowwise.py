@@ -1,0 +1,243 @@
+"""What is said of each row beside its component: how far out it lies, and how much in doubt."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+from scipy.special import entr, gammaln, logsumexp
+from scipy.stats import chi2
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.engines.base import RowOutputs
+from mixtura.engines.choose import fill, resolve
+from mixtura.engines.sampling import draw
+from mixtura.estimators.answering import ANSWERED_ROWS, answers
+from mixtura.models.mixture import Mixture
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.variational import VariationalMixture
+from mixtura.records import AnyArray, Array
+
+# Rows drawn for p-values: they are known to 0.0016 or better.
+DRAWS = 100_000
+# Tails below are worked out in logarithms, by so many terms of a series.
+LEAST_TAIL, TERMS = 1e-290, 12
+
+
+class RowAnswers:
+    """Answers row by row of a fitted mixture, whatever the rows come from."""
+
+    engine: str
+    random_state: Any
+    n_features_in_: int
+
+    @abstractmethod
+    def _fitted(self) -> tuple[Mixture, MixtureParams]:
+        """The model and its parameters."""
+
+    @abstractmethod
+    def _asked(self, X: Any, *, filling: bool = False) -> Source:
+        """The rows of which something is asked."""
+
+    @abstractmethod
+    def _prepare(self, X: Any, what: str, *, wide: bool = False) -> AnyArray:
+        """The wanted answer for each row."""
+
+    def predict_proba(self, X: Any, top: int | None = None) -> Any:
+        """P(k | x): the responsibility of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top : int, optional
+            Keep only so many of each row, the largest: for many components, of which an array
+            with all would not fit into memory.
+
+        Returns
+        -------
+        array of shape (n_samples, n_components), rows summing to one; with noise one column more.
+            With `top` a scipy.sparse.csr_matrix of that shape, its values as they are in the
+            array, so that its rows sum to less.
+
+        Raises
+        ------
+        ValueError
+            As `predict`: a row has no density under any component, even in logarithms. For a top
+            below 1.
+        """
+        if top is None:
+            return self._prepare(X, "responsibilities", wide=True)
+        if not 1 <= top == int(top):
+            raise ValueError(f"predict_proba: top must be an integer of at least 1, got {top!r}")
+        check_is_fitted(self)
+        return vstack(
+            [
+                _top(answers(self, Rows(x), "responsibilities", wide=True), int(top))
+                for x in self._pieces(X)
+            ],
+            format="csr",
+        )
+
+    def responsibility_entropy(self, X: Any) -> AnyArray:
+        """-sum_k P(k | x) log P(k | x): how much in doubt the component of each row is, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples,), from 0 (no doubt) to log n_components
+        """
+        check_is_fitted(self)
+        parts = (answers(self, Rows(x), "responsibilities", wide=True) for x in self._pieces(X))
+        return np.concatenate([entr(np.asarray(p, np.float64)).sum(axis=1) for p in parts])
+
+    def outlier_scores(self, X: Any) -> Array:
+        """-log10 of the chance that a row of its component lies as far out: 3 is one of 1000.
+
+        The tail of the squared Mahalanobis distance, chi-squared in d columns (Hotelling 1931),
+        averaged over the components a row may be of: sum_k P(k | x) P(chi2_d >= delta_k(x)^2).
+        Exact, without draws, and free of units. Beside noise that of the components alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float64 array of shape (n_samples,), at least 0; no upper limit
+
+        Raises
+        ------
+        ValueError
+            For components that are no Gaussians: use `predictive_p_values`.
+        """
+        check_is_fitted(self)
+        model, params = self._of_components()
+        if not model.family.normal:
+            raise ValueError(
+                f"outlier_scores: components of family {model.family.name!r} have no Mahalanobis "
+                "distance: use predictive_p_values"
+            )
+        d = self.n_features_in_ - len(getattr(model.family, "equations", ()))
+        found = []
+        for x in self._pieces(X, filling=False):
+            density = self._filled(model, params, x, "component_log_density", len(params.weights))
+            joint = density + params.log_weights
+            # Too far out for a density in logarithms, a row is of the heaviest component.
+            joint = np.where(np.isneginf(joint.max(axis=1))[:, None], params.log_weights, joint)
+            shares = joint - logsumexp(joint, axis=1, keepdims=True)
+            squares = 2 * (params.components.log_norm - density)
+            tails = _log_tail(np.maximum(squares, 0.0), max(d, 1))
+            found.append(-np.asarray(logsumexp(shares + tails, axis=1)) / np.log(10))
+        return np.asarray(np.maximum(np.concatenate(found), 0.0))
+
+    def predictive_p_values(
+        self, X: Any, *, n_samples: int = DRAWS, random_state: Any = None
+    ) -> Array:
+        """How often a row drawn from the mixture has a density no higher: small ones are outliers.
+
+        (1 + m) / (1 + n_samples), m of n_samples draws (Davison & Hinkley 1997, 4.2). It is 1 minus
+        the share of the mixture within the smallest region that reaches the row. Beside noise that
+        of the components alone; of a trimmed fit that of the mixture of the rows that were kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        n_samples : int, default 100000
+        random_state : int, RandomState or None for the estimator's own
+
+        Returns
+        -------
+        float64 array of shape (n_samples,), above 0 and at most 1
+
+        Raises
+        ------
+        ValueError
+            For components that cannot be drawn from, or fewer than 1 draws.
+        """
+        return self.predictive_reference(n_samples=n_samples, random_state=random_state)(X)
+
+    def predictive_reference(
+        self, *, n_samples: int = DRAWS, random_state: Any = None
+    ) -> Callable[[Any], Array]:
+        """What gives the p-values of any rows from the same draws, for tables in pieces.
+
+        Parameters and errors are those of `predictive_p_values`.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        model, params = self._of_components()
+        if isinstance(model, VariationalMixture):
+            raise ValueError(
+                "predictive_p_values: a posterior has no one density to draw from: use "
+                "score_samples(X, predictive=True)"
+            )
+        seed = self.random_state if random_state is None else random_state
+        try:
+            rows, _ = draw(model, int(n_samples), params, check_random_state(seed))
+        except NotImplementedError as error:
+            raise ValueError(f"predictive_p_values: {error}") from None
+        drawn = np.sort(self._filled(model, params, rows, "log_density"))
+
+        def p_values(X: Any) -> Array:
+            pieces = self._pieces(X, filling=False)
+            found = [self._filled(model, params, x, "log_density") for x in pieces]
+            below = np.searchsorted(drawn, np.concatenate(found), side="right")
+            return np.asarray((1.0 + below) / (1.0 + n_samples))
+
+        return p_values
+
+    def _of_components(self) -> tuple[Mixture, MixtureParams]:
+        """The fitted mixture without what is beside its components."""
+        model, params = self._fitted()
+        shares = model.shares(params)
+        if len(shares) == len(params.weights):
+            return model, params
+        plain = MixtureParams(shares / shares.sum(), params.components)
+        return Mixture(model.family, model.prior), plain
+
+    def _pieces(self, X: Any, *, filling: bool = True) -> Iterator[AnyArray]:
+        """The rows asked about, some at a time."""
+        rows = self._asked(X, filling=filling)
+        size = rows.n if isinstance(rows, Rows) and rows.n <= ANSWERED_ROWS else ANSWERED_ROWS
+        return (x for x, *_ in rows.chunks(size))
+
+    def _filled(
+        self, model: Mixture, params: MixtureParams, x: AnyArray, what: str, width: int = 0
+    ) -> Array:
+        """One of `RowOutputs` of a model, float64."""
+        out = np.empty((len(x), width) if width else len(x))
+        fill(resolve(self.engine, model), model, x, params, RowOutputs(**{what: out}))
+        return out
+
+
+def _log_tail(squares: Array, d: int) -> Array:
+    """log P(chi2_d >= squares); where that leaves the range of numbers by its asymptotic series
+    (Abramowitz & Stegun 1964, 6.5.32)."""
+    tail, half, a = chi2.sf(squares, d), squares / 2, d / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        term, total = np.ones_like(half), np.ones_like(half)
+        for k in range(1, TERMS):
+            term = term * (a - k) / half
+            total = total + term
+        far = (a - 1) * np.log(half) - half - gammaln(a) + np.log(total)
+        return np.asarray(np.where(tail > LEAST_TAIL, np.log(tail), far))
+
+
+def _top(p: AnyArray, top: int) -> csr_matrix:
+    """The `top` largest of each row of p (n, K); of equals the first."""
+    n, K = p.shape
+    few = min(top, K)
+    places = np.sort(np.argsort(-p, axis=1, kind="stable")[:, :few], axis=1)
+    values = np.take_along_axis(p, places, axis=1)
+    starts = np.arange(0, n * few + 1, few)
+    return csr_matrix((values.ravel(), places.ravel(), starts), shape=(n, K))

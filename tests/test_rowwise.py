@@ -1,0 +1,125 @@
+"""What is said of each row: how far out, how unlikely, how much in doubt, the few likeliest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import issparse
+from scipy.spatial.distance import mahalanobis
+from scipy.special import gammaln, log_ndtr, logsumexp
+from scipy.stats import chi2, entropy, kstest, norm
+
+from mixtura import GaussianMixture, Mixture, StudentMixture
+from mixtura.estimators.rowwise import _log_tail
+
+rng = np.random.default_rng(0)
+X = np.vstack([rng.normal(0, 1, (150, 2)), rng.normal(5, [1.0, 2.0], (100, 2))])
+
+
+@pytest.fixture(scope="module")
+def mixture() -> GaussianMixture:
+    return GaussianMixture(2, random_state=0).fit(X)
+
+
+def test_outlier_scores_are_the_tails_of_mahalanobis_distances(mixture):
+    p = mixture.predict_proba(X)
+    tails = np.zeros((len(X), 2))
+    for k in range(2):
+        inverse = np.linalg.inv(mixture.covariances_[k])
+        apart = [mahalanobis(x, mixture.means_[k], inverse) ** 2 for x in X]
+        tails[:, k] = chi2(2).sf(apart)
+    expected = -np.log10((p * tails).sum(axis=1))
+    assert mixture.outlier_scores(X) == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_row_far_out_has_a_score_still(mixture):
+    near, far, farther = mixture.outlier_scores([[0.0, 0.0], [60.0, 60.0], [1e5, 1e5]])
+    assert near < 1
+    assert 100 < far < farther < np.inf
+
+
+@pytest.mark.parametrize("d", [1, 2, 4, 10, 60])
+def test_tails_go_on_where_numbers_end(d):
+    squares = np.array([3.0, 1300.0, 1390.0, 4000.0])
+    # Finite sums, for an even d, and the normal distribution's tail for one column.
+    i = np.arange(d // 2)[:, None]
+    sums = logsumexp(i * np.log(squares / 2) - gammaln(i + 1), axis=0) if d > 1 else 0.0
+    exact = sums - squares / 2 if d > 1 else np.log(2) + log_ndtr(-np.sqrt(squares))
+    assert _log_tail(squares, d) == pytest.approx(exact, rel=1e-9)
+
+
+def test_p_values_of_one_normal_are_its_two_sided_tails():
+    one = GaussianMixture.from_parameters([1.0], [[2.0]], [[[4.0]]], random_state=0)
+    x = np.array([2.0, 4.0, -4.0, 30.0])
+    expected = 2 * norm.sf(np.abs(x - 2) / 2)
+    found = one.predictive_p_values(x[:, None])
+    assert found == pytest.approx(expected, abs=0.006)
+    assert found[3] == 1 / 100_001
+    # There the tail of the squared distance is the same number.
+    assert 10 ** -one.outlier_scores(x[:, None]) == pytest.approx(expected, rel=1e-8)
+
+
+def test_p_values_of_rows_from_the_mixture_are_uniform(mixture):
+    rows, _ = mixture.sample(2000, random_state=5)
+    found = mixture.predictive_p_values(rows)
+    assert kstest(found, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("family", ["poisson", "student"])
+def test_p_values_of_any_family_that_draws(family):
+    table = np.abs(X).round() if family == "poisson" else X
+    kind = StudentMixture(2, random_state=0) if family == "student" else Mixture(family, 2)
+    fitted = kind.fit(table)
+    rows, _ = fitted.sample(500, random_state=1)
+    found = fitted.predictive_p_values(rows, n_samples=5000)
+    # Of counts many rows are alike, so that p-values are no smaller than uniform ones.
+    assert np.mean(found <= 0.1) == pytest.approx(0.1, abs=0.05)
+    with pytest.raises(ValueError, match="no Mahalanobis distance"):
+        fitted.outlier_scores(rows)
+
+
+def test_no_unit_changes_a_score(mixture):
+    scaled = GaussianMixture(2, random_state=0).fit(X * [1e3, 1e-4])
+    scores = scaled.outlier_scores(X * [1e3, 1e-4])
+    assert scores == pytest.approx(mixture.outlier_scores(X), abs=1e-6)
+
+
+def test_entropy_is_that_of_the_responsibilities(mixture):
+    expected = entropy(mixture.predict_proba(X), axis=1)
+    assert mixture.responsibility_entropy(X) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.DegenerateWarning")
+def test_the_likeliest_few_are_kept_and_no_more():
+    many = GaussianMixture(6, random_state=0).fit(X)
+    whole, few = many.predict_proba(X), many.predict_proba(X, top=2)
+    assert issparse(few)
+    assert few.shape == whole.shape
+    assert few.nnz <= 2 * len(X)
+    dense = few.toarray()
+    assert dense.max(axis=1) == pytest.approx(whole.max(axis=1))
+    kept = np.sort(whole, axis=1)[:, -2:].sum(axis=1)
+    assert dense.sum(axis=1) == pytest.approx(kept)
+    assert np.array_equal(many.predict_proba(X, top=99).toarray(), whole)
+
+
+def test_beside_noise_rows_are_judged_by_the_components():
+    table = np.vstack([X, rng.uniform(-30, 40, (30, 2))])
+    noisy = GaussianMixture(2, noise=True, random_state=0).fit(table)
+    noise = noisy.predict(table) == -1
+    assert noisy.predict_proba(table, top=1).shape == (len(table), 3)
+    assert noisy.outlier_scores(table)[noise].min() > 2
+    assert noisy.predictive_p_values(table)[noise].max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda m: m.predict_proba(X, top=0), "at least 1"),
+        (lambda m: m.predictive_p_values(X, n_samples=0), "at least 1"),
+        (lambda m: m.outlier_scores([[np.nan, 1.0]]), "NaN"),
+    ],
+)
+def test_what_cannot_be_is_refused(mixture, ask, said):
+    with pytest.raises(ValueError, match=said):
+        ask(mixture)
