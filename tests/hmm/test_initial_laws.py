@@ -11,6 +11,7 @@ from test_known_chains import QUAKES
 
 from mixtura import HiddenMarkov, Regression, load
 from mixtura.engines.choose import open_sweep
+from mixtura.estimators.chain_task import chain_task
 from mixtura.fitting.hidden_markov_fit import prepared_chain
 from mixtura.models.stationary import (
     closed_classes,
@@ -98,7 +99,7 @@ def test_the_chart_has_the_slope_of_differences(initial):
     settings = {"initial": initial, "first_states": first, "random_state": 0, "max_iter": 2}
     fitted = HiddenMarkov("poisson", 2, **settings, tol=0.0).fit(QUAKES, [40, 67])
     rows = fitted._asked(QUAKES, [40, 67])
-    task = fitted._task(fitted.family_, rows)
+    task = chain_task(fitted, fitted.family_, rows)
     _, model = prepared_chain(rows, task, np.random.RandomState(0))
     params = fitted._fitted()[1]
     sweep, chart = open_sweep("compiled", model, rows), model.chart(params)

@@ -22,6 +22,7 @@ from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
+from mixtura.models.driven import Driven, DrivenParams
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -93,6 +94,11 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(k, Integral) or k < 1:
             raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
         rows = self._asked(X, lengths, states=states)
+        if k > 1 and isinstance(self._fitted()[0], Driven):
+            raise ValueError(
+                f"k={k}: transitions hang on the covariates of each step, and those of the last "
+                "one say where the next is: use k=1"
+            )
         # Steps that nobody sees tell nothing: what is known of them is what was known before.
         ahead = rows.continued(int(k))
         law = self._filtered(ahead)
@@ -184,6 +190,9 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         names = tuple(self._names())
         portrait = model.family.portrait(params.components, params.weights, names)
+        driven: tuple[tuple[str, ...], Array | None] = (), None
+        if isinstance(model, Driven) and isinstance(params, DrivenParams):
+            driven = tuple(names[j] for j in model.columns), params.logits
         return ChainView(
             params.weights,
             names,
@@ -191,6 +200,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             getattr(self, "fit_result_", None),
             initial=params.initial,
             transitions=params.transitions,
+            covariates=driven[0],
+            logits=driven[1],
             durations=None if not isinstance(model, SemiMarkov) else model.rule(params)[2],
         )
 

@@ -10,9 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
+from mixtura.estimators import driving
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.complaints import DegenerateWarning, collapse_told
 from mixtura.estimators.document import Stored
+from mixtura.estimators.driving import DRIVING
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.lasting import kept, lasting
 from mixtura.estimators.lasting import stored as stored_lengths
@@ -27,8 +29,8 @@ from mixtura.report.collapse import collapses
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Simplex
 
-# Fitted attributes of laws of how long states last.
-_LASTING = ("stays_", "durations_")
+# Fitted attributes of laws of how long states last, and of covariates.
+_LASTING = ("stays_", "durations_", *DRIVING)
 
 
 class FittedChain(ChainEstimator):
@@ -48,7 +50,7 @@ class FittedChain(ChainEstimator):
         self.initial_, self.transitions_ = params.initial, params.transitions
         for name in _LASTING:
             self.__dict__.pop(name, None)
-        self.__dict__.update(kept(found.model, params))
+        self.__dict__.update(kept(found.model, params) | driving.kept(params))
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -75,7 +77,14 @@ class FittedChain(ChainEstimator):
         model = Chain(self.family_, Flat())
         law = getattr(self, "durations", None)
         arrays = {name: self.__dict__[name] for name in _LASTING if name in self.__dict__}
+        if DRIVING[0] in arrays:
+            columns, d = self._covariates(), self.n_features_in_
+            return driving.driven(model, params, columns, d, arrays)
         return lasting(model, params, law, arrays) if law and arrays else (model, params)
+
+    def _covariates(self) -> tuple[int, ...]:
+        """The columns that transitions hang on."""
+        return driving.columns_of(getattr(self, "covariates", None), self._names())
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:
@@ -104,6 +113,11 @@ class FittedChain(ChainEstimator):
         law = getattr(self, "durations", None)
         if law and K > 1:
             kinds |= stored_lengths(law, K, stored.arrays)
+        covariates = getattr(self, "covariates", None)
+        if covariates is not None:
+            told = stored.feature_names
+            names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
+            kinds |= driving.stored(driving.columns_of(covariates, names), K)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

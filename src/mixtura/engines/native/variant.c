@@ -2,6 +2,7 @@
  * time with other machine flags and another MIXTURA_VARIANT. */
 #include "chain.h"
 #include "contest.h"
+#include "driven.h"
 #include "levels.h"
 #include "likeliest.h"
 #include "longest.h"
@@ -25,5 +26,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
     climb, contest, partial, merging, draw, levels, chain, stretches, likeliest,
-    stays, longest,
+    stays, longest, driven,
 };
