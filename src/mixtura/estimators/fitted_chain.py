@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -73,7 +74,8 @@ class FittedChain(ChainEstimator):
         check_is_fitted(self, "initial_")
         parts = self.family_.params(self.parameters_)
         shares = getattr(self, self._shares)
-        params = HiddenMarkovParams(shares, parts, self.initial_, self.transitions_)
+        laws = (np.ascontiguousarray(law) for law in (self.initial_, self.transitions_))
+        params = HiddenMarkovParams(shares, parts, *laws)
         model = Chain(self.family_, Flat())
         law = getattr(self, "durations", None)
         arrays = {name: self.__dict__[name] for name in _LASTING if name in self.__dict__}
