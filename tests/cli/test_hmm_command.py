@@ -207,3 +207,21 @@ def test_how_long_states_last(table: Path) -> None:
         done = run("hmm", table, "-k", 2, *asked, *given)
         assert done.exit_code == 2
         assert said in done.output
+
+
+def test_transitions_that_hang_on_a_column(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    state = np.repeat(np.tile([0, 1], 10), 12)
+    rows = zip(rng.poisson(np.array([2, 12])[state]), rng.normal(size=240), strict=True)
+    (folder / "t.csv").write_text("bites,heat\n" + "".join(f"{x},{c:.4f}\n" for x, c in rows))
+    asked = ("hmm", "t.csv", "--family", "poisson", "--no-figure", "--covariates")
+    done = run(*asked, "heat")
+    assert done.exit_code == 0, done.output
+    assert "0 to 1" in done.stdout
+    assert mixtura.load("t.model.json").transition_coef_.shape == (2, 2, 1)
+    assert run("predict", "t.model.json", "t.csv").exit_code == 0
+    told = json.loads(run("show", "t.model.json", "--json").stdout)
+    assert np.shape(told["transition_coef"]) == (2, 2, 1)
+    done = run(*asked, "cold")
+    assert done.exit_code == 2
+    assert "cold" in done.output

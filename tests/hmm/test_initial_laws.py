@@ -11,6 +11,7 @@ from test_known_chains import QUAKES
 
 from mixtura import HiddenMarkov, Regression, load
 from mixtura.engines.choose import open_sweep
+from mixtura.estimators.chain_task import chain_task
 from mixtura.fitting.hidden_markov_fit import prepared_chain
 from mixtura.models.stationary import (
     closed_classes,
@@ -98,7 +99,7 @@ def test_the_chart_has_the_slope_of_differences(initial):
     settings = {"initial": initial, "first_states": first, "random_state": 0, "max_iter": 2}
     fitted = HiddenMarkov("poisson", 2, **settings, tol=0.0).fit(QUAKES, [40, 67])
     rows = fitted._asked(QUAKES, [40, 67])
-    task = fitted._task(fitted.family_, rows)
+    task = chain_task(fitted, fitted.family_, rows)
     _, model = prepared_chain(rows, task, np.random.RandomState(0))
     params = fitted._fitted()[1]
     sweep, chart = open_sweep("compiled", model, rows), model.chart(params)
@@ -116,7 +117,7 @@ def column(name, j=0):
     )[:, j]
 
 
-F, A = column("fedfunds"), column("areturns")
+F, A, M = (column(name) for name in ("fedfunds", "areturns", "mumpspc"))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +132,9 @@ F, A = column("fedfunds"), column("areturns")
             11,
         ),
         (Regression("gaussian"), np.c_[A[:-1], A[1:]], -745.7977, 8),
+        (Regression("gaussian", intercept=False), np.c_[M[:-1], M[1:]], 131.7225, 6),
     ],
-    ids=["constant", "lag", "lag and others", "variances"],
+    ids=["constant", "lag", "lag and others", "variances", "through the origin"],
 )
 def test_switching_regressions(family, X, loglik, parameters):
     # Stata 14's manual of mswitch, as the tests of statsmodels 0.14 have it: the rate of federal
@@ -141,6 +143,30 @@ def test_switching_regressions(family, X, loglik, parameters):
     fit = HiddenMarkov(family, 2, **settings).fit(X).fit_result_
     assert fit.loglik == pytest.approx(loglik, abs=5e-5)
     assert fit.n_parameters == parameters
+
+
+def test_three_regimes_from_more_starts():
+    # statsmodels 0.14 has -182.27188 from given parameters, and -226.88581 from its own EM.
+    X = np.c_[F[3:-1], column("fedfunds", 1)[4:], column("fedfunds", 2)[4:], F[4:]]
+    kind = Regression("gaussian", common_dispersion=True)
+    settings = {"initial": "stationary", "random_state": 0, "n_init": 4}
+    fit = HiddenMarkov(kind, 3, **settings).fit(X).fit_result_
+    assert fit.loglik > -182.27188 - 1e-4
+
+
+def test_ten_rates_have_a_higher_top_than_published():
+    # The last ten: statsmodels 0.14's tests have -7.8553370, where both states are nearly one. The
+    # likelihood there is the same here, and both packages find 5.1274 from many starts.
+    X = F[-10:, None]
+    hmm = HiddenMarkov("tied", 2, initial="stationary", random_state=0, tol=1e-9).fit(X)
+    assert hmm.fit_result_.loglik == pytest.approx(5.1274119, abs=1e-6)
+    assert hmm.fit_result_.verdict == "interior maximum"
+    stay, come = 0.4632730844384399, 0.45988715644964767
+    hmm.transitions_ = np.array([[stay, 1 - stay], [come, 1 - come]])
+    hmm.initial_ = np.array([come, 1 - stay]) / (come + 1 - stay)
+    hmm.means_ = np.array([[0.37500836547898736], [0.3824200250884957]])
+    hmm.covariances_ = np.array([[0.2817165847059599]])
+    assert hmm.score(X) == pytest.approx(-7.855336950980284, abs=1e-9)
 
 
 def test_a_given_law_stays(tmp_path):

@@ -99,3 +99,24 @@ def test_starts_until_one_more_hardly_helps():
 def test_what_contradicts_itself_is_named(settings, said):
     with pytest.raises(ValueError, match=said):
         HiddenMarkov("poisson", 3, **settings).fit(COUNTS)
+
+
+def test_blocks_that_none_leaves_are_a_mixture_of_chains():
+    blocks = np.kron(np.eye(2), np.ones((2, 2)))
+    paces = [np.tile([2, 12], 30), np.repeat([2, 12, 2, 12, 2, 12], 10)]
+    people = [RNG.poisson(paces[i % 2])[:, None] for i in range(20)]
+    whole = HiddenMarkov("poisson", 4, transitions=blocks, random_state=0).fit(people)
+    weights = whole.initial_.reshape(2, 2).sum(axis=1)
+    np.testing.assert_allclose(weights, 0.5, atol=1e-6)
+    told = []
+    for g, own in enumerate((slice(0, 2), slice(2, 4))):
+        part = HiddenMarkov("poisson", 2, random_state=0).fit(people)
+        part.initial_ = whole.initial_[own] / weights[g]
+        part.transitions_, part.rates_ = whole.transitions_[own, own], whole.rates_[own]
+        told.append([part.score(x) for x in people])
+    known = np.logaddexp(
+        *(np.log(w) + np.array(each) for w, each in zip(weights, told, strict=True))
+    )
+    assert whole.score(people) == pytest.approx(known.sum(), abs=1e-8)
+    # One law between groups, one first state in each, and within each two transitions and rates.
+    assert whole.fit_result_.n_parameters == 3 + 4 + 4

@@ -104,6 +104,10 @@ def hmm(
             show_default=False,
         ),
     ] = None,
+    covariates: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMNS", help="What transitions hang on, and states do not hold."),
+    ] = None,
     topology: Annotated[
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
@@ -146,6 +150,7 @@ def hmm(
             "topology": None if topology is None else str(topology),
             "durations": _lengths(durations, max_duration),
             "max_duration": max_duration,
+            "covariates": split_names(covariates),
         }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None

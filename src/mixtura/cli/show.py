@@ -64,6 +64,9 @@ def as_document(mixture: Any) -> dict[str, Any]:
             "transitions": view.transitions,
             "expected_stays": view.stays,
         }
+        for name in ("stays_", "durations_", "transition_intercept_", "transition_coef_"):
+            if hasattr(mixture, name):
+                document[name.removesuffix("_")] = getattr(mixture, name)
     if fit is None:
         return document
     if fit.bound:

@@ -9,6 +9,7 @@ from mixtura.engines import threads
 from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
+from mixtura.engines.driven import DrivenSweep
 from mixtura.engines.gaussian import compiled, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
@@ -19,6 +20,7 @@ from mixtura.families.categorical import Categorical
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
+from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import Noisy
@@ -63,6 +65,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (HiddenMarkov, Gaussian): Kernel({"compiled": GaussianChainSweep}),
     # Of every family: what is fused is the chain, and sums where few kinds of rows are many.
     (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
+    (Driven, Family): Kernel({"compiled": DrivenSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
 }
 

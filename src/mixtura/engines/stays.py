@@ -19,7 +19,7 @@ from mixtura.records import AnyArray, Array, Chunk, Summary
 _ROWS = 2048
 
 
-def _parts(ends: AnyArray) -> Iterable[tuple[slice, slice]]:
+def parts(ends: AnyArray) -> Iterable[tuple[slice, slice]]:
     """(sequences, their rows) of each call."""
     begun, s = 0, 0
     while s < len(ends):
@@ -36,7 +36,7 @@ def _each(
         own = None if weight is None else np.ascontiguousarray(weight[which])
         return stays(rule, log_density[rows], ends[which] - rows.start, own, back=back)
 
-    return list(ordered_map(one, _parts(ends)))
+    return list(ordered_map(one, parts(ends)))
 
 
 def recursion(
@@ -89,7 +89,7 @@ class StaySweep(ChainSweep):
         def one(part: tuple[slice, slice]) -> tuple[Array, AnyArray]:
             return longest(rule, emitted[part[1]], stops[part[0]] - part[1].start)
 
-        found = list(ordered_map(one, _parts(stops)))
+        found = list(ordered_map(one, parts(stops)))
         return np.concatenate([each[0] for each in found]), np.concatenate(
             [each[1] for each in found]
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,10 +17,13 @@ from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
 from mixtura.estimators.chain_errors import standard_errors
+from mixtura.estimators.chain_laws import refuse_impossible, refuse_no_number
 from mixtura.estimators.document import to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
+from mixtura.models.best_paths import best_paths
+from mixtura.models.driven import Driven, DrivenParams
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -80,6 +82,39 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """The states of `decode`, integers of shape (n_steps,)."""
         return self.decode(X, lengths, states=states)[1]
 
+    def best_paths(
+        self, X: Any, k: int, lengths: Any = None, *, states: Any = None
+    ) -> tuple[Array, AnyArray]:
+        """The k likeliest paths of each sequence, the first of which is that of `decode`.
+
+        Returns
+        -------
+        (array of shape (n_sequences, k), integer array of shape (k, n_steps))
+            Their log joint densities, and their states. Where a sequence has fewer paths the rest
+            are -inf, and their states -1.
+        """
+        refuse_no_number(k)
+        model, params = self._fitted()
+        if isinstance(model, SemiMarkov):
+            raise ValueError(
+                "best_paths: not there where states last by a law of their own: use decode, or "
+                "leave durations out"
+            )
+        rows = self._asked(X, lengths, states=states)
+        moves = params.transitions
+        if isinstance(model, Driven):
+            moves = model.moves(rows.X, rows.stops, params)
+        emitted = chain_sweep(model, rows).emitted(params)
+        parts = [slice(a, b) for a, b in zip(rows.starts, rows.stops, strict=True)]
+        found = [
+            best_paths(
+                emitted[part], params.initial, moves[part] if moves.ndim == 3 else moves, int(k)
+            )
+            for part in parts
+        ]
+        refuse_impossible(np.array([worth[0] for worth, _ in found]))
+        return np.stack([worth for worth, _ in found]), np.hstack([path for _, path in found])
+
     def predict_proba(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state | its whole sequence), (n_steps, n_states): it looks ahead, `filter` does not."""
         return self._smoothed(self._asked(X, lengths, states=states))[1]
@@ -90,9 +125,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
-        if not isinstance(k, Integral) or k < 1:
-            raise ValueError(f"k must be a whole number of steps, 1 or more, got {k!r}")
+        refuse_no_number(k)
         rows = self._asked(X, lengths, states=states)
+        if k > 1 and isinstance(self._fitted()[0], Driven):
+            raise ValueError(
+                f"k={k}: transitions hang on the covariates of each step, and those of the last "
+                "one say where the next is: use k=1"
+            )
         # Steps that nobody sees tell nothing: what is known of them is what was known before.
         ahead = rows.continued(int(k))
         law = self._filtered(ahead)
@@ -184,6 +223,9 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         names = tuple(self._names())
         portrait = model.family.portrait(params.components, params.weights, names)
+        driven: tuple[tuple[str, ...], Array | None] = (), None
+        if isinstance(model, Driven) and isinstance(params, DrivenParams):
+            driven = tuple(names[j] for j in model.columns), params.logits
         return ChainView(
             params.weights,
             names,
@@ -191,6 +233,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             getattr(self, "fit_result_", None),
             initial=params.initial,
             transitions=params.transitions,
+            covariates=driven[0],
+            logits=driven[1],
             durations=None if not isinstance(model, SemiMarkov) else model.rule(params)[2],
         )
 
@@ -229,26 +273,17 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """(log joint density of each sequence's likeliest path (S,), the states (n,))."""
         model, params = self._fitted()
         loglik, states = chain_sweep(model, rows).likeliest(params)
-        _refuse_impossible(loglik)
+        refuse_impossible(loglik)
         return loglik, states
 
     def _filtered(self, rows: Sequences) -> Array:
         model, params = self._fitted()
         loglik, found = chain_sweep(model, rows).filtered(params)
-        _refuse_impossible(loglik)
+        refuse_impossible(loglik)
         return found
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
-        _refuse_impossible(loglik)
+        refuse_impossible(loglik)
         return loglik, posterior
-
-
-def _refuse_impossible(loglik: Array) -> None:
-    bad = np.flatnonzero(np.isneginf(loglik))
-    if len(bad):
-        raise ValueError(
-            f"sequence {int(bad[0])} (counted from 0) has no path of positive probability under "
-            "this model: look at its cells, and at transitions and first states that are 0"
-        )

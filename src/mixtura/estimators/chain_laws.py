@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from mixtura.models.stationary import closed_classes
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Array
 
 
 def allowed_where(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | None:
@@ -110,4 +111,20 @@ def refuse_law(initial: str, first_states: Any, allowed: AnyArray | None) -> Non
         raise ValueError(
             f"transitions: {many} sets of states are never left, so that there is no one "
             "stationary law: allow more transitions, or use initial='free'"
+        )
+
+
+def refuse_no_number(k: Any) -> None:
+    """ValueError for what is no number of steps or paths."""
+    if not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k must be a whole number, 1 or more, got {k!r}")
+
+
+def refuse_impossible(loglik: Array) -> None:
+    """ValueError where a sequence has no path."""
+    bad = np.flatnonzero(np.isneginf(loglik))
+    if len(bad):
+        raise ValueError(
+            f"sequence {int(bad[0])} (counted from 0) has no path of positive probability under "
+            "this model: look at its cells, and at transitions and first states that are 0"
         )

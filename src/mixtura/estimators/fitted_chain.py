@@ -5,14 +5,17 @@ from __future__ import annotations
 import warnings
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
 from mixtura.data.sequences import Sequences
+from mixtura.estimators import driving
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.complaints import DegenerateWarning, collapse_told
 from mixtura.estimators.document import Stored
+from mixtura.estimators.driving import DRIVING
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.lasting import kept, lasting
 from mixtura.estimators.lasting import stored as stored_lengths
@@ -27,8 +30,8 @@ from mixtura.report.collapse import collapses
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Simplex
 
-# Fitted attributes of laws of how long states last.
-_LASTING = ("stays_", "durations_")
+# Fitted attributes of laws of how long states last, and of covariates.
+_LASTING = ("stays_", "durations_", *DRIVING)
 
 
 class FittedChain(ChainEstimator):
@@ -48,7 +51,7 @@ class FittedChain(ChainEstimator):
         self.initial_, self.transitions_ = params.initial, params.transitions
         for name in _LASTING:
             self.__dict__.pop(name, None)
-        self.__dict__.update(kept(found.model, params))
+        self.__dict__.update(kept(found.model, params) | driving.kept(params))
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -71,11 +74,19 @@ class FittedChain(ChainEstimator):
         check_is_fitted(self, "initial_")
         parts = self.family_.params(self.parameters_)
         shares = getattr(self, self._shares)
-        params = HiddenMarkovParams(shares, parts, self.initial_, self.transitions_)
+        laws = (np.ascontiguousarray(law) for law in (self.initial_, self.transitions_))
+        params = HiddenMarkovParams(shares, parts, *laws)
         model = Chain(self.family_, Flat())
         law = getattr(self, "durations", None)
         arrays = {name: self.__dict__[name] for name in _LASTING if name in self.__dict__}
+        if DRIVING[0] in arrays:
+            columns, d = self._covariates(), self.n_features_in_
+            return driving.driven(model, params, columns, d, arrays)
         return lasting(model, params, law, arrays) if law and arrays else (model, params)
+
+    def _covariates(self) -> tuple[int, ...]:
+        """The columns that transitions hang on."""
+        return driving.columns_of(getattr(self, "covariates", None), self._names())
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:
@@ -104,6 +115,11 @@ class FittedChain(ChainEstimator):
         law = getattr(self, "durations", None)
         if law and K > 1:
             kinds |= stored_lengths(law, K, stored.arrays)
+        covariates = getattr(self, "covariates", None)
+        if covariates is not None:
+            told = stored.feature_names
+            names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
+            kinds |= driving.stored(driving.columns_of(covariates, names), K)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

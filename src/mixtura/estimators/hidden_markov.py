@@ -16,20 +16,19 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain_laws import (
     TOPOLOGIES,
-    allowed_moves,
-    as_law,
-    refuse_law,
     tied_groups,
 )
+from mixtura.estimators.chain_task import chain_task
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
-from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
+from mixtura.families.given import Beside, Given
+from mixtura.families.product import Product
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity, resumed_seed
-from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
+from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -73,6 +72,9 @@ class HiddenMarkov(FittedChain):
         From a stay of so many steps on, it ends at each with one probability (a geometric tail).
         "free" has a parameter for each length up to it. Default: the longest sequence, at most
         200; of "free" it must be given.
+    covariates : column names or positions, optional
+        Columns of X that transitions hang on, by a multinomial logit, and that states do not
+        describe: those of a step drive the move to the next one. Default: none.
     algorithm : {"viterbi", "map"}, default "viterbi"
         What `predict` gives: the likeliest path, or the likeliest state of each step.
     random_state : int, RandomState instance or None
@@ -90,6 +92,10 @@ class HiddenMarkov(FittedChain):
     stays_ : array of shape (n_states, p), with `durations`
         The law's parameters: P(end) of "geometric"; of the steps after the first the mean, and
         for "negativebinomial" also the size; of "free" P(end) after 1, 2, ... steps.
+    transition_intercept_, transition_coef_ : arrays, with `covariates`
+        Of shapes (n_states, n_states) and (n_states, n_states, n_covariates):
+        log P(j | i) / P(i | i) = intercept[i, j] + coef[i, j] @ c. `transitions_` are then the
+        moves expected, on average.
     <parameter>_ : arrays
         Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
     parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_
@@ -129,6 +135,7 @@ class HiddenMarkov(FittedChain):
         "initial": [StrOptions({"free", "stationary", "fixed"})],
         "durations": [None, StrOptions(set(LAWS))],
         "max_duration": [None, Interval(Integral, 2, None, closed="left")],
+        "covariates": [None, str, Integral, "array-like"],
         "algorithm": [StrOptions({"viterbi", "map"})],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(CLIMBERS)), callable],
@@ -152,6 +159,7 @@ class HiddenMarkov(FittedChain):
         initial: str = "free",
         durations: str | None = None,
         max_duration: int | None = None,
+        covariates: Any = None,
         algorithm: str = "viterbi",
         random_state: Any = None,
         solver: str | Solver = "auto",
@@ -169,6 +177,7 @@ class HiddenMarkov(FittedChain):
         self.initial = initial
         self.durations = durations
         self.max_duration = max_duration
+        self.covariates = covariates
         self.algorithm = algorithm
         self.random_state = random_state
         self.solver = solver
@@ -212,7 +221,7 @@ class HiddenMarkov(FittedChain):
                 self,
                 X,
                 lengths,
-                family(self.family),
+                self._family(),
                 sample_weight=sample_weight,
                 states=states,
                 reset=True,
@@ -232,40 +241,17 @@ class HiddenMarkov(FittedChain):
         removed(checkpoint)
         return self
 
-    def _task(self, kind: Family, rows: Sequences) -> ChainTask:
-        """What is asked of a fit; ValueError where laws are none."""
-        K = self.n_states
-        allowed, first = allowed_moves(
-            K, self.transitions, self.topology, self.first_states, self.initial
-        )
-        refuse_law(self.initial, self.first_states, allowed)
-        tied = tied_groups(self.tied_rows, K, allowed, self.initial)
-        fixed = self.initial == "fixed"
-        longest = 0
-        # One state is never left, and has no lengths.
-        if self.durations is not None and K > 1:
-            refuse_durations(self.durations, self.max_duration, self.initial, tied)
-            allowed, longest = among_others(allowed, K), longest_stay(self.max_duration, rows)
-        return ChainTask(
-            kind,
-            K,
-            self.tol,
-            self.max_iter,
-            self.n_init,
-            self.engine,
-            self.solver,
-            {"initial": as_law(self.first_states)} if fixed else {},
-            allowed,
-            first,
-            held=("initial",) if fixed else (),
-            stationary=self.initial == "stationary",
-            tied=tied,
-            durations=self.durations if longest else None,
-            longest=longest,
-        )
+    def _family(self) -> Family:
+        """What states are made of, beside what transitions hang on."""
+        asked = family(self.family)
+        blocks = asked.blocks if isinstance(asked, Product) else ()
+        # Of a fitted model the family holds them already.
+        if self.covariates is None or any(isinstance(block.family, Given) for block in blocks):
+            return asked
+        return Beside(asked, self.covariates, Given("covariate", "transitions"))
 
     def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
-        task = self._task(kind, rows)
+        task = chain_task(self, kind, rows)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
             return find_chain(rows, task, np.random.RandomState(seed))

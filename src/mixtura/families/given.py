@@ -56,9 +56,12 @@ class NoCoordinates:
 class Given(Family):
     """log p = 0: the density of the other columns given these, in a `Product` beside their family.
 
-    It has no parameters, and starts do not look at its columns.
+    It has no parameters, and starts do not look at its columns. what it is called, and what hangs
+    on it, in messages: the weights of a mixture, or the transitions of a chain.
     """
 
+    what: str = "concomitant"
+    hanging: str = "weights"
     record = Nothing
     conditional = True
     # Gaps pass the door so that they can be refused by name.
@@ -90,16 +93,17 @@ class Given(Family):
         if len(missing):
             i, j = missing[0]
             raise BadRow(
-                f"concomitant {names[j]!r} has a gap",
+                f"{self.what} {names[j]!r} has a gap",
                 int(i),
-                ": weights cannot hang on what is missing, so fill it in or leave the row out",
+                f": {self.hanging} cannot hang on what is missing, so fill it in or leave the row "
+                "out",
             )
 
     def portrait(self, params: Nothing, weights: Array, names: Sequence[str]) -> Portrait:
         def column(j: int) -> Column:
             return Column(names[j], "density", ("given",) * len(weights), "")
 
-        return Portrait("Given", "the weights' concomitants", np.zeros(len(names)), column)
+        return Portrait("Given", f"what the {self.hanging} hang on", np.zeros(len(names)), column)
 
     def sample(self, labels: AnyArray, params: Nothing, rng: RandomNumbers) -> Array:
         raise NotImplementedError(
@@ -118,11 +122,13 @@ class Beside(Product):
 
     asked: Family = field(default_factory=Given)
     given: Any = ()
+    kind: Given = field(default_factory=Given)
 
-    def __init__(self, asked: Family, given: Any) -> None:
+    def __init__(self, asked: Family, given: Any, kind: Given | None = None) -> None:
         super().__init__(())
         object.__setattr__(self, "asked", asked)
         object.__setattr__(self, "given", given)
+        object.__setattr__(self, "kind", kind or Given())
 
     @property
     def allows_gaps(self) -> bool:  # type: ignore[override]
@@ -154,16 +160,17 @@ class Beside(Product):
         blocks = [Block(asked, others)]
         if isinstance(asked, Product) and asked.blocks:
             blocks = [Block(b.family, [others[j] for j in b.columns]) for b in asked.blocks]
-        return Product([*blocks, Block(Given(), self._given(names))])
+        return Product([*blocks, Block(self.kind, self._given(names))])
 
     def _given(self, names: Sequence[str]) -> list[int]:
-        return positions(self.given, names, "concomitants")
+        return positions(self.given, names, f"{self.kind.what}s")
 
     def _others(self, names: Sequence[str]) -> list[int]:
         given = self._given(names)
         others = [j for j in range(len(names)) if j not in given]
         if not others:
             raise ValueError(
-                "concomitants names every column, so nothing is left that components could describe"
+                f"{self.kind.what}s names every column, so nothing is left that components could "
+                "describe"
             )
         return others

@@ -64,6 +64,7 @@ def chain_identity(
         "held": list(task.held),
         "stationary": task.stationary,
         "tied": list(task.tied),
+        "covariates": list(task.covariates),
         "durations": [task.durations, task.longest],
         "known": digest_of({} if rows.known is None else {"known": rows.known}),
         **laws,

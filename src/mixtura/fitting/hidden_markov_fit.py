@@ -13,6 +13,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.base import Family
+from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.hidden_markov_starts import ChainStarts
@@ -21,6 +22,7 @@ from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Runner
 from mixtura.fitting.search import ENDLESS, Outcome, Search, better
+from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -65,6 +67,7 @@ class ChainTask:
     tied: tuple[int, ...] = ()
     durations: str | None = None
     longest: int = 0
+    covariates: tuple[int, ...] = ()
 
     @property
     def barred(self) -> tuple[int, int]:
@@ -140,6 +143,9 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
+    if task.covariates:
+        known = design(ground.survey.sample, task.covariates, True, "covariate")
+        return ground, Driven(*settings, design=known, allowed=task.allowed)
     if task.durations is not None:
         return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
     return ground, HiddenMarkov(*settings)

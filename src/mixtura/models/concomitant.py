@@ -76,7 +76,7 @@ class Concomitant(Mixture):
         z, w = self.design.z(np.asarray(X, dtype=np.float64)), resp.sum(axis=1)
         shares = np.exp(self.log_weights(X, params))[:, 1:]
         slopes = (resp[:, 1:] - w[:, None] * shares).T @ z
-        return ConcomitantStatistics(own, slopes.ravel(), _information(z, shares, w))
+        return ConcomitantStatistics(own, slopes.ravel(), logit_information(z, shares, w))
 
     def m_step(self, summary: Summary, params: Any) -> ConcomitantParams:
         stats: Any = summary.statistics
@@ -120,7 +120,7 @@ class Concomitant(Mixture):
     def chart(self, params: Any) -> ConcomitantChart:  # type: ignore[override]
         z, w = self.design.z(self.design.rows), self.design.shares
         shares = np.exp(self.log_weights(self.design.rows, params))[:, 1:]
-        free = unit_free(_information(z, np.maximum(shares, LEAST_SHARE), w))
+        free = unit_free(logit_information(z, np.maximum(shares, LEAST_SHARE), w))
         turned = np.kron(np.eye(shares.shape[1]), self.design.turn) @ free
         whole = np.vstack([np.zeros((self.design.size, turned.shape[1])), turned])
         logits = AroundLinear(Real(), params.logits, whole)
@@ -163,7 +163,7 @@ class Concomitant(Mixture):
         )
 
 
-def _information(z: Array, shares: Array, w: Array) -> Array:
+def logit_information(z: Array, shares: Array, w: Array) -> Array:
     """That of the logits: sum w (diag p - p p') x z z' over rows, p (n, K - 1) the shares."""
     n, m = len(z), shares.shape[1] * z.shape[1]
     each = (shares[:, :, None] * z[:, None, :]).reshape(n, m)

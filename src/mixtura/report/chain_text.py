@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -32,7 +33,22 @@ def chain_table(view: ChainView) -> RenderableType:
     plain = view.durations is None
     how, which = (", 1 / (1 - P(stay))", "") if plain else ("", ", once a stay ends")
     caption = CAPTION.format(how=how, which=which)
-    return Group(table, Padding(Text(caption, style="dim"), (0, 0, 0, 2)))
+    shown: list[RenderableType] = [table, Padding(Text(caption, style="dim"), (0, 0, 0, 2))]
+    if view.logits is not None:
+        shown.append(Padding(Text(_odds(view)), (1, 0, 0, 2)))
+    return Group(*shown)
+
+
+def _odds(view: ChainView) -> str:
+    """The log-odds of each move beside staying, a line for each."""
+    assert view.logits is not None
+    lines = ["Log-odds of a move, beside staying, at the covariates of the step before it:"]
+    for i, j in np.argwhere(view.transitions > 0):
+        each = zip(view.logits[i, j, 1:], view.covariates, strict=True)
+        slopes = "".join(f" {'-' if b < 0 else '+'} {abs(b):.4g} {name}" for b, name in each)
+        if i != j:
+            lines.append(f"  {i} to {j}   {view.logits[i, j, 0]:.4g}{slopes}")
+    return "\n".join(lines)
 
 
 def lasting(stay: float) -> str:

@@ -71,6 +71,9 @@ class ChainView(MixtureView):
     transitions: Array = field(kw_only=True)
     # P(a stay ends | it has lasted so long), (K, D); None where that is one for all lengths.
     durations: Array | None = field(default=None, kw_only=True)
+    # Covariates that transitions hang on, and log-odds beside staying (K, K, 1 + covariates).
+    covariates: tuple[str, ...] = field(default=(), kw_only=True)
+    logits: Array | None = field(default=None, kw_only=True)
     noun: str = "state"
 
     @property

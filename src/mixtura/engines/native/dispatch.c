@@ -118,6 +118,8 @@ EXPORT int mixtura_longest(const struct mixtura_longest *asked)
     return kernels()->longest(asked);
 }
 
+EXPORT int mixtura_driven(const struct mixtura_driven *asked) { return kernels()->driven(asked); }
+
 EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->chain(asked); }
 
 EXPORT int mixtura_stretches(struct mixtura_stretches *asked)

@@ -249,6 +249,20 @@ struct mixtura_longest {
     int64_t *states; /* out: n */
 };
 
+/* Sequences of a hidden Markov chain whose transitions differ from step to step; driven.h says how. */
+struct mixtura_driven {
+    const double *initial;     /* K */
+    const double *moves;       /* n x K x K: into each step */
+    const double *log_density; /* n x K */
+    const int64_t *ends;       /* sequences: where each stops */
+    int64_t sequences, K;
+    double *loglik;    /* out: sequences */
+    double *posterior; /* out: n x K */
+    double *ahead;     /* out: n x K, P(state | the steps before) */
+    double *met;       /* n x K x K, 0 at first: moves into each step; NULL: filter only */
+    int64_t *states;   /* out: n, the likeliest path, and nothing else; or NULL */
+};
+
 /* What steps are worth to states: log densities of a Gaussian model, or lines of a table; and the
  * sums at smoothed states. A row of which all cells are missing, or of code -1, nobody saw. */
 struct mixtura_emission {
@@ -381,6 +395,7 @@ struct mixtura_kernels {
     int (*partition)(struct mixtura_partition *);
     int (*ancestry)(struct mixtura_ancestry *);
     int (*shares)(const struct mixtura_shares *);
+    int (*driven)(const struct mixtura_driven *);
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include "ancestry.h"
 #include "chain.h"
 #include "contest.h"
+#include "driven.h"
 #include "levels.h"
 #include "likeliest.h"
 #include "longest.h"
@@ -28,5 +29,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
     climb, contest, partial, merging, draw, levels, chain, stretches, likeliest, stays,
-    longest, blocks, partition, ancestry, ancestry_shares,
+    longest, blocks, partition, ancestry, ancestry_shares, driven,
 };

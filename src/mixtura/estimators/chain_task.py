@@ -1,0 +1,50 @@
+"""What a `HiddenMarkov` asks of a fit, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixtura.data.sequences import Sequences
+from mixtura.estimators.chain_laws import allowed_moves, as_law, refuse_law, tied_groups
+from mixtura.estimators.driving import refuse_driven
+from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
+from mixtura.families.base import Family
+from mixtura.fitting.hidden_markov_fit import ChainTask
+from mixtura.models.driven import refuse_gaps
+
+
+def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
+    """What is asked of a fit; ValueError where laws are none."""
+    K = asked.n_states
+    allowed, first = allowed_moves(
+        K, asked.transitions, asked.topology, asked.first_states, asked.initial
+    )
+    refuse_law(asked.initial, asked.first_states, allowed)
+    tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
+    fixed = asked.initial == "fixed"
+    longest, columns = 0, asked._covariates()
+    if columns:
+        refuse_driven(asked.durations, asked.initial, tied)
+        refuse_gaps(rows.X, rows.stops, columns)
+    # One state is never left, and has no lengths.
+    if asked.durations is not None and K > 1:
+        refuse_durations(asked.durations, asked.max_duration, asked.initial, tied)
+        allowed, longest = among_others(allowed, K), longest_stay(asked.max_duration, rows)
+    return ChainTask(
+        kind,
+        K,
+        asked.tol,
+        asked.max_iter,
+        asked.n_init,
+        asked.engine,
+        asked.solver,
+        {"initial": as_law(asked.first_states)} if fixed else {},
+        allowed,
+        first,
+        held=("initial",) if fixed else (),
+        stationary=asked.initial == "stationary",
+        tied=tied,
+        durations=asked.durations if longest else None,
+        longest=longest,
+        covariates=columns,
+    )

@@ -1,0 +1,232 @@
+"""The hidden Markov model whose transitions hang on covariates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from scipy.special import softmax
+
+from mixtura.families.design import Design, natural, newton
+from mixtura.models.concomitant import REACH, logit_information
+from mixtura.models.hidden_markov import HiddenMarkov, Over
+from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
+from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Statistics, Summary
+from mixtura.supports import TINY, Real
+
+# Log-ratios begin no lower than at this probability.
+LEAST = 1e-8
+# (initial (K,), moves into each step (n, K, K), log densities (n, K), ends (S,)) ->
+# (log-likelihoods (S,), P(state | whole sequence) (n, K), moves met into each step (n, K, K)).
+DrivenRecursion = Callable[[Array, Array, Array, AnyArray], tuple[Array, Array, Array]]
+
+
+@dataclass(frozen=True)
+class DrivenParams(HiddenMarkovParams):
+    """logits (K, K, q): log P(j | i, c) / P(i | i, c), the intercept first; 0 where j is i.
+
+    transitions are the moves expected, on average over the steps.
+    """
+
+    logits: Annotated[Array, Real()]
+
+    def states(self, order: AnyArray) -> DrivenParams:
+        found = super().states(order)
+        assert isinstance(found, DrivenParams)
+        return replace(found, logits=self.logits[np.ix_(order, order)])
+
+
+@dataclass(frozen=True)
+class Moves(Statistics):
+    """met (K, K) moves; in the coordinates z of the covariates slopes (K, K q) and information
+    (K, K q, K q) of the logits of each row of transitions."""
+
+    met: Array
+    slopes: Array
+    information: Array
+
+
+@dataclass(frozen=True)
+class DrivenStatistics(ChainStatistics):
+    """slopes and information as in `Moves`."""
+
+    slopes: Array
+    information: Array
+
+
+@dataclass(frozen=True)
+class Driven(HiddenMarkov):
+    """As `HiddenMarkov`, with transitions that are multinomial logits.
+
+    log P(z_t = j | z_t-1 = i, c_t-1) / P(z_t = i | z_t-1 = i, c_t-1) = a_ij + c_t-1'b_ij
+
+    What a step's row says of the covariates c drives the move to the next step.
+
+    design   the columns c, which the family does not model
+    allowed  (K, K), the transitions that there are
+
+    M-step: one step of Newton's method in the logits of each state; all else as there.
+
+    Reference: Diebold, Lee & Weinbach (1994), in Nonstationary time series analysis and
+    cointegration; Visser & Speekenbrink (2010), J. Statistical Software 36(7).
+    """
+
+    design: Design | None = None
+    allowed: AnyArray | None = None
+
+    @property
+    def generalised(self) -> bool:
+        return True
+
+    @property
+    def _design(self) -> Design:
+        assert self.design is not None
+        return self.design
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Where the covariates stand."""
+        return self._design.columns
+
+    def _there(self, K: int) -> AnyArray:
+        return np.ones((K, K), dtype=bool) if self.allowed is None else self.allowed
+
+    def _reference(self, K: int) -> AnyArray:
+        """The state of each row that others are told beside: itself, or the first it goes to."""
+        there = self._there(K)
+        return np.where(np.diag(there), np.arange(K), there.argmax(axis=1))
+
+    def moves(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
+        """P(state | the one before) into each row, (n, K, K); 1 where a sequence begins."""
+        K, design = len(params.initial), self._design
+        refuse_gaps(X, ends, design.columns)
+        begins = np.concatenate([[0], ends[:-1]])
+        told = np.delete(np.arange(len(X)) + 1, np.asarray(ends) - 1)
+        x = np.asarray(X, dtype=np.float64)[told - 1]
+        logits = natural(x, design.columns, params.logits.reshape(K * K, -1), intercept=True)
+        logits = np.where(self._there(K), logits.reshape(-1, K, K), -np.inf)
+        found = np.empty((len(X), K, K))
+        found[told], found[begins] = softmax(logits, axis=2), 1.0
+        return found
+
+    def lasting(self, params: HiddenMarkovParams, stays: Array) -> DrivenParams:
+        K = len(params.initial)
+        logs = np.log(np.maximum(params.transitions, LEAST))
+        logits = np.zeros((K, K, self._design.size))
+        beside = np.take_along_axis(logs, self._reference(K)[:, None], axis=1)
+        logits[:, :, 0] = np.where(self._there(K), logs - beside, 0.0)
+        own = {name: getattr(params, name) for name in ("weights", "components", "initial")}
+        return DrivenParams(**own, transitions=params.transitions, logits=logits)
+
+    def e_step(self, chunk: Chunk, params: Any) -> Summary:
+        return self.e_step_driven(chunk, params, in_steps)
+
+    def e_step_driven(
+        self, chunk: Chunk, params: Any, recursion: DrivenRecursion, over: Over = map
+    ) -> Summary:
+        """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
+        X = np.asarray(chunk.X, dtype=np.float64)
+
+        def along(b: Array, initial: Array, _: Array, ends: AnyArray, weight: Array | None) -> Any:
+            moves = self.moves(X, ends, params)
+            loglik, posterior, met = recursion(initial, moves, b, ends)
+            if weight is not None:
+                met *= np.repeat(weight, np.diff(ends, prepend=0))[:, None, None]
+            return loglik, posterior, self._told(X, ends, moves, met)
+
+        return self.e_step_by(chunk, params, along, over)
+
+    def _told(self, X: Array, ends: AnyArray, moves: Array, met: Array) -> Moves:
+        """What the moves met into each step say of the logits at the `moves` that were expected."""
+        K, z = moves.shape[1], self._design.z(X)
+        begun = np.zeros(len(X), dtype=bool)
+        begun[np.concatenate([[0], ends[:-1]])] = True
+        rows = np.flatnonzero(~begun)
+        met, moves, z = met[rows], moves[rows], z[rows - 1]
+        slopes, information = [], []
+        for i, reference in enumerate(self._reference(K)):
+            out, shares = met[:, i].sum(axis=1), moves[:, i].copy()
+            apart = met[:, i] - out[:, None] * shares
+            apart[:, reference] = shares[:, reference] = 0.0
+            slopes.append((apart.T @ z).ravel())
+            information.append(logit_information(z, shares, out))
+        return Moves(met.sum(axis=0), np.stack(slopes), np.stack(information))
+
+    def sums(self, own: Any, first: Array, moves: Any) -> DrivenStatistics:
+        told: Moves = moves
+        return DrivenStatistics(own, first, told.met, told.slopes, told.information)
+
+    def m_step(self, summary: Summary, params: Any) -> DrivenParams:
+        stats: Any = summary.statistics
+        found = HiddenMarkov.m_step(self, summary, params)
+        K, q = len(params.initial), self._design.size
+        step = newton(stats.information, stats.slopes).reshape(K, K, q)
+        size = np.sqrt((step**2).sum(axis=2).max(axis=1, initial=0.0))
+        step *= np.minimum(1.0, REACH / np.maximum(size, TINY))[:, None, None]
+        logits = params.logits + step @ self._design.turn.T
+        own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
+        return DrivenParams(**own, transitions=found.transitions, logits=logits)
+
+    def obstacle(self) -> str:
+        return "there are no free coordinates for transitions that hang on covariates"
+
+    def with_arrays(self, params: Any, given: Mapping[str, Array]) -> DrivenParams:
+        arrays = {**params.arrays(), **given}
+        logits = arrays.pop("logits")
+        found = HiddenMarkov.with_arrays(self, params, arrays)
+        return DrivenParams(
+            found.weights, found.components, found.initial, found.transitions, logits
+        )
+
+    def n_parameters(self, params: Any) -> int:
+        """Each free transition has an intercept, and a coefficient for each covariate."""
+        free = int(self._there(len(params.initial)).sum()) - len(params.initial)
+        return HiddenMarkov.n_parameters(self, params) + free * (self._design.size - 1)
+
+    def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
+        raise NotImplementedError(
+            "the transitions of this model hang on covariates, and it does not say where these lie"
+        )
+
+
+def refuse_gaps(X: AnyArray, ends: AnyArray, columns: Sequence[int]) -> None:
+    """ValueError where a covariate is missing in a row that is not the last of its sequence."""
+    gaps = ~np.isfinite(np.asarray(X[:, list(columns)], dtype=np.float64))
+    gaps[np.asarray(ends) - 1] = False
+    if gaps.any():
+        row, column = np.argwhere(gaps)[0]
+        raise ValueError(
+            f"covariates: column {columns[column]} (counted from 0) is missing in row {row}, and "
+            "the move to the next step hangs on it: fill it in, or end the sequence there"
+        )
+
+
+def in_steps(
+    initial: Array, moves: Array, log_density: Array, ends: AnyArray
+) -> tuple[Array, Array, Array]:
+    """The plain `DrivenRecursion`: step after step, scaled."""
+    loglik, met = np.empty(len(ends)), np.zeros(moves.shape)
+    posterior = np.zeros(log_density.shape)
+    top = log_density.max(axis=1, keepdims=True)
+    b = np.exp(log_density - np.where(np.isfinite(top), top, 0.0))
+    for s, (first, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        worth = np.empty(end - first)
+        for t in range(first, end):
+            ahead = initial if t == first else posterior[t - 1] @ moves[t]
+            posterior[t] = ahead * b[t]
+            worth[t - first] = total = posterior[t].sum()
+            posterior[t] /= total if total > 0 else 1.0
+        with np.errstate(divide="ignore"):
+            loglik[s] = np.log(worth).sum() + top[first:end].sum()
+        if np.isneginf(loglik[s]):
+            posterior[first:end] = 0.0
+            continue
+        beta = np.ones(len(initial))
+        for t in range(end - 1, first, -1):
+            to = b[t] * beta / worth[t - first]
+            met[t] = posterior[t - 1][:, None] * moves[t] * to
+            beta = moves[t] @ to
+            posterior[t - 1] *= beta
+    return loglik, posterior, met
