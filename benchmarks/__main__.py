@@ -36,6 +36,7 @@ BENCHMARKS = {
     "hmmmemory": "hmm_memory",
     "bayes": "bayes",
     "blocks": "blocks",
+    "detectability": "detectability",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

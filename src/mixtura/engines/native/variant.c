@@ -1,5 +1,6 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
+#include "belief.h"
 #include "blocks.h"
 #include "chain.h"
 #include "contest.h"
@@ -25,5 +26,5 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
     climb, contest, partial, merging, draw, levels, chain, stretches, likeliest, blocks,
-    partition,
+    partition, belief,
 };
