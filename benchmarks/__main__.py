@@ -37,6 +37,7 @@ BENCHMARKS = {
     "bayes": "bayes",
     "blocks": "blocks",
     "contamination": "contamination",
+    "detectability": "detectability",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

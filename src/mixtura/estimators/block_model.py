@@ -22,11 +22,12 @@ from mixtura.estimators.network_intake import (
     law_of,
     new_pairs,
     places,
+    refuse_dense,
     refuse_unlike,
     refuse_values,
 )
 from mixtura.fitting.networks.auto import Choice, chosen
-from mixtura.fitting.networks.block_fit import BlockFound, BlockTask
+from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
 from mixtura.models.block_model import BlockParams, Edges
 from mixtura.models.block_sampling import sampled
 from mixtura.models.degree_corrected import CorrectedParams
@@ -54,6 +55,10 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     degree_corrected : bool or "auto", default False
         Whether nodes keep their degrees (Karrer & Newman 2011); blocks then say with whom a node is
         joined, not how often. "auto" (with `n_blocks="auto"`) takes the shorter description
+    inference : "variational" or "belief", default "variational"
+        Variational EM, or belief propagation (Decelle et al. 2011), which finds what there is to
+        find in networks of few edges for each node, where a bound misleads; given a number of
+        blocks, of undirected networks without missing pairs, loops or degree correction
     directed : bool, optional
         By default graphs as they say, matrices where they are not symmetric, edge lists never
     max_blocks : int, optional
@@ -64,7 +69,8 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     max_iter : int, default 1000
         Steps of a climb at most
     tol : float, default 1e-8
-        A climb ends where less than so much is left to gain, in nats per node
+        A climb ends where less than so much is left to gain, in nats per node; belief propagation
+        where messages and parameters move less than its root
     random_state : int, RandomState instance or None, default None
 
     Attributes
@@ -75,12 +81,14 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     block_matrix_ : (K, K) theta: chances of an edge, expected counts or means; of degree-corrected
         models the ends m_rs of edges between blocks, those within a block twice where undirected
     nodes_ : (n,) names of the nodes, in the order of all arrays
-    icl_ : nats, the higher the better; None where degrees are corrected
+    icl_ : nats, the higher the better; None where degrees are corrected, or after belief
+    propagation
     description_length_ : nats, the lower the better; None for Gaussian edges and missing pairs
     profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected
     path_ : what "auto" compared: records of K, whether degrees are corrected, and the criterion
     fit_result_ : the `Fit`: the bound of the log-likelihood, or of degree-corrected models their
-        Poisson log-likelihood (nats), starts, landscape; a row is a node
+        Poisson log-likelihood, after belief propagation Bethe's estimate of it (nats); starts,
+        landscape; a row is a node
 
     Missing pairs are a stored NaN or outside `observed`; absent ones are no edges. A node joined
     with itself is refused by Bernoulli edges; counted or measured edges have pairs (i, i) where the
@@ -99,6 +107,7 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         "n_blocks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "edges": [StrOptions({"auto", *(each.value for each in Edges)})],
         "degree_corrected": ["boolean", StrOptions({"auto"})],
+        "inference": [StrOptions({"variational", "belief"})],
         "directed": ["boolean", None],
         "max_blocks": [Interval(Integral, 1, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -127,6 +136,7 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         *,
         edges: str = "auto",
         degree_corrected: bool | str = False,
+        inference: str = "variational",
         directed: bool | None = None,
         max_blocks: int | None = None,
         n_init: int | str = "auto",
@@ -137,6 +147,7 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.n_blocks = n_blocks
         self.edges = edges
         self.degree_corrected = degree_corrected
+        self.inference = inference
         self.directed = directed
         self.max_blocks = max_blocks
         self.n_init = n_init
@@ -189,8 +200,11 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         task = BlockTask(net, law, starts, int(self.max_iter), float(self.tol), seed)
         limit = net.n if self.max_blocks is None else min(int(self.max_blocks), net.n)
         most = limit if self.n_blocks == "auto" else None
-        found, path = chosen(task, K, most, self.degree_corrected)
-        self._keep(found, path, net)
+        if self.inference == "belief":
+            refuse_dense(net, law, self.n_blocks, self.degree_corrected)
+            self._keep(fit_belief(task, K), (), net)
+        else:
+            self._keep(*chosen(task, K, most, self.degree_corrected), net)
         return self
 
     def fit_predict(self, network: Any, y: Any = None, **beside: Any) -> AnyArray:

@@ -70,6 +70,23 @@ def _refuse_not_binary(network: Network, values: Array) -> None:
         )
 
 
+def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) -> None:
+    """ValueError for what belief propagation is not for."""
+    what = 'inference="belief"'
+    for wrong, found, remedy in (
+        (n_blocks == "auto", 'n_blocks="auto"', "give a number: there is no bound to compare by"),
+        (bool(corrected), f"degree_corrected={corrected!r}", "degree_corrected=False"),
+        (law is Edges.GAUSSIAN, "Gaussian edges", "bernoulli or poisson edges"),
+        (network.directed, "a directed network", "an undirected one"),
+        (network.has_loops, "self-loops", "a network without them"),
+        (not network.fully_observed, "missing pairs", "a network without them"),
+    ):
+        if wrong:
+            raise ValueError(
+                f'{what} and {found} do not go together: use {remedy}, or inference="variational"'
+            )
+
+
 def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
     """Pairs of new nodes with n fitted ones: a matrix (m, n), dense or sparse,
     NaN where missing."""

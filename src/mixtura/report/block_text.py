@@ -118,7 +118,8 @@ def _table(*heads: str) -> Table:
 
 def _facts(view: BlockView) -> Iterator[tuple[str, str]]:
     fit = view.fit
-    yield ("bound" if fit.bound else "log-likelihood"), f"{fit.loglik:.3f} nats"
+    estimate = " (Bethe's estimate)" if fit.solver == "belief propagation" else ""
+    yield ("bound" if fit.bound else "log-likelihood"), f"{fit.loglik:.3f} nats{estimate}"
     if view.profile is not None:
         yield "profile", f"{view.profile:.5f} nats (Karrer & Newman's L)"
     if view.icl is not None:

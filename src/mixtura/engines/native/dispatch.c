@@ -134,6 +134,8 @@ EXPORT int mixtura_partition(struct mixtura_partition *asked)
     return kernels()->partition(asked);
 }
 
+EXPORT int mixtura_belief(struct mixtura_belief *asked) { return kernels()->belief(asked); }
+
 EXPORT int mixtura_likeliest(struct mixtura_stretches *asked)
 {
     return kernels()->likeliest(asked);

@@ -208,6 +208,18 @@ struct mixtura_partition {
     int64_t steps, unsettled;
 };
 
+/* Belief propagation on a sparse network; belief.h says how. */
+struct mixtura_belief {
+    struct mixtura_graph graph; /* undirected, without loops */
+    const int64_t *back;  /* edges: the slot of the same edge at the other end */
+    const int32_t *order; /* n: the nodes in the order of the sweeps */
+    int64_t n, K, learned, sweeps, max_iter; /* sweeps between two updates of what is learned */
+    double tol, log_factorials;
+    double *messages, *tau, *weights, *matrix, *trace; /* edges x K, n x K, K, K x K, max_iter */
+    int64_t steps;
+    double change;
+};
+
 /* Sequences of a hidden Markov chain, one after the other; chain.h says how. */
 struct mixtura_chain {
     const double *initial;     /* K */
@@ -396,6 +408,7 @@ struct mixtura_kernels {
     int (*ancestry)(struct mixtura_ancestry *);
     int (*shares)(const struct mixtura_shares *);
     int (*driven)(const struct mixtura_driven *);
+    int (*belief)(struct mixtura_belief *);
 };
 
 #endif

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixtura.engines.partition import Aim
+from mixtura.engines.threads import single_blas
 from mixtura.fitting.networks.block_fit import (
     BlockFound,
     BlockTask,
@@ -45,6 +46,14 @@ def chosen(
 
     With one criterion for all that is compared: ICL without degrees, else the description length.
     """
+    # Spectra of small networks in threads cost more than they take.
+    with single_blas:
+        return _chosen(task, K, most, corrected)
+
+
+def _chosen(
+    task: BlockTask, K: int, most: int | None, corrected: bool | str
+) -> tuple[BlockFound, tuple[Choice, ...]]:
     if most is None:
         return (fit_corrected if corrected else fit_variational)(task, K), ()
     if corrected is False:

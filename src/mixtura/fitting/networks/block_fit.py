@@ -9,9 +9,11 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from mixtura.data.networks.network import Network
+from mixtura.engines.belief import BeliefEnd
 from mixtura.engines.blocks import BlockEnd
 from mixtura.engines.native import variant
 from mixtura.engines.partition import Aim, PartitionEnd
+from mixtura.fitting.networks.belief_fit import BeliefClimber
 from mixtura.fitting.networks.climbers import PartitionClimber, VariationalClimber
 from mixtura.fitting.networks.search import Search
 from mixtura.models.block_model import BlockParams, Edges, entropy, icl, n_parameters
@@ -100,6 +102,26 @@ def _variational(task: BlockTask, search: Search, end: BlockEnd, K: int) -> Bloc
     if task.law is not Edges.GAUSSIAN and net.fully_observed:
         told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
     return BlockFound(end.params.reordered(order), memberships, fit, found, told)
+
+
+def fit_belief(task: BlockTask, K: int) -> BlockFound:
+    """The highest estimate of the log-likelihood at which belief propagation ended."""
+    climber = BeliefClimber(task.network, task.law, task.max_iter, task.tol)
+    search = Search(climber, K, task.n_init, task.seed, bounds=False)
+    end = search.find()
+    assert isinstance(end, BeliefEnd)
+    net, order = task.network, largest_first(end.labels, K)
+    memberships = np.ascontiguousarray(end.memberships[:, order])
+    fit = replace(
+        _account(task, search, end.trace, end.change <= climber.rest),
+        gap=float("nan"),
+        n_parameters=n_parameters(task.law, K, net.directed),
+        solver="belief propagation",
+        empty=_empty(memberships),
+        remark=remark(net, corrected=False),
+    )
+    told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
+    return BlockFound(end.params.reordered(order), memberships, fit, None, told)
 
 
 def fit_corrected(

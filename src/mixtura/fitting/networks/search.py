@@ -69,12 +69,15 @@ class Search:
 
     n_init  starts, or None: as many as BUDGET allows, between 4 and 60
     seed    all random numbers follow from it
+    bounds  whether the objective is a bound, so that moves can be judged by it; else all starts are
+            climbed to the end, of which there are 4 by default, and nothing is moved
     """
 
     climber: Climber
     K: int
     n_init: int | None
     seed: int
+    bounds: bool = True
     starts: list[StartReport] = field(default_factory=list)
     moves: int = 0
     steps: int = 0
@@ -84,12 +87,13 @@ class Search:
         begun = [*beside, *self._begun()]
         names, ends = [name for name, _ in begun], [labels for _, labels in begun]
         best = self._race(names, ends) if self._raced else self._best(names, self._climbs(ends))
-        return self._moved(best) if self.K > 1 else best
+        return self._moved(best) if self.K > 1 and self.bounds else best
 
     @property
     def _raced(self) -> bool:
         """Whether the network is so large that only one start is climbed to the end."""
-        return self.K > 1 and affordable(self.climber.network, self.K) < MOST_STARTS
+        affords = affordable(self.climber.network, self.K)
+        return self.bounds and self.K > 1 and affords < MOST_STARTS
 
     def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
         best: End | None = None
@@ -127,7 +131,8 @@ class Search:
             yield "one block", np.zeros(self.climber.network.n, dtype=np.int64)
             return
         rng = np.random.default_rng([self.seed, self.K])
-        count = affordable(self.climber.network, self.K) if self.n_init is None else self.n_init
+        affords = affordable(self.climber.network, self.K) if self.bounds else FEWEST_STARTS
+        count = affords if self.n_init is None else self.n_init
         points: dict[str, Array] = {}
         names = spectra(self.climber.network)
         for index in range(count):
