@@ -15,11 +15,14 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.bed import read_bed
 from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
+from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
+from mixtura.fitting.admixture_projection import projected
 from mixtura.inference import criteria
 from mixtura.inference.populations import fst, matching
+from mixtura.inference.residuals import residual_correlations
 from mixtura.records import AnyArray, Array
 from mixtura.report.ancestry_text import ancestry_text
 from mixtura.result import Fit
@@ -118,8 +121,7 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.monomorphic_ = _usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
-        solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em")
-        task = AdmixtureTask(self.n_populations, self.n_init, solver, labels)
+        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
         params, fit = fit_admixture(genotypes, task, check_random_state(self.random_state))
         self.Q_, self.P_, self.fit_result_ = params.Q, np.ascontiguousarray(params.P.T), fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -136,6 +138,78 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Fit, and return `Q_`."""
         return self.fit(X, y).Q_
+
+    def transform(self, X: Any) -> Array:
+        """Shares of individuals that were not fitted, with the populations as they are.
+
+        Plain projection would pull them to the middle, for `P_` is an estimate: its noise is taken
+        out of the score (see `fitting/admixture_projection.py`). For those that were fitted, who
+        made `P_`, there is `Q_`.
+
+        Parameters
+        ----------
+        X : as in `fit`, with the markers that were fitted, in their order and with their alleles
+
+        Returns
+        -------
+        array of shape (n_individuals, n_populations), rows summing to one
+        """
+        check_is_fitted(self)
+        genotypes = self._genotypes(X)
+        if genotypes.markers != self.n_features_in_:
+            raise ValueError(
+                f"X has {genotypes.markers} markers, and {self.n_features_in_} were fitted"
+            )
+        if genotypes.ids and self.markers_ and list(genotypes.ids) != self.markers_:
+            j = next(j for j, name in enumerate(self.markers_) if name != genotypes.ids[j])
+            raise ValueError(
+                f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
+                "into one order"
+            )
+        return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T))
+
+    def predict(self, X: Any) -> AnyArray:
+        """The population with the largest share, of individuals that were not fitted.
+
+        Parameters
+        ----------
+        X : as in `transform`
+        """
+        return np.asarray(self.transform(X).argmax(axis=1))
+
+    def standard_errors(
+        self, X: Any, replicates: int = 50, blocks: int = 100, random_state: Any = 0
+    ) -> Array:
+        """Standard errors of `Q_`, (n_individuals, n_populations), by the block bootstrap.
+
+        Parameters
+        ----------
+        X : the genotypes that were fitted
+        replicates : int, default 50
+            Climbs, each over stretches of markers drawn with replacement.
+        blocks : int, default 100
+            Stretches that the markers are cut into, longer than linkage reaches.
+        random_state : int, RandomState or None
+        """
+        check_is_fitted(self)
+        check_integer("replicates", replicates, 2)
+        check_integer("blocks", blocks, 2)
+        genotypes = self._same(X)
+        rng = check_random_state(random_state)
+        blocks = min(blocks, genotypes.markers)
+        return bootstrap_errors(
+            genotypes, self.Q_, self.P_.T, self._climber(), replicates, blocks, rng
+        )
+
+    def residual_correlations(self, X: Any) -> Array:
+        """How far the fit leaves individuals alike, (n_individuals, n_individuals); 0 is right.
+
+        Parameters
+        ----------
+        X : the genotypes that were fitted
+        """
+        check_is_fitted(self)
+        return residual_correlations(self._same(X), self.Q_, self.P_.T)
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean log-likelihood per individual at Q_ and P_, of the genotypes that were fitted.
@@ -176,9 +250,8 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         check_integer("folds", folds, 2)
         genotypes = self._same(X)
-        solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return cross_validated(genotypes, self.Q_, self.P_.T, solver, folds, seed)
+        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(), folds, seed)
 
     def fst(self) -> Array:
         """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations)."""
@@ -204,6 +277,9 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         fit: Fit = self.fit_result_
         return fit
+
+    def _climber(self) -> AdmixtureSolver:
+        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
 
     def _genotypes(self, X: Any) -> Genotypes:
         if isinstance(X, Genotypes):
