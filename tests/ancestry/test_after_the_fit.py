@@ -83,3 +83,37 @@ def test_refusals(call, message):
     fitted = mixtura.Admixture(2, random_state=0).fit(X)
     with pytest.raises(ValueError, match=message):
         call(fitted, X)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_file_holds_the_model(tmp_path, known):
+    X, _, _ = balding_nichols(20, 100, 2, 0)
+    y = ["a" if i < 4 else "" for i in range(20)] if known else None
+    fitted = mixtura.Admixture(2, random_state=0).fit(X, y)
+    fitted.save(tmp_path / "model.json")
+    same = mixtura.load(tmp_path / "model.json")
+    assert same.fit_result_ == fitted.fit_result_
+    assert same.populations_ == fitted.populations_
+    np.testing.assert_array_equal(same.Q_, fitted.Q_)
+    np.testing.assert_array_equal(same.transform(X[:3]), fitted.transform(X[:3]))
+    assert same.summary() == fitted.summary()
+    assert same.cross_validate(X) == fitted.cross_validate(X)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"n_populations": 2', '"n_populations": 3', "Q_ has the shape"),
+        ('"populations": ["0", "1"]', '"populations": ["0"]', "populations has 1 names, not 2"),
+        ('"fixed": null', '"fixed": [99]', "fixed names individuals beyond the 20"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, old, new, message):
+    X, _, _ = balding_nichols(20, 100, 2, 0)
+    path = tmp_path / "model.json"
+    mixtura.Admixture(2, random_state=0).fit(X).save(path)
+    text = path.read_text()
+    path.write_text(text.replace(old, new))
+    assert path.read_text() != text
+    with pytest.raises(mixtura.StoreError, match=message):
+        mixtura.load(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.bayesian import BayesianGaussianMixture
 from mixtura.estimators.document import restore
 from mixtura.estimators.gaussian_mixture import GaussianMixture
@@ -27,6 +28,7 @@ from mixtura.store import StoreError, read_document
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        Admixture,
         CategoricalHMM,
         GaussianHMM,
         MultinomialHMM,
@@ -56,6 +58,6 @@ def load(path: str | Path) -> Any:
             f"{sorted(KINDS)}: upgrade mixtura"
         )
     try:
-        return restore(document, kind)
+        return kind.restored(document) if kind is Admixture else restore(document, kind)
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from None

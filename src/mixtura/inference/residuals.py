@@ -31,8 +31,8 @@ def residual_correlations(genotypes: Genotypes, Q: Array, P: Array) -> Array:
         markers += known.sum(axis=0)
     left = np.eye(n) - Q @ np.linalg.pinv(Q.T @ Q) @ Q.T
     expected = left @ np.diag(binomial / markers) @ left
-    covariance = products / np.maximum(known_pairs, 1.0) - expected + np.diag(np.diag(expected))
-    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-    correlations = covariance / np.outer(spread, spread)
+    between = products / np.maximum(known_pairs, 1.0) - expected + np.diag(np.diag(expected))
+    spread = np.sqrt(np.maximum(np.diag(between), 1e-300))
+    correlations = between / np.outer(spread, spread)
     np.fill_diagonal(correlations, 1.0)
     return np.asarray(correlations)
