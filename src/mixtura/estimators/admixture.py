@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.bed import read_bed
-from mixtura.data.genotypes import Genotypes, from_dosages
-from mixtura.engines.ancestry import Passes
-from mixtura.fitting.admixture_climb import AdmixtureSolver
+from mixtura.estimators.fitted_admixture import FittedAdmixture
+from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
-from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
-from mixtura.inference import criteria
-from mixtura.inference.populations import fst, matching
-from mixtura.records import AnyArray, Array
-from mixtura.report.ancestry_text import ancestry_text
-from mixtura.result import Fit
+from mixtura.records import Array
 from mixtura.solvers.settings import check_integer, check_number
 
 SOLVERS = ("auto", "em")
 
 
-class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Admixture(FittedAdmixture):
     """Shares of ancestry: the likelihood of ADMIXTURE, maximised to its top.
 
     Individual i carries copies of marker j's first allele as binomial(ploidy, sum_k q_ik p_kj):
@@ -115,11 +105,10 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check()
         genotypes = self._genotypes(X)
-        self.monomorphic_ = _usable(genotypes, self.n_populations)
+        self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
-        solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em")
-        task = AdmixtureTask(self.n_populations, self.n_init, solver, labels)
+        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
         params, fit = fit_admixture(genotypes, task, check_random_state(self.random_state))
         self.Q_, self.P_, self.fit_result_ = params.Q, np.ascontiguousarray(params.P.T), fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
@@ -137,89 +126,6 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fit, and return `Q_`."""
         return self.fit(X, y).Q_
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """The mean log-likelihood per individual at Q_ and P_, of the genotypes that were fitted.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : ignored
-        """
-        check_is_fitted(self)
-        genotypes = self._same(X)
-        return Passes(genotypes).loglik(self.Q_, self.P_.T) / len(self.Q_)
-
-    def align(self, reference: Any) -> Self:
-        """Reorder the populations as those of other shares, (n_individuals, any number) of them.
-
-        Each of the reference goes to the one that it overlaps most; those left over come last.
-        """
-        check_is_fitted(self)
-        order = matching(self.Q_, np.asarray(reference, dtype=np.float64))
-        self.Q_, self.P_ = self.Q_[:, order], self.P_[order]
-        if self._fixed is not None:
-            self.populations_ = [self.populations_[k] for k in order]
-        return self
-
-    def cross_validate(self, X: Any, folds: int = 5, random_state: Any = 0) -> CrossValidation:
-        """How well hidden genotypes are predicted, those of each fold from a fit to the others.
-
-        Genotypes are hidden one by one, at random; the climbs begin near this fit.
-
-        Parameters
-        ----------
-        X : the genotypes that were fitted
-        folds : int, default 5
-        random_state : int, RandomState or None
-            Which genotypes are hidden together.
-        """
-        check_is_fitted(self)
-        check_integer("folds", folds, 2)
-        genotypes = self._same(X)
-        solver = AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return cross_validated(genotypes, self.Q_, self.P_.T, solver, folds, seed)
-
-    def fst(self) -> Array:
-        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations)."""
-        check_is_fitted(self)
-        return fst(self.P_)
-
-    def bic(self) -> float:
-        """Bayesian information criterion of the fit, n the individuals; lower is better."""
-        fit = self._fit()
-        return criteria.bic(fit.loglik, fit.n_parameters, fit.weight)
-
-    def aic(self) -> float:
-        """Akaike information criterion of the fit; lower is better."""
-        fit = self._fit()
-        return criteria.aic(fit.loglik, fit.n_parameters)
-
-    def summary(self) -> str:
-        """What was found and how sure the fit is, as text."""
-        fit = self._fit()
-        return ancestry_text(self.Q_, self.n_features_in_, self.monomorphic_, fit)
-
-    def _fit(self) -> Fit:
-        check_is_fitted(self)
-        fit: Fit = self.fit_result_
-        return fit
-
-    def _genotypes(self, X: Any) -> Genotypes:
-        if isinstance(X, Genotypes):
-            return X
-        return read_bed(X) if isinstance(X, (str, Path)) else from_dosages(X, self.ploidy)
-
-    def _same(self, X: Any) -> Genotypes:
-        """The genotypes that were fitted, as far as their shape tells."""
-        genotypes = self._genotypes(X)
-        if genotypes.shape != (len(self.Q_), self.n_features_in_):
-            raise ValueError(
-                f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
-                f"the fit {len(self.Q_)} and {self.n_features_in_}"
-            )
-        return genotypes
-
     def _check(self) -> None:
         check_integer("n_populations", self.n_populations, 1)
         check_integer("n_init", self.n_init, 1)
@@ -230,57 +136,3 @@ class Admixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"ploidy must be at most 250, got {self.ploidy}")
         if self.solver not in SOLVERS:
             raise ValueError(f"solver must be one of {', '.join(SOLVERS)}, got {self.solver!r}")
-
-
-def _usable(genotypes: Genotypes, K: int) -> int:
-    """The number of monomorphic markers; ValueError where something has no genotypes at all."""
-    n = genotypes.individuals
-    if n < K:
-        raise ValueError(f"n_populations={K} is more than the {n} individuals")
-    met, monomorphic, gaps = np.zeros(n, dtype=int), 0, []
-    for where, dosages in genotypes.chunks():
-        known = ~np.isnan(dosages)
-        met += known.sum(axis=0)
-        most = np.where(known, dosages, -1.0).max(axis=1)
-        least = np.where(known, dosages, np.inf).min(axis=1)
-        monomorphic += int(np.count_nonzero((most == 0) | (least == genotypes.ploidy)))
-        gaps += [where.start + j for j in np.flatnonzero(most < 0)]
-    for what, places, names in (
-        ("marker", gaps, genotypes.ids),
-        ("individual", list(np.flatnonzero(met == 0)), genotypes.names),
-    ):
-        if places:
-            called = names[places[0]] if names else f"{places[0]} (counted from 0)"
-            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-            have = "have" if more else "has"
-            raise ValueError(
-                f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
-            )
-    return monomorphic
-
-
-def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
-    """(population of each individual, -1 where unknown, or None without labels; their names)."""
-    if y is None:
-        return None, [str(k) for k in range(K)]
-    given = np.asarray(y, dtype=object).ravel()
-    if len(given) != n:
-        raise ValueError(f"y has {len(given)} labels for {n} individuals")
-    told = ["" if _unknown(label) else str(label) for label in given]
-    names = sorted({label for label in told if label}, key=_order)
-    if len(names) > K:
-        raise ValueError(
-            f"y names {len(names)} populations ({', '.join(names[:5])}, ...), more than "
-            f"n_populations={K}"
-        )
-    place = {name: k for k, name in enumerate(names)} | {"": -1}
-    names += [f"unlabelled {k}" for k in range(K - len(names))]
-    return np.array([place[label] for label in told]), names
-
-
-def _unknown(label: Any) -> bool:
-    return label is None or label != label or str(label) in ("", "-")
-
-
-def _order(label: str) -> tuple[float, str]:
-    return (float(label), label) if label.lstrip("-").isdigit() else (np.inf, label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.bayesian import BayesianGaussianMixture
 from mixtura.estimators.block_document import restored_blocks
 from mixtura.estimators.block_model import BlockModel
@@ -30,6 +31,7 @@ from mixtura.store import StoreError, read_document
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        Admixture,
         CategoricalHMM,
         GMMHMM,
         GaussianHMM,
@@ -62,5 +64,6 @@ def load(path: str | Path) -> Any:
         )
     try:
         return (restored_blocks if kind is BlockModel else restore)(document, kind)
+        return kind.restored(document) if kind is Admixture else restore(document, kind)
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from None

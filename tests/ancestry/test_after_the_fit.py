@@ -1,0 +1,119 @@
+"""New individuals, standard errors, and checks of fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mixtura
+from tests.ancestry.panels import balding_nichols, matched
+
+
+def test_new_individuals_are_not_pulled_to_the_middle():
+    """One in ten is left out and projected: its largest share, beside the joint fit and the truth.
+
+    An individual's standard error is about 0.04 here; plain projection is off by 0.063.
+    """
+    X, Q, _ = balding_nichols(400, 2000, 4, seed=1, alpha=0.3)
+    new = np.arange(400) % 10 == 0
+    joint = mixtura.Admixture(4, random_state=0).fit(X)
+    error = joint.standard_errors(X, replicates=8)[new]
+    fitted = mixtura.Admixture(4, random_state=0).fit(X[~new])
+    fitted.align(matched(joint.Q_, Q)[~new])
+    found, together = fitted.transform(X[new]), matched(joint.Q_, Q)[new]
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-10)
+    top = np.arange(len(found)), Q[new].argmax(axis=1)
+    typical = np.sqrt(np.mean(error**2))
+    assert abs((found - together)[top].mean()) < typical / 3
+    assert abs((found - Q[new])[top].mean()) < typical
+    assert (fitted.predict(X[new]) == Q[new].argmax(axis=1)).mean() > 0.95
+
+
+def test_without_noise_in_the_frequencies_nothing_is_corrected():
+    """A large panel: those with plain ancestry come out as they are."""
+    X, _, P = balding_nichols(300, 800, 2, 3)
+    fitted = mixtura.Admixture(2, random_state=0).fit(X)
+    pure = np.random.default_rng(0).binomial(2, np.broadcast_to(P.T[:, None], (2, 30, 800)))
+    found = fitted.transform(pure.reshape(60, 800))
+    assert found.max(axis=1).mean() > 0.93
+
+
+def test_errors_are_those_of_repeated_experiments():
+    """The bootstrap's spread is that of fits to new genotypes of the same individuals."""
+    X, Q, P = balding_nichols(40, 800, 2, 4)
+    rng = np.random.default_rng(5)
+    ends = []
+    for _ in range(12):
+        again = rng.binomial(2, Q @ P.T)
+        ends.append(matched(mixtura.Admixture(2, random_state=0).fit(again).Q_, Q))
+    spread = np.std(ends, axis=0, ddof=1)
+    found = mixtura.Admixture(2, random_state=0).fit(X).standard_errors(X, replicates=12)
+    assert np.sqrt(np.mean(found**2)) == pytest.approx(np.sqrt(np.mean(spread**2)), rel=0.35)
+
+
+def test_relatives_and_missing_ancestry_show_in_the_residuals():
+    X, Q, P = balding_nichols(60, 3000, 2, 6, alpha=0.5)
+    rng = np.random.default_rng(0)
+    # The second is a child of the first: one allele of its, another of its population.
+    X[1] = rng.binomial(1, X[0] / 2) + rng.binomial(1, Q[0] @ P.T)
+    others = np.ix_(range(2, 60), range(2, 60))
+    fitted = mixtura.Admixture(2, random_state=0).fit(X)
+    found = fitted.residual_correlations(X)
+    off = found[others][~np.eye(58, dtype=bool)]
+    assert abs(off.mean()) < 0.004
+    assert np.abs(off).max() < 0.15
+    assert found[0, 1] == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_array_equal(np.diag(found), 1)
+    # With too few populations those of one are alike.
+    poor = mixtura.Admixture(1).fit(X).residual_correlations(X)
+    alike = (Q[:, 0, None] - Q[:, 0] < 0.1) & (Q[:, 0] > 0.8) & (Q[:, 0, None] > 0.8)
+    assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda a, X: a.transform(X[:, 1:]), "X has 99 markers, and 100 were fitted"),
+        (lambda a, X: a.standard_errors(X, replicates=1), "replicates must be an integer, at leas"),
+        (lambda a, X: a.residual_correlations(X[1:]), "X has 9 individuals and 100 markers"),
+    ],
+)
+def test_refusals(call, message):
+    X, _, _ = balding_nichols(10, 100, 2, 0)
+    fitted = mixtura.Admixture(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=message):
+        call(fitted, X)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_file_holds_the_model(tmp_path, known):
+    X, _, _ = balding_nichols(20, 100, 2, 0)
+    y = ["a" if i < 4 else "" for i in range(20)] if known else None
+    fitted = mixtura.Admixture(2, random_state=0).fit(X, y)
+    fitted.save(tmp_path / "model.json")
+    same = mixtura.load(tmp_path / "model.json")
+    assert same.fit_result_ == fitted.fit_result_
+    assert same.populations_ == fitted.populations_
+    np.testing.assert_array_equal(same.Q_, fitted.Q_)
+    np.testing.assert_array_equal(same.transform(X[:3]), fitted.transform(X[:3]))
+    assert same.summary() == fitted.summary()
+    assert same.cross_validate(X) == fitted.cross_validate(X)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"n_populations": 2', '"n_populations": 3', "Q_ has the shape"),
+        ('"populations": ["0", "1"]', '"populations": ["0"]', "populations has 1 names, not 2"),
+        ('"fixed": null', '"fixed": [99]', "fixed names individuals beyond the 20"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, old, new, message):
+    X, _, _ = balding_nichols(20, 100, 2, 0)
+    path = tmp_path / "model.json"
+    mixtura.Admixture(2, random_state=0).fit(X).save(path)
+    text = path.read_text()
+    path.write_text(text.replace(old, new))
+    assert path.read_text() != text
+    with pytest.raises(mixtura.StoreError, match=message):
+        mixtura.load(path)
