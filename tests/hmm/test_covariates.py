@@ -191,7 +191,28 @@ def test_missing_and_constant_covariates_and_longer_forecasts():
     hmm = HiddenMarkov("poisson", 2, covariates=[1], random_state=0).fit(X[:300])
     with pytest.raises(ValueError, match="k=2: transitions hang on the covariates"):
         hmm.forecast(X[:300], 2)
-    with pytest.raises(ValueError, match="no standard errors"):
-        hmm.standard_errors(X[:300])
     with pytest.raises(NotImplementedError, match="hang on covariates"):
         hmm.sample(5)
+
+
+@pytest.mark.parametrize("solver", ["em", "lbfgs", "newton"])
+def test_every_solver_ends_at_one_top(solver):
+    hmm = HiddenMarkov("poisson", 2, covariates=[1], solver=solver, random_state=0, tol=1e-8)
+    fit = hmm.fit(X[:400]).fit_result_
+    assert fit.verdict == "interior maximum"
+    best = HiddenMarkov("poisson", 2, covariates=[1], random_state=0).fit(X[:400])
+    assert fit.loglik == pytest.approx(best.fit_result_.loglik, abs=1e-3)
+
+
+def test_standard_errors_where_states_are_known_are_a_logit_regressions():
+    hmm = HiddenMarkov("poisson", 2, covariates=[1], random_state=0, tol=1e-9)
+    hmm.fit(X, states=STATE)
+    told = hmm.standard_errors(X, states=STATE)
+    for i, j in ((0, 1), (1, 0)):
+        c = X[:-1, 1][STATE[:-1] == i]
+        z = np.column_stack([np.ones(len(c)), c])
+        p = 1 / (1 + np.exp(-hmm.transition_intercept_[i, j] - hmm.transition_coef_[i, j, 0] * c))
+        known = np.sqrt(np.diag(np.linalg.inv((z * (p * (1 - p))[:, None]).T @ z)))
+        assert told["transition_intercept"][i, j] == pytest.approx(known[0], rel=1e-3)
+        assert told["transition_coef"][i, j, 0] == pytest.approx(known[1], rel=1e-3)
+    assert np.isnan(told["transition_coef"][0, 0, 0])

@@ -10,8 +10,12 @@ from scipy import stats
 
 import mixtura
 from mixtura import HiddenMarkov
+from mixtura.data.sequences import Sequences
 from mixtura.engines.native.stays import longest, stays
-from mixtura.engines.stays import recursion
+from mixtura.engines.stays import StaySweep, recursion
+from mixtura.families.normal import Normal
+from mixtura.families.priors import Flat
+from mixtura.models.semi_markov import SemiMarkov, SemiMarkovParams
 from mixtura.models.stay_laws import LAWS, lengths_of, mean_lengths
 from mixtura.models.stay_recursions import in_pairs
 
@@ -197,6 +201,16 @@ def test_planted_lengths_are_found(tmp_path):
     assert "once a stay ends" in again.summary()
 
 
+def test_a_size_without_end_is_the_poisson_law():
+    asked = {"max_duration": 40, "random_state": 0}
+    wide = HiddenMarkov("diag", 2, durations="negativebinomial", **asked).fit(X).fit_result_
+    plain = HiddenMarkov("diag", 2, durations="poisson", **asked).fit(X).fit_result_
+    assert wide.verdict == "boundary"
+    assert "Poisson" in wide.certificate.detail
+    assert wide.loglik == pytest.approx(plain.loglik, abs=2e-3)
+    assert plain.verdict == "interior maximum"
+
+
 def test_known_states_are_counted_as_they_lasted():
     """Kaplan and Meier's hazards of the stays, of which the last was cut off."""
     hmm = HiddenMarkov("diag", 2, durations="free", max_duration=30, random_state=0)
@@ -259,7 +273,36 @@ def test_what_does_not_go_together_is_named(settings, said):
         HiddenMarkov("diag", 2, **{"durations": "poisson", **settings}).fit(X)
 
 
-def test_standard_errors_say_that_there_are_none():
-    hmm = HiddenMarkov("diag", 2, durations="poisson", max_duration=20, random_state=0).fit(X)
-    with pytest.raises(ValueError, match="no standard errors: there are no free coordinates"):
-        hmm.standard_errors(X)
+@pytest.mark.parametrize(
+    ("law", "numbers"),
+    [
+        ("poisson", [[5.0], [12.0]]),
+        ("negativebinomial", [[5.0, 2.0], [12.0, 6.0]]),
+        ("geometric", [[0.1], [0.3]]),
+        ("free", [[0.1, 0.2, 0.3, 0.4, 0.5], [0.3, 0.2, 0.5, 0.1, 0.2]]),
+    ],
+)
+def test_the_chart_has_the_slope_of_differences(law, numbers):
+    most = 5 if law == "free" else 30
+    components = HiddenMarkov("normal", 2, random_state=0).fit(X)._fitted()[1].components
+    model = SemiMarkov(Normal(), Flat(), barred=(0, 2), law=law, longest=most)
+    half = np.array([0.5, 0.5])
+    swap = np.array([[0.0, 1.0], [1.0, 0.0]])
+    params = SemiMarkovParams(half, components, half, swap, np.array(numbers))
+    sweep, chart = StaySweep(model, Sequences(X)), model.chart(params)
+    assert chart.size == model.n_parameters(params)
+    slope = chart.gradient(sweep(params), params)
+    for j, step in enumerate(1e-5 * np.eye(chart.size)):
+        ends = [sweep(chart.params(sign * step)).loglik for sign in (1, -1)]
+        assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(slope[j], rel=1e-4, abs=1e-4)
+    np.testing.assert_allclose(chart.coordinates(params), 0.0, atol=1e-12)
+
+
+def test_standard_errors_of_geometric_lengths_are_the_plain_models():
+    asked = {"random_state": 0, "tol": 1e-9}
+    semi = HiddenMarkov("diag", 2, durations="geometric", max_duration=5, **asked).fit(X)
+    plain = HiddenMarkov("diag", 2, **asked).fit(X)
+    assert semi.fit_result_.verdict == plain.fit_result_.verdict
+    told, known = semi.standard_errors(X), plain.standard_errors(X)
+    np.testing.assert_allclose(told["stays"][:, 0], np.diag(known["transitions"]), rtol=1e-3)
+    np.testing.assert_allclose(told["means"], known["means"], rtol=1e-3)

@@ -93,7 +93,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             Their log joint densities, and their states. Where a sequence has fewer paths the rest
             are -inf, and their states -1.
         """
-        refuse_no_number(k)
+        refuse_no_number(k, "paths")
         model, params = self._fitted()
         if isinstance(model, SemiMarkov):
             raise ValueError(
@@ -125,7 +125,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
-        refuse_no_number(k)
+        refuse_no_number(k, "steps")
         rows = self._asked(X, lengths, states=states)
         if k > 1 and isinstance(self._fitted()[0], Driven):
             raise ValueError(

@@ -9,7 +9,9 @@ import numpy as np
 
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import open_sweep, resolve
+from mixtura.families.design import design
 from mixtura.fitting.mixture_fit import prepare
+from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import Array
@@ -37,13 +39,17 @@ def standard_errors(
     ground = prepare(rows.rows(), model.family, len(params.initial), np.random.RandomState(0))
     prior = ground.model.unpenalised().prior
     model = replace(model, prior=prior, sequences=rows.firsts / rows.weight)
+    if isinstance(model, Driven):
+        # What was fitted keeps the columns alone.
+        told = design(ground.survey.sample, model.columns, True, "covariate")
+        model = replace(model, design=told)
     if model.obstacle():
         raise ValueError(f"no standard errors: {model.obstacle()}")
     sweep = open_sweep(resolve("auto", model), model, rows)
     summary = sweep(params)
     here = Charted.around(model, sweep, params, summary)
-    told = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
-    values, directions = np.linalg.eigh(0.5 * (told + told.T) * summary.weight)
+    slopes = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
+    values, directions = np.linalg.eigh(0.5 * (slopes + slopes.T) * summary.weight)
     if not values.min(initial=np.inf) >= FLAT * summary.weight:
         raise ValueError(
             "no standard errors: the log-likelihood is flat or rises in some direction at these "
@@ -51,7 +57,13 @@ def standard_errors(
         )
     # The roots of the inverse information: columns whose squares sum to variances.
     roots = directions / np.sqrt(values)
-    return {name: _error(here.chart, roots, name) for name in params.arrays() if name != "weights"}
+    names = [name for name in params.arrays() if name != "weights"]
+    found = {name: _error(here.chart, roots, name) for name in names}
+    if isinstance(model, Driven):
+        logits = found.pop("logits")
+        del found["transitions"]
+        found |= {"transition_intercept": logits[:, :, 0], "transition_coef": logits[:, :, 1:]}
+    return found
 
 
 def _error(chart: Any, roots: Array, name: str) -> Array:

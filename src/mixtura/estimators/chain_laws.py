@@ -114,10 +114,10 @@ def refuse_law(initial: str, first_states: Any, allowed: AnyArray | None) -> Non
         )
 
 
-def refuse_no_number(k: Any) -> None:
+def refuse_no_number(k: Any, what: str) -> None:
     """ValueError for what is no number of steps or paths."""
     if not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k must be a whole number, 1 or more, got {k!r}")
+        raise ValueError(f"k must be a whole number of {what}, 1 or more, got {k!r}")
 
 
 def refuse_impossible(loglik: Array) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from scipy.special import softmax
 
-from mixtura.families.design import Design, natural, newton
+from mixtura.coordinates import AroundLinear, Fields
+from mixtura.families.design import Design, natural, newton, unit_free
 from mixtura.models.concomitant import REACH, logit_information
 from mixtura.models.hidden_markov import HiddenMarkov, Over
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
@@ -100,16 +101,21 @@ class Driven(HiddenMarkov):
 
     def moves(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
         """P(state | the one before) into each row, (n, K, K); 1 where a sequence begins."""
-        K, design = len(params.initial), self._design
-        refuse_gaps(X, ends, design.columns)
+        K = len(params.initial)
+        refuse_gaps(X, ends, self.columns)
         begins = np.concatenate([[0], ends[:-1]])
         told = np.delete(np.arange(len(X)) + 1, np.asarray(ends) - 1)
         x = np.asarray(X, dtype=np.float64)[told - 1]
-        logits = natural(x, design.columns, params.logits.reshape(K * K, -1), intercept=True)
-        logits = np.where(self._there(K), logits.reshape(-1, K, K), -np.inf)
         found = np.empty((len(X), K, K))
-        found[told], found[begins] = softmax(logits, axis=2), 1.0
+        found[told], found[begins] = softmax(self._logits(x, params), axis=2), 1.0
         return found
+
+    def _logits(self, x: Array, params: Any) -> Array:
+        """log P(j | i, c) / P(i | i, c) of rows, (n, K, K); -inf where there is no such move."""
+        K = len(params.initial)
+        flat = params.logits.reshape(K * K, -1)
+        found = natural(x, self._design.columns, flat, intercept=True).reshape(-1, K, K)
+        return np.where(self._there(K), found, -np.inf)
 
     def lasting(self, params: HiddenMarkovParams, stays: Array) -> DrivenParams:
         K = len(params.initial)
@@ -169,8 +175,30 @@ class Driven(HiddenMarkov):
         own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
         return DrivenParams(**own, transitions=found.transitions, logits=logits)
 
-    def obstacle(self) -> str:
-        return "there are no free coordinates for transitions that hang on covariates"
+    others: ClassVar[tuple[str, ...]] = ("logits",)
+
+    def moving(self) -> tuple[str, ...]:
+        return tuple(name for name in HiddenMarkov.moving(self) if name != "transitions")
+
+    def other_fields(self, params: Any) -> Fields:
+        K, design = len(params.initial), self._design
+        shares = softmax(self._logits(design.rows, params), axis=2)
+        there, z, columns = self._there(K), design.z(design.rows), []
+        for i, reference in enumerate(self._reference(K)):
+            free = np.flatnonzero(there[i] & (np.arange(K) != reference))
+            own = np.maximum(shares[:, i, free], LEAST)
+            told = max(params.weights[i], LEAST) * logit_information(z, own, design.shares)
+            turned = np.kron(np.eye(len(free)), design.turn) @ unit_free(told)
+            whole = np.zeros((K, K, design.size, turned.shape[1]))
+            whole[i, free] = turned.reshape(len(free), design.size, -1)
+            columns.append(whole.reshape(params.logits.size, -1))
+        around = AroundLinear(Real(), params.logits, np.hstack(columns))
+        return Fields({"logits": around}, {"logits": np.ones(around.map.shape[1])})
+
+    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
+        stats: Any = summary.statistics
+        logits = stats.slopes.reshape(params.logits.shape) @ self._design.back.T
+        return {**HiddenMarkov.score(self, summary, params), "logits": logits}
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> DrivenParams:
         arrays = {**params.arrays(), **given}
@@ -183,7 +211,7 @@ class Driven(HiddenMarkov):
     def n_parameters(self, params: Any) -> int:
         """Each free transition has an intercept, and a coefficient for each covariate."""
         free = int(self._there(len(params.initial)).sum()) - len(params.initial)
-        return HiddenMarkov.n_parameters(self, params) + free * (self._design.size - 1)
+        return HiddenMarkov.n_parameters(self, params) + free * self._design.size
 
     def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
         raise NotImplementedError(

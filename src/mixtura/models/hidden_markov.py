@@ -6,10 +6,11 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from mixtura.coordinates import Fields
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov_params import (
     ChainStatistics,
@@ -167,6 +168,13 @@ class HiddenMarkov(Mixture):
         if self.stationary:
             initial = stationary_law(transitions)
         return HiddenMarkovParams(weights, self.family.params(arrays), initial, transitions)
+
+    # What else the chain has that moves.
+    others: ClassVar[tuple[str, ...]] = ()
+
+    def other_fields(self, params: Any) -> Fields:
+        """Its free numbers around `params`."""
+        return Fields({}, {})
 
     def moving(self) -> tuple[str, ...]:
         """The laws of the chain that move by themselves."""

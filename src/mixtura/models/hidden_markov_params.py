@@ -56,7 +56,8 @@ class HiddenMarkovChart(Chart):
     """Free numbers of the initial law and of each row of transitions, then the components'.
 
     A probability that is 0 stays 0 and has none; a law that is held has none either, nor has a
-    stationary one, which follows the transitions.
+    stationary one, which follows the transitions. Between them stand those of what else the chain
+    has, by the model's `others`.
     """
 
     model: Any
@@ -85,7 +86,7 @@ class HiddenMarkovChart(Chart):
             laws["transitions"] = laws["transitions"][np.array(self.model.tied)]
         if self.model.stationary:
             laws["initial"] = stationary_law(laws["transitions"])
-        return HiddenMarkovParams(self.centre.weights, parts, **laws)
+        return replace(self.centre, components=parts, **laws)
 
     def coordinates(self, params: Any) -> Array:
         own = self.components.coordinates(params.components)
@@ -107,7 +108,8 @@ class HiddenMarkovChart(Chart):
 def _laws(model: Any, params: HiddenMarkovParams) -> dict[str, Array]:
     """The laws of the chain, of tied rows the first."""
     rows = first_of(np.array(model.tied)) if model.tied else slice(None)
-    return {"initial": params.initial, "transitions": params.transitions[rows]}
+    others = {name: getattr(params, name) for name in model.others}
+    return {"initial": params.initial, "transitions": params.transitions[rows], **others}
 
 
 def hidden_markov_chart(model: Any, params: HiddenMarkovParams) -> HiddenMarkovChart:
@@ -122,5 +124,7 @@ def hidden_markov_chart(model: Any, params: HiddenMarkovParams) -> HiddenMarkovC
         {name: here[name] for name in moving},
         {name: told[name] for name in moving},
     )
+    others = model.other_fields(params)
+    chain = Fields(chain.parts | others.parts, chain.scales | others.scales)
     parts = model.family.chart(params.components, params.weights)
     return HiddenMarkovChart(model, params, chain, parts)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from mixtura.coordinates import AroundLinear, Fields, fields_around
+from mixtura.families.base import LEAST_SHARE
 from mixtura.models.hidden_markov import HiddenMarkov, Over
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
-from mixtura.models.stay_laws import LAWS, StayLaw
+from mixtura.models.stay_laws import LAWS, StayLaw, mean_lengths
 from mixtura.models.stay_recursions import StayRecursion, StayRule, Stays, in_pairs
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
 
@@ -98,8 +100,28 @@ class SemiMarkov(HiddenMarkov):
         own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
         return SemiMarkovParams(**own, transitions=found.transitions, stays=lengths)
 
-    def obstacle(self) -> str:
-        return "there are no free coordinates for laws of how long states are stayed in"
+    others: ClassVar[tuple[str, ...]] = ("stays",)
+
+    def other_fields(self, params: Any) -> Fields:
+        law, D = self.lengths, self.longest
+        lasts = mean_lengths(self.rule(params)[2])
+        rows = np.maximum(params.weights / lasts, LEAST_SHARE)[:, None]
+        told, still = rows * law.information(params.stays, D), law.still(params.stays)
+        if not still.any():
+            return fields_around({"stays": law.support}, {"stays": params.stays}, {"stays": told})
+        free = ~still.ravel()
+        around = AroundLinear(law.support, params.stays, np.eye(still.size)[:, free])
+        return Fields({"stays": around}, {"stays": np.sqrt(told.ravel()[free])})
+
+    def edge(self, params: Any) -> str:
+        still = self.lengths.still(params.stays).any(axis=1)
+        said = "" if not still.any() else f"lengths of {still.sum()} of the states are Poisson"
+        return "; ".join(filter(None, [HiddenMarkov.edge(self, params), said]))
+
+    def score(self, summary: Summary, params: Any) -> dict[str, Array]:
+        stats: Any = summary.statistics
+        stays = self.lengths.slope(stats.ended, stats.stayed, params.stays)
+        return {**HiddenMarkov.score(self, summary, params), "stays": stays}
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> SemiMarkovParams:
         arrays = {**params.arrays(), **given}

@@ -14,9 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betainc, gammainc, gammaln, xlog1py, xlogy
+from scipy.special import betainc, gammainc, gammaln, logit, xlog1py, xlogy
 
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Positive, Support, UnitInterval
 
 # Survival below which the ratio to it has no digits.
@@ -25,6 +25,10 @@ _FAINT = 1e-280
 _LEAST, _MOST = 1e-8, 1e8
 # Of their climb: how many steps, how far each logarithm may go, and what stands for 1.
 _STEPS, _REACH, _SURE = 5, 3.0, 1.0 - 1e-15
+# A mean over a size below this is none.
+_POISSON = 0.01
+# Of differences of logarithms; what a stay tells of each at least, where it is a unit.
+_STEP, _LITTLE = 1e-5, 1e-3
 
 
 class StayLaw(ABC):
@@ -51,6 +55,19 @@ class StayLaw(ABC):
         A state that expects none keeps those of `before`; no state ends lower than there.
         """
 
+    @abstractmethod
+    def slope(self, ended: Array, stayed: Array, stays: Array) -> Array:
+        """The gradient of what `maximised` climbs, in the numbers (K, p)."""
+
+    def still(self, stays: Array) -> AnyArray:
+        """Which numbers are where the law ends, and have no free one, (K, p)."""
+        return np.zeros(stays.shape, dtype=bool)
+
+    def information(self, stays: Array, D: int) -> Array:
+        """What one stay tells of each free number, (K, p); of a probability in draws."""
+        reached = lengths_of(self.leave(stays, D))
+        return np.asarray(np.cumsum(reached[:, ::-1], axis=1)[:, ::-1])
+
 
 class Geometric(StayLaw):
     """A stay ends with one probability: what a plain hidden Markov model has."""
@@ -71,6 +88,13 @@ class Geometric(StayLaw):
         found: Array = np.divide(out, out + on, out=before.copy(), where=out + on > 0)
         return found
 
+    def slope(self, ended: Array, stayed: Array, stays: Array) -> Array:
+        whole = _odds_slope(ended, stayed, self.leave(stays, ended.shape[1]))
+        return np.asarray(whole.sum(axis=1, keepdims=True))
+
+    def information(self, stays: Array, D: int) -> Array:
+        return np.asarray(1.0 / np.maximum(stays, 1.0 / _MOST))
+
 
 class Free(StayLaw):
     """One probability for each length: hazards, (K, D)."""
@@ -90,9 +114,36 @@ class Free(StayLaw):
         # Kaplan & Meier (1958), J. American Statistical Association 53.
         return np.divide(ended, ended + stayed, out=before.copy(), where=ended + stayed > 0)
 
+    def slope(self, ended: Array, stayed: Array, stays: Array) -> Array:
+        return _odds_slope(ended, stayed, stays)
+
 
 class _Numeric(StayLaw):
     """Laws whose numbers are climbed to, on their logarithms."""
+
+    def _beside(self, stays: Array, D: int) -> list[tuple[Array, Array]]:
+        """(P(end), slopes of its log-odds in the logarithm) for each number, by differences."""
+        found = []
+        for i in range(stays.shape[1]):
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = stays.copy()
+                moved[:, i] *= np.exp(sign * _STEP)
+                ends.append(logit(np.clip(self.leave(moved, D), _FAINT, _SURE)))
+            found.append((self.leave(stays, D), (ends[0] - ends[1]) / (2.0 * _STEP)))
+        return found
+
+    def slope(self, ended: Array, stayed: Array, stays: Array) -> Array:
+        each = self._beside(stays, ended.shape[1])
+        along = [((1.0 - h) * ended - h * stayed) * odds for h, odds in each]
+        return np.stack([part.sum(axis=1) for part in along], axis=1) / stays
+
+    def information(self, stays: Array, D: int) -> Array:
+        reached = super().information(stays, D)
+        each = self._beside(stays, D)
+        told = [(reached * h * (1.0 - h) * odds**2).sum(axis=1) for h, odds in each]
+        # Where a size is so large that it tells nothing, rounding must not look like curvature.
+        return np.asarray(np.maximum(np.stack(told, axis=1), _LITTLE))
 
     def maximised(self, ended: Array, stayed: Array, before: Array) -> Array:
         found = before.copy()
@@ -141,11 +192,19 @@ class NegativeBinomial(_Numeric):
 
     def leave(self, stays: Array, D: int) -> Array:
         n = np.arange(D, dtype=np.float64)
-        mean, size = stays[:, :1], stays[:, 1:]
+        mean, size = stays[:, :1], np.minimum(stays[:, 1:], _MOST)
         on = mean / (mean + size)
-        choose = gammaln(n + size) - gammaln(size) - gammaln(n + 1.0)
-        log_pmf = choose - size * np.log1p(mean / size) + xlogy(n, on)
+        # Sums of what neighbours are worth to each other keep their digits at any size.
+        with np.errstate(divide="ignore"):
+            each = np.log((size + n[:-1]) / (n[:-1] + 1.0) * on)
+        first = -size * np.log1p(mean / size)
+        log_pmf = first + np.concatenate([np.zeros_like(first), np.cumsum(each, axis=1)], axis=1)
         return _hazard(log_pmf, betainc(D, size, on), (n + size) / (n + 1.0) * on)
+
+    def still(self, stays: Array) -> AnyArray:
+        # A variance so near the mean is a Poisson law's, whose size is infinite.
+        large = stays[:, :1] < _POISSON * stays[:, 1:]
+        return np.hstack([np.zeros_like(large), large])
 
     def begun(self, means: Array, D: int) -> Array:
         return np.stack([np.maximum(means - 1.0, 0.1), np.full(len(means), 1.0)], axis=1)
@@ -157,6 +216,13 @@ LAWS: dict[str, StayLaw] = {
     "negativebinomial": NegativeBinomial(),
     "free": Free(),
 }
+
+
+def _odds_slope(ended: Array, stayed: Array, leave: Array) -> Array:
+    """The gradient of sum ended log leave + stayed log(1 - leave), 0 where leave is 0 or 1."""
+    inside = (leave > 0) & (leave < 1)
+    safe = np.where(inside, leave, 0.5)
+    return np.asarray(np.where(inside, ended / safe - stayed / (1.0 - safe), 0.0))
 
 
 def _hazard(log_pmf: Array, beyond: Array, ratio: Array) -> Array:
