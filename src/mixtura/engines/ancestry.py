@@ -182,7 +182,7 @@ def newton_shares(Q: Array, passed: Passed) -> Array:
     n, K = Q.shape
     given = [np.ascontiguousarray(array) for array in (Q.T, passed.slope.T, passed.curve)]
     to = np.empty((K, n))
-    run(library().mixtura_shares, _Shares(*map(address, given), address(to), n, n, K))
+    run(library().mixtura_ancestry_shares, _Shares(*map(address, given), address(to), n, n, K))
     return np.ascontiguousarray(to.T)
 
 

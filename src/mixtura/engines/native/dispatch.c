@@ -74,6 +74,11 @@ static const struct mixtura_kernels *kernels(void) { return &mixtura_kernels_pla
 
 EXPORT const char *mixtura_variant(void) { return kernels()->name; }
 
+#define EXPORTED(name, record) \
+    EXPORT int mixtura_##name(record *asked) { return kernels()->name(asked); }
+MIXTURA_KERNELS(EXPORTED)
+#undef EXPORTED
+
 EXPORT int mixtura_pass(const struct mixtura_data *data, const struct mixtura_model *model,
                         struct mixtura_moments *out)
 {
@@ -105,47 +110,6 @@ EXPORT int mixtura_partial(const struct mixtura_data *data, struct mixtura_parti
 {
     return kernels()->partial(data, partial);
 }
-
-EXPORT int mixtura_merging(const struct mixtura_merging *merging)
-{
-    return kernels()->merging(merging);
-}
-
-EXPORT int mixtura_stays(const struct mixtura_stays *asked) { return kernels()->stays(asked); }
-
-EXPORT int mixtura_longest(const struct mixtura_longest *asked)
-{
-    return kernels()->longest(asked);
-}
-
-EXPORT int mixtura_driven(const struct mixtura_driven *asked) { return kernels()->driven(asked); }
-
-EXPORT int mixtura_chain(const struct mixtura_chain *asked) { return kernels()->chain(asked); }
-
-EXPORT int mixtura_stretches(struct mixtura_stretches *asked)
-{
-    return kernels()->stretches(asked);
-}
-
-EXPORT int mixtura_blocks(struct mixtura_blocks *asked) { return kernels()->blocks(asked); }
-
-EXPORT int mixtura_partition(struct mixtura_partition *asked)
-{
-    return kernels()->partition(asked);
-}
-
-EXPORT int mixtura_belief(struct mixtura_belief *asked) { return kernels()->belief(asked); }
-
-EXPORT int mixtura_likeliest(struct mixtura_stretches *asked)
-{
-    return kernels()->likeliest(asked);
-}
-
-EXPORT int mixtura_ancestry(struct mixtura_ancestry *asked) { return kernels()->ancestry(asked); }
-
-EXPORT int mixtura_shares(const struct mixtura_shares *asked) { return kernels()->shares(asked); }
-
-EXPORT int mixtura_draw(const struct mixtura_draw *asked) { return kernels()->draw(asked); }
 
 EXPORT int mixtura_levels(const struct mixtura_data *data, struct mixtura_levels *levels)
 {

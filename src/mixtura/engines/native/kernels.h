@@ -372,6 +372,22 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
+/* Kernels that are given one record, and what it is: a new one is a line here. */
+#define MIXTURA_KERNELS(X) \
+    X(merging, const struct mixtura_merging) \
+    X(draw, const struct mixtura_draw) \
+    X(chain, const struct mixtura_chain) \
+    X(stretches, struct mixtura_stretches) \
+    X(likeliest, struct mixtura_stretches) \
+    X(stays, const struct mixtura_stays) \
+    X(longest, const struct mixtura_longest) \
+    X(driven, const struct mixtura_driven) \
+    X(blocks, struct mixtura_blocks) \
+    X(partition, struct mixtura_partition) \
+    X(belief, struct mixtura_belief) \
+    X(ancestry, struct mixtura_ancestry) \
+    X(ancestry_shares, const struct mixtura_shares)
+
 /* All return 0, or 1 when memory ran out. */
 struct mixtura_kernels {
     const char *name;
@@ -395,20 +411,10 @@ struct mixtura_kernels {
     int (*climb)(const struct mixtura_data *, struct mixtura_climb *);
     int (*contest)(const struct mixtura_data *, struct mixtura_contest *);
     int (*partial)(const struct mixtura_data *, struct mixtura_partial *);
-    int (*merging)(const struct mixtura_merging *);
-    int (*draw)(const struct mixtura_draw *);
     int (*levels)(const struct mixtura_data *, struct mixtura_levels *);
-    int (*chain)(const struct mixtura_chain *);
-    int (*stretches)(struct mixtura_stretches *);
-    int (*likeliest)(struct mixtura_stretches *);
-    int (*stays)(const struct mixtura_stays *);
-    int (*longest)(const struct mixtura_longest *);
-    int (*blocks)(struct mixtura_blocks *);
-    int (*partition)(struct mixtura_partition *);
-    int (*ancestry)(struct mixtura_ancestry *);
-    int (*shares)(const struct mixtura_shares *);
-    int (*driven)(const struct mixtura_driven *);
-    int (*belief)(struct mixtura_belief *);
+#define MIXTURA_MEMBER(name, record) int (*name)(record *);
+    MIXTURA_KERNELS(MIXTURA_MEMBER)
+#undef MIXTURA_MEMBER
 };
 
 #endif

@@ -1,8 +1,8 @@
 /* One CPU variant of all kernels. The build compiles this file once per variant, each
  * time with other machine flags and another MIXTURA_VARIANT. */
+#include "ancestry.h"
 #include "belief.h"
 #include "blocks.h"
-#include "ancestry.h"
 #include "chain.h"
 #include "contest.h"
 #include "driven.h"
@@ -29,6 +29,8 @@ extern int SINGLE(MIXTURA_VARIANT)(const struct mixtura_data *, const struct mix
 
 const struct mixtura_kernels NAME(MIXTURA_VARIANT) = {
     TEXT(MIXTURA_VARIANT), pass, rows, em, SINGLE(MIXTURA_VARIANT), neighbours, labelled, pruned, truncated,
-    climb, contest, partial, merging, draw, levels, chain, stretches, likeliest, stays,
-    longest, blocks, partition, ancestry, ancestry_shares, driven, belief,
+    climb, contest, partial, levels,
+#define ENTRY(name, record) name,
+    MIXTURA_KERNELS(ENTRY)
+#undef ENTRY
 };
