@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from mixtura import BlockModel
 
 N, DEGREE, SEEDS = 10_000, 4.0, 20
-SIGNALS = (0.8, 0.9, 1.0, 1.05, 1.1, 1.15, 1.3)
+SIGNALS = (0.9, 1.0, 1.15, 1.3)
 
 
 def planted(signal: float, seed: int) -> csr_array:

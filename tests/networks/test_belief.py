@@ -112,6 +112,9 @@ def test_a_report_and_what_is_refused():
     model = mixtura.BlockModel(2, inference="belief", random_state=0).fit(karate())
     assert model.icl_ is None
     assert "Bethe's estimate" in model.summary()
+    alone = mixtura.BlockModel(1, inference="belief", random_state=0).fit(karate())
+    rate = 156 / (34 * 33)
+    assert alone.fit_result_.loglik == pytest.approx(78 * np.log(rate) - 78, abs=1e-6)
     for network, settings, words in (
         (karate(), {"n_blocks": "auto"}, 'n_blocks="auto"'),
         (karate(), {"degree_corrected": True}, "degree_corrected=True"),

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
-from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.networks.network import Network
 from mixtura.data.networks.reading import as_network
-from mixtura.estimators.block_document import block_document
+from mixtura.estimators.fitted_blocks import FittedBlocks
 from mixtura.estimators.network_intake import (
     law_of,
-    new_pairs,
-    places,
     refuse_dense,
     refuse_unlike,
-    refuse_values,
 )
 from mixtura.fitting.networks.auto import Choice, chosen
 from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
-from mixtura.models.block_model import BlockParams, Edges
-from mixtura.models.block_sampling import sampled
-from mixtura.models.degree_corrected import CorrectedParams
-from mixtura.records import AnyArray, Array
-from mixtura.report.block_text import BlockView, to_text
-from mixtura.result import Fit
-from mixtura.store import write_document
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from mixtura.models.block_model import Edges
+from mixtura.records import AnyArray
 
 
-class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Stochastic block models: how two nodes are joined hangs on the hidden blocks of both.
 
     Parameters
@@ -115,20 +100,6 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         "tol": [Interval(Real, 0.0, None, closed="neither")],
         "random_state": ["random_state"],
     }
-
-    params_: BlockParams | CorrectedParams
-    labels_: AnyArray
-    memberships_: Array
-    block_weights_: Array
-    block_matrix_: Array
-    nodes_: AnyArray
-    icl_: float | None
-    description_length_: float | None
-    profile_likelihood_: float | None
-    path_: tuple[Choice, ...]
-    fit_result_: Fit
-    n_edges_: int
-    directed_: bool
 
     def __init__(
         self,
@@ -211,112 +182,6 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """`fit`, and the block of each node (n,)."""
         return self.fit(network, y, **beside).labels_
 
-    def predict(self, pairs: Any, back: Any = None) -> AnyArray:
-        """The block of new nodes; see `predict_proba`.
-
-        Returns
-        -------
-        integer array of shape (m,)
-        """
-        return np.asarray(self.predict_proba(pairs, back).argmax(axis=1))
-
-    def predict_proba(self, pairs: Any, back: Any = None) -> Array:
-        """The memberships of new nodes, by their pairs with those that were fitted.
-
-        Parameters
-        ----------
-        pairs : (m, n) array or sparse matrix: x from each new node to each of `nodes_`, NaN where
-            missing
-        back : (m, n), of directed models: x from each of `nodes_` to each new node; default missing
-
-        Returns
-        -------
-        array of shape (m, K), rows summing to one
-        """
-        check_is_fitted(self, "params_")
-        if back is not None and not self.directed_:
-            raise ValueError("back: the model is undirected, and a pair has one x: leave it out")
-        n, law = len(self.nodes_), self._law
-        into = None if back is None else new_pairs(back, n, law, "back")
-        return self.params_.place(new_pairs(pairs, n, law, "pairs"), into, self.memberships_)
-
-    def score_samples(self, source: Any, target: Any, x: Any) -> Array:
-        """ln P(x) of pairs of fitted nodes, held out or not.
-
-        Parameters
-        ----------
-        source, target : (m,) names of nodes, as in `nodes_`
-        x : (m,) what was seen, 0 where there was no edge
-
-        Returns
-        -------
-        array of shape (m,), nats
-        """
-        rows, columns = self._pairs(source, target)
-        values = np.asarray(x, dtype=np.float64)
-        if values.shape != rows.shape:
-            raise ValueError(f"x has shape {values.shape}, not that of source, {rows.shape}")
-        refuse_values(values, self._law, "x")
-        return self.params_.pair_log_density(rows, columns, values, self.memberships_)
-
-    def score(self, source: Any, target: Any, x: Any) -> float:
-        """The mean of `score_samples`, in nats per pair."""
-        return float(self.score_samples(source, target, x).mean())
-
-    def expected(self, source: Any, target: Any) -> Array:
-        """(m,) the expected x of pairs of fitted nodes, given by their names:
-        chances of an edge."""
-        return self.params_.means(*self._pairs(source, target), self.memberships_)
-
-    def sample(self, random_state: Any = None) -> tuple[csr_array, AnyArray]:
-        """A network drawn from the model, between the nodes that were fitted in their blocks.
-
-        Loops are drawn where counts may have them: by degree-corrected models.
-
-        Returns
-        -------
-        (n, n) sparse matrix, symmetric where undirected, and the blocks (n,)
-        """
-        check_is_fitted(self, "params_")
-        rng = check_random_state(self.random_state if random_state is None else random_state)
-        seed = np.random.default_rng(rng.randint(2**31 - 1))
-        return sampled(self.params_, self.labels_, self.directed_, seed), self.labels_.copy()
-
-    def summary(self, width: int = 100) -> str:
-        """The blocks, how they are joined, and how sure that is, in lines of at most `width`."""
-        return to_text(self._view(), width)
-
-    def figure(self, network: Any, **beside: Any) -> Figure:
-        """The network sorted by block, the block matrix, and, of up to 150 nodes, a drawing.
-
-        network is the one that was fitted, with what `fit` was told of it. ValueError for another.
-        """
-        check_is_fitted(self, "params_")
-        from mixtura.report.block_figure import draw_blocks
-
-        net = as_network(network, directed=self.directed, **beside)
-        if net.n != len(self.nodes_) or not (net.names == self.nodes_).all():
-            raise ValueError("network: its nodes are not those that the model was fitted to")
-        return draw_blocks(self._view(), net)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the model to a .json file, which `mixtura.load` reads."""
-        check_is_fitted(self, "params_")
-        write_document(block_document(self), path)
-        return Path(path)
-
-    @property
-    def _law(self) -> Edges:
-        return self.params_.law if isinstance(self.params_, BlockParams) else Edges.POISSON
-
-    def _pairs(self, source: Any, target: Any) -> tuple[AnyArray, AnyArray]:
-        check_is_fitted(self, "params_")
-        rows = places(source, self.nodes_, "source")
-        columns = places(target, self.nodes_, "target")
-        if rows.shape != columns.shape:
-            raise ValueError(f"source holds {len(rows)} nodes and target {len(columns)}: pair them")
-        return rows, columns
-
     def _keep(self, found: BlockFound, path: tuple[Choice, ...], net: Network) -> None:
         self._set(found.params, found.memberships, net.names, found.fit)
         self.icl_, self.description_length_ = found.icl, found.description
@@ -327,34 +192,3 @@ class BlockModel(ClusterMixin, BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-    def _set(
-        self, params: BlockParams | CorrectedParams, memberships: Array, names: AnyArray, fit: Fit
-    ) -> None:
-        """What follows from parameters and memberships."""
-        self.params_, self.memberships_, self.nodes_ = params, memberships, names
-        self.labels_ = np.asarray(memberships.argmax(axis=1))
-        self.block_weights_ = params.weights
-        self.block_matrix_ = params.matrix
-        self.profile_likelihood_ = params.profile if isinstance(params, CorrectedParams) else None
-        self.fit_result_ = fit
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-
-    def _view(self) -> BlockView:
-        check_is_fitted(self, "params_")
-        params = self.params_
-        return BlockView(
-            law=self._law.value,
-            corrected=isinstance(params, CorrectedParams),
-            directed=self.directed_,
-            labels=self.labels_,
-            nodes=self.nodes_,
-            weights=self.block_weights_,
-            matrix=params.ratios() if isinstance(params, CorrectedParams) else params.matrix,
-            n_edges=self.n_edges_,
-            icl=self.icl_,
-            description=self.description_length_,
-            profile=self.profile_likelihood_,
-            path=self.path_,
-            fit=self.fit_result_,
-        )

@@ -135,6 +135,9 @@ class Search:
         count = affords if self.n_init is None else self.n_init
         points: dict[str, Array] = {}
         names = spectra(self.climber.network)
+        if not self.bounds:
+            # Sparse networks are for the Bethe Hessian, the last of them.
+            names.reverse()
         for index in range(count):
             # Half of many starts are random, so that no spectrum decides alone.
             if index >= len(names) and index % 2:
