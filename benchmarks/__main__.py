@@ -36,6 +36,7 @@ BENCHMARKS = {
     "hmmmemory": "hmm_memory",
     "bayes": "bayes",
     "contamination": "contamination",
+    "singular": "singular",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 
