@@ -38,6 +38,7 @@ BENCHMARKS = {
     "blocks": "blocks",
     "contamination": "contamination",
     "detectability": "detectability",
+    "singular": "singular",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

@@ -1,6 +1,6 @@
 """Groups among rows that are none of theirs: who finds both, beside scikit-learn and HDBSCAN.
 
-Three Gaussian groups of 600 rows, and a planted share of outliers: uniform over a box four times as
+Three Gaussian groups in 600 rows, and a planted share of outliers: uniform over a box four times as
 wide as the groups' own, or in two clumps as wide as a group and far from all, each of fewer rows
 than the smallest group. The adjusted Rand index is that of the clean rows alone; F1 that of the
 outliers, flagged with the label -1.
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import chi2
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score, f1_score
 from sklearn.mixture import GaussianMixture as Theirs
@@ -24,7 +25,7 @@ from sklearn.mixture import GaussianMixture as Theirs
 from mixtura import EigenvalueRatio, GaussianMixture, StudentMixture
 from mixtura.records import Array
 
-ROWS, GROUPS, TABLES = 600, 3, 20
+ROWS, GROUPS, TABLES = 600, 3, 10
 SHARES, COLUMNS = (0.0, 0.05, 0.1, 0.2), (2, 5, 10)
 Labels = NDArray[np.int64]
 
@@ -73,8 +74,6 @@ def student(X: Array, cell: Cell) -> Labels:
     """The t components' labels; rows further out than 1 in 1000 of a Gaussian are flagged."""
     found = StudentMixture(GROUPS, random_state=0).fit(X)
     labels = found.predict(X)
-    from scipy.stats import chi2
-
     centred = X - found.means_[labels]
     scales = found.scales_[labels]
     squares = np.einsum("ni,ni->n", centred, np.linalg.solve(scales, centred[:, :, None])[:, :, 0])

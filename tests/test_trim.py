@@ -192,6 +192,13 @@ def test_rows_that_pass_by_cannot_be_trimmed(monkeypatch):
         GaussianMixture(2, trim=0.1).fit_table(stream(lambda: iter([X])))
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_table_of_a_few_rows_can_be_trimmed():
+    rows = np.array([[0.0], [1.0], [2.0], [50.0]])
+    mixture = GaussianMixture(2, trim=0.25, constraint=EigenvalueRatio(2), random_state=0).fit(rows)
+    assert (mixture.predict(rows) == -1).sum() == 1
+
+
 def test_a_ratio_below_one_is_none():
     with pytest.raises(ValueError, match="at least 1"):
         EigenvalueRatio(0.5)

@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from mixtura.records import AnyArray, Array
 
 
+Scores = Annotated[
+    bool, typer.Option("--scores", help="How far out each row lies, and how much in doubt it is.")
+]
+Top = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="INT", help="Only so many components, the likeliest of a row."),
+]
+
+
 @command
 @reads_table
 def predict(
@@ -49,14 +58,8 @@ def predict(
     no_look_ahead: Annotated[
         bool, typer.Option("--filter", help="Of states: from the steps so far alone.")
     ] = False,
-    scores: Annotated[
-        bool,
-        typer.Option("--scores", help="How far out each row lies, and how much in doubt it is."),
-    ] = False,
-    top: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="INT", help="Only so many components, the likeliest of a row."),
-    ] = None,
+    scores: Scores = False,
+    top: Top = None,
     *,
     dialect: Dialect,
 ) -> None:

@@ -120,17 +120,8 @@ def _found(
         noise=task.noise,
         trim=task.trim,
     )
-    if journal is not None and ground.engine == "mixed":
-        raise ValueError(
-            "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
-            "taken up again where it was. Use engine='auto'"
-        )
     solver, climber = resolve_solver(task.solver, ground.model)
-    if solver == "nce" and task.noise is not None:
-        raise ValueError(
-            "solver='nce' tells rows from others by a density that integrates to 1, and that of "
-            "noise is 1/V everywhere: use another solver, or noise=None"
-        )
+    _refuse_together(task, solver, ground.engine if journal is not None else "")
     search = Search(
         ground.model,
         rows,
@@ -142,11 +133,8 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
-    for extra in range(1, MOST + 1) if task.trim and not (task.begin or task.given) else ():
-        larger = prepare(
-            rows, task.family, K + extra, rng, engine=task.engine, known=known, trim=task.trim
-        )
-        outcome = improved(search, ground, larger, outcome)
+    if task.trim and task.begin is None and not task.given:
+        outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)
@@ -155,6 +143,30 @@ def _found(
         return Found(fit.params, fit, way[1])
     least = None if kept is None else kept.threshold
     return Found(fit.params, fit, ground.model.family, ground.model, least)
+
+
+def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
+    """ValueError for settings of which each is fine alone."""
+    if journaled_engine == "mixed":
+        raise ValueError(
+            "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
+            "taken up again where it was. Use engine='auto'"
+        )
+    if solver == "nce" and task.noise is not None:
+        raise ValueError(
+            "solver='nce' tells rows from others by a density that integrates to 1, and that of "
+            "noise is 1/V everywhere: use another solver, or noise=None"
+        )
+
+
+def _without_clumps(search: Search, ground: Ground, task: Task, outcome: Outcome) -> Outcome:
+    """The best of an outcome and of climbs that begin without some of a larger mixture."""
+    known, K = ground.survey, task.n_components
+    for size in range(K + 1, min(K + MOST, known.sample.n) + 1):
+        settings: dict[str, Any] = {"engine": task.engine, "known": known, "trim": task.trim}
+        larger = prepare(known.source, task.family, size, search.rng, **settings)
+        outcome = improved(search, ground, larger, outcome)
+    return outcome
 
 
 def _only_steps(task: Task) -> bool:
