@@ -35,6 +35,7 @@ BENCHMARKS = {
     "hmmfits": "hmm_fits",
     "hmmmemory": "hmm_memory",
     "bayes": "bayes",
+    "ancestry": "ancestry",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")
 

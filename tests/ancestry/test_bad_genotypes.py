@@ -51,6 +51,7 @@ def test_haploid_chromosomes_count_one_copy(bed):
     [
         (lambda p: p.with_suffix(".fam").unlink(), r"small\.fam: there is no such file, which"),
         (lambda p: p.with_suffix(".bim").unlink(), r"small\.bim: there is no such file, which"),
+        (lambda p: p.with_suffix(".bim").write_text("1 a 0 1 A G\n" * 20), "between tabs"),
         (lambda p: p.unlink(), r"small\.bed: there is no such file$"),
         (lambda p: p.write_bytes(b"PK" + p.read_bytes()[2:]), "no PLINK .bed file: it begins with"),
         (lambda p: p.write_bytes(b""), "begins with nothing"),

@@ -16,7 +16,7 @@ _GAP = 255
 # What integer arrays hold where a genotype is missing: bed-reader's, PLINK's and others' codes.
 MISSING = (-127, -9, -1)
 # Numbers that are looked at together.
-_NUMBERS = 1 << 22
+_NUMBERS = 1 << 20
 
 
 @dataclass(frozen=True)
