@@ -32,6 +32,18 @@ def test_files_are_read_as_they_were_written(bed):
     assert genotypes.ids[0] == "sid1"
 
 
+@pytest.mark.parametrize(("n", "ploidy"), [(1, 2), (7, 2), (8, 2), (5, 1), (6, 4)])
+def test_counts_of_whole_bytes(n, ploidy):
+    rng = np.random.default_rng(n)
+    X = rng.integers(0, ploidy + 1, (n, 50)).astype(float)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[n // 2] = np.nan
+    found = from_dosages(X, ploidy).counted()
+    np.testing.assert_array_equal(found.first, np.nansum(X, axis=0))
+    np.testing.assert_array_equal(found.known, (~np.isnan(X)).sum(axis=0))
+    assert found.absent.tolist() == [n // 2]
+
+
 def test_haploid_chromosomes_count_one_copy(bed):
     """Men on X, all on MT: as if the codes 2 and 0 were one copy and none."""
     from mixtura.engines.ancestry import Passes

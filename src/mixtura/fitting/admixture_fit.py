@@ -204,12 +204,11 @@ def _height(runner: _Runner) -> float:
 
 def _frequencies(genotypes: Genotypes) -> Array:
     """Of the first allele, at every marker; 1/2 where nobody is known."""
-    found = np.full(genotypes.markers, 0.5)
-    for where, dosages in genotypes.chunks():
-        known = ~np.isnan(dosages)
-        many, sums = known.sum(axis=1), np.where(known, dosages, 0.0).sum(axis=1)
-        np.divide(sums, genotypes.ploidy * many, out=found[where], where=many > 0)
-    return found
+    found = genotypes.counted()
+    frequencies = np.full(genotypes.markers, 0.5)
+    known = genotypes.ploidy * found.known
+    np.divide(found.first, known, out=frequencies, where=known > 0)
+    return frequencies
 
 
 def _certificate(best: AdmixtureClimb, params: AdmixtureParams) -> Certificate:
