@@ -116,7 +116,8 @@ class Admixture(FittedAdmixture):
         task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         params, fit = fit_admixture(genotypes, task, seed, checkpoint)
-        self.Q_, self.P_, self.fit_result_ = params.Q, np.ascontiguousarray(params.P.T), fit
+        self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
+        self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
