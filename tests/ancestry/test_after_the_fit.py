@@ -95,9 +95,9 @@ def test_a_file_holds_the_model(tmp_path, known):
     assert same.fit_result_ == fitted.fit_result_
     assert same.populations_ == fitted.populations_
     np.testing.assert_array_equal(same.Q_, fitted.Q_)
-    np.testing.assert_array_equal(same.transform(X[:3]), fitted.transform(X[:3]))
+    np.testing.assert_allclose(same.transform(X[:3]), fitted.transform(X[:3]), atol=1e-9)
     assert same.summary() == fitted.summary()
-    assert same.cross_validate(X) == fitted.cross_validate(X)
+    assert same.cross_validate(X).error == pytest.approx(fitted.cross_validate(X).error)
 
 
 @pytest.mark.parametrize(

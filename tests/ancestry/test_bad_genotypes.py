@@ -32,6 +32,18 @@ def test_files_are_read_as_they_were_written(bed):
     assert genotypes.ids[0] == "sid1"
 
 
+@pytest.mark.parametrize(("n", "ploidy"), [(1, 2), (7, 2), (8, 2), (5, 1), (6, 4)])
+def test_counts_of_whole_bytes(n, ploidy):
+    rng = np.random.default_rng(n)
+    X = rng.integers(0, ploidy + 1, (n, 50)).astype(float)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[n // 2] = np.nan
+    found = from_dosages(X, ploidy).counted()
+    np.testing.assert_array_equal(found.first, np.nansum(X, axis=0))
+    np.testing.assert_array_equal(found.known, (~np.isnan(X)).sum(axis=0))
+    assert found.absent.tolist() == [n // 2]
+
+
 def test_haploid_chromosomes_count_one_copy(bed):
     """Men on X, all on MT: as if the codes 2 and 0 were one copy and none."""
     from mixtura.engines.ancestry import Passes
@@ -51,6 +63,7 @@ def test_haploid_chromosomes_count_one_copy(bed):
     [
         (lambda p: p.with_suffix(".fam").unlink(), r"small\.fam: there is no such file, which"),
         (lambda p: p.with_suffix(".bim").unlink(), r"small\.bim: there is no such file, which"),
+        (lambda p: p.with_suffix(".bim").write_text("1 a 0 1 A G\n" * 20), "between tabs"),
         (lambda p: p.unlink(), r"small\.bed: there is no such file$"),
         (lambda p: p.write_bytes(b"PK" + p.read_bytes()[2:]), "no PLINK .bed file: it begins with"),
         (lambda p: p.write_bytes(b""), "begins with nothing"),

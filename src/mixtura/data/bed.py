@@ -35,11 +35,17 @@ def read_bed(path: str | Path) -> Genotypes:
             beside = "" if part == path else f", which belongs to {path.name}"
             raise ValueError(f"{part}: there is no such file{beside}")
     head = _head(path)
-    with open_bed(path) as bed:
-        n, M = bed.iid_count, bed.sid_count
-        names, ids = tuple(map(str, bed.iid)), tuple(map(str, bed.sid))
-        haploid = np.isin(bed.chromosome, _OF_MEN) + 2 * np.isin(bed.chromosome, _OF_ALL)
-        single = (bed.sex == _MAN).astype(np.uint8)
+    try:
+        with open_bed(path) as bed:
+            n, M = bed.iid_count, bed.sid_count
+            names, ids = tuple(map(str, bed.iid)), tuple(map(str, bed.sid))
+            haploid = np.isin(bed.chromosome, _OF_MEN) + 2 * np.isin(bed.chromosome, _OF_ALL)
+            single = (bed.sex == _MAN).astype(np.uint8)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: its .fam or .bim file cannot be read ({error}): they have six columns, those "
+            "of the .bim file between tabs"
+        ) from None
     codes = _mapped(path, head, n, M)
     if not haploid.any():
         return Genotypes(codes, n, names=names, ids=ids)

@@ -16,7 +16,17 @@ _GAP = 255
 # What integer arrays hold where a genotype is missing: bed-reader's, PLINK's and others' codes.
 MISSING = (-127, -9, -1)
 # Numbers that are looked at together.
-_NUMBERS = 1 << 22
+_NUMBERS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Counted:
+    """first (M,): copies of the first allele; known (M,): genotypes that are not missing; absent:
+    the individuals without any."""
+
+    first: AnyArray
+    known: AnyArray
+    absent: AnyArray
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,33 @@ class Genotypes:
         for start in range(0, self.markers, step):
             stop = min(start + step, self.markers)
             yield slice(start, stop), self.dosages(start, stop)
+
+    def counted(self) -> Counted:
+        """How many copies there are, from whole bytes of codes: a quick pass."""
+        n, M = self.shape
+        first, known = np.empty(M, dtype=np.int64), np.empty(M, dtype=np.int64)
+        absent = np.full(self.codes.shape[1], 0xFF, dtype=np.uint8)
+        one, gaps = (self.table[None], np.isnan(self.table)[None])
+        if self.bits == 2:
+            one = np.stack([self.table[np.arange(256) >> shift & 3] for shift in (0, 2, 4, 6)])
+            gaps = np.isnan(one)
+        copies = np.nan_to_num(one).sum(axis=0).astype(np.uint8)
+        many = (~gaps).sum(axis=0).astype(np.uint8)
+        # A bit for each genotype of a byte that is missing.
+        places = (gaps * (1 << np.arange(len(gaps)))[:, None]).sum(axis=0).astype(np.uint8)
+        step = max(1, _NUMBERS // self.codes.shape[1])
+        for start in range(0, M, step):
+            codes = np.array(self.codes[start : start + step])
+            if self.bits == 2 and n % 4:
+                # What lies past the last individual is missing.
+                kept = (1 << 2 * (n % 4)) - 1
+                codes[:, -1] = (codes[:, -1] & kept) | (0x55 & ~kept)
+            where = slice(start, start + len(codes))
+            first[where] = copies[codes].sum(axis=1, dtype=np.int64)
+            known[where] = many[codes].sum(axis=1, dtype=np.int64)
+            absent &= np.bitwise_and.reduce(places[codes], axis=0)
+        bits = np.unpackbits(absent[:, None], axis=1, bitorder="little")[:, : len(gaps)]
+        return Counted(first, known, np.flatnonzero(bits.ravel()[:n]))
 
     def thinned(self, markers: AnyArray) -> Genotypes:
         """The same individuals at some of the markers, in memory."""

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
+from mixtura.fitting.journal_file import removed
 from mixtura.records import Array
 from mixtura.solvers.settings import check_integer, check_number
 
@@ -86,7 +87,7 @@ class Admixture(FittedAdmixture):
         self.tol, self.max_iter, self.ploidy = tol, max_iter, ploidy
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, checkpoint: Any = None) -> Self:
         """Fit to genotypes.
 
         Parameters
@@ -96,6 +97,10 @@ class Admixture(FittedAdmixture):
             -127, -9 and -1. A file is mapped and read in pieces.
         y : array-like of shape (n_individuals,), optional
             The population of those whose ancestry is known; None, NaN, "" and "-" where it is not.
+        checkpoint : path, optional
+            The climbs write there where they are. Killed and called again with the same genotypes,
+            settings and integer `random_state`, the fit goes on from there to the same answer;
+            then the file is removed.
 
         Raises
         ------
@@ -109,11 +114,14 @@ class Admixture(FittedAdmixture):
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
         task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
-        params, fit = fit_admixture(genotypes, task, check_random_state(self.random_state))
-        self.Q_, self.P_, self.fit_result_ = params.Q, np.ascontiguousarray(params.P.T), fit
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        params, fit = fit_admixture(genotypes, task, seed, checkpoint)
+        self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
+        self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
+        removed(checkpoint)
         if not fit.converged and self.max_iter > 0:
             warnings.warn(
                 f"the climb did not converge ({fit.reason}): raise max_iter or tol",

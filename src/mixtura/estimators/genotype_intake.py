@@ -15,26 +15,20 @@ def usable(genotypes: Genotypes, K: int) -> int:
     n = genotypes.individuals
     if n < K:
         raise ValueError(f"n_populations={K} is more than the {n} individuals")
-    met, monomorphic, gaps = np.zeros(n, dtype=int), 0, []
-    for where, dosages in genotypes.chunks():
-        known = ~np.isnan(dosages)
-        met += known.sum(axis=0)
-        most = np.where(known, dosages, -1.0).max(axis=1)
-        least = np.where(known, dosages, np.inf).min(axis=1)
-        monomorphic += int(np.count_nonzero((most == 0) | (least == genotypes.ploidy)))
-        gaps += [where.start + j for j in np.flatnonzero(most < 0)]
+    found = genotypes.counted()
     for what, places, names in (
-        ("marker", gaps, genotypes.ids),
-        ("individual", list(np.flatnonzero(met == 0)), genotypes.names),
+        ("marker", np.flatnonzero(found.known == 0), genotypes.ids),
+        ("individual", found.absent, genotypes.names),
     ):
-        if places:
+        if len(places):
             called = names[places[0]] if names else f"{places[0]} (counted from 0)"
             more = f" and {len(places) - 1} more" if len(places) > 1 else ""
             have = "have" if more else "has"
             raise ValueError(
                 f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
             )
-    return monomorphic
+    fixed = (found.first == 0) | (found.first == genotypes.ploidy * found.known)
+    return int(np.count_nonzero(fixed))
 
 
 def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:

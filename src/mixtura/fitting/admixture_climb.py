@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from mixtura.engines.ancestry import Passed, Passes, em_shares, newton_shares
+from mixtura.fitting.admixture_snapshot import Snapshot
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.convergence import ROUNDING, Ascent
 
@@ -33,6 +35,22 @@ class AdmixtureClimb:
     gap: float
     gradient_norm: float
     iterations: int
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Its parts, for a snapshot."""
+        told = (self.converged, self.reason, self.gap, self.gradient_norm, self.iterations)
+        return {
+            "Q": self.Q,
+            "P": self.P,
+            "trace": np.array(self.trace),
+            "told": np.array(json.dumps(told)),
+        }
+
+    @classmethod
+    def of(cls, arrays: dict[str, AnyArray]) -> AdmixtureClimb:
+        """The climb of these parts."""
+        trace = tuple(map(float, arrays["trace"]))
+        return cls(arrays["Q"], arrays["P"], trace, *json.loads(str(arrays["told"])))
 
 
 @dataclass
@@ -70,6 +88,25 @@ class _Trail:
             P += weight * p
         return onto_simplex(Q), np.clip(P, 0.0, 1.0, out=P)
 
+    def arrays(self) -> dict[str, AnyArray]:
+        """Its parts, for a snapshot."""
+        found: dict[str, AnyArray] = {"stretches": np.array(self.stretches)}
+        if self.last is not None:
+            found["last"] = self.last
+        for i, ((to, P), step) in enumerate(zip(self.ends, self.steps, strict=True)):
+            found |= {f"to{i}": to, f"P{i}": P, f"step{i}": step}
+        return found
+
+    @classmethod
+    def of(cls, arrays: dict[str, AnyArray]) -> _Trail:
+        """The trail of these parts."""
+        trail = cls(last=arrays.get("last"))
+        trail.stretches.extend(map(float, arrays["stretches"]))
+        for i in range(sum(name.startswith("step") for name in arrays)):
+            trail.ends.append((arrays[f"to{i}"], arrays[f"P{i}"]))
+            trail.steps.append(arrays[f"step{i}"])
+        return trail
+
     def forget(self) -> None:
         """Begin anew from the last end."""
         for queue in (self.ends, self.steps):
@@ -93,15 +130,32 @@ class AdmixtureSolver:
     em: bool = False
     fixed: AnyArray | None = None
 
-    def __call__(self, passes: Passes, Q: Array, P: Array, first: int = FIRST) -> AdmixtureClimb:
-        """Climb from (Q, P); every step takes a pass over the genotypes, rarely more."""
-        for _ in range(0 if self.em else first):
-            passed = passes.step(Q, P, em=True)
-            Q, P = self._kept(Q, em_shares(Q, passed)), passed.P
-        passed = passes.step(Q, P, em=self.em)
-        ascent, trail = Ascent(len(Q), True), _Trail()
-        ascent.add(passed.improved)
-        reason, gap, slope, taken = "", math.inf, math.inf, 0
+    def __call__(
+        self,
+        passes: Passes,
+        Q: Array,
+        P: Array,
+        first: int = FIRST,
+        snapshot: Snapshot | None = None,
+    ) -> AdmixtureClimb:
+        """Climb from (Q, P); every step takes a pass over the genotypes, rarely more.
+
+        A snapshot is told where the climb is, and one that knows is gone on from.
+        """
+        found = {} if snapshot is None else snapshot.resumed()
+        ascent, trail, taken = Ascent(len(Q), True), _Trail(), 0
+        if found:
+            Q, P, taken = found["Q"], found["P"], int(found["taken"])
+            trail = _Trail.of(found)
+            ascent.extend([float(value) for value in found["values"]])
+            passed = passes.step(Q, P, em=self.em)
+        else:
+            for _ in range(0 if self.em else first):
+                passed = passes.step(Q, P, em=True)
+                Q, P = self._kept(Q, em_shares(Q, passed)), passed.P
+            passed = passes.step(Q, P, em=self.em)
+            ascent.add(passed.improved)
+        reason, gap, slope = "", math.inf, math.inf
         while True:
             to = self._kept(Q, (em_shares if self.em else newton_shares)(Q, passed))
             trail.add(Q, to, passed.P)
@@ -115,6 +169,9 @@ class AdmixtureSolver:
             Q, P, passed = self._step(passes, Q, to, passed, trail)
             ascent.add(passed.improved)
             taken += 1
+            if snapshot is not None:
+                here = {"Q": Q, "P": P, "taken": np.array(taken), "values": np.array(ascent.values)}
+                snapshot.at(here | trail.arrays())
         limit = f"stopped: max_iter={self.max_iter} steps were taken"
         norm = math.sqrt(slope)
         values = tuple(ascent.values)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
 from mixtura.engines.threads import single_blas
 from mixtura.fitting.admixture_climb import AdmixtureClimb, AdmixtureSolver
+from mixtura.fitting.admixture_snapshot import Snapshot, digest
 from mixtura.fitting.admixture_starts import AdmixtureGround, spread_markers
 from mixtura.models.admixture import AdmixtureParams
 from mixtura.records import AnyArray, Array
@@ -50,12 +53,19 @@ class _Runner:
 
 
 def fit_admixture(
-    genotypes: Genotypes, task: AdmixtureTask, rng: np.random.RandomState
+    genotypes: Genotypes, task: AdmixtureTask, seed: int, checkpoint: Any = None
 ) -> tuple[AdmixtureParams, Fit]:
-    """Q, P of the highest end, populations by falling size, and the account."""
+    """Q, P of the highest end, populations by falling size, and the account.
+
+    A checkpoint holds the ends of climbs, and where one is: killed and begun anew, races are run
+    again, and climbs go on.
+    """
+    snapshot = (
+        None if checkpoint is None else Snapshot(checkpoint, _identity(genotypes, task, seed))
+    )
     with single_blas:
-        search = _Search(genotypes, task, rng)
-        best = max((search.climbed() for _ in range(task.n_init)), key=lambda end: end.trace[-1])
+        search = _Search(genotypes, task, np.random.RandomState(seed), snapshot)
+        best = max((search.climbed(i) for i in range(task.n_init)), key=lambda end: end.trace[-1])
     return search.account(best)
 
 
@@ -63,9 +73,13 @@ class _Search:
     """What all starts share, and the tally of what they did."""
 
     def __init__(
-        self, genotypes: Genotypes, task: AdmixtureTask, rng: np.random.RandomState
+        self,
+        genotypes: Genotypes,
+        task: AdmixtureTask,
+        rng: np.random.RandomState,
+        snapshot: Snapshot | None,
     ) -> None:
-        self.genotypes, self.task, self.rng = genotypes, task, rng
+        self.genotypes, self.task, self.rng, self.snapshot = genotypes, task, rng, snapshot
         n, M = genotypes.shape
         where = spread_markers(M, max(LEAST, SAMPLE // n))
         self.whole = len(where) == M
@@ -80,18 +94,26 @@ class _Search:
         self.solver = replace(task.solver, fixed=self.fixed)
         self.reports: list[StartReport] = []
 
-    def climbed(self) -> AdmixtureClimb:
+    def climbed(self, index: int) -> AdmixtureClimb:
         """The end of one race's winner, on all markers."""
-        winner = self._race()
-        Q, P, weights = winner.Q, winner.P, self.passes
-        if not self.whole:
-            P = np.repeat(_frequencies(self.genotypes)[:, None], self.task.K, axis=1)
-            for _ in range(JOINED):
-                P = weights.step(Q, P, em=True).P
-        end = self.solver(weights, Q, P, first=0)
-        steps, mean = winner.taken + end.iterations, end.trace[-1] / len(Q)
+        winner, name = self._race(), f"end{index}"
+        known = {} if self.snapshot is None else self.snapshot.held(name)
+        end = AdmixtureClimb.of(known) if known else self._whole(winner)
+        if self.snapshot is not None and not known:
+            self.snapshot.keep(name, end.arrays())
+        steps, mean = winner.taken + end.iterations, end.trace[-1] / len(end.Q)
         self.reports.append(StartReport(winner.name, steps, mean, "kept"))
         return end
+
+    def _whole(self, winner: _Runner) -> AdmixtureClimb:
+        """The climb on all markers."""
+        Q, P = winner.Q, winner.P
+        resumed = self.snapshot is not None and self.snapshot.resumed()
+        if not (self.whole or resumed):
+            P = np.repeat(_frequencies(self.genotypes)[:, None], self.task.K, axis=1)
+            for _ in range(JOINED):
+                P = self.passes.step(Q, P, em=True).P
+        return self.solver(self.passes, Q, P, 0, self.snapshot)
 
     def _race(self) -> _Runner:
         """The start that is ahead after the rounds."""
@@ -161,18 +183,32 @@ class _Search:
         )
 
 
+def _identity(genotypes: Genotypes, task: AdmixtureTask, seed: int) -> dict[str, Any]:
+    """Which fit a checkpoint is of."""
+    solver, labels = task.solver, task.labels
+    return {
+        "genotypes": digest(genotypes),
+        "n_populations": task.K,
+        "n_init": task.n_init,
+        "solver": "em" if solver.em else "auto",
+        "tol": solver.tol,
+        "max_iter": solver.max_iter,
+        "y": None if labels is None else hashlib.blake2b(labels.tobytes()).hexdigest(),
+        "random_state": seed,
+    }
+
+
 def _height(runner: _Runner) -> float:
     return -runner.loglik
 
 
 def _frequencies(genotypes: Genotypes) -> Array:
     """Of the first allele, at every marker; 1/2 where nobody is known."""
-    found = np.full(genotypes.markers, 0.5)
-    for where, dosages in genotypes.chunks():
-        known = ~np.isnan(dosages)
-        many, sums = known.sum(axis=1), np.where(known, dosages, 0.0).sum(axis=1)
-        np.divide(sums, genotypes.ploidy * many, out=found[where], where=many > 0)
-    return found
+    found = genotypes.counted()
+    frequencies = np.full(genotypes.markers, 0.5)
+    known = genotypes.ploidy * found.known
+    np.divide(found.first, known, out=frequencies, where=known > 0)
+    return frequencies
 
 
 def _certificate(best: AdmixtureClimb, params: AdmixtureParams) -> Certificate:

@@ -18,7 +18,7 @@ _MOST = 0.9
 # A step this small ends the climb.
 _STILL = 1e-7
 # Numbers of an array that is made at a time.
-_NUMBERS = 1 << 22
+_NUMBERS = 1 << 20
 
 
 def projected(genotypes: Genotypes, Q: Array, P: Array) -> Array:

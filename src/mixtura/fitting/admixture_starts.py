@@ -12,6 +12,8 @@ from mixtura.records import AnyArray, Array
 
 # Alternations of least squares, and the change of Q after which they end.
 _TURNS, _STILL = 200, 1e-5
+# Axes that are iterated beside those wanted, and how often.
+_BESIDE, _POWERS = 10, 12
 # How far starts keep from 0 and 1, where EM would stay.
 _AWAY = 1e-3
 
@@ -33,15 +35,21 @@ class AdmixtureGround:
     def of(cls, genotypes: Genotypes, rank: int) -> AdmixtureGround:
         """The `rank` leading axes of the centred genotypes; missing ones lie at the mean."""
         n, M = genotypes.shape
-        frequencies, gram = np.full(M, 0.5), np.zeros((n, n))
+        frequencies, many = np.full(M, 0.5), min(rank + _BESIDE, n)
+        axes = np.linalg.qr(np.random.RandomState(0).normal(size=(n, many)))[0]
+        for _ in range(_POWERS):
+            # Orthogonal iteration: the matrix of n x n products need not fit in memory.
+            powers = np.zeros((n, many))
+            for where, dosages in genotypes.chunks():
+                centred = _centred(dosages, genotypes.ploidy, frequencies[where])
+                powers += centred.T @ (centred @ axes)
+            turned = np.linalg.eigh(axes.T @ powers)[1][:, ::-1]
+            leading = axes @ turned[:, :rank]
+            axes = np.linalg.qr(powers)[0]
+        scores = np.empty((M, leading.shape[1]))
         for where, dosages in genotypes.chunks():
-            centred = _centred(dosages, genotypes.ploidy, frequencies[where])
-            gram += centred.T @ centred
-        axes = np.linalg.eigh(gram)[1][:, ::-1][:, :rank]
-        scores = np.empty((M, axes.shape[1]))
-        for where, dosages in genotypes.chunks():
-            scores[where] = _centred(dosages, genotypes.ploidy, frequencies[where]) @ axes
-        return cls(frequencies, axes, scores)
+            scores[where] = _centred(dosages, genotypes.ploidy, frequencies[where]) @ leading
+        return cls(frequencies, leading, scores)
 
     def smoothed(self, K: int, rng: np.random.RandomState, *, half: bool) -> tuple[Array, Array]:
         """(Q, P) by alternating least squares on the smoothed matrix, from random frequencies.

@@ -1,0 +1,157 @@
+"""Ancestry: a pass beside NumPy, and whole fits beside `adamixture` on simulated sets.
+
+`adamixture` (1.8) runs in an environment of its own, which uv makes; without uv it is left out. Its
+likelihood is ours at the Q and P that it writes. Seconds are those that it tells and those of our
+default fit; both use two threads.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import linear_sum_assignment
+
+import mixtura
+from mixtura.data.genotypes import Genotypes, from_dosages
+from mixtura.engines.ancestry import Passes
+from mixtura.records import AnyArray, Array
+
+# Individuals, markers, populations, and seeds of each kind of set.
+SIZE = (100, 3000, 3)
+SEEDS = range(10)
+THREADS = 2
+
+
+def simulated(kind: str, seed: int, size: tuple[int, int, int] = SIZE) -> tuple[AnyArray, Array]:
+    """Genotypes (n, M) and Q (n, K): Balding-Nichols with F = 0.1, or Pritchard-Stephens-Donnelly.
+
+    The second has frequencies that are independent and uniform, and shares from Dirichlet(1).
+    """
+    n, M, K = size
+    rng = np.random.default_rng(seed)
+    if kind == "BN":
+        p = rng.uniform(0.05, 0.95, (M, 1))
+        P, alpha = rng.beta(9 * p, 9 * (1 - p), (M, K)), 0.3
+    else:
+        P, alpha = rng.uniform(size=(M, K)), 1.0
+    Q = rng.dirichlet(np.full(K, alpha), n)
+    return rng.binomial(2, Q @ P.T), Q
+
+
+def error(Q: Array, truth: Array) -> float:
+    """Root of the mean squared error of the shares, populations matched."""
+    order = linear_sum_assignment(-(truth.T @ Q))[1]
+    return float(np.sqrt(np.mean((Q[:, order] - truth) ** 2)))
+
+
+def run(console: Console) -> None:
+    """Print both tables."""
+    console.print(_passes())
+    console.print(_fits())
+
+
+def _passes() -> Table:
+    table = Table(title="one step of P and the sums for Q, seconds (best of 5)")
+    for header in ("individuals x markers, K", "EM in NumPy", "EM", "Newton"):
+        table.add_column(header, justify="right")
+    for n, M, K in ((105, 8000, 7), (1000, 10_000, 5), (2000, 10_000, 10)):
+        X, Q = simulated("BN", 0, (n, M, K))
+        P, passes = np.full((M, K), 0.3) + 0.01 * np.arange(K), Passes(from_dosages(X))
+        Q = 0.9 * Q + 0.1 / K
+        X = X.T.astype(np.float64)
+        times = [
+            _best(lambda X=X, Q=Q, P=P: _numpy_em(X, Q, P)),
+            _best(lambda passes=passes, Q=Q, P=P: passes.step(Q, P, em=True)),
+            _best(lambda passes=passes, Q=Q, P=P: passes.step(Q, P)),
+        ]
+        table.add_row(f"{n:,} x {M:,}, {K}", *(f"{seconds:.4f}" for seconds in times))
+    return table
+
+
+def _numpy_em(X: Array, Q: Array, P: Array) -> tuple[Array, Array]:
+    """FRAPPE's step as four products of matrices."""
+    h = P @ Q.T
+    a, b = X / h, (2 - X) / (1 - h)
+    first, second = P * (a @ Q), (1 - P) * (b @ Q)
+    return first / (first + second), Q * (a.T @ P + b.T @ (1 - P))
+
+
+def _best(work: object) -> float:
+    assert callable(work)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _fits() -> Table:
+    n, M, K = SIZE
+    table = Table(
+        title=f"fits of {n} x {M:,}, K = {K}: log-likelihood less ours, error of Q, seconds"
+    )
+    headers = ("set", "ours", "adamixture", "error", "adamixture's", "seconds", "adamixture's")
+    for header in headers:
+        table.add_column(header, justify="right")
+    sums = np.zeros(4)
+    for kind in ("BN", "PSD"):
+        for seed in SEEDS:
+            X, truth = simulated(kind, seed)
+            start = time.perf_counter()
+            ours = mixtura.Admixture(K, random_state=seed).fit(X)
+            seconds = time.perf_counter() - start
+            other = _adamixture(from_dosages(X), K, seed)
+            row = [error(ours.Q_, truth), np.nan, seconds, np.nan]
+            less = np.nan
+            if other is not None:
+                less = other[0] - ours.fit_result_.loglik
+                row[1::2] = error(other[1], truth), other[2]
+            sums += row
+            cells = [f"{ours.fit_result_.loglik:.2f}", f"{less:+.2f}"]
+            cells += [f"{each:.5f}" for each in row[:2]] + [f"{each:.2f}" for each in row[2:]]
+            table.add_row(f"{kind} {seed}", *cells)
+    mean = sums / (2 * len(SEEDS))
+    table.add_section()
+    tail = [f"{each:.5f}" for each in mean[:2]] + [f"{each:.2f}" for each in mean[2:]]
+    table.add_row("mean", "", "", *tail)
+    return table
+
+
+def _adamixture(genotypes: Genotypes, K: int, seed: int) -> tuple[float, Array, float] | None:
+    """(log-likelihood, Q, seconds) of its run on the same genotypes; None where it cannot run."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "set.bed")
+        _write(path, genotypes)
+        command = [uv, "run", "--no-project", "--with", "adamixture", "adamixture", "-k", str(K)]
+        command += ["-s", str(seed), "-t", str(THREADS), "--save_dir", folder, "--name", "set"]
+        done = subprocess.run(
+            [*command, "--data_path", str(path)], capture_output=True, text=True, check=False
+        )
+        told = re.search(r"Total elapsed time: ([\d.]+)", done.stdout)
+        if told is None:
+            return None
+        Q, P = (np.loadtxt(Path(folder, f"set.{K}.{letter}")) for letter in "QP")
+        Q /= Q.sum(axis=1, keepdims=True)
+        passes = Passes(genotypes)
+        # Of either allele.
+        return max(passes.loglik(Q, P), passes.loglik(Q, 1 - P)), Q, float(told[1])
+
+
+def _write(path: Path, genotypes: Genotypes) -> None:
+    """A PLINK file of these genotypes."""
+    n, M = genotypes.shape
+    path.write_bytes(b"\x6c\x1b\x01" + genotypes.codes.tobytes())
+    path.with_suffix(".fam").write_text("".join(f"0 i{i} 0 0 0 -9\n" for i in range(n)))
+    path.with_suffix(".bim").write_text("".join(f"1 m{j} 0 {j + 1} A G\n" for j in range(M)))

@@ -1,0 +1,75 @@
+"""A fit that was killed goes on to the identical answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mixtura
+from mixtura.engines.ancestry import Passes
+from mixtura.fitting import admixture_fit, admixture_snapshot
+from tests.ancestry.panels import balding_nichols
+
+
+@pytest.fixture
+def panel(monkeypatch):
+    """Genotypes, with every step written and a race on some of the markers."""
+    monkeypatch.setattr(admixture_snapshot, "INTERVAL", 0.0)
+    monkeypatch.setattr(admixture_fit, "LEAST", 150)
+    monkeypatch.setattr(admixture_fit, "SAMPLE", 150)
+    return balding_nichols(30, 400, 3, seed=2)[0]
+
+
+def killed_after(monkeypatch, full_passes, markers):
+    """KeyboardInterrupt in the pass over all markers that comes after so many."""
+    step, met = Passes.step, [0]
+
+    def counted(self, *args, **kwargs):
+        if self.genotypes.markers == markers:
+            met[0] += 1
+            if met[0] > full_passes:
+                raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Passes, "step", counted)
+    return met
+
+
+@pytest.mark.parametrize("solver", ["auto", "em"])
+def test_killed_and_resumed(panel, tmp_path, monkeypatch, solver):
+    model = mixtura.Admixture(3, n_init=2, max_iter=25, tol=0, solver=solver, random_state=1)
+    path = tmp_path / "fit.npz"
+    with pytest.warns(UserWarning, match="did not converge"):
+        model.fit(panel)
+    whole, Q = model.fit_result_, model.Q_
+    for after in (12, 30, 12):
+        with monkeypatch.context() as patch:
+            killed_after(patch, after, 400)
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(panel, checkpoint=path)
+        assert path.exists()
+    with monkeypatch.context() as patch:
+        met = killed_after(patch, 10**6, 400)
+        with pytest.warns(UserWarning, match="did not converge"):
+            model.fit(panel, checkpoint=path)
+        again = model.fit_result_
+        assert met[0] < whole.passes
+    assert not path.exists()
+    np.testing.assert_array_equal(model.Q_, Q)
+    assert again.trace == whole.trace
+    assert again.starts == whole.starts
+
+
+def test_another_fit_is_refused(panel, tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    with monkeypatch.context() as patch:
+        killed_after(patch, 12, 400)
+        with pytest.raises(KeyboardInterrupt):
+            mixtura.Admixture(3, random_state=1).fit(panel, checkpoint=path)
+    with pytest.raises(mixtura.CheckpointError, match="n_populations=3, not 2: give another name"):
+        mixtura.Admixture(2, random_state=1).fit(panel, checkpoint=path)
+    with pytest.raises(mixtura.CheckpointError, match="is of genotypes='30x400 "):
+        mixtura.Admixture(3, random_state=1).fit(2 - panel, checkpoint=path)
+    path.write_text("something else")
+    with pytest.raises(mixtura.CheckpointError, match="not a checkpoint of an Admixture"):
+        mixtura.Admixture(3, random_state=1).fit(panel, checkpoint=path)
