@@ -17,13 +17,13 @@ def test_one_population_has_a_closed_form():
     assert found.monomorphic_ == 473
 
 
-def test_seven_populations_are_found_from_every_seed():
+def test_seven_populations_are_found():
     """At least the optimum next to the reference run's, -302969.37, which ended at -302981.07."""
     for seed in range(2):
         found = mixtura.Admixture(7, random_state=seed).fit(demo())
-        assert found.fit_result_.loglik >= -301822.54
+        assert found.fit_result_.loglik >= -301829.46
         assert found.converged_
-        # The demo has 15 individuals of each of seven samples.
+        # As large as each other, where the reference run's hold 7 to 25.
         assert np.abs(found.Q_.sum(axis=0) - 15).max() < 4
 
 
