@@ -225,3 +225,12 @@ def test_transitions_that_hang_on_a_column(folder: Path) -> None:
     done = run(*asked, "cold")
     assert done.exit_code == 2
     assert "cold" in done.output
+
+
+def test_rows_that_may_be_several_sequences_are_not_joined_without_a_word(
+    table: Path, fitted: Path
+) -> None:
+    told = run("score", fitted, table)
+    assert "all 90 rows are taken for one sequence" in told.stderr
+    assert "--sequence walk" in told.stderr
+    assert "one sequence" not in run("score", fitted, table, *ORDER).stderr

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from mixtura.cli.console import note
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -100,12 +102,22 @@ def asked_steps(
     """The columns of a table that a hidden Markov model was fitted to, and its sequences."""
     from mixtura.cli.rowwise import chosen
 
+    spare: list[str] = []
+
     def choose(frame: pa.Table) -> list[str]:
         data = frame.drop([name for name in order if name in frame.column_names])
-        return chosen(chain, data, path, columns, weights)
+        found = chosen(chain, data, path, columns, weights)
+        spare.extend(name for name in data.column_names if name not in (*found, weights))
+        return found
 
     kind = chain.fitted_family()
-    return ordered_table(path, kind, order, choose, dialect, weights=weights)
+    steps = ordered_table(path, kind, order, choose, dialect, weights=weights)
+    if order[0] is None and spare:
+        note(
+            f"note: all {int(steps.lengths.sum())} rows are taken for one sequence; if they are several, name "
+            f"their column, as --sequence {spare[0]}"
+        )
+    return steps
 
 
 def _numbered(path: Path) -> pa.Table:
