@@ -27,6 +27,14 @@ def test_pairs_far_apart_are_parted(form: str, far: float) -> None:
     assert found.converged_
 
 
+@pytest.mark.parametrize("gap", [100.0, 300.0])
+def test_many_pairs_none_of_which_is_far_narrower_than_the_table(gap: float) -> None:
+    means = np.array([[k * gap + side] for k in range(10) for side in (0.0, 10.0)])
+    X = np.repeat(means, 60, axis=0) + np.random.default_rng(0).normal(size=(1200, 1))
+    found = GaussianMixture(20, random_state=0).fit(X)
+    assert np.abs(np.sort(found.means_[:, 0]) - means[:, 0]).max() < 1.0
+
+
 def test_three_scales() -> None:
     # A penalty of the table's width would make each of these mostly penalty.
     means = np.array([[a + b + c] for a in (0, 1e7) for b in (0, 1e3) for c in (-4, 4)])

@@ -18,7 +18,7 @@ def rows(report: lab.Report, table: int = 0) -> list[dict]:
 
 
 def test_two_gaussians():
-    report = lab.run("two-gaussians", n=100, grid=5)
+    report = lab.run("two-gaussians", n=200, grid=5)
     # Daskalakis, Tzamos & Zampetakis: errors after ten steps; the second derivative's integral.
     found = [(row["after ten steps"], row["rate"]) for row in rows(report)]
     expected = [(0.217, 0.8885), (8.27e-3, 0.6567), (1.26e-4, 0.434), (8.9e-7, 0.2661)]
@@ -84,5 +84,16 @@ def test_what_is_refused():
         lab.run("four")
     with pytest.raises(ValueError, match="misfit has no setting 'grid': it has n, tables"):
         lab.run("misfit", grid=3)
-    with pytest.raises(ValueError, match="n=0: a size is a whole number from 1"):
-        lab.run("misfit", n=0)
+    with pytest.raises(ValueError, match="tables=0: a size is a whole number from 1"):
+        lab.run("misfit", tables=0)
+    with pytest.raises(ValueError, match="n=5: the experiments are of 20 rows or more"):
+        lab.run("singularity", n=5)
+    with pytest.raises(ValueError, match="seed=-1: a seed is a whole number"):
+        lab.run("singularity", seed=-1)
+
+
+def test_a_figure_that_cannot_be_is_refused_before_any_work(tmp_path):
+    for place in ("s.xyz", "none/s.png"):
+        done = CliRunner().invoke(app, ["lab", "singularity", "--figure", str(tmp_path / place)])
+        assert done.exit_code == 2
+        assert "maximum" not in done.stdout

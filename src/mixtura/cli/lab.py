@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mixtura.cli.console import AsJson, Working, command, print_json, print_text
-from mixtura.cli.outputs import drawn
+from mixtura.cli.outputs import drawn, refuse_no_figure
 
 
 @command
@@ -33,6 +33,8 @@ def lab(
         _list(as_json)
         return
     laboratory.experiment(experiment)
+    if figure is not None:
+        refuse_no_figure(figure)
     with Working("trying") as working:
         report = laboratory.run(experiment, seed=seed)
         working.doing = "drawing"

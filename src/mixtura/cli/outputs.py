@@ -56,11 +56,16 @@ def checked_figure(
     if no_figure:
         return None
     target = figure or Path(f"{_stem(table)}{kind}.png")
+    refuse_no_figure(target)
+    refuse_shared({"the table that is read": table, "--figure": target})
+    return target
+
+
+def refuse_no_figure(target: Path) -> None:
+    """ValueError where no figure can be written there."""
     if target.suffix.lower() not in FIGURES:
         raise ValueError(f"--figure {target}: a figure's name ends in .png, .svg or .pdf")
     _refuse_unwritable("--figure", target)
-    refuse_shared({"the table that is read": table, "--figure": target})
-    return target
 
 
 def named(outputs: Outputs) -> dict[str, str | None]:

@@ -8,6 +8,8 @@ from mixtura.lab.experiment import Experiment, Report
 
 __all__ = ["EXPERIMENTS", "Report", "run"]
 
+# Rows of the smallest table.
+LEAST = 20
 # Name: where it is. Experiments draw, and drawing is loaded only when one runs.
 EXPERIMENTS = {
     "two-gaussians": ("two_gaussians", "TWO_GAUSSIANS"),
@@ -36,7 +38,7 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
     seed : int, default 0
         The same seed, the same tables.
     **settings : int
-        Sizes of the experiment, as its page says: smaller ones are quicker.
+        Sizes of the experiment, as its page says: smaller ones are quicker. Rows are 20 or more.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
     Examples
     --------
     >>> from mixtura import lab
-    >>> report = lab.run("two-gaussians", n=200, grid=5)
+    >>> report = lab.run("two-gaussians", n=400, grid=5)
     >>> print(report.findings.tables[1].text())
     400 rows in two columns, 5 x 5 starts: which find the optimum in 50 steps
                   starts  number  found  median steps  most steps
@@ -65,4 +67,8 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
             raise ValueError(f"{name} has no setting {setting!r}: it has {known}")
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{setting}={value!r}: a size is a whole number from 1")
+        if setting == "n" and value < LEAST:
+            raise ValueError(f"n={value}: the experiments are of {LEAST} rows or more")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed}: a seed is a whole number from 0 to 2**32 - 1")
     return Report(name, asked, asked.run(seed, **{**asked.settings, **settings}))

@@ -42,8 +42,9 @@ from mixtura.families.gaussian.upheld import upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
-# A scale is worth another search where the penalty's share in a component falls by this factor.
-FINER = 10.0
+# A scale is worth another search where the penalty makes up so much of a component's narrowest
+# variance, for then it hides what is narrower inside, and where that falls by this factor.
+COARSE, FINER = 0.05, 10.0
 
 
 @dataclass(frozen=True)
@@ -322,7 +323,7 @@ class CovariancePrior(Prior):
         spread = self._own_spread(stats, params)
         # Rows on one value say nothing of a scale.
         sound = (counts >= few_rows(form.columns(d))) & (spread > NUMERIC_SPREAD)
-        if not (2 * self.strength > PENALTY_SHARE * (counts * spread)[sound]).any():
+        if not (2 * self.strength > COARSE * (counts * spread)[sound]).any():
             return None
         w = counts[sound]
         S, pivots = within_components(form, own_scatter(form, stats, params), counts, sound, d)
