@@ -114,8 +114,8 @@ def asked_steps(
     steps = ordered_table(path, kind, order, choose, dialect, weights=weights)
     if order[0] is None and spare:
         note(
-            f"note: all {int(steps.lengths.sum())} rows are taken for one sequence; if they are several, name "
-            f"their column, as --sequence {spare[0]}"
+            f"note: all {int(steps.lengths.sum())} rows are taken for one sequence; if they are "
+            f"several, name their column, as --sequence {spare[0]}"
         )
     return steps
 
