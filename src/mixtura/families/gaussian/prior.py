@@ -42,9 +42,9 @@ from mixtura.families.gaussian.upheld import upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
-# A scale is worth another search where the penalty makes up so much of a component's narrowest
+# A scale is worth another search where the penalty makes up a tenth of a component's narrowest
 # variance, for then it hides what is narrower inside, and where that falls by this factor.
-COARSE, FINER = 0.05, 10.0
+COARSE, FINER = 0.1, 10.0
 
 
 @dataclass(frozen=True)
