@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "mixtura"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 FIRST_COMMAND = "pip install uv && uv run mixtura fit examples/faithful.csv"
-TEST_COMMAND = "pip install uv && uv run pytest"
+TEST_COMMAND = "pip install uv && uv run pytest -n 2"
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -125,7 +125,10 @@ def test_the_same_climb_of_other_solvers(solver: str, files: Path) -> None:
 def test_a_saddle_is_left_in_the_same_way(files: Path) -> None:
     # Two equal components: the climb ends at once, at a saddle, and trial climbs lead away from it.
     start = {"means_init": np.zeros((2, D)) + table().mean(0), "weights_init": [0.5, 0.5]}
-    start |= {"precisions_init": np.stack([np.linalg.inv(np.cov(table().T))] * 2)}
+    start |= {
+        "precisions_init": np.stack([np.linalg.inv(np.cov(table().T))] * 2),
+        "random_state": 0,
+    }
     whole = GaussianMixture(2, **start).fit(table())
     assert whole.fit_result_.certificate.saddles_left > 0
     assert_same_fit(whole, GaussianMixture(2, **start).fit(files / "t.parquet"))

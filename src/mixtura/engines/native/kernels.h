@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "networks.h"
+
 enum { FORM_FULL = 0, FORM_TIED = 1, FORM_DIAG = 2, FORM_SPHERICAL = 3 };
 
 /* A double where `double` itself means float32; see single.c. */
@@ -169,55 +171,6 @@ struct mixtura_merging {
     int64_t shaped;  /* non-zero: groups of any shape, else balls of one size */
     double variance; /* the table's */
     int64_t *pairs;  /* (n - K) x 2: the second group joins the first */
-};
-
-/* Edges of a graph by node: those of node i are ptr[i] ... ptr[i + 1]. */
-struct mixtura_graph {
-    const int64_t *ptr; /* n + 1; NULL where there are none */
-    const int32_t *idx; /* the node at the other end */
-    const double *val;  /* or NULL: 1 */
-};
-
-/* A climb of a block model from given memberships; blocks.h says how. */
-struct mixtura_blocks {
-    struct mixtura_graph out, in; /* edges between different nodes; in: of directed networks */
-    struct mixtura_graph listed_out, listed_in; /* pairs that are missing, or the only observed ones */
-    const double *loops;  /* n: x of the pairs (i, i), NaN: missing; NULL: such pairs do not exist */
-    const int32_t *order; /* n: the nodes in the order of the sweeps */
-    int64_t n, K, directed, complete, law, max_iter;
-    double squares, tol; /* sum of x^2 (normal) or of ln x! (Poisson) over pairs */
-    double *tau, *weights, *matrix, *variance, *trace; /* n x K in and out; K; K x K; 1; max_iter + 1 */
-    int64_t steps;
-    double gap;
-};
-
-/* Greedy moves of nodes between blocks; partition.h says how. */
-struct mixtura_partition {
-    struct mixtura_graph out, in; /* edges between different nodes; in: of directed networks */
-    const double *loops; /* n: ends of loops on the diagonal, or NULL */
-    const int32_t *order; /* n: the nodes in the order of the sweeps */
-    const int32_t *kind;  /* n x 2: which of the `kinds` a node's out-degree is, and its in-degree */
-    int64_t n, K, directed, objective, kinds, max_iter, table_size, ways_size, counted_size;
-    const double *table; /* x ln x, or ln x! in descriptions, of 0, 1, ... */
-    const double *ways;  /* ways_size x 2: parts of the number of partitions, over ln u */
-    const double *counted; /* counted_size + 1 squared: ln of partitions of m in at most n parts */
-    double ways_from, ways_step;
-    int32_t *labels; /* n, in and out */
-    double *value;   /* max_iter + 1: the objective after each sweep */
-    double *met;     /* out: K x K */
-    int64_t steps, unsettled;
-};
-
-/* Belief propagation on a sparse network; belief.h says how. */
-struct mixtura_belief {
-    struct mixtura_graph graph; /* undirected, without loops */
-    const int64_t *back;  /* edges: the slot of the same edge at the other end */
-    const int32_t *order; /* n: the nodes in the order of the sweeps */
-    int64_t n, K, learned, sweeps, max_iter; /* sweeps between two updates of what is learned */
-    double tol, log_factorials;
-    double *messages, *tau, *weights, *matrix, *trace; /* edges x K, n x K, K, K x K, max_iter */
-    int64_t steps;
-    double change;
 };
 
 /* Sequences of a hidden Markov chain, one after the other; chain.h says how. */

@@ -25,8 +25,11 @@ def upheld(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
         cut = values.max() >= prior.bounds.ratio.c * least * (1 - AT)
         return np.broadcast_to(cut & (values <= least * (1 + AT)).any(axis=1), K).copy()
     if np.any(prior.absolute):
-        dense = params.form.dense(params.covariances, K, d)
-        return np.asarray(prior.floor > MOST * np.linalg.eigvalsh(dense).min(axis=1))
+        if params.form.correlates:
+            values = np.linalg.eigvalsh(params.form.dense(params.covariances, K, d))
+        else:
+            values = params.form.variances(params.covariances, K, d)
+        return np.asarray(prior.floor > MOST * values.min(axis=1))
     if prior.strength == 0 or prior.reference is None:
         return np.zeros(K, dtype=bool)
     more = 2 * prior.strength
