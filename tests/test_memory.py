@@ -117,6 +117,7 @@ def test_products_with_triangles_are_those_of_any_matrices(d: int) -> None:
     same(triangular.times(scale, other), scale @ other)
 
 
+@pytest.mark.filterwarnings("ignore:component . looks spurious")
 @pytest.mark.parametrize("name", [*STRUCTURES, "UUU:1", "CCC:1"])
 def test_a_view_has_the_variances_and_covariances_of_any_columns(name: str) -> None:
     d = STRUCTURES[name].columns or 4 if name in STRUCTURES else 4

@@ -20,7 +20,7 @@ NUMERIC_SPREAD = 1e-14
 SPURIOUS_SPREAD = 1e-3
 # A component of few rows narrower than this may be what some few rows always make (regular optima
 # of the reference tables stay above 0.0076).
-DOUBTFUL_SPREAD = 2e-3
+DOUBTFUL_SPREAD = 5e-3
 # A narrowest variance that is penalty by more than this share has hardly any scatter of its own.
 PENALTY_SHARE = 0.9
 # Of many rows a variance without the penalty's share may be this small a part of the table's: a
