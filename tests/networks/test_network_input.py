@@ -78,6 +78,25 @@ def test_what_cannot_be_fitted_is_told(network: object, words: str) -> None:
         _gaussian(network)
 
 
+def test_loops_are_drawn_and_asked_of_where_they_were_fitted(tmp_path: Path) -> None:
+    model = mixtura.BlockModel(1, edges="poisson", random_state=0).fit(PLAIN + 3 * np.eye(8))
+    model.save(tmp_path / "m.json")
+    again = mixtura.load(tmp_path / "m.json")
+    assert again.sample(0)[0].diagonal().sum() > 0
+    assert again.expected([0], [0]) > 0
+    plain = mixtura.BlockModel(2).fit(PLAIN)
+    with pytest.raises(ValueError, match="pair node 0 with itself"):
+        plain.expected([0], [0])
+    with pytest.raises(ValueError, match="source=1 is no list"):
+        plain.expected(1, 2)
+    with pytest.raises(ValueError, match="source is empty"):
+        plain.score([], [], [])
+    with pytest.raises(ValueError, match="pairs holds"):
+        plain.predict_proba(["a"] * 8)
+    with pytest.raises(ValueError, match="n_blocks=True"):
+        mixtura.BlockModel(True).fit(PLAIN)
+
+
 def test_missing_pairs_are_said_in_zeros_and_ones_and_both_ways() -> None:
     with pytest.raises(NetworkError, match="observed: a mask holds"):
         mixtura.BlockModel(2).fit(PLAIN, observed=np.full((8, 8), 0.5))
