@@ -76,3 +76,24 @@ def test_a_loop_is_told_in_the_commands_words(folder: Path) -> None:
     assert done.exit_code == 2
     assert "loop.csv: node 1 is joined with itself" in done.output
     assert '--edges "poisson"' in done.output
+
+
+def test_the_model_is_shown_and_other_commands_refuse_it(folder: Path) -> None:
+    assert run("blocks", KARATE, "-k", 2, "--no-figure", "--quiet").exit_code == 0
+    model = "karate.model.json"
+    assert run("show", model).stdout.startswith("2 blocks in 34 nodes")
+    assert json.loads(run("show", model, "--json").stdout)["law"] == "bernoulli"
+    for words in (("sample", model), *((c, model, KARATE) for c in ("predict", "score", "audit"))):
+        done = run(*words)
+        assert done.exit_code == 2, words
+        assert "holds blocks of a network's nodes" in done.stderr
+
+
+def test_ancestry_is_shown_and_other_commands_refuse_it(folder: Path) -> None:
+    X = np.random.default_rng(0).integers(0, 3, (12, 40))
+    mixtura.Admixture(2, random_state=0).fit(X).save("a.json")
+    assert run("show", "a.json").exit_code == 0
+    assert json.loads(run("show", "a.json", "--json").stdout)["kind"] == "Admixture"
+    done = run("sample", "a.json")
+    assert done.exit_code == 2
+    assert "holds ancestry from genotypes" in done.stderr

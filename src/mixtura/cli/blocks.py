@@ -131,7 +131,7 @@ def blocks(
         outputs = write_outputs(outputs, model.save, picture)
     files = {**named(outputs), "nodes": str(told)}
     if as_json:
-        print_json(_document(model) | {"files": files})
+        print_json(as_document(model) | {"files": files})
     elif not quiet:
         print_text(model.summary(), end="")
         written = [f"{path} ({what})" for what, path in files.items() if path]
@@ -184,7 +184,8 @@ def _memberships(model: BlockModel) -> Any:
     return pa.table(columns | shares)
 
 
-def _document(model: BlockModel) -> dict[str, Any]:
+def as_document(model: BlockModel) -> dict[str, Any]:
+    """A fitted block model for machines: all but the shares of nodes."""
     from mixtura.estimators.block_document import block_document
 
     document: dict[str, Any] = block_document(model)

@@ -39,6 +39,8 @@ PATIENCE = 1.0
 # Reports are at most this wide, and exactly this wide where there is no terminal.
 WIDEST = 100
 
+# Models of something else than a table's rows, by the name of their class.
+NO_ROWS = {"BlockModel": "blocks of a network's nodes", "Admixture": "ancestry from genotypes"}
 _ALIASES: dict[str, str] = {}
 stdout = Console()
 stderr = Console(stderr=True)
@@ -172,11 +174,25 @@ def load_mixture(path: Path) -> Any:
     from mixtura.estimators.base import MixtureEstimator
     from mixtura.store import StoreError
 
-    found = load_model(path)
+    found = load_row_model(path)
     if not isinstance(found, MixtureEstimator):
         raise StoreError(
             f"{path}: holds a {type(found).__name__}, whose rows hang on their order, which this "
             "command does not know: ask it in Python, mixtura.load(path).predict(X, lengths=...)"
+        )
+    return found
+
+
+def load_row_model(path: Path) -> Any:
+    """The model of a table's rows in a model file; StoreError where it is of something else."""
+    from mixtura.store import StoreError
+
+    found = load_model(path)
+    what = NO_ROWS.get(type(found).__name__)
+    if what is not None:
+        raise StoreError(
+            f"{path}: holds {what}, not a model of a table's rows, which this command needs: "
+            "print it with mixtura show, or ask it in Python after mixtura.load(path)"
         )
     return found
 

@@ -22,7 +22,7 @@ from mixtura.cli.console import (
     TableOut,
     Working,
     command,
-    load_model,
+    load_row_model,
     note_remarks,
     split_names,
 )
@@ -84,7 +84,7 @@ def predict(
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_model(model)
+        mixture = load_row_model(model)
         names = split_names(columns)
         if is_chain(mixture):
             rows, lengths, _ = asked_steps(mixture, table, (sequence, time), names, dialect)

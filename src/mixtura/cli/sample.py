@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli.chains import is_chain
-from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_model
+from mixtura.cli.console import ModelFile, Prefix, TableOut, Working, command, load_row_model
 from mixtura.cli.outputs import refuse_shared
 from mixtura.cli.rowwise import on_screen, put_table
 
@@ -52,7 +52,7 @@ def sample(
     with Working("drawing", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
         refuse_shared({"the model": model, "--out": out})
-        mixture = load_model(model)
+        mixture = load_row_model(model)
         chain = is_chain(mixture)
         what = "state" if chain else "label"
         family = mixture.fitted_family()

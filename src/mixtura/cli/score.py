@@ -25,7 +25,7 @@ from mixtura.cli.console import (
     Weights,
     Working,
     command,
-    load_model,
+    load_row_model,
     note_remarks,
     print_json,
     print_text,
@@ -81,7 +81,7 @@ def score(
     with Working("scoring", shown=not (per_row and on_screen(out))) as working:
         refuse_unwritable(out)
         refuse_overwriting(out, table, model)
-        mixture = load_model(model)
+        mixture = load_row_model(model)
         names = split_names(columns)
         if is_chain(mixture):
             if per_row:

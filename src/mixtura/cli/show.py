@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from mixtura.cli.console import (
+    NO_ROWS,
     WIDEST,
     AsJson,
     ModelFile,
@@ -21,10 +22,27 @@ from mixtura.cli.console import (
 def show(model: ModelFile, as_json: AsJson = False) -> None:
     """Print the report of a fitted model."""
     mixture = load_model(model)
-    if as_json:
+    if type(mixture).__name__ in NO_ROWS:
+        if as_json:
+            print_json(beside_rows(mixture))
+        else:
+            print_text(mixture.summary(), end="")
+    elif as_json:
         print_json(as_document(mixture))
     else:
         print_report(mixture)
+
+
+def beside_rows(model: Any) -> dict[str, Any]:
+    """A fitted model of a network or of genotypes for machines."""
+    if type(model).__name__ == "BlockModel":
+        from mixtura.cli.blocks import as_document as of_blocks
+
+        return of_blocks(model)
+    from mixtura.estimators.admixture_document import admixture_document
+
+    document: dict[str, Any] = admixture_document(model)
+    return document
 
 
 def print_report(mixture: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,27 @@ from mixtura.data.refusal import TableError
 
 # What lines that are no rows begin with.
 _COMMENTS = ("#", "%", "//")
+# Of a table's columns, those that are read as they are written.
+AsWritten = Callable[[list[str]], Sequence[str]]
 # Bytes of text that are parsed at once where all is read.
 WHOLE = 1 << 20
 
 
-def read_delimited(path: str | Path, delimiters: str, dialect: Dialect) -> pa.Table:
+def read_delimited(
+    path: str | Path, delimiters: str, dialect: Dialect, as_written: AsWritten | None = None
+) -> pa.Table:
     """Read a text file whose delimiter is one of `delimiters`; TableError if it is not one."""
     layout = sniff(path, delimiters, dialect)
     if layout.empty:
         return nothing(layout)
+    text = () if as_written is None else tuple(as_written(list(layout.names)))
     try:
-        frame = _read(path, layout, newlines=layout.quoted)
+        frame = _read(path, layout, layout.quoted, text)
     except pa.ArrowInvalid as error:
         refuse_ragged(path, layout, WHOLE)
         try:
             # A line break inside quotes, further down than the head that was looked at.
-            frame = _read(path, layout, newlines=True)
+            frame = _read(path, layout, True, text)
         except pa.ArrowInvalid:
             raise error from None
     except UnicodeDecodeError:
@@ -44,7 +49,7 @@ def read_delimited(path: str | Path, delimiters: str, dialect: Dialect) -> pa.Ta
     if not layout.numerals.rewritten:
         return frame
     for j, name in enumerate(frame.column_names):
-        if is_text(frame.schema.field(j).type):
+        if name not in text and is_text(frame.schema.field(j).type):
             read = numbers_of(frame[name], layout.numerals)
             frame = frame if read is None else frame.set_column(j, name, read)
     return frame
@@ -55,9 +60,12 @@ def nothing(layout: Layout) -> pa.Table:
     return pa.table([pa.nulls(0) for _ in layout.names], names=list(layout.names))
 
 
-def _read(path: str | Path, layout: Layout, newlines: bool) -> pa.Table:
+def _read(path: str | Path, layout: Layout, newlines: bool, text: tuple[str, ...]) -> pa.Table:
+    options = settings(layout, WHOLE, newlines=newlines)
+    if text:
+        options["convert_options"].column_types = dict.fromkeys(text, pa.string())
     with layout.rows(path) as rows:
-        return pacsv.read_csv(rows, **settings(layout, WHOLE, newlines=newlines))
+        return pacsv.read_csv(rows, **options)
 
 
 def settings(layout: Layout, block: int, *, newlines: bool, threads: bool = True) -> dict[str, Any]:

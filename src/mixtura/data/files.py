@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mixtura.data import columnar
 from mixtura.data.atomic import why_not_writable
-from mixtura.data.delimited import read_delimited
+from mixtura.data.delimited import AsWritten, read_delimited
 from mixtura.data.dialect import Dialect
 from mixtura.data.layout import sniff
 from mixtura.data.refusal import TableError
@@ -28,13 +28,18 @@ KNOWN = ".csv, .tsv, .txt, .dat (also .gz), .parquet, .arrow, .feather, .xlsx or
 AS_IT_LOOKS = Dialect()
 
 
-def read_frame(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> pa.Table:
-    """Every column of a table file, by the suffix of its name; TableError if it is not one."""
+def read_frame(
+    path: str | Path, dialect: Dialect = AS_IT_LOOKS, as_written: AsWritten | None = None
+) -> pa.Table:
+    """Every column of a table file, by the suffix of its name; TableError if it is not one.
+
+    Of text files the columns that `as_written` picks stay text, whatever they look like.
+    """
     kind, _ = suffix(path)
     refuse_unreadable(path)
     try:
         if kind in TEXT_SUFFIXES:
-            frame = read_delimited(path, TEXT_SUFFIXES[kind], dialect)
+            frame = read_delimited(path, TEXT_SUFFIXES[kind], dialect, as_written)
         elif kind in WORKBOOK_SUFFIXES:
             frame = Workbook(path, dialect.sheet).frame
         else:
@@ -56,6 +61,11 @@ def remarks(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> tuple[str, ...]
     if kind in WORKBOOK_SUFFIXES:
         return Workbook(path, dialect.sheet).remarks
     return sniff(path, TEXT_SUFFIXES[kind], dialect).remarks if kind in TEXT_SUFFIXES else ()
+
+
+def is_text_file(path: str | Path) -> bool:
+    """Whether a table's file is delimited text, which says of no value what it is."""
+    return suffix(path)[0] in TEXT_SUFFIXES
 
 
 def writable_suffix(path: str | Path) -> tuple[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,9 +81,13 @@ class BlockEngine:
             found = climb_blocks(native, law, self._beside, tau, places, max_iter, most)
         except ArithmeticError as error:
             raise LikelihoodFell(*error.args) from None
-        return _end(self.law, tau, found)
+        return self._end(tau, found)
 
-
-def _end(law: Edges, tau: Array, found: BlockClimb) -> BlockEnd:
-    params = BlockParams(law, found.weights, found.matrix, found.variance)
-    return BlockEnd(tau, params, tuple(found.trace.tolist()), found.gap)
+    def _end(self, tau: Array, found: BlockClimb) -> BlockEnd:
+        """What was found, in the units of x."""
+        net = self.network
+        matrix = net.shift + net.unit * found.matrix
+        params = BlockParams(self.law, found.weights, matrix, found.variance * net.unit**2)
+        # A density is one per unit of x.
+        trace = found.trace - net.n_pairs * math.log(net.unit)
+        return BlockEnd(tau, params, tuple(trace.tolist()), found.gap)

@@ -37,6 +37,7 @@ class StoredBlocks:
     description: float | None
     path: tuple[Choice, ...]
     fit: Fit
+    loops: bool = False
 
 
 def block_document(model: Any) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def block_document(model: Any) -> dict[str, Any]:
         "n_edges": model.n_edges_,
         "icl": model.icl_,
         "description": model.description_length_,
+        "loops": model.loops_,
         "path": [asdict(each) for each in model.path_],
         "fit": model.fit_result_.to_dict(),
     }
@@ -89,7 +91,7 @@ def restored_blocks(document: dict[str, Any], kind: type[Any]) -> Any:
     model._set(params, memberships, names, stored.fit)
     model.icl_, model.description_length_ = stored.icl, stored.description
     model.path_, model.n_edges_ = stored.path, stored.n_edges
-    model.directed_ = stored.directed
+    model.directed_, model.loops_ = stored.directed, stored.loops
     return model
 
 

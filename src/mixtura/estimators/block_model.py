@@ -70,6 +70,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     propagation
     description_length_ : nats, the lower the better; None for Gaussian edges and missing pairs
     profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected
+    loops_ : whether the network has pairs (i, i), joined or not
     path_ : what "auto" compared: records of K, whether degrees are corrected, and the criterion
     fit_result_ : the `Fit`: the bound of the log-likelihood, or of degree-corrected models their
         Poisson log-likelihood, after belief propagation Bethe's estimate of it (nats); starts,
@@ -154,6 +155,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         """
         del y
         self._validate_params()
+        if isinstance(self.n_blocks, bool):
+            raise ValueError(f'n_blocks={self.n_blocks}: give a number from 1 on, or "auto"')
         if self.degree_corrected == "auto" and self.n_blocks != "auto":
             raise ValueError(
                 'degree_corrected="auto" chooses with the number of blocks: give n_blocks="auto"'
@@ -186,6 +189,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         self._set(found.params, found.memberships, net.names, found.fit)
         self.icl_, self.description_length_ = found.icl, found.description
         self.path_, self.n_edges_, self.directed_ = path, net.n_edges, net.directed
+        self.loops_ = net.has_loops
         if not found.fit.converged:
             warnings.warn(
                 f"not converged after max_iter={self.max_iter} steps: allow more",

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.networks.reading import as_network
 from mixtura.estimators.block_document import block_document
-from mixtura.estimators.network_intake import new_pairs, places, refuse_values
+from mixtura.estimators.network_intake import new_pairs, numbers, places, refuse_values
 from mixtura.fitting.networks.auto import Choice
 from mixtura.models.block_model import BlockParams, Edges
 from mixtura.models.block_sampling import sampled
@@ -42,6 +42,7 @@ class FittedBlocks:
     fit_result_: Fit
     n_edges_: int
     directed_: bool
+    loops_: bool
     converged_: bool
     n_iter_: int
     directed: bool | None
@@ -89,7 +90,7 @@ class FittedBlocks:
         array of shape (m,), nats
         """
         rows, columns = self._pairs(source, target)
-        values = np.asarray(x, dtype=np.float64)
+        values = numbers(x, "x")
         if values.shape != rows.shape:
             raise ValueError(f"x has shape {values.shape}, not that of source, {rows.shape}")
         refuse_values(values, self._law, "x")
@@ -107,7 +108,7 @@ class FittedBlocks:
     def sample(self, random_state: Any = None) -> tuple[csr_array, AnyArray]:
         """A network drawn from the model, between the nodes that were fitted in their blocks.
 
-        Loops are drawn where counts may have them: by degree-corrected models.
+        Loops are drawn where the network that was fitted has any, and by degree-corrected models.
 
         Returns
         -------
@@ -116,7 +117,8 @@ class FittedBlocks:
         check_is_fitted(self, "params_")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         seed = np.random.default_rng(rng.randint(2**31 - 1))
-        return sampled(self.params_, self.labels_, self.directed_, seed), self.labels_.copy()
+        drawn = sampled(self.params_, self.labels_, self.directed_, self.loops_, seed)
+        return drawn, self.labels_.copy()
 
     def summary(self, width: int = 100) -> str:
         """The blocks, how they are joined, and how sure that is, in lines of at most `width`."""
@@ -151,6 +153,13 @@ class FittedBlocks:
         columns = places(target, self.nodes_, "target")
         if rows.shape != columns.shape:
             raise ValueError(f"source holds {len(rows)} nodes and target {len(columns)}: pair them")
+        same = np.flatnonzero(rows == columns)
+        if len(same) and isinstance(self.params_, BlockParams) and not self.loops_:
+            node = self.nodes_.tolist()[rows[same[0]]]
+            raise ValueError(
+                f"source and target pair node {node!r} with itself, and the network that was "
+                "fitted has no loops: leave such pairs out"
+            )
         return rows, columns
 
     def _set(

@@ -63,8 +63,8 @@ def load(path: str | Path) -> Any:
             f"{sorted(KINDS)}: upgrade mixtura"
         )
     try:
-        if kind is Admixture:
-            return kind.restored(document)
-        return (restored_blocks if kind is BlockModel else restore)(document, kind)
+        if kind is BlockModel:
+            return restored_blocks(document, kind)
+        return kind.restored(document) if kind is Admixture else restore(document, kind)
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from None

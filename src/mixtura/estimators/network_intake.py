@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -90,20 +91,31 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
 def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
     """Pairs of new nodes with n fitted ones: a matrix (m, n), dense or sparse,
     NaN where missing."""
-    matrix = coo_array(given) if issparse(given) else coo_array(np.atleast_2d(np.asarray(given)))
+    matrix = coo_array(given if issparse(given) else np.atleast_2d(numbers(given, name)))
     if matrix.ndim != 2 or matrix.shape[1] != n:
         raise ValueError(
             f"{name} has shape {matrix.shape}, and the model was fitted to {n} nodes: give a "
             f"row of "
             f"{n} values for each new node"
         )
-    data = np.asarray(matrix.data, dtype=np.float64)
+    data = numbers(matrix.data, name)
     gone = np.isnan(data)
     refuse_values(data[~gone], law, name)
     shape = matrix.shape
     edges = csr_array((data[~gone], (matrix.row[~gone], matrix.col[~gone])), shape=shape)
     missing = csr_array((np.ones(gone.sum()), (matrix.row[gone], matrix.col[gone])), shape=shape)
     return NewPairs(edges, missing)
+
+
+def numbers(given: Any, name: str) -> Array:
+    """An array of numbers; ValueError for what holds others, or is ragged."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} holds {type(given).__name__} values that are no numbers, or rows of unlike "
+            "lengths: give numbers"
+        ) from None
 
 
 def refuse_values(values: Array, law: Edges, name: str) -> None:
@@ -122,11 +134,18 @@ def refuse_values(values: Array, law: Edges, name: str) -> None:
 
 def places(nodes: Any, names: AnyArray, name: str) -> AnyArray:
     """The numbers of nodes that are given by their names; ValueError for one that there is not."""
+    if isinstance(nodes, str) or not isinstance(nodes, Iterable):
+        raise ValueError(f"{name}={nodes!r} is no list of nodes: give [{nodes!r}]")
     index = {each: i for i, each in enumerate(names.tolist())}
-    asked = (
-        np.asarray(nodes, dtype=names.dtype).tolist() if names.dtype.kind != "O" else list(nodes)
-    )
-    unknown = [each for each in asked if each not in index]
+    asked = [each.item() if isinstance(each, np.generic) else each for each in nodes]
+    if not asked:
+        raise ValueError(f"{name} is empty: give the names of nodes")
+    try:
+        unknown = [each for each in asked if each not in index]
+    except TypeError:
+        raise ValueError(
+            f"{name} is to be one list of nodes, and holds lists: make it flat"
+        ) from None
     if unknown:
         raise ValueError(f"{name}: {unknown[0]!r} is no node of the network that was fitted")
     return np.array([index[each] for each in asked], dtype=np.int64)

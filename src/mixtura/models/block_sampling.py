@@ -20,10 +20,11 @@ def sampled(
     params: BlockParams | CorrectedParams,
     labels: AnyArray,
     directed: bool,
+    loops: bool,
     rng: np.random.Generator,
 ) -> csr_array:
-    """(n, n) x between nodes of blocks `labels` (n,), without loops but for degree-corrected
-    models.
+    """(n, n) x between nodes of blocks `labels` (n,); loops where there are `loops`, and of
+    degree-corrected models.
 
     ValueError for Gaussian edges between more than 10,000 nodes.
     """
@@ -35,6 +36,8 @@ def sampled(
         )
     members = [np.flatnonzero(labels == k) for k in range(params.K)]
     parts = list(_drawn(params, members, directed, rng))
+    if loops and isinstance(params, BlockParams):
+        parts.append(_loops(params, labels, rng))
     rows, columns, values = (np.concatenate([part[q] for part in parts]) for q in range(3))
     drawn = csr_array((values, (rows, columns)), shape=(n, n))
     if directed:
@@ -105,6 +108,16 @@ def _by_pairs(
         values = rng.normal(theta, np.sqrt(params.variance), size=pairs)
     rows, columns = _pair(at, len(one), len(other), same, directed)
     return one[rows], other[columns], values
+
+
+def _loops(params: BlockParams, labels: AnyArray, rng: np.random.Generator) -> Ends:
+    """x_ii of every node."""
+    nodes = np.arange(len(labels))
+    theta = np.diagonal(params.matrix)[labels]
+    if params.law is Edges.GAUSSIAN:
+        return nodes, nodes, rng.normal(theta, np.sqrt(params.variance))
+    counts = rng.poisson(theta).astype(np.float64)
+    return nodes[counts > 0], nodes[counts > 0], counts[counts > 0]
 
 
 def _pair(at: AnyArray, n: int, m: int, same: bool, directed: bool) -> tuple[AnyArray, AnyArray]:

@@ -33,6 +33,7 @@ def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
     pairs = matrix.row, matrix.col, values
     names = np.arange(matrix.shape[0])
     if directed is None:
+        _refuse_half_missing(_summed(pairs, len(names)))
         directed = not _symmetric(_summed(pairs, len(names)))
     elif not directed and not _symmetric(_summed(pairs, len(names))):
         raise NetworkError(
@@ -75,6 +76,9 @@ def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> N
     complete = True
     if observed is not None:
         edges, loops, listed, complete = _limited(edges, loops, listed, observed, directed)
+    if not np.nan_to_num(loops).any():
+        # Without loops there are no pairs (i, i), and none is missing.
+        loops = np.zeros(n)
     network = Network(edges, loops, listed, complete, directed, names)
     if network.n_pairs == 0:
         raise NetworkError("network: every pair is missing: there is nothing to fit")
@@ -114,6 +118,24 @@ def _symmetric(matrix: csr_array) -> bool:
     )
 
 
+def _refuse_half_missing(matrix: csr_array) -> None:
+    """NetworkError for one that is symmetric but for pairs that are missing one way only."""
+    gone = np.isnan(matrix.data)
+    if not gone.any() or _symmetric(matrix):
+        return
+    entries = matrix.tocoo()
+    missing = _pattern(entries.row[gone], entries.col[gone], matrix.shape[0])
+    either = csr_array(missing + missing.T)
+    rest = csr_array((np.nan_to_num(entries.data), (entries.row, entries.col)), shape=matrix.shape)
+    seen = csr_array(rest - rest.multiply(either.astype(bool)))
+    seen.eliminate_zeros()
+    if _symmetric(seen):
+        raise NetworkError(
+            "network: the matrix is symmetric but for pairs that are NaN one way only: store NaN "
+            "both ways, or give directed=True"
+        )
+
+
 def _refuse_infinite(matrix: csr_array) -> None:
     bad = np.flatnonzero(np.isinf(matrix.data))
     if len(bad):
@@ -130,6 +152,14 @@ def _limited(
 ) -> tuple[csr_array, Array, csr_array, bool]:
     """Edges, loops and listed pairs where `observed` is true: the shorter list of the two."""
     n = edges.shape[0]
+    if not issparse(observed):
+        observed = np.asarray(observed)
+    told = observed.data if issparse(observed) else observed
+    if told.dtype.kind not in "biuf" or not np.isin(told, (0, 1)).all():
+        raise NetworkError(
+            "observed: a mask holds True and False (or 1 and 0), and this holds other values: give "
+            "~np.isnan(x), or what tells the pairs that were looked at"
+        )
     mask = csr_array(observed).astype(bool)
     if mask.shape != (n, n):
         raise NetworkError(

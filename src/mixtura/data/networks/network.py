@@ -29,6 +29,8 @@ class Network:
     complete  whether all pairs were observed but for those listed
     directed  whether x_ij and x_ji are two pairs
     names     (n,) what the nodes are called
+    shift, unit   x is shift + unit * what `edges` and `loops` hold (shift also where they hold
+              nothing)
     """
 
     edges: csr_array
@@ -37,6 +39,8 @@ class Network:
     complete: bool
     directed: bool
     names: AnyArray
+    shift: float = 0.0
+    unit: float = 1.0
 
     @property
     def n(self) -> int:

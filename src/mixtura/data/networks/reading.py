@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import numpy as np
 from scipy.sparse import issparse
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.files import AS_IT_LOOKS, read_frame
+from mixtura.data.files import AS_IT_LOOKS, is_text_file, read_frame
 from mixtura.data.networks.matrices import Pairs, from_matrix, from_pairs
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.records import AnyArray
 
 # Names under which the two ends of an edge are looked for, in this order.
 ENDS = (("source", "target"), ("from", "to"), ("node1", "node2"), ("i", "j"))
+# Names of nodes that are numbers, and words for none among them.
+WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
+GAPS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 
 
 def as_network(
@@ -51,7 +55,9 @@ def as_network(
             _refuse_named(value, name)
         return given
     if isinstance(given, str | Path):
-        return _from_frame(read_frame(given, dialect), str(given), directed, observed, weight, ends)
+        place = str(given)
+        frame = read_frame(given, dialect, lambda columns: _ends(columns, ends, place))
+        return _from_frame(frame, place, directed, observed, weight, ends, text=is_text_file(given))
     package = type(given).__module__.split(".")[0]
     if package == "networkx" or _is_networkx(given):
         _refuse_named(ends, "ends")
@@ -124,6 +130,7 @@ def _from_frame(
     observed: Any,
     weight: str | None,
     ends: tuple[str, ...] | None,
+    text: bool = False,
 ) -> Network:
     try:
         frame = nw.from_native(given, eager_only=True)
@@ -135,7 +142,7 @@ def _from_frame(
         ) from None
     first, second = _ends(list(frame.columns), ends, place)
     sides = [_column(frame, name, place) for name in (first, second)]
-    codes, names = _coded(sides)
+    codes, names = _coded(_numbered(sides) if text else sides)
     values = np.ones(len(codes[0]))
     if weight is not None:
         values = _weights(frame, weight, place)
@@ -144,11 +151,19 @@ def _from_frame(
 
 def _ends(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
     """The columns that hold the nodes of an edge."""
+    unnamed = [name for name in columns if not isinstance(name, str)]
+    if unnamed:
+        raise NetworkError(
+            f"{place}: a frame is an edge list with named columns, and this has a column "
+            f"{unnamed[0]!r}: give an adjacency matrix as an array (frame.to_numpy()), or name the "
+            "columns source and target"
+        )
     if asked is not None:
         unknown = [name for name in asked if name not in columns]
         if len(asked) != 2 or unknown:
+            found = ",".join(str(name) for name in asked)
             raise NetworkError(
-                f"{place}: ends={asked!r} are to be two columns of {', '.join(columns)}"
+                f"{place}: ends={found} are to be two columns of {', '.join(columns)}"
             )
         return asked[0], asked[1]
     lower = {name.lower(): name for name in columns}
@@ -174,6 +189,9 @@ def _column(frame: Any, name: str, place: str) -> AnyArray:
     values = column.to_numpy()
     if values.dtype.kind == "f":
         gaps = max(gaps, int(np.isnan(values).sum()))
+    elif values.dtype.kind in "OUT":
+        values = np.array([v.strip() if isinstance(v, str) else v for v in values], dtype=object)
+        gaps += _unnamed(values)
     if gaps:
         raise NetworkError(f"{place}: column {name!r} names no node in {gaps} rows: leave them out")
     if values.dtype.kind == "f" and (values == np.floor(values)).all():
@@ -181,10 +199,37 @@ def _column(frame: Any, name: str, place: str) -> AnyArray:
     return np.asarray(values)
 
 
+def _unnamed(values: AnyArray) -> int:
+    """Cells of text that name no node: empty ones; NA and its like among numbers alone."""
+    empty = int((values == "").sum())
+    gaps = np.isin(values.astype(str), GAPS)
+    if empty or not gaps.any():
+        return empty
+    return int(gaps.sum()) if all(_is_number(v) for v in set(values[~gaps].tolist())) else 0
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _numbered(sides: list[AnyArray]) -> list[AnyArray]:
+    """Columns of text as numbers where all names are whole numbers that are written as such: other
+    names, as 007, would not come back."""
+    unlike = (v for side in sides for v in set(side.tolist()) if not WHOLE.fullmatch(str(v)))
+    if next(unlike, None) is not None:
+        return sides
+    return [side.astype(np.int64) for side in sides]
+
+
 def _coded(sides: list[AnyArray]) -> tuple[AnyArray, AnyArray]:
     """Codes (2, m) of the nodes, and their names in order."""
     one, other = sides
-    if (one.dtype.kind in "iu") != (other.dtype.kind in "iu") or one.dtype.kind == "O":
+    kinds = {"i" if side.dtype.kind in "iu" else side.dtype.kind for side in sides}
+    if len(kinds) > 1 or "O" in kinds:
         one, other = one.astype(str), other.astype(str)
     names, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
     return codes.reshape(2, -1).astype(np.int64), names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from mixtura.fitting.networks.block_fit import (
 )
 from mixtura.fitting.networks.description import shortest
 from mixtura.fitting.networks.search import halved, merged
+from mixtura.fitting.networks.units import standardised
+from mixtura.models.block_model import Edges
 from mixtura.ranges import Count, Finite
 from mixtura.records import AnyArray
 
@@ -46,6 +48,8 @@ def chosen(
 
     With one criterion for all that is compared: ICL without degrees, else the description length.
     """
+    if task.law is Edges.GAUSSIAN:
+        task = replace(task, network=standardised(task.network))
     # Spectra of small networks in threads cost more than they take.
     with single_blas:
         return _chosen(task, K, most, corrected)
