@@ -42,6 +42,7 @@ class Genotypes:
     haploid          (M,) uint8 or None: 1 where those who are `single` carry half of the copies,
                      2 where all do; a code counts half there
     single           (n,) uint8 or None
+    impossible       calls of both alleles where one copy is carried, which were set to missing
     """
 
     codes: AnyArray
@@ -52,6 +53,7 @@ class Genotypes:
     ids: tuple[str, ...] = ()
     haploid: AnyArray | None = None
     single: AnyArray | None = None
+    impossible: int = 0
 
     @property
     def markers(self) -> int:

@@ -110,6 +110,13 @@ class Admixture(FittedAdmixture):
         """
         self._check()
         genotypes = self._genotypes(X)
+        if genotypes.impossible:
+            warnings.warn(
+                f"{genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
+                "all on Y and MT) are taken as missing",
+                UserWarning,
+                stacklevel=2,
+            )
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
@@ -122,7 +129,7 @@ class Admixture(FittedAdmixture):
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
         removed(checkpoint)
-        if not fit.converged and self.max_iter > 0:
+        if not fit.converged:
             warnings.warn(
                 f"the climb did not converge ({fit.reason}): raise max_iter or tol",
                 ConvergenceWarning,
