@@ -25,7 +25,7 @@ def write_frequencies(path: str | Path, P: Array) -> None:
 
 
 def read_populations(path: str | Path, n: int) -> list[str]:
-    """The lines of a .pop file, one an individual, "" where its ancestry is unknown ("-").
+    """The lines of a .pop file, one an individual, "" where its ancestry is unknown (-, -1).
 
     ValueError where it cannot be read or has not a line for each.
     """
@@ -44,4 +44,4 @@ def read_populations(path: str | Path, n: int) -> list[str]:
             f"{path}: there are {len(lines)} lines for {n} individuals: a .pop file has one for "
             "each, with - where the ancestry is unknown"
         )
-    return ["" if line.strip() == "-" else line.strip() for line in lines]
+    return ["" if line.strip() in ("-", "-1") else line.strip() for line in lines]

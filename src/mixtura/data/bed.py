@@ -126,7 +126,11 @@ def _possible(codes: AnyArray, haploid: AnyArray, single: AnyArray) -> tuple[Any
         if own is codes and isinstance(codes, np.memmap):
             # Pages that are written to are copied; the file stays as it is.
             own = np.memmap(
-                codes.filename, dtype=np.uint8, mode="c", offset=codes.offset, shape=codes.shape
+                str(codes.filename),
+                dtype=np.uint8,
+                mode="c",
+                offset=codes.offset,
+                shape=codes.shape,
             )
         own[where[touched]] = (some ^ (wrong | wrong << 1))[touched]
         count += int(np.unpackbits(wrong).sum())

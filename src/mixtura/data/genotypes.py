@@ -138,7 +138,16 @@ def from_dosages(X: Any, ploidy: int = 2) -> Genotypes:
     Missing are NaN, masked or, in integers, -127, -9 and -1. ValueError for other numbers than 0,
     ..., ploidy.
     """
+    if hasattr(X, "toarray"):
+        raise ValueError("X is a sparse matrix, which is not read: give X.toarray()")
+    framed = hasattr(X, "to_numpy")
     X = np.ma.filled(X.astype(np.float64), np.nan) if np.ma.isMaskedArray(X) else np.asarray(X)
+    if X.ndim == 2 and X.dtype.kind == "O":
+        made = "X.to_numpy(dtype=float, na_value=np.nan)" if framed else "X.astype(float)"
+        raise ValueError(
+            "X must be a .bed file or numbers, got objects (a table with nullable columns, or an "
+            f"array with None): give {made}, with NaN where missing"
+        )
     if X.ndim != 2 or X.dtype.kind not in "biuf" or 0 in X.shape:
         raise ValueError(
             f"X must be a .bed file or numbers of shape (individuals, markers), got {X.dtype} of "

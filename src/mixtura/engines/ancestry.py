@@ -201,4 +201,4 @@ def em_shares(Q: Array, passed: Passed) -> Array:
     copies = Q * passed.slope
     total = copies.sum(axis=1, keepdims=True)
     # Who has no genotype that is seen stays.
-    return np.divide(copies, total, out=np.array(Q), where=total > 0)
+    return np.asarray(np.divide(copies, total, out=np.array(Q), where=total > 0))

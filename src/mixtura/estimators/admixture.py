@@ -96,7 +96,8 @@ class Admixture(FittedAdmixture):
             Arrays hold copies of the first allele, 0 to `ploidy`; missing are NaN, or in integers
             -127, -9 and -1. A file is mapped and read in pieces.
         y : array-like of shape (n_individuals,), optional
-            The population of those whose ancestry is known; None, NaN, "" and "-" where it is not.
+            The population of those whose ancestry is known, compared as text without blanks around
+            it; None, NaN, pandas.NA, blanks, "-" and -1 where it is not.
         checkpoint : path, optional
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;

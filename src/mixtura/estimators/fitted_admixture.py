@@ -226,7 +226,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"X is {str(X)!r}, the path of no file: name a .bed file")
         if self.ploidy != 2:
             raise ValueError(
-                f"ploidy={self.ploidy} does not fit {X}: .bed files hold diploids: leave ploidy at 2"
+                f"ploidy={self.ploidy} does not fit {X}: .bed files hold diploids: leave ploidy "
+                "at 2"
             )
         return read_bed(X)
 

@@ -48,21 +48,22 @@ def cross_validated(
     Of whom a fold leaves nothing is predicted from the mean shares of the others, and a marker of
     which it leaves nothing by a half. ValueError for folds without genotypes.
     """
-    parts = [Passes(genotypes, left_out=Fold(number, folds, seed)) for number in range(folds)]
-    copies = [_copies(passes) for passes in parts]
+    many = int(genotypes.counted().known.sum())
+    parts = [Passes(genotypes, left_out=Fold(i, folds, seed)) for i in range(min(folds, many))]
+    copies = [_copies(passes) for passes in parts] if folds <= many else [0.0]
     # Sums of logarithms are exact to rounding only.
-    if (empty := sum(many < 1e-6 for many in copies)) > 0:
+    if min(copies) < 1e-6:
         raise ValueError(
-            f"folds={folds} leaves {empty} folds without any genotype, as X has {_known(genotypes)} "
-            "known ones: take fewer folds"
+            f"folds={folds} leaves a fold without any genotype, as there are {many:,} known ones: "
+            "take fewer folds"
         )
     logliks, clipped = [], 0.0
     solver = replace(solver, tol=max(solver.tol, TOL))
     with single_blas:
         for passes in parts:
             shares, frequencies = _fitted(passes, Q, P, solver)
-            many = genotypes.ploidy * shares.sum(axis=0)
-            shrunk = (many * frequencies + 0.5) / (many + 1.0)
+            carried = genotypes.ploidy * shares.sum(axis=0)
+            shrunk = (carried * frequencies + 0.5) / (carried + 1.0)
             logliks.append(passes.loglik_left_out(shares, shrunk))
             clipped += passes.loglik_left_out(shares, np.clip(frequencies, CLIP, 1 - CLIP))
     errors = -np.array(logliks) / np.array(copies)
@@ -75,9 +76,7 @@ def cross_validated(
     )
 
 
-def _fitted(
-    passes: Passes, Q: Array, P: Array, solver: AdmixtureSolver
-) -> tuple[Array, Array]:
+def _fitted(passes: Passes, Q: Array, P: Array, solver: AdmixtureSolver) -> tuple[Array, Array]:
     """Shares and frequencies from what is seen; what nothing is seen of knows only the rest."""
     K = Q.shape[1]
     individuals, markers = passes.seen()
@@ -88,10 +87,6 @@ def _fitted(
     shares = np.where(lost[:, None], end.Q[individuals].mean(axis=0), end.Q)
     # Where the climb began was made with the hidden genotypes.
     return shares, np.where(markers[:, None], end.P, 0.5)
-
-
-def _known(genotypes: Genotypes) -> int:
-    return int(genotypes.counted().known.sum())
 
 
 def _copies(passes: Passes) -> float:
