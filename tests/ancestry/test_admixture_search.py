@@ -90,9 +90,25 @@ def test_fst_of_balding_nichols_is_what_was_simulated(panel):
     ("settings", "message"),
     [
         ({"n_populations": ()}, "n_populations is empty"),
+        ({"n_populations": None}, "n_populations must be an integer or several, got None"),
+        ({"n_populations": (2, "a")}, "n_populations must be an integer, at least 1, got 'a'"),
         ({"folds": 1}, "folds must be an integer, at least 2, got 1"),
     ],
 )
 def test_bad_settings(panel, settings, message):
     with pytest.raises(ValueError, match=message):
         mixtura.AdmixtureSearch(**settings).fit(panel[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_left_in_a_fold():
+    """Who has one genotype, and a marker with one, barely change the error; too many folds."""
+    X = balding_nichols(40, 300, 2, seed=0)[0].astype(float)
+    whole = mixtura.Admixture(2, random_state=0).fit(X).cross_validate(X).error
+    X[3, 1:] = np.nan
+    X[1:, 5] = np.nan
+    one = mixtura.Admixture(2, random_state=0).fit(X)
+    assert one.cross_validate(X).error == pytest.approx(whole, abs=0.02)
+    few = X[10:14, :3]
+    with pytest.raises(ValueError, match=r"folds=50 leaves .* there are 12 known ones: take"):
+        mixtura.Admixture(1).fit(few).cross_validate(few, 50)

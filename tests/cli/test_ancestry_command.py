@@ -57,6 +57,9 @@ def test_known_ancestry(file: Path) -> None:
         "ancestry", file, "-k", 3, "--supervised", "cohort.pop", "--out", "known", "--folds", 0
     )
     assert done.exit_code == 0, done.output
+    assert "BIC" in done.stdout
+    assert Path("known.png").is_file()
+    assert not Path("cohort.png").exists()
     Q = np.loadtxt("known.3.Q")
     np.testing.assert_array_equal(Q[0::3, 1], 1)
     np.testing.assert_array_equal(Q[1::3, 0], 1)
@@ -69,6 +72,8 @@ def test_known_ancestry(file: Path) -> None:
         (("-k", 31), "--populations 31 is more than the 30 individuals"),
         (("-k", "x"), "--populations x: write numbers"),
         (("--folds", 1), "--folds 1: at least 2, or 0"),
+        (("--folds", 100000), "--folds 100000 leaves"),
+        (("--supervised", "no.pop"), "--supervised no.pop: there is no such file"),
         (("--supervised", "short.pop"), "short.pop: there are 1 lines for 30 individuals"),
         (("-k", 2, "--supervised", "three.pop"), "--populations 2 is fewer than the 3 named in"),
     ],

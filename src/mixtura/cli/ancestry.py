@@ -51,7 +51,7 @@ def ancestry(
         typer.Option(metavar="STEM", help="Files are STEM.K.Q and STEM.K.P; default FILE."),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FIG.png", help="The bars; default FILE.png.")
+        Path | None, typer.Option(metavar="FIG.png", help="The bars; default STEM.png.")
     ] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
@@ -61,8 +61,9 @@ def ancestry(
     numbers = parsed(populations, "--populations")
     if folds == 1:
         raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
-    picture = checked_figure(file, figure, no_figure)
     stem = out or Path(file.stem)
+    named = None if out is None or no_figure else Path(f"{out}.png")
+    picture = checked_figure(file, figure or named, no_figure)
     with Working("reading") as working:
         genotypes, labels = _read(file, known, numbers)
         search = _search(numbers, starts, folds, seed)
@@ -73,7 +74,10 @@ def ancestry(
         with warnings.catch_warnings():
             # Its text is about Python's parameters.
             warnings.simplefilter("ignore", UserWarning)
-            search.fit(genotypes, labels, told)
+            try:
+                search.fit(genotypes, labels, told)
+            except ValueError as error:
+                raise ValueError(str(error).replace("folds=", "--folds ", 1)) from None
         working.doing = "writing"
         written = _write(search, stem)
 
@@ -99,7 +103,15 @@ def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list
     from mixtura.data.bed import read_bed
 
     genotypes = read_bed(file)
-    labels = None if known is None else read_populations(known, genotypes.individuals)
+    if genotypes.impossible:
+        note(
+            f"note: {genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
+            "all on Y and MT) are taken as missing"
+        )
+    try:
+        labels = None if known is None else read_populations(known, genotypes.individuals)
+    except ValueError as error:
+        raise ValueError(f"--supervised {error}") from None
     if numbers[-1] > genotypes.individuals:
         raise ValueError(
             f"--populations {numbers[-1]} is more than the {genotypes.individuals} individuals of "

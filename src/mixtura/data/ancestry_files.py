@@ -25,11 +25,18 @@ def write_frequencies(path: str | Path, P: Array) -> None:
 
 
 def read_populations(path: str | Path, n: int) -> list[str]:
-    """The lines of a .pop file, one an individual, "" where its ancestry is unknown ("-").
+    """The lines of a .pop file, one an individual, "" where its ancestry is unknown (-, -1).
 
-    ValueError where it has not a line for each.
+    ValueError where it cannot be read or has not a line for each.
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file: name a .pop file") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path}: this is a folder: name a .pop file") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: this is no text in UTF-8: save the .pop file as such") from None
     while len(lines) > n and not lines[-1].strip():
         lines.pop()
     if len(lines) != n:
@@ -37,4 +44,4 @@ def read_populations(path: str | Path, n: int) -> list[str]:
             f"{path}: there are {len(lines)} lines for {n} individuals: a .pop file has one for "
             "each, with - where the ancestry is unknown"
         )
-    return ["" if line.strip() == "-" else line.strip() for line in lines]
+    return ["" if line.strip() in ("-", "-1") else line.strip() for line in lines]

@@ -15,13 +15,17 @@ _BY_MARKER = 1
 # Chromosomes of which men carry one copy, and those of which everybody who carries any does.
 _OF_MEN, _OF_ALL, _MAN = ("23", "X"), ("24", "Y", "26", "MT"), 1
 
+# Markers whose padding is looked at, and bytes that are looked at together.
+_LOOKED_AT, _NUMBERS = 4096, 1 << 20
+
 
 def read_bed(path: str | Path) -> Genotypes:
     """The genotypes of FILE.bed, with FILE.fam and FILE.bim beside it.
 
     ValueError without bed-reader, for a file that is none, cut short, or whose companions are
     missing or of another size. On the chromosomes X (23) men, by their sex in the
-    .fam file, and on Y (24) and MT (26) all carry one copy.
+    .fam file, and on Y (24) and MT (26) all carry one copy; heterozygous calls there are errors,
+    and missing. The file is not changed.
     """
     path = Path(path)
     try:
@@ -31,26 +35,33 @@ def read_bed(path: str | Path) -> Genotypes:
             f"{path}: PLINK files are read with bed-reader: install mixtura[genetics]"
         ) from None
     for part in (path, path.with_suffix(".fam"), path.with_suffix(".bim")):
+        if part.is_dir():
+            raise ValueError(f"{part}: this is a folder: name the .bed file")
         if not part.is_file():
             beside = "" if part == path else f", which belongs to {path.name}"
             raise ValueError(f"{part}: there is no such file{beside}")
     head = _head(path)
+    part, form = path.with_suffix(".fam"), "six columns"
     try:
         with open_bed(path) as bed:
-            n, M = bed.iid_count, bed.sid_count
-            names, ids = tuple(map(str, bed.iid)), tuple(map(str, bed.sid))
-            haploid = np.isin(bed.chromosome, _OF_MEN) + 2 * np.isin(bed.chromosome, _OF_ALL)
+            n, names = bed.iid_count, tuple(map(str, bed.iid))
             single = (bed.sex == _MAN).astype(np.uint8)
+            part, form = path.with_suffix(".bim"), "six columns between tabs"
+            M, ids = bed.sid_count, tuple(map(str, bed.sid))
+            haploid = np.isin(bed.chromosome, _OF_MEN) + 2 * np.isin(bed.chromosome, _OF_ALL)
     except ValueError as error:
         raise ValueError(
-            f"{path}: its .fam or .bim file cannot be read ({error}): they have six columns, those "
-            "of the .bim file between tabs"
+            f"{part}: the file, which belongs to {path.name}, cannot be read ({error}): it needs "
+            f"{form}: write it again"
         ) from None
     codes = _mapped(path, head, n, M)
+    _check_padding(path, codes, n)
     if not haploid.any():
         return Genotypes(codes, n, names=names, ids=ids)
+    haploid = haploid.astype(np.uint8)
+    codes, impossible = _possible(codes, haploid, single)
     return Genotypes(
-        codes, n, names=names, ids=ids, haploid=haploid.astype(np.uint8), single=single
+        codes, n, names=names, ids=ids, haploid=haploid, single=single, impossible=impossible
     )
 
 
@@ -82,3 +93,45 @@ def _mapped(path: Path, head: bytes, n: int, M: int) -> AnyArray:
     if not n or not M:
         raise ValueError(f"{path}: there are {n} individuals and {M} markers")
     return np.memmap(path, dtype=np.uint8, mode="r", offset=len(head), shape=(M, stride))
+
+
+def _check_padding(path: Path, codes: AnyArray, n: int) -> None:
+    """ValueError where bits past the last individual are used: others were written there."""
+    if n % 4 == 0:
+        return
+    some = np.unique(np.linspace(0, len(codes) - 1, min(len(codes), _LOOKED_AT)).astype(int))
+    if (codes[some, -1] >> 2 * (n % 4)).any():
+        raise ValueError(
+            f"{path}: there are genotypes of more than the {n} individuals of "
+            f"{path.with_suffix('.fam').name}: these files do not belong together: bring the .fam "
+            "file that was written with it"
+        )
+
+
+def _possible(codes: AnyArray, haploid: AnyArray, single: AnyArray) -> tuple[AnyArray, int]:
+    """The codes without heterozygous calls of who carries one copy, and how many there were."""
+    carriers = np.zeros((2, 4 * codes.shape[1]), dtype=np.uint8)
+    carriers[0, : len(single)], carriers[1, : len(single)] = single, 1
+    packed = (carriers.reshape(2, -1, 4) << np.array([0, 2, 4, 6])).sum(axis=2).astype(np.uint8)
+    places, count = np.flatnonzero(haploid), 0
+    step, own = max(1, _NUMBERS // codes.shape[1]), codes
+    for start in range(0, len(places), step):
+        where = places[start : start + step]
+        some = np.array(codes[where])
+        # Of a pair of bits, 10 is heterozygous, 01 missing.
+        wrong = some >> 1 & ~some & packed[haploid[where] - 1]
+        touched = wrong.any(axis=1)
+        if not touched.any():
+            continue
+        if own is codes and isinstance(codes, np.memmap):
+            # Pages that are written to are copied; the file stays as it is.
+            own = np.memmap(
+                str(codes.filename),
+                dtype=np.uint8,
+                mode="c",
+                offset=codes.offset,
+                shape=codes.shape,
+            )
+        own[where[touched]] = (some ^ (wrong | wrong << 1))[touched]
+        count += int(np.unpackbits(wrong).sum())
+    return own, count

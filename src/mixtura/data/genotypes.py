@@ -42,6 +42,7 @@ class Genotypes:
     haploid          (M,) uint8 or None: 1 where those who are `single` carry half of the copies,
                      2 where all do; a code counts half there
     single           (n,) uint8 or None
+    impossible       calls of both alleles where one copy is carried, which were set to missing
     """
 
     codes: AnyArray
@@ -52,6 +53,7 @@ class Genotypes:
     ids: tuple[str, ...] = ()
     haploid: AnyArray | None = None
     single: AnyArray | None = None
+    impossible: int = 0
 
     @property
     def markers(self) -> int:
@@ -136,7 +138,16 @@ def from_dosages(X: Any, ploidy: int = 2) -> Genotypes:
     Missing are NaN, masked or, in integers, -127, -9 and -1. ValueError for other numbers than 0,
     ..., ploidy.
     """
+    if hasattr(X, "toarray"):
+        raise ValueError("X is a sparse matrix, which is not read: give X.toarray()")
+    framed = hasattr(X, "to_numpy")
     X = np.ma.filled(X.astype(np.float64), np.nan) if np.ma.isMaskedArray(X) else np.asarray(X)
+    if X.ndim == 2 and X.dtype.kind == "O":
+        made = "X.to_numpy(dtype=float, na_value=np.nan)" if framed else "X.astype(float)"
+        raise ValueError(
+            "X must be a .bed file or numbers, got objects (a table with nullable columns, or an "
+            f"array with None): give {made}, with NaN where missing"
+        )
     if X.ndim != 2 or X.dtype.kind not in "biuf" or 0 in X.shape:
         raise ValueError(
             f"X must be a .bed file or numbers of shape (individuals, markers), got {X.dtype} of "

@@ -101,6 +101,16 @@ class Passes:
         assert self.left_out is not None
         return self._run(Q, P, moves=False, summed=False, inside=True).loglik
 
+    def seen(self) -> tuple[AnyArray, AnyArray]:
+        """Whether anything is seen of each individual, and of each marker."""
+        n, M = self.genotypes.shape
+        alike = np.ones((n, 1))
+        # At a half each copy adds one to the curvature; an EM step ends at a ratio of counts.
+        curve = self.held(alike, np.full((M, 1), 0.5)).curve
+        stays = 1.0 / np.pi
+        moved = self._run(alike, np.full((M, 1), stays), moves=True, summed=False, em=True).P
+        return curve[0] > 0.5 / _PIECES, moved[:, 0] != stays
+
     def _run(
         self,
         Q: Array,
@@ -189,4 +199,6 @@ def newton_shares(Q: Array, passed: Passed) -> Array:
 def em_shares(Q: Array, passed: Passed) -> Array:
     """EM's step (Tang, Peng, Wang & Risch 2005): where each individual's copies came from."""
     copies = Q * passed.slope
-    return np.asarray(copies / copies.sum(axis=1, keepdims=True))
+    total = copies.sum(axis=1, keepdims=True)
+    # Who has no genotype that is seen stays.
+    return np.asarray(np.divide(copies, total, out=np.array(Q), where=total > 0))

@@ -96,7 +96,8 @@ class Admixture(FittedAdmixture):
             Arrays hold copies of the first allele, 0 to `ploidy`; missing are NaN, or in integers
             -127, -9 and -1. A file is mapped and read in pieces.
         y : array-like of shape (n_individuals,), optional
-            The population of those whose ancestry is known; None, NaN, "" and "-" where it is not.
+            The population of those whose ancestry is known, compared as text without blanks around
+            it; None, NaN, pandas.NA, blanks, "-" and -1 where it is not.
         checkpoint : path, optional
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;
@@ -110,6 +111,13 @@ class Admixture(FittedAdmixture):
         """
         self._check()
         genotypes = self._genotypes(X)
+        if genotypes.impossible:
+            warnings.warn(
+                f"{genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
+                "all on Y and MT) are taken as missing",
+                UserWarning,
+                stacklevel=2,
+            )
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
@@ -122,7 +130,7 @@ class Admixture(FittedAdmixture):
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
         removed(checkpoint)
-        if not fit.converged and self.max_iter > 0:
+        if not fit.converged:
             warnings.warn(
                 f"the climb did not converge ({fit.reason}): raise max_iter or tol",
                 ConvergenceWarning,

@@ -136,7 +136,17 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Each of the reference goes to the one that it overlaps most; those left over come last.
         """
         check_is_fitted(self)
-        order = matching(self.Q_, np.asarray(reference, dtype=np.float64))
+        given = np.asarray(reference, dtype=np.float64)
+        if given.ndim != 2 or len(given) != len(self.Q_) or not given.shape[1]:
+            raise ValueError(
+                f"reference has the shape {given.shape}, and the fit {len(self.Q_)} individuals: "
+                f"give shares of shape ({len(self.Q_)}, populations) of the same individuals"
+            )
+        if not np.isfinite(given).all():
+            raise ValueError(
+                "reference has numbers that are NaN or infinite: give shares, from 0 to 1"
+            )
+        order = matching(self.Q_, given)
         self.Q_, self.P_ = self.Q_[:, order], self.P_[order]
         if self._fixed is not None:
             self.populations_ = [self.populations_[k] for k in order]
@@ -210,7 +220,16 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _genotypes(self, X: Any) -> Genotypes:
         if isinstance(X, Genotypes):
             return X
-        return read_bed(X) if isinstance(X, (str, Path)) else from_dosages(X, self.ploidy)
+        if not isinstance(X, (str, Path)):
+            return from_dosages(X, self.ploidy)
+        if str(X) in ("", "."):
+            raise ValueError(f"X is {str(X)!r}, the path of no file: name a .bed file")
+        if self.ploidy != 2:
+            raise ValueError(
+                f"ploidy={self.ploidy} does not fit {X}: .bed files hold diploids: leave ploidy "
+                "at 2"
+            )
+        return read_bed(X)
 
     def _same(self, X: Any) -> Genotypes:
         """The genotypes that were fitted, as far as their shape tells."""

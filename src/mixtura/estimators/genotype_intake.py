@@ -9,6 +9,9 @@ import numpy as np
 from mixtura.data.genotypes import Genotypes
 from mixtura.records import AnyArray
 
+# Labels of ancestry that is unknown, as text: of .pop files, and -1 as in scikit-learn.
+UNKNOWN = ("", "-", "-1")
+
 
 def usable(genotypes: Genotypes, K: int) -> int:
     """The number of monomorphic markers; ValueError where something has no genotypes at all."""
@@ -38,7 +41,7 @@ def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
     given = np.asarray(y, dtype=object).ravel()
     if len(given) != n:
         raise ValueError(f"y has {len(given)} labels for {n} individuals")
-    told = ["" if _unknown(label) else str(label) for label in given]
+    told = [_told(label) for label in given]
     names = sorted({label for label in told if label}, key=_order)
     if len(names) > K:
         raise ValueError(
@@ -50,9 +53,19 @@ def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
     return np.array([place[label] for label in told]), names
 
 
-def _unknown(label: Any) -> bool:
-    return label is None or label != label or str(label) in ("", "-")
+def _told(label: Any) -> str:
+    """A label as text, "" where it is unknown."""
+    try:
+        if label is None or label != label:
+            return ""
+    except TypeError:
+        # pandas.NA is neither equal to itself nor not.
+        return ""
+    if isinstance(label, (float, np.floating)) and float(label).is_integer():
+        label = int(label)
+    text = str(label).strip()
+    return "" if text in UNKNOWN else text
 
 
 def _order(label: str) -> tuple[float, str]:
-    return (float(label), label) if label.lstrip("-").isdigit() else (np.inf, label)
+    return (float(label), label) if label.lstrip("-").isdecimal() else (np.inf, label)

@@ -122,10 +122,11 @@ class _Search:
             runners = sorted((self._run(each, steps) for each in runners), key=_height)
             if len(runners) == 1:
                 break
-            for slow in runners[(len(runners) + 1) // 2 :]:
+            kept = (len(runners) + 1) // 2 if steps != ROUNDS[-1] else 1
+            for slow in runners[kept:]:
                 mean = slow.loglik / len(slow.Q)
                 self.reports.append(StartReport(slow.name, slow.taken, mean, "dropped"))
-            runners = runners[: (len(runners) + 1) // 2]
+            runners = runners[:kept]
         return runners[0]
 
     def _run(self, runner: _Runner, steps: int) -> _Runner:

@@ -43,19 +43,29 @@ class CrossValidation:
 def cross_validated(
     genotypes: Genotypes, Q: Array, P: Array, solver: AdmixtureSolver, folds: int, seed: int
 ) -> CrossValidation:
-    """Each fold of the genotypes predicted from a fit to the others, begun near (Q, P (M, K))."""
-    logliks, copies, clipped = [], [], 0.0
+    """Each fold of the genotypes predicted from a fit to the others, begun near (Q, P (M, K)).
+
+    Of whom a fold leaves nothing is predicted from the mean shares of the others, and a marker of
+    which it leaves nothing by a half. ValueError for folds without genotypes.
+    """
+    many = int(genotypes.counted().known.sum())
+    parts = [Passes(genotypes, left_out=Fold(i, folds, seed)) for i in range(min(folds, many))]
+    copies = [_copies(passes) for passes in parts] if folds <= many else [0.0]
+    # Sums of logarithms are exact to rounding only.
+    if min(copies) < 1e-6:
+        raise ValueError(
+            f"folds={folds} leaves a fold without any genotype, as there are {many:,} known ones: "
+            "take fewer folds"
+        )
+    logliks, clipped = [], 0.0
     solver = replace(solver, tol=max(solver.tol, TOL))
     with single_blas:
-        for number in range(folds):
-            passes = Passes(genotypes, left_out=Fold(number, folds, seed))
-            K = Q.shape[1]
-            end = solver(passes, (1 - _AWAY) * Q + _AWAY / K, (1 - _AWAY) * P + _AWAY / 2)
-            many = genotypes.ploidy * end.Q.sum(axis=0)
-            shrunk = (many * end.P + 0.5) / (many + 1.0)
-            logliks.append(passes.loglik_left_out(end.Q, shrunk))
-            copies.append(_copies(passes))
-            clipped += passes.loglik_left_out(end.Q, np.clip(end.P, CLIP, 1 - CLIP))
+        for passes in parts:
+            shares, frequencies = _fitted(passes, Q, P, solver)
+            carried = genotypes.ploidy * shares.sum(axis=0)
+            shrunk = (carried * frequencies + 0.5) / (carried + 1.0)
+            logliks.append(passes.loglik_left_out(shares, shrunk))
+            clipped += passes.loglik_left_out(shares, np.clip(frequencies, CLIP, 1 - CLIP))
     errors = -np.array(logliks) / np.array(copies)
     total = sum(copies)
     spread = float(errors.std(ddof=1) / math.sqrt(folds))
@@ -64,6 +74,19 @@ def cross_validated(
     return CrossValidation(
         -sum(logliks) / total, spread, admixture, tuple(float(error) for error in errors)
     )
+
+
+def _fitted(passes: Passes, Q: Array, P: Array, solver: AdmixtureSolver) -> tuple[Array, Array]:
+    """Shares and frequencies from what is seen; what nothing is seen of knows only the rest."""
+    K = Q.shape[1]
+    individuals, markers = passes.seen()
+    given = np.zeros(len(Q), dtype=bool) if solver.fixed is None else solver.fixed
+    lost = ~individuals & ~given
+    solver = replace(solver, fixed=given | lost)
+    end = solver(passes, (1 - _AWAY) * Q + _AWAY / K, (1 - _AWAY) * P + _AWAY / 2)
+    shares = np.where(lost[:, None], end.Q[individuals].mean(axis=0), end.Q)
+    # Where the climb began was made with the hidden genotypes.
+    return shares, np.where(markers[:, None], end.P, 0.5)
 
 
 def _copies(passes: Passes) -> float:

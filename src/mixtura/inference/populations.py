@@ -29,12 +29,12 @@ def fst(P: Array) -> Array:
     Hudson's, a ratio of sums over markers, of frequencies that are known: sum (p - r)^2 over sum
     p (1 - r) + r (1 - p) (Bhatia, Patterson, Sankararaman & Price 2013, Genome Research 23,
     equation 10, without the correction for sample size: the noise of estimated frequencies adds to
-    it). NaN where no marker varies.
+    it). 0 where no marker varies in either.
     """
     squares = (P**2).sum(axis=1)
     apart = squares[:, None] + squares - 2.0 * P @ P.T
     between = P.sum(axis=1)[:, None] + P.sum(axis=1) - 2.0 * P @ P.T
-    out = np.full(apart.shape, np.nan)
+    out = np.zeros(apart.shape)
     np.divide(apart, between, out=out, where=between > 0)
     np.fill_diagonal(out, 0.0)
     return np.asarray(np.maximum(out, 0.0))

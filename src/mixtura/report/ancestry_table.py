@@ -24,12 +24,14 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
     validated = all(trial.cv is not None for trial in trials)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     headers = ["", "K", "log-likelihood", "CV error", "± s.e.", "ADMIXTURE's", "climbs ended at"]
-    for header in headers if validated else [*headers[:3], headers[-1]]:
+    for header in headers if validated else [*headers[:3], "BIC", headers[-1]]:
         table.add_column(header, justify="left" if header == headers[-1] else "right")
     for trial in trials:
         cells = ["*" if trial.n_populations == best else "", str(trial.n_populations)]
         cells.append(f"{trial.loglik:.2f}")
-        if validated:
+        if not validated:
+            cells.append(f"{trial.bic:.2f}")
+        else:
             cv = trial.cv
             cells += [f"{cv.error:.5f}", f"{cv.spread:.5f}", f"{cv.admixture:.5f}"]
         table.add_row(*map(Text, [*cells, _modes(trial, individuals)]))

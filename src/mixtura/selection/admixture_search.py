@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ class AdmixtureTrial:
     loglik: float
     n_parameters: int
     modes: tuple[Optimum, ...]
+    bic: float
     cv: CrossValidation | None
 
 
@@ -32,7 +33,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_populations : sequence of int, default (2, 3, 4, 5)
+    n_populations : int or sequence of int, default (2, 3, 4, 5)
     n_init : int, default 5
         Races of starts of each; the ends they meet are its modes.
     folds : int, default 5
@@ -68,9 +69,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None, progress: Callable[[int], None] | None = None) -> Self:
         """Fit each; X and y as in `Admixture.fit`, `progress` is told which number comes."""
-        numbers = sorted({*self.n_populations})
-        if not numbers:
-            raise ValueError("n_populations is empty: name the numbers to try, as (2, 3, 4)")
+        numbers = _numbers(self.n_populations)
         if self.folds != 0:
             check_integer("folds", self.folds, 2)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -88,11 +87,27 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
             last = self.admixtures_[K] = one
             cv = one.cross_validate(X, self.folds, random_state=seed) if self.folds else None
             fit = one.fit_result_
-            self.trials_.append(AdmixtureTrial(K, fit.loglik, fit.n_parameters, fit.landscape, cv))
-        measures = [
-            self.admixtures_[trial.n_populations].bic() if trial.cv is None else trial.cv.error
-            for trial in self.trials_
-        ]
+            self.trials_.append(
+                AdmixtureTrial(K, fit.loglik, fit.n_parameters, fit.landscape, one.bic(), cv)
+            )
+        measures = [trial.bic if trial.cv is None else trial.cv.error for trial in self.trials_]
         self.best_n_populations_ = numbers[int(np.argmin(measures))]
         self.best_estimator_ = self.admixtures_[self.best_n_populations_]
         return self
+
+
+def _numbers(given: Any) -> list[int]:
+    """The numbers to try, rising; ValueError where they are none."""
+    if isinstance(given, (int, np.integer)):
+        given = (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ValueError(
+            f"n_populations must be an integer or several, got {given!r}: name the numbers to try, "
+            "as (2, 3, 4)"
+        )
+    found = list(given)
+    if not found:
+        raise ValueError("n_populations is empty: name the numbers to try, as (2, 3, 4)")
+    for number in found:
+        check_integer("n_populations", number, 1)
+    return sorted({*found})
