@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -25,12 +26,15 @@ class EigenvalueRatio:
     Raises
     ------
     ValueError
-        For a c below 1 or not finite.
+        For a c that is no number, below 1 or not finite.
     """
 
     c: float = 12.0
     scale: bool = True
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.c < np.inf:
-            raise ValueError(f"EigenvalueRatio: c must be at least 1 and finite, got {self.c!r}")
+        number = isinstance(self.c, Real) and not isinstance(self.c, bool | np.bool_)
+        if not number or not 1.0 <= self.c < np.inf:
+            raise ValueError(
+                f"EigenvalueRatio: c must be a number, at least 1 and finite, got {self.c!r}"
+            )
