@@ -285,6 +285,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(ask, said):
         ask()
 
 
+@pytest.mark.filterwarnings("ignore:component 0 is empty")
 def test_noise_that_takes_all_rows_is_told() -> None:
     rows = np.random.default_rng(0).normal(size=(100, 2)) * 50
     with pytest.warns(DegenerateWarning, match="of the rows are noise"):

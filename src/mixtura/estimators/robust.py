@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from mixtura.data.source import Source
-from mixtura.families.gaussian.forms import Form
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.fitting.mixture_fit import Found
 from mixtura.schema import read
@@ -72,16 +71,10 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
         found.append(("trimmed", f"{told}; the log-likelihood is that of the others"))
     constraint = getattr(estimator, "constraint", None)
     if constraint is not None:
-        units = _units(estimator._family().form) if constraint.scale else "the table's units"
+        scaled = estimator._family().compared_in
+        units = scaled if constraint.scale else "the table's units"
         found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
     return tuple(found)
-
-
-def _units(form: Form) -> str:
-    """What eigenvalues are compared in with scale=True."""
-    if form.correlates:
-        return "the table's scatter as unit"
-    return "the columns' variances as units" if form.identity(2).ndim else "the table's units"
 
 
 def trimmed_labels(labels: Any, log_density: Any, estimator: Any) -> None:
