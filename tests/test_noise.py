@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal, norm
 
 from mixtura import GaussianMixture, GaussianMixtureSearch, Mixture, load, stream
 from mixtura.data.rows import Rows
+from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.fitting.noise import in_crowds, uniform_of
 from mixtura.models.noise import NOISE, Uniform
 
@@ -282,3 +283,18 @@ REFUSED = [
 def test_what_cannot_be_is_refused_in_a_sentence(ask, said):
     with pytest.raises(ValueError, match=said):
         ask()
+
+
+@pytest.mark.filterwarnings("ignore:component 0 is empty")
+def test_noise_that_takes_all_rows_is_told() -> None:
+    rows = np.random.default_rng(0).normal(size=(100, 2)) * 50
+    with pytest.warns(DegenerateWarning, match="of the rows are noise"):
+        GaussianMixture(2, noise=1, random_state=0).fit(rows)
+
+
+def test_volumes_out_of_range_and_flat_boxes_are_refused() -> None:
+    rows = np.random.default_rng(0).normal(size=(100, 2))
+    with pytest.raises(ValueError, match="finite number above 0"):
+        GaussianMixture(2, noise=10**400).fit(rows)
+    with pytest.raises(ValueError, match="no width along"):
+        GaussianMixture(2, noise="mclust").fit(np.c_[rows, rows.sum(axis=1)])

@@ -202,3 +202,23 @@ def test_a_table_of_a_few_rows_can_be_trimmed():
 def test_a_ratio_below_one_is_none():
     with pytest.raises(ValueError, match="at least 1"):
         EigenvalueRatio(0.5)
+
+
+@pytest.mark.parametrize("c", ["a", None, True, 0.5, np.inf])
+def test_a_ratio_that_is_no_number_is_refused(c: object) -> None:
+    with pytest.raises(ValueError, match=r"EigenvalueRatio: c must be a number"):
+        EigenvalueRatio(c)  # type: ignore[arg-type]
+
+
+def test_a_ratio_without_any_spread_says_so() -> None:
+    with pytest.raises(Exception, match="different rows"):
+        GaussianMixture(30, constraint=EigenvalueRatio(12), random_state=0).fit(X[:30])
+
+
+def test_starts_of_trimmed_fits_are_on_no_scale_of_the_end(trimmed: GaussianMixture) -> None:
+    assert trimmed.fit_result_.landscape == ()
+
+
+def test_a_share_below_one_row_is_told() -> None:
+    with pytest.warns(UserWarning, match="none is left out"):
+        GaussianMixture(1, trim=0.001).fit(X)

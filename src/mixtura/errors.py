@@ -41,6 +41,21 @@ class Collapse(FitError):
         return (type(self), (self.component, self.count, self.spread))
 
 
+class Coincident(Collapse):
+    """No component has any spread, so that an eigenvalue ratio bounds nothing."""
+
+    def __init__(self, count: float) -> None:
+        super().__init__(0, count, 0.0)
+        self.args = (
+            f"in each component all rows are alike ({count:.3g} rows together), so that no "
+            "eigenvalue is above zero and constraint has nothing to compare with: use fewer "
+            "components than there are different rows",
+        )
+
+    def __reduce__(self) -> tuple[type[Coincident], tuple[float]]:  # type: ignore[override]
+        return (type(self), (self.count,))
+
+
 class Vanishing(FitError):
     """The noise of a column of factors is on a slow way to zero: a Heywood case."""
 

@@ -24,9 +24,8 @@ Trim = Annotated[
     float,
     typer.Option(
         min=0.0,
-        max=0.49,
         metavar="SHARE",
-        help="Leave out this share of the rows, the least dense.",
+        help="Leave out this share of the rows, the least dense; below 0.5.",
     ),
 ]
 EigenRatio = Annotated[
@@ -45,6 +44,8 @@ def robust_settings(
 ) -> dict[str, Any]:
     """The estimator's settings, those that were asked for; ValueError where they do not agree."""
     found = _noise(noise, volume)
+    if not trim < 0.5:
+        raise ValueError(f"--trim {trim:g} is half of the rows or more: give a share below 0.5")
     if found and trim:
         raise ValueError("--noise and --trim both leave rows out of the groups: use one of them")
     for option, value in (("--trim", trim), ("--eigenvalue-ratio", ratio)):
@@ -61,18 +62,24 @@ def robust_settings(
 
 def _noise(noise: bool, volume: str | None) -> dict[str, Any]:
     """The setting of noise; ValueError for a volume without it, or that is none."""
-    if not noise:
-        if volume is not None:
-            raise ValueError(f"--noise-volume {volume} is for --noise: add that, or leave it out")
-        return {}
+    asked = _volume(volume)
+    if noise:
+        return {"noise": asked}
+    if volume is not None:
+        raise ValueError(f"--noise-volume {volume} is for --noise: add that, or leave it out")
+    return {}
+
+
+def _volume(volume: str | None) -> bool | str | float:
+    """The estimator's word for a volume; ValueError where it is none."""
     if volume is None or volume == "box":
-        return {"noise": True}
+        return True
     if volume == "mclust":
-        return {"noise": "mclust"}
+        return "mclust"
     try:
         number = float(volume)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
         raise ValueError(f"--noise-volume {volume}: write box, mclust, or a number above 0")
-    return {"noise": number}
+    return number

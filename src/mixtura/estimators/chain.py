@@ -286,4 +286,5 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         refuse_impossible(loglik)
-        return loglik, posterior
+        # Sums of rounded shares may exceed 1 by a unit in the last place.
+        return loglik, np.minimum(posterior, 1.0)

@@ -17,10 +17,17 @@ def allowed_where(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | N
     if given is None:
         return None
     found = np.asarray(given, dtype=np.float64)
-    if found.shape != shape or not (found >= 0).all():
+    if found.shape != shape:
         raise ValueError(
-            f"{name} must be of shape {shape} and not negative, got shape {found.shape}: give "
-            "numbers above 0 where there may be one"
+            f"{name} must be of shape {shape}, got shape {found.shape}: give numbers above 0 where "
+            "there may be one"
+        )
+    bad = np.argwhere(~(found >= 0))
+    if len(bad):
+        at = tuple(bad[0].tolist())
+        raise ValueError(
+            f"{name}: entry {', '.join(map(str, at))} (counted from 0) is {found[at]:g}: give "
+            "numbers above 0 where there may be one, and 0 where not"
         )
     if not found.any(axis=-1).all():
         raise ValueError(f"{name}: a row is 0 throughout: allow one state at least")
@@ -112,6 +119,20 @@ def refuse_law(initial: str, first_states: Any, allowed: AnyArray | None) -> Non
             f"transitions: {many} sets of states are never left, so that there is no one "
             "stationary law: allow more transitions, or use initial='free'"
         )
+    if allowed is not None and len(left := _left_for_good(allowed)):
+        raise ValueError(
+            f"initial='stationary': state {left[0]} is never come back to, so that it has no share "
+            "of the stationary law and no sequence would ever be in it: allow a way back, or use "
+            "initial='free'"
+        )
+
+
+def _left_for_good(allowed: AnyArray) -> AnyArray:
+    """The states from which there is a way that never leads back."""
+    reach = allowed | np.eye(len(allowed), dtype=bool)
+    for _ in range(len(allowed).bit_length()):
+        reach = (reach.astype(np.float64) @ reach) > 0
+    return np.flatnonzero((reach & ~reach.T).any(axis=1))
 
 
 def refuse_no_number(k: Any, what: str) -> None:

@@ -22,6 +22,11 @@ def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
     refuse_law(asked.initial, asked.first_states, allowed)
     tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
     fixed = asked.initial == "fixed"
+    if asked.durations is None and asked.max_duration is not None:
+        raise ValueError(
+            f"max_duration={asked.max_duration!r} is for a law of how long states last, and there "
+            "is none: give durations='poisson' say, or leave max_duration out"
+        )
     longest, columns = 0, asked._covariates()
     if columns:
         refuse_driven(asked.durations, asked.initial, tied)

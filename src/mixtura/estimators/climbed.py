@@ -18,7 +18,7 @@ from mixtura.estimators.intake import admitted
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
-from mixtura.estimators.robust import hold_trim, trim_of
+from mixtura.estimators.robust import hold_trim, trim_of, warn_of_none
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity, resumed_seed
@@ -198,6 +198,7 @@ class ClimbedMixture(MixtureEstimator):
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         task = self._asked_task(rows, family)
+        warn_of_none(self, rows)
         if checkpoint is None:
             return self._search(rows, task, np.random.RandomState(seed), listener)
         seed = resumed_seed(checkpoint, self.random_state, seed)

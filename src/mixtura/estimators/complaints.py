@@ -10,12 +10,15 @@ from sklearn.exceptions import ConvergenceWarning
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
 from mixtura.families.base import Family
 from mixtura.models.base import Model
+from mixtura.models.noise import Noisy, Uniform
 from mixtura.records import Standing
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
 
 # Components that a warning names.
 LISTED = 3
+# Noise that holds this share of the rows leaves none to speak of for components.
+NEARLY_ALL = 0.99
 
 
 class DegenerateWarning(UserWarning):
@@ -53,6 +56,8 @@ def complaints(
         )
     if fit.starts and (fit.starts[-1].name, fit.starts[-1].outcome) == ("given", "failed"):
         yield fit.reason, ConvergenceWarning
+    if isinstance(model, Noisy) and fit.params.weights[-1] >= NEARLY_ALL:
+        yield _all_noise(float(fit.params.weights[-1]), model.uniform), DegenerateWarning
     if fit.empty:
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
@@ -75,6 +80,17 @@ def complaints(
             "and only the penalty keeps its noise above zero. Use fewer factors",
             DegenerateWarning,
         )
+
+
+def _all_noise(share: float, uniform: Uniform) -> str:
+    # In logarithms: a volume may be out of the range of numbers.
+    volume = f"its volume is exp({uniform.log_volume:.4g})"
+    cure = (
+        "the columns may depend on each other: leave one out"
+        if uniform.estimated
+        else "that is far less than the rows fill: noise=True takes the volume of the table's box"
+    )
+    return f"{100 * share:.3g}% of the rows are noise, and {volume}; {cure}"
 
 
 def _empty(components: tuple[int, ...]) -> str:

@@ -51,10 +51,12 @@ def refuse_durations(
 
 
 def longest_stay(max_duration: int | None, rows: Sequences) -> int:
-    """D, where the tail of a law begins: as given, or the longest sequence, at most LONGEST."""
-    if max_duration is not None:
-        return int(max_duration)
-    return int(np.clip(np.diff(rows.stops, prepend=0).max(), 2, LONGEST))
+    """D, where the tail of a law begins: as given, else LONGEST, but no longer than a sequence.
+
+    Of stays beyond the longest sequence the rows tell nothing, and memory grows with D.
+    """
+    asked = LONGEST if max_duration is None else int(max_duration)
+    return min(asked, max(2, int(np.diff(rows.stops, prepend=0).max())))
 
 
 def kept(model: HiddenMarkov, params: HiddenMarkovParams) -> dict[str, AnyArray]:

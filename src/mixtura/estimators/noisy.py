@@ -29,7 +29,16 @@ def asked_noise(estimator: Any) -> Asked | None:
         return value
     if isinstance(value, bool | np.bool_):
         return True if value else None
-    return float(value)
+    try:
+        volume = float(value)
+    except OverflowError:
+        volume = np.inf
+    if not np.isfinite(volume):
+        raise ValueError(
+            "noise: a volume must be a finite number above 0, and this one is beyond what float64 "
+            "holds: give a smaller one, or noise=True"
+        )
+    return volume
 
 
 def noise_of(estimator: Any) -> Uniform | None:

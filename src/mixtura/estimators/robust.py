@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from numbers import Real
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from mixtura.data.source import Source
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.fitting.mixture_fit import Found
 from mixtura.schema import read
@@ -21,6 +23,19 @@ CONSTRAINT_SETTINGS: list[Any] = [None, EigenvalueRatio]
 def trim_of(estimator: Any) -> float:
     """The share of the rows that a fit leaves out; 0 for none."""
     return float(getattr(estimator, "trim", 0.0))
+
+
+def warn_of_none(estimator: Any, rows: Source) -> None:
+    """A warning where the share to leave out is less than one of the rows."""
+    trim, weighted = trim_of(estimator), getattr(rows, "sample_weight", None) is not None
+    # The margin is that of `kept_weights`.
+    if trim and not weighted and trim * rows.positive + 1e-9 < 1:
+        warnings.warn(
+            f"trim={trim:g} of {rows.positive} rows is less than one row, so that none is left "
+            f"out: use trim={1 / rows.positive:.2g} or more, or trim=0",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def hold_trim(estimator: Any, found: Found) -> None:
@@ -56,7 +71,8 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
         found.append(("trimmed", f"{told}; the log-likelihood is that of the others"))
     constraint = getattr(estimator, "constraint", None)
     if constraint is not None:
-        units = "the table's covariance as unit" if constraint.scale else "the table's units"
+        scaled = estimator._family().compared_in
+        units = scaled if constraint.scale else "the table's units"
         found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
     return tuple(found)
 

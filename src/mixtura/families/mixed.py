@@ -51,7 +51,13 @@ class MixtureOf(Family):
     def __init__(self, family: Spec = "gaussian", n: int = 2) -> None:
         if not isinstance(n, Integral) or n < 1:
             raise ValueError(f"MixtureOf: n must be a whole number of parts, 1 or more, got {n!r}")
-        object.__setattr__(self, "family", family_of(family))
+        part = family_of(family)
+        if isinstance(part, MixtureOf):
+            raise ValueError(
+                f"MixtureOf: family is a {part.name} itself, and a mixture of mixtures is one "
+                "mixture: give the innermost family, and as n the product of both"
+            )
+        object.__setattr__(self, "family", part)
         object.__setattr__(self, "n", int(n))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -17,20 +18,25 @@ class EigenvalueRatio:
         Largest over smallest eigenvalue, of all components together; 1 makes all of them equal
         spheres. 12 is the default of R's tclust.
     scale : bool, default True
-        Eigenvalues are those in the units that make the table's own covariance the identity, so
-        that no unit of a column matters (its variances, for covariance types without correlations;
-        for one variance per component units matter anyhow). False: in the table's units, as in
-        TCLUST.
+        For "full" and "tied" eigenvalues are those in the units that make the table's scatter
+        the identity: that of a multivariate t with 3 degrees of freedom, which rows far out do not
+        set, but the covariance where more than 2 % of the rows are very far out. For "diag" each
+        column's variance is the unit. So no unit of a column matters. For "spherical", one
+        variance per component, units are the table's and `scale` changes nothing. False: the
+        table's units for all types, as in TCLUST.
 
     Raises
     ------
     ValueError
-        For a c below 1 or not finite.
+        For a c that is no number, below 1 or not finite.
     """
 
     c: float = 12.0
     scale: bool = True
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.c < np.inf:
-            raise ValueError(f"EigenvalueRatio: c must be at least 1 and finite, got {self.c!r}")
+        number = isinstance(self.c, Real) and not isinstance(self.c, bool | np.bool_)
+        if not number or not 1.0 <= self.c < np.inf:
+            raise ValueError(
+                f"EigenvalueRatio: c must be a number, at least 1 and finite, got {self.c!r}"
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -141,6 +141,9 @@ def _found(
     if way is not None:
         fit = restored(fit, *way[1:])
         return Found(fit.params, fit, way[1])
+    if kept is not None:
+        # Starts are climbed over a sample of which no row is left out: not on the end's scale.
+        fit = replace(fit, starts=tuple(replace(one, loglik=None) for one in fit.starts))
     least = None if kept is None else kept.threshold
     return Found(fit.params, fit, ground.model.family, ground.model, least)
 

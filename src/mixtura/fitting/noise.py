@@ -61,6 +61,8 @@ def _box(source: Source, axes: Array | None) -> Uniform:
         Z = X if axes is None else X @ axes
         lower = np.minimum(lower, Z.min(axis=0, initial=np.inf))
         upper = np.maximum(upper, Z.max(axis=0, initial=-np.inf))
+    if axes is not None:
+        _refuse_flat(lower, upper)
     flat = np.flatnonzero(~(upper > lower))
     if len(flat):
         raise ValueError(
@@ -70,6 +72,17 @@ def _box(source: Source, axes: Array | None) -> Uniform:
     told = () if axes is None else tuple(map(tuple, axes.tolist()))
     volume = float(np.log(upper - lower).sum())
     return Uniform(volume, tuple(lower.tolist()), tuple(upper.tolist()), told)
+
+
+def _refuse_flat(lower: Array, upper: Array) -> None:
+    """ValueError where the rows have no width along a principal axis but what rounding gives."""
+    size = max(float(np.abs(lower).max()), float(np.abs(upper).max()))
+    if (upper - lower <= 64 * len(lower) * np.finfo(np.float64).eps * size).any():
+        raise ValueError(
+            "noise='mclust': the rows have no width along one of their principal axes, so that the "
+            "box along these has no volume: leave out the column that others make up, or use "
+            "noise=True"
+        )
 
 
 def cleaned(sample: Rows, frame: Array) -> tuple[Rows, float]:

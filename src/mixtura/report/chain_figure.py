@@ -142,7 +142,8 @@ def _matrix(ax: Axes, view: ChainView) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(FixedLocator(range(K)))
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("P(next state | state now): next", **{**LABEL, "fontsize": 9})
+    given = "state now" if view.durations is None else "state now, once a stay ends"
+    ax.set_xlabel(f"P(next state | {given}): next", **{**LABEL, "fontsize": 9})
     ax.set_ylabel("now", **{**LABEL, "fontsize": 9})
     _coloured(ax, K, both=True)
 

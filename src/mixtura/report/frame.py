@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from mixtura.families.digits import percent
-from mixtura.report.palette import colours
+from mixtura.report.palette import NOISE_GREY, colours
 from mixtura.report.panels import INK, QUIET
 from mixtura.report.view import MixtureView
 
@@ -50,6 +50,9 @@ def legend(figure: Figure, view: MixtureView, place: Place) -> None:
     if len(labels) > MOST_LEGEND:
         handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
         labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
+    if view.noise is not None:
+        handles.append(Line2D([], [], ls="", marker="o", ms=7, mec="none", color=NOISE_GREY))
+        labels.append("noise")
     made = figure.legend(
         handles, labels, loc=place, title=f"{view.noun}, weight", fontsize=9, title_fontsize=9,
         frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",

@@ -243,7 +243,7 @@ def _starts(fit: Fit) -> str:
     text = f"{len(fit.starts)} tried: {met}"
     if fit.moves:
         text += f"; {fit.moves} move{'s' * (fit.moves > 1)} of one group improved the best"
-    if count["kept"] < 2:
+    if count["kept"] < 2 or not fit.landscape:
         return text
     nearest = min(fit.landscape, key=lambda optimum: abs(optimum.mean_loglik - fit.mean_loglik))
     same = sum(nearest.hits.values())

@@ -155,6 +155,15 @@ class Gaussian(Family):
             return Bounded(ratio, relative.units)
         return Bounded(ratio, 1.0 / np.sqrt(self.form.restrict(relative.reference)))
 
+    @property
+    def compared_in(self) -> str:
+        """The units of eigenvalues under a ratio with scale=True, in words."""
+        if self.form.correlates:
+            return "the table's scatter as unit"
+        return (
+            "the columns' variances as units" if self.form.identity(2).ndim else "the table's units"
+        )
+
     def _moments(self, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:
         """The table's, and what fills gaps, where there are any."""
         if self.gaps:

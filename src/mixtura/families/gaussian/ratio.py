@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mixtura.errors import Collapse
+from mixtura.errors import Coincident
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.families.gaussian.triangular import within
@@ -34,8 +34,8 @@ class Bounded:
     def roots(self, form: Form, now: GaussianParams, scatter: Array, counts: Array) -> Array:
         """The M-step: roots of the covariances, from the scatter in the units of `now`.
 
-        A component without rows keeps its covariance, as far as that may be. Collapse where all
-        eigenvalues are zero.
+        A component without rows keeps its covariance, as far as that may be. Coincident where
+        all eigenvalues are zero.
         """
         rows = counts.sum(keepdims=True) if form.shared else counts
         cov = form.whitened(now.root, scatter)
@@ -87,12 +87,12 @@ def best_floor(values: Array, rows: Array, c: float) -> float:
     `values` (K, q) are the eigenvalues v of each scatter over its rows n_k, `rows` (K,). Between
     the sorted v and v / c the set of those cut off is the same, and there the best m is
     sum n (v below m, v / c above cm) / sum n (how many): all intervals are looked at.
-    Collapse where no v is above zero.
+    Coincident where no v is above zero.
     """
     v, n = values.ravel(), np.repeat(rows, values.shape[1])
     v, n = v[n > 0], n[n > 0] / rows.sum()
     if not v.max(initial=0.0) > 0:
-        raise Collapse(0, float(rows.sum()), 0.0)
+        raise Coincident(float(rows.sum()))
     if v.max() <= c * v.min():
         return float(v.min())
     edges = np.unique(np.concatenate([v, v / c]))
