@@ -9,39 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.networks.network import Network
+from mixtura.engines.blocks import Ending
 from mixtura.engines.native.belief import Rounds, propagate
 from mixtura.engines.native.blocks import Adjacency
 from mixtura.models.block_model import BlockParams, Edges
-from mixtura.records import AnyArray, Array
+from mixtura.records import Array
 
 
 @dataclass(frozen=True)
-class BeliefEnd:
-    """Where messages came to rest, or did not.
+class BeliefEnd(Ending):
+    """Where messages came to rest, or did not; the objective is Bethe's, no bound.
 
-    memberships (n, K), parameters, Bethe's estimate of the log-likelihood after each round (nats),
-    the last change of a message (or of a parameter, as a share)
+    change is the last one of a message, or of a parameter as a share.
     """
 
-    memberships: Array
-    params: BlockParams
-    trace: tuple[float, ...]
     change: float
-
-    @property
-    def bound(self) -> float:
-        """The last estimate: of the log-likelihood, and no bound of it."""
-        return self.trace[-1]
-
-    @property
-    def state(self) -> Array:
-        """(n, K) memberships."""
-        return self.memberships
-
-    @property
-    def labels(self) -> AnyArray:
-        """(n,) the likeliest block of each node."""
-        return np.asarray(self.memberships.argmax(axis=1))
 
 
 @dataclass(frozen=True, eq=False)

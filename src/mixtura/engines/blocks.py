@@ -16,28 +16,34 @@ from mixtura.records import AnyArray, Array
 
 
 @dataclass(frozen=True)
-class BlockEnd:
-    """A climb's end: memberships (n, K), parameters, bounds (nats), gain still to come (nats)."""
+class Ending:
+    """Memberships (n, K), parameters, and the objective at the start and after each step (nats)."""
 
     memberships: Array
     params: BlockParams
     trace: tuple[float, ...]
-    gap: float
 
     @property
     def bound(self) -> float:
-        """Where the climb ended (nats)."""
+        """The objective at the end (nats): a bound where it is one."""
         return self.trace[-1]
 
     @property
     def state(self) -> Array:
-        """(n, K) memberships: a climb goes on from there."""
+        """(n, K) memberships: one goes on from there."""
         return self.memberships
 
     @property
     def labels(self) -> AnyArray:
         """(n,) the likeliest block of each node."""
         return np.asarray(self.memberships.argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class BlockEnd(Ending):
+    """A climb's end, and the gain still to come (nats)."""
+
+    gap: float
 
 
 @dataclass(frozen=True, eq=False)
