@@ -128,20 +128,20 @@ INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int6
 INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int barred,
                           const int64_t K)
 {
-    const double *b = g->e.b, *top = g->e.top;
+    const double *b = g->e.b, *top = g->e.top, *moves = g->moves;
     const int64_t stride = g->e.stride;
     const vec faint = splat(barred ? BARRED_FAINT : FAINT), nothing = splat(0.0);
     vec a[K], added[K], over = splat(1.0), whole = over, product = over, loglik = load(g->loglik);
     for (int64_t k = 0; k < K; k++) {
         a[k] = load(g->a + k * VL);
-        added[k] = load(g->added + k * VL);
+        added[k] = barred ? load(g->added + k * VL) : nothing;
         store(g->u + k * stride - VL, a[k]);
     }
     for (int64_t t = 0; t < n; t++) {
         vec ahead[K], more[K], sum = nothing, sum_added = nothing;
-        lanes_moved(ahead, a, g->moves, K);
+        lanes_moved(ahead, a, moves, K);
         if (barred && !again)
-            lanes_moved(more, added, g->moves, K);
+            lanes_moved(more, added, moves, K);
         for (int64_t j = 0; j < K && barred && !again; j++)
             more[j] += whole * g->raised[j];
         if (t0 + t == g->due) {
@@ -156,7 +156,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
             over = whole = splat(1.0);
             for (int64_t j = 0; j < K; j++) {
                 ahead[j] = load(g->a + j * VL);
-                more[j] = load(g->added + j * VL);
+                more[j] = barred ? load(g->added + j * VL) : nothing;
             }
         }
         for (int64_t j = 0; j < K; j++) {
@@ -245,7 +245,8 @@ static void count_begun(struct chain_lanes *g, int64_t t, int64_t i)
 }
 
 /* p: smoothed states; u: filtered ones; b: b_t beta_t / c_t, of a sequence's first step 0. */
-INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const int64_t K)
+INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const int barred,
+                           const int64_t K)
 {
     const double *back = g->back;
     const int64_t stride = g->e.stride;
@@ -266,7 +267,8 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         for (int64_t k = 0; k < K; k++) {
             double *u = g->u + k * stride + i, *b = g->e.b + k * stride + i;
             vec here = load(u) * over;
-            w[k] = load(b) * -vmax(-beta[k] * over, splat(-MOST));
+            vec behind = beta[k] * over;
+            w[k] = load(b) * (barred ? -vmax(-behind, splat(-MOST)) : behind);
             store(u, here);
             store(g->e.p + k * stride + i, here * beta[k]);
             store(b, w[k] * times);

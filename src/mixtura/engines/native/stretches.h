@@ -164,7 +164,10 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
             block_forward(g, block, n, 1, K);
         }
         next_end(g, t0 + n - 1);
-        lanes_backward(g, t0, n, K);
+        if (g->barred)
+            lanes_backward(g, t0, n, 1, K);
+        else
+            lanes_backward(g, t0, n, 0, K);
         if (s->posterior)
             put_states(&g->e, s->posterior, n);
         if (s->met) {
