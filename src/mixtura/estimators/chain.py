@@ -287,4 +287,4 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         refuse_impossible(loglik)
         # Sums of rounded shares may exceed 1 by a unit in the last place.
-        return loglik, np.minimum(posterior, 1.0)
+        return loglik, np.minimum(posterior, 1.0, out=posterior)
