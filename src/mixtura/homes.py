@@ -1,4 +1,4 @@
-"""Where the families live, by name: a new one is a new file and a line here.
+"""Where families and estimators live, by name: a new one is a new file and a line here.
 
 Nothing is imported, so that the command line can say what there is before a library is loaded.
 """
@@ -22,4 +22,23 @@ FAMILIES: dict[str, str] = {
     "student": "mixtura.families.student.family:Student",
     "vonmises": "mixtura.families.vonmises:VonMises",
     "vonmisesfisher": "mixtura.families.vonmisesfisher:VonMisesFisher",
+}
+
+# The module of each estimator that model files may hold; its `restored` makes it of a document.
+ESTIMATORS: dict[str, str] = {
+    "Admixture": "mixtura.estimators.admixture",
+    "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "BernoulliMixture": "mixtura.estimators.shortcuts",
+    "BlockModel": "mixtura.estimators.block_model",
+    "CategoricalHMM": "mixtura.estimators.hmm_faces",
+    "GMMHMM": "mixtura.estimators.hmm_faces",
+    "GaussianHMM": "mixtura.estimators.hmm_faces",
+    "GaussianMixture": "mixtura.estimators.gaussian_mixture",
+    "HiddenMarkov": "mixtura.estimators.hidden_markov",
+    "LatentClass": "mixtura.estimators.shortcuts",
+    "Mixture": "mixtura.estimators.mixture",
+    "MultinomialHMM": "mixtura.estimators.hmm_faces",
+    "PoissonHMM": "mixtura.estimators.hmm_faces",
+    "PoissonMixture": "mixtura.estimators.shortcuts",
+    "StudentMixture": "mixtura.estimators.shortcuts",
 }

@@ -19,7 +19,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
-from mixtura.estimators.document import Stored, to_document
+from mixtura.estimators.document import Stored, restore, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.opened import asked, may_miss, small
@@ -235,6 +235,12 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         """
         check_is_fitted(self)
         write_document(to_document(self), path)
+
+    @classmethod
+    def restored(cls, document: dict[str, Any]) -> Self:
+        """The estimator that `save` wrote; StoreError for a document that is damaged."""
+        found: Self = restore(document, cls)
+        return found
 
     def fitted_family(self) -> Family:
         """The family of the components, with what it took from the table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
@@ -18,7 +18,7 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
 from mixtura.estimators.chain_errors import standard_errors
 from mixtura.estimators.chain_laws import refuse_impossible, refuse_no_number
-from mixtura.estimators.document import to_document
+from mixtura.estimators.document import restore, to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
@@ -246,6 +246,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """Write the fitted model to a JSON file, atomically; `mixtura.load` reads it."""
         check_is_fitted(self, "fit_result_")
         write_document(to_document(self), path)
+
+    @classmethod
+    def restored(cls, document: dict[str, Any]) -> Self:
+        """The estimator that `save` wrote; StoreError for a document that is damaged."""
+        found: Self = restore(document, cls)
+        return found
 
     def fitted_family(self) -> Family:
         """The family of the emissions, with what it took from the table."""

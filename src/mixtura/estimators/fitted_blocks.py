@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.networks.reading import as_network
-from mixtura.estimators.block_document import block_document
+from mixtura.estimators.block_document import block_document, restored_blocks
 from mixtura.estimators.network_intake import new_pairs, numbers, places, refuse_values
 from mixtura.fitting.networks.auto import Choice
 from mixtura.models.block_model import BlockParams, Edges
@@ -142,6 +142,12 @@ class FittedBlocks:
         check_is_fitted(self, "params_")
         write_document(block_document(self), path)
         return Path(path)
+
+    @classmethod
+    def restored(cls, document: dict[str, Any]) -> Self:
+        """The model that `save` wrote; StoreError for a document that is damaged."""
+        found: Self = restored_blocks(document, cls)
+        return found
 
     @property
     def _law(self) -> Edges:
