@@ -240,7 +240,7 @@ class CovariancePrior(Prior):
         few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         if stats is not None and self.ranked:
-            flat = self._own_spread(stats, params)
+            flat = self._own_spread(own_scatter(self.form, stats, params), len(rows))
             # So few rows as span a plane always lie on one.
             bad = bad | (flat < THIN_SPREAD) & (held > d)
             spread = np.minimum(spread, flat)
@@ -254,15 +254,15 @@ class CovariancePrior(Prior):
             else rows < few_rows(self.form.columns(d))
         )
 
-    def _own_spread(self, stats: GaussianStatistics, params: GaussianParams) -> Array:
-        """`spread` of the components' own scatter, of which nothing is shared; (K,)."""
-        form, own = self.form, own_scatter(self.form, stats, params)
+    def _own_spread(self, own: Array, K: int) -> Array:
+        """`spread` of K components' own scatter, of which nothing is shared; (K,)."""
+        form = self.form
         assert self.reference is not None
         if form.correlates:
             values = np.linalg.eigvalsh(within(self.units, own))
         else:
             values = own / form.restrict(self.reference)
-        return np.maximum(self._least(values, len(params.means)), 0.0)
+        return np.maximum(self._least(values, K), 0.0)
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         if self.form.correlates:
@@ -317,19 +317,20 @@ class CovariancePrior(Prior):
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics
     ) -> CovariancePrior | None:
         """S is that within components, where the table's would make sound ones mostly penalty."""
-        form, d = self.form, params.means.shape[1]
+        form, (K, d) = self.form, params.means.shape
         if self.strength == 0 or self.reference is None or not self.floorless or form.shared:
             return None
-        spread = self._own_spread(stats, params)
+        own = own_scatter(form, stats, params)
+        spread = self._own_spread(own, K)
         # Rows on one value say nothing of a scale.
         sound = (counts >= few_rows(form.columns(d))) & (spread > NUMERIC_SPREAD)
         if not (2 * self.strength > COARSE * (counts * spread)[sound]).any():
             return None
         w = counts[sound]
-        S, pivots = within_components(form, own_scatter(form, stats, params), counts, sound, d)
+        S, pivots = within_components(form, own, counts, sound, d)
         target = form.restrict(S)
         found = replace(self, target=target, scale=target, pivots=pivots, reference=S)
-        wider = found._own_spread(stats, params)[sound]
+        wider = found._own_spread(own, K)[sound]
         return found if (w * wider).min() > FINER * (w * spread[sound]).min() else None
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
