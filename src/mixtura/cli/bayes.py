@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -26,7 +27,6 @@ WeightPrior = Annotated[
 Concentration = Annotated[
     float | None,
     typer.Option(
-        min=1e-300,
         metavar="FLOAT",
         show_default="1 / components",
         help="With --bayes: that of the weights' prior.",
@@ -42,6 +42,8 @@ def posterior_settings(
         raise ValueError(
             f"--bayes is for Gaussian groups, and --family is {settings['family']}: leave one out"
         )
+    if concentration is not None and not 0 < concentration < math.inf:
+        raise ValueError(f"--concentration {concentration:g} is no positive number: give one")
     shape = settings["covariance_type"]
     if shape not in SHAPES:
         raise ValueError(f"--bayes knows the covariances {', '.join(SHAPES)}, not {shape}")

@@ -6,6 +6,7 @@ import csv
 import functools
 import json
 import math
+import re
 import sys
 import threading
 import warnings
@@ -42,6 +43,17 @@ WIDEST = 100
 # Models of something else than a table's rows, by the name of their class.
 NO_ROWS = {"BlockModel": "blocks of a network's nodes", "Admixture": "ancestry from genotypes"}
 _ALIASES: dict[str, str] = {}
+# What Python's parameters are called here, where a message gives them with their value.
+SPOKEN = {
+    "covariance_type": "--covariance",
+    "family": "--family",
+    "n_components": "--components",
+    "n_init": "--starts",
+    "n_populations": "--populations",
+    "n_states": "--states",
+    "weight_concentration_prior": "--concentration",
+}
+_GIVEN = re.compile(rf"(?<![\w'\"])({'|'.join(SPOKEN)})=('?)(\w+)\2(?![\w.])")
 stdout = Console()
 stderr = Console(stderr=True)
 
@@ -128,7 +140,8 @@ def _one_line(error: Exception) -> str:
 
     # Rows of tables are counted from 1.
     said = str(error.behind(1) if isinstance(error, BadRow) else error)
-    return " ".join(said.split()) or type(error).__name__
+    said = _GIVEN.sub(lambda given: f"{SPOKEN[given[1]]} {given[3]}", " ".join(said.split()))
+    return said or type(error).__name__
 
 
 def alias(path: str, name: str) -> None:

@@ -147,6 +147,8 @@ def _starts(fit: Fit) -> str:
     landscape = fit.landscape
     if not landscape:
         return "none"
+    if len(fit.starts) == 1:
+        return f"1: {fit.starts[0].name}"
     top = sum(landscape[0].hits.values())
     finished = sum(sum(one.hits.values()) for one in landscape)
     text = f"{finished}, which met {counted(len(landscape), 'end')}; {top} at the best of them"
