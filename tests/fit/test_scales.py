@@ -56,3 +56,23 @@ def test_an_ordinary_table_is_searched_once() -> None:
     again = GaussianMixture(4, random_state=0).fit(X * [1e3, 1e-3])
     # Equivariant: the same steps in other units.
     assert found.fit_result_.passes == again.fit_result_.passes
+
+
+@pytest.mark.parametrize("form", ["full", "diag", "VEV", "spherical", "tied"])
+def test_groups_a_hundred_million_widths_apart(form: str) -> None:
+    # Sums about the table's mean hold no digit of what is inside a group: only its own do.
+    rng = np.random.default_rng(1)
+    X = np.repeat(1e8 * rng.normal(size=(6, 2)), 250, axis=0) + rng.normal(size=(1500, 2))
+    found = GaussianMixture(6, covariance_type=form, random_state=0).fit(X)
+    entropy = 1 + np.log(2 * np.pi) + np.log(6)
+    assert found.score(X) == pytest.approx(-entropy, abs=0.05)
+    assert not found.fit_result_.floored
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_rows_on_one_value_but_for_rounding_are_no_scale(offset: float) -> None:
+    values = np.repeat([0.1, 1.1, 50.3], 60) + offset
+    X = values[:, None] * (1 + 2e-16 * np.random.default_rng(0).integers(-1, 2, (180, 1)))
+    with pytest.warns(DegenerateWarning, match="only the penalty keeps them from collapsing"):
+        found = GaussianMixture(3, random_state=0).fit(X)
+    assert len(found.fit_result_.floored) == 3

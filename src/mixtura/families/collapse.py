@@ -15,6 +15,8 @@ from mixtura.records import Array, Spike, Standing
 MOST_COPIES = 2.0**20
 # Below this share of the table's variance only rounding is left, however many rows a component has.
 NUMERIC_SPREAD = 1e-14
+# Sums about a component's own mean still tell scatter from the rounding of its rows down to here.
+ROUNDED_SPREAD = 1e-26
 # A component of few rows this narrow is one of the likelihood's spikes (methods: regular optima of
 # the reference tables stay above 0.0076, spurious ones below 1e-4).
 SPURIOUS_SPREAD = 1e-3

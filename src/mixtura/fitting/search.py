@@ -123,7 +123,7 @@ class Search:
                 if finer is None:
                     break
                 self.model, maker = finer, replace(maker, model=maker.model.as_fine_as(finer))
-                outcome = self._initialisation(maker, init)
+                outcome = self._in_scale(maker, init, best)
                 if not better(outcome, best):
                     break
                 best = outcome
@@ -133,6 +133,14 @@ class Search:
         finally:
             self.model = coarse
         return best
+
+    def _in_scale(self, maker: StartMaker, init: str, coarse: Outcome) -> Outcome:
+        """An initialisation; from the coarse optimum where float64 holds no start of that scale:
+        about its own means alone it knows sums to all digits."""
+        try:
+            return self._initialisation(maker, init)
+        except FAILURES:
+            return self.climb(coarse.climb.params)
 
     def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
         """Climb from the best start; from the next ones only while the climbs end on a spike."""

@@ -21,6 +21,7 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
+    ROUNDED_SPREAD,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
     few_rows,
@@ -45,6 +46,8 @@ from mixtura.records import AnyArray, Array, Equation, Spike
 # A scale is worth another search where the penalty makes up a tenth of a component's narrowest
 # variance, for then it hides what is narrower inside, and where that falls by this factor.
 COARSE, FINER = 0.1, 10.0
+# Numbers that are meant to be one may be so many of float64's steps apart.
+ROUNDINGS = 8
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,8 @@ class CovariancePrior(Prior):
         few &= held >= 1
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         if stats is not None and self.ranked:
-            flat = self._own_spread(own_scatter(self.form, stats, params), len(rows))
+            own = own_scatter(self.form, stats, params)
+            flat = np.maximum(self._least(self._own_spectrum(own), len(rows)), 0.0)
             # So few rows as span a plane always lie on one.
             bad = bad | (flat < THIN_SPREAD) & (held > d)
             spread = np.minimum(spread, flat)
@@ -254,15 +258,12 @@ class CovariancePrior(Prior):
             else rows < few_rows(self.form.columns(d))
         )
 
-    def _own_spread(self, own: Array, K: int) -> Array:
-        """`spread` of K components' own scatter, of which nothing is shared; (K,)."""
-        form = self.form
+    def _own_spectrum(self, own: Array) -> AnyArray:
+        """The eigenvalues of S^-1 times each scatter."""
         assert self.reference is not None
-        if form.correlates:
-            values = np.linalg.eigvalsh(within(self.units, own))
-        else:
-            values = own / form.restrict(self.reference)
-        return np.maximum(self._least(values, K), 0.0)
+        if self.form.correlates:
+            return np.asarray(np.linalg.eigvalsh(within(self.units, own)))
+        return np.asarray(own / self.form.restrict(self.reference))
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         if self.form.correlates:
@@ -318,20 +319,30 @@ class CovariancePrior(Prior):
     ) -> CovariancePrior | None:
         """S is that within components, where the table's would make sound ones mostly penalty."""
         form, (K, d) = self.form, params.means.shape
-        if self.strength == 0 or self.reference is None or not self.floorless or form.shared:
+        if self.strength == 0 or self.reference is None or not self.floorless:
             return None
         own = own_scatter(form, stats, params)
-        spread = self._own_spread(own, K)
-        # Rows on one value say nothing of a scale.
-        sound = (counts >= few_rows(form.columns(d))) & (spread > NUMERIC_SPREAD)
-        if not (2 * self.strength > COARSE * (counts * spread)[sound]).any():
+        values = self._own_spectrum(own)
+        spread = self._least(values, K)
+        # Rows on one value, or on a plane, say nothing of a scale: what they have is rounding.
+        rounded = self._of_rounding(params) - NUMERIC_SPREAD * self._least(-values, K)
+        sound = (counts >= few_rows(form.columns(d))) & (spread > rounded)
+        w = np.broadcast_to(self._rows(counts), counts.shape)[sound]
+        if not (2 * self.strength > COARSE * w * spread[sound]).any():
             return None
-        w = counts[sound]
         S, pivots = within_components(form, own, counts, sound, d)
         target = form.restrict(S)
         found = replace(self, target=target, scale=target, pivots=pivots, reference=S)
-        wider = found._own_spread(own, K)[sound]
+        wider = found._least(found._own_spectrum(own), K)[sound]
         return found if (w * wider).min() > FINER * (w * spread[sound]).min() else None
+
+    def _of_rounding(self, params: GaussianParams) -> float:
+        """The largest eigenvalue that rows on one value may have, so far out are they."""
+        assert self.reference is not None
+        steps = ROUNDINGS * np.spacing(np.abs(params.means)).max(axis=0)
+        if self.form.correlates:
+            return ROUNDED_SPREAD + float(np.square(self.units * steps).sum(axis=1).max())
+        return ROUNDED_SPREAD + float((steps**2 / self.reference).max())
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
         return params if self.grain is None else self.grain.smoothed(params)

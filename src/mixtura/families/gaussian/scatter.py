@@ -13,10 +13,12 @@ from mixtura.records import AnyArray, Array
 
 def own_scatter(form: Form, stats: GaussianStatistics, params: GaussianParams) -> Array:
     """The covariances of the components' own rows, nothing added to them, in the form."""
-    counts = np.maximum(stats.counts, 1e-300)
+    counts = rows = np.maximum(stats.counts, 1e-300)
     scatter = form.about(counts, stats.first / counts[:, None], stats.second)
     own = form.whitened(params.root, scatter)
-    return np.asarray(own / counts.reshape((-1,) + (1,) * (own.ndim - 1)))
+    if form.shared:
+        rows = counts.sum(keepdims=True)
+    return np.asarray(own / rows.reshape((-1,) + (1,) * (own.ndim - 1)))
 
 
 def within_components(
