@@ -122,9 +122,25 @@ def test_the_best_of_several_numbers(table: Path) -> None:
     assert "the most tried, are best" in run(*ask[:3], "1:2", *ask[4:]).output
 
 
+def test_known_states_by_a_column(table: Path) -> None:
+    data = pd.read_csv(table)
+    # The states of the rows' own order, and the wrong way round but for these: 1 is low.
+    data["told"] = np.where(np.arange(90) % 9 == 0, (data["bites"] < 6).astype(float), np.nan)
+    data.to_csv("told.csv", index=False)
+    ask = ("hmm", "told.csv", "-k", 2, "--family", "poisson", *ORDER, "--known", "told", "-q")
+    assert run(*ask).exit_code == 0
+    X, lengths = frame(table)
+    asked = mixtura.HiddenMarkov("poisson", 2, random_state=0).fit(X, lengths, states=data["told"])
+    kept = mixtura.load("told.model.json")
+    np.testing.assert_array_equal(kept.rates_, asked.rates_)
+    assert kept.rates_[0, 0] > kept.rates_[1, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("hmm", "walks.csv", *ORDER, "-k", "1:2", "--known", "bites"), "for one number of states"),
+        (("hmm", "walks.csv", "--known", "walk"), "--known walk: states are numbers from 0"),
         (("score", "MODEL", "walks.csv", "--per-row"), "rows have no density of their own"),
         (("hmm", "walks.csv", "--sequence", "wlk"), "--sequence wlk: there is no such column"),
         (("hmm", "walks.csv", "--sequence", "year"), "begins in row 1 and again in row 31"),

@@ -34,11 +34,13 @@ TimeColumn = Annotated[
 
 
 class Steps(NamedTuple):
-    """A table in memory, the length of each sequence (S,), and its column of times, if any."""
+    """A table in memory, the length of each sequence (S,), and its columns of times and of known
+    states, if any."""
 
     rows: Table
     lengths: AnyArray
     time: AnyArray | None
+    known: AnyArray | None = None
 
 
 def is_chain(mixture: Any) -> bool:
@@ -67,10 +69,12 @@ def ordered_table(
     *,
     weights: str | None = None,
     exclude: list[str] | None = None,
+    known: str | None = None,
 ) -> Steps:
     """The steps of a table.
 
-    `order` names the columns of sequence and time, `choose` the columns of data, None for all.
+    `order` names the columns of sequence and time, `known` that of known states, `choose` the
+    columns of data, None for all.
     """
     from dataclasses import replace
 
@@ -83,12 +87,12 @@ def ordered_table(
     frame = _numbered(path) if path.suffix.lower() == ".npy" else read_frame(path, dialect)
     lengths, time = _lengths(frame, path, order)
     columns = choose(frame)
-    left = [*(exclude or []), *(name for name in order if name is not None)]
+    left = [*(exclude or []), *(name for name in (*order, known) if name is not None)]
     # A row without any value is a step that nobody saw, whatever the family.
     held = replace(wanted([kind]), gaps=True)
     table = select(frame, path, columns=columns, weights=weights, exclude=left, wanted=held)
     table = replace(table, remarks=(*remarks(path, dialect), *table.remarks))
-    return Steps(table, lengths, time)
+    return Steps(table, lengths, time, None if known is None else _states(frame, path, known))
 
 
 def asked_steps(
@@ -147,18 +151,41 @@ def _ids(frame: pa.Table, name: str) -> AnyArray:
     return found
 
 
+def _cells(frame: pa.Table, path: Path, option: str, name: str) -> AnyArray:
+    """The column that an option names; TableError where there is none."""
+    from mixtura.data.tables import TableError
+
+    if name not in frame.column_names:
+        has = ", ".join(map(repr, frame.column_names[:20]))
+        raise TableError(f"{path}: {option} {name}: there is no such column; it has {has}")
+    return _ids(frame, name)
+
+
+def _states(frame: pa.Table, path: Path, name: str) -> AnyArray:
+    """Known states as numbers, NaN where the column has none."""
+    import numpy as np
+
+    from mixtura.data.tables import TableError
+
+    try:
+        return np.asarray(_cells(frame, path, "--known", name), dtype=np.float64)
+    except ValueError as error:
+        raise TableError(
+            f"{path}: --known {name}: states are numbers from 0, and empty where nobody knows "
+            f"({error})"
+        ) from None
+
+
 def _lengths(
     frame: pa.Table, path: Path, order: tuple[str | None, str | None]
 ) -> tuple[AnyArray, AnyArray | None]:
     from mixtura.data.ordered import Order, lengths_of
     from mixtura.data.tables import TableError
 
-    told = []
-    for option, name in zip(("--sequence", "--time"), order, strict=True):
-        if name is not None and name not in frame.column_names:
-            has = ", ".join(map(repr, frame.column_names[:20]))
-            raise TableError(f"{path}: {option} {name}: there is no such column; it has {has}")
-        told.append(None if name is None else _ids(frame, name))
+    told = [
+        None if name is None else _cells(frame, path, option, name)
+        for option, name in zip(("--sequence", "--time"), order, strict=True)
+    ]
     try:
         # Rows of tables are counted from 1.
         return lengths_of(Order(*told), frame.num_rows, 1), told[1]

@@ -68,6 +68,12 @@ def hmm(
     ] = 5,
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="States that are known, numbers from 0; empty where not."
+        ),
+    ] = None,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
@@ -131,9 +137,11 @@ def hmm(
     """
     outputs = checked_outputs(table, out, figure, no_figure)
     numbers = parsed(states, "--states")
+    if known is not None and len(numbers) > 1:
+        raise ValueError(f"--known {known} is for one number of states, and --states is {states}")
     made_of = components_of(family, covariance)
     with Working("reading") as working:
-        data, lengths, times = ordered_table(
+        data, lengths, times, seen = ordered_table(
             table,
             kind_of(made_of),
             (sequence, time),
@@ -141,6 +149,7 @@ def hmm(
             dialect,
             weights=weights,
             exclude=split_names(exclude),
+            known=known,
         )
         if not (quiet or as_json):
             note_remarks(data.remarks)
@@ -158,14 +167,14 @@ def hmm(
             search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)
             chain = search.best_estimator_
         else:
-            _fit(chain, data, lengths)
+            _fit(chain, data, lengths, seen)
         working.doing = "writing" if outputs.figure is None else "drawing"
 
         def picture() -> Figure:
             from mixtura.report.chain_figure import draw_chain
 
             ticks = None if times is None or time is None else (time, times)
-            certainty = chain.predict_proba(data, lengths)
+            certainty = chain.predict_proba(data, lengths, states=seen)
             return draw_chain(chain.view(), data.X, lengths, certainty, ticks)
 
         outputs = write_outputs(outputs, chain.save, picture)
@@ -197,14 +206,14 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(chain: Any, data: Table, lengths: AnyArray) -> None:
+def _fit(chain: Any, data: Table, lengths: AnyArray, states: AnyArray | None) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chain.fit(data, lengths, sample_weight=data.sample_weight)
+        chain.fit(data, lengths, sample_weight=data.sample_weight, states=states)
     fit = chain.fit_result_
     if not fit.converged:
         note(f"warning: the fit did not converge in {fit.iterations} EM steps: try more --starts")

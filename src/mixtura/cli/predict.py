@@ -87,7 +87,7 @@ def predict(
         mixture = load_row_model(model)
         names = split_names(columns)
         if is_chain(mixture):
-            rows, lengths, _ = asked_steps(mixture, table, (sequence, time), names, dialect)
+            rows, lengths, *_ = asked_steps(mixture, table, (sequence, time), names, dialect)
             note_remarks(rows.remarks)
             new = _states(mixture, rows, lengths, no_look_ahead)
             added = {prefix + name: values for name, values in new.items()}

@@ -90,7 +90,7 @@ def score(
                     "their own: score whole sequences"
                 )
             order = sequence, time
-            steps, lengths, _ = asked_steps(mixture, table, order, names, dialect, weights)
+            steps, lengths, *_ = asked_steps(mixture, table, order, names, dialect, weights)
             note_remarks(() if as_json else steps.remarks)
             _told(_of_chain(mixture, steps, lengths), weights, as_json)
             return
