@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixtura
@@ -196,3 +197,37 @@ def test_lines_through_the_origin() -> None:
     fitted = MixtureRegression(2, intercept=False, random_state=0).fit(X, y)
     found = fitted.coef_[np.argsort(fitted.coef_[:, 0])]
     np.testing.assert_allclose(found, [[-1, -2], [1, 2]], atol=0.06)
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [({}, True), ({"concomitants": ["b"], "offset": "c"}, True), ({"common": [0]}, False)],
+)
+def test_what_is_saved_is_what_is_loaded(
+    asked: dict[str, Any], named: bool, tmp_path: Path
+) -> None:
+    X, y, _ = crossing()
+    table = pd.DataFrame(np.column_stack([X, np.sqrt(X[:, 0])]), columns=list("abc"))
+    rows: Any = table if named else X
+    fitted = MixtureRegression(2, random_state=0, **asked).fit(rows, y)
+    fitted.save(tmp_path / "lines.json")
+    kept = mixtura.load(tmp_path / "lines.json")
+    assert type(kept) is MixtureRegression
+    assert hasattr(kept, "feature_names_in_") == named
+    np.testing.assert_array_equal(kept.predict(rows), fitted.predict(rows))
+    assert kept.summary() == fitted.summary()
+    # Its settings are those of the fit, by position.
+    again = kept.fit(rows, y)
+    np.testing.assert_array_equal(again.coef_, fitted.coef_)
+
+
+def test_a_file_of_other_components_is_no_mixture_of_regressions(
+    fitted: MixtureRegression, tmp_path: Path
+) -> None:
+    path = tmp_path / "lines.json"
+    fitted.save(path)
+    whole = path.read_text()
+    for before, after in (('"named"', '"nmaed"'), ('"regression"', '"poisson"')):
+        path.write_text(whole.replace(before, after))
+        with pytest.raises(mixtura.StoreError, match="damaged"):
+            mixtura.load(path)

@@ -37,6 +37,7 @@ ESTIMATORS: dict[str, str] = {
     "HiddenMarkov": "mixtura.estimators.hidden_markov",
     "LatentClass": "mixtura.estimators.shortcuts",
     "Mixture": "mixtura.estimators.mixture",
+    "MixtureRegression": "mixtura.estimators.regression",
     "MultinomialHMM": "mixtura.estimators.hmm_faces",
     "PoissonHMM": "mixtura.estimators.hmm_faces",
     "PoissonMixture": "mixtura.estimators.shortcuts",

@@ -211,12 +211,16 @@ def load_row_model(path: Path) -> Any:
 
 
 def load_model(path: Path) -> Any:
-    """The estimator in a model file; StoreError, naming the file, if there is none."""
+    """The estimator in a model file; StoreError, naming the file, if there is none.
+
+    Of regressions it is the mixture of the table with the response in it, which commands are given.
+    """
     from mixtura import load
     from mixtura.store import StoreError
 
     try:
-        return load(path)
+        found = load(path)
+        return getattr(found, "mixture_", found)
     except StoreError as error:
         named = str(error).startswith(str(path))
         raise error if named else StoreError(f"{path}: {error}") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.column_positions import positions
 from mixtura.data.tables import NamedRows
+from mixtura.estimators.document import to_document
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.regressed import FittedRegression
 from mixtura.estimators.weighing import COUNTS
@@ -15,6 +18,7 @@ from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
 from mixtura.fitting.journal_file import removed
 from mixtura.solvers.problem import Solver
+from mixtura.store import StoreError, write_document
 
 # Settings of the search, which are `Mixture`'s.
 SEARCH = (
@@ -190,6 +194,44 @@ class MixtureRegression(FittedRegression):
         if len(found) > 1:
             raise ValueError(f"{what} is one column, got {getattr(self, what)!r}")
         return found[0] if found else None
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model to a JSON file, atomically; `mixtura.load` reads it.
+
+        It holds the mixture of the table of X and y, in which columns go by position.
+        """
+        check_is_fitted(self)
+        told = {"kind": type(self).__name__, "named": hasattr(self, "feature_names_in_")}
+        write_document(to_document(self.mixture_) | told, path)
+
+    @classmethod
+    def restored(cls, document: dict[str, Any]) -> Self:
+        """The model that `save` wrote; StoreError for a document that is damaged."""
+        inner = {name: part for name, part in document.items() if name != "named"}
+        mixture = Mixture.restored(inner | {"kind": Mixture.__name__})
+        kind = mixture.family_
+        if not isinstance(kind, Regression) or not isinstance(document.get("named"), bool):
+            raise StoreError("the model file is damaged: it is no mixture of regressions")
+        search = {name: getattr(mixture, name) for name in SEARCH}
+        given = mixture.concomitants
+        made = cls(
+            mixture.n_components,
+            kind.response,
+            intercept=kind.intercept,
+            covariates=None if kind.covariates is None else list(kind.covariates),
+            offset=kind.offset,
+            trials=kind.trials,
+            common=list(kind.common),
+            common_dispersion=kind.common_dispersion,
+            concomitants=None if given is None else np.ravel(given).tolist(),
+            **search,
+        )
+        made.n_features_in_ = mixture.n_features_in_ - 1
+        if document["named"]:
+            made.feature_names_in_ = mixture.feature_names_in_[:-1]
+        made.mixture_ = mixture
+        made._hold(mixture)
+        return made
 
     def _hold(self, mixture: Mixture) -> None:
         """Set the fitted attributes."""
