@@ -21,7 +21,6 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
-    ROUNDED_SPREAD,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
     few_rows,
@@ -37,8 +36,14 @@ from mixtura.families.gaussian.records import (
     GaussianStatistics,
     gaussian_params,
 )
-from mixtura.families.gaussian.scatter import own_scatter, table_scatter, within_components
-from mixtura.families.gaussian.triangular import square, times, within
+from mixtura.families.gaussian.scatter import (
+    own_scatter,
+    own_spectrum,
+    rounding,
+    table_scatter,
+    within_components,
+)
+from mixtura.families.gaussian.triangular import square, times
 from mixtura.families.gaussian.upheld import upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
@@ -46,8 +51,6 @@ from mixtura.records import AnyArray, Array, Equation, Spike
 # A scale is worth another search where the penalty makes up a tenth of a component's narrowest
 # variance, for then it hides what is narrower inside, and where that falls by this factor.
 COARSE, FINER = 0.1, 10.0
-# Numbers that are meant to be one may be so many of float64's steps apart.
-ROUNDINGS = 8
 
 
 @dataclass(frozen=True)
@@ -244,7 +247,7 @@ class CovariancePrior(Prior):
         bad = bad | (share > PENALTY_SHARE) & (few | (held >= 1) & (own < THIN_SPREAD))
         if stats is not None and self.ranked:
             own = own_scatter(self.form, stats, params)
-            flat = np.maximum(self._least(self._own_spectrum(own), len(rows)), 0.0)
+            flat = np.maximum(self._least(own_spectrum(self, own), len(rows)), 0.0)
             # So few rows as span a plane always lie on one.
             bad = bad | (flat < THIN_SPREAD) & (held > d)
             spread = np.minimum(spread, flat)
@@ -257,13 +260,6 @@ class CovariancePrior(Prior):
             if self.form.shared
             else rows < few_rows(self.form.columns(d))
         )
-
-    def _own_spectrum(self, own: Array) -> AnyArray:
-        """The eigenvalues of S^-1 times each scatter."""
-        assert self.reference is not None
-        if self.form.correlates:
-            return np.asarray(np.linalg.eigvalsh(within(self.units, own)))
-        return np.asarray(own / self.form.restrict(self.reference))
 
     def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
         if self.form.correlates:
@@ -322,10 +318,10 @@ class CovariancePrior(Prior):
         if self.strength == 0 or self.reference is None or not self.floorless:
             return None
         own = own_scatter(form, stats, params)
-        values = self._own_spectrum(own)
+        values = own_spectrum(self, own)
         spread = self._least(values, K)
         # Rows on one value, or on a plane, say nothing of a scale: what they have is rounding.
-        rounded = self._of_rounding(params) - NUMERIC_SPREAD * self._least(-values, K)
+        rounded = rounding(self, params.means) - NUMERIC_SPREAD * self._least(-values, K)
         sound = (counts >= few_rows(form.columns(d))) & (spread > rounded)
         w = np.broadcast_to(self._rows(counts), counts.shape)[sound]
         if not (2 * self.strength > COARSE * w * spread[sound]).any():
@@ -333,16 +329,8 @@ class CovariancePrior(Prior):
         S, pivots = within_components(form, own, counts, sound, d)
         target = form.restrict(S)
         found = replace(self, target=target, scale=target, pivots=pivots, reference=S)
-        wider = found._least(found._own_spectrum(own), K)[sound]
+        wider = found._least(own_spectrum(found, own), K)[sound]
         return found if (w * wider).min() > FINER * (w * spread[sound]).min() else None
-
-    def _of_rounding(self, params: GaussianParams) -> float:
-        """The largest eigenvalue that rows on one value may have, so far out are they."""
-        assert self.reference is not None
-        steps = ROUNDINGS * np.spacing(np.abs(params.means)).max(axis=0)
-        if self.form.correlates:
-            return ROUNDED_SPREAD + float(np.square(self.units * steps).sum(axis=1).max())
-        return ROUNDED_SPREAD + float((steps**2 / self.reference).max())
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:
         return params if self.grain is None else self.grain.smoothed(params)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mixtura.data.column_moments import Moments
 from mixtura.data.moments import TableMoments
+from mixtura.families.collapse import ROUNDED_SPREAD
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.triangular import within
 from mixtura.records import AnyArray, Array
+
+# Numbers that are meant to be one may be so many of float64's steps apart.
+ROUNDINGS = 8
 
 
 def own_scatter(form: Form, stats: GaussianStatistics, params: GaussianParams) -> Array:
@@ -32,6 +39,21 @@ def within_components(
         return S, np.diagonal(np.linalg.cholesky(S))
     S = np.average(form.variances(own, K, d)[some], axis=0, weights=counts[some])
     return S, np.sqrt(np.atleast_1d(form.restrict(S)))
+
+
+def own_spectrum(prior: Any, own: Array) -> AnyArray:
+    """The eigenvalues of S^-1 times each scatter, S the covariance that a prior measures by."""
+    if prior.form.correlates:
+        return np.asarray(np.linalg.eigvalsh(within(prior.units, own)))
+    return np.asarray(own / prior.form.restrict(prior.reference))
+
+
+def rounding(prior: Any, means: Array) -> float:
+    """The largest such eigenvalue that rows on one value may have, so far out are they."""
+    steps = ROUNDINGS * np.spacing(np.abs(means)).max(axis=0)
+    if prior.form.correlates:
+        return ROUNDED_SPREAD + float(np.square(prior.units * steps).sum(axis=1).max())
+    return ROUNDED_SPREAD + float((steps**2 / prior.reference).max())
 
 
 def table_scatter(form: Form, moments: Moments) -> Array:
