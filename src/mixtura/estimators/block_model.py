@@ -157,15 +157,21 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         self._validate_params()
         if isinstance(self.n_blocks, bool):
             raise ValueError(f'n_blocks={self.n_blocks}: give a number from 1 on, or "auto"')
-        if self.degree_corrected == "auto" and self.n_blocks != "auto":
+        # Of an array of settings a bool is NumPy's.
+        corrected = (
+            self.degree_corrected
+            if self.degree_corrected == "auto"
+            else bool(self.degree_corrected)
+        )
+        if corrected == "auto" and self.n_blocks != "auto":
             raise ValueError(
                 'degree_corrected="auto" chooses with the number of blocks: give n_blocks="auto"'
             )
         net = as_network(
             network, directed=self.directed, observed=observed, weight=weight, ends=ends
         )
-        law = law_of(self.edges, self.degree_corrected, net)
-        refuse_unlike(net, law, self.degree_corrected)
+        law = law_of(self.edges, corrected, net)
+        refuse_unlike(net, law, corrected)
         K = 0 if self.n_blocks == "auto" else int(self.n_blocks)
         if net.n < K:
             raise ValueError(f"n_blocks={K}, and the network has {net.n} nodes: use fewer blocks")
@@ -175,10 +181,10 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         limit = net.n if self.max_blocks is None else min(int(self.max_blocks), net.n)
         most = limit if self.n_blocks == "auto" else None
         if self.inference == "belief":
-            refuse_dense(net, law, self.n_blocks, self.degree_corrected)
+            refuse_dense(net, law, self.n_blocks, corrected)
             self._keep(fit_belief(task, K), (), net)
         else:
-            self._keep(*chosen(task, K, most, self.degree_corrected), net)
+            self._keep(*chosen(task, K, most, corrected), net)
         return self
 
     def fit_predict(self, network: Any, y: Any = None, **beside: Any) -> AnyArray:

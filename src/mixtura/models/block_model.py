@@ -24,8 +24,8 @@ from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 from mixtura.records import AnyArray, Array
 
-# Pairs looked at together.
-PIECE = 1 << 14
+# Densities of pairs that are looked at together: so many numbers at once.
+PIECE = 1 << 22
 
 
 class Edges(StrEnum):
@@ -71,10 +71,10 @@ class BlockParams:
             -0.5 * math.log(2 * math.pi * self.variance) - 0.5 * (x - t) ** 2 / self.variance
         )
 
-    def natural(self) -> tuple[Array, Array]:
+    def natural(self, origin: float = 0.0) -> tuple[Array, Array]:
         """H and Z, each (K, K): ln f(x) - ln f(0) = x H + h(x), where h hangs on no block;
-        ln f(0)."""
-        t = self.matrix
+        ln f(0). Of Gaussian edges x and 0 are counted from `origin`."""
+        t = self.matrix - origin
         if self.law is Edges.BERNOULLI:
             return np.log(t) - np.log1p(-t), np.log1p(-t)
         if self.law is Edges.POISSON:
@@ -94,8 +94,9 @@ class BlockParams:
         found = np.empty(len(x))
         with np.errstate(divide="ignore"):
             logs = np.log(memberships)
-        for start in range(0, len(x), PIECE):
-            part = slice(start, start + PIECE)
+        size = max(1, PIECE // self.K**2)
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
             i, j = rows[part], columns[part]
             density = self.log_density(x[part])
             joint = logs[i][:, :, None] + logs[j][:, None, :] + density
@@ -106,12 +107,15 @@ class BlockParams:
 
     def place(self, out: NewPairs, back: NewPairs | None, memberships: Array) -> Array:
         """(m, K) memberships of new nodes by their pairs with the fitted ones."""
-        joined, apart = self.natural()
+        # Far from 0 the squares of Gaussian means would leave no digit for what tells blocks apart.
+        origin = float(self.matrix.mean()) if self.law is Edges.GAUSSIAN else 0.0
+        joined, apart = self.natural(origin)
         total = memberships.sum(axis=0)
 
         def speaks(pairs: NewPairs, edges: Array, zero: Array) -> Array:
             seen = total - pairs.missing @ memberships
-            return np.asarray(pairs.edges @ memberships @ edges.T + seen @ zero.T)
+            met = pairs.edges @ memberships - origin * seen
+            return np.asarray(met @ edges.T + seen @ zero.T)
 
         evidence = speaks(out, joined, apart)
         if back is not None:

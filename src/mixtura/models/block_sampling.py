@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_array
 
+from mixtura.data.networks.matrices import without_diagonal
 from mixtura.models.block_model import BlockParams, Edges
 from mixtura.models.degree_corrected import CorrectedParams
 from mixtura.records import AnyArray, Array
@@ -43,9 +44,7 @@ def sampled(
     if directed:
         return drawn
     # A loop is its own mirror image.
-    mirrored = drawn.T.tolil()
-    mirrored.setdiag(0.0)
-    return csr_array(drawn + mirrored.tocsr())
+    return csr_array(drawn + without_diagonal(csr_array(drawn.T)))
 
 
 def _drawn(

@@ -20,6 +20,8 @@ from mixtura.records import AnyArray, Array
 
 # A pair of blocks without an edge counts as so much of one where new nodes are placed.
 FAINT = 0.5
+# A sum less its parts is taken for nothing below so much of it.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,11 @@ class CorrectedParams:
         """(K, K): edges between blocks as a multiple of what degrees alone would give."""
         return np.asarray(self.affinity() * self.met.sum())
 
-    def means(self, rows: AnyArray, columns: AnyArray, memberships: Array) -> Array:
+    def means(
+        self, rows: AnyArray, columns: AnyArray, memberships: Array, least: float = 0.0
+    ) -> Array:
         """(m,) expected x of pairs (rows, columns) of nodes with memberships (n, K)."""
-        joined = memberships[rows] @ self.affinity()
+        joined = memberships[rows] @ self.affinity(least)
         shared = (joined * memberships[columns]).sum(axis=1)
         ends = np.where((rows == columns) & (not self.directed), 0.5, 1.0)
         return np.asarray(self.out[rows] * self.back[columns] * shared * ends)
@@ -67,14 +71,35 @@ class CorrectedParams:
     def pair_log_density(
         self, rows: AnyArray, columns: AnyArray, x: Array, memberships: Array
     ) -> Array:
-        """(m,) ln P(x) of such pairs."""
+        """(m,) ln P(x) of such pairs; blocks that never met have half of an edge."""
         means = self.means(rows, columns, memberships)
+        nowhere = np.flatnonzero((means == 0) & (x > 0))
+        means[nowhere] = self.means(rows[nowhere], columns[nowhere], memberships, FAINT)
         return np.asarray(xlogy(x, means) - means - gammaln(x + 1.0))
 
     def place(self, out: NewPairs, back: NewPairs | None, memberships: Array) -> Array:
-        """(m, K) memberships of new nodes, each of the degree that it shows."""
-        speaking = np.log(np.maximum(self.affinity(FAINT), np.finfo(np.float64).tiny))
-        evidence = out.edges @ memberships @ speaking.T
+        """(m, K) memberships of new nodes, each of the degree that it shows.
+
+        Of x edges to fitted nodes, of which a part was looked at, the likelihood at the degree that
+        is the most likely is prod_j omega_rj^x_j / (sum over those of k_j omega_rj)^x.
+        """
+        omega = np.maximum(self.affinity(FAINT), np.finfo(np.float64).tiny)
+        evidence = _spoken(out, memberships, omega, self.back)
         if back is not None:
-            evidence = evidence + back.edges @ memberships @ speaking
+            evidence = evidence + _spoken(back, memberships, omega.T, self.out)
         return placed(np.log(self.weights), evidence)
+
+
+def _spoken(pairs: NewPairs, memberships: Array, omega: Array, degrees: Array) -> Array:
+    """(m, K) log-likelihood of each block of new nodes, but for what is the same in all."""
+    found = np.asarray(pairs.edges @ memberships @ np.log(omega).T)
+    if not pairs.missing.nnz:
+        return found
+    ends = memberships * degrees[:, None]
+    total = ends.sum(axis=0)
+    seen = total - pairs.missing @ ends
+    # Of a block that was not looked at only rounding is left.
+    seen[seen < ROUNDING * total] = 0.0
+    share = (seen @ omega.T) / (total @ omega.T)
+    x = np.asarray(pairs.edges.sum(axis=1)).reshape(-1, 1)
+    return np.asarray(found - x * np.log(np.maximum(share, np.finfo(np.float64).tiny)))

@@ -12,6 +12,9 @@ from mixtura.records import AnyArray, Array
 
 Pairs = tuple[AnyArray, AnyArray, Array]
 
+# Two directions of a pair that differ by less than so much of the largest entry are one number.
+ROUNDING = 1e-10
+
 
 def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
     """The network of an adjacency matrix (n, n), dense or sparse; NaN is a missing pair.
@@ -32,10 +35,16 @@ def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
         ) from None
     pairs = matrix.row, matrix.col, values
     names = np.arange(matrix.shape[0])
+    whole = _summed(pairs, len(names))
+    alike = not directed and _symmetric(whole, within=ROUNDING)
+    if alike:
+        # Correlations, say, differ in the last place: what is meant is one number.
+        entries = csr_array(0.5 * (whole + whole.T)).tocoo()
+        pairs = entries.row, entries.col, entries.data
     if directed is None:
-        _refuse_half_missing(_summed(pairs, len(names)))
-        directed = not _symmetric(_summed(pairs, len(names)))
-    elif not directed and not _symmetric(_summed(pairs, len(names))):
+        _refuse_half_missing(whole)
+        directed = not alike
+    elif not directed and not alike:
         raise NetworkError(
             "network: directed=False, and the matrix is not symmetric: give directed=True, or "
             "A + A.T"
@@ -98,24 +107,42 @@ def _dense(given: Any) -> coo_array:
 
 
 def _summed(pairs: Pairs, n: int) -> csr_array:
+    """The matrix of these entries, without zeros: no edge, whether or not it is written down."""
     rows, columns, values = pairs
-    return csr_array((values, (rows, columns)), shape=(n, n), dtype=np.float64)
+    found = csr_array((values, (rows, columns)), shape=(n, n), dtype=np.float64)
+    found.eliminate_zeros()
+    return found
+
+
+def without_diagonal(matrix: csr_array) -> csr_array:
+    """The same but for its diagonal, of which nothing is left."""
+    entries = matrix.tocoo()
+    apart = entries.row != entries.col
+    kept = entries.data[apart], (entries.row[apart], entries.col[apart])
+    return csr_array(kept, shape=matrix.shape)
 
 
 def _pattern(row: AnyArray, column: AnyArray, n: int) -> csr_array:
     return csr_array((np.ones(len(row)), (row, column)), shape=(n, n))
 
 
-def _symmetric(matrix: csr_array) -> bool:
-    """Whether it equals its transpose, missing pairs included."""
+def _symmetric(matrix: csr_array, within: float = 0.0) -> bool:
+    """Whether it equals its transpose, missing pairs included, within a share of its largest."""
     mirrored = matrix.T.tocsr()
     mirrored.sort_indices()
     matrix.sort_indices()
-    return (
+    if not (
         np.array_equal(matrix.indptr, mirrored.indptr)
         and np.array_equal(matrix.indices, mirrored.indices)
-        and np.array_equal(matrix.data, mirrored.data, equal_nan=True)
-    )
+    ):
+        return False
+    one, other = matrix.data, mirrored.data
+    apart = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    if not apart.any():
+        return True
+    with np.errstate(invalid="ignore"):
+        largest = np.nanmax(np.abs(one))
+        return bool((np.abs(one - other)[apart] <= within * largest).all())
 
 
 def _refuse_half_missing(matrix: csr_array) -> None:
@@ -171,9 +198,7 @@ def _limited(
             "observed | observed.T"
         )
     seen = mask.diagonal()
-    mask = mask.astype(np.float64).tolil()
-    mask.setdiag(0.0)
-    mask = mask.tocsr()
+    mask = without_diagonal(mask.astype(np.float64))
     mask = csr_array(mask - mask.multiply(missing))
     mask.eliminate_zeros()
     kept = csr_array(edges.multiply(mask))

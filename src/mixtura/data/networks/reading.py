@@ -111,7 +111,10 @@ def _indexed(each: list[Any], values: list[Any], weight: str | None) -> Pairs:
         )
     rows = np.array([one[0] for one in each], dtype=np.int64)
     columns = np.array([one[1] for one in each], dtype=np.int64)
-    return rows, columns, np.array(values, dtype=np.float64)
+    try:
+        return rows, columns, np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"weight={weight!r} is no number on every edge: {error}") from None
 
 
 def _agreed(asked: bool | None, found: bool) -> bool:
@@ -229,7 +232,9 @@ def _coded(sides: list[AnyArray]) -> tuple[AnyArray, AnyArray]:
     """Codes (2, m) of the nodes, and their names in order."""
     one, other = sides
     kinds = {"i" if side.dtype.kind in "iu" else side.dtype.kind for side in sides}
-    if len(kinds) > 1 or "O" in kinds:
+    if kinds == {"i", "f"}:
+        one, other = one.astype(np.float64), other.astype(np.float64)
+    elif len(kinds) > 1 or "O" in kinds:
         one, other = one.astype(str), other.astype(str)
     names, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
     return codes.reshape(2, -1).astype(np.int64), names

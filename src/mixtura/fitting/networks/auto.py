@@ -72,8 +72,11 @@ def _chosen(
     aim = min(found, key=lambda aim: found[aim].length)
     best = found[aim]
     if aim is Aim.DESCRIPTION_DEGREES:
-        return corrected_from(task, best.search, best.end, best.K), path
-    return variational_from(task, best.end.labels, best.K), path
+        kept = corrected_from(task, best.search, best.end, best.K)
+    else:
+        kept = variational_from(task, best.end.labels, best.K)
+    said = "; ".join(filter(None, (kept.fit.remark, best.remark)))
+    return replace(kept, fit=replace(kept.fit, remark=said)), path
 
 
 def _by_icl(task: BlockTask, most: int) -> tuple[BlockFound, tuple[Choice, ...]]:

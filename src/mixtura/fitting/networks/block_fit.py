@@ -24,6 +24,8 @@ from mixtura.result import Certificate, Fit
 
 # A block that holds less has no node of its own.
 HALF = 0.5
+# Of pairs with an edge, above which these are not rare.
+SPARSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,21 @@ def fit_belief(task: BlockTask, K: int) -> BlockFound:
         n_parameters=n_parameters(task.law, K, net.directed),
         solver="belief propagation",
         empty=_empty(memberships),
-        remark=remark(net, corrected=False),
+        remark="; ".join(filter(None, (remark(net, corrected=False), _dense(end.params)))),
     )
     told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
     return BlockFound(end.params.reordered(order), memberships, fit, None, told)
+
+
+def _dense(params: BlockParams) -> str:
+    """That belief propagation takes edges for rarer than they are; empty where it may."""
+    most = float(params.matrix.max())
+    if params.law is not Edges.BERNOULLI or most < SPARSE:
+        return ""
+    return (
+        f"belief propagation counts edges as Poisson, and here {most:.2g} of the pairs of some "
+        "blocks have one: its log-likelihood is below that of such edges, by much"
+    )
 
 
 def fit_corrected(
@@ -138,13 +151,14 @@ def fit_corrected(
 def corrected_from(task: BlockTask, search: Search, end: PartitionEnd, K: int) -> BlockFound:
     """The degree-corrected model of a partition."""
     net = task.network
-    sizes = np.bincount(end.labels, minlength=K)
     labels = np.argsort(largest_first(end.labels, K))[end.labels]
-    weights, met = np.sort(sizes)[::-1] / net.n, met_between(net, labels, K)
-    params = CorrectedParams(weights, met, *net.degrees, net.directed)
+    out, back = net.degrees
+    # A node without an edge tells nothing of its block, and lies in none.
+    joined = out + back > 0
+    weights = np.bincount(labels[joined], minlength=K) / np.count_nonzero(joined)
+    params = CorrectedParams(weights, met_between(net, labels, K), out, back, net.directed)
     memberships = np.eye(K)[labels]
-    alone = np.flatnonzero(params.out + params.back == 0)
-    memberships[alone] = params.weights
+    memberships[~joined] = weights
     trace = tuple(search.climber.height(value) for value in end.trace)
     matrix = K * K if net.directed else K * (K + 1) // 2
     fit = replace(

@@ -4,6 +4,7 @@ each polished."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +20,35 @@ from mixtura.records import AnyArray, Array
 
 # Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
 SINGLY, TRIED = 24, 4
+# Merges in a row that make it longer end them.
+WORSE = 6
+# What the first climb may cost, as a multiple of all starts of one number of blocks; from more
+# than one on a single spectrum is merged down.
+MOST_FIRST = 20.0
 
 
 @dataclass(frozen=True)
 class Shortest:
     """The shortest description that was found: its blocks and nats;
-    lengths of all K that were met."""
+    lengths of all K that were met; from how many blocks down for want of time, 0 where from all
+    that a network can tell, or that were asked for."""
 
     search: Search
     end: PartitionEnd
     K: int
     length: float
     lengths: dict[int, float]
+    cut: int = 0
+
+    @property
+    def remark(self) -> str:
+        """That more blocks might describe it shorter; empty where it is not so."""
+        if not self.cut or 2 * self.cut >= 3 * self.K:
+            return ""
+        return (
+            f"{self.K} blocks are near the {self.cut} from which the search began, for it would "
+            "take long from more: ask for them with max_blocks"
+        )
 
 
 def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
@@ -39,41 +57,53 @@ def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
     net = task.network
     climber = PartitionClimber(net, aim, task.max_iter)
     corrected = aim is Aim.DESCRIPTION_DEGREES
-    first = min(most, net.n, math.ceil(math.sqrt(2.0 * float(net.values().sum()))))
-    while first > SINGLY and work(net, first) > BUDGET / 4:
+    told = min(net.n, math.ceil(math.sqrt(2.0 * float(net.values().sum()))))
+    first = min(most, told)
+    while first > SINGLY and most == net.n and work(net, first) > MOST_FIRST * BUDGET:
         first = first * 3 // 4
+    cut = first if first < min(most, told) else 0
+    names = spectra(net)
+    if work(net, first) > BUDGET:
+        names = names[-1:]
     ends: dict[int, PartitionEnd] = {}
     lengths: dict[int, float] = {}
 
-    def keep(K: int, end: PartitionEnd) -> None:
+    def keep(K: int, end: PartitionEnd) -> float:
         length = description_length(net, end.labels, K, corrected)
         if length < lengths.get(K, math.inf):
             ends[K], lengths[K] = end, length
+        return length
 
-    for number, name in enumerate(spectra(net)):
+    for number, name in enumerate(names):
         rng = np.random.default_rng([task.seed, number, int(aim)])
         points = SPECTRA[name](net, min(first, net.n - 2) or 1, task.seed)
         end = climber.climb(clustered(points, first, task.seed), first, rng)
         keep(first, end)
         _merge_down(climber, end, first, rng, keep)
-    K = min(lengths, key=lambda K: lengths[K])
-    search = Search(climber, K, task.n_init, task.seed)
-    for each in sorted({max(K - 1, 1), K, min(K + 1, first)}):
-        around = Search(climber, each, task.n_init, task.seed)
-        found = around.find([("merges", ends[each].labels)] if each in ends else [])
-        assert isinstance(found, PartitionEnd)
-        keep(each, found)
-        if lengths[each] <= min(lengths.values()):
-            search = around
-    K = search.K
-    return Shortest(search, ends[K], K, lengths[K], lengths)
+    searches: dict[int, Search] = {}
+    while True:
+        K = min(lengths, key=lambda K: lengths[K])
+        around = [each for each in (K - 1, K, K + 1) if 1 <= each <= first and each not in searches]
+        if not around:
+            break
+        for each in around:
+            searches[each] = Search(climber, each, task.n_init, task.seed)
+            found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
+            assert isinstance(found, PartitionEnd)
+            keep(each, found)
+    search = searches[K]
+    return Shortest(search, ends[K], K, lengths[K], lengths, cut)
 
 
 def _merge_down(
-    climber: PartitionClimber, end: PartitionEnd, K: int, rng: np.random.Generator, keep: object
+    climber: PartitionClimber,
+    end: PartitionEnd,
+    K: int,
+    rng: np.random.Generator,
+    keep: Callable[[int, PartitionEnd], float],
 ) -> None:
-    assert callable(keep)
-    while K > 1:
+    before, longer = math.inf, 0
+    while K > 1 and longer < WORSE:
         pairs = cheapest(met_between(climber.network, end.labels, K), end.labels, climber)
         count = max(1, K // 10) if K > SINGLY else 1
         starts = [_without(end.labels, pairs, count)]
@@ -82,7 +112,9 @@ def _merge_down(
         K -= count
         ends = [climber.climb(start, K, rng) for start in starts]
         end = max(ends, key=lambda each: each.bound)
-        keep(K, end)
+        length = keep(K, end)
+        longer = longer + 1 if length > before else 0
+        before = length
 
 
 def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyArray:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.cluster.vq import kmeans2, vq
 from scipy.sparse import csr_array, diags_array, eye_array
 from scipy.sparse.linalg import ArpackError, eigsh, svds
+from sklearn.cluster import kmeans_plusplus
 
 from mixtura.data.networks.network import Network
 from mixtura.records import AnyArray, Array
@@ -17,6 +18,8 @@ from mixtura.records import AnyArray, Array
 DENSE = 400
 # Rows that k-means looks at; the others go to the nearest centre.
 MOST_POINTS, ROUNDS = 20_000, 20
+# SciPy's first centres take the square of their number.
+MANY = 24
 # The Bethe Hessian's lowest eigenvalues lie close together: too dear for larger networks.
 MOST_BETHE = 30_000
 # Restarts of Lanczos: their price grows with nodes, and a start need not be exact.
@@ -87,7 +90,11 @@ def clustered(points: Array, K: int, seed: int, tries: int = 1) -> AnyArray:
         # A cluster that is empty on the way.
         warnings.simplefilter("ignore", UserWarning)
         for _ in range(tries):
-            means, _ = kmeans2(seen, K, iter=ROUNDS, minit="++", rng=rng)
+            if K > MANY:
+                begun = kmeans_plusplus(seen, K, random_state=int(rng.integers(2**31)))[0]
+                means, _ = kmeans2(seen, begun, iter=ROUNDS, minit="matrix")
+            else:
+                means, _ = kmeans2(seen, K, iter=ROUNDS, minit="++", rng=rng)
             runs.append((float(np.square(vq(seen, means)[1]).sum()), means))
     means = min(runs, key=lambda run: run[0])[1]
     return np.asarray(vq(points, means)[0])
