@@ -18,7 +18,7 @@ from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, gaussian_params
 from mixtura.families.gaussian.triangular import within
 from mixtura.families.ratio import EigenvalueRatio
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,25 @@ def best_floor(values: Array, rows: Array, c: float) -> float:
         raise Coincident(float(rows.sum()))
     if v.max() <= c * v.min():
         return float(v.min())
+    order = np.argsort(v)
+    v, n = v[order], n[order]
     edges = np.unique(np.concatenate([v, v / c]))
     middles = np.concatenate([edges[:1] / 2, (edges[1:] + edges[:-1]) / 2, edges[-1:] * 2])
-    below, above = v < middles[:, None], v > c * middles[:, None]
-    mass = (below | above) @ n
-    tops = (below @ (n * v) + above @ (n * v) / c) / np.maximum(mass, 1e-300)
+    logs = np.log(v, out=np.zeros_like(v), where=v > 0)
+    # Sums over those below and above each place of the sorted v.
+    under = np.cumsum([[0.0, *n], [0.0, *n * v], [0.0, *n * logs]], axis=1)
+    over = np.cumsum([[0.0, *n[::-1]], [0.0, *(n * v)[::-1]]], axis=1)[:, ::-1]
+
+    def beside(low: Array) -> tuple[AnyArray, AnyArray]:
+        return np.searchsorted(v, low), np.searchsorted(v, c * low, side="right")
+
+    below, above = beside(middles)
+    mass = under[0, below] + over[0, above]
+    tops = (under[1, below] + over[1, above] / c) / np.maximum(mass, 1e-300)
     tops = tops[(mass > 0) & (tops > 0)]
-    kept = np.clip(v, tops[:, None], c * tops[:, None])
-    worth = (np.log(kept) + v / kept) @ n
+    below, above = beside(tops)
+    worth = under[0, below] * np.log(tops) + under[1, below] / tops
+    worth += over[0, above] * np.log(c * tops) + over[1, above] / (c * tops)
+    # In between log v + 1 each.
+    worth += under[2, above] - under[2, below] + under[0, above] - under[0, below]
     return float(tops[worth.argmin()])
