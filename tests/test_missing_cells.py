@@ -190,8 +190,8 @@ def test_blocks_of_a_product_and_files(tmp_path: Path) -> None:
 
 def test_what_knows_no_gaps_says_so() -> None:
     X = two_groups(100)[0]
-    with pytest.raises(ValueError, match="engine='compiled' has no kernel for rows with gaps"):
-        GaussianMixture(2, engine="compiled").fit(X)
+    with pytest.raises(ValueError, match="engine='mixed' has no kernel for rows with gaps"):
+        GaussianMixture(2, engine="mixed").fit(X)
     with pytest.raises(ValueError, match="NaN"):
         GaussianMixtureSearch(n_components=[1, 2]).fit(X)
     with pytest.raises(ValueError, match="NaN"):

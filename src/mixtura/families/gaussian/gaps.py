@@ -50,13 +50,19 @@ class Patterns:
 def patterns(X: AnyArray) -> Patterns:
     """Those of the rows of X."""
     missing = np.isnan(X)
-    packed = np.ascontiguousarray(np.packbits(missing, axis=1))
-    keys = packed.view(f"V{packed.shape[1]}").ravel()
-    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(kind.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(kind.ravel()))
-    cuts = tuple(map(slice, (0, *ends[:-1]), ends))
-    return Patterns(~missing[first], order, cuts)
+    packed = np.packbits(missing, axis=1)
+    # As whole numbers, where they are that short: these are sorted sooner than bytes are.
+    size = next((size for size in (1, 2, 4, 8) if size >= packed.shape[1]), packed.shape[1])
+    padded = np.zeros((len(X), size), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    keys = padded.view(f"{'u' if size <= 8 else 'V'}{size}").ravel()
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    new = np.ones(len(X), bool)
+    new[1:] = ranked[1:] != ranked[:-1]
+    starts = np.flatnonzero(new)
+    cuts = tuple(map(slice, starts, (*starts[1:], len(X))))
+    return Patterns(~missing[order[starts]], order, cuts)
 
 
 @dataclass(frozen=True)
