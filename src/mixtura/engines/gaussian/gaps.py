@@ -147,7 +147,9 @@ class GapsSweep(ThreadsSweep):
             return added(part(g) for g, _ in grouped(chunk.X, chunk.weight, len(chunk.X)))
 
         if isinstance(self.rows, Rows):
-            total = added(ordered_map(part, self._held))
+            # One part is worked on here: handing it to a thread would cost a short table dear.
+            each = map if len(self._held) == 1 else ordered_map
+            total = added(each(part, self._held))
         else:
             total = added(ordered_map(read, self.rows.chunks(self._size)))
         return Summary(total.loglik, self.rows.weight, total.statistics)
