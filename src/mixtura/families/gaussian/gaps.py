@@ -170,10 +170,15 @@ class GapsLook:
         (rows, there), (told, z) = self.ordered, self.known[k]
         return np.where(there, rows, self.params.means[k] + expected(z, self.kinds, told))
 
-    def completed(self, labels: AnyArray, rng: RandomNumbers) -> Array:
-        """The rows, missing cells drawn from the labelled component given the others."""
+    def completed(self, labels: AnyArray, rng: RandomNumbers, width: Array | None = None) -> Array:
+        """The rows, missing cells drawn from the labelled component given the others.
+
+        width (n,) makes normal deviations so much wider.
+        """
         out, (rows, there) = np.empty_like(self.ordered[0]), self.ordered
         drawn, noise = rows.copy(), rng.standard_normal(rows.shape)
+        if width is not None:
+            noise *= width[self.kinds.order, None]
         for k, (told, _) in enumerate(self.known):
             own = labels[self.kinds.order] == k
             away = np.empty_like(noise)
@@ -183,8 +188,9 @@ class GapsLook:
         out[self.kinds.order] = drawn
         return out
 
-    def statistics(self, resp: Array) -> GaussianStatistics:
-        """The expected sums at these responsibilities."""
+    def statistics(self, resp: Array, left_resp: Array | None = None) -> GaussianStatistics:
+        """The expected sums at these responsibilities; `left_resp` are those of covariances."""
+        left_resp = resp if left_resp is None else left_resp
         g, form = self.params, self.params.form
         first, seconds = np.empty_like(g.means), []
         starts = [own.start for own in self.kinds.slices]
@@ -193,7 +199,8 @@ class GapsLook:
             y = form.residuals(self._filled(k), g.means, g.whiten, k)
             first[k] = r @ y
             # What missing cells vary about their means, as rows that have its covariance.
-            left = np.einsum("p,pij->ij", np.add.reduceat(r, starts), told.left)
+            own = left_resp[self.kinds.order, k]
+            left = np.einsum("p,pij->ij", np.add.reduceat(own, starts), told.left)
             about = square_root(left).T + g.means[k]
             y = np.concatenate([y, form.residuals(about, g.means, g.whiten, k)])
             seconds.append(form.second(y, np.concatenate([r, np.ones(len(about))])))
