@@ -29,6 +29,7 @@ BENCHMARKS = {
     "select": "select",
     "howmany": "howmany",
     "guard": "guard",
+    "gaps": "gaps",
     "factors": "factors",
     "families": "families",
     "hmm": "hmm",

@@ -206,7 +206,7 @@ KNOWN = {
         },
         # `StudentMixture`, in shortcuts, and the hidden Markov models have a covariance_type; the
         # posterior of Gaussian components has three files.
-        {"estimators": 16, "selection": 7, "report": 2},
+        {"estimators": 17, "selection": 7, "report": 2},
     ),
     "factor": Known(
         ("families/factor/",),

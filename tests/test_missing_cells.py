@@ -190,12 +190,10 @@ def test_blocks_of_a_product_and_files(tmp_path: Path) -> None:
 
 def test_what_knows_no_gaps_says_so() -> None:
     X = two_groups(100)[0]
-    with pytest.raises(ValueError, match="engine='compiled' has no kernel for rows with gaps"):
-        GaussianMixture(2, engine="compiled").fit(X)
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixtureSearch(n_components=[1, 2]).fit(X)
-    with pytest.raises(ValueError, match="NaN"):
-        mixtura.bootstrap_lrt(X, 1)
+    with pytest.raises(ValueError, match="engine='mixed' has no kernel for rows with gaps"):
+        GaussianMixture(2, engine="mixed").fit(X)
+    with pytest.raises(ValueError, match="effort='quick' is for whole rows, and X has missing"):
+        GaussianMixtureSearch(n_components=[1, 2], effort="quick").fit(X)
     with pytest.raises(ValueError, match="NaN"):
         GaussianMixture(2, covariance_type="UUU:1").fit(X)
     with pytest.raises(ValueError, match="NaN"):
@@ -205,3 +203,46 @@ def test_what_knows_no_gaps_says_so() -> None:
     X[3] = nan
     with pytest.raises(ValueError, match="row 3 has no value in any column"):
         GaussianMixture(2).fit(X)
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.selection.component_search.StillRisingWarning")
+def test_searches_choose_where_cells_are_missing() -> None:
+    X = two_groups(400)[0]
+    search = GaussianMixtureSearch([1, 2, 3], covariance_type=["VVV", "VVI"], random_state=0).fit(X)
+    assert search.best_params_["n_components"] == 2
+    assert search.effort_ == "thorough"
+    alone = GaussianMixture(2, covariance_type="VVV", random_state=0).fit(X)
+    best = search.best_estimator_.fit_result_.loglik
+    assert best == pytest.approx(alone.fit_result_.loglik, abs=1e-3)
+    held = GaussianMixtureSearch([1, 2], covariance_type="VVV", criterion="heldout", cv=2)
+    assert held.fit(X).best_params_["n_components"] > 1
+    runs = mixtura.compare_solvers(X, 2, solvers=["em", "lbfgs"], random_state=0).runs
+    assert len({round(run.loglik, 6) for run in runs}) == 1
+
+
+def test_the_bootstrap_misses_what_the_table_misses() -> None:
+    X = two_groups(120)[0]
+    found = mixtura.bootstrap_lrt(X, 1, max_components=2, max_resamples=4, random_state=0, risk=0)
+    plain = [GaussianMixture(K, random_state=0).fit(X).fit_result_.loglik for K in (1, 2)]
+    assert found.trials[0].loglik == pytest.approx(plain[0], abs=1e-5)
+    assert found.trials[0].loglik_larger == pytest.approx(plain[1], abs=1e-3)
+    # Each resample has fewer cells than a whole table: its statistic is of the same rows.
+    assert np.isfinite(found.trials[0].statistics).all()
+
+
+def test_a_table_in_pieces_may_miss_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums are of other groups of rows than in memory, so the last digits may differ."""
+    monkeypatch.setattr("mixtura.data.streamed.SMALL_BYTES", 0)
+    X = two_groups(60_000, 0.2)[0]
+    whole = GaussianMixture(2, random_state=0).fit(X)
+    path = tmp_path / "table.npy"
+    np.save(path, X)
+    found = GaussianMixture(2, random_state=0).fit(path)
+    assert found.fit_result_.engine == whole.fit_result_.engine == "compiled"
+    np.testing.assert_allclose(found.means_, whole.means_, atol=1e-8)
+    np.testing.assert_allclose(found.predict_proba(path), whole.predict_proba(X), atol=1e-7)
+    assert found.score(path) == pytest.approx(whole.score(X), abs=1e-10)
+    X[70] = nan
+    np.save(path, X)
+    with pytest.raises(ValueError, match="row 71 has no value in any column"):
+        GaussianMixture(2).fit(path)

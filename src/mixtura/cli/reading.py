@@ -31,13 +31,10 @@ def open_table(
     in_pieces: bool | None,
     dialect: Dialect,
     kinds: Sequence[Family],
-    *,
-    filling: bool = True,
 ) -> Table | Streamed:
     """The table, in memory or not; `in_pieces=None` goes by the size of the file.
 
-    `kinds` are the families that it is for; `filling` says whether these may expect missing cells
-    from others, in memory.
+    `kinds` are the families that it is for.
     """
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table
@@ -53,7 +50,7 @@ def open_table(
         weights=weights,
         exclude=exclude,
         dialect=dialect,
-        wanted=wanted(kinds, filling=filling),
+        wanted=held,
     )
 
 
@@ -71,12 +68,12 @@ def whole_table(
     from mixtura.estimators.opened import may_miss
 
     if not (path.is_dir() or path.suffix.lower() == ".npy"):
-        found = open_table(path, columns, weights, exclude, False, dialect, kinds, filling=False)
+        found = open_table(path, columns, weights, exclude, False, dialect, kinds)
         assert isinstance(found, Table)
         return found
     import pyarrow as pa
 
-    gaps = may_miss(kinds, filling=False)
+    gaps = may_miss(kinds)
     source = stream(path, columns=columns, weights=weights, exclude=exclude, gaps=gaps)
     rows = source.loaded()
     names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))

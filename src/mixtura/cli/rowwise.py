@@ -57,7 +57,7 @@ def pieces(
     def choose(frame: pa.Table) -> list[str]:
         return chosen(mixture, frame, path, columns, weights)
 
-    held = wanted([mixture.fitted_family()], filling=True)
+    held = wanted([mixture.fitted_family()])
     if whole:
         found = _kept(path, choose, out, dialect, held)
     else:

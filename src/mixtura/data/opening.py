@@ -65,8 +65,7 @@ def stream(
         what separates thousands, and what begins lines to be left out; default as it looks. What
         was understood of the file is in `remarks` of the result.
     gaps : bool, default False
-        Whether cells may be missing: only for families whose columns are independent within a
-        component.
+        Whether cells may be missing: for families that say so in docs/families.md.
     sheet : str or int, optional
         The sheet of a spreadsheet, by name or by number from 1; default the first.
 

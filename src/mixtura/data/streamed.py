@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixtura.data.readahead import read_ahead
 from mixtura.data.rows import Rows
@@ -49,7 +50,8 @@ class Reader:
 class Survey:
     """What one pass found: rows, those with a positive weight, weight; each column's range.
 
-    squares is the sum of the squared weights.
+    squares is the sum of the squared weights; missing (d,) says in which columns cells are missing,
+    and empty is the first row with a weight and without any cell, counted from 0; -1: none is.
     """
 
     n: int
@@ -60,6 +62,8 @@ class Survey:
     dtype: np.dtype[np.floating]
     weighted: bool
     squares: float
+    missing: NDArray[np.bool_]
+    empty: int = -1
 
 
 class Streamed(Source):
@@ -241,15 +245,22 @@ def _survey(reader: Reader) -> Survey:
     single = first[0].dtype == np.float32
     dtype: np.dtype[np.floating] = np.dtype(np.float32) if single else np.dtype(np.float64)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    n, positive, weight, squares = 0, 0, 0.0, 0.0
+    n, positive, weight, squares, empty = 0, 0, 0.0, 0.0, -1
+    missing = np.zeros(d, bool)
     pieces = checked(reader, dtype, d, weighted)
     with closing(read_ahead(recut(pieces, RUN), AHEAD)) as cut:  # type: ignore[type-var]
         for x, w in cut:
             low, high = np.fmin(low, np.fmin.reduce(x)), np.fmax(high, np.fmax.reduce(x))
+            # A sum is NaN if one of its terms is, and takes no array of its own.
+            if np.isnan(x.sum()):
+                gaps = np.isnan(x)
+                missing |= gaps.any(axis=0)
+                bare = np.flatnonzero(gaps.all(axis=1) & (True if w is None else w > 0))
+                empty = n + int(bare[0]) if empty < 0 and len(bare) else empty
             n += len(x)
             positive += len(x) if w is None else int(np.count_nonzero(w))
             weight += len(x) if w is None else float(w.sum())
             squares += len(x) if w is None else float(w @ w)
     if n == 0:
         raise ValueError(f"{reader.name}: the table has no rows")
-    return Survey(n, positive, weight, low, high, dtype, weighted, squares)
+    return Survey(n, positive, weight, low, high, dtype, weighted, squares, missing, empty)

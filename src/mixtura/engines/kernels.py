@@ -10,7 +10,7 @@ from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.driven import DrivenSweep
-from mixtura.engines.gaussian import compiled, noise
+from mixtura.engines.gaussian import compiled, gaps, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
@@ -68,6 +68,10 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (Driven, Family): Kernel({"compiled": DrivenSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
 }
+# And of rows with missing cells.
+WITH_GAPS: dict[tuple[type[Model], type[Family]], Kernel] = {
+    (Mixture, Gaussian): Kernel({"compiled": gaps.GapsSweep}, gaps.fill, GaussianDrawing),
+}
 
 
 def kernel_of(model: Model) -> Kernel | None:
@@ -76,5 +80,5 @@ def kernel_of(model: Model) -> Kernel | None:
     if family is None:
         return None
     every: type[Family] = Family  # type: ignore[type-abstract]
-    own = None if family.gaps else KERNELS.get((type(model), type(family)))
+    own = (WITH_GAPS if family.gaps else KERNELS).get((type(model), type(family)))
     return own or KERNELS.get((type(model), every))

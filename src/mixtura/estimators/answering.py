@@ -34,7 +34,7 @@ def answers(
     out = np.empty(shape, dtype=dtype or rows.dtype)
     for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
         model = replace(fitted, family=fitted.family.filling(X))
-        # Kernels know no gaps.
+        # That of the fit may know no gaps.
         engine = resolve("auto" if model.family.gaps else mixture.engine, model)
         wanted = {what: out[where]}
         trimmed = what == "labels" and "trim_threshold_" in mixture.__dict__

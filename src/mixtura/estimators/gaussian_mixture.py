@@ -14,7 +14,6 @@ from mixtura.engines.choose import ENGINES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
-from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import (
     SCALARS,
     Stored,
@@ -24,6 +23,7 @@ from mixtura.estimators.document import (
 )
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
+from mixtura.estimators.measured import MeasuredRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 BY_FIT = ("fit_result_", *SCALARS)
 
 
-class GaussianMixture(ClimbedMixture, AfterFit):
+class GaussianMixture(MeasuredRows, AfterFit):
     """Gaussian mixture, fitted from many short starts, with what was found in `fit_result_`.
 
     A drop-in for ``sklearn.mixture.GaussianMixture``: every parameter, method and attribute there

@@ -47,8 +47,8 @@ def admitted(
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     X = small(X, [kind])
     if is_stream(X) and not mapped:
-        rows = streamed(estimator, X, sample_weight, kind.allows_gaps)
-        return rows, kind.for_table(estimator._names(), (), None)
+        rows, missing = streamed(estimator, X, sample_weight, may_miss([kind]))
+        return rows, kind.for_table(estimator._names(), (), None).filling(missing)
     return _in_memory(estimator, X, sample_weight, kind)
 
 
@@ -122,7 +122,7 @@ def held(
     found: Categories = ()
     X = small(X, kinds)
     if is_stream(X):
-        source = opened(X, sample_weight, may_miss(kinds, filling=False))
+        source = opened(X, sample_weight, may_miss(kinds))
         refuse_single(source)
         note_columns(estimator, source)
         try:
@@ -133,7 +133,7 @@ def held(
                 f"of {source.d} columns do not fit there: give it a sample of them"
             ) from None
     else:
-        X, found = validated(estimator, X, kinds, least=2)
+        X, found = validated(estimator, X, kinds, least=2, filling=True)
         rows = Rows(X, _weights(X, sample_weight))
     told = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
     if rows.sample_weight is not None:
@@ -144,7 +144,7 @@ def held(
 def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tuple[Rows, Family]:
     """Rows in memory for several fits, and the family for them; ValueError as a fit."""
     nobody = BaseEstimator()
-    X, found = validated(nobody, X, [kind], least=2)
+    X, found = validated(nobody, X, [kind], least=2, filling=True)
     if len(X) < n_components:
         raise ValueError(
             f"n_components={n_components}, but X has only {counted(len(X), 'row')}: use at most "

@@ -40,13 +40,9 @@ class Fitting(Asking, Protocol):
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
 
 
-def wanted(kinds: Sequence[Family], *, filling: bool = False) -> Wanted:
-    """What a table may hold for all of these families; the first may know its categories.
-
-    `filling` says whether they may expect missing cells from others.
-    """
-    gaps = may_miss(kinds, filling=filling)
-    return Wanted(lambda names: taken(kinds, names), kinds[0].categories, gaps)
+def wanted(kinds: Sequence[Family]) -> Wanted:
+    """What a table may hold for all of these families; the first may know its categories."""
+    return Wanted(lambda names: taken(kinds, names), kinds[0].categories, may_miss(kinds))
 
 
 def may_miss(kinds: Sequence[Family], *, filling: bool = True) -> bool:
@@ -84,7 +80,8 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
     return source
 
 
-def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Source:
+def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> tuple[Source, AnyArray]:
+    """The rows of a fit, and one row (1, d) without the cells that any of them is without."""
     source = weighed(opened(X, sample_weight, gaps), estimator.weights)
     refuse_single(source)
     note_columns(estimator, source)
@@ -93,6 +90,10 @@ def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Sour
     for j in np.flatnonzero(np.isinf(survey.low)):
         column = estimator._names()[j]
         raise ValueError(f"X: column {column!r} has no value in any row: leave it out")
+    if survey.empty >= 0:
+        raise ValueError(
+            f"{source.reader.name}: row {survey.empty + 1} has no value in any column: leave it out"
+        )
     door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
     if survey.weighted:
         door.check_total_weight(survey.weight, survey.positive, estimator.n_components)
@@ -102,7 +103,7 @@ def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Sour
             f"solver={estimator.solver!r} needs all rows in memory, and these are read in pieces: "
             "use another solver, or load the table and fit the array"
         )
-    return rows
+    return rows, np.where(survey.missing, np.nan, 0.0)[None]
 
 
 def refuse_single(source: Streamed) -> None:

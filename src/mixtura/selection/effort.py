@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+import numpy as np
+
 from mixtura.data.rows import Rows
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.families.gaussian.covariance import STRUCTURES
@@ -44,6 +46,9 @@ def not_quick(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     """Why cells cannot be fitted side by side; empty where they can."""
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
+    # A sum is NaN if one of its terms is, and takes no array of its own.
+    if np.isnan(rows.X.sum()):
+        return "is for whole rows, and X has missing cells"
     for name in ("noise", "trim", "constraint"):
         value = getattr(search, name)
         if value is not None and value is not False and value != 0:

@@ -70,7 +70,8 @@ class GaussianMixtureSearch(ComponentSearch):
         "quick": all structures share their starts, are climbed by EM alone, and only the chosen
         mixture is examined. "thorough": every cell is fitted as `GaussianMixture` is. "auto":
         quick, but for criterion="heldout", noise, trim, constraint, a solver, engine or
-        init_params of one's own, and tables of more than 32 columns or 4 million numbers.
+        init_params of one's own, missing cells, and tables of more than 32 columns or 4 million
+        numbers.
     refit : bool, default True
         Keep the best mixture as `best_estimator_`. It was fitted to all rows in any case.
     prune : bool, default True

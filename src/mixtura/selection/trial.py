@@ -130,7 +130,7 @@ def fitted(
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,
-        task.family,
+        task.family.filling(rows.X),
         task.n_components,
         rng,
         engine=task.engine,

@@ -157,6 +157,19 @@ def gaussian_rows(
     data = data_of(X, None)
     n, d = X.shape
     model, K, _ = model_of(d, log_weights, means, whiten, log_norm, form)
+    out = answers_of(n, K, log_density, responsibilities, labels, component_log_density)
+    run(library().mixtura_rows, data, model, out)
+
+
+def answers_of(
+    n: int,
+    K: int,
+    log_density: Floats | None,
+    responsibilities: Floats | None,
+    labels: NDArray[np.int64] | None,
+    component_log_density: Floats | None,
+) -> ctypes.Structure:
+    """Checked arrays for answers of `gaussian_rows`, as the kernels take them."""
     out = _Rows()
     if log_density is not None:
         out.log_density = checked("log_density", log_density, (n,), single=True)
@@ -173,4 +186,4 @@ def gaussian_rows(
         if labels.dtype != np.int64 or labels.shape != (n,) or not labels.flags.c_contiguous:
             raise ValueError(f"labels must be a contiguous int64 array of shape ({n},)")
         out.labels = address(labels)
-    run(library().mixtura_rows, data, model, out)
+    return out

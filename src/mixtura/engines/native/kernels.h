@@ -272,6 +272,20 @@ struct mixtura_stretches {
                       * before the first */
 };
 
+/* Rows with missing cells, in groups of those that miss the same; gaps.h says how. */
+struct mixtura_gaps {
+    const void *x;        /* the cells that are there, row after row */
+    const double *weight; /* or NULL */
+    int64_t d, single;
+    const uint8_t *seen;  /* groups x d: non-zero where cells are there */
+    const int64_t *rows;  /* groups: how many */
+    int64_t groups;
+    const struct mixtura_model *model;  /* of whole rows */
+    const double *roots;                /* full, tied: lower Cholesky roots */
+    struct mixtura_moments *sums;       /* added to, or NULL */
+    const struct mixtura_rows *answers; /* out; read where there are no sums */
+};
+
 /* Rows to draw. `key` and `chunk` choose the random numbers. */
 struct mixtura_draw {
     const double *share; /* K: weights added up; 1 from the last component with a weight on */
@@ -329,6 +343,7 @@ struct mixtura_shares {
 #define MIXTURA_KERNELS(X) \
     X(merging, const struct mixtura_merging) \
     X(draw, const struct mixtura_draw) \
+    X(gaps, const struct mixtura_gaps) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \
     X(likeliest, struct mixtura_stretches) \

@@ -6,6 +6,7 @@
 #include "chain.h"
 #include "contest.h"
 #include "driven.h"
+#include "gaps.h"
 #include "levels.h"
 #include "likeliest.h"
 #include "longest.h"

@@ -50,13 +50,19 @@ class Patterns:
 def patterns(X: AnyArray) -> Patterns:
     """Those of the rows of X."""
     missing = np.isnan(X)
-    packed = np.ascontiguousarray(np.packbits(missing, axis=1))
-    keys = packed.view(f"V{packed.shape[1]}").ravel()
-    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(kind.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(kind.ravel()))
-    cuts = tuple(map(slice, (0, *ends[:-1]), ends))
-    return Patterns(~missing[first], order, cuts)
+    packed = np.packbits(missing, axis=1)
+    # As whole numbers, where they are that short: these are sorted sooner than bytes are.
+    size = next((size for size in (1, 2, 4, 8) if size >= packed.shape[1]), packed.shape[1])
+    padded = np.zeros((len(X), size), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    keys = padded.view(f"{'u' if size <= 8 else 'V'}{size}").ravel()
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    new = np.ones(len(X), bool)
+    new[1:] = ranked[1:] != ranked[:-1]
+    starts = np.flatnonzero(new)
+    cuts = tuple(map(slice, starts, (*starts[1:], len(X))))
+    return Patterns(~missing[order[starts]], order, cuts)
 
 
 @dataclass(frozen=True)
@@ -164,10 +170,15 @@ class GapsLook:
         (rows, there), (told, z) = self.ordered, self.known[k]
         return np.where(there, rows, self.params.means[k] + expected(z, self.kinds, told))
 
-    def completed(self, labels: AnyArray, rng: RandomNumbers) -> Array:
-        """The rows, missing cells drawn from the labelled component given the others."""
+    def completed(self, labels: AnyArray, rng: RandomNumbers, width: Array | None = None) -> Array:
+        """The rows, missing cells drawn from the labelled component given the others.
+
+        width (n,) makes normal deviations so much wider.
+        """
         out, (rows, there) = np.empty_like(self.ordered[0]), self.ordered
         drawn, noise = rows.copy(), rng.standard_normal(rows.shape)
+        if width is not None:
+            noise *= width[self.kinds.order, None]
         for k, (told, _) in enumerate(self.known):
             own = labels[self.kinds.order] == k
             away = np.empty_like(noise)
@@ -177,8 +188,9 @@ class GapsLook:
         out[self.kinds.order] = drawn
         return out
 
-    def statistics(self, resp: Array) -> GaussianStatistics:
-        """The expected sums at these responsibilities."""
+    def statistics(self, resp: Array, left_resp: Array | None = None) -> GaussianStatistics:
+        """The expected sums at these responsibilities; `left_resp` are those of covariances."""
+        left_resp = resp if left_resp is None else left_resp
         g, form = self.params, self.params.form
         first, seconds = np.empty_like(g.means), []
         starts = [own.start for own in self.kinds.slices]
@@ -187,7 +199,8 @@ class GapsLook:
             y = form.residuals(self._filled(k), g.means, g.whiten, k)
             first[k] = r @ y
             # What missing cells vary about their means, as rows that have its covariance.
-            left = np.einsum("p,pij->ij", np.add.reduceat(r, starts), told.left)
+            own = left_resp[self.kinds.order, k]
+            left = np.einsum("p,pij->ij", np.add.reduceat(own, starts), told.left)
             about = square_root(left).T + g.means[k]
             y = np.concatenate([y, form.residuals(about, g.means, g.whiten, k)])
             seconds.append(form.second(y, np.concatenate([r, np.ones(len(about))])))

@@ -16,7 +16,6 @@ from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.gaussian.records import (
     gaussian_params,
     gaussian_params_from_root,
-    gaussian_sums,
 )
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.families.student.chart import StudentChart
@@ -31,6 +30,7 @@ from mixtura.families.student.degrees import (
 )
 from mixtura.families.student.prior import StudentPrior
 from mixtura.families.student.records import (
+    StudentGapsLook,
     StudentLook,
     StudentParams,
     StudentStatistics,
@@ -66,7 +66,10 @@ class Student(Family):
 
     covariance_type: str = PLAIN
     degrees_of_freedom: float | str = EACH
+    # Whether cells of its rows may be missing.
+    gaps: bool = False
     record = StudentParams
+    fills_gaps = True
     simpler = "a simpler covariance"
 
     def __post_init__(self) -> None:
@@ -91,7 +94,7 @@ class Student(Family):
 
     @property
     def _gaussian(self) -> Gaussian:
-        return Gaussian(self.structure)
+        return Gaussian(self.structure, gaps=self.gaps)
 
     @property
     def fixed(self) -> bool:
@@ -134,21 +137,35 @@ class Student(Family):
         nu = self.degrees_of_freedom
         return np.full(K, START if isinstance(nu, str) else float(nu))
 
-    def look(self, X: AnyArray, params: StudentParams) -> StudentLook:
-        return StudentLook(X, params)
+    def filling(self, X: AnyArray) -> Student:
+        return replace(self, gaps=self._gaussian.filling(X).gaps)
+
+    def whole(self) -> Student:
+        return replace(self, gaps=False)
+
+    def filled(self, X: AnyArray, params: StudentParams, k: int) -> Array:
+        return self._gaussian.filled(X, params.gaussian, k)
+
+    def completed(
+        self, X: AnyArray, labels: AnyArray, params: StudentParams, rng: RandomNumbers
+    ) -> Array:
+        return StudentGapsLook(X, params).completed(labels, rng)
+
+    def look(self, X: AnyArray, params: StudentParams) -> StudentLook | StudentGapsLook:
+        return StudentGapsLook(X, params) if self.gaps else StudentLook(X, params)
 
     def log_density(self, X: AnyArray, params: StudentParams) -> Array:
-        return StudentLook(X, params).log_density
+        return self.look(X, params).log_density
 
     def statistics(self, X: AnyArray, resp: Array, params: StudentParams) -> StudentStatistics:
-        return StudentLook(X, params).statistics(resp)
+        return self.look(X, params).statistics(resp)
 
     def start(
         self, X: AnyArray, resp: Array, params: StudentParams, prior: StudentPrior
     ) -> StudentParams:
         """Gaussians of the groups: how far rows are from the table's centre says nothing yet."""
         x = np.asarray(X, dtype=np.float64)
-        sums = gaussian_sums(x, resp, params.gaussian)
+        sums = self._gaussian.statistics(x, resp, params.gaussian)
         g = self._gaussian.maximize(sums, params.gaussian, prior.gaussian)
         return StudentParams(g, self._begun(len(g.means)))
 

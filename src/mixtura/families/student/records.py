@@ -8,12 +8,14 @@ from functools import cached_property
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
+from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.records import (
+    LOG_2PI,
     GaussianParams,
     GaussianStatistics,
     gaussian_sums,
 )
-from mixtura.records import AnyArray, Array, Params, Statistics
+from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class StudentStatistics(Statistics):
     counts  (K,)  sum_i r_ik
     weighed       Gaussian statistics with r_ik u_ik in place of r_ik
     logs    (K,)  sum_i r_ik (log u_ik - u_ik)
+
+    Where m of d cells of a row are there it is nu + m and what is there; its log u is set so that
+    `expected_logs` of d makes E[log u] of it.
     """
 
     counts: Array
@@ -86,12 +91,67 @@ class StudentLook:
         return StudentStatistics(resp.sum(axis=0), weighed, logs)
 
 
+@dataclass(frozen=True)
+class StudentGapsLook:
+    """The same of rows with missing cells: those that are there have a t density too.
+
+    Given u a missing cell is Gaussian, so its covariance is that of the Gaussian over u, and counts
+    once in sums weighed by u. Reference: Liu & Rubin (1995), ML estimation of the t distribution
+    using EM and its extensions, Statistica Sinica 5, section 3.
+    """
+
+    X: AnyArray
+    params: StudentParams
+
+    @cached_property
+    def gaussian(self) -> GapsLook:
+        """What the Gaussians of the same scales say of the rows."""
+        return GapsLook(self.X, self.params.gaussian)
+
+    @cached_property
+    def cells(self) -> Array:
+        """How many cells of each row are there, (n, 1)."""
+        return np.asarray((~np.isnan(self.X)).sum(axis=1, keepdims=True), dtype=np.float64)
+
+    @cached_property
+    def distances(self) -> Array:
+        """delta of the cells that are there, (n, K)."""
+        look, out = self.gaussian, np.empty((len(self.X), len(self.params.gaussian.means)))
+        for k, (_, z) in enumerate(look.known):
+            out[look.kinds.order, k] = np.einsum("ij,ij->i", z, z)
+        return out
+
+    @property
+    def log_density(self) -> Array:
+        """log p of what is there of each row, (n, K)."""
+        nu, m = self.params.degrees_of_freedom, self.cells
+        # The Gaussian's, whose exponent and constants give way to those of t.
+        scales = self.gaussian.log_density + 0.5 * (self.distances + m * LOG_2PI)
+        ratio = gammaln((nu + m) / 2) - gammaln(nu / 2) - 0.5 * m * np.log(np.pi * nu)
+        return np.asarray(scales + ratio - 0.5 * (nu + m) * np.log1p(self.distances / nu))
+
+    def statistics(self, resp: Array) -> StudentStatistics:
+        """The sums at these responsibilities."""
+        nu, m, d = self.params.degrees_of_freedom, self.cells, self.X.shape[1]
+        u = (nu + m) / (nu + self.distances)
+        weighed = self.gaussian.statistics(resp * u, resp)
+        logs = np.log(u) - u + expected_logs(nu, m) - expected_logs(nu, d)
+        return StudentStatistics(resp.sum(axis=0), weighed, np.einsum("ik,ik->k", resp, logs))
+
+    def completed(self, labels: AnyArray, rng: RandomNumbers) -> Array:
+        """The rows, missing cells drawn given the others: t with nu + m degrees of freedom."""
+        rows = np.arange(len(self.X))
+        nu, delta = self.params.degrees_of_freedom[labels], self.distances[rows, labels]
+        weight = rng.chisquare(nu + self.cells[:, 0]) / (nu + delta)
+        return self.gaussian.completed(labels, rng, 1.0 / np.sqrt(weight))
+
+
 def with_gaussian(params: StudentParams, gaussian: GaussianParams) -> StudentParams:
     """The same with other centres and scales."""
     return params if gaussian is params.gaussian else replace(params, gaussian=gaussian)
 
 
-def expected_logs(nu: Array, d: int) -> Array:
+def expected_logs(nu: Array, d: Array | int) -> Array:
     """What E[log u] is more than log u."""
     half = (nu + d) / 2
     return np.asarray(digamma(half) - np.log(half))

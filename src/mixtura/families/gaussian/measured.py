@@ -1,0 +1,121 @@
+"""Rows of Gaussians that were measured with known errors: extreme deconvolution.
+
+A row is what a Gaussian drew, plus an error of its own with a known covariance S_i: it has the
+density N(x_i; m_k, V_k + S_i), and what the M-step needs of the number behind it is its mean and
+covariance given the row: expected statistics, as for missing cells, which may be among these.
+Reference: Bovy, Hogg & Roweis (2011), Extreme deconvolution: inferring complete distribution
+functions from noisy, heterogeneous and incomplete observations, Annals of Applied Statistics 5,
+equations 14 to 20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from mixtura.data.survey import Survey
+from mixtura.families.base import Settled
+from mixtura.families.frames import Frame
+from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
+from mixtura.records import AnyArray, Array
+
+
+@dataclass(frozen=True)
+class MeasuredLook:
+    """Densities and expected sums of rows (n, d), whose errors are columns behind them."""
+
+    X: AnyArray
+    params: GaussianParams
+
+    @cached_property
+    def split(self) -> tuple[Array, Array]:
+        """The rows (n, d), NaN where cells are missing, and the covariances of errors (n, d, d)."""
+        d = self.params.means.shape[1]
+        rows, errors = self.X[:, :d], self.X[:, d:]
+        if errors.shape[1] == d * d:
+            return rows, errors.reshape(-1, d, d)
+        return rows, errors[:, :, None] * np.eye(d)
+
+    @cached_property
+    def known(self) -> list[tuple[Array, Array, Array]]:
+        """By component: log p of rows (n,), and mean and covariance of y = L^-1 (v - m) given
+        each, v the number behind the row and L the component's root."""
+        rows, errors = self.split
+        there = ~np.isnan(rows)
+        # What is missing tells nothing: a one in its place keeps matrices of one size.
+        both = there[:, :, None] & there[:, None, :]
+        d = rows.shape[1]
+        found = []
+        for k, root in enumerate(self.params.root):
+            total = np.where(both, root @ root.T + errors, 0.0)
+            total[:, range(d), range(d)] += ~there
+            factor = np.linalg.cholesky(total)
+            away = np.where(there, rows - self.params.means[k], 0.0)
+            z = np.linalg.solve(factor, away[:, :, None])[:, :, 0]
+            told = np.linalg.solve(factor, np.where(there[:, :, None], root, 0.0))
+            log_det = np.log(factor[:, range(d), range(d)]).sum(axis=1)
+            log_p = -0.5 * (LOG_2PI * there.sum(axis=1) + np.einsum("ij,ij->i", z, z)) - log_det
+            mean = np.einsum("ijl,ij->il", told, z)
+            found.append((log_p, mean, np.eye(d) - np.swapaxes(told, 1, 2) @ told))
+        return found
+
+    @property
+    def log_density(self) -> Array:
+        """log p(x_i | k), (n, K)."""
+        return np.stack([log_p for log_p, _, _ in self.known], axis=1)
+
+    def statistics(self, resp: Array) -> GaussianStatistics:
+        """The expected sums at these responsibilities."""
+        first, second = np.empty_like(self.params.means), np.empty_like(self.params.root)
+        for k, (_, mean, left) in enumerate(self.known):
+            r = resp[:, k]
+            first[k] = r @ mean
+            second[k] = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
+        return GaussianStatistics(resp.sum(axis=0), first, second)
+
+
+@dataclass(frozen=True)
+class Measured(Gaussian):
+    """`Gaussian` of the structure "full", for rows whose errors stand in columns behind them.
+
+    columns says how many are the rows' own; variances of d errors follow, or d x d covariances.
+    """
+
+    columns: int = 0
+
+    def settled(self, survey: Survey, K: int) -> Settled:
+        plain = Gaussian(self.structure, self.reg_covar, gaps=self.gaps)
+        found = plain.settled(survey.restricted(tuple(range(self.columns))), K)
+        if found.prior.equations:
+            raise ValueError(
+                "error: a column of X is constant or a sum of others, so nothing tells its errors "
+                "from its scatter: leave it out"
+            )
+        frames = tuple(_Own(frame, self.columns) for frame in found.frames)
+        return replace(found, family=self, frames=frames)
+
+    def look(self, X: AnyArray, params: GaussianParams) -> MeasuredLook:
+        return MeasuredLook(X, params)
+
+    def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
+        return MeasuredLook(X, params).log_density
+
+    def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
+        return MeasuredLook(X, params).statistics(resp)
+
+    def condensed(self, survey: Survey) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A frame of the rows without their errors."""
+
+    frame: Frame
+    columns: int
+
+    def __call__(self, X: AnyArray) -> Array:
+        return self.frame(X[:, : self.columns])
