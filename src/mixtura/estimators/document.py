@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
+from mixtura.estimators.known import restore_names, stored_names
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
 from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
@@ -53,7 +54,7 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 class Stored:
     """A model file, beside its head; family says what the components of a `Mixture` are, posterior
     the numbers of a variational one, noise what rows of no component are,
-    trim_threshold below which log-density they are none."""
+    trim_threshold below which log-density they are none, classes the names of components."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -64,6 +65,7 @@ class Stored:
     posterior: dict[str, Any] | None = None
     noise: Uniform | None = None
     trim_threshold: float | None = None
+    classes: tuple[str, ...] | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
         **estimator._stored_beside(),
         **stored_noise(estimator),
         **stored_limits(estimator),
+        **stored_names(estimator),
     }
 
 
@@ -106,6 +109,7 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
         restore_noise(estimator, stored.noise)
         if stored.trim_threshold is not None:
             estimator.trim_threshold_ = stored.trim_threshold
+        restore_names(estimator, stored.classes)
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:

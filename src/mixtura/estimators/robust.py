@@ -62,7 +62,7 @@ def restored_constraint(stored: Any) -> EigenvalueRatio | None:
 
 
 def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
-    """What the report says of both: (label, sentence)."""
+    """What the report says of both, and of labels: (label, sentence)."""
     found = []
     threshold, fit = estimator.__dict__.get("trim_threshold_"), estimator.fit_result_
     if threshold is not None and fit is not None:
@@ -74,6 +74,10 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
         scaled = estimator._family().compared_in
         units = scaled if constraint.scale else "the table's units"
         found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
+    names = estimator.__dict__.get("classes_")
+    if names is not None:
+        told = ", ".join(f"{k} is {name}" for k, name in enumerate(names))
+        found.append(("labels", f"{told}; the log-likelihood is that of rows and labels"))
     return tuple(found)
 
 

@@ -39,6 +39,8 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
     }
+    known = getattr(rows, "known", None)
+    own |= {} if known is None else {"labels": digest_of({"labels": known})}
     return _of_fit(rows, own, seed, random_state)
 
 

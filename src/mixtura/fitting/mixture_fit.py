@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
@@ -104,7 +105,8 @@ def _found(
 ) -> Found:
     K, family = task.n_components, task.family
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
-    way = family.condensed(known) if _only_steps(task) else None
+    plain = _only_steps(task) and not isinstance(rows, KnownRows)
+    way = family.condensed(known) if plain else None
     if way is not None:
         family, known = way[0], way[2].survey
         rows = known.source
@@ -122,6 +124,8 @@ def _found(
     )
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
+    if isinstance(rows, KnownRows):
+        _refuse_labels(task, solver, ground.engine)
     search = Search(
         ground.model,
         rows,
@@ -160,6 +164,17 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
             "solver='nce' tells rows from others by a density that integrates to 1, and that of "
             "noise is 1/V everywhere: use another solver, or noise=None"
         )
+
+
+def _refuse_labels(task: Task, solver: str, engine: str) -> None:
+    """ValueError for settings that know no labels."""
+    for asked, found in (
+        (task.trim, f"trim={task.trim:g}"),
+        (solver == "nce", "solver='nce'"),
+        (engine == "mixed", "engine='mixed'"),
+    ):
+        if asked:
+            raise ValueError(f"labels: {found} knows none: leave it out, or fit without labels")
 
 
 def _without_clumps(search: Search, ground: Ground, task: Task, outcome: Outcome) -> Outcome:

@@ -15,6 +15,7 @@ from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import MixtureChart, mixture_chart
+from mixtura.models.known_states import as_known
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import (
     AnyArray,
@@ -39,7 +40,9 @@ _START_ROWS = 2048
 class Mixture(Labelled):
     """p(x) = sum_k pi_k p(x | k).
 
-    E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms
+    E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms; of a row with memberships
+            s_i (one at the component that is known) s_ik pi_k p(x_i | k) over their sum, which
+            takes the place of p(x_i)
     M-step  pi_k = n_k / sum n_k; the components by the family
     Reference: Dempster, Laird & Rubin (1977), J. Royal Statistical Society B 39.
     """
@@ -152,13 +155,16 @@ class Mixture(Labelled):
         return self.e_step_with(chunk, params, lambda joint: normalise(joint, params.weights))
 
     def e_step_with(self, chunk: Chunk, params: MixtureParams, respond: Respond) -> Summary:
-        X, sample_weight, *_ = chunk
+        X, sample_weight, known = chunk.X, chunk.weight, chunk.known
         if sample_weight is not None and not sample_weight.all():
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
-            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+            some = sample_weight > 0
+            X, sample_weight = X[some], sample_weight[some]
+            known = None if known is None else known[some]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            log_p, resp = respond(self.densities(look.log_density) + self.log_weights(X, params))
+            joint = self.densities(look.log_density) + self.log_weights(X, params)
+            log_p, resp = respond(as_known(joint, known))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
