@@ -105,7 +105,7 @@ def _memberships(given: Array, n: int, K: int) -> Array | None:
             f"labels has shape {given.shape}, and memberships of {n} rows in {K} components have "
             f"({n}, {K}): give a row of NaN where nobody knows"
         )
-    unknown = np.isnan(given).all(axis=1)
+    unknown = np.asarray(np.isnan(given).all(axis=1))
     total = np.where(unknown, 1.0, given.sum(axis=1))
     wrong = ~unknown & ~((given >= 0).all(axis=1) & (np.abs(total - 1.0) <= _SLACK))
     if wrong.any():

@@ -9,7 +9,7 @@ import numpy as np
 from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import Opener
+from mixtura.engines.base import Opener, Sweep
 from mixtura.engines.threads import ThreadsSweep
 from mixtura.models.base import Model
 from mixtura.records import Summary
@@ -27,8 +27,11 @@ class KnownSweep(ThreadsSweep):
         told, w = rows.told, rows.sample_weight
         others = np.flatnonzero(~told)
         plain = Rows(np.ascontiguousarray(rows.X[others]), None if w is None else w[others])
-        self.parts = [ThreadsSweep(model, rows.take(np.flatnonzero(told)))] if told.any() else []
-        self.parts += [opener(model, plain)] if len(others) else []
+        self.parts: list[Sweep] = []
+        if told.any():
+            self.parts.append(ThreadsSweep(model, rows.take(np.flatnonzero(told))))
+        if len(others):
+            self.parts.append(opener(model, plain))
         self.engine = self.parts[-1].engine
 
     def __call__(self, params: Any) -> Summary:

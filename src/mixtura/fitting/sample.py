@@ -45,7 +45,7 @@ def sample_rows(
         chosen = np.union1d(chosen, _told(rows, size // 2, rng))
     sample = taken(rows, chosen)
     keys = sample.X
-    if isinstance(sample, KnownRows):
+    if isinstance(sample, KnownRows) and sample.known is not None:
         keys = np.column_stack([sample.X, sample.known])
     order = np.lexsort(keys.T[::-1])
     keys = keys[order]
