@@ -14,6 +14,7 @@ from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
+from mixtura.estimators.fixed import fixed_weights, with_fixed
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.known import hold_names, labelled
 from mixtura.estimators.listening import Verbose
@@ -183,7 +184,7 @@ class ClimbedMixture(MixtureEstimator):
                 "noise and trim are two ways to leave rows out of the components: use one of them"
             )
         return Task(
-            family=family,
+            family=with_fixed(self, family, d),
             n_components=self.n_components,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -197,6 +198,7 @@ class ClimbedMixture(MixtureEstimator):
             concomitants=self._concomitants(),
             noise=asked_noise(self),
             trim=trim_of(self),
+            fixed=fixed_weights(self),
         )
 
     def _concomitants(self) -> tuple[int, ...]:

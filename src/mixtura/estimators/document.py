@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
+from mixtura.estimators.fixed import plain_fixed, restored_fixed
 from mixtura.estimators.known import restore_names, stored_names
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
 from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
@@ -80,6 +81,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
     }
     if "solver" in settings:
         settings["solver"] = solver_document(settings["solver"], to_document)
+    if settings.get("fixed"):
+        settings["fixed"] = plain_fixed(settings["fixed"])
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -137,6 +140,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
     if "constraint" in given:
         given["constraint"] = restored_constraint(given["constraint"])
+    if "fixed" in given:
+        given["fixed"] = restored_fixed(given["fixed"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:

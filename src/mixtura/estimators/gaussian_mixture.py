@@ -23,6 +23,7 @@ from mixtura.estimators.document import (
     names_of,
 )
 from mixtura.estimators.factored import CovarianceNames
+from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_weights, with_fixed
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
@@ -121,6 +122,10 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     constraint : mixtura.EigenvalueRatio or None, default None
         How far apart the eigenvalues of the covariances may be; then no component can collapse.
         For the types of scikit-learn.
+    fixed : dict or None, default None
+        What is known in advance and not estimated, NaN where a number is free: "weights"
+        (n_components,) or "equal", "means" (n_components, n_features) or "common" (one free mean
+        for all), "covariances" in the shape of `covariances_`. See docs/labels.md.
 
     Attributes
     ----------
@@ -182,6 +187,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,
+        "fixed": FIXED_SETTINGS,
     }
 
     def __init__(
@@ -207,6 +213,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         noise: Any = None,
         trim: float = 0.0,
         constraint: EigenvalueRatio | None = None,
+        fixed: dict[str, Any] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -228,6 +235,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.noise = noise
         self.trim = trim
         self.constraint = constraint
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(
@@ -390,9 +398,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             initial.precision_cholesky(factor, form),
             form,
         )
-        model = Mixture(
-            Gaussian(structure(self.covariance_type), equations=equations_of(self)),
-            no_prior(form, parts.means.shape[1]),
-        )
+        d, kind = parts.means.shape[1], structure(self.covariance_type)
+        plain = Gaussian(kind, equations=equations_of(self))
+        model = Mixture(with_fixed(self, plain, d), no_prior(form, d), fixed=fixed_weights(self))
         weights = np.asarray(self.weights_, dtype=np.float64)
         return beside_noise(self, model), MixtureParams(weights, parts)

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from mixtura.data.source import Source
+from mixtura.estimators.fixed import fixed_note
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.fitting.mixture_fit import Found
 from mixtura.schema import read
@@ -78,7 +79,7 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
     if names is not None:
         told = ", ".join(f"{k} is {name}" for k, name in enumerate(names))
         found.append(("labels", f"{told}; the log-likelihood is that of rows and labels"))
-    return tuple(found)
+    return (*found, *fixed_note(estimator))
 
 
 def trimmed_labels(labels: Any, log_density: Any, estimator: Any) -> None:

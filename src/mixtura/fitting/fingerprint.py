@@ -41,6 +41,12 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
     }
     known = getattr(rows, "known", None)
     own |= {} if known is None else {"labels": digest_of({"labels": known})}
+    pinned = task.family.pinned
+    if task.pins:
+        weights = {} if task.fixed is None else {"weights": task.fixed.values}
+        shapes = {} if pinned is None or pinned.roots is None else {"roots": pinned.roots}
+        means = {} if task.family.anchors is None else {"means": task.family.anchors}
+        own["fixed"] = digest_of(weights | means | shapes)
     return _of_fit(rows, own, seed, random_state)
 
 

@@ -117,8 +117,8 @@ class Race:
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
         rest = [*others, *left]
-        # A move would have to know which components are labelled.
-        if not (self.maker.given or self._known):
+        # A move would have to know of which components something is known.
+        if not (self.maker.given or self._known or self.maker.anchors):
             winner = self._moved(winner, rest)
         return [winner, *rest]
 

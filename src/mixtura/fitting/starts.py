@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
+from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.seeding import clusters, nearest, seeds
@@ -87,6 +88,7 @@ class StartMaker:
     frames     the ways in which the family makes rows free of units
     given      parameters the caller fixed at the start, by name; they replace those found
     fewer      parameters as `base` of so many components, for the parts of a mixture
+    anchors    what is known of components in advance
     """
 
     model: Labelled
@@ -95,6 +97,7 @@ class StartMaker:
     frames: tuple[Callable[[AnyArray], Array], ...]
     given: Mapping[str, Array]
     fewer: Callable[[int], Any]
+    anchors: Anchors | None = None
 
     @property
     def weights(self) -> Array:
@@ -120,7 +123,11 @@ class StartMaker:
             if means is None
             else one_hot(nearest(Z, self.frames[frame](means)), K)
         )
-        return resp if known is None else as_told(resp, self.weights, known, match=means is None)
+        if known is not None:
+            return as_told(resp, self.weights, known, match=means is None)
+        if self.anchors is None:
+            return resp
+        return self.anchors.placed(resp, self.rows.X, self.weights, self.frames[frame])
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
         """The start that follows from `split`, with the given parameters in their places."""

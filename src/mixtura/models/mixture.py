@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +14,14 @@ from mixtura.families.collapse import standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
-from mixtura.models.chart import MixtureChart, mixture_chart
+from mixtura.models.chart import mixture_chart
+from mixtura.models.fixed import FixedWeights, FreeChart
 from mixtura.models.known_states import as_known
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import (
     AnyArray,
     Array,
+    Chart,
     Chunk,
     Equation,
     RandomNumbers,
@@ -49,6 +51,7 @@ class Mixture(Labelled):
 
     family: Family
     prior: Any
+    fixed: FixedWeights | None = field(default=None, kw_only=True)
 
     @property
     def least_rows(self) -> int:
@@ -79,7 +82,9 @@ class Mixture(Labelled):
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
         counts = self.family.counts(self.own(summary))
-        return list(self.prior.narrow(params.components, counts, self.own(summary)))
+        found = self.prior.narrow(params.components, counts, self.own(summary))
+        given = self.family.given_shapes(len(counts))
+        return [spike for spike in found if spike.component not in given]
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
@@ -193,7 +198,11 @@ class Mixture(Labelled):
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.counts(summary)
         components = self.family.maximize(self.own(summary), params.components, self.prior)
-        return MixtureParams(counts / counts.sum(), components)
+        return MixtureParams(self.estimated(counts), components)
+
+    def estimated(self, counts: Array) -> Array:
+        """The weights of the M-step from the expected rows behind each."""
+        return counts / counts.sum() if self.fixed is None else self.fixed.estimated(counts)
 
     def first_step(
         self, X: AnyArray, sample_weight: Array | None, resp: Array, params: MixtureParams
@@ -202,8 +211,7 @@ class Mixture(Labelled):
         weighted = resp if sample_weight is None else resp * sample_weight[:, None]
         begun = self.family.start(X, weighted, params.components, self.prior)
         if begun is not None:
-            counts = weighted.sum(axis=0)
-            return MixtureParams(counts / counts.sum(), begun)
+            return MixtureParams(self.estimated(weighted.sum(axis=0)), begun)
         total: Summary | None = None
         for first in range(0, len(X), _START_ROWS):
             rows = slice(first, first + _START_ROWS)
@@ -215,8 +223,10 @@ class Mixture(Labelled):
         return self.m_step(total, params)
 
     def begun_at(self, params: MixtureParams) -> MixtureParams:
-        components = self.prior.admitted(params.components)
-        return params if components is params.components else replace(params, components=components)
+        components = self.family.imposed(self.prior.admitted(params.components))
+        if components is not params.components:
+            params = replace(params, components=components)
+        return params if self.fixed is None else self.fixed.imposed(params)
 
     def foreign(self, X: AnyArray) -> str:
         try:
@@ -274,10 +284,17 @@ class Mixture(Labelled):
         return {"weights": weights, **found}
 
     def obstacle(self) -> str:
-        return self.family.obstacle(self.prior)
+        fixed = "" if self.fixed is None else self.fixed.obstacle()
+        if self.fixed is not None and self.family.pinned is not None and self.family.pinned.whole:
+            fixed = "fixed: no parameter is free"
+        return fixed or self.family.obstacle(self.prior)
 
-    def chart(self, params: MixtureParams) -> MixtureChart:
-        return mixture_chart(self.family, self.prior, params)
+    def chart(self, params: MixtureParams) -> Chart:
+        whole = mixture_chart(self.family, self.prior, params)
+        parts = self.family.free(whole.components)
+        weights = np.full(whole.size - len(parts), self.fixed is None)
+        free = np.concatenate([weights, parts])
+        return whole if free.all() else FreeChart(whole, free)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
         self.prior.refuse_collapse(params.components, self.family.counts(self.own(summary)))
@@ -301,8 +318,9 @@ class Mixture(Labelled):
         return float(self.prior.log_prior(params.components))
 
     def n_parameters(self, params: MixtureParams) -> int:
-        """Free parameters: K - 1 weights and the family's."""
-        return len(params.weights) - 1 + self.family.n_parameters(params.components)
+        """Free parameters: K - 1 weights, fewer where some are known, and the family's."""
+        weights = len(params.weights) - 1 if self.fixed is None else self.fixed.size
+        return weights + self.family.n_parameters(params.components)
 
     def sample(self, n: int, params: MixtureParams, rng: RandomNumbers) -> tuple[Array, AnyArray]:
         """n independent rows and their labels, in random order."""
