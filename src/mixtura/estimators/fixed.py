@@ -25,7 +25,8 @@ def fixed_of(estimator: Any) -> Mapping[str, Any]:
     if unknown:
         raise ValueError(f"fixed has {unknown[0]!r}: what may be fixed is {', '.join(NAMES)}")
     for name in ("weights_init", "means_init", "precisions_init", "noise", "concomitants"):
-        if asked and getattr(estimator, name, None) not in (None, False):
+        other = getattr(estimator, name, None)
+        if asked and other is not None and other is not False:
             raise ValueError(f"fixed and {name} do not go together: leave one of them out")
     return asked
 

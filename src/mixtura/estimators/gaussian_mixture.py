@@ -398,8 +398,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             initial.precision_cholesky(factor, form),
             form,
         )
-        d, kind = parts.means.shape[1], structure(self.covariance_type)
-        plain = Gaussian(kind, equations=equations_of(self))
+        d = parts.means.shape[1]
+        plain = Gaussian(structure(self.covariance_type), equations=equations_of(self))
         model = Mixture(with_fixed(self, plain, d), no_prior(form, d), fixed=fixed_weights(self))
         weights = np.asarray(self.weights_, dtype=np.float64)
         return beside_noise(self, model), MixtureParams(weights, parts)

@@ -196,7 +196,7 @@ class Family(ABC):
         return np.where(np.isnan(X), self.sample(labels, params, rng), X)
 
     def whole(self) -> Family:
-        """The same for rows without gaps: what is kept of a fit."""
+        """The same for rows without gaps, nothing known in advance: what is kept of a fit."""
         return self
 
     def sample_given(self, X: AnyArray, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
@@ -358,9 +358,10 @@ class Family(ABC):
         fields = fields_around(self.supports(), params.arrays(), told)
         return FieldChart(fields, self.params, self.score)
 
-    def free(self, chart: Any) -> AnyArray:
-        """Which of a chart's coordinates no parameter known in advance holds, bool (size,)."""
-        return np.ones(chart.size, dtype=bool)
+    def free(self, chart: Any) -> Any:
+        """An orthonormal basis of what is free in a chart where parameters are known in advance,
+        sparse (its size, free numbers); None where all is free."""
+        return None
 
     def given_shapes(self, K: int) -> tuple[int, ...]:
         """The components whose width somebody knows in advance: they cannot collapse."""

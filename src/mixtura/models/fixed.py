@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from scipy.sparse import block_diag, eye
 
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Chart, Summary
+from mixtura.records import Array, Chart, Summary
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,28 +47,39 @@ class FixedWeights:
 
 @dataclass(frozen=True)
 class FreeChart(Chart):
-    """Some coordinates of a chart, bool (its size,); the others stay where the chart is centred."""
+    """What is free in a chart, along the columns of an orthonormal `basis`, sparse (size, free)."""
 
     whole: Chart
-    free: AnyArray
+    basis: Any
 
     @property
     def size(self) -> int:  # type: ignore[override]
         """How many free numbers there are."""
-        return int(self.free.sum())
+        return int(self.basis.shape[1])
 
     @property
     def radius(self) -> Array:
-        return self.whole.radius[self.free]
+        # So short along each that no number leaves its own box.
+        within = abs(self.basis).T.multiply(1.0 / self.whole.radius)
+        return np.asarray(1.0 / within.tocsr().max(axis=1).toarray().ravel())
 
     def params(self, free: Array) -> MixtureParams:
-        numbers = np.zeros(self.whole.size)
-        numbers[self.free] = free
-        found: MixtureParams = self.whole.params(numbers)
+        found: MixtureParams = self.whole.params(self.basis @ free)
         return found
 
     def coordinates(self, params: MixtureParams) -> Array:
-        return self.whole.coordinates(params)[self.free]
+        return np.asarray(self.basis.T @ self.whole.coordinates(params))
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
-        return self.whole.gradient(summary, params)[self.free]
+        return np.asarray(self.basis.T @ self.whole.gradient(summary, params))
+
+
+def free_chart(whole: Chart, of_components: int, weights_known: bool, basis: Any) -> FreeChart:
+    """A mixture's chart, so many of whose numbers are the components', where some are known.
+
+    `basis` is of what is free of these, None: all.
+    """
+    logits = whole.size - of_components
+    weights = eye(logits, 0 if weights_known else logits)
+    parts = eye(of_components) if basis is None else basis
+    return FreeChart(whole, block_diag([weights, parts], format="csr"))

@@ -15,7 +15,7 @@ from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
 from mixtura.models.chart import mixture_chart
-from mixtura.models.fixed import FixedWeights, FreeChart
+from mixtura.models.fixed import FixedWeights, free_chart
 from mixtura.models.known_states import as_known
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import (
@@ -109,7 +109,12 @@ class Mixture(Labelled):
         self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()
     ) -> tuple[Standing, ...]:
         counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
-        return standings(self.prior, params.components, counts, collapsed)
+        found = standings(self.prior, params.components, counts, collapsed)
+        given = self.family.given_shapes(len(counts))
+        return tuple(
+            replace(each, held_up=False, verdict="regular") if each.component in given else each
+            for each in found
+        )
 
     def sobered(
         self, summary: Summary, params: MixtureParams, also: Sequence[int] = ()
@@ -292,9 +297,9 @@ class Mixture(Labelled):
     def chart(self, params: MixtureParams) -> Chart:
         whole = mixture_chart(self.family, self.prior, params)
         parts = self.family.free(whole.components)
-        weights = np.full(whole.size - len(parts), self.fixed is None)
-        free = np.concatenate([weights, parts])
-        return whole if free.all() else FreeChart(whole, free)
+        if self.fixed is None and parts is None:
+            return whole
+        return free_chart(whole, whole.components.size, self.fixed is not None, parts)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
         self.prior.refuse_collapse(params.components, self.family.counts(self.own(summary)))

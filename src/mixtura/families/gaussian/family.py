@@ -239,11 +239,11 @@ class Gaussian(Family):
         """The M-step. A component with no rows keeps its mean and its covariance."""
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
-        scatter = form.about(counts, shift, stats.second)
         if self.pinned is None:
             means = params.means + form.move(params.root, shift)
+            scatter = form.about(counts, shift, stats.second)
         else:
-            means, scatter = self.pinned.placed(params, counts, shift, scatter)
+            means, scatter = self.pinned.placed(params, stats, shift)
             counts = np.array(counts)
             # Without rows a covariance stays, and no rows are too few for one that is known.
             counts[list(self.given_shapes(len(counts)))] = 0.0
@@ -268,7 +268,7 @@ class Gaussian(Family):
         apart = self.structure.inside and self.ratio is None
         if covariances is not None and not apart:
             raise ValueError(
-                "fixed: covariances can be known where each is estimated by itself, or all are one: "
+                "fixed: covariances can be known where each is estimated alone, or all are one: "
                 "with covariance_type 'full', 'tied', 'diag' or 'spherical' and no constraint"
             )
         return replace(self, pinned=pins(self.form, means, common, covariances))
@@ -279,8 +279,8 @@ class Gaussian(Family):
     def imposed(self, params: GaussianParams) -> GaussianParams:
         return params if self.pinned is None else self.pinned.imposed(params)
 
-    def free(self, chart: GaussianChart) -> AnyArray:
-        return super().free(chart) if self.pinned is None else self.pinned.free(chart)
+    def free(self, chart: GaussianChart) -> Any:
+        return None if self.pinned is None else self.pinned.free(chart)
 
     def rounding(self, params: GaussianParams) -> float:
         """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
@@ -311,7 +311,7 @@ class Gaussian(Family):
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
         if not self.form.whole:
             return "there are fewer rows than columns, and they are fitted within their span"
-        return (self.pinned.obstacle() if self.pinned else "") or prior.obstacle()
+        return prior.obstacle()
 
     def edge(self, params: GaussianParams) -> str:
         return ""

@@ -7,14 +7,21 @@ never falls; it is exact where a mean is known as a whole, and where columns do 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.sparse import block_diag, eye
 
 from mixtura.families.gaussian.chart import GaussianChart
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.records import GaussianParams, gaussian_params_from_root
-from mixtura.records import AnyArray, Array
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
+from mixtura.records import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +55,19 @@ class Pinned:
         return not any(part is None or np.isnan(part).any() for part in parts)
 
     def placed(
-        self, now: GaussianParams, counts: Array, shift: Array, scatter: Array
+        self, now: GaussianParams, stats: GaussianStatistics, shift: Array
     ) -> tuple[Array, Array]:
-        """(the new means (K, d), the scatter about them) from those of an M-step without pins.
+        """(the new means (K, d), the scatter about them in the whitened units of `now`).
 
-        `shift` (K, d) is how far each mean would move and `scatter` what is about it then, both in
-        the whitened units of `now`.
+        `shift` (K, d) is how far each mean would move without pins, in these units.
         """
-        form, free = self.form, now.means + self.form.move(now.root, shift)
+        form, counts = self.form, stats.counts
+        free = now.means + form.move(now.root, shift)
         means = self._common(now, counts, free) if self.common else self._kept(now, free)
         off = form.move(now.whiten, free - means)
-        # n off off' more: `about` takes it away.
-        return means, 2.0 * scatter - form.about(counts, off, scatter)
+        scatter = form.about(counts, shift, stats.second)
+        # `about` takes n off off' away.
+        return means, scatter - form.about(counts, off, np.zeros_like(stats.second))
 
     def _kept(self, now: GaussianParams, free: Array) -> Array:
         """Known cells as they are; free ones where they are best beside these, at `now`."""
@@ -102,26 +110,29 @@ class Pinned:
             return (K - 1) * d
         return 0 if self.means is None else int((~np.isnan(self.means)).sum())
 
-    def obstacle(self) -> str:
-        """Why what is free has no coordinates of its own; empty where it has."""
-        if self.common:
-            return "fixed: one mean for all components is kept by EM's steps alone"
-        known = None if self.means is None else ~np.isnan(self.means)
-        if known is not None and self.form.correlates and (known.any(1) != known.all(1)).any():
-            return "fixed: a mean of which only some cells are known is kept by EM's steps alone"
-        return ""
-
-    def free(self, chart: GaussianChart) -> AnyArray:
-        """Which coordinates of the chart are free, bool (size,)."""
+    def free(self, chart: GaussianChart) -> Any:
+        """An orthonormal basis of what is free in the chart, sparse (its size, free numbers)."""
         K, d = chart.centre.means.shape
-        free = np.ones(chart.size, dtype=bool)
-        if self.means is not None:
-            free[: K * d] = np.isnan(self.means).ravel()
+        lines = np.ones(chart.size - K * d, dtype=bool)
         if self.roots is not None:
-            lines = np.ones(chart.root_scale.shape, dtype=bool)
-            lines[0 if self.form.shared else list(self.shapes(K))] = False
-            free[K * d :] = lines.ravel()
-        return free
+            per_line = lines.reshape(chart.root_scale.shape)
+            per_line[0 if self.form.shared else list(self.shapes(K))] = False
+        roots = eye(len(lines), format="csc")[:, np.flatnonzero(lines)]
+        return block_diag([*self._free_means(chart), roots], format="csr")
+
+    def _free_means(self, chart: GaussianChart) -> Iterator[Array]:
+        """Of each mean, or of the one that all share."""
+        K, d = chart.centre.means.shape
+        whiten, axes = chart.centre.whiten, np.eye(d)
+        # A column for each cell of a mean that moves.
+        moved = [self.form.move(whiten, np.tile(axis, (K, 1))) for axis in axes]
+        ways = np.stack(moved, axis=2) * chart.mean_scale[:, :, None]
+        if self.common:
+            yield np.linalg.qr(ways.reshape(K * d, d))[0]
+            return
+        for k in range(K):
+            free = np.ones(d, bool) if self.means is None else np.isnan(self.means[k])
+            yield axes if free.all() else np.linalg.qr(ways[k][:, free])[0]
 
 
 def pins(form: Form, means: Array | None, common: bool, covariances: Array | None) -> Pinned | None:
