@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from mixtura.data.rows import Rows
 from mixtura.data.sequences import known_states
@@ -70,6 +69,8 @@ def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, 
 
 def _told(given: Any) -> list[Any]:
     """What is told of each row, None where nothing is."""
+    import pyarrow as pa
+
     try:
         found = pa.array(np.asarray(given, dtype=object), from_pandas=True).to_pylist()
     except pa.ArrowException as error:

@@ -10,6 +10,7 @@ import numpy as np
 from mixtura.families.base import Family
 from mixtura.families.registry import pinned
 from mixtura.models.fixed import FixedWeights
+from mixtura.models.mixture import Mixture
 from mixtura.records import Array
 
 FIXED_SETTINGS: list[Any] = [None, dict]
@@ -57,18 +58,23 @@ def with_fixed(estimator: Any, family: Family, d: int) -> Family:
     """The family with what is known of its components over d columns; ValueError for what cannot
     be."""
     asked, K = fixed_of(estimator), estimator.n_components
-    means, covariances = asked.get("means"), asked.get("covariances")
-    if means is None and covariances is None:
+    means, shapes = asked.get("means"), asked.get("covariances")
+    if means is None and shapes is None:
         return family
     common = isinstance(means, str)
     if common and means != "common":
         raise ValueError(f"fixed: means are 'common' or numbers, got {means!r}")
     values = None if common or means is None else _numbers("means", means, (K, d))
-    matrices = None
-    if covariances is not None:
-        shape = family.shapes(K, d).get("covariances")
-        matrices = None if shape is None else _numbers("covariances", covariances, shape)
-    return pinned(family, values, common, matrices)
+    expected = family.shapes(K, d).get("covariances")
+    if shapes is not None and expected is not None:
+        shapes = _numbers("covariances", shapes, expected)
+    return pinned(family, values, common, shapes)
+
+
+def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
+    """The mixture of a fitted estimator, which knows what is fixed."""
+    kind = with_fixed(estimator, family, estimator.n_features_in_)
+    return Mixture(kind, prior, fixed=fixed_weights(estimator))
 
 
 def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:

@@ -23,7 +23,7 @@ from mixtura.estimators.document import (
     names_of,
 )
 from mixtura.estimators.factored import CovarianceNames
-from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_weights, with_fixed
+from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
@@ -87,14 +87,12 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans").
         All starts are made in standardised columns, on a sample of at most 20,000 rows.
-    weights_init : array-like of shape (n_components,), optional
-    means_init : array-like of shape (n_components, n_features), optional
-    precisions_init : array-like, optional
-        Inverse covariances, in the shape of `precisions_`.
+    weights_init, means_init, precisions_init : array-like, optional
+        In the shapes of `weights_`, `means_` and `precisions_`.
     weights : {"counts", "importance"}, default "counts"
-        What `sample_weight` means. "counts": a weight of 2 is the row twice, and the n of BIC is
-        the sum. "importance": how much a row is to count; the weights are scaled to sum to
-        (sum w)^2 / sum w^2, as many equally weighted rows as would tell as much.
+        What `sample_weight` means. "counts": a weight of 2 is the row twice, n of BIC the sum.
+        "importance": how much a row is to count; weights are scaled to sum to (sum w)^2 / sum w^2,
+        as many equally weighted rows as would tell as much.
     random_state : int, RandomState instance or None
     warm_start : bool, default False
         Start from the last fit's parameters.
@@ -123,9 +121,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         How far apart the eigenvalues of the covariances may be; then no component can collapse.
         For the types of scikit-learn.
     fixed : dict or None, default None
-        What is known in advance and not estimated, NaN where a number is free: "weights"
-        (n_components,) or "equal", "means" (n_components, n_features) or "common" (one free mean
-        for all), "covariances" in the shape of `covariances_`. See docs/labels.md.
+        What is known in advance, NaN where a number is free: "weights" or "equal", "means" or
+        "common", "covariances", in the shapes of the attributes: docs/labels.md.
 
     Attributes
     ----------
@@ -398,8 +395,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             initial.precision_cholesky(factor, form),
             form,
         )
-        d = parts.means.shape[1]
-        plain = Gaussian(structure(self.covariance_type), equations=equations_of(self))
-        model = Mixture(with_fixed(self, plain, d), no_prior(form, d), fixed=fixed_weights(self))
+        kind = Gaussian(structure(self.covariance_type), equations=equations_of(self))
+        model = fixed_model(self, kind, no_prior(form, parts.means.shape[1]))
         weights = np.asarray(self.weights_, dtype=np.float64)
         return beside_noise(self, model), MixtureParams(weights, parts)

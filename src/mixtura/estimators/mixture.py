@@ -16,7 +16,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_weights, with_fixed
+from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -296,8 +296,7 @@ class Mixture(ClimbedMixture):
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
         if self._design is None:
-            kind, fixed = with_fixed(self, self.family_, self.n_features_in_), fixed_weights(self)
-            model = beside_noise(self, MixtureModel(kind, Flat(), fixed=fixed))
+            model = beside_noise(self, fixed_model(self, self.family_, Flat()))
             return model, MixtureParams(self.weights_, parts)
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
         return Concomitant(self.family_, Flat(), self._design), ConcomitantParams(

@@ -104,10 +104,8 @@ class Family(ABC):
     start_numbers: ClassVar[int | None] = None
     # What the codes of its columns stand for, where they do.
     categories: Categories = ()
-    # What is known of components in advance, where something is, and where they are known to lie:
-    # (K, d), NaN where a cell is not.
+    # What is known of components in advance (`families.gaussian.pinned`), where something is.
     pinned: Any = None
-    anchors: Array | None = None
 
     @property
     def name(self) -> str:
@@ -357,19 +355,6 @@ class Family(ABC):
         told = self.information(params, np.maximum(weights, LEAST_SHARE))
         fields = fields_around(self.supports(), params.arrays(), told)
         return FieldChart(fields, self.params, self.score)
-
-    def free(self, chart: Any) -> Any:
-        """An orthonormal basis of what is free in a chart where parameters are known in advance,
-        sparse (its size, free numbers); None where all is free."""
-        return None
-
-    def given_shapes(self, K: int) -> tuple[int, ...]:
-        """The components whose width somebody knows in advance: they cannot collapse."""
-        return ()
-
-    def imposed(self, params: Any) -> Any:
-        """The parameters with what is known in advance in its place."""
-        return params
 
     def edge(self, params: Any) -> str:
         """Which parameters lie on the edge of what is admissible; empty where none does."""

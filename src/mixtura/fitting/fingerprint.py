@@ -44,9 +44,9 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
     pinned = task.family.pinned
     if task.pins:
         weights = {} if task.fixed is None else {"weights": task.fixed.values}
-        shapes = {} if pinned is None or pinned.roots is None else {"roots": pinned.roots}
-        means = {} if task.family.anchors is None else {"means": task.family.anchors}
-        own["fixed"] = digest_of(weights | means | shapes)
+        parts = {} if pinned is None else {"means": pinned.means, "roots": pinned.roots}
+        given = weights | {name: part for name, part in parts.items() if part is not None}
+        own["fixed"] = [digest_of(given), pinned is not None and pinned.common]
     return _of_fit(rows, own, seed, random_state)
 
 

@@ -294,7 +294,7 @@ def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
     """What starts are told of parameters that are known; None where none is."""
     if model.fixed is None and model.family.pinned is None:
         return None
-    means = model.family.anchors
+    means = None if model.family.pinned is None else model.family.pinned.means
     shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
     return Anchors(shares, np.full((K, d), np.nan) if means is None else means)
 

@@ -83,8 +83,13 @@ class Mixture(Labelled):
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
         counts = self.family.counts(self.own(summary))
         found = self.prior.narrow(params.components, counts, self.own(summary))
-        given = self.family.given_shapes(len(counts))
+        given = self._given_shapes(len(counts))
         return [spike for spike in found if spike.component not in given]
+
+    def _given_shapes(self, K: int) -> list[int]:
+        """The components whose width somebody knows in advance."""
+        pinned = self.family.pinned
+        return [] if pinned is None else list(pinned.shapes(K))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
@@ -110,7 +115,7 @@ class Mixture(Labelled):
     ) -> tuple[Standing, ...]:
         counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
         found = standings(self.prior, params.components, counts, collapsed)
-        given = self.family.given_shapes(len(counts))
+        given = self._given_shapes(len(counts))
         return tuple(
             replace(each, held_up=False, verdict="regular") if each.component in given else each
             for each in found
@@ -228,7 +233,9 @@ class Mixture(Labelled):
         return self.m_step(total, params)
 
     def begun_at(self, params: MixtureParams) -> MixtureParams:
-        components = self.family.imposed(self.prior.admitted(params.components))
+        components = self.prior.admitted(params.components)
+        if self.family.pinned is not None:
+            components = self.family.pinned.imposed(components)
         if components is not params.components:
             params = replace(params, components=components)
         return params if self.fixed is None else self.fixed.imposed(params)
@@ -296,9 +303,10 @@ class Mixture(Labelled):
 
     def chart(self, params: MixtureParams) -> Chart:
         whole = mixture_chart(self.family, self.prior, params)
-        parts = self.family.free(whole.components)
-        if self.fixed is None and parts is None:
+        pinned = self.family.pinned
+        if self.fixed is None and pinned is None:
             return whole
+        parts = None if pinned is None else pinned.free(whole.components)
         return free_chart(whole, whole.components.size, self.fixed is not None, parts)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:

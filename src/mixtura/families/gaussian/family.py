@@ -187,8 +187,7 @@ class Gaussian(Family):
         return GapsLook(X, params).completed(labels, rng)
 
     def whole(self) -> Gaussian:
-        plain = not self.gaps and self.pinned is None
-        return self if plain else replace(self, gaps=False, pinned=None)
+        return replace(self, gaps=False, pinned=None) if self.gaps or self.pinned else self
 
     def look(self, X: AnyArray, params: GaussianParams) -> Look:
         return GapsLook(X, params) if self.gaps else super().look(X, params)
@@ -246,25 +245,20 @@ class Gaussian(Family):
             means, scatter = self.pinned.placed(params, stats, shift)
             counts = np.array(counts)
             # Without rows a covariance stays, and no rows are too few for one that is known.
-            counts[list(self.given_shapes(len(counts)))] = 0.0
+            counts[self.pinned.shapes(len(counts))] = 0.0
         if prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
             root = self.structure.roots(form, params, scatter, counts, prior)
         if self.pinned is not None:
             root = self.pinned.rooted(root)
-            counts[list(self.given_shapes(len(counts)))] = np.inf
+            counts[self.pinned.shapes(len(counts))] = np.inf
         new = gaussian_params_from_root(means, root, form)
         prior.refuse_collapse(new, counts)
         return new
 
-    @property
-    def anchors(self) -> Array | None:  # type: ignore[override]
-        return None if self.pinned is None else self.pinned.means
-
     def with_pins(self, means: Array | None, common: bool, covariances: Array | None) -> Gaussian:
-        """The same with known means (K, d) and covariances, NaN where free; ValueError where its
-        structure or its bounds leave none known."""
+        """The same with known means and covariances, NaN where free; ValueError where it cannot."""
         apart = self.structure.inside and self.ratio is None
         if covariances is not None and not apart:
             raise ValueError(
@@ -272,15 +266,6 @@ class Gaussian(Family):
                 "with covariance_type 'full', 'tied', 'diag' or 'spherical' and no constraint"
             )
         return replace(self, pinned=pins(self.form, means, common, covariances))
-
-    def given_shapes(self, K: int) -> tuple[int, ...]:
-        return () if self.pinned is None else self.pinned.shapes(K)
-
-    def imposed(self, params: GaussianParams) -> GaussianParams:
-        return params if self.pinned is None else self.pinned.imposed(params)
-
-    def free(self, chart: GaussianChart) -> Any:
-        return None if self.pinned is None else self.pinned.free(chart)
 
     def rounding(self, params: GaussianParams) -> float:
         """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
@@ -372,8 +357,8 @@ class Gaussian(Family):
         total = Real().size((K, free)) + self.structure.n_parameters(K, free) if free else 0
         if self.pinned is None:
             return total
-        known = 1 if self.form.shared else len(self.given_shapes(K))
-        shapes = self.structure.n_parameters(known, free) if self.given_shapes(K) else 0
+        known = len(self.pinned.shapes(1 if self.form.shared else K))
+        shapes = self.structure.n_parameters(known, free) if known else 0
         return total - self.pinned.cells(K, d) - shapes
 
     def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:

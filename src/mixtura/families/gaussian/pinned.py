@@ -39,14 +39,13 @@ class Pinned:
     common: bool = False
     roots: Array | None = None
 
-    def shapes(self, K: int) -> tuple[int, ...]:
-        """The components whose covariance is known."""
+    def shapes(self, K: int) -> list[int]:
+        """The components whose covariance is known: they cannot collapse."""
         if self.roots is None:
-            return ()
+            return []
         if self.form.shared:
-            return tuple(range(K))
-        known = ~np.isnan(self.roots.reshape(K, -1)).any(axis=1)
-        return tuple(int(k) for k in np.flatnonzero(known))
+            return list(range(K))
+        return np.flatnonzero(~np.isnan(self.roots.reshape(K, -1)).any(axis=1)).tolist()
 
     @property
     def whole(self) -> bool:
@@ -116,7 +115,7 @@ class Pinned:
         lines = np.ones(chart.size - K * d, dtype=bool)
         if self.roots is not None:
             per_line = lines.reshape(chart.root_scale.shape)
-            per_line[0 if self.form.shared else list(self.shapes(K))] = False
+            per_line[0 if self.form.shared else self.shapes(K)] = False
         roots = eye(len(lines), format="csc")[:, np.flatnonzero(lines)]
         return block_diag([*self._free_means(chart), roots], format="csr")
 
