@@ -243,6 +243,8 @@ def test_other_families_know_weights():
     order = np.argsort(mixture.rates_[:, 0])
     np.testing.assert_allclose(mixture.rates_[order], rates, atol=1e-4)
     assert mixture.fit_result_.n_parameters == 4
+    factors = GaussianMixture(2, covariance_type="UUU:1", fixed={"weights": "equal"}).fit(X)
+    assert factors.bic(X) == pytest.approx(factors.fit_result_.loglik * -2 + 12 * np.log(len(X)))
     with pytest.raises(ValueError, match="knows only weights"):
         PoissonMixture(2, fixed={"means": [[2.0, 9.0], [NAN, NAN]]}).fit(counts)
 
@@ -260,6 +262,10 @@ def test_files_clones_and_warm_starts_keep_it(kind, tmp_path):
     assert again.bic(X) == mixture.bic(X)
     assert again.fixed["weights"] == "equal"
     assert "known" in again.summary()
+    assert again.impute(np.array([[NAN, 1.0]])).shape == (1, 2)
+    if kind is GaussianMixture:
+        assert again.marginal([0]).means_.shape == (3, 1)
+        assert np.isfinite(again.outlier_scores(X)).all()
     before = mixture.fit_result_.loglik
     for each in (mixture, again):
         assert each.fit(X).fit_result_.loglik == pytest.approx(before, abs=1e-2)

@@ -109,7 +109,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
-        "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
+        "auto" is "compiled" where there is a kernel: for all covariance types but factors.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
         table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
@@ -118,8 +118,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     trim : float, default 0
         The share of the rows, those of least density, that no step looks at: below 0.5.
     constraint : mixtura.EigenvalueRatio or None, default None
-        How far apart the eigenvalues of the covariances may be; then no component can collapse.
-        For the types of scikit-learn.
+        How far apart eigenvalues of covariances may be, of scikit-learn's types: none collapses.
     fixed : dict or None, default None
         What is known in advance, NaN where a number is free: "weights" or "equal", "means" or
         "common", "covariances", in the shapes of the attributes: docs/labels.md.
@@ -388,14 +387,14 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         kind, form = factored.factors_of(self), structure(self.covariance_type).form
         if kind is not None:
             found, params = factored.fitted(self, kind)
-            return beside_noise(self, found), params
+            return beside_noise(self, fixed_model(self, found.family, found.prior)), params
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         parts = gaussian_params_from_whiten(
             np.asarray(self.means_, dtype=np.float64),
             initial.precision_cholesky(factor, form),
             form,
         )
-        kind = Gaussian(structure(self.covariance_type), equations=equations_of(self))
-        model = fixed_model(self, kind, no_prior(form, parts.means.shape[1]))
+        plain = Gaussian(structure(self.covariance_type), equations=equations_of(self))
+        model = fixed_model(self, plain, no_prior(form, parts.means.shape[1]))
         weights = np.asarray(self.weights_, dtype=np.float64)
         return beside_noise(self, model), MixtureParams(weights, parts)
