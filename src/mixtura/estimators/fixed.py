@@ -73,6 +73,8 @@ def with_fixed(estimator: Any, family: Family, d: int) -> Family:
 
 def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
     """The mixture of a fitted estimator, which knows what is fixed."""
+    if not fixed_of(estimator):
+        return Mixture(family, prior)
     kind = with_fixed(estimator, family, estimator.n_features_in_)
     return Mixture(kind, prior, fixed=fixed_weights(estimator))
 
