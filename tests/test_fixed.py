@@ -20,6 +20,7 @@ from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.fixed import FixedWeights
 from mixtura.models.mixture import Mixture as Model
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.store import StoreError, read_document, write_document
 from mixtura.testing import check_model
 
 NAN = np.nan
@@ -269,6 +270,17 @@ def test_files_clones_and_warm_starts_keep_it(kind, tmp_path):
     before = mixture.fit_result_.loglik
     for each in (mixture, again):
         assert each.fit(X).fit_result_.loglik == pytest.approx(before, abs=1e-2)
+
+
+@pytest.mark.parametrize("fixed", [{"means": np.zeros((1, 2))}, {"widths": np.ones(3)}, [1.0]])
+def test_a_file_whose_known_parameters_are_damaged_is_refused(fixed, tmp_path):
+    mixture = known("one mean")
+    mixture.save(tmp_path / "m.json")
+    document = read_document(tmp_path / "m.json")
+    document["settings"]["fixed"] = fixed
+    write_document(document, tmp_path / "m.json")
+    with pytest.raises(StoreError, match="damaged"):
+        load(tmp_path / "m.json")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from mixtura import (
     stream,
 )
 from mixtura.data.known_rows import KnownRows, labels_of
+from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.estimators.known import labelled
 from mixtura.fitting.sample import sample_rows
@@ -253,3 +254,13 @@ def test_what_knows_no_labels_says_so():
         BayesianGaussianMixture(n_components=3).fit(X, labels=SOME)
     with pytest.raises(ValueError, match="labels need all rows in memory"):
         labelled(GaussianMixture(3), stream(lambda: iter([X])), None, SOME)
+
+
+def test_a_checkpoint_is_of_its_labels(tmp_path):
+    plain = GaussianMixture(3, random_state=0).fit(X, labels=SOME)
+    saved = GaussianMixture(3, random_state=0).fit(X, labels=SOME, checkpoint=tmp_path / "point")
+    np.testing.assert_array_equal(saved.means_, plain.means_)
+    task = saved._task(saved._family(), 2)
+    told = [saved._identity(KnownRows(X, None, known), task, 0) for known in (SOME, Z)]
+    assert told[0]["labels"] != told[1]["labels"]
+    assert "labels" not in saved._identity(Rows(X), task, 0)

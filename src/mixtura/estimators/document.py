@@ -215,6 +215,9 @@ def check_gaussian(estimator: Any) -> None:
         check_matrices(estimator, shape.form)
     else:
         factored.check(estimator, shape.factors)
+    if estimator.fixed:
+        # What is known must be of these components.
+        estimator._fitted()
 
 
 def _check_initial(estimator: Any, shape: Structure, K: int, d: int) -> None:
