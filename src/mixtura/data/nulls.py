@@ -14,7 +14,9 @@ def as_nan(X: Any, gaps: bool) -> Any:
     """The table with masked cells as NaN, where `gaps` says that cells may be missing; and with
     Arrow's dictionaries of numbers decoded, whose nulls NumPy would take for their last entry."""
     if gaps and isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "iuf":
-        return X.astype(np.result_type(X.dtype, np.float32), copy=False).filled(np.nan)
+        floats = np.ma.getdata(X).astype(np.result_type(X.dtype, np.float32))
+        floats[np.ma.getmaskarray(X)] = np.nan
+        return floats
     if isinstance(X, pa.Table | pa.RecordBatch):
         for j, field in enumerate(X.schema):
             if pa.types.is_dictionary(field.type) and is_number(kind_of(X, field.name)):
