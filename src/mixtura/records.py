@@ -31,7 +31,8 @@ class Chunk(NamedTuple):
     weight  (m,) or None; a weight of 2 is the row twice
     where   where the rows stand in the table
     ends    where in the chunk its sequences stop, int64; None where rows are no sequences
-    known   (m,) int64, the states of steps that somebody knows, -1 of others; None: of none
+    known   (m,) int64, the states of rows that somebody knows, -1 of others; or (m, K) the
+            logarithms of memberships, 0 where nobody knows; None: of none
     """
 
     X: AnyArray

@@ -39,6 +39,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
@@ -147,6 +148,7 @@ def fit(
     exclude: Exclude = None,
     weights: Weights = None,
     importance: Importance = False,
+    labels: Labels = None,
     seed: Annotated[
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
@@ -232,7 +234,7 @@ def fit(
             table,
             split_names(columns),
             weights,
-            split_names(exclude),
+            beside_labels(split_names(exclude), labels),
             in_pieces,
             dialect,
             [kind_of(made_of)],
@@ -243,8 +245,9 @@ def fit(
         if components > n:
             rows = f"{n} row{'' if n == 1 else 's'}"
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
+        known = labels_in(data, table, labels, components, bayes)
         with resumable(checkpoint):
-            mixture = _fitted(data, settings, working, checkpoint, said_on_screen=not silent)
+            mixture = _fitted(data, settings, working, checkpoint, known, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
     if as_json:
@@ -301,6 +304,8 @@ def _fitted(
     settings: dict[str, Any],
     working: Working,
     checkpoint: Path | None,
+    labels: list[str | None] | None = None,
+    *,
     said_on_screen: bool,
 ) -> Any:
     """The fitted estimator."""
@@ -319,7 +324,7 @@ def _fitted(
         mixture = unfitted(settings)
         if isinstance(data, Streamed):
             data.on_rows = working.paced(data.n, mixture.tol)
-        mixture.fit_table(data, listener=working, checkpoint=checkpoint)
+        mixture.fit_table(data, listener=working, checkpoint=checkpoint, labels=labels)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
         note(f"warning: {_unfinished(fit)}")

@@ -123,10 +123,10 @@ def ends_of(lengths: Any, n: int) -> AnyArray:
     return np.cumsum(found, dtype=np.int64)
 
 
-def known_states(states: Any, n: int, K: int) -> AnyArray | None:
+def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray | None:
     """States (n,) int64 of steps, -1 where nobody knows, from numbers of which some may be NaN.
 
-    A list of arrays is one for each sequence. ValueError for what is no state from 0 to K - 1.
+    A list of arrays is one for each sequence. ValueError, of `what`, for no state from 0 to K - 1.
     """
     if states is None:
         return None
@@ -135,15 +135,15 @@ def known_states(states: Any, n: int, K: int) -> AnyArray | None:
     given = np.asarray(states, dtype=np.float64)
     if given.shape != (n,):
         raise ValueError(
-            f"states has shape {given.shape}, and X has {n} rows: give the state of each row, -1 "
-            "or NaN where nobody knows"
+            f"{what} has shape {given.shape}, and X has {n} rows: give the {what[:-1]} of each "
+            "row, -1 or NaN where nobody knows"
         )
     given = np.where(np.isnan(given), -1.0, given)
     bad = (given != np.floor(given)) | (given < -1) | (given >= K)
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(
-            f"states: row {row} has {given[row]:g}, and the states are 0 to {K - 1}: give one of "
+            f"{what}: row {row} has {given[row]:g}, and the {what} are 0 to {K - 1}: give one of "
             "these, -1 or NaN where nobody knows"
         )
     found = given.astype(np.int64)

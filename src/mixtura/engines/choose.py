@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
 from mixtura.engines import local, threads
 from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.kernels import KERNELS, kernel_of
+from mixtura.engines.known import KnownSweep
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.records import AnyArray
@@ -57,6 +59,8 @@ def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
         return PLAIN[engine][0](model, rows)
     kernel = kernel_of(model)
     assert kernel is not None
+    if isinstance(rows, KnownRows):
+        return KnownSweep(kernel.sweeps[engine], model, rows)
     return kernel.sweeps[engine](model, rows)
 
 

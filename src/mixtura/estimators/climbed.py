@@ -14,7 +14,9 @@ from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
+from mixtura.estimators.fixed import fixed_weights, with_fixed
 from mixtura.estimators.intake import admitted
+from mixtura.estimators.known import hold_names, labelled
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
@@ -45,6 +47,8 @@ class ClimbedMixture(MixtureEstimator):
     warm_start: bool
     verbose: int
     verbose_interval: int
+    # Whether the components of some rows may be known.
+    _knows_labels = True
 
     @abstractmethod
     def _family(self) -> Family:
@@ -63,7 +67,13 @@ class ClimbedMixture(MixtureEstimator):
         """Set the fitted attributes that are the mixture."""
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        checkpoint: Any = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -77,6 +87,12 @@ class ClimbedMixture(MixtureEstimator):
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
+        labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
+            The component of each row whose component is known, from 0 on, -1 or NaN for the
+            others; or names, None for the others, which `classes_` then holds in order; or
+            memberships s, at least 0 and adding up to 1, a row of NaN for the others. Such a row
+            adds log sum_k s_k pi_k p(x | k) to the log-likelihood: log pi_k + log p(x | k) where
+            it is known to be of k. Component k is label k. For rows in memory.
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
@@ -90,7 +106,7 @@ class ClimbedMixture(MixtureEstimator):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        self._fit(X, sample_weight, None, checkpoint)
+        self._fit(X, sample_weight, None, checkpoint, labels)
         removed(checkpoint)
         return self
 
@@ -104,7 +120,11 @@ class ClimbedMixture(MixtureEstimator):
         return labels
 
     def fit_table(
-        self, table: Table | Streamed, listener: FitListener | None = None, checkpoint: Any = None
+        self,
+        table: Table | Streamed,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
+        labels: Any = None,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
@@ -112,7 +132,7 @@ class ClimbedMixture(MixtureEstimator):
         is left where it is: the caller removes it when the result is safe.
         """
         weights = None if isinstance(table, Streamed) else table.sample_weight
-        self._fit(table, weights, listener, checkpoint)
+        self._fit(table, weights, listener, checkpoint, labels)
         return self
 
     def _fit(
@@ -121,13 +141,16 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any,
         listener: FitListener | None = None,
         checkpoint: Any = None,
+        labels: Any = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
         before = dict(self.__dict__)
         try:
             rows, family = admitted(self, X, sample_weight, self._begun_family())
+            rows, names = labelled(self, rows, sample_weight, labels)
             self._keep(self._find(rows, family, listener, checkpoint), rows.dtype)
+            hold_names(self, names)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -161,7 +184,7 @@ class ClimbedMixture(MixtureEstimator):
                 "noise and trim are two ways to leave rows out of the components: use one of them"
             )
         return Task(
-            family=family,
+            family=with_fixed(self, family, d),
             n_components=self.n_components,
             tol=self.tol,
             max_iter=self.max_iter,
@@ -175,6 +198,7 @@ class ClimbedMixture(MixtureEstimator):
             concomitants=self._concomitants(),
             noise=asked_noise(self),
             trim=trim_of(self),
+            fixed=fixed_weights(self),
         )
 
     def _concomitants(self) -> tuple[int, ...]:

@@ -10,6 +10,8 @@ import numpy as np
 
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
+from mixtura.estimators.fixed import plain_fixed, restored_fixed
+from mixtura.estimators.known import restore_names, stored_names
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
 from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
@@ -53,7 +55,7 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 class Stored:
     """A model file, beside its head; family says what the components of a `Mixture` are, posterior
     the numbers of a variational one, noise what rows of no component are,
-    trim_threshold below which log-density they are none."""
+    trim_threshold below which log-density they are none, classes the names of components."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -64,6 +66,7 @@ class Stored:
     posterior: dict[str, Any] | None = None
     noise: Uniform | None = None
     trim_threshold: float | None = None
+    classes: tuple[str, ...] | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -78,6 +81,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
     }
     if "solver" in settings:
         settings["solver"] = solver_document(settings["solver"], to_document)
+    if settings.get("fixed"):
+        settings["fixed"] = plain_fixed(settings["fixed"])
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -92,6 +97,7 @@ def to_document(estimator: Any) -> dict[str, Any]:
         **estimator._stored_beside(),
         **stored_noise(estimator),
         **stored_limits(estimator),
+        **stored_names(estimator),
     }
 
 
@@ -106,6 +112,7 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
         restore_noise(estimator, stored.noise)
         if stored.trim_threshold is not None:
             estimator.trim_threshold_ = stored.trim_threshold
+        restore_names(estimator, stored.classes)
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:
@@ -133,6 +140,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
     if "constraint" in given:
         given["constraint"] = restored_constraint(given["constraint"])
+    if "fixed" in given:
+        given["fixed"] = restored_fixed(given["fixed"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:
@@ -206,6 +215,9 @@ def check_gaussian(estimator: Any) -> None:
         check_matrices(estimator, shape.form)
     else:
         factored.check(estimator, shape.factors)
+    if estimator.fixed:
+        # What is known must be of these components.
+        estimator._fitted()
 
 
 def _check_initial(estimator: Any, shape: Structure, K: int, d: int) -> None:

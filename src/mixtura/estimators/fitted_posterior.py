@@ -72,6 +72,7 @@ class FittedPosterior(ClimbedMixture):
     degrees_of_freedom_: Any
     covariance_prior_: Any
     solver = "em"
+    _knows_labels = False
 
     @property
     def _form(self) -> Form:

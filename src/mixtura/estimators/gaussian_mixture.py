@@ -22,6 +22,7 @@ from mixtura.estimators.document import (
     names_of,
 )
 from mixtura.estimators.factored import CovarianceNames
+from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.measured import MeasuredRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
@@ -86,14 +87,12 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans").
         All starts are made in standardised columns, on a sample of at most 20,000 rows.
-    weights_init : array-like of shape (n_components,), optional
-    means_init : array-like of shape (n_components, n_features), optional
-    precisions_init : array-like, optional
-        Inverse covariances, in the shape of `precisions_`.
+    weights_init, means_init, precisions_init : array-like, optional
+        In the shapes of `weights_`, `means_` and `precisions_`.
     weights : {"counts", "importance"}, default "counts"
-        What `sample_weight` means. "counts": a weight of 2 is the row twice, and the n of BIC is
-        the sum. "importance": how much a row is to count; the weights are scaled to sum to
-        (sum w)^2 / sum w^2, as many equally weighted rows as would tell as much.
+        What `sample_weight` means. "counts": a weight of 2 is the row twice, n of BIC the sum.
+        "importance": how much a row is to count; weights are scaled to sum to (sum w)^2 / sum w^2,
+        as many equally weighted rows as would tell as much.
     random_state : int, RandomState instance or None
     warm_start : bool, default False
         Start from the last fit's parameters.
@@ -110,7 +109,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
         "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
-        "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
+        "auto" is "compiled" where there is a kernel: for all covariance types but factors.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
         table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
@@ -119,8 +118,10 @@ class GaussianMixture(MeasuredRows, AfterFit):
     trim : float, default 0
         The share of the rows, those of least density, that no step looks at: below 0.5.
     constraint : mixtura.EigenvalueRatio or None, default None
-        How far apart the eigenvalues of the covariances may be; then no component can collapse.
-        For the types of scikit-learn.
+        How far apart eigenvalues of covariances may be, of scikit-learn's types: none collapses.
+    fixed : dict or None, default None
+        What is known in advance, NaN where a number is free: "weights" or "equal", "means" or
+        "common", "covariances", in the shapes of the attributes: docs/labels.md.
 
     Attributes
     ----------
@@ -182,6 +183,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,
+        "fixed": FIXED_SETTINGS,
     }
 
     def __init__(
@@ -207,6 +209,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         noise: Any = None,
         trim: float = 0.0,
         constraint: EigenvalueRatio | None = None,
+        fixed: dict[str, Any] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -228,6 +231,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         self.noise = noise
         self.trim = trim
         self.constraint = constraint
+        self.fixed = fixed
 
     @classmethod
     def from_parameters(
@@ -383,16 +387,14 @@ class GaussianMixture(MeasuredRows, AfterFit):
         kind, form = factored.factors_of(self), structure(self.covariance_type).form
         if kind is not None:
             found, params = factored.fitted(self, kind)
-            return beside_noise(self, found), params
+            return beside_noise(self, fixed_model(self, found.family, found.prior)), params
         factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
         parts = gaussian_params_from_whiten(
             np.asarray(self.means_, dtype=np.float64),
             initial.precision_cholesky(factor, form),
             form,
         )
-        model = Mixture(
-            Gaussian(structure(self.covariance_type), equations=equations_of(self)),
-            no_prior(form, parts.means.shape[1]),
-        )
+        plain = Gaussian(structure(self.covariance_type), equations=equations_of(self))
+        model = fixed_model(self, plain, no_prior(form, parts.means.shape[1]))
         weights = np.asarray(self.weights_, dtype=np.float64)
         return beside_noise(self, model), MixtureParams(weights, parts)

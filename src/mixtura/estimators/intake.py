@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -81,6 +82,7 @@ def validated(
         rows = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories
+    X = as_nan(X, gaps)
     door.refuse_masked(X)
     known = kinds[0].categories
     if not reset and known:

@@ -16,6 +16,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -72,6 +73,8 @@ class Mixture(ClimbedMixture):
         describe: P(k | x) instead of P(k).
     noise : as in `GaussianMixture`
         For families of numbers: Gaussian structures, "student", ...
+    fixed : as in `GaussianMixture`
+        Weights of any family, means and covariances of Gaussian structures.
 
     Attributes
     ----------
@@ -121,6 +124,7 @@ class Mixture(ClimbedMixture):
         "engine": [StrOptions({"auto", *ENGINES})],
         "concomitants": [None, str, Integral, "array-like"],
         "noise": NOISE_SETTINGS,
+        "fixed": FIXED_SETTINGS,
     }
 
     def __init__(
@@ -141,6 +145,7 @@ class Mixture(ClimbedMixture):
         engine: str = "auto",
         concomitants: Any = None,
         noise: Any = None,
+        fixed: dict[str, Any] | None = None,
     ) -> None:
         self.family = family
         self.n_components = n_components
@@ -157,6 +162,7 @@ class Mixture(ClimbedMixture):
         self.engine = engine
         self.concomitants = concomitants
         self.noise = noise
+        self.fixed = fixed
 
     _components = "family"
     # That of the columns that the fitted weights hang on, whatever is asked for since.
@@ -290,7 +296,7 @@ class Mixture(ClimbedMixture):
     def _fitted(self) -> tuple[MixtureModel, MixtureParams]:
         parts = self.family_.params(self.parameters_)
         if self._design is None:
-            model = beside_noise(self, MixtureModel(self.family_, Flat()))
+            model = beside_noise(self, fixed_model(self, self.family_, Flat()))
             return model, MixtureParams(self.weights_, parts)
         logits = np.column_stack([self.concomitant_intercept_, self.concomitant_coef_])
         return Concomitant(self.family_, Flat(), self._design), ConcomitantParams(

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from mixtura.data.source import Source
+from mixtura.estimators.fixed import fixed_note
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.fitting.mixture_fit import Found
 from mixtura.schema import read
@@ -62,7 +63,7 @@ def restored_constraint(stored: Any) -> EigenvalueRatio | None:
 
 
 def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
-    """What the report says of both: (label, sentence)."""
+    """What the report says of both, and of labels: (label, sentence)."""
     found = []
     threshold, fit = estimator.__dict__.get("trim_threshold_"), estimator.fit_result_
     if threshold is not None and fit is not None:
@@ -74,7 +75,11 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
         scaled = estimator._family().compared_in
         units = scaled if constraint.scale else "the table's units"
         found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
-    return tuple(found)
+    names = estimator.__dict__.get("classes_")
+    if names is not None:
+        told = ", ".join(f"{k} is {name}" for k, name in enumerate(names))
+        found.append(("labels", f"{told}; the log-likelihood is that of rows and labels"))
+    return (*found, *fixed_note(estimator))
 
 
 def trimmed_labels(labels: Any, log_density: Any, estimator: Any) -> None:

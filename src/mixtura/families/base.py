@@ -104,6 +104,8 @@ class Family(ABC):
     start_numbers: ClassVar[int | None] = None
     # What the codes of its columns stand for, where they do.
     categories: Categories = ()
+    # What is known of components in advance (`families.gaussian.pinned`), where something is.
+    pinned: Any = None
 
     @property
     def name(self) -> str:
@@ -192,7 +194,7 @@ class Family(ABC):
         return np.where(np.isnan(X), self.sample(labels, params, rng), X)
 
     def whole(self) -> Family:
-        """The same for rows without gaps: what is kept of a fit."""
+        """The same for rows without gaps, nothing known in advance: what is kept of a fit."""
         return self
 
     def sample_given(self, X: AnyArray, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:

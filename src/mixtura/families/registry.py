@@ -13,6 +13,7 @@ from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.homes import FAMILIES as HOMES
+from mixtura.records import Array
 
 # What stands for a family: its own name, one of a covariance structure or of factors, or itself.
 Spec = str | FactorAnalytic | Family
@@ -105,3 +106,14 @@ def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
             f"'spherical' with reg_covar=None, and this is {family.name!r}"
         )
     return replace(family, ratio=constraint)  # type: ignore[type-var]
+
+
+def pinned(family: Family, means: Array | None, common: bool, covariances: Array | None) -> Family:
+    """The family with known means (K, d) and covariances, NaN where one is free; with `common` one
+    free mean for all. ValueError where it can know none."""
+    if not isinstance(family, Gaussian):
+        raise ValueError(
+            f"fixed: means and covariances are for Gaussian components, and family "
+            f"{family.name!r} knows only weights: leave them out"
+        )
+    return family.with_pins(means, common, covariances)

@@ -39,6 +39,14 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
     }
+    known = getattr(rows, "known", None)
+    own |= {} if known is None else {"labels": digest_of({"labels": known})}
+    pinned = task.family.pinned
+    if task.pins:
+        weights = {} if task.fixed is None else {"weights": task.fixed.values}
+        parts = {} if pinned is None else {"means": pinned.means, "roots": pinned.roots}
+        given = weights | {name: part for name, part in parts.items() if part is not None}
+        own["fixed"] = [digest_of(given), pinned is not None and pinned.common]
     return _of_fit(rows, own, seed, random_state)
 
 

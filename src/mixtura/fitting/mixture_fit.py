@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
@@ -19,6 +20,7 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
 from mixtura.families.design import design
 from mixtura.fitting.account import account
+from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
@@ -28,6 +30,7 @@ from mixtura.fitting.search import Outcome, Search
 from mixtura.fitting.starts import StartMaker
 from mixtura.fitting.without_some import MOST, improved
 from mixtura.models.concomitant import Concomitant
+from mixtura.models.fixed import FixedWeights
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.noise import Noisy
@@ -46,7 +49,8 @@ class Task:
     given are the parameters fixed at the start, by name; begin is the mixture a warm start
     continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
     volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
-    the rows that is left out.
+    the rows that is left out; fixed are the weights that are known, what is known of components is
+    the family's.
     """
 
     family: Family
@@ -63,6 +67,12 @@ class Task:
     concomitants: tuple[int, ...] = ()
     noise: Asked | None = None
     trim: float = 0.0
+    fixed: FixedWeights | None = None
+
+    @property
+    def pins(self) -> bool:
+        """Whether parameters are known in advance."""
+        return self.fixed is not None or self.family.pinned is not None
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,8 @@ def _found(
 ) -> Found:
     K, family = task.n_components, task.family
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
-    way = family.condensed(known) if _only_steps(task) else None
+    plain = _only_steps(task) and not isinstance(rows, KnownRows)
+    way = family.condensed(known) if plain else None
     if way is not None:
         family, known = way[0], way[2].survey
         rows = known.source
@@ -119,9 +130,12 @@ def _found(
         concomitants=task.concomitants,
         noise=task.noise,
         trim=task.trim,
+        fixed=task.fixed,
     )
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
+    if isinstance(rows, KnownRows):
+        _refuse_labels(task, solver, ground.engine)
     search = Search(
         ground.model,
         rows,
@@ -133,7 +147,7 @@ def _found(
         listener,
     )
     outcome = _outcome(search, ground.maker, task)
-    if task.trim and task.begin is None and not task.given:
+    if task.trim and task.begin is None and not (task.given or task.pins):
         outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
@@ -162,6 +176,17 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
         )
 
 
+def _refuse_labels(task: Task, solver: str, engine: str) -> None:
+    """ValueError for settings that know no labels."""
+    for asked, found in (
+        (task.trim, f"trim={task.trim:g}"),
+        (solver == "nce", "solver='nce'"),
+        (engine == "mixed", "engine='mixed'"),
+    ):
+        if asked:
+            raise ValueError(f"labels: {found} knows none: leave it out, or fit without labels")
+
+
 def _without_clumps(search: Search, ground: Ground, task: Task, outcome: Outcome) -> Outcome:
     """The best of an outcome and of climbs that begin without some of a larger mixture."""
     known, K = ground.survey, task.n_components
@@ -175,7 +200,7 @@ def _without_clumps(search: Search, ground: Ground, task: Task, outcome: Outcome
 def _only_steps(task: Task) -> bool:
     """Whether a fit is starts and EM steps alone, in which no parameter is given."""
     return (
-        not (task.given or task.concomitants)
+        not (task.given or task.concomitants or task.pins)
         and task.noise is None
         and not task.trim
         and task.begin is None
@@ -222,6 +247,7 @@ def prepare(
     concomitants: tuple[int, ...] = (),
     noise: Asked | None = None,
     trim: float = 0.0,
+    fixed: FixedWeights | None = None,
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
@@ -231,7 +257,7 @@ def prepare(
         rows, n_components, rng, groups=n_components, numbers=family.start_numbers
     )
     settled = family.settled(known, n_components)
-    model = Mixture(settled.family, settled.prior)
+    model = Mixture(settled.family, settled.prior, fixed=fixed)
     found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
     if found is not None:
         model = Concomitant(settled.family, settled.prior, found)
@@ -258,8 +284,19 @@ def prepare(
     def fewer(K: int) -> Any:
         return mixed(K, settled.family.settled(sample, K).base)
 
-    maker = StartMaker(model, rows, mixed(n_components, settled.base), settled.frames, given, fewer)
+    anchors = _anchors(model, n_components, known.source.d)
+    base = mixed(n_components, settled.base)
+    maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors)
     return Ground(begun, resolve(engine, begun), known, maker, trim)
+
+
+def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
+    """What starts are told of parameters that are known; None where none is."""
+    if model.fixed is None and model.family.pinned is None:
+        return None
+    means = None if model.family.pinned is None else model.family.pinned.means
+    shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
+    return Anchors(shares, np.full((K, d), np.nan) if means is None else means)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

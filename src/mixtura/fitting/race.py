@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
+from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
 from mixtura.fitting.starts import StartMaker
@@ -115,7 +117,8 @@ class Race:
             runners = [self._further_or_as_is(runner, steps) for runner in kept]
         winner, *others = sorted(runners, key=_rank)
         rest = [*others, *left]
-        if not self.maker.given:
+        # A move would have to know of which components something is known.
+        if not (self.maker.given or self._known or self.maker.anchors):
             winner = self._moved(winner, rest)
         return [winner, *rest]
 
@@ -127,9 +130,16 @@ class Race:
     @cached_property
     def _field(self) -> tuple[tuple[str, int], ...]:
         """The starts."""
+        if self._known:
+            return ((BY_LABELS, 0), (BY_LABELS, 1), *RACE[:6])
         if self._wide:
             return WIDE
         return RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
+
+    @property
+    def _known(self) -> bool:
+        """Whether the components of some rows are known."""
+        return isinstance(self.maker.rows, KnownRows)
 
     @cached_property
     def _wide(self) -> bool:

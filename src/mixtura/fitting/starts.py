@@ -15,8 +15,11 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
+from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.hierarchical import hierarchical, ward
+from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.seeding import clusters, nearest, seeds
 from mixtura.models.base import Labelled
 from mixtura.models.mixture import one_hot
@@ -85,6 +88,7 @@ class StartMaker:
     frames     the ways in which the family makes rows free of units
     given      parameters the caller fixed at the start, by name; they replace those found
     fewer      parameters as `base` of so many components, for the parts of a mixture
+    anchors    what is known of components in advance
     """
 
     model: Labelled
@@ -93,6 +97,7 @@ class StartMaker:
     frames: tuple[Callable[[AnyArray], Array], ...]
     given: Mapping[str, Array]
     fewer: Callable[[int], Any]
+    anchors: Anchors | None = None
 
     @property
     def weights(self) -> Array:
@@ -109,9 +114,20 @@ class StartMaker:
         frame %= len(self.frames)
         Z, K = self.unit_free(frame), len(self.base.weights)
         means = self.given.get("means")
-        if means is None:
-            return STARTS[name](Z, self.weights, K, rng)
-        return one_hot(nearest(Z, self.frames[frame](means)), K)
+        known = self.rows.known if isinstance(self.rows, KnownRows) else None
+        if name == BY_LABELS:
+            assert known is not None
+            return by_labels(Z, self.weights, known, STARTS["k-means++"](Z, self.weights, K, rng))
+        resp = (
+            STARTS[name](Z, self.weights, K, rng)
+            if means is None
+            else one_hot(nearest(Z, self.frames[frame](means)), K)
+        )
+        if known is not None:
+            return as_told(resp, self.weights, known, match=means is None)
+        if self.anchors is None:
+            return resp
+        return self.anchors.placed(resp, self.rows.X, self.weights, self.frames[frame])
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
         """The start that follows from `split`, with the given parameters in their places."""

@@ -117,7 +117,7 @@ class Concomitant(Mixture):
         free = stats.slopes.reshape(-1, self.design.size) @ self.design.back.T
         return np.vstack([np.zeros((1, self.design.size)), free])
 
-    def chart(self, params: Any) -> ConcomitantChart:  # type: ignore[override]
+    def chart(self, params: Any) -> ConcomitantChart:
         z, w = self.design.z(self.design.rows), self.design.shares
         shares = np.exp(self.log_weights(self.design.rows, params))[:, 1:]
         free = unit_free(logit_information(z, np.maximum(shares, LEAST_SHARE), w))

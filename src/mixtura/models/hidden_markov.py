@@ -189,7 +189,7 @@ class HiddenMarkov(Mixture):
         transitions = _over(stats.moves + self.transition_rows, params.transitions)
         return {"initial": initial, "transitions": transitions, **found}
 
-    def chart(self, params: Any) -> HiddenMarkovChart:  # type: ignore[override]
+    def chart(self, params: Any) -> HiddenMarkovChart:
         return hidden_markov_chart(self, params)
 
     def log_prior(self, params: Any) -> float:

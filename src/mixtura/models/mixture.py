@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,11 +14,14 @@ from mixtura.families.collapse import standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
-from mixtura.models.chart import MixtureChart, mixture_chart
+from mixtura.models.chart import mixture_chart
+from mixtura.models.fixed import FixedWeights, free_chart
+from mixtura.models.known_states import as_known
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import (
     AnyArray,
     Array,
+    Chart,
     Chunk,
     Equation,
     RandomNumbers,
@@ -39,13 +42,16 @@ _START_ROWS = 2048
 class Mixture(Labelled):
     """p(x) = sum_k pi_k p(x | k).
 
-    E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms
+    E-step  r_ik = pi_k p(x_i | k) / p(x_i), computed from logarithms; of a row with memberships
+            s_i (one at the component that is known) s_ik pi_k p(x_i | k) over their sum, which
+            takes the place of p(x_i)
     M-step  pi_k = n_k / sum n_k; the components by the family
     Reference: Dempster, Laird & Rubin (1977), J. Royal Statistical Society B 39.
     """
 
     family: Family
     prior: Any
+    fixed: FixedWeights | None = field(default=None, kw_only=True)
 
     @property
     def least_rows(self) -> int:
@@ -76,7 +82,14 @@ class Mixture(Labelled):
 
     def guard(self, summary: Summary, params: MixtureParams) -> list[Spike]:
         counts = self.family.counts(self.own(summary))
-        return list(self.prior.narrow(params.components, counts, self.own(summary)))
+        found = self.prior.narrow(params.components, counts, self.own(summary))
+        given = self._given_shapes(len(counts))
+        return [spike for spike in found if spike.component not in given]
+
+    def _given_shapes(self, K: int) -> list[int]:
+        """The components whose width somebody knows in advance."""
+        pinned = self.family.pinned
+        return [] if pinned is None else list(pinned.shapes(K))
 
     def vanishing(
         self, summary: Summary, params: MixtureParams, *, slowly: bool = False
@@ -101,7 +114,12 @@ class Mixture(Labelled):
         self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()
     ) -> tuple[Standing, ...]:
         counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
-        return standings(self.prior, params.components, counts, collapsed)
+        found = standings(self.prior, params.components, counts, collapsed)
+        given = self._given_shapes(len(counts))
+        return tuple(
+            replace(each, held_up=False, verdict="regular") if each.component in given else each
+            for each in found
+        )
 
     def sobered(
         self, summary: Summary, params: MixtureParams, also: Sequence[int] = ()
@@ -152,13 +170,16 @@ class Mixture(Labelled):
         return self.e_step_with(chunk, params, lambda joint: normalise(joint, params.weights))
 
     def e_step_with(self, chunk: Chunk, params: MixtureParams, respond: Respond) -> Summary:
-        X, sample_weight, *_ = chunk
+        X, sample_weight, known = chunk.X, chunk.weight, chunk.known
         if sample_weight is not None and not sample_weight.all():
             # Left out, not multiplied by zero: far out, zero times infinity would be NaN.
-            X, sample_weight = X[sample_weight > 0], sample_weight[sample_weight > 0]
+            some = sample_weight > 0
+            X, sample_weight = X[some], sample_weight[some]
+            known = None if known is None else known[some]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            log_p, resp = respond(self.densities(look.log_density) + self.log_weights(X, params))
+            joint = self.densities(look.log_density) + self.log_weights(X, params)
+            log_p, resp = respond(as_known(joint, known))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))
         else:
@@ -187,7 +208,11 @@ class Mixture(Labelled):
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.counts(summary)
         components = self.family.maximize(self.own(summary), params.components, self.prior)
-        return MixtureParams(counts / counts.sum(), components)
+        return MixtureParams(self.estimated(counts), components)
+
+    def estimated(self, counts: Array) -> Array:
+        """The weights of the M-step from the expected rows behind each."""
+        return counts / counts.sum() if self.fixed is None else self.fixed.estimated(counts)
 
     def first_step(
         self, X: AnyArray, sample_weight: Array | None, resp: Array, params: MixtureParams
@@ -196,8 +221,7 @@ class Mixture(Labelled):
         weighted = resp if sample_weight is None else resp * sample_weight[:, None]
         begun = self.family.start(X, weighted, params.components, self.prior)
         if begun is not None:
-            counts = weighted.sum(axis=0)
-            return MixtureParams(counts / counts.sum(), begun)
+            return MixtureParams(self.estimated(weighted.sum(axis=0)), begun)
         total: Summary | None = None
         for first in range(0, len(X), _START_ROWS):
             rows = slice(first, first + _START_ROWS)
@@ -210,7 +234,11 @@ class Mixture(Labelled):
 
     def begun_at(self, params: MixtureParams) -> MixtureParams:
         components = self.prior.admitted(params.components)
-        return params if components is params.components else replace(params, components=components)
+        if self.family.pinned is not None:
+            components = self.family.pinned.imposed(components)
+        if components is not params.components:
+            params = replace(params, components=components)
+        return params if self.fixed is None else self.fixed.imposed(params)
 
     def foreign(self, X: AnyArray) -> str:
         try:
@@ -268,10 +296,18 @@ class Mixture(Labelled):
         return {"weights": weights, **found}
 
     def obstacle(self) -> str:
-        return self.family.obstacle(self.prior)
+        fixed = "" if self.fixed is None else self.fixed.obstacle()
+        if self.fixed is not None and self.family.pinned is not None and self.family.pinned.whole:
+            fixed = "fixed: no parameter is free"
+        return fixed or self.family.obstacle(self.prior)
 
-    def chart(self, params: MixtureParams) -> MixtureChart:
-        return mixture_chart(self.family, self.prior, params)
+    def chart(self, params: MixtureParams) -> Chart:
+        whole = mixture_chart(self.family, self.prior, params)
+        pinned = self.family.pinned
+        if self.fixed is None and pinned is None:
+            return whole
+        parts = None if pinned is None else pinned.free(whole.components)
+        return free_chart(whole, whole.components.size, self.fixed is not None, parts)
 
     def refuse_collapse(self, summary: Summary, params: MixtureParams) -> None:
         self.prior.refuse_collapse(params.components, self.family.counts(self.own(summary)))
@@ -295,8 +331,9 @@ class Mixture(Labelled):
         return float(self.prior.log_prior(params.components))
 
     def n_parameters(self, params: MixtureParams) -> int:
-        """Free parameters: K - 1 weights and the family's."""
-        return len(params.weights) - 1 + self.family.n_parameters(params.components)
+        """Free parameters: K - 1 weights, fewer where some are known, and the family's."""
+        weights = len(params.weights) - 1 if self.fixed is None else self.fixed.size
+        return weights + self.family.n_parameters(params.components)
 
     def sample(self, n: int, params: MixtureParams, rng: RandomNumbers) -> tuple[Array, AnyArray]:
         """n independent rows and their labels, in random order."""

@@ -23,6 +23,7 @@ from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook, gap_moments
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
+from mixtura.families.gaussian.pinned import Pinned, pins
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
 from mixtura.families.gaussian.ratio import Bounded
 from mixtura.families.gaussian.records import (
@@ -66,6 +67,8 @@ class Gaussian(Family):
     gaps: bool = False
     # How far eigenvalues may be apart; None: as far as they like.
     ratio: EigenvalueRatio | None = None
+    # What is known of components in advance; None: nothing.
+    pinned: Pinned | None = None
     record = GaussianParams
     fills_gaps = True
     normal = True
@@ -184,7 +187,7 @@ class Gaussian(Family):
         return GapsLook(X, params).completed(labels, rng)
 
     def whole(self) -> Gaussian:
-        return replace(self, gaps=False) if self.gaps else self
+        return replace(self, gaps=False, pinned=None) if self.gaps or self.pinned else self
 
     def look(self, X: AnyArray, params: GaussianParams) -> Look:
         return GapsLook(X, params) if self.gaps else super().look(X, params)
@@ -235,15 +238,34 @@ class Gaussian(Family):
         """The M-step. A component with no rows keeps its mean and its covariance."""
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
-        means = params.means + form.move(params.root, shift)
-        scatter = form.about(counts, shift, stats.second)
+        if self.pinned is None:
+            means = params.means + form.move(params.root, shift)
+            scatter = form.about(counts, shift, stats.second)
+        else:
+            means, scatter = self.pinned.placed(params, stats, shift)
+            counts = np.array(counts)
+            # Without rows a covariance stays, and no rows are too few for one that is known.
+            counts[self.pinned.shapes(len(counts))] = 0.0
         if prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
             root = self.structure.roots(form, params, scatter, counts, prior)
+        if self.pinned is not None:
+            root = self.pinned.rooted(root)
+            counts[self.pinned.shapes(len(counts))] = np.inf
         new = gaussian_params_from_root(means, root, form)
         prior.refuse_collapse(new, counts)
         return new
+
+    def with_pins(self, means: Array | None, common: bool, covariances: Array | None) -> Gaussian:
+        """The same with known means and covariances, NaN where free; ValueError where it cannot."""
+        apart = self.structure.inside and self.ratio is None
+        if covariances is not None and not apart:
+            raise ValueError(
+                "fixed: covariances can be known where each is estimated alone, or all are one: "
+                "with covariance_type 'full', 'tied', 'diag' or 'spherical' and no constraint"
+            )
+        return replace(self, pinned=pins(self.form, means, common, covariances))
 
     def rounding(self, params: GaussianParams) -> float:
         """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
@@ -332,7 +354,12 @@ class Gaussian(Family):
     def n_parameters(self, params: GaussianParams) -> int:
         K, d = params.means.shape
         free = d - len(self.equations)
-        return Real().size((K, free)) + self.structure.n_parameters(K, free) if free else 0
+        total = Real().size((K, free)) + self.structure.n_parameters(K, free) if free else 0
+        if self.pinned is None:
+            return total
+        known = len(self.pinned.shapes(1 if self.form.shared else K))
+        shapes = self.structure.n_parameters(known, free) if known else 0
+        return total - self.pinned.cells(K, d) - shapes
 
     def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:
         noise = rng.standard_normal((len(labels), params.means.shape[1]))

@@ -1,0 +1,120 @@
+"""The parameter `fixed` of an estimator: what is known of a mixture in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mixtura.families.base import Family
+from mixtura.families.registry import pinned
+from mixtura.models.fixed import FixedWeights
+from mixtura.models.mixture import Mixture
+from mixtura.records import Array
+
+FIXED_SETTINGS: list[Any] = [None, dict]
+NAMES = ("weights", "means", "covariances")
+# How far from one the weights may add up.
+_SLACK = 1e-6
+
+
+def fixed_of(estimator: Any) -> Mapping[str, Any]:
+    """What is known, by name; ValueError for other names, and beside what knows of none."""
+    asked: Mapping[str, Any] = getattr(estimator, "fixed", None) or {}
+    unknown = [name for name in asked if name not in NAMES]
+    if unknown:
+        raise ValueError(f"fixed has {unknown[0]!r}: what may be fixed is {', '.join(NAMES)}")
+    for name in ("weights_init", "means_init", "precisions_init", "noise", "concomitants"):
+        other = getattr(estimator, name, None)
+        if asked and other is not None and other is not False:
+            raise ValueError(f"fixed and {name} do not go together: leave one of them out")
+    return asked
+
+
+def fixed_weights(estimator: Any) -> FixedWeights | None:
+    """The weights that are known; ValueError for what are none."""
+    given, K = fixed_of(estimator).get("weights"), estimator.n_components
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given != "equal":
+            raise ValueError(f"fixed: weights are 'equal' or numbers, got {given!r}")
+        return FixedWeights(np.full(K, 1.0 / K))
+    values = _numbers("weights", given, (K,))
+    known = values[~np.isnan(values)]
+    total, some = float(known.sum()), len(known) < K
+    if not ((known > 0).all() and (total < 1 if some else abs(total - 1) <= _SLACK)):
+        more = "to less than 1" if some else "to 1"
+        raise ValueError(
+            f"fixed: weights {known.tolist()} must be above 0 and add up {more}: NaN is a free one"
+        )
+    if not len(known):
+        return None
+    return FixedWeights(values if some else values / total)
+
+
+def with_fixed(estimator: Any, family: Family, d: int) -> Family:
+    """The family with what is known of its components over d columns; ValueError for what cannot
+    be."""
+    asked, K = fixed_of(estimator), estimator.n_components
+    means, shapes = asked.get("means"), asked.get("covariances")
+    if means is None and shapes is None:
+        return family
+    common = isinstance(means, str)
+    if common and means != "common":
+        raise ValueError(f"fixed: means are 'common' or numbers, got {means!r}")
+    values = None if common or means is None else _numbers("means", means, (K, d))
+    expected = family.shapes(K, d).get("covariances")
+    if shapes is not None and expected is not None:
+        shapes = _numbers("covariances", shapes, expected)
+    return pinned(family, values, common, shapes)
+
+
+def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
+    """The mixture of a fitted estimator, which knows what is fixed."""
+    if not fixed_of(estimator):
+        return Mixture(family, prior)
+    kind = with_fixed(estimator, family, estimator.n_features_in_)
+    return Mixture(kind, prior, fixed=fixed_weights(estimator))
+
+
+def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
+    """Floats of that shape, of which some may be NaN."""
+    values = np.array(given, dtype=np.float64)
+    if values.shape != shape:
+        raise ValueError(f"fixed: {name} have shape {values.shape}, not {shape}: NaN is a free one")
+    if np.isinf(values).any():
+        raise ValueError(f"fixed: {name} have an infinite number: give finite ones, NaN if free")
+    return values
+
+
+def fixed_note(estimator: Any) -> tuple[tuple[str, str], ...]:
+    """What the report says of it."""
+    asked = getattr(estimator, "fixed", None) or {}
+    told = [f"{name} {value}" if isinstance(value, str) else name for name, value in asked.items()]
+    return (("known", f"{', '.join(told)}: not estimated, as far as given"),) if told else ()
+
+
+def restored_fixed(stored: Any) -> Any:
+    """The parameter from a model file; ValueError where it is none."""
+    if stored is None:
+        return None
+    if not isinstance(stored, dict) or not all(
+        name in NAMES and (isinstance(value, str) or _is_numbers(value))
+        for name, value in stored.items()
+    ):
+        raise ValueError(f"settings.fixed does not hold arrays named {', '.join(NAMES)}")
+    return stored
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def plain_fixed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter for a model file."""
+    return {
+        name: part if isinstance(part, str) else np.asarray(part, dtype=np.float64)
+        for name, part in value.items()
+    }

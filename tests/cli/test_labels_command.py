@@ -1,0 +1,52 @@
+"""mixtura fit --labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from commands import run
+
+from mixtura import load
+
+CENTRES = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+
+
+def table_with(names, path):
+    """A table of three groups with names for every fifth row."""
+    rng = np.random.default_rng(0)
+    z = rng.integers(0, 3, 150)
+    X = CENTRES[z] + rng.normal(size=(150, 2))
+    kinds = [names[k] if i % 5 == 0 else "" for i, k in enumerate(z)]
+    lines = [f"{a},{b},{c}" for (a, b), c in zip(X.tolist(), kinds, strict=True)]
+    path.write_text("\n".join(["a,b,kind", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("names", [["oak", "elm", "ash"], ["3", "1", "2"], ["2.0", "0.0", "1.0"]])
+def test_a_column_of_labels(names, tmp_path):
+    table, out = table_with(names, tmp_path / "t.csv"), tmp_path / "m.json"
+    ended = run("fit", table, "--labels", "kind", "-k", "3", "--no-figure", "--out", out)
+    assert ended.exit_code == 0, ended.stderr
+    names = [name.removesuffix(".0") for name in names]
+    assert f"0 is {min(names)}" in ended.stdout
+    mixture = load(out)
+    where = mixture.classes_.searchsorted(names)
+    np.testing.assert_allclose(mixture.means_[where], CENTRES, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "said"),
+    [
+        ("xyz", ["-k", "2"], "--components is 2"),
+        ("xyz", ["-k", "3", "--bayes"], "--bayes knows no --labels"),
+        ("xyz", ["-k", "3", "--in-pieces"], "--in-memory"),
+        ("xyz", ["-k", "3", "--trim", "0.1"], "trim"),
+        (["", "", ""], ["-k", "3"], "blank in all rows"),
+        (["0.5", "1.5", "2.5"], ["-k", "3"], "not whole"),
+    ],
+)
+def test_refused_in_its_own_words(names, more, said, tmp_path):
+    table = table_with(names, tmp_path / "t.csv")
+    ended = run("fit", table, "--labels", "kind", "--no-figure", *more)
+    assert ended.exit_code == 2
+    assert said in " ".join(ended.stderr.split())
