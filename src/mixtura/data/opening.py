@@ -20,9 +20,16 @@ from mixtura.records import AnyArray, Array
 
 def is_stream(X: Any) -> bool:
     """Whether `X` is something that is read piece by piece, and not a table in memory."""
-    return isinstance(X, (str, os.PathLike, np.memmap, Streamed)) or (
-        callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__")
+    return (
+        isinstance(X, (str, os.PathLike, np.memmap, Streamed))
+        or is_dask(X)
+        or (callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"))
     )
+
+
+def is_dask(X: Any) -> bool:
+    """Whether `X` is a Dask array or data frame."""
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
 def stream(
@@ -83,6 +90,11 @@ def stream(
     if isinstance(data, Streamed):
         _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
         return data
+    if is_dask(data):
+        from mixtura.data.dask_blocks import of_collection
+
+        _refuse_settings("a Dask collection", spelled)
+        return of_collection(data, columns, weights, exclude, sample_weight, gaps)
     path = isinstance(data, (str, os.PathLike))
     if path and not str(data).lower().endswith(".npy"):
         _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
@@ -202,4 +214,4 @@ def loaded(source: Streamed) -> Rows | Streamed:
     from mixtura.data.streamed import SMALL_BYTES
 
     size = source.n * (source.d + 1) * source.dtype.itemsize
-    return source.loaded() if size <= SMALL_BYTES else source
+    return source.loaded() if size <= SMALL_BYTES and not source.apart else source

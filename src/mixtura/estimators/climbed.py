@@ -99,7 +99,11 @@ class ClimbedMixture(MixtureEstimator):
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`."""
         rows = self._fit(X, sample_weight, None, checkpoint)
-        labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
+        labels = (
+            self.predict(rows)
+            if rows.apart
+            else answers(self, rows, "labels", dtype=np.dtype(np.int64))
+        )
         removed(checkpoint)
         return labels
 

@@ -15,6 +15,7 @@ from mixtura.data.opening import loaded, stream
 from mixtura.data.source import Source
 from mixtura.data.streamed import SMALL_BYTES, Streamed
 from mixtura.data.tables import read_table
+from mixtura.engines.choose import APART
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
 from mixtura.records import AnyArray, Array
@@ -28,6 +29,7 @@ class Asking(Protocol):
     feature_names_in_: AnyArray
     weights: str
     solver: Any
+    engine: str
 
 
 class Fitting(Asking, Protocol):
@@ -85,6 +87,8 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
 
 
 def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Source:
+    if estimator.engine == APART and isinstance(X, (str, os.PathLike)):
+        X = read_apart(X, sample_weight, gaps)
     source = weighed(opened(X, sample_weight, gaps), estimator.weights)
     refuse_single(source)
     note_columns(estimator, source)
@@ -103,6 +107,22 @@ def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Sour
             "use another solver, or load the table and fit the array"
         )
     return rows
+
+
+def read_apart(path: Any, sample_weight: Any, gaps: bool) -> Streamed:
+    """A Parquet file or a folder of them as the partitions of a Dask table."""
+    try:
+        from mixtura.data.dask_blocks import of_parquet
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"engine='dask' needs the package {error.name}: pip install 'mixtura[dask]'"
+        ) from None
+    if sample_weight is not None:
+        raise ValueError(
+            f"sample_weight cannot be given for {path}: make the weights a column of it, and name "
+            "that with a Dask data frame, mixtura.stream(frame, weights=...)"
+        )
+    return of_parquet(Path(path), gaps=gaps)
 
 
 def refuse_single(source: Streamed) -> None:

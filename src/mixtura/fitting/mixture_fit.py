@@ -13,7 +13,7 @@ import numpy as np
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
-from mixtura.engines.choose import resolve
+from mixtura.engines.choose import resolve_for
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
@@ -259,7 +259,7 @@ def prepare(
         return mixed(K, settled.family.settled(sample, K).base)
 
     maker = StartMaker(model, rows, mixed(n_components, settled.base), settled.frames, given, fewer)
-    return Ground(begun, resolve(engine, begun), known, maker, trim)
+    return Ground(begun, resolve_for(known.source, engine, begun), known, maker, trim)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:
