@@ -60,24 +60,27 @@ class DaskSource(Streamed):
     ) -> None:
         self.on_rows: Callable[[int], None] | None = None
         self.client = active_client()
+        self.blocks = list(blocks)
         told = Reader(lambda: iter(()), name, names, remarks, gaps)
         found = self._asked(
             delayed(list)([delayed(_looked_at)(b, told, p) for p, b in enumerate(blocks)])
         )
-        self._set(told, blocks, found)
+        self._set(told, found)
         if self.client is not None and self._fits():
             self.blocks = self.client.persist(self.blocks)
 
-    def _set(self, told: Reader, blocks: Sequence[Any], found: list[Survey | None]) -> None:
-        held = [(block, one) for block, one in zip(blocks, found, strict=True) if one is not None]
+    def _set(self, told: Reader, found: list[tuple[Survey, bool] | None]) -> None:
+        """Keep the blocks with rows, and what was found in all of them."""
+        held = [(block, *one) for block, one in zip(self.blocks, found, strict=True) if one]
         if not held:
             raise ValueError(f"{told.name}: the table has no rows")
-        self.blocks: Any = [block for block, _ in held]
+        self.blocks = [block for block, *_ in held]
         self.places, first, before = [], 0, 0
-        for _, one in held:
+        for _, one, _ in held:
             self.places.append(Place(one.n, first, before))
             first, before = first + one.n, before + one.positive
-        self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one in held])
+        self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one, _ in held])
+        self.missing = any(missing for *_, missing in held)
         self.reader = replace(told, pieces=self._pieces)
 
     def _fits(self) -> bool:
@@ -160,12 +163,21 @@ def _lost(why: str) -> ConnectionError:
     return ConnectionError(f"the Dask cluster gave no result: {why}")
 
 
-def _looked_at(block: Piece, told: Reader, p: int) -> Survey | None:
-    """What is found in one block, None where it is empty; ValueError for rows that cannot be."""
+def _looked_at(block: Piece, told: Reader, p: int) -> tuple[Survey, bool] | None:
+    """What one block holds, and whether cells are missing; None where it is empty.
+
+    ValueError for rows that cannot be.
+    """
     if not len(block[0]):
         return None
     here = Reader(lambda: iter([block]), f"{told.name}, partition {p}", gaps=told.gaps)
-    return surveyed(here)
+    found, (X, w) = surveyed(here), block
+    missing = bool(np.isnan(X.sum())) and bool(np.isnan(X).any())
+    if missing:
+        lost = np.isnan(X).all(axis=1) & (True if w is None else w > 0)
+        for i in np.flatnonzero(lost):
+            raise ValueError(f"{here.name}: row {i + 1} has no value in any column: leave it out")
+    return found, missing
 
 
 def _joined(name: str, one: Survey, two: Survey) -> Survey:

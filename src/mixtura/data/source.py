@@ -25,6 +25,8 @@ class Source(ABC):
 
     # Whether the rows lie in parts elsewhere, so that work is sent to them.
     apart: ClassVar[bool] = False
+    # Whether cells may be missing that a family must fill.
+    missing: bool = False
     # Rows with a positive weight in the parts of a table before this one.
     before: int = 0
 

@@ -13,10 +13,12 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
-from mixtura.data.opening import is_stream
+from mixtura.data.opening import is_dask, is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.tables import NamedRows
+from mixtura.engines.choose import APART
+from mixtura.estimators.lazily import lies_apart
 from mixtura.estimators.opened import (
     Asking,
     Fitting,
@@ -24,12 +26,13 @@ from mixtura.estimators.opened import (
     note_columns,
     opened,
     refuse_few,
+    refuse_scales,
     refuse_single,
     small,
     streamed,
     taken,
 )
-from mixtura.estimators.weighing import scaled
+from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Array, Categories
@@ -47,8 +50,10 @@ def admitted(
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
     X = small(X, [kind])
     if is_stream(X) and not mapped:
-        rows = streamed(estimator, X, sample_weight, kind.allows_gaps)
-        return rows, kind.for_table(estimator._names(), (), None)
+        apart = estimator.engine == APART or lies_apart(X)
+        rows = streamed(estimator, X, sample_weight, may_miss([kind], filling=apart))
+        kind = kind.for_table(estimator._names(), (), None)
+        return rows, kind.filling(np.full((1, rows.d), np.nan)) if rows.missing else kind
     return _in_memory(estimator, X, sample_weight, kind)
 
 
@@ -81,6 +86,11 @@ def validated(
         rows = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories
+    if is_dask(X):
+        raise ValueError(
+            "X is a Dask collection, and this needs its rows in memory: give a sample of it, or "
+            "X.compute() where it fits there"
+        )
     door.refuse_masked(X)
     known = kinds[0].categories
     if not reset and known:
@@ -117,14 +127,19 @@ def held(
     X: Any,
     sample_weight: Any,
     kinds: Sequence[Family],
-) -> tuple[Rows, list[Family]]:
-    """The rows of a search, in memory, and its families for them; ValueError as a fit."""
+) -> tuple[Source, list[Family]]:
+    """The rows of a search, in memory or apart, and its families; ValueError as a fit."""
     found: Categories = ()
     X = small(X, kinds)
     if is_stream(X):
         source = opened(X, sample_weight, may_miss(kinds, filling=False))
         refuse_single(source)
         note_columns(estimator, source)
+        if source.apart:
+            source = weighed(source, estimator.weights)
+            names = door.column_names(getattr(estimator, "feature_names_in_", None), source.d)
+            refuse_scales(source, 1, names)
+            return source, [kind.for_table(names, (), None) for kind in kinds]
         try:
             rows = source.loaded()
         except MemoryError:

@@ -88,18 +88,17 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
 
 def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Source:
     if estimator.engine == APART and isinstance(X, (str, os.PathLike)):
-        X = read_apart(X, sample_weight, gaps)
+        if sample_weight is not None:
+            raise ValueError(
+                f"sample_weight cannot be given for {X}: make the weights a column, and name it in "
+                "mixtura.stream(dask.dataframe.read_parquet(...), weights=...)"
+            )
+        X = read_apart(Path(X), gaps=gaps)
     source = weighed(opened(X, sample_weight, gaps), estimator.weights)
     refuse_single(source)
     note_columns(estimator, source)
     refuse_few(estimator, source.n)
-    survey = source.survey
-    for j in np.flatnonzero(np.isinf(survey.low)):
-        column = estimator._names()[j]
-        raise ValueError(f"X: column {column!r} has no value in any row: leave it out")
-    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
-    if survey.weighted:
-        door.check_total_weight(survey.weight, survey.positive, estimator.n_components)
+    refuse_scales(source, estimator.n_components, estimator._names())
     rows = loaded(source)
     if isinstance(rows, Streamed) and needs_memory(estimator.solver):
         raise ValueError(
@@ -109,20 +108,25 @@ def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> Sour
     return rows
 
 
-def read_apart(path: Any, sample_weight: Any, gaps: bool) -> Streamed:
-    """A Parquet file or a folder of them as the partitions of a Dask table."""
+def read_apart(path: Path, **how: Any) -> Streamed:
+    """A Parquet file or a folder of them as a table whose parts Dask's workers read."""
     try:
         from mixtura.data.dask_blocks import of_parquet
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"engine='dask' needs the package {error.name}: pip install 'mixtura[dask]'"
+            f"engine 'dask' needs the package {error.name}: pip install 'mixtura[dask]'"
         ) from None
-    if sample_weight is not None:
-        raise ValueError(
-            f"sample_weight cannot be given for {path}: make the weights a column of it, and name "
-            "that with a Dask data frame, mixtura.stream(frame, weights=...)"
-        )
-    return of_parquet(Path(path), gaps=gaps)
+    return of_parquet(path, **how)
+
+
+def refuse_scales(source: Streamed, n_components: int, names: list[str]) -> None:
+    """ValueError for columns without a value or of extreme size, and for weights that are none."""
+    survey = source.survey
+    for j in np.flatnonzero(np.isinf(survey.low)):
+        raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
+    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, names)
+    if survey.weighted:
+        door.check_total_weight(survey.weight, survey.positive, n_components)
 
 
 def refuse_single(source: Streamed) -> None:
