@@ -22,6 +22,7 @@ from mixtura.data.source import Source
 from mixtura.data.streamed import Piece, Reader, Streamed, Survey, surveyed
 
 T = TypeVar("T")
+_Looked = tuple[Survey, bool] | ValueError | None
 # Results that a task of the tree combines.
 FAN = 8
 # Numbers that the client asks for at once, where it needs rows.
@@ -69,24 +70,30 @@ class DaskSource(Streamed):
         if self.client is not None and self._fits():
             self.blocks = self.client.persist(self.blocks)
 
-    def _set(self, told: Reader, found: list[tuple[Survey, bool] | None]) -> None:
+    def _set(self, told: Reader, found: list[_Looked]) -> None:
         """Keep the blocks with rows, and what was found in all of them."""
-        held = [(block, *one) for block, one in zip(self.blocks, found, strict=True) if one]
+        for one in found:
+            if isinstance(one, ValueError):
+                raise one
+        both = zip(self.blocks, found, strict=True)
+        held = [(block, *one) for block, one in both if isinstance(one, tuple)]
         if not held:
             raise ValueError(f"{told.name}: the table has no rows")
         self.blocks = [block for block, *_ in held]
         self.places, first, before = [], 0, 0
-        for _, one, _ in held:
-            self.places.append(Place(one.n, first, before))
-            first, before = first + one.n, before + one.positive
+        for _, survey, _ in held:
+            self.places.append(Place(survey.n, first, before))
+            first, before = first + survey.n, before + survey.positive
         self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one, _ in held])
         self.missing = any(missing for *_, missing in held)
         self.reader = replace(told, pieces=self._pieces)
 
     def _fits(self) -> bool:
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        room = sum(worker.get("memory_limit") or 0 for worker in workers)
-        return self.n * (self.d + 1) * self.dtype.itemsize <= HELD * room
+        limits = [worker["memory_limit"] for worker in workers]
+        size = self.n * (self.d + 1) * self.dtype.itemsize
+        # A limit of 0 is none.
+        return not all(limits) or size <= HELD * sum(limits)
 
     def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
         # As a task of its own a worker is sent it once, not once for each partition.
@@ -163,21 +170,24 @@ def _lost(why: str) -> ConnectionError:
     return ConnectionError(f"the Dask cluster gave no result: {why}")
 
 
-def _looked_at(block: Piece, told: Reader, p: int) -> tuple[Survey, bool] | None:
-    """What one block holds, and whether cells are missing; None where it is empty.
+def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
+    """What one block holds, and whether cells are missing.
 
-    ValueError for rows that cannot be.
+    None where it is empty; an error, for the caller to raise, where its rows cannot be.
     """
-    if not len(block[0]):
+    X, w = block
+    if not len(X):
         return None
     here = Reader(lambda: iter([block]), f"{told.name}, partition {p}", gaps=told.gaps)
-    found, (X, w) = surveyed(here), block
-    missing = bool(np.isnan(X.sum())) and bool(np.isnan(X).any())
-    if missing:
-        lost = np.isnan(X).all(axis=1) & (True if w is None else w > 0)
-        for i in np.flatnonzero(lost):
-            raise ValueError(f"{here.name}: row {i + 1} has no value in any column: leave it out")
-    return found, missing
+    try:
+        found = surveyed(here)
+    except ValueError as error:
+        return error
+    missing = np.isnan(X) if np.isnan(X.sum()) else np.zeros((0, 1), dtype=bool)
+    for i in np.flatnonzero(missing.all(axis=1)):
+        if w is None or w[i] > 0:
+            return ValueError(f"{here.name}: row {i + 1} has no value in any column: leave it out")
+    return found, bool(missing.any())
 
 
 def _joined(name: str, one: Survey, two: Survey) -> Survey:

@@ -54,19 +54,20 @@ def stream(
 
     Parameters
     ----------
-    data : path, np.memmap or callable
+    data : path, np.memmap, Dask array or data frame, or callable
         A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods (with
         the extra `excel`) or .npy file; a folder of .parquet files; a memory map (n, d); or a
         callable without parameters that returns a fresh iterator of chunks, each
         an array or data frame of rows, or a pair (rows, weights).
     columns : list of str, optional
-        The columns of a file to use, in this order; default all.
+        The columns of a file or a Dask data frame to use, in this order; default all.
     weights : str, optional
         The column of row weights in a file, which is then not used as data.
     exclude : list of str, optional
         Columns of a file to leave out.
     sample_weight : array of shape (n,), optional
-        Weights of the rows of a memory map or an .npy file.
+        Weights of the rows of a memory map, an .npy file or a Dask collection; for the latter
+        also a Dask array or series.
     sep, decimal, thousands, comment : str, optional
         How a text file is written: what separates values (" " any blanks), the decimal mark,
         what separates thousands, and what begins lines to be left out; default as it looks. What
@@ -108,8 +109,8 @@ def stream(
         _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
         return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
-        f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
-        "returns a fresh iterator of chunks"
+        f"data is of type {type(data).__name__}: give a path, a np.memmap, a Dask array or "
+        "data frame, or a callable that returns a fresh iterator of chunks"
     )
 
 

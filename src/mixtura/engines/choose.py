@@ -22,9 +22,9 @@ PLAIN: dict[str, tuple[Opener, Filler]] = {
 }
 # And those that some model has a kernel for.
 FUSED = tuple(dict.fromkeys(name for kernel in KERNELS.values() for name in kernel.sweeps))
-# Rows that lie apart, as those of Dask collections do, are swept there, with the best engine.
+ENGINES = (*PLAIN, *FUSED)
+# Rows that lie apart, as those of Dask collections do, are swept there, each part by "auto".
 APART = "dask"
-ENGINES = (*PLAIN, *FUSED, APART)
 
 
 def resolve(engine: str, model: Model) -> str:
@@ -36,7 +36,7 @@ def resolve(engine: str, model: Model) -> str:
     served = () if kernel is None else tuple(kernel.sweeps)
     if engine == "auto":
         return "compiled" if "compiled" in served else "threads"
-    if engine not in ENGINES:
+    if engine not in (*ENGINES, APART):
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
     if engine not in (*PLAIN, APART) and engine not in served:
         others = " or ".join(map(repr, ("auto", *served, "threads")))

@@ -82,7 +82,7 @@ class BayesianGaussianMixture(FittedPosterior):
         `mixtura.fitting.variational_moves`.
     weights : {"counts", "importance"}, default "counts"
         As in `GaussianMixture`.
-    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "dask"}, default "auto"
         As in `GaussianMixture`.
 
     Attributes
