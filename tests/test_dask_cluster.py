@@ -40,6 +40,12 @@ def X() -> np.ndarray:
     return rng.normal(size=(4_000, 3)) + 5.0 * rng.integers(0, 2, size=(4_000, 1))
 
 
+def test_answers_of_workers(client: Any, X: np.ndarray) -> None:
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    found = mixture.predict_proba(da.from_array(X, chunks=CHUNKS))
+    np.testing.assert_allclose(found.compute(), mixture.predict_proba(X), rtol=0, atol=1e-12)
+
+
 class Killer:
     """Kills a worker, as the machine would that ran out of memory, after so many passes."""
 
@@ -72,12 +78,6 @@ def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
     assert killer.pids[0] not in client.run(os.getpid).values()
     assert again.fit_result_ == whole.fit_result_
     assert np.array_equal(again.covariances_, whole.covariances_)
-
-
-def test_answers_of_workers(client: Any, X: np.ndarray) -> None:
-    mixture = GaussianMixture(2, random_state=0).fit(X)
-    found = mixture.predict_proba(da.from_array(X, chunks=CHUNKS))
-    np.testing.assert_allclose(found.compute(), mixture.predict_proba(X), rtol=0, atol=1e-12)
 
 
 def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:

@@ -16,7 +16,7 @@ from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
 from mixtura.data.dask_source import DaskSource, active_client, delayed, waited_for
 from mixtura.data.door import refuse_no_weights
-from mixtura.data.opening import refuse_no_table
+from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
 from mixtura.data.refusal import TableError
 from mixtura.data.streamed import Piece
@@ -138,7 +138,8 @@ def of_parquet(
     gaps: bool = False,
 ) -> DaskSource:
     """A Parquet file, or a folder of them, read by the workers: all of them see it at that path."""
-    refuse_no_table(path)
+    if not path.is_dir():
+        refuse_unreadable(path)
     files = parquet_files(path) if path.is_dir() else [path]
     if files[0].suffix.lower() not in PARQUET_SUFFIXES:
         raise TableError(
