@@ -63,8 +63,9 @@ class DaskSource(Streamed):
         self.client = active_client()
         self.blocks = list(blocks)
         told = Reader(lambda: iter(()), name, names, remarks, gaps)
+        asked = delayed(told, traverse=False)
         found = self._asked(
-            delayed(list)([delayed(_looked_at)(b, told, p) for p, b in enumerate(blocks)])
+            delayed(list)([delayed(_looked_at)(b, asked, p) for p, b in enumerate(blocks)])
         )
         self._set(told, found)
         if self.client is not None and self._fits():

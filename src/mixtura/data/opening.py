@@ -109,8 +109,8 @@ def stream(
         _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
         return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
-        f"data is of type {type(data).__name__}: give a path, a np.memmap, a Dask array or "
-        "data frame, or a callable that returns a fresh iterator of chunks"
+        f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
+        "returns a fresh iterator of chunks, or a Dask array or data frame"
     )
 
 
