@@ -32,7 +32,7 @@ def cluster(engine: str, address: str | None) -> Iterator[None]:
             "--scheduler needs the package distributed: pip install 'mixtura[dask]'"
         ) from None
     try:
-        client: Any = Client(address, timeout=PATIENCE)
+        client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         why = f"within {PATIENCE:.0f} s" if isinstance(error, OSError) else f"({error})"
         raise ValueError(f"--scheduler {address}: no Dask scheduler answers there {why}") from None

@@ -282,8 +282,9 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         family = self.fitted_family()
         X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
-            X = weighed(asked(self, X, may_miss([family])), self.weights)
-            if (X.survey.weighted or X.apart) and sample_weight is None:
+            own = sample_weight if lies_apart(X) else None
+            X = weighed(asked(self, X, may_miss([family]), own), self.weights)
+            if X.apart or (X.survey.weighted and sample_weight is None):
                 return totals(self, X)
         log_p = self.score_samples(X)
         if sample_weight is None:

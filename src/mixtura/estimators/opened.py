@@ -154,7 +154,7 @@ def refuse_few(estimator: Fitting, n: int) -> None:
         )
 
 
-def asked(estimator: Asking, X: Any, gaps: bool) -> Streamed:
+def asked(estimator: Asking, X: Any, gaps: bool, sample_weight: Any = None) -> Streamed:
     """The rows of a table that is read in pieces, for a fitted estimator.
 
     From a file the columns that were fitted are taken, by name.
@@ -164,7 +164,7 @@ def asked(estimator: Asking, X: Any, gaps: bool) -> Streamed:
     if names is not None and is_table and not str(X).lower().endswith(".npy"):
         source = opened(X, None, gaps, [str(name) for name in names])
     else:
-        source = opened(X, None, gaps)
+        source = opened(X, sample_weight, gaps)
     if source.d != estimator.n_features_in_:
         raise ValueError(
             f"X has {source.d} features, but {type(estimator).__name__} is expecting "
