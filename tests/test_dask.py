@@ -122,6 +122,9 @@ def test_answers_are_dask_arrays(X: np.ndarray) -> None:
     assert known.fit_predict(apart(X)).shape == (N,)
     assert known.score(apart(X)) == pytest.approx(known.score(X), abs=1e-12)
     assert known.bic(apart(X)) == pytest.approx(known.bic(X), rel=1e-12)
+    w = np.arange(N) % 2 + 1.0
+    weighted = known.score(apart(X), sample_weight=da.from_array(w, chunks=999))
+    assert weighted == pytest.approx(known.score(X, sample_weight=w), abs=1e-12)
 
 
 def test_a_folder_of_parquet_files(X: np.ndarray, tmp_path: Path) -> None:
@@ -283,6 +286,10 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     ),
     "what has no use for partitions": (
         lambda X: mixtura.compare_solvers(apart(X), 2),
+        "X is a Dask collection, and this needs its rows in memory",
+    ),
+    "what joins columns": (
+        lambda X: mixtura.MixtureRegression(2).fit(apart(X), X[:, 0]),
         "X is a Dask collection, and this needs its rows in memory",
     ),
     "a text file": (

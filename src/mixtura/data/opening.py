@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import is_dask, refuse_no_weights
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -25,11 +25,6 @@ def is_stream(X: Any) -> bool:
         or is_dask(X)
         or (callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"))
     )
-
-
-def is_dask(X: Any) -> bool:
-    """Whether `X` is a Dask array or data frame."""
-    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
 def stream(

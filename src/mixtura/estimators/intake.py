@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
-from mixtura.data.opening import is_dask, is_stream
+from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.tables import NamedRows
@@ -86,11 +86,7 @@ def validated(
         rows = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories
-    if is_dask(X):
-        raise ValueError(
-            "X is a Dask collection, and this needs its rows in memory: give a sample of it, or "
-            "X.compute() where it fits there"
-        )
+    door.refuse_dask(X)
     door.refuse_masked(X)
     known = kinds[0].categories
     if not reset and known:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.opening import is_dask
+from mixtura.data.door import is_dask
 from mixtura.data.source import Source
 from mixtura.records import AnyArray
 
