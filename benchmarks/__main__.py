@@ -21,6 +21,7 @@ BENCHMARKS = {
     "chance": "chance",
     "memory": "memory",
     "outofcore": "outofcore",
+    "dask": "dask_workers",
     "killed": "killed",
     "startup": "startup",
     "solvers": "solvers",

@@ -54,8 +54,15 @@ def run_examples(test: doctest.DocTest) -> int:
     return len(test.examples)
 
 
+def needs(page: str) -> None:
+    """Skip where a page or a module is of what only an extra installs."""
+    if page.startswith(("docs/dask", "mixtura.data.dask")):
+        pytest.importorskip("dask", reason="dask is not installed: pip install 'mixtura[dask]'")
+
+
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_examples_on_the_page(path, monkeypatch):
+    needs(page_id(path))
     monkeypatch.chdir(ROOT)
     text = python_only(path.read_text(encoding="utf-8"))
     test = doctest.DocTestParser().get_doctest(text, {}, page_id(path), str(path), 0)
@@ -64,6 +71,7 @@ def test_examples_on_the_page(path, monkeypatch):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, monkeypatch):
+    needs(name)
     monkeypatch.chdir(ROOT)
     for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
         run_examples(test)

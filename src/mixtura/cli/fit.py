@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.apart import DASK, apart_table, cluster
 from mixtura.cli.bayes import (
     Bayes,
     Concentration,
@@ -87,6 +88,7 @@ Solver = StrEnum(
     "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
+FitEngine = StrEnum("FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "dask"])
 
 
 def covariance_name(text: str) -> str:
@@ -163,7 +165,14 @@ def fit(
         ),
     ] = 1,
     solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
-    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = Engine.auto,
+    engine: Annotated[FitEngine, typer.Option(help="What runs over the rows.")] = FitEngine.auto,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --engine dask: the scheduler of a cluster; default this process's threads.",
+        ),
+    ] = None,
     in_pieces: Annotated[
         bool | None,
         typer.Option(
@@ -229,8 +238,9 @@ def fit(
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
-    with Working("reading", 1 if starts == AUTO else starts) as working:
-        data = open_table(
+    with cluster(engine, scheduler), Working("reading", 1 if starts == AUTO else starts) as working:
+        opened = apart_table if engine == DASK else open_table
+        data = opened(
             table,
             split_names(columns),
             weights,

@@ -5,6 +5,7 @@ Nothing here grows with the square of the number of columns.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,11 +36,16 @@ Moments = TableMoments | ColumnMoments
 def column_moments(source: Source) -> ColumnMoments:
     """Weighted mean and variance of each column, in two passes about the mean."""
     mean = source_mean(source)
-    squares = np.zeros(source.d)
-    for X, w, *_ in source.chunks(CHUNK):
-        residual = np.asarray(X, dtype=np.float64) - mean
-        residual *= residual
-        squares += residual.sum(axis=0) if w is None else w @ residual
+
+    def squared(part: Source) -> Array:
+        squares = np.zeros(part.d)
+        for X, w, *_ in part.chunks(CHUNK):
+            residual = np.asarray(X, dtype=np.float64) - mean
+            residual *= residual
+            squares += residual.sum(axis=0) if w is None else w @ residual
+        return squares
+
+    squares = source.reduced(squared, operator.add)
     return ColumnMoments(source.weight, source.positive, mean, squares / source.weight)
 
 

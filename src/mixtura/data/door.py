@@ -17,6 +17,20 @@ HEAVIEST = 1e250
 FAR = 1e8
 
 
+def is_dask(X: Any) -> bool:
+    """Whether `X` is a Dask array or data frame."""
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "__dask_graph__")
+
+
+def refuse_dask(X: Any, name: str = "X") -> None:
+    """ValueError for a Dask collection, all of which NumPy would bring into memory."""
+    if is_dask(X):
+        raise ValueError(
+            f"{name} is a Dask collection, and this needs its rows in memory: give a sample of it, "
+            f"or {name}.compute() where it fits there"
+        )
+
+
 def refuse_masked(X: Any, name: str = "X") -> None:
     """ValueError for a masked array with something masked, whose mask NumPy drops silently."""
     if not isinstance(X, np.ma.MaskedArray):
@@ -43,6 +57,7 @@ def refuse_no_weights(weights: Any, name: str = "sample_weight") -> None:
 
 def refuse_unfit(X: Any, name: str = "X") -> None:
     """ValueError for what NumPy would turn into other numbers: masks, dates, huge numbers, text."""
+    refuse_dask(X, name)
     refuse_masked(X, name)
     refuse_inexact(X, name)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,6 +63,20 @@ def table_moments(X: AnyArray, sample_weight: Array | None) -> TableMoments:
 
 def source_mean(source: Source) -> Array:
     """The weighted mean (d,), summed about the first row with weight."""
+    total = source.reduced(_total, _both)
+    assert total is not None, "no row carries weight"
+    return np.asarray(total.shift + total.sum / source.weight)
+
+
+class _Total(NamedTuple):
+    """The sum (d,) of some rows less `shift`, and their weight."""
+
+    shift: Array
+    sum: Array
+    weight: float
+
+
+def _total(source: Source) -> _Total | None:
     shift: Array | None = None
     total = np.zeros(source.d)
     for X, w, *_ in source.chunks(CHUNK):
@@ -70,8 +86,15 @@ def source_mean(source: Source) -> Array:
                 continue
             shift = x[0] if w is None else x[np.argmax(w > 0)]
         total += (x - shift).sum(axis=0) if w is None else w @ (x - shift)
-    assert shift is not None, "no row carries weight"
-    return np.asarray(shift + total / source.weight)
+    return None if shift is None else _Total(shift, total, source.weight)
+
+
+def _both(one: _Total | None, two: _Total | None) -> _Total | None:
+    """The total of both, about the shift of the first."""
+    if one is None or two is None:
+        return one or two
+    moved = two.sum + two.weight * (two.shift - one.shift)
+    return _Total(one.shift, one.sum + moved, one.weight + two.weight)
 
 
 def source_moments(source: Source) -> TableMoments:
@@ -80,10 +103,15 @@ def source_moments(source: Source) -> TableMoments:
     Two passes because the one-pass formula loses twice the digits of the offset.
     """
     mean = source_mean(source)
-    scatter = np.zeros((source.d, source.d))
-    for X, w, *_ in source.chunks(CHUNK):
-        residual = np.asarray(X, dtype=np.float64) - mean
-        scatter += (residual if w is None else residual * w[:, None]).T @ residual
+
+    def scattered(part: Source) -> Array:
+        scatter = np.zeros((part.d, part.d))
+        for X, w, *_ in part.chunks(CHUNK):
+            residual = np.asarray(X, dtype=np.float64) - mean
+            scatter += (residual if w is None else residual * w[:, None]).T @ residual
+        return scatter
+
+    scatter = source.reduced(scattered, operator.add)
     return TableMoments(source.weight, source.positive, mean, scatter / source.weight)
 
 

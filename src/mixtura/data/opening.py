@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import is_dask, refuse_no_weights
 from mixtura.data.refusal import TableError
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -20,8 +20,10 @@ from mixtura.records import AnyArray, Array
 
 def is_stream(X: Any) -> bool:
     """Whether `X` is something that is read piece by piece, and not a table in memory."""
-    return isinstance(X, (str, os.PathLike, np.memmap, Streamed)) or (
-        callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__")
+    return (
+        isinstance(X, (str, os.PathLike, np.memmap, Streamed))
+        or is_dask(X)
+        or (callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"))
     )
 
 
@@ -47,19 +49,20 @@ def stream(
 
     Parameters
     ----------
-    data : path, np.memmap or callable
+    data : path, np.memmap, Dask array or data frame, or callable
         A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods (with
         the extra `excel`) or .npy file; a folder of .parquet files; a memory map (n, d); or a
         callable without parameters that returns a fresh iterator of chunks, each
         an array or data frame of rows, or a pair (rows, weights).
     columns : list of str, optional
-        The columns of a file to use, in this order; default all.
+        The columns of a file or a Dask data frame to use, in this order; default all.
     weights : str, optional
         The column of row weights in a file, which is then not used as data.
     exclude : list of str, optional
         Columns of a file to leave out.
     sample_weight : array of shape (n,), optional
-        Weights of the rows of a memory map or an .npy file.
+        Weights of the rows of a memory map, an .npy file or a Dask collection; for the latter
+        also a Dask array or series.
     sep, decimal, thousands, comment : str, optional
         How a text file is written: what separates values (" " any blanks), the decimal mark,
         what separates thousands, and what begins lines to be left out; default as it looks. What
@@ -82,6 +85,11 @@ def stream(
     if isinstance(data, Streamed):
         _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
         return data
+    if is_dask(data):
+        from mixtura.data.dask_blocks import of_collection
+
+        _refuse_settings("a Dask collection", spelled)
+        return of_collection(data, columns, weights, exclude, sample_weight, gaps)
     path = isinstance(data, (str, os.PathLike))
     if path and not str(data).lower().endswith(".npy"):
         _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
@@ -96,7 +104,7 @@ def stream(
         return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
         f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
-        "returns a fresh iterator of chunks"
+        "returns a fresh iterator of chunks, or a Dask array or data frame"
     )
 
 
@@ -201,4 +209,4 @@ def loaded(source: Streamed) -> Rows | Streamed:
     from mixtura.data.streamed import SMALL_BYTES
 
     size = source.n * (source.d + 1) * source.dtype.itemsize
-    return source.loaded() if size <= SMALL_BYTES else source
+    return source.loaded() if size <= SMALL_BYTES and not source.apart else source

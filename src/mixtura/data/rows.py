@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,19 @@ class Rows(Source):
         return Rows(np.ascontiguousarray(self.X[indices]), w)
 
 
+@dataclass(frozen=True)
+class Part(Rows):
+    """Rows of a table that lies in parts, after `first` others of which `before` have weight."""
+
+    first: int = 0
+    before: int = 0
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        for chunk in super().chunks(size):
+            where = slice(chunk.where.start + self.first, chunk.where.stop + self.first)
+            yield chunk._replace(where=where)
+
+
 def in_memory(source: Source, who: str) -> Rows:
     """The rows themselves; ValueError where they only pass by."""
     if isinstance(source, Rows):
@@ -75,13 +89,24 @@ def taken(source: Source, chosen: AnyArray) -> Rows:
         if w is None and len(chosen) == source.n:
             return source
         return source.take(chosen if w is None else np.flatnonzero(w)[chosen])
-    X, weights, done, counted = [], [], 0, 0
-    for x, w, *_ in source.chunks(RUN):
+    parts = source.reduced(lambda part: [_picked(part, chosen)], operator.add)
+    X, weights = zip(*parts, strict=True)
+    if weights[0] is None:
+        return Rows(np.concatenate(X))
+    return Rows(np.concatenate(X), np.concatenate(weights))
+
+
+def _picked(part: Source, chosen: AnyArray) -> tuple[AnyArray, Array | None]:
+    """The chosen rows that are in a part of the table, and their weights."""
+    counted = part.before
+    done = int(np.searchsorted(chosen, counted))
+    X, weights = [np.empty((0, part.d), part.dtype)], []
+    for x, w, *_ in part.chunks(RUN):
         present = np.arange(len(x)) if w is None else np.flatnonzero(w)
         upto = int(np.searchsorted(chosen, counted + len(present)))
         here = present[chosen[done:upto] - counted]
         X.append(x[here])
-        weights.append(None if w is None else w[here])
+        if w is not None:
+            weights.append(w[here])
         done, counted = upto, counted + len(present)
-    parts = [part for part in weights if part is not None]
-    return Rows(np.concatenate(X), np.concatenate(parts) if parts else None)
+    return np.concatenate(X), np.concatenate(weights) if weights else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from mixtura.records import Chunk
 # Weights are summed in runs of so many, so that their sum does not hang on where the rows lie.
 RUN = 8192
 
+T = TypeVar("T")
+
 
 class Source(ABC):
     """n rows of d numbers, float32 or float64, either all with weights or all without.
@@ -19,6 +22,11 @@ class Source(ABC):
     Cut into chunks of a given size a table gives the same chunks wherever it lies, so every sum
     over them, taken in order, is the same to the last bit.
     """
+
+    # Whether the rows lie in parts elsewhere, so that work is sent to them.
+    apart: ClassVar[bool] = False
+    # Rows with a positive weight in the parts of a table before this one.
+    before: int = 0
 
     @property
     @abstractmethod
@@ -48,6 +56,14 @@ class Source(ABC):
     @abstractmethod
     def chunks(self, size: int) -> Iterator[Chunk]:
         """All rows in order, `size` at a time; the last chunk may be shorter."""
+
+    def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
+        """`work` of all parts of the table, each done where that part lies, combined in order.
+
+        Here all rows are one part. Both functions may be run in another process: neither may keep
+        anything.
+        """
+        return work(self)
 
 
 class Columns(Source):
@@ -80,3 +96,7 @@ class Columns(Source):
         for chunk in self.source.chunks(size):
             X = np.ascontiguousarray(chunk.X[:, self.columns])
             yield chunk._replace(X=X)
+
+    def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
+        columns = self.columns
+        return self.source.reduced(lambda part: work(Columns(part, columns)), combine)

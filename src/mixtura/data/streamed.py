@@ -78,7 +78,7 @@ class Streamed(Source):
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.on_rows: Callable[[int], None] | None = None
-        self.survey = _survey(reader)
+        self.survey = surveyed(reader)
 
     def __repr__(self) -> str:
         names = self.reader.names
@@ -235,7 +235,7 @@ def _refuse_weights(name: str, w: Array, rows: int, done: int) -> None:
         )
 
 
-def _survey(reader: Reader) -> Survey:
+def surveyed(reader: Reader) -> Survey:
     """One pass over the table."""
     first = next(iter(reader.pieces()), None)
     if first is None or first[0].ndim != 2:

@@ -10,6 +10,7 @@ from mixtura.data.source import Source
 from mixtura.engines import local, threads
 from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
 from mixtura.engines.chain import ChainSweep
+from mixtura.engines.dask import DaskSweep
 from mixtura.engines.kernels import KERNELS, kernel_of
 from mixtura.engines.known import KnownSweep
 from mixtura.models.base import Model
@@ -24,6 +25,8 @@ PLAIN: dict[str, tuple[Opener, Filler]] = {
 # And those that some model has a kernel for.
 FUSED = tuple(dict.fromkeys(name for kernel in KERNELS.values() for name in kernel.sweeps))
 ENGINES = (*PLAIN, *FUSED)
+# Rows that lie apart, as those of Dask collections do, are swept there, each part by "auto".
+APART = "dask"
 
 
 def resolve(engine: str, model: Model) -> str:
@@ -35,14 +38,29 @@ def resolve(engine: str, model: Model) -> str:
     served = () if kernel is None else tuple(kernel.sweeps)
     if engine == "auto":
         return "compiled" if "compiled" in served else "threads"
-    if engine not in ENGINES:
+    if engine not in (*ENGINES, APART):
         raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
-    if engine not in PLAIN and engine not in served:
+    if engine not in (*PLAIN, APART) and engine not in served:
         others = " or ".join(map(repr, ("auto", *served, "threads")))
         raise ValueError(
             f"engine={engine!r} has no kernel for {_named(model)}: use engine={others}"
         )
     return engine
+
+
+def resolve_for(rows: Source, engine: str, model: Model) -> str:
+    """The engine that runs over these rows; ValueError where they do not lie where it runs."""
+    if rows.apart and engine not in ("auto", APART):
+        raise ValueError(
+            f"engine={engine!r} runs in this process, and the rows lie in Dask partitions: use "
+            "engine='auto', which sweeps each where it is"
+        )
+    if engine == APART and not rows.apart:
+        raise ValueError(
+            "engine='dask' is for Dask arrays and data frames and for Parquet files, and these "
+            "rows are in this process: use engine='auto', or give dask.array.from_array(X)"
+        )
+    return resolve(APART if rows.apart else engine, model)
 
 
 def _named(model: Model) -> str:
@@ -55,6 +73,10 @@ def _named(model: Model) -> str:
 
 def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     """A sweep of that (resolved) engine over the rows."""
+    if rows.apart:
+        return DaskSweep(model, rows, _open_best)
+    if engine == APART:
+        return _open_best(model, rows)
     if engine in PLAIN:
         return PLAIN[engine][0](model, rows)
     kernel = kernel_of(model)
@@ -62,6 +84,10 @@ def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     if isinstance(rows, KnownRows):
         return KnownSweep(kernel.sweeps[engine], model, rows)
     return kernel.sweeps[engine](model, rows)
+
+
+def _open_best(model: Any, rows: Source) -> Sweep:
+    return open_sweep(resolve("auto", model), model, rows)
 
 
 def chain_sweep(model: HiddenMarkov, rows: Sequences) -> ChainSweep:
@@ -73,6 +99,7 @@ def chain_sweep(model: HiddenMarkov, rows: Sequences) -> ChainSweep:
 
 def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -> None:
     """Answer row by row with that (resolved) engine."""
+    engine = resolve("auto", model) if engine == APART else engine
     kernel = None if engine in PLAIN else kernel_of(model)
     answer = PLAIN[engine][1] if kernel is None else kernel.fill
     assert answer is not None

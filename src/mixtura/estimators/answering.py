@@ -52,6 +52,20 @@ def answers(
     return out
 
 
+def totals(mixture: Any, source: Source) -> tuple[float, float]:
+    """The log-likelihood of a table that passes by or lies apart, and its weight."""
+
+    def summed(part: Source) -> tuple[float, float]:
+        told, weight = 0.0, 0.0
+        for x, w, *_ in part.chunks(ANSWERED_ROWS):
+            log_p = answers(mixture, Rows(x), "log_density")
+            told += float(log_p.sum(dtype=np.float64) if w is None else w @ log_p)
+            weight += float(len(x) if w is None else w.sum())
+        return told, weight
+
+    return source.reduced(summed, lambda one, two: (one[0] + two[0], one[1] + two[1]))
+
+
 def _refuse_lost(
     model: Mixture, params: Any, X: AnyArray, log_density: AnyArray, first: int
 ) -> None:

@@ -18,10 +18,11 @@ from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
-from mixtura.estimators.answering import ANSWERED_ROWS, answers
+from mixtura.estimators.answering import answers, totals
 from mixtura.estimators.document import Stored, restore, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
+from mixtura.estimators.lazily import answered, lies_apart
 from mixtura.estimators.opened import asked, may_miss, small
 from mixtura.estimators.robust import notes
 from mixtura.estimators.rowwise import RowAnswers
@@ -259,6 +260,9 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
     ) -> AnyArray:
         """The wanted answer for each row, in the rows' precision."""
         check_is_fitted(self)
+        if lies_apart(X):
+            width = len(self._fitted()[1].weights) if wide else 0
+            return answered(self, X, what, width, dtype)  # type: ignore[no-any-return]
         return answers(self, self._asked(X, filling=True), what, wide=wide, dtype=dtype)
 
     def _asked(self, X: Any, *, filling: bool = False) -> Source:
@@ -284,14 +288,10 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         family = self.fitted_family()
         X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
-            X = weighed(asked(self, X, may_miss([family])), self.weights)
-            if X.survey.weighted and sample_weight is None:
-                parts = [
-                    (float(w @ answers(self, Rows(x), "log_density")), float(w.sum()))
-                    for x, w, *_ in X.chunks(ANSWERED_ROWS)
-                    if w is not None
-                ]
-                return sum(total for total, _ in parts), sum(weight for _, weight in parts)
+            own = sample_weight if lies_apart(X) else None
+            X = weighed(asked(self, X, may_miss([family]), own), self.weights)
+            if X.apart or (X.survey.weighted and sample_weight is None):
+                return totals(self, X)
         log_p = self.score_samples(X)
         if sample_weight is None:
             return float(log_p.sum(dtype=np.float64)), float(len(log_p))

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
-from mixtura.engines.choose import PLAIN
+from mixtura.engines.choose import APART, PLAIN
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.hyperparameters import (
     PROCESS,
@@ -82,7 +82,7 @@ class BayesianGaussianMixture(FittedPosterior):
         `mixtura.fitting.variational_moves`.
     weights : {"counts", "importance"}, default "counts"
         As in `GaussianMixture`.
-    engine : {"auto", "local", "threads", "compiled", "dense"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "dask"}, default "auto"
         As in `GaussianMixture`.
 
     Attributes
@@ -146,7 +146,7 @@ class BayesianGaussianMixture(FittedPosterior):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "moves": ["boolean"],
         "weights": [StrOptions(set(MEANINGS))],
-        "engine": [StrOptions({"auto", "compiled", "dense", *PLAIN})],
+        "engine": [StrOptions({"auto", "compiled", "dense", APART, *PLAIN})],
     }
     _components = "covariance_type"
     solver = "em"

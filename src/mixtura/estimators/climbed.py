@@ -83,7 +83,8 @@ class ClimbedMixture(MixtureEstimator):
             float32 stays float32 in the fitted attributes; sums are always in float64. Also a
             table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
             file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
-            iterator of chunks.
+            iterator of chunks. Of a Dask array or data frame sums alone leave the workers, and
+            answers about it (`predict` and others) are Dask arrays.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
@@ -115,7 +116,11 @@ class ClimbedMixture(MixtureEstimator):
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`."""
         rows = self._fit(X, sample_weight, None, checkpoint)
-        labels = answers(self, rows, "labels", dtype=np.dtype(np.int64))
+        labels = (
+            self.predict(rows)
+            if rows.apart
+            else answers(self, rows, "labels", dtype=np.dtype(np.int64))
+        )
         removed(checkpoint)
         return labels
 

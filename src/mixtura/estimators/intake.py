@@ -22,15 +22,17 @@ from mixtura.estimators.opened import (
     Asking,
     Fitting,
     may_miss,
+    missing_row,
     note_columns,
     opened,
     refuse_few,
+    refuse_scales,
     refuse_single,
     small,
     streamed,
     taken,
 )
-from mixtura.estimators.weighing import scaled
+from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Array, Categories
@@ -83,6 +85,7 @@ def validated(
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories
     X = as_nan(X, gaps)
+    door.refuse_dask(X)
     door.refuse_masked(X)
     known = kinds[0].categories
     if not reset and known:
@@ -119,14 +122,20 @@ def held(
     X: Any,
     sample_weight: Any,
     kinds: Sequence[Family],
-) -> tuple[Rows, list[Family]]:
-    """The rows of a search, in memory, and its families for them; ValueError as a fit."""
+) -> tuple[Source, list[Family]]:
+    """The rows of a search, in memory or apart, and its families; ValueError as a fit."""
     found: Categories = ()
     X = small(X, kinds)
     if is_stream(X):
         source = opened(X, sample_weight, may_miss(kinds))
         refuse_single(source)
         note_columns(estimator, source)
+        if source.apart:
+            source = weighed(source, estimator.weights)
+            names = door.column_names(getattr(estimator, "feature_names_in_", None), source.d)
+            refuse_scales(source, 1, names)
+            gaps = missing_row(source)
+            return source, [kind.for_table(names, (), None).filling(gaps) for kind in kinds]
         try:
             rows = source.loaded()
         except MemoryError:

@@ -32,6 +32,7 @@ class MeasuredRows(ClimbedMixture):
         y: Any = None,
         sample_weight: Any = None,
         *,
+        labels: Any = None,
         checkpoint: Any = None,
         error: Any = None,
     ) -> Self:
@@ -47,6 +48,8 @@ class MeasuredRows(ClimbedMixture):
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
+        labels : array-like, optional
+            What is known of the rows' components, as in `Mixture.fit`.
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
@@ -67,12 +70,12 @@ class MeasuredRows(ClimbedMixture):
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
         if error is None:
-            return super().fit(X, y, sample_weight, checkpoint=checkpoint)
+            return super().fit(X, y, sample_weight, labels=labels, checkpoint=checkpoint)
         if checkpoint is not None:
             raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
         self._error = error, sample_weight
         try:
-            return super().fit(X, y, sample_weight)
+            return super().fit(X, y, sample_weight, labels=labels)
         finally:
             del self._error
 
@@ -85,7 +88,7 @@ class MeasuredRows(ClimbedMixture):
             if weight is not None and len(covered) != rows.n:
                 covered = covered[np.asarray(weight) > 0]
             task = replace(task, family=measured(task.family, rows.d))
-            rows = Rows(beside(rows.X, covered), rows.sample_weight)
+            rows = replace(rows, X=beside(rows.X, covered))
         return super()._search(rows, task, *others)
 
     def score_samples(self, X: Any, error: Any = None) -> AnyArray:

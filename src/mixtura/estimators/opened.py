@@ -15,6 +15,7 @@ from mixtura.data.opening import loaded, stream
 from mixtura.data.source import Source
 from mixtura.data.streamed import SMALL_BYTES, Streamed
 from mixtura.data.tables import read_table
+from mixtura.engines.choose import APART
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
 from mixtura.records import AnyArray, Array
@@ -28,6 +29,7 @@ class Asking(Protocol):
     feature_names_in_: AnyArray
     weights: str
     solver: Any
+    engine: str
 
 
 class Fitting(Asking, Protocol):
@@ -81,29 +83,56 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
 
 
 def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> tuple[Source, AnyArray]:
-    """The rows of a fit, and one row (1, d) without the cells that any of them is without."""
+    """The rows of a fit, and what is missing in any of them."""
+    if estimator.engine == APART and isinstance(X, (str, os.PathLike)):
+        if sample_weight is not None:
+            raise ValueError(
+                f"sample_weight cannot be given for {X}: make the weights a column, and name it in "
+                "mixtura.stream(dask.dataframe.read_parquet(...), weights=...)"
+            )
+        X = read_apart(Path(X), gaps=gaps)
     source = weighed(opened(X, sample_weight, gaps), estimator.weights)
     refuse_single(source)
     note_columns(estimator, source)
     refuse_few(estimator, source.n)
-    survey = source.survey
-    for j in np.flatnonzero(np.isinf(survey.low)):
-        column = estimator._names()[j]
-        raise ValueError(f"X: column {column!r} has no value in any row: leave it out")
-    if survey.empty >= 0:
-        raise ValueError(
-            f"{source.reader.name}: row {survey.empty + 1} has no value in any column: leave it out"
-        )
-    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, estimator._names())
-    if survey.weighted:
-        door.check_total_weight(survey.weight, survey.positive, estimator.n_components)
+    refuse_scales(source, estimator.n_components, estimator._names())
     rows = loaded(source)
     if isinstance(rows, Streamed) and needs_memory(estimator.solver):
         raise ValueError(
             f"solver={estimator.solver!r} needs all rows in memory, and these are read in pieces: "
             "use another solver, or load the table and fit the array"
         )
-    return rows, np.where(survey.missing, np.nan, 0.0)[None]
+    return rows, missing_row(source)
+
+
+def missing_row(source: Streamed) -> AnyArray:
+    """One row (1, d) without the cells that any row is without."""
+    return np.where(source.survey.missing, np.nan, 0.0)[None]
+
+
+def read_apart(path: Path, **how: Any) -> Streamed:
+    """A Parquet file or a folder of them as a table whose parts Dask's workers read."""
+    try:
+        from mixtura.data.dask_blocks import of_parquet
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"engine 'dask' needs the package {error.name}: pip install 'mixtura[dask]'"
+        ) from None
+    return of_parquet(path, **how)
+
+
+def refuse_scales(source: Streamed, n_components: int, names: list[str]) -> None:
+    """ValueError for columns without a value or of extreme size, and for weights that are none."""
+    survey = source.survey
+    for j in np.flatnonzero(np.isinf(survey.low)):
+        raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
+    if survey.empty >= 0:
+        raise ValueError(
+            f"{source.reader.name}: row {survey.empty + 1} has no value in any column: leave it out"
+        )
+    door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, names)
+    if survey.weighted:
+        door.check_total_weight(survey.weight, survey.positive, n_components)
 
 
 def refuse_single(source: Streamed) -> None:
@@ -131,7 +160,7 @@ def refuse_few(estimator: Fitting, n: int) -> None:
         )
 
 
-def asked(estimator: Asking, X: Any, gaps: bool) -> Streamed:
+def asked(estimator: Asking, X: Any, gaps: bool, sample_weight: Any = None) -> Streamed:
     """The rows of a table that is read in pieces, for a fitted estimator.
 
     From a file the columns that were fitted are taken, by name.
@@ -141,7 +170,7 @@ def asked(estimator: Asking, X: Any, gaps: bool) -> Streamed:
     if names is not None and is_table and not str(X).lower().endswith(".npy"):
         source = opened(X, None, gaps, [str(name) for name in names])
     else:
-        source = opened(X, None, gaps)
+        source = opened(X, sample_weight, gaps)
     if source.d != estimator.n_features_in_:
         raise ValueError(
             f"X has {source.d} features, but {type(estimator).__name__} is expecting "

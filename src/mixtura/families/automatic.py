@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.column_positions import positions
+from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.product import Block, Product
@@ -80,25 +81,25 @@ class Automatic(Product):
     ) -> Product:
         # By number: a table that comes in pieces is seen when the family settles.
         told = Automatic(self._chosen(names).items())
-        return told if X is None else told._product([X], names, categories)
+        return told if X is None else told._product(_met([X], len(names)), names, categories)
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         """What cannot be is known when the families are."""
 
     def settled(self, survey: Survey, K: int) -> Settled:
         names = [str(j) for j in range(survey.source.d)]
-        pieces = (
-            X if weight is None else X[weight > 0] for X, weight, *_ in survey.source.chunks(_PIECE)
-        )
-        return self._product(pieces, names, ()).settled(survey, K)
+
+        def met(part: Source) -> list[Met]:
+            pieces = part.chunks(_PIECE)
+            return _met((X if w is None else X[w > 0] for X, w, *_ in pieces), part.d)
+
+        columns = survey.source.reduced(met, lambda one, two: list(map(Met.joined, one, two)))
+        return self._product(columns, names, ()).settled(survey, K)
 
     def _product(
-        self, pieces: Iterable[AnyArray], names: Sequence[str], categories: Categories
+        self, columns: Sequence[Met], names: Sequence[str], categories: Categories
     ) -> Product:
-        chosen, columns = self._chosen(names), [Met() for _ in names]
-        for X in pieces:
-            for j, met in enumerate(columns):
-                met.add(X[:, j])
+        chosen = self._chosen(names)
         own: Sequence[Any] = categories or [None] * len(names)
         kinds: dict[Family, list[int]] = {}
         for j, met in enumerate(columns):
@@ -116,6 +117,15 @@ class Automatic(Product):
             kinds.setdefault(chosen.get(j) or family_of(default), []).append(j)
         found = Product(Block(kind, where) for kind, where in kinds.items())
         return found.for_table(names, categories, None)
+
+
+def _met(pieces: Iterable[AnyArray], d: int) -> list[Met]:
+    """What each of d columns holds."""
+    columns = [Met() for _ in range(d)]
+    for X in pieces:
+        for j, met in enumerate(columns):
+            met.add(X[:, j])
+    return columns
 
 
 class Met:
@@ -136,6 +146,14 @@ class Met:
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         if len(self.values) <= MOST_CODES:
             self.values |= set(np.unique(x).tolist())
+
+    def joined(self, other: Met) -> Met:
+        """What was met here and there."""
+        both = Met()
+        both.whole, both.count = self.whole and other.whole, self.count + other.count
+        both.low, both.high = min(self.low, other.low), max(self.high, other.high)
+        both.values = self.values | other.values
+        return both
 
     @property
     def family(self) -> str:

@@ -210,8 +210,11 @@ class Family(ABC):
 
     def refuse_source(self, source: Source) -> None:
         """`refuse` all rows of a table, whose columns are named by where they stand."""
-        names = [str(j) for j in range(source.d)]
-        for X, weight, where, *_ in source.chunks(_PIECE):
+        source.reduced(self._refuse_part, lambda *_: None)
+
+    def _refuse_part(self, part: Source) -> None:
+        names = [str(j) for j in range(part.d)]
+        for X, weight, where, *_ in part.chunks(_PIECE):
             there = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
             try:
                 self.refuse(X if len(there) == len(X) else X[there], names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.records import AnyArray, Array
 
@@ -14,9 +15,14 @@ _PIECE = 1 << 14
 
 def largest_codes(survey: Survey) -> AnyArray:
     """The largest number of each column of a table, 0 where there is none; one pass."""
-    most = np.zeros(survey.source.d)
-    for chunk in survey.source.chunks(_PIECE):
-        most = np.fmax(most, np.fmax.reduce(chunk.X, axis=0))
+
+    def largest(part: Source) -> Array:
+        most = np.zeros(part.d)
+        for chunk in part.chunks(_PIECE):
+            most = np.fmax(most, np.fmax.reduce(chunk.X, axis=0))
+        return most
+
+    most: Array = survey.source.reduced(largest, np.fmax)
     return most.astype(np.int64)
 
 

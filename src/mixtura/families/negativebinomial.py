@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from scipy.special import betainc
 
+from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.factorials import log_factorials
@@ -211,9 +212,14 @@ def _listed(survey: Survey, largest: tuple[int, ...]) -> tuple[tuple[int, ...], 
     long = [j for j, most in enumerate(largest) if most > LARGEST]
     if not long:
         return ()
-    found: dict[int, set[int]] = {j: set(range(FAR)) for j in long}
-    for chunk in survey.source.chunks(_PIECE):
-        for j in long:
-            x = chunk.X[:, j]
-            found[j] |= set(np.unique(x[~np.isnan(x)]).astype(np.int64).tolist())
+
+    def counts(part: Source) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {j: set(range(FAR)) for j in long}
+        for chunk in part.chunks(_PIECE):
+            for j in long:
+                x = chunk.X[:, j]
+                found[j] |= set(np.unique(x[~np.isnan(x)]).astype(np.int64).tolist())
+        return found
+
+    found = survey.source.reduced(counts, lambda one, two: {j: one[j] | two[j] for j in long})
     return tuple(tuple(sorted(found.get(j, ()))) for j in range(len(largest)))

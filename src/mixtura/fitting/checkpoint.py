@@ -8,6 +8,7 @@ says which fit this is: settings, seed and a digest of the rows. Another fit is 
 from __future__ import annotations
 
 import hashlib
+import operator
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,12 +118,20 @@ def _identity(path: str | Path, head: dict[str, Any] | None) -> dict[str, Any]:
 
 def digest(source: Source) -> str:
     """A fingerprint of all numbers and weights, in order; one pass."""
+    parts = source.reduced(lambda part: [_digest(part)], operator.add)
+    told = parts[0]
+    if len(parts) > 1:
+        told = hashlib.blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
+    return f"{source.n}x{source.d} {source.dtype} {told}"
+
+
+def _digest(part: Source) -> str:
     rows, weights = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
-    for X, w, *_ in source.chunks(_DIGESTED_ROWS):
+    for X, w, *_ in part.chunks(_DIGESTED_ROWS):
         rows.update(np.ascontiguousarray(X).data)
         if w is not None:
             weights.update(np.ascontiguousarray(w).data)
-    return f"{source.n}x{source.d} {source.dtype} {rows.hexdigest()} {weights.hexdigest()}"
+    return f"{rows.hexdigest()} {weights.hexdigest()}"
 
 
 def digest_of(arrays: Mapping[str, Array]) -> str:

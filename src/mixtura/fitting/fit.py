@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from mixtura.data.entry import admitted
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.account import account
@@ -89,7 +89,7 @@ def fit(
     _check(model, start, n_init, tol, max_iter)
     rows = admitted(data, sample_weight)
     seed = check_random_state(random_state).randint(2**31 - 1)
-    engine = resolve(engine, model)
+    engine = resolve_for(rows, engine, model)
     name, climber = resolve_solver(solver, model)
     opened: Any = partial(open_sweep, engine)
     with ExitStack() as stack:

@@ -14,7 +14,7 @@ from mixtura.data.known_rows import KnownRows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
-from mixtura.engines.choose import resolve
+from mixtura.engines.choose import resolve_for
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.families.base import Family
@@ -287,7 +287,7 @@ def prepare(
     anchors = _anchors(model, n_components, known.source.d)
     base = mixed(n_components, settled.base)
     maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors)
-    return Ground(begun, resolve(engine, begun), known, maker, trim)
+    return Ground(begun, resolve_for(known.source, engine, begun), known, maker, trim)
 
 
 def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:

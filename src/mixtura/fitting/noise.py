@@ -55,12 +55,19 @@ def uniform_of(asked: Asked, source: Source) -> Uniform:
 
 def _box(source: Source, axes: Array | None) -> Uniform:
     """The box that just holds all rows that carry weight."""
-    lower, upper = np.full(source.d, np.inf), np.full(source.d, -np.inf)
-    for x, w, *_ in source.chunks(_PIECE):
-        X = np.asarray(x if w is None else x[w > 0], dtype=np.float64)
-        Z = X if axes is None else X @ axes
-        lower = np.minimum(lower, Z.min(axis=0, initial=np.inf))
-        upper = np.maximum(upper, Z.max(axis=0, initial=-np.inf))
+
+    def ends(part: Source) -> tuple[Array, Array]:
+        lower, upper = np.full(part.d, np.inf), np.full(part.d, -np.inf)
+        for x, w, *_ in part.chunks(_PIECE):
+            X = np.asarray(x if w is None else x[w > 0], dtype=np.float64)
+            Z = X if axes is None else X @ axes
+            lower = np.minimum(lower, Z.min(axis=0, initial=np.inf))
+            upper = np.maximum(upper, Z.max(axis=0, initial=-np.inf))
+        return lower, upper
+
+    lower, upper = source.reduced(
+        ends, lambda one, two: (np.minimum(one[0], two[0]), np.maximum(one[1], two[1]))
+    )
     if axes is not None:
         _refuse_flat(lower, upper)
     flat = np.flatnonzero(~(upper > lower))

@@ -12,7 +12,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.journaled import Journal
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
@@ -132,7 +132,7 @@ class _Finder:
     ) -> None:
         self.rows, self.task, self.model, self.rng = rows, task, task.model, rng
         self.listener, self.passes, self.sample_passes, self.moves = listener, 0, 0, 0
-        self.engine = resolve(task.engine, task.model)
+        self.engine = resolve_for(rows, task.engine, task.model)
         opened: Callable[[Any, Source], Sweep] = partial(open_sweep, self.engine)
         self.plain = opened
         self.opened = opened if journal is None else journaled(opened, rows, journal)

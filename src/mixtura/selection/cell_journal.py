@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import restore, to_document
 from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
@@ -60,7 +60,7 @@ class CellJournal:
         if self._lines is not None:
             self._lines.close()
 
-    def add(self, trial: Trial, split: int, settings: Mapping[str, Any], rows: Rows) -> None:
+    def add(self, trial: Trial, split: int, settings: Mapping[str, Any], rows: Source) -> None:
         """Write down a cell that has ended, onto the disk."""
         self.known[trial.point, split] = trial
         if self._lines is None:

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.errors import FitError
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.complaints import complaints
@@ -75,7 +76,8 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
             Also what `mixtura.stream` takes: a path, a memory map, a callable. A search goes over
-            its rows thousands of times, so they are read into memory, once.
+            its rows thousands of times, so they are read into memory, once; those of a Dask array
+            or data frame stay on its workers.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, but for the folds of "heldout".
@@ -113,6 +115,11 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: Any,
     ) -> None:
         rows, kinds = held(self, X, sample_weight, self._kinds())
+        if rows.apart and self.n_jobs not in (None, 1):
+            raise ValueError(
+                f"n_jobs={self.n_jobs!r} is for rows in memory; of a Dask collection cells follow "
+                "each other, and its workers share the passes of each: leave n_jobs out"
+            )
         components, lanes = self._grid(rows, kinds)
         self.effort_ = self._effort(rows, lanes)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -138,7 +145,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ranking = self._refitted(grid, found, fitter)
         self._choose(ranking, rows, settings, max(components), len(components))
 
-    def _told(self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold]) -> dict[str, Any]:
+    def _told(
+        self, rows: Source, settings: dict[str, Any], folds: Sequence[Fold]
+    ) -> dict[str, Any]:
         """What a checkpoint must have in common with a search that takes it up."""
         return {
             **self._identity(settings),
@@ -183,10 +192,10 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return self._best().sample(n_samples, random_state)
 
     @abstractmethod
-    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
+    def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         """Numbers of components, and a point of each lane; ValueError where they are none."""
 
-    def _effort(self, rows: Rows, lanes: Sequence[AnyPoint]) -> str:
+    def _effort(self, rows: Source, lanes: Sequence[AnyPoint]) -> str:
         """How much work each cell is given."""
         return "thorough"
 
@@ -203,7 +212,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return settings
 
     def _fitter(
-        self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
+        self, rows: Source, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
     ) -> Fitter:
         return Thorough(rows, settings, folds, self.n_jobs)
 
@@ -219,7 +228,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _choose(
         self,
         ranking: Ranking,
-        rows: Rows,
+        rows: Source,
         settings: dict[str, Any],
         largest: int,
         numbers: int,
@@ -253,10 +262,15 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
 
-    def _folds(self, rows: Rows, seed: int) -> list[tuple[AnyArray, AnyArray]]:
+    def _folds(self, rows: Source, seed: int) -> list[tuple[AnyArray, AnyArray]]:
         """(rows to fit, rows left out) of each fold; rows without weight are in none."""
         if self.criterion != "heldout":
             return []
+        if not isinstance(rows, Rows):
+            raise ValueError(
+                "criterion='heldout' fits parts of the rows, and these lie in Dask partitions: use "
+                "criterion='bic', or give a sample of them"
+            )
         if not isinstance(self.cv, Integral):
             return list(check_cv(self.cv).split(rows.X))
         w = rows.sample_weight

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.families.gaussian.covariance import STRUCTURES
 
@@ -29,7 +30,7 @@ class Asked(Protocol):
     constraint: Any
 
 
-def effort_of(search: Asked, rows: Rows, names: Iterable[str]) -> str:
+def effort_of(search: Asked, rows: Source, names: Iterable[str]) -> str:
     """Quick or thorough; `names` are the covariance types of the grid.
 
     ValueError for an unknown effort, and where quick cannot be.
@@ -42,10 +43,13 @@ def effort_of(search: Asked, rows: Rows, names: Iterable[str]) -> str:
     return "quick" if search.effort != "thorough" and not reason else "thorough"
 
 
-def not_quick(search: Asked, rows: Rows, names: Iterable[str]) -> str:
+def not_quick(search: Asked, rows: Source, names: Iterable[str]) -> str:
     """Why cells cannot be fitted side by side; empty where they can."""
+    if rows.apart:
+        return "needs the rows in memory, and these lie in Dask partitions"
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
+    assert isinstance(rows, Rows)
     # A sum is NaN if one of its terms is, and takes no array of its own.
     if np.isnan(rows.X.sum()):
         return "is for whole rows, and X has missing cells"

@@ -9,6 +9,7 @@ import numpy as np
 
 from mixtura.data import door
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
@@ -104,14 +105,17 @@ class MixtureSearch(ComponentSearch):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
+    def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, labels = numbers_of(self), list(self._families())
         _refuse_unlike(dict(zip(labels, kinds, strict=True)))
         names = door.column_names(getattr(self, "feature_names_in_", None), rows.d)
         refused = []
         for kind in kinds:
             try:
-                kind.refuse(np.asarray(rows.X, dtype=np.float64), names)
+                if isinstance(rows, Rows):
+                    kind.refuse(np.asarray(rows.X, dtype=np.float64), names)
+                else:
+                    kind.refuse_source(rows)
             except ValueError as error:
                 refused.append(error)
         if len(refused) == len(kinds):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.fitting.listeners import GridListener
 from mixtura.selection.cell_journal import CellJournal
 from mixtura.selection.points import AnyPoint
@@ -41,7 +41,7 @@ class Rounds:
     lanes   a point of each, with any number of components
     """
 
-    rows: Rows
+    rows: Source
     settings: dict[str, Any]
     fitter: Fitter
     components: Sequence[int]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
@@ -169,7 +170,7 @@ class GaussianMixtureSearch(ComponentSearch):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _grid(self, rows: Rows, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
+    def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
         return components, [Point(name, components[0], reg) for name, reg in lanes]
 
@@ -183,12 +184,13 @@ class GaussianMixtureSearch(ComponentSearch):
     def _kinds(self) -> Sequence[Family]:
         return [family(PLAIN)]
 
-    def _effort(self, rows: Rows, lanes: Sequence[AnyPoint]) -> str:
+    def _effort(self, rows: Source, lanes: Sequence[AnyPoint]) -> str:
         return effort_of(self, rows, [lane.label for lane in lanes])
 
     def _fitter(
-        self, rows: Rows, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
+        self, rows: Source, settings: dict[str, Any], folds: Sequence[Fold], grid: list[Any]
     ) -> Fitter:
         if self.effort_ == "quick":
+            assert isinstance(rows, Rows)
             return Quick(rows, settings, grid)
         return super()._fitter(rows, settings, folds, grid)

@@ -8,7 +8,7 @@ from typing import Any
 
 import joblib
 
-from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.selection import trial as cells
 from mixtura.selection.points import AnyPoint
 from mixtura.selection.trial import Fold, Trial
@@ -18,7 +18,7 @@ from mixtura.selection.trial import Fold, Trial
 class Thorough:
     """Fits cells by joblib, `n_jobs` at a time."""
 
-    rows: Rows
+    rows: Source
     settings: Mapping[str, Any]
     folds: Sequence[Fold]
     n_jobs: int | None

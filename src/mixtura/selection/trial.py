@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.data.streamed import Streamed
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.opened import missing_row
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare
 from mixtura.fitting.prepared import trimmed
@@ -79,7 +83,7 @@ class Trial:
             "heldout": self.mean_heldout,
         }
 
-    def mixture(self, settings: Mapping[str, Any], rows: Rows) -> ClimbedMixture:
+    def mixture(self, settings: Mapping[str, Any], rows: Source) -> ClimbedMixture:
         """The estimator that holds what was found in `rows`."""
         mixture: ClimbedMixture = self.point.unfitted(settings)
         mixture.n_features_in_ = rows.d
@@ -95,7 +99,7 @@ class Trial:
 
 
 def tried(
-    rows: Rows,
+    rows: Source,
     settings: Mapping[str, Any],
     point: AnyPoint,
     before: Trial | None,
@@ -113,24 +117,31 @@ def tried(
             trial = Trial(point, found, flaw)
             mixture = trial.mixture(settings, rows)
             heldout = tuple(_left_out(rows, settings, point, fold) for fold in folds)
+            certainty = rows.reduced(lambda part: _certainty(mixture, part), operator.add)
         except (ValueError, ArithmeticError) as error:
             return Trial(point, None, str(error), seconds=time.perf_counter() - began)
-        best = np.log(mixture.predict_proba(rows.X).max(axis=1).astype(np.float64))
-    w = rows.sample_weight
-    certainty = float(best.sum() if w is None else w @ best)
     return Trial(point, found, flaw, certainty, heldout, time.perf_counter() - began)
 
 
+def _certainty(mixture: ClimbedMixture, part: Source) -> float:
+    """sum_i w_i log max_k P(k | x_i) of the rows of a table in memory, or of one of its parts."""
+    assert isinstance(part, Rows)
+    best = np.log(mixture.predict_proba(part.X).max(axis=1).astype(np.float64))
+    w = part.sample_weight
+    return float(best.sum() if w is None else w @ best)
+
+
 def fitted(
-    rows: Rows, settings: Mapping[str, Any], point: AnyPoint, before: Trial | None = None
+    rows: Source, settings: Mapping[str, Any], point: AnyPoint, before: Trial | None = None
 ) -> tuple[Found, str]:
     """What was found in one cell, and its flaw; empty where it has none."""
     mixture = point.unfitted(settings)
     task = mixture._task(mixture._family(), rows.d)
+    assert isinstance(rows, Rows | Streamed)
     rng = np.random.RandomState(mixture.random_state)
     ground = prepare(
         rows,
-        task.family.filling(rows.X),
+        task.family.filling(rows.X if isinstance(rows, Rows) else missing_row(rows)),
         task.n_components,
         rng,
         engine=task.engine,
@@ -143,7 +154,8 @@ def fitted(
     start = None
     # A split is of all rows among components, which noise and trimmed rows are not in.
     if before is not None and task.noise is None and not task.trim:
-        start = best_split(ground, rows, *before.mixture(settings, rows)._fitted(), task.tol)
+        own = rows if isinstance(rows, Rows) else ground.maker.rows
+        start = best_split(ground, own, *before.mixture(settings, rows)._fitted(), task.tol)
     if start is not None:
         try:
             other = search.climb(start)
@@ -171,9 +183,10 @@ def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
 
 
 def _left_out(
-    rows: Rows, settings: Mapping[str, Any], point: AnyPoint, fold: Fold
+    rows: Source, settings: Mapping[str, Any], point: AnyPoint, fold: Fold
 ) -> tuple[float, float]:
     """Log-likelihood and weight of a fold's rows under a fit to the others."""
+    assert isinstance(rows, Rows)
     found, _ = fitted(rows.take(fold[0]), settings, point)
     out = rows.take(fold[1])
     mixture = Trial(point, found).mixture(settings, out)

@@ -1,0 +1,41 @@
+"""Rows that lie apart: each part is swept where it is, by the sweep it would have here."""
+
+from __future__ import annotations
+
+import operator
+from copy import copy
+from typing import Any
+
+from mixtura.data.source import Source
+from mixtura.engines.base import Opener, Step, Sweep
+from mixtura.models.base import Model
+from mixtura.records import Summary
+
+
+class DaskSweep(Sweep):
+    """Sum of the sweeps over the parts of a source; `opener` opens those."""
+
+    engine = "dask"
+
+    def __init__(self, model: Model, rows: Source, opener: Opener) -> None:
+        super().__init__(rows)
+        self.model, self.opener = model, opener
+
+    def __call__(self, params: Any) -> Summary:
+        model, opener = self.model, self.opener
+        # A part's sweep is met once, so there is nothing for it to remember.
+        return self._summed(lambda part: opener(model, part).forgetful()(params))
+
+    def folded(self, step: Step) -> Summary:
+        model, opener = self.model, self.opener
+        # Some steps write into themselves what a next pass over the same rows may use.
+        return self._summed(lambda part: opener(model, part).folded(copy(step)))
+
+    def _summed(self, work: Any) -> Summary:
+        self.passes += 1
+        total: Summary = self.rows.reduced(work, operator.add)
+        return total
+
+    def over(self, rows: Source) -> Sweep:
+        opener = self.opener
+        return DaskSweep(self.model, rows, opener) if rows.apart else opener(self.model, rows)

@@ -1,0 +1,310 @@
+"""Tables in Dask partitions: the answer of the same rows in memory, and nothing but sums moved."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixtura
+from mixtura import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, MixtureSearch
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+
+da = pytest.importorskip("dask.array", reason="dask is not installed: pip install 'mixtura[dask]'")
+dd = pytest.importorskip("dask.dataframe")
+
+N, D = 3_001, 3
+
+
+@pytest.fixture(scope="module")
+def X() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(1500, D)), rng.normal(6, 2, size=(N - 1500, D))])
+    return rows[rng.permutation(N)]
+
+
+def apart(X: np.ndarray) -> Any:
+    return da.from_array(X, chunks=(700, 2))
+
+
+def frame(X: np.ndarray) -> Any:
+    return dd.from_pandas(pd.DataFrame(X, columns=list("abc")), npartitions=4)
+
+
+def same(one: Any, two: Any) -> None:
+    """Two fits of one table agree: parameters to 1e-10, and the way there in its length."""
+    for name, array in one._stored_arrays().items():
+        np.testing.assert_allclose(two._stored_arrays()[name], array, rtol=1e-10, atol=1e-10)
+    assert one.lower_bound_ == pytest.approx(two.lower_bound_, abs=1e-10)
+    assert one.fit_result_.passes == two.fit_result_.passes
+
+
+FITS: dict[str, Callable[[], Any]] = {
+    "full": lambda: GaussianMixture(2, random_state=0),
+    "diag": lambda: GaussianMixture(2, covariance_type="diag", random_state=0),
+    "noise": lambda: GaussianMixture(2, noise=True, random_state=0),
+    "posterior": lambda: BayesianGaussianMixture(n_components=2, random_state=0),
+    "normal": lambda: mixtura.Mixture("normal", 2, random_state=0),
+    "poisson": lambda: mixtura.Mixture("poisson", 2, random_state=0),
+    "auto": lambda: mixtura.Mixture("auto", 2, random_state=0),
+    "negativebinomial": lambda: mixtura.Mixture("negativebinomial", 2, random_state=0),
+    "stochastic": lambda: GaussianMixture(2, solver="stochastic", max_iter=20, random_state=0),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", FITS)
+def test_a_fit_is_that_of_the_rows_in_memory(X: np.ndarray, name: str) -> None:
+    rows = np.floor(np.abs(X)) if name in ("poisson", "auto", "negativebinomial") else X
+    found = FITS[name]().fit(apart(rows))
+    same(FITS[name]().fit(rows), found)
+    assert found.fit_result_.engine == "dask"
+
+
+def test_chunks_of_unknown_length_and_empty_ones(X: np.ndarray) -> None:
+    table = apart(np.concatenate([np.full((800, D), -99.0), X]))
+    known = GaussianMixture(2, random_state=0).fit(X)
+    same(known, GaussianMixture(2, random_state=0).fit(table[table[:, 0] > -50]))
+
+
+def test_the_same_partitions_give_the_same_bits(X: np.ndarray) -> None:
+    one, two = (GaussianMixture(2, random_state=0).fit(apart(X)) for _ in range(2))
+    assert one.fit_result_ == two.fit_result_
+    assert np.array_equal(one.covariances_, two.covariances_)
+
+
+@pytest.mark.parametrize("given", ["numpy", "array", "column", "series", "frame and numpy"])
+def test_weights(X: np.ndarray, given: str) -> None:
+    w = np.random.default_rng(1).integers(0, 3, size=N).astype(float)
+    mixture = GaussianMixture(2, random_state=0)
+    if given == "column":
+        weighted = dd.from_pandas(pd.DataFrame(X, columns=list("abc")).assign(w=w), npartitions=3)
+        found = mixture.fit(mixtura.stream(weighted, weights="w"))
+    elif given == "series":
+        found = mixture.fit(frame(X), sample_weight=dd.from_pandas(pd.Series(w), npartitions=4))
+    else:
+        own = da.from_array(w, chunks=999) if given == "array" else w
+        found = mixture.fit(frame(X) if "frame" in given else apart(X), sample_weight=own)
+    same(GaussianMixture(2, random_state=0).fit(X, sample_weight=w), found)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "normal"])
+def test_missing_cells(X: np.ndarray, family: str) -> None:
+    holed = np.where(np.random.default_rng(2).uniform(size=X.shape) < 0.1, np.nan, X)
+    holed = holed[~np.isnan(holed).all(axis=1)]
+    made: Any = GaussianMixture if family == "gaussian" else mixtura.Mixture
+    one, two = (made(n_components=2, random_state=0) for _ in range(2))
+    if family == "normal":
+        one, two = (each.set_params(family="normal") for each in (one, two))
+    same(one.fit(holed), two.fit(apart(holed)))
+    found = two.score_samples(apart(holed)).compute()
+    np.testing.assert_allclose(found, one.score_samples(holed), rtol=1e-10, atol=1e-10)
+
+
+def test_answers_are_dask_arrays(X: np.ndarray) -> None:
+    mixture = GaussianMixture(2, random_state=0).fit(frame(X).rename(columns=str))
+    known = GaussianMixture(2, random_state=0).fit(X)
+    for method in ("predict", "predict_proba", "score_samples", "component_log_density"):
+        answer = getattr(mixture, method)(frame(X))
+        assert isinstance(answer, da.Array)
+        expected = getattr(known, method)(X)
+        assert answer.dtype == expected.dtype
+        np.testing.assert_allclose(answer.compute(), expected, rtol=1e-10, atol=1e-10)
+    proba = known.predict_proba(apart(X.astype(np.float32)))
+    assert (proba.shape, proba.dtype) == ((N, 2), np.float32)
+    assert proba.compute().dtype == np.float32
+    assert known.fit_predict(apart(X)).shape == (N,)
+    assert known.score(apart(X)) == pytest.approx(known.score(X), abs=1e-12)
+    assert known.bic(apart(X)) == pytest.approx(known.bic(X), rel=1e-12)
+    w = np.arange(N) % 2 + 1.0
+    weighted = known.score(apart(X), sample_weight=da.from_array(w, chunks=999))
+    assert weighted == pytest.approx(known.score(X, sample_weight=w), abs=1e-12)
+
+
+def test_a_folder_of_parquet_files(X: np.ndarray, tmp_path: Path) -> None:
+    for i, part in enumerate(np.array_split(X, 3)):
+        pd.DataFrame(part, columns=list("abc")).to_parquet(
+            tmp_path / f"{i}.parquet", row_group_size=300
+        )
+    found = GaussianMixture(2, random_state=0, engine="dask").fit(tmp_path)
+    same(GaussianMixture(2, random_state=0).fit(X), found)
+    assert list(found.feature_names_in_) == ["a", "b", "c"]
+    # Afterwards rows in memory are no stranger to it.
+    assert found.predict(pd.DataFrame(X[:5], columns=list("abc"))).shape == (5,)
+
+
+def test_row_groups_are_read_together_up_to_a_size(
+    X: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mixtura.data import dask_blocks
+
+    pd.DataFrame(X).rename(columns=str).to_parquet(tmp_path / "t.parquet", row_group_size=500)
+    monkeypatch.setattr(dask_blocks, "_GROUPED", 3000)
+    told = list(dask_blocks._grouped(tmp_path / "t.parquet"))
+    assert told == [([0, 1], 0), ([2, 3], 1000), ([4, 5], 2000), ([6], 3000)]
+
+
+def test_a_checkpoint_goes_on_to_the_same_bits(
+    X: np.ndarray, tmp_path: Path, stopped_after: Any
+) -> None:
+    path = tmp_path / "run.checkpoint"
+    whole = GaussianMixture(2, random_state=0).fit(apart(X), checkpoint=tmp_path / "other")
+    stopped_after(4)
+    with pytest.raises(KeyboardInterrupt):
+        GaussianMixture(2, random_state=0).fit(apart(X), checkpoint=path)
+    again = GaussianMixture(2, random_state=0).fit(apart(X), checkpoint=path)
+    assert np.array_equal(again.means_, whole.means_)
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.selection.component_search.StillRisingWarning")
+def test_searches(X: np.ndarray) -> None:
+    grid: dict[str, Any] = {"n_components": [1, 2], "random_state": 0}
+    for search, own in (
+        (GaussianMixtureSearch, {"covariance_type": ["full", "diag"], "effort": "thorough"}),
+        (MixtureSearch, {"family": ["normal", "full"]}),
+    ):
+        one, two = (search(**grid, **own).fit(rows) for rows in (X, apart(X)))
+        assert one.best_params_ == two.best_params_
+        for criterion in ("bic", "icl"):
+            scores = [each.cv_results_[criterion] for each in (one, two)]
+            np.testing.assert_allclose(*scores, rtol=1e-10)
+    with pytest.raises(ValueError, match="n_jobs=2 is for rows in memory"):
+        GaussianMixtureSearch(**grid, n_jobs=2).fit(apart(X))
+    with pytest.raises(ValueError, match="criterion='heldout' fits parts of the rows"):
+        GaussianMixtureSearch(**grid, criterion="heldout").fit(apart(X))
+
+
+def test_what_comes_to_the_client_is_the_sample_and_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mixtura.data.dask_source import DaskSource
+
+    rows = da.random.default_rng(0).normal(size=(100_000, 4), chunks=(5_000, 4))
+    rows = rows + 9.0 * (da.arange(100_000, chunks=5_000) % 2)[:, None]
+    asked, sizes = DaskSource._asked, []
+
+    def noted(self: DaskSource, task: Any) -> Any:
+        found = asked(self, task)
+        sizes.append(len(pickle.dumps(found)))
+        return found
+
+    monkeypatch.setattr(DaskSource, "_asked", noted)
+    GaussianMixture(2, random_state=0, tol=1e-3).fit(rows)
+    sizes.sort()
+    # A sample of 20,000 rows of 4 numbers, once; the survey of 20 partitions; sums.
+    assert 640_000 < sizes[-1] < 660_000
+    assert sizes[-2] < 20_000
+
+
+def test_work_on_parts_knows_where_they_lie(X: np.ndarray) -> None:
+    w = np.random.default_rng(1).integers(0, 2, size=N).astype(float)
+    source = mixtura.stream(apart(X), sample_weight=w)
+
+    def looked(part: Source) -> list[tuple[int, int, int]]:
+        wheres = [where for _, _, where, *_ in part.chunks(100)]
+        return [(part.before, wheres[0].start, wheres[-1].stop)]
+
+    told = source.reduced(looked, lambda one, two: one + two)
+    starts = list(range(0, N, 700))
+    assert [first for _, first, _ in told] == starts
+    assert [before for before, *_ in told] == [int(w[:start].sum()) for start in starts]
+    assert told[-1][2] == N
+    # And in order the rows themselves, where somebody has to see them here.
+    chunks = list(source.chunks(500))
+    assert np.array_equal(np.concatenate([chunk.X for chunk in chunks]), X)
+    assert Rows(X, w).reduced(lambda part: part.n, lambda *_: 0) == N
+
+
+REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
+    "text": (
+        lambda X: GaussianMixture(2).fit(frame(X).assign(city="Ulm")),
+        "column 'city' is of type .*, and rows are numbers",
+    ),
+    "no column": (
+        lambda X: mixtura.stream(frame(X), columns=["a", "z"]),
+        "there is no column 'z': it has a, b, c",
+    ),
+    "names of an array": (
+        lambda X: mixtura.stream(apart(X), columns=["a"]),
+        "columns cannot be given for a Dask array",
+    ),
+    "one dimension": (lambda X: GaussianMixture(2).fit(apart(X)[:, 0]), "give rows of numbers"),
+    "infinity": (
+        lambda X: GaussianMixture(2).fit(apart(np.where(X[1501] == X, np.inf, X))),
+        "X, partition 2: row 102 contains infinity",
+    ),
+    "NaN": (
+        lambda X: mixtura.stream(apart(np.where(X[1501] == X, np.nan, X))),
+        "X, partition 2: row 102 contains NaN or infinity",
+    ),
+    "a row of NaN": (
+        lambda X: GaussianMixture(2).fit(apart(np.where(X[1501] == X, np.nan, X))),
+        "X, partition 2: row 102 has no value in any column",
+    ),
+    "a column of NaN": (
+        lambda X: GaussianMixture(2).fit(apart(X * [1.0, np.nan, 1.0])),
+        "column 'x2' has no value in any row",
+    ),
+    "no rows": (lambda X: GaussianMixture(2).fit(apart(X)[:0]), "the table has no rows"),
+    "few weights": (
+        lambda X: GaussianMixture(2).fit(apart(X), sample_weight=np.ones(5)),
+        r"sample_weight has the shape \(5,\), expected \(3001,\)",
+    ),
+    "a negative weight": (
+        lambda X: GaussianMixture(2).fit(apart(X), sample_weight=-np.ones(N)),
+        "X, partition 0: the weight of row 1 is -1.0",
+    ),
+    "weights of other partitions": (
+        lambda X: GaussianMixture(2).fit(
+            frame(X), sample_weight=dd.from_pandas(pd.Series(np.ones(N)), npartitions=2)
+        ),
+        "sample_weight: it has 2 partitions and X has 4",
+    ),
+    "not counts": (
+        lambda X: mixtura.Mixture("poisson", 2).fit(apart(np.where(X[1501] == X, 0.5, 1.0))),
+        "is for counts .* holds 0.5 in row 1501",
+    ),
+    "an engine of this process": (
+        lambda X: GaussianMixture(2, engine="local").fit(apart(X)),
+        "engine='local' runs in this process, and the rows lie in Dask partitions",
+    ),
+    "rows in memory": (
+        lambda X: GaussianMixture(2, engine="dask").fit(X),
+        "engine='dask' is for Dask arrays",
+    ),
+    "a solver that keeps rows": (
+        lambda X: GaussianMixture(2, solver="hard").fit(apart(X)),
+        "solver='hard' needs all rows in memory",
+    ),
+    "sequences": (
+        lambda X: mixtura.GaussianHMM(2).fit(apart(X)),
+        "a hidden Markov model holds its sequences in memory",
+    ),
+    "what has no use for partitions": (
+        lambda X: mixtura.compare_solvers(apart(X), 2),
+        "X is a Dask collection, and this needs its rows in memory",
+    ),
+    "what joins columns": (
+        lambda X: mixtura.MixtureRegression(2).fit(apart(X), X[:, 0]),
+        "X is a Dask collection, and this needs its rows in memory",
+    ),
+    "a text file": (
+        lambda X: GaussianMixture(2, engine="dask").fit(__file__),
+        "engine 'dask' reads Parquet files and folders of them",
+    ),
+    "weights beside a folder": (
+        lambda X: GaussianMixture(2, engine="dask").fit("some.parquet", sample_weight=[1.0]),
+        "sample_weight cannot be given for some.parquet: make the weights a column",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_refused_in_a_sentence(X: np.ndarray, case: str) -> None:
+    attempt, message = REFUSED[case]
+    with pytest.raises(ValueError, match=message):
+        attempt(X)

@@ -1,0 +1,111 @@
+"""Fits by the workers of a Dask cluster, real processes, and what is said where it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mixtura
+from mixtura import GaussianMixture
+
+distributed = pytest.importorskip(
+    "distributed", reason="distributed is not installed: pip install 'mixtura[dask]'"
+)
+da = pytest.importorskip("dask.array")
+
+# Its heartbeats and sockets end when they end; none of that is ours.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+CHUNKS = (500, 3)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    how = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(n_workers=2, silence_logs=logging.CRITICAL, **how) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def X() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(4_000, 3)) + 5.0 * rng.integers(0, 2, size=(4_000, 1))
+
+
+def test_answers_of_workers(client: Any, X: np.ndarray) -> None:
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    found = mixture.predict_proba(da.from_array(X, chunks=CHUNKS))
+    np.testing.assert_allclose(found.compute(), mixture.predict_proba(X), rtol=0, atol=1e-12)
+
+
+class Killer:
+    """Kills a worker, as the machine would that ran out of memory, after so many passes."""
+
+    def __init__(self, client: Any, after: int) -> None:
+        self.pids, self.left = list(client.run(os.getpid).values()), after
+
+    def __call__(self, rows: int) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(self.pids[0], signal.SIGKILL)
+
+
+def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
+    from mixtura.data.dask_source import DaskSource
+
+    table = da.from_array(X, chunks=CHUNKS)
+    whole = GaussianMixture(2, random_state=0).fit(table)
+    np.testing.assert_allclose(
+        whole.means_, GaussianMixture(2, random_state=0).fit(X).means_, rtol=0, atol=1e-10
+    )
+    source = mixtura.stream(table)
+    assert isinstance(source, DaskSource)
+    # Its blocks stay on the workers: half of them are lost with one.
+    held = {block.key for block in source.blocks}
+    distributed.wait(distributed.futures_of(source.blocks), timeout=20)
+    assert held <= {key for keys in client.has_what().values() for key in keys}
+    source.on_rows = killer = Killer(client, after=8)
+    again = GaussianMixture(2, random_state=0).fit(source)
+    assert killer.left < 0
+    assert killer.pids[0] not in client.run(os.getpid).values()
+    assert again.fit_result_ == whole.fit_result_
+    assert np.array_equal(again.covariances_, whole.covariances_)
+
+
+def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:
+    from mixtura.data.dask_source import waited_for
+
+    class Lost:
+        def result(self, timeout: float) -> None:
+            raise distributed.KilledWorker("read-7", None, 4)
+
+    class Client:
+        def compute(self, task: Any) -> Lost:
+            return Lost()
+
+    with pytest.raises(ConnectionError, match="workers that were given read-7 died, one after"):
+        waited_for(Client(), None)
+
+
+def test_a_cluster_without_workers_is_not_waited_for_for_ever(
+    X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mixtura.data import dask_source
+
+    monkeypatch.setattr(dask_source, "PATIENCE", 0.3)
+    monkeypatch.setattr(dask_source, "LOOK", 0.1)
+    how: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(**how) as cluster,
+        distributed.Client(cluster),
+        pytest.raises(ConnectionError, match="gave no result: it has had no worker for"),
+    ):
+        GaussianMixture(2).fit(da.from_array(X, chunks=CHUNKS))
