@@ -78,6 +78,33 @@ class Exports:
                 part.write_bytes(model.SerializeToString())
         return model
 
+    def to_torch(self) -> Any:
+        """The log-density as a module of PyTorch, whose weights, means and factors can be trained.
+
+        `forward` takes a tensor (n, n_features) and gives log p(x), (n,): what `score_samples`
+        answers, with gradients in the parameters and in the rows. Covariances are positive definite
+        by construction. Its parameters, and `weights`, `means` and `covariances` to read, are
+        described in `mixtura.exchange.network.MixtureDensity`. Needs `mixtura[torch]`.
+
+        Returns
+        -------
+        torch.nn.Module, in float64 on the CPU; what components share beyond the four types of
+            scikit-learn, factors too, is not kept in training
+
+        Raises
+        ------
+        ValueError
+            For a mixture with noise or trimmed rows, or a posterior.
+        ImportError
+            Where PyTorch is not installed.
+        """
+        if hasattr(self, "weight_concentration_"):
+            raise ValueError(
+                "to_torch: a posterior has no one density whose parameters could be trained: use "
+                "GaussianMixture"
+            )
+        return _maker("network", "torch", "to_torch")(self._quadratics("to_torch"))
+
     def _quadratics(self, what: str) -> Quadratics:
         """The fitted mixture as plain arrays, for `what`."""
         self._refuse_beside(what)
