@@ -184,6 +184,8 @@ KNOWN = {
             # Commands name covariance structures.
             *(f"cli/{name}.py" for name in ("compare", "fit", "hmm", "howmany", "select", "show")),
             "solvers/contrast_noise.py",
+            # A module of PyTorch tells its covariances.
+            "exchange/network.py",
             # What the theorems are about.
             "lab/singularity.py",
             "lab/unit_gaussians.py",

@@ -85,7 +85,7 @@ Solver = StrEnum(
     "Solver",
     "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
 
 
 def covariance_name(text: str) -> str:

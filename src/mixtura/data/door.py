@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,27 @@ from mixtura.records import AnyArray, Array
 HEAVIEST = 1e250
 # The square of so many standard deviations leaves no digit of the other rows' variance.
 FAR = 1e8
+
+
+def is_tensor(X: Any) -> bool:
+    """Whether X is a tensor of PyTorch, which is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
+
+def host(X: Any) -> Any:
+    """A tensor as an array of the same numbers, in the main memory; anything else as it is."""
+    if not is_tensor(X):
+        return X
+    X = X.detach().cpu()
+    # NumPy knows not all of the short ones.
+    short = X.is_floating_point() and X.element_size() < 4
+    return (X.float() if short else X).numpy()
+
+
+def like(X: Any, answer: AnyArray) -> Any:
+    """The answer as a tensor where X is one, on the device of X."""
+    return sys.modules["torch"].from_numpy(answer).to(X.device) if is_tensor(X) else answer
 
 
 def refuse_masked(X: Any, name: str = "X") -> None:

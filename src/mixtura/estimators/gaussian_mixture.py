@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.rows import Rows
-from mixtura.engines.choose import ENGINES
+from mixtura.engines.choose import NAMES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
@@ -105,11 +105,12 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
         An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
         your own.
-    engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "mixed", "torch"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a
         row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
-        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
+        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`),
+        "torch" PyTorch, on a GPU where there is one (docs/torch.md).
         "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
@@ -178,7 +179,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), callable],
-        "engine": [StrOptions({"auto", *ENGINES})],
+        "engine": [StrOptions({"auto", *NAMES})],
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,
