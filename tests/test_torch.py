@@ -107,5 +107,5 @@ def test_what_is_no_density_to_train_is_refused(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ValueError, match="a posterior has no one density"):
         BayesianGaussianMixture(n_components=2, random_state=0).fit(X).to_torch()
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match="to_torch needs the package torch"):
+    with pytest.raises(ValueError, match="to_torch needs the package torch"):
         fitted("full")[0].to_torch()

@@ -100,5 +100,5 @@ def test_what_it_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ValueError, match="engine='torch' has no kernel for 'poisson'"):
         Mixture("poisson", 2, engine="torch").fit(np.arange(20).reshape(-1, 1))
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match="engine='torch' needs the package torch"):
+    with pytest.raises(ValueError, match="engine='torch' needs the package torch"):
         GaussianMixture(2, engine="torch").fit(table())

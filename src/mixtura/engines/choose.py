@@ -31,8 +31,8 @@ NAMES = (*ENGINES, *OPTIONAL)
 def resolve(engine: str, model: Model) -> str:
     """The engine that runs: "auto" is compiled where a kernel exists for the model, else threads.
 
-    Raises ValueError for an unknown name, or a named engine that cannot run the model, and
-    ImportError for one whose package is not installed.
+    Raises ValueError for an unknown name, or a named engine that cannot run the model or whose
+    package is not installed.
     """
     kernel = kernel_of(model)
     served = () if kernel is None else tuple(kernel.sweeps)
@@ -46,7 +46,7 @@ def resolve(engine: str, model: Model) -> str:
             f"engine={engine!r} has no kernel for {_named(model)}: use engine={others}"
         )
     if engine in OPTIONAL and find_spec(engine) is None:
-        raise ImportError(
+        raise ValueError(
             f"engine={engine!r} needs the package {engine}: pip install 'mixtura[{engine}]', or "
             "use engine='auto'"
         )

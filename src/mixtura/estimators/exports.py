@@ -66,9 +66,8 @@ class Exports:
         Raises
         ------
         ValueError
-            For another dtype, or a mixture with noise or trimmed rows.
-        ImportError
-            Where `onnx` is not installed.
+            For another dtype, a mixture with noise or trimmed rows, or where `onnx` is not
+            installed.
         """
         if dtype not in ("float64", "float32"):
             raise ValueError(f"to_onnx: dtype must be 'float64' or 'float32', got {dtype!r}")
@@ -94,9 +93,8 @@ class Exports:
         Raises
         ------
         ValueError
-            For a mixture with noise or trimmed rows, or a posterior.
-        ImportError
-            Where PyTorch is not installed.
+            For a mixture with noise or trimmed rows, a posterior, or where PyTorch is not
+            installed.
         """
         if hasattr(self, "weight_concentration_"):
             raise ValueError(
@@ -142,7 +140,7 @@ def _maker(name: str, package: str, what: str) -> Callable[..., Any]:
     try:
         import_module(package)
     except ImportError:
-        raise ImportError(
+        raise ValueError(
             f"{what} needs the package {package}: pip install 'mixtura[{package}]'"
         ) from None
     found: Callable[..., Any] = getattr(import_module(f"mixtura.exchange.{name}"), name)
