@@ -83,6 +83,17 @@ def test_float32_and_short_tensors_and_weights_in_tensors(torch: Any) -> None:
     assert torch.equal(there.predict(half), there.predict(half.float()))
 
 
+def test_a_component_of_no_weight_has_a_density(torch: Any) -> None:
+    given = [1.0, 0.0], [[0.0], [3.0]], np.ones((2, 1, 1))
+    here, there = (
+        GaussianMixture.from_parameters(*given, engine=engine) for engine in ("local", "torch")
+    )
+    X = np.array([[0.5], [2.0]])
+    for name in ("component_log_density", "score_samples", "predict_proba"):
+        found, expected = getattr(there, name)(X), getattr(here, name)(X)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_rows_without_density_are_as_elsewhere(torch: Any) -> None:
     X = np.vstack([table()[:5], np.full((1, 3), 1e200)])
     ours = GaussianMixture(2, random_state=0).fit(table())

@@ -126,12 +126,12 @@ class Exports:
         for beside, found in (
             ("noise", noise_of(self) is not None),
             ("trim", "trim_threshold_" in self.__dict__),
-            ("columns that follow from others", bool(equations_of(self))),
+            ("columns that are constant or follow from others", bool(equations_of(self))),
         ):
             if found:
                 raise ValueError(
                     f"{what}: the other side knows components alone, and this mixture was fitted "
-                    f"with {beside}: fit without it"
+                    f"with {beside}: fit without that"
                 )
 
 

@@ -48,7 +48,8 @@ class TorchSweep(ThreadsSweep):
         w = None if chunk.weight is None else _tensor(chunk.weight)
         if w is not None:
             x, w = x[w > 0], w[w > 0]
-        y, joint = mixture.joint(x.double())
+        y, density = mixture.look(x.double())
+        joint = density + mixture.log_weights
         log_p = joint.logsumexp(dim=0)
         if not log_p.isfinite().all():
             return stepped(lambda rows: self.model.e_step(rows, params), chunk)
@@ -63,7 +64,7 @@ class TorchSweep(ThreadsSweep):
 
 
 class _Tensors:
-    """A mixture on the device: constants (K, 1), means and factors for rows in the second axis."""
+    """A mixture on the device, with rows in the second axis: (K, n) and (K, n, d)."""
 
     def __init__(self, params: MixtureParams) -> None:
         parts = params.components
@@ -72,15 +73,16 @@ class _Tensors:
         if not self.form.correlates:
             whiten = self.form.pivots(whiten)[:, None, :]
         self.means, self.whiten = _tensor(parts.means)[:, None, :], _tensor(whiten)
-        self.constants = _tensor(params.log_weights + parts.log_norm)[:, None]
+        self.log_weights = _tensor(params.log_weights)[:, None]
+        self.log_norm = _tensor(parts.log_norm)[:, None]
         numbers = _BLOCK_NUMBERS[self.means.device.type]
         self.block_rows = max(numbers // parts.means.size, _LEAST_ROWS)
 
-    def joint(self, x: Any) -> tuple[Any, Any]:
-        """Whitened residuals (K, n, d), and log pi_k + log p(x_i | k), (K, n)."""
+    def look(self, x: Any) -> tuple[Any, Any]:
+        """Whitened residuals (K, n, d), and log p(x_i | k), (K, n)."""
         near = x - self.means
         y = near @ self.whiten.mT if self.form.correlates else near.mul_(self.whiten)
-        return y, self.constants - 0.5 * (y * y).sum(dim=2)
+        return y, self.log_norm - 0.5 * (y * y).sum(dim=2)
 
     def second(self, y: Any, resp: Any) -> Any:
         """sum_i r_ik y_ik y_ik' in the form's shape."""
@@ -98,14 +100,14 @@ def fill(model: Mixture, X: AnyArray, params: Any, out: RowOutputs) -> None:
     mixture = _Tensors(params)
     for rows in chunk_slices(len(X), mixture.block_rows):
         part = out.part(rows)
-        _, joint = mixture.joint(_tensor(X[rows]).double())
+        density = mixture.look(_tensor(X[rows]).double())[1]
+        joint = density + mixture.log_weights
         log_p = joint.logsumexp(dim=0)
         if not log_p.isfinite().all():
             fill_chunk(model, np.asarray(X[rows], dtype=np.float64), params, part)
             continue
         if part.component_log_density is not None:
-            own = joint - _tensor(params.log_weights)[:, None]
-            part.component_log_density[:] = own.T.cpu().numpy()
+            part.component_log_density[:] = density.T.cpu().numpy()
         if part.labels is not None:
             part.labels[:] = joint.argmax(dim=0).cpu().numpy()
         if part.log_density is not None:
