@@ -23,6 +23,14 @@ TEST_COMMAND = "pip install uv && uv run pytest -n 2"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE_NAME = re.compile(r"`([\w./-]+\.(?:py|c|h|md|toml|csv))`")
+# What needs a package that the test command does not install.
+OPTIONAL = {
+    "docs/dask.md": "dask",
+    "docs/torch.md": "torch",
+    "mixtura.data.dask_blocks": "dask",
+    "mixtura.data.dask_source": "dask",
+    "mixtura.exchange.network": "torch",
+}
 MODULES = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -54,15 +62,14 @@ def run_examples(test: doctest.DocTest) -> int:
     return len(test.examples)
 
 
-def needs(page: str) -> None:
-    """Skip where a page or a module is of what only an extra installs."""
-    if page.startswith(("docs/dask", "mixtura.data.dask")):
-        pytest.importorskip("dask", reason="dask is not installed: pip install 'mixtura[dask]'")
+def skip_without_its_package(name: str) -> None:
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name], reason=f"{OPTIONAL[name]} is not installed")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_examples_on_the_page(path, monkeypatch):
-    needs(page_id(path))
+    skip_without_its_package(page_id(path))
     monkeypatch.chdir(ROOT)
     text = python_only(path.read_text(encoding="utf-8"))
     test = doctest.DocTestParser().get_doctest(text, {}, page_id(path), str(path), 0)
@@ -71,7 +78,7 @@ def test_examples_on_the_page(path, monkeypatch):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, monkeypatch):
-    needs(name)
+    skip_without_its_package(name)
     monkeypatch.chdir(ROOT)
     for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
         run_examples(test)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.bayesian import BayesianGaussianMixture
     from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
+    from mixtura.estimators.foreign import from_mclust, from_sklearn
     from mixtura.estimators.gaussian_mixture import GaussianMixture
     from mixtura.estimators.hidden_markov import HiddenMarkov
     from mixtura.estimators.hmm_faces import (
@@ -125,6 +126,8 @@ __all__ = [
     "bootstrap_lrt",
     "compare_solvers",
     "fit",
+    "from_mclust",
+    "from_sklearn",
     "in_sequences",
     "load",
     "merge_components",
@@ -171,6 +174,8 @@ _HOMES = {
     "HiddenMarkovSearch": "mixtura.selection.state_search",
     "MixtureSearch": "mixtura.selection.family_search",
     "StillRisingWarning": "mixtura.selection.component_search",
+    "from_mclust": "mixtura.estimators.foreign",
+    "from_sklearn": "mixtura.estimators.foreign",
     "IllDefined": "mixtura.errors",
     "LightWeightsWarning": "mixtura.estimators.weighing",
     "LikelihoodFell": "mixtura.errors",

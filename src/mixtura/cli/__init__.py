@@ -21,6 +21,7 @@ from mixtura.cli.audit import audit
 from mixtura.cli.blocks import blocks
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
+from mixtura.cli.export import export
 from mixtura.cli.fit import fit
 from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
@@ -69,7 +70,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TABLES = (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab)
-for each in (*TABLES, blocks, ancestry):
+for each in (*TABLES, blocks, ancestry, export):
     app.command()(each)
 
 

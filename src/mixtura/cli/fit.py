@@ -87,8 +87,10 @@ Solver = StrEnum(
     "Solver",
     "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
 )
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
-FitEngine = StrEnum("FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "dask"])
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
+FitEngine = StrEnum(
+    "FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"]
+)
 
 
 def covariance_name(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, timedelta
 from typing import Any
 
@@ -29,6 +30,27 @@ def refuse_dask(X: Any, name: str = "X") -> None:
             f"{name} is a Dask collection, and this needs its rows in memory: give a sample of it, "
             f"or {name}.compute() where it fits there"
         )
+
+
+def is_tensor(X: Any) -> bool:
+    """Whether X is a tensor of PyTorch, which is not loaded to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
+
+def host(X: Any) -> Any:
+    """A tensor as an array of the same numbers, in the main memory; anything else as it is."""
+    if not is_tensor(X):
+        return X
+    X = X.detach().cpu()
+    # NumPy knows not all of the short ones.
+    short = X.is_floating_point() and X.element_size() < 4
+    return (X.float() if short else X).numpy()
+
+
+def like(X: Any, answer: AnyArray) -> Any:
+    """The answer as a tensor where X is one, on the device of X."""
+    return sys.modules["torch"].from_numpy(answer).to(X.device) if is_tensor(X) else answer
 
 
 def refuse_masked(X: Any, name: str = "X") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from mixtura.data.known_rows import KnownRows
@@ -22,28 +23,37 @@ PLAIN: dict[str, tuple[Opener, Filler]] = {
     "local": (local.LocalSweep, local.fill),
     "threads": (threads.ThreadsSweep, threads.fill),
 }
+# Those that need a package that need not be there; engines by that name.
+OPTIONAL = ("torch",)
 # And those that some model has a kernel for.
 FUSED = tuple(dict.fromkeys(name for kernel in KERNELS.values() for name in kernel.sweeps))
-ENGINES = (*PLAIN, *FUSED)
+ENGINES = tuple(name for name in (*PLAIN, *FUSED) if name not in OPTIONAL)
 # Rows that lie apart, as those of Dask collections do, are swept there, each part by "auto".
 APART = "dask"
+NAMES = (*ENGINES, *OPTIONAL, APART)
 
 
 def resolve(engine: str, model: Model) -> str:
     """The engine that runs: "auto" is compiled where a kernel exists for the model, else threads.
 
-    Raises ValueError for an unknown name, or a named engine that cannot run the model.
+    Raises ValueError for an unknown name, or a named engine that cannot run the model or whose
+    package is not installed.
     """
     kernel = kernel_of(model)
     served = () if kernel is None else tuple(kernel.sweeps)
     if engine == "auto":
         return "compiled" if "compiled" in served else "threads"
-    if engine not in (*ENGINES, APART):
-        raise ValueError(f"engine must be 'auto' or one of {sorted(ENGINES)}, got {engine!r}")
+    if engine not in NAMES:
+        raise ValueError(f"engine must be 'auto' or one of {sorted(NAMES)}, got {engine!r}")
     if engine not in (*PLAIN, APART) and engine not in served:
         others = " or ".join(map(repr, ("auto", *served, "threads")))
         raise ValueError(
             f"engine={engine!r} has no kernel for {_named(model)}: use engine={others}"
+        )
+    if engine in OPTIONAL and find_spec(engine) is None:
+        raise ValueError(
+            f"engine={engine!r} needs the package {engine}: pip install 'mixtura[{engine}]', or "
+            "use engine='auto'"
         )
     return engine
 
@@ -101,6 +111,6 @@ def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -
     """Answer row by row with that (resolved) engine."""
     engine = resolve("auto", model) if engine == APART else engine
     kernel = None if engine in PLAIN else kernel_of(model)
-    answer = PLAIN[engine][1] if kernel is None else kernel.fill
+    answer = PLAIN[engine][1] if kernel is None else kernel.fills.get(engine, kernel.fill)
     assert answer is not None
     answer(model, X, params, out)

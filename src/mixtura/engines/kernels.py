@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mixtura.engines import threads
 from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.driven import DrivenSweep
-from mixtura.engines.gaussian import compiled, gaps, noise
+from mixtura.engines.gaussian import compiled, device, gaps, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
@@ -34,12 +34,14 @@ class Kernel:
 
     sweeps  the sweep of each engine that it serves, by the engine's name
     fill    answers row by row, for all of them; None where a row has none of its own
+    fills   for engines that answer otherwise, by the engine's name
     draw    rows drawn by number of the chunk; None: by `Model.sample`
     """
 
     sweeps: Mapping[str, Opener]
     fill: Filler | None = None
     draw: OpenDrawing | None = None
+    fills: Mapping[str, Filler] = field(default_factory=dict)
 
 
 # By the very types: a subclass may have an E-step of its own.
@@ -49,9 +51,11 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
             "compiled": compiled.CompiledSweep,
             "dense": compiled.DenseSweep,
             "mixed": MixedSweep,
+            "torch": device.TorchSweep,
         },
         compiled.fill,
         GaussianDrawing,
+        {"torch": device.fill},
     ),
     (VariationalMixture, PosteriorGaussian): Kernel(
         {"compiled": compiled.CompiledSweep, "dense": compiled.DenseSweep},

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.column_positions import positions
 from mixtura.engines.threads import single_blas
 from mixtura.estimators.conditional import ConditionalMixture
+from mixtura.estimators.exports import Exports
 from mixtura.estimators.inherited import equations_of, inherit
 from mixtura.families.equations import among
 from mixtura.families.factor.structure import FactorAnalytic
@@ -61,7 +62,7 @@ class HighestDensityRegion:
         return np.asarray(self.mixture.score_samples(X) >= self.log_level)
 
 
-class AfterFit(ABC):
+class AfterFit(Exports, ABC):
     """Questions to a fitted mixture, for estimators that have its parameters."""
 
     random_state: Any

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from mixtura.data.door import column_names, refuse_no_weights
+from mixtura.data.door import column_names, host, like, refuse_no_weights
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -258,12 +258,14 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
     def _prepare(
         self, X: Any, what: str, *, wide: bool = False, dtype: np.dtype[Any] | None = None
     ) -> AnyArray:
-        """The wanted answer for each row, in the rows' precision."""
+        """The wanted answer for each row, in the rows' precision; of a tensor a tensor."""
         check_is_fitted(self)
         if lies_apart(X):
             width = len(self._fitted()[1].weights) if wide else 0
             return answered(self, X, what, width, dtype)  # type: ignore[no-any-return]
-        return answers(self, self._asked(X, filling=True), what, wide=wide, dtype=dtype)
+        found = answers(self, self._asked(X, filling=True), what, wide=wide, dtype=dtype)
+        told: AnyArray = like(X, found)
+        return told
 
     def _asked(self, X: Any, *, filling: bool = False) -> Source:
         """The rows of which something is asked."""
@@ -278,6 +280,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
+        sample_weight = host(sample_weight)
         refuse_no_weights(sample_weight)
         checked = _check_sample_weight(
             sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils import check_random_state
 
+from mixtura.data.door import like
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
@@ -116,10 +117,10 @@ class ClimbedMixture(MixtureEstimator):
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`."""
         rows = self._fit(X, sample_weight, None, checkpoint)
-        labels = (
+        labels: AnyArray = (
             self.predict(rows)
             if rows.apart
-            else answers(self, rows, "labels", dtype=np.dtype(np.int64))
+            else like(X, answers(self, rows, "labels", dtype=np.dtype(np.int64)))
         )
         removed(checkpoint)
         return labels

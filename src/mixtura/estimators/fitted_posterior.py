@@ -13,6 +13,7 @@ from mixtura.estimators import initial
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import ARRAYS, Stored, check_matrices
+from mixtura.estimators.exports import Exports
 from mixtura.estimators.hyperparameters import PROCESS, weight_prior
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
@@ -26,7 +27,7 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.variational_fit import VariationalFound
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.ranges import Count, Finite
+from mixtura.ranges import Count
 from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
 from mixtura.report.view import MixtureView
@@ -50,14 +51,14 @@ BESIDE = (
 class Numbers:
     """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
 
-    elbo_: Finite
+    elbo_: float
     active_: Count
     weight_concentration_prior_: PositiveNumber
     mean_precision_prior_: PositiveNumber
     degrees_of_freedom_prior_: PositiveNumber
 
 
-class FittedPosterior(ClimbedMixture):
+class FittedPosterior(ClimbedMixture, Exports):
     """The methods of `BayesianGaussianMixture` after the fit."""
 
     covariance_type: str

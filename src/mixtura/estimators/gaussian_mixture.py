@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.rows import Rows
-from mixtura.engines.choose import APART, ENGINES
+from mixtura.engines.choose import NAMES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
@@ -103,13 +103,13 @@ class GaussianMixture(MeasuredRows, AfterFit):
         guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
         An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
         your own.
-    engine : {"auto", "local", "threads", "compiled", "dense", "mixed", "dask"}, default "auto"
-        What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
+    engine : {"auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"}, \
+            default "auto"
+        What runs the pass over the rows: "local" NumPy in this thread, "threads" in a pool,
         "compiled" fused kernels, which with many components skip those that cannot matter for a
-        row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
-        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
-        "auto" is "compiled" where there is a kernel: for all covariance types but factors. Dask
-        collections are swept on their workers; with "dask" so are Parquet files and folders.
+        row, "dense" without skipping, "mixed" in float32 until steps are small, "torch" PyTorch
+        (docs/torch.md), "dask" workers, also over Parquet files (docs/dask.md). "auto": "compiled"
+        where there is a kernel, for all types but factors; workers for Dask collections.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
         table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
@@ -179,7 +179,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "verbose": ["verbose"],
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), callable],
-        "engine": [StrOptions({"auto", APART, *ENGINES})],
+        "engine": [StrOptions({"auto", *NAMES})],
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,

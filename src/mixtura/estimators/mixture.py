@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.column_positions import positions
 from mixtura.data.door import column_names
-from mixtura.engines.choose import APART, ENGINES
+from mixtura.engines.choose import NAMES
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
@@ -121,7 +121,7 @@ class Mixture(ClimbedMixture):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "weights": [StrOptions(set(MEANINGS))],
         "solver": [StrOptions(set(SOLVERS)), callable],
-        "engine": [StrOptions({"auto", APART, *ENGINES})],
+        "engine": [StrOptions({"auto", *NAMES})],
         "concomitants": [None, str, Integral, "array-like"],
         "noise": NOISE_SETTINGS,
         "fixed": FIXED_SETTINGS,

@@ -59,7 +59,11 @@ def taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
 
 
 def small(X: Any, kinds: Sequence[Family], columns: Sequence[str] | None = None) -> Any:
-    """The table, read at once, if X is the path of a small one that may hold categories."""
+    """The table, read at once, if X is the path of a small one that may hold categories.
+
+    A tensor as an array.
+    """
+    X = door.host(X)
     if not isinstance(X, (str, os.PathLike)) or str(X).lower().endswith(".npy"):
         return X
     path = Path(X)

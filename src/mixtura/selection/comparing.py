@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
-from mixtura.engines.choose import ENGINES
+from mixtura.engines.choose import NAMES
 from mixtura.engines.threads import single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.factored import CovarianceNames
@@ -135,7 +135,7 @@ def compare_solvers(
     max_iter : int, default 10,000
         Steps of one climb.
     random_state : int, RandomState instance or None
-    engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
+    engine : {"auto", "local", "threads", "compiled", "dense", "mixed", "torch"}, default "auto"
     listener : told of progress (see `mixtura.fitting.listeners.ComparisonListener`), optional
 
     Returns
@@ -218,7 +218,7 @@ def _check_settings(**settings: Any) -> None:
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
-        "engine": [StrOptions({"auto", *ENGINES})],
+        "engine": [StrOptions({"auto", *NAMES})],
     }
     validate_parameter_constraints(constraints, settings, "compare_solvers")
 

@@ -1,0 +1,1 @@
+"""A fitted mixture in other forms: as a graph of ONNX and as a module of PyTorch."""
