@@ -95,6 +95,14 @@ class Genotypes:
             stop = min(start + step, self.markers)
             yield slice(start, stop), self.dosages(start, stop)
 
+    def known(self, where: slice, dosages: Array) -> Array:
+        """Copies of both alleles that each of these `dosages` counts, 0 where it is missing."""
+        copies = np.where(np.isnan(dosages), 0.0, float(self.ploidy))
+        if self.haploid is not None and self.single is not None:
+            kind = self.haploid[where, None]
+            copies[(kind == 2) | (kind == 1) & (self.single == 1)] *= 0.5
+        return copies
+
     def counted(self) -> Counted:
         """How many copies there are, from whole bytes of codes: a quick pass."""
         n, M = self.shape
