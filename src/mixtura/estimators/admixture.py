@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from mixtura.engines.ancestry import Passes
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
@@ -125,6 +126,7 @@ class Admixture(FittedAdmixture):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         params, fit = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
+        self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers

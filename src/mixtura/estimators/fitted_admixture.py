@@ -43,6 +43,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     markers_: list[str]
     monomorphic_: int
     n_features_in_: int
+    # Copies that were seen of each marker, by population: (K, markers).
+    _copies: Array
     # Individuals whose ancestry was given.
     _fixed: AnyArray | None
 
@@ -73,7 +75,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
                 "into one order"
             )
-        return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T))
+        return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T), self._copies.T)
 
     def predict(self, X: Any) -> AnyArray:
         """The population with the largest share, of individuals that were not fitted.
@@ -147,7 +149,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "reference has numbers that are NaN or infinite: give shares, from 0 to 1"
             )
         order = matching(self.Q_, given)
-        self.Q_, self.P_ = self.Q_[:, order], self.P_[order]
+        self.Q_, self.P_, self._copies = self.Q_[:, order], self.P_[order], self._copies[order]
         if self._fixed is not None:
             self.populations_ = [self.populations_[k] for k in order]
         return self
@@ -201,6 +203,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         stored = checked_admixture(document)
         made = cls(**vars(stored.settings))
         made.Q_, made.P_ = stored.arrays["Q_"], stored.arrays["P_"]
+        made._copies = stored.arrays["copies"]
         made.fit_result_, made.populations_ = stored.fit, list(stored.populations)
         made.individuals_, made.markers_ = list(stored.individuals), list(stored.markers)
         made.monomorphic_, made.n_features_in_ = stored.monomorphic, made.P_.shape[1]
