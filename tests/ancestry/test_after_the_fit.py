@@ -103,10 +103,35 @@ def test_relatives_and_missing_ancestry_show_in_the_residuals():
     assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
 
 
+def test_who_is_fitted_exactly_correlates_with_nobody():
+    """One individual that is a population alone."""
+    X, _, _ = balding_nichols(30, 400, 2, 0)
+    fitted = mixtura.Admixture(2).fit(X, ["a"] * 29 + ["b"])
+    found = fitted.residual_correlations(X)
+    np.testing.assert_array_equal(found[29], np.eye(30)[29])
+    assert np.abs(found[:29, :29] - np.eye(29)).max() < 1
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_who_has_fewer_markers_than_there_are_populations(seen):
+    X, _, _ = balding_nichols(60, 600, 4, 0)
+    fitted = mixtura.Admixture(4, random_state=0).fit(X)
+    new = X[:3].astype(float)
+    new[1, seen:] = np.nan
+    found = fitted.transform(new)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    # Others are not touched.
+    np.testing.assert_allclose(found[[0, 2]], fitted.transform(new[[0, 2]]), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda a, X: a.transform(X[:, 1:]), "X has 99 markers, and 100 were fitted"),
+        (
+            lambda a, X: a.transform(np.vstack([X, np.full(100, np.nan)])),
+            r"^individual 10 \(counted from 0\) has no genotype, all are missing: leave them out$",
+        ),
         (lambda a, X: a.standard_errors(X, replicates=1), "replicates must be an integer, at leas"),
         (lambda a, X: a.residual_correlations(X[1:]), "X has 9 individuals and 100 markers"),
     ],

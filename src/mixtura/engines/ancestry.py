@@ -58,10 +58,8 @@ class Fold:
         Hashed by splitmix64 (Steele, Lea & Flood 2014, OOPSLA).
         """
         ld = -(-n // _TILE) * _TILE
-        first: AnyArray = np.arange(markers.start, markers.stop, dtype=np.uint64)[
-            :, None
-        ] * np.uint64(ld)
-        z: AnyArray = (first + np.arange(n, dtype=np.uint64)) ^ np.uint64(self.seed)
+        rows: AnyArray = np.arange(markers.start, markers.stop, dtype=np.uint64) * np.uint64(ld)
+        z: AnyArray = (rows[:, None] + np.arange(n, dtype=np.uint64)) ^ np.uint64(self.seed)
         z += np.uint64(0x9E3779B97F4A7C15)
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             z ^= z >> np.uint64(shift)

@@ -14,6 +14,7 @@ from mixtura.data.bed import read_bed
 from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
+from mixtura.estimators.genotype_intake import refuse_absent
 from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
@@ -62,6 +63,11 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         array of shape (n_individuals, n_populations), rows summing to one
+
+        Raises
+        ------
+        ValueError
+            For other markers than were fitted, and individuals without any genotype.
         """
         check_is_fitted(self)
         genotypes = self._genotypes(X)
@@ -75,6 +81,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
                 "into one order"
             )
+        refuse_absent(genotypes)
         return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T), self._copies.T)
 
     def predict(self, X: Any) -> AnyArray:
@@ -112,6 +119,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def residual_correlations(self, X: Any) -> Array:
         """How far the fit leaves individuals alike, (n_individuals, n_individuals); 0 is right.
+
+        Of an individual that is fitted exactly nothing is left: its correlations are 0.
 
         Parameters
         ----------

@@ -19,19 +19,25 @@ def usable(genotypes: Genotypes, K: int) -> int:
     if n < K:
         raise ValueError(f"n_populations={K} is more than the {n} individuals")
     found = genotypes.counted()
-    for what, places, names in (
-        ("marker", np.flatnonzero(found.known == 0), genotypes.ids),
-        ("individual", found.absent, genotypes.names),
-    ):
-        if len(places):
-            called = names[places[0]] if names else f"{places[0]} (counted from 0)"
-            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-            have = "have" if more else "has"
-            raise ValueError(
-                f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
-            )
+    _refuse_unseen("marker", np.flatnonzero(found.known == 0), genotypes.ids)
+    _refuse_unseen("individual", found.absent, genotypes.names)
     fixed = (found.first == 0) | (found.first == genotypes.ploidy * found.known)
     return int(np.count_nonzero(fixed))
+
+
+def refuse_absent(genotypes: Genotypes) -> None:
+    """ValueError where an individual has no genotype at all."""
+    _refuse_unseen("individual", genotypes.counted().absent, genotypes.names)
+
+
+def _refuse_unseen(what: str, places: AnyArray, names: tuple[str, ...]) -> None:
+    if len(places):
+        called = names[places[0]] if names else f"{places[0]} (counted from 0)"
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        have = "have" if more else "has"
+        raise ValueError(
+            f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
+        )
 
 
 def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:

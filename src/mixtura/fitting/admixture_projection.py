@@ -15,6 +15,8 @@ from mixtura.records import Array
 _FIRST, _ANEW, _STEPS, _HALVED = 5, 4, 20, 6
 # Of an individual's curvature at most so much is taken for noise.
 _MOST = 0.9
+# Of the trace of an individual's curvature: less counts as this much.
+_FLAT = 1e-9
 # A step this small ends the climb.
 _STILL = 1e-7
 # Numbers of an array that is made at a time.
@@ -100,7 +102,10 @@ def _bounded(B: Array, curve: Array) -> Array:
     whole[:, upper[0], upper[1]] = whole[:, upper[1], upper[0]] = curve.T
     # Along the simplex: steps from the last population to each of the others.
     along = np.vstack([np.eye(K - 1), -np.ones(K - 1)])
-    ratios = np.linalg.solve(along.T @ whole @ along, along.T @ B @ along)
+    curved = along.T @ whole @ along
+    # Fewer markers than populations leave directions without any curvature.
+    curved += (_FLAT * np.trace(curved, axis1=1, axis2=2))[:, None, None] * np.eye(K - 1)
+    ratios = np.linalg.solve(curved, along.T @ B @ along)
     most = np.linalg.eigvals(ratios).real.max(axis=1)
     return np.asarray(B * np.minimum(1.0, _MOST / np.maximum(most, _MOST))[:, None, None])
 
