@@ -103,6 +103,19 @@ def test_relatives_and_missing_ancestry_show_in_the_residuals():
     assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
 
 
+def test_nobody_is_put_where_nobody_belongs():
+    X, _, _ = balding_nichols(30, 400, 2, 0)
+    fitted = mixtura.Admixture(3, random_state=0).fit(X)
+    fitted.Q_ = np.column_stack(
+        [fitted.Q_[:, :2] / fitted.Q_[:, :2].sum(axis=1)[:, None], 0 * X[:, 0]]
+    )
+    found = fitted.transform(X)
+    np.testing.assert_array_equal(found[:, 2], 0)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert np.isnan(fitted.fst()[2, :2]).all()
+    assert np.isfinite(fitted.fst()[:2, :2]).all()
+
+
 def test_who_is_fitted_exactly_correlates_with_nobody():
     """One individual that is a population alone."""
     X, _, _ = balding_nichols(30, 400, 2, 0)

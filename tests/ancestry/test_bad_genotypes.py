@@ -116,7 +116,14 @@ def test_arrays_and_settings(settings, data, message):
 
 @pytest.mark.parametrize(
     ("y", "message"),
-    [(["a"], "1 labels for 6"), (list("abcabc"), "y names 3 populations .* more than")],
+    [
+        (["a"], "1 labels for 6"),
+        (list("abcabc"), "y names 3 populations .* more than"),
+        (
+            ["a"] * 6,
+            "n_populations=2 leaves nobody for 1 of them, as y labels everybody, with 1 names: ",
+        ),
+    ],
 )
 def test_labels(y, message):
     with pytest.raises(ValueError, match=message):
@@ -157,6 +164,9 @@ def test_labels_are_compared_as_text():
     np.testing.assert_array_equal(found.Q_[[0, 1]], [[0, 1]] * 2)
     np.testing.assert_array_equal(found.Q_[[4, 5]], [[1, 0]] * 2)
     assert found._fixed.tolist() == [True, True, False, False, True, True]
+    gaps = Admixture(3, random_state=0).fit(X, ["A", "--5", "nan", "NA", "None", "<NA>"])
+    assert gaps.populations_ == ["--5", "A", "unlabelled 0"]
+    assert gaps._fixed.tolist() == [True, True, False, False, False, False]
     pandas = pytest.importorskip("pandas")
     assert Admixture(2).fit(X, ["A", pandas.NA, *[None] * 4]).populations_[0] == "A"
 

@@ -98,7 +98,8 @@ class Admixture(FittedAdmixture):
             -127, -9 and -1. A file is mapped and read in pieces.
         y : array-like of shape (n_individuals,), optional
             The population of those whose ancestry is known, compared as text without blanks around
-            it; None, NaN, pandas.NA, blanks, "-" and -1 where it is not.
+            it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
+            is not. Where everybody is labelled there are as many populations as names.
         checkpoint : path, optional
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;
@@ -108,7 +109,7 @@ class Admixture(FittedAdmixture):
         ------
         ValueError
             For files and arrays that hold no genotypes, individuals or markers without any, and
-            more populations than individuals.
+            more populations than individuals, or than labels where everybody has one.
         """
         self._check()
         genotypes = self._genotypes(X)

@@ -182,9 +182,14 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(), folds, seed)
 
     def fst(self) -> Array:
-        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations)."""
+        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations).
+
+        NaN to a population that nobody belongs to, as nothing is known of it.
+        """
         check_is_fitted(self)
-        return fst(self.P_)
+        found, nobody = fst(self.P_), self.Q_.sum(axis=0) == 0.0
+        found[nobody], found[:, nobody] = np.nan, np.nan
+        return found
 
     def bic(self) -> float:
         """Bayesian information criterion of the fit, n the individuals; lower is better."""

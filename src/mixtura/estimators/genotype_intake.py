@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.ancestry_files import UNKNOWN
 from mixtura.data.genotypes import Genotypes
 from mixtura.records import AnyArray
-
-# Labels of ancestry that is unknown, as text: of .pop files, and -1 as in scikit-learn.
-UNKNOWN = ("", "-", "-1")
 
 
 def usable(genotypes: Genotypes, K: int) -> int:
@@ -54,6 +52,12 @@ def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
             f"y names {len(names)} populations ({', '.join(names[:5])}, ...), more than "
             f"n_populations={K}"
         )
+    if len(names) < K and all(told):
+        raise ValueError(
+            f"n_populations={K} leaves nobody for {K - len(names)} of them, as y labels everybody, "
+            f"with {len(names)} names: give n_populations={len(names)}, or None as the label of "
+            "those whose ancestry is not known"
+        )
     place = {name: k for k, name in enumerate(names)} | {"": -1}
     names += [f"unlabelled {k}" for k in range(K - len(names))]
     return np.array([place[label] for label in told]), names
@@ -74,4 +78,4 @@ def _told(label: Any) -> str:
 
 
 def _order(label: str) -> tuple[float, str]:
-    return (float(label), label) if label.lstrip("-").isdecimal() else (np.inf, label)
+    return (float(label), label) if label.removeprefix("-").isdecimal() else (np.inf, label)
