@@ -56,6 +56,7 @@ class Admixture(FittedAdmixture):
     monomorphic_ : int
         Markers at which all individuals carry the same allele; they tell nothing and are kept.
     individuals_, markers_ : lists of names of a .bed file; empty for arrays
+    alleles_ : tuple of the first alleles of a .bed file's markers and of the second, or empty
     converged_, n_iter_, n_features_in_
 
     Examples
@@ -132,6 +133,7 @@ class Admixture(FittedAdmixture):
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
+        self.alleles_ = genotypes.alleles
         removed(checkpoint)
         if not fit.converged:
             warnings.warn(

@@ -39,6 +39,8 @@ class StoredAdmixture:
     markers: tuple[str, ...]
     monomorphic: Count
     fixed: tuple[Count, ...] | None
+    # Files from before they were kept have none.
+    alleles: tuple[tuple[str, ...], ...] = ()
 
 
 def admixture_document(estimator: Any) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def admixture_document(estimator: Any) -> dict[str, Any]:
         "populations": list(estimator.populations_),
         "individuals": list(estimator.individuals_),
         "markers": list(estimator.markers_),
+        "alleles": [list(one) for one in estimator.alleles_],
         "monomorphic": estimator.monomorphic_,
         "fixed": None if fixed is None else np.flatnonzero(fixed).tolist(),
     }
@@ -87,6 +90,8 @@ def checked_admixture(document: dict[str, Any]) -> StoredAdmixture:
         ):
             if len(found) not in size:
                 raise ValueError(f"{name} has {len(found)} names, not {size[-1]}")
+        if [len(one) for one in stored.alleles] not in ([], [M, M]):
+            raise ValueError(f"alleles are not two for each of the {M} markers")
         if stored.fixed is not None and any(i >= n for i in stored.fixed):
             raise ValueError(f"fixed names individuals beyond the {n}")
     except ValueError as error:

@@ -14,7 +14,7 @@ from mixtura.data.bed import read_bed
 from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
-from mixtura.estimators.genotype_intake import refuse_absent
+from mixtura.estimators.genotype_intake import refuse_absent, turned
 from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
@@ -42,6 +42,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     populations_: list[str]
     individuals_: list[str]
     markers_: list[str]
+    alleles_: tuple[tuple[str, ...], ...]
     monomorphic_: int
     n_features_in_: int
     # Copies that were seen of each marker, by population: (K, markers).
@@ -58,7 +59,9 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : as in `fit`, with the markers that were fitted, in their order and with their alleles
+        X : as in `fit`, with the markers that were fitted, in their order
+            Alleles of files may come in either order, as PLINK 1 puts the rarer one first; those
+            of arrays must come in that of the fit.
 
         Returns
         -------
@@ -67,7 +70,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            For other markers than were fitted, and individuals without any genotype.
+            For other markers or alleles than were fitted, and individuals without any genotype.
         """
         check_is_fitted(self)
         genotypes = self._genotypes(X)
@@ -82,7 +85,9 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "into one order"
             )
         refuse_absent(genotypes)
-        return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T), self._copies.T)
+        # Copies of the second allele, at the frequencies of the second, are as likely as the first.
+        P = np.where(turned(genotypes, self.alleles_), 1.0 - self.P_, self.P_)
+        return projected(genotypes, self.Q_, np.ascontiguousarray(P.T), self._copies.T)
 
     def predict(self, X: Any) -> AnyArray:
         """The population with the largest share, of individuals that were not fitted.
@@ -217,6 +222,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         stored = checked_admixture(document)
         made = cls(**vars(stored.settings))
         made.Q_, made.P_ = stored.arrays["Q_"], stored.arrays["P_"]
+        made.alleles_ = stored.alleles
         made._copies = stored.arrays["copies"]
         made.fit_result_, made.populations_ = stored.fit, list(stored.populations)
         made.individuals_, made.markers_ = list(stored.individuals), list(stored.markers)
@@ -249,11 +255,16 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return read_bed(X)
 
     def _same(self, X: Any) -> Genotypes:
-        """The genotypes that were fitted, as far as their shape tells."""
+        """The genotypes that were fitted, as far as their shape and their alleles tell."""
         genotypes = self._genotypes(X)
         if genotypes.shape != (len(self.Q_), self.n_features_in_):
             raise ValueError(
                 f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
                 f"the fit {len(self.Q_)} and {self.n_features_in_}"
+            )
+        if count := np.count_nonzero(turned(genotypes, self.alleles_)):
+            raise ValueError(
+                f"X has the alleles of {count:,} markers in the other order than the fit: give the "
+                "file that was fitted"
             )
         return genotypes

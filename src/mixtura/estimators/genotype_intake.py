@@ -10,6 +10,9 @@ from mixtura.data.ancestry_files import UNKNOWN
 from mixtura.data.genotypes import Genotypes
 from mixtura.records import AnyArray
 
+# How .bim files write an allele that is not known.
+_ANY = ("0", ".", "")
+
 
 def usable(genotypes: Genotypes, K: int) -> int:
     """The number of monomorphic markers; ValueError where something has no genotypes at all."""
@@ -36,6 +39,34 @@ def _refuse_unseen(what: str, places: AnyArray, names: tuple[str, ...]) -> None:
         raise ValueError(
             f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
         )
+
+
+def turned(genotypes: Genotypes, alleles: tuple[tuple[str, ...], ...]) -> AnyArray:
+    """Whether each marker's alleles come in the other order than `alleles`; ValueError for others.
+
+    PLINK 1 puts the rarer allele of a cohort first, so two cohorts differ in their orders. An
+    allele that a cohort lacks is written as 0, and may be any. None are turned where either has
+    no alleles.
+    """
+    if not (genotypes.alleles and alleles):
+        return np.zeros(genotypes.markers, dtype=bool)
+    fitted, found = (np.array(pair, dtype=object) for pair in (alleles, genotypes.alleles))
+    any_fitted, any_found = np.isin(fitted, _ANY), np.isin(found, _ANY)
+    same = ((fitted == found) | any_fitted | any_found).all(axis=0)
+    swapped = ((fitted == found[::-1]) | any_fitted | any_found[::-1]).all(axis=0)
+    wrong = np.flatnonzero(~(same | swapped))
+    if len(wrong):
+        j = wrong[0]
+        called = genotypes.ids[j] if genotypes.ids else f"{j} (counted from 0)"
+        more = f" (and others at {len(wrong) - 1:,} more markers)" if len(wrong) > 1 else ""
+        raise ValueError(
+            f"X has the alleles {'/'.join(found[:, j])} of marker {called}, where "
+            f"{'/'.join(fitted[:, j])} were fitted{more}: bring both files onto one strand, or "
+            "leave such markers out of both"
+        )
+    # Where 0 leaves both open the other allele decides.
+    crossed = ((fitted == found[::-1]) & ~any_fitted).any(axis=0)
+    return np.asarray(swapped & (~same | crossed))
 
 
 def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
