@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import mixtura
+from mixtura.data.genotypes import from_dosages
+from mixtura.engines.ancestry import Fold
+from mixtura.fitting.admixture_folds import cross_validated
 from mixtura.inference.populations import fst, matching
 from tests.ancestry.panels import balding_nichols
 
@@ -65,6 +68,23 @@ def test_the_error_of_one_population_is_that_of_the_frequencies():
     # and for the shrinkage.
     expected = 2 * cv.error - 2 * np.log(2) * (X == 1).mean()
     assert cv.admixture == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_error_of_sparse_genotypes_shrinks_by_copies_that_are_seen():
+    """K = 1 by hand, nine in ten missing: (x + 1/2) / (c + 1) of what is seen of each marker."""
+    rng = np.random.default_rng(3)
+    X = rng.binomial(2, rng.uniform(0.05, 0.5, 400), (80, 400)).astype(float)
+    X[1:][rng.random((79, 400)) < 0.9] = np.nan
+    found = mixtura.Admixture(1).fit(X)
+    cv = cross_validated(from_dosages(X), found.Q_, found.P_.T, found._climber(), 3, 7)
+    lost = 0.0
+    for number in range(3):
+        hidden = Fold(number, 3, 7).holds(slice(0, 400), 80).T
+        seen = np.where(hidden, np.nan, X)
+        p = (np.nansum(seen, axis=0) + 0.5) / (2 * np.sum(~np.isnan(seen), axis=0) + 1)
+        lost -= np.nansum(np.where(hidden, X * np.log(p) + (2 - X) * np.log(1 - p), np.nan))
+    # A marker of which nothing is seen is predicted by a half, as 1/2 over 1 is.
+    assert cv.error == pytest.approx(lost / (2 * np.sum(~np.isnan(X))), rel=1e-4)
 
 
 def test_fst_is_hudsons():

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import mixtura
+from mixtura.estimators.admixture_document import admixture_document
+from mixtura.fitting.admixture_projection import _noise
+from mixtura.store import write_document
 from tests.ancestry.panels import balding_nichols, matched
 
 
@@ -27,6 +30,36 @@ def test_new_individuals_are_not_pulled_to_the_middle():
     assert abs((found - together)[top].mean()) < typical / 3
     assert abs((found - Q[new])[top].mean()) < typical
     assert (fitted.predict(X[new]) == Q[new].argmax(axis=1)).mean() > 0.95
+
+
+def test_gaps_of_those_that_were_fitted_do_not_pull_either():
+    """Six in ten of the fitted genotypes are missing: noise as if they were seen gives -0.18."""
+    off = []
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        F = rng.uniform(0.3, 0.7, 700)
+        P = np.clip(rng.beta(F * 9, (1 - F) * 9, (3, 700)), 0.001, 0.999)
+        Q = rng.dirichlet(np.full(3, 0.3), 120)
+        X = rng.binomial(2, Q @ P).astype(float)
+        X[:100][rng.random((100, 700)) < 0.6] = np.nan
+        found = mixtura.Admixture(3, random_state=0).fit(X[:100]).transform(X[100:])
+        off.append((found.max(axis=1) - Q[100:].max(axis=1)).mean())
+    # The joint fit is off by -0.065.
+    assert np.mean(off) > -0.12
+
+
+def test_the_noise_of_frequencies_is_the_inverse_information():
+    """Where everybody of a population is seen alike the sums are those of who was seen."""
+    rng = np.random.default_rng(0)
+    Q, P = np.eye(2)[np.arange(60) % 2], rng.uniform(0.2, 0.8, (5, 2))
+    known = rng.random((5, 60)) < 0.4
+    copies = 2.0 * known @ Q
+    h = P @ Q.T
+    terms = np.where(known, 2.0 / (h * (1 - h)), 0.0)
+    expected = np.linalg.inv(np.einsum("ji,ik,il->jkl", terms, Q, Q))
+    np.testing.assert_allclose(_noise(Q, P, copies), expected, atol=1e-12)
+    # Of a population that nobody was seen of.
+    assert _noise(Q, P, copies * [1, 0])[0, 1, 1] == pytest.approx(0.25)
 
 
 def test_without_noise_in_the_frequencies_nothing_is_corrected():
@@ -70,10 +103,48 @@ def test_relatives_and_missing_ancestry_show_in_the_residuals():
     assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
 
 
+def test_nobody_is_put_where_nobody_belongs():
+    X, _, _ = balding_nichols(30, 400, 2, 0)
+    fitted = mixtura.Admixture(3, random_state=0).fit(X)
+    fitted.Q_ = np.column_stack(
+        [fitted.Q_[:, :2] / fitted.Q_[:, :2].sum(axis=1)[:, None], 0 * X[:, 0]]
+    )
+    found = fitted.transform(X)
+    np.testing.assert_array_equal(found[:, 2], 0)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert np.isnan(fitted.fst()[2, :2]).all()
+    assert np.isfinite(fitted.fst()[:2, :2]).all()
+
+
+def test_who_is_fitted_exactly_correlates_with_nobody():
+    """One individual that is a population alone."""
+    X, _, _ = balding_nichols(30, 400, 2, 0)
+    fitted = mixtura.Admixture(2).fit(X, ["a"] * 29 + ["b"])
+    found = fitted.residual_correlations(X)
+    np.testing.assert_array_equal(found[29], np.eye(30)[29])
+    assert np.abs(found[:29, :29] - np.eye(29)).max() < 1
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_who_has_fewer_markers_than_there_are_populations(seen):
+    X, _, _ = balding_nichols(60, 600, 4, 0)
+    fitted = mixtura.Admixture(4, random_state=0).fit(X)
+    new = X[:3].astype(float)
+    new[1, seen:] = np.nan
+    found = fitted.transform(new)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    # Others are not touched.
+    np.testing.assert_allclose(found[[0, 2]], fitted.transform(new[[0, 2]]), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda a, X: a.transform(X[:, 1:]), "X has 99 markers, and 100 were fitted"),
+        (
+            lambda a, X: a.transform(np.vstack([X, np.full(100, np.nan)])),
+            r"^individual 10 \(counted from 0\) has no genotype, all are missing: leave them out$",
+        ),
         (lambda a, X: a.standard_errors(X, replicates=1), "replicates must be an integer, at leas"),
         (lambda a, X: a.residual_correlations(X[1:]), "X has 9 individuals and 100 markers"),
     ],
@@ -98,6 +169,17 @@ def test_a_file_holds_the_model(tmp_path, known):
     np.testing.assert_allclose(same.transform(X[:3]), fitted.transform(X[:3]), atol=1e-9)
     assert same.summary() == fitted.summary()
     assert same.cross_validate(X).error == pytest.approx(fitted.cross_validate(X).error)
+
+
+def test_files_from_before_copies_were_kept_are_read(tmp_path):
+    """They go on as if everybody had been seen at every marker."""
+    X, _, _ = balding_nichols(20, 100, 2, 0)
+    fitted = mixtura.Admixture(2, random_state=0).fit(X)
+    document = admixture_document(fitted)
+    del document["arrays"]["copies"]
+    write_document(document, tmp_path / "model.json")
+    same = mixtura.load(tmp_path / "model.json")
+    np.testing.assert_allclose(same.transform(X[:3]), fitted.transform(X[:3]), atol=1e-9)
 
 
 @pytest.mark.parametrize(

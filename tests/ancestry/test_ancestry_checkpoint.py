@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import mixtura
+from mixtura.data.genotypes import from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.fitting import admixture_fit, admixture_snapshot
 from tests.ancestry.panels import balding_nichols
@@ -70,6 +73,15 @@ def test_another_fit_is_refused(panel, tmp_path, monkeypatch):
         mixtura.Admixture(2, random_state=1).fit(panel, checkpoint=path)
     with pytest.raises(mixtura.CheckpointError, match="is of genotypes='30x400 "):
         mixtura.Admixture(3, random_state=1).fit(2 - panel, checkpoint=path)
+    with pytest.raises(mixtura.CheckpointError, match="is of ploidy=2, not 4: give another name"):
+        mixtura.Admixture(3, ploidy=4, random_state=1).fit(panel, checkpoint=path)
+    men = np.arange(30, dtype=np.uint8) % 2
+    single = replace(from_dosages(panel), haploid=np.ones(400, dtype=np.uint8), single=men)
+    with pytest.raises(mixtura.CheckpointError, match="is of genotypes='30x400 "):
+        mixtura.Admixture(3, random_state=1).fit(single, checkpoint=path)
+    assert admixture_snapshot.digest(single) != admixture_snapshot.digest(
+        replace(single, single=1 - men)
+    )
     path.write_text("something else")
     with pytest.raises(mixtura.CheckpointError, match="not a checkpoint of an Admixture"):
         mixtura.Admixture(3, random_state=1).fit(panel, checkpoint=path)

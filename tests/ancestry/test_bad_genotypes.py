@@ -116,7 +116,14 @@ def test_arrays_and_settings(settings, data, message):
 
 @pytest.mark.parametrize(
     ("y", "message"),
-    [(["a"], "1 labels for 6"), (list("abcabc"), "y names 3 populations .* more than")],
+    [
+        (["a"], "1 labels for 6"),
+        (list("abcabc"), "y names 3 populations .* more than"),
+        (
+            ["a"] * 6,
+            "n_populations=2 leaves nobody for 1 of them, as y labels everybody, with 1 names: ",
+        ),
+    ],
 )
 def test_labels(y, message):
     with pytest.raises(ValueError, match=message):
@@ -140,6 +147,38 @@ def test_heterozygous_calls_of_one_copy_are_missing(bed):
         Admixture(2, ploidy=1).fit(path)
 
 
+@pytest.mark.parametrize("prefix", ["", "chr", "CHR", "0"])
+def test_haploid_chromosomes_by_any_name(bed, prefix):
+    path, _ = bed
+    bim = path.with_suffix(".bim")
+    lines = [line.split("\t")[1:] for line in bim.read_text().splitlines()]
+    names = [
+        prefix + name for name in ("X", "x", "23", "Y", "24", "M", "MT", "26", "1", "XY", "25")
+    ]
+    names += ["2"] * (20 - len(names))
+    rows = ["\t".join([name, *rest]) for name, rest in zip(names, lines, strict=True)]
+    bim.write_text("\n".join(rows) + "\n")
+    assert read_bed(path).haploid.tolist() == [1, 1, 1, 2, 2, 2, 2, 2] + [0] * 12
+
+
+@pytest.mark.parametrize(
+    ("many", "message"),
+    [
+        (10, "nothing of the last of the 10 individuals of small.fam: these files do not belong"),
+        (12, "nothing of the last of the 12 individuals of small.fam"),
+        (13, "has 63 bytes, and 13 individuals .* take 83: it was cut short, or these files do"),
+        (8, "has 63 bytes, and 8 individuals"),
+    ],
+)
+def test_a_fam_file_of_more_or_fewer(bed, many, message):
+    path, _ = bed
+    fam = path.with_suffix(".fam")
+    lines = fam.read_text().splitlines(keepends=True)
+    fam.write_text("".join((lines + lines[:4])[:many]))
+    with pytest.raises(ValueError, match=message):
+        read_bed(path)
+
+
 def test_a_fam_file_of_fewer(bed):
     path, _ = bed
     bed_reader = pytest.importorskip("bed_reader")
@@ -157,6 +196,9 @@ def test_labels_are_compared_as_text():
     np.testing.assert_array_equal(found.Q_[[0, 1]], [[0, 1]] * 2)
     np.testing.assert_array_equal(found.Q_[[4, 5]], [[1, 0]] * 2)
     assert found._fixed.tolist() == [True, True, False, False, True, True]
+    gaps = Admixture(3, random_state=0).fit(X, ["A", "--5", "nan", "NA", "None", "<NA>"])
+    assert gaps.populations_ == ["--5", "A", "unlabelled 0"]
+    assert gaps._fixed.tolist() == [True, True, False, False, False, False]
     pandas = pytest.importorskip("pandas")
     assert Admixture(2).fit(X, ["A", pandas.NA, *[None] * 4]).populations_[0] == "A"
 

@@ -121,3 +121,19 @@ def test_the_same_to_the_last_bit_in_one_thread(monkeypatch):
     assert many.improved == one.improved
     assert np.array_equal(many.slope, one.slope)
     assert np.array_equal(many.P, one.P)
+
+
+@pytest.mark.parametrize("ploidy", [2, 4])
+def test_copies_that_are_seen_are_those_of_the_pass(ploidy):
+    """At P = 1/2 each adds one to the curvature: what `carried` counts is what C sees."""
+    X, Q, _ = panel(70, 40, 3, ploidy)
+    genotypes = from_dosages(X, ploidy)
+    known = ploidy * ~np.isnan(X).T
+    np.testing.assert_allclose(Passes(genotypes).carried(Q), known @ Q)
+    for number in range(3):
+        fold = Fold(number, 3, 2**31 - 2)
+        passes = Passes(genotypes, left_out=fold)
+        seen = np.where(fold.holds(slice(0, 40), 70), 0, known)
+        np.testing.assert_allclose(passes.carried(Q), seen @ Q)
+        curve = passes.held(np.ones((70, 1)), np.full((40, 1), 0.5)).curve
+        np.testing.assert_allclose(curve[0], seen.sum(axis=0))

@@ -75,6 +75,7 @@ def test_known_ancestry(file: Path) -> None:
         (("--folds", 100000), "--folds 100000 leaves"),
         (("--supervised", "no.pop"), "--supervised no.pop: there is no such file"),
         (("--supervised", "short.pop"), "short.pop: there are 1 lines for 30 individuals"),
+        (("-k", "3:5", "--supervised", "three.pop"), "--populations 5 leaves nobody for 2 of"),
         (("-k", 2, "--supervised", "three.pop"), "--populations 2 is fewer than the 3 named in"),
     ],
 )

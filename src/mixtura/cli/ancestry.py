@@ -120,6 +120,12 @@ def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list
     named = len({*(labels or ())} - {""})
     if named > numbers[0]:
         raise ValueError(f"--populations {numbers[0]} is fewer than the {named} named in {known}")
+    if labels and all(labels) and numbers[-1] > named:
+        raise ValueError(
+            f"--populations {numbers[-1]} leaves nobody for {numbers[-1] - named} of them, as "
+            f"{known} labels everybody, with {named} names: give --populations {named}, or - as "
+            "the label of those whose ancestry is not known"
+        )
     return genotypes, labels
 
 

@@ -9,6 +9,9 @@ import numpy as np
 from mixtura.data.atomic import atomic
 from mixtura.records import Array
 
+# Labels of ancestry that is unknown, as text: of .pop files, -1 as in scikit-learn, and what writes
+# missing values as text leaves.
+UNKNOWN = ("", "-", "-1", "nan", "NaN", "NA", "None", "<NA>")
 # As many digits as ADMIXTURE writes.
 _DIGITS = "%.6f"
 
@@ -25,7 +28,7 @@ def write_frequencies(path: str | Path, P: Array) -> None:
 
 
 def read_populations(path: str | Path, n: int) -> list[str]:
-    """The lines of a .pop file, one an individual, "" where its ancestry is unknown (-, -1).
+    """The lines of a .pop file, one an individual, "" where its ancestry is `UNKNOWN`.
 
     ValueError where it cannot be read or has not a line for each.
     """
@@ -44,4 +47,4 @@ def read_populations(path: str | Path, n: int) -> list[str]:
             f"{path}: there are {len(lines)} lines for {n} individuals: a .pop file has one for "
             "each, with - where the ancestry is unknown"
         )
-    return ["" if line.strip() in ("-", "-1") else line.strip() for line in lines]
+    return ["" if line.strip() in UNKNOWN else line.strip() for line in lines]

@@ -13,19 +13,21 @@ from mixtura.records import AnyArray
 _MAGIC = b"\x6c\x1b"
 _BY_MARKER = 1
 # Chromosomes of which men carry one copy, and those of which everybody who carries any does.
-_OF_MEN, _OF_ALL, _MAN = ("23", "X"), ("24", "Y", "26", "MT"), 1
+_OF_MEN, _OF_ALL, _MAN = ("23", "X"), ("24", "Y", "26", "M", "MT"), 1
 
 # Markers whose padding is looked at, and bytes that are looked at together.
 _LOOKED_AT, _NUMBERS = 4096, 1 << 20
+# So many markers tell padding from genotypes.
+_ENOUGH = 20
 
 
 def read_bed(path: str | Path) -> Genotypes:
     """The genotypes of FILE.bed, with FILE.fam and FILE.bim beside it.
 
     ValueError without bed-reader, for a file that is none, cut short, or whose companions are
-    missing or of another size. On the chromosomes X (23) men, by their sex in the
-    .fam file, and on Y (24) and MT (26) all carry one copy; heterozygous calls there are errors,
-    and missing. The file is not changed.
+    missing or of another size. On the chromosomes X (23, chrX) men, by their sex in the .fam file,
+    and on Y (24) and MT (26, M) all carry one copy; heterozygous calls there are errors, and
+    missing. The file is not changed.
     """
     path = Path(path)
     try:
@@ -48,7 +50,8 @@ def read_bed(path: str | Path) -> Genotypes:
             single = (bed.sex == _MAN).astype(np.uint8)
             part, form = path.with_suffix(".bim"), "six columns between tabs"
             M, ids = bed.sid_count, tuple(map(str, bed.sid))
-            haploid = np.isin(bed.chromosome, _OF_MEN) + 2 * np.isin(bed.chromosome, _OF_ALL)
+            alleles = tuple(map(str, bed.allele_1)), tuple(map(str, bed.allele_2))
+            haploid = _haploid(bed.chromosome)
     except ValueError as error:
         raise ValueError(
             f"{part}: the file, which belongs to {path.name}, cannot be read ({error}): it needs "
@@ -57,12 +60,23 @@ def read_bed(path: str | Path) -> Genotypes:
     codes = _mapped(path, head, n, M)
     _check_padding(path, codes, n)
     if not haploid.any():
-        return Genotypes(codes, n, names=names, ids=ids)
-    haploid = haploid.astype(np.uint8)
+        return Genotypes(codes, n, names=names, ids=ids, alleles=alleles)
     codes, impossible = _possible(codes, haploid, single)
     return Genotypes(
-        codes, n, names=names, ids=ids, haploid=haploid, single=single, impossible=impossible
-    )
+        codes, n, names=names, ids=ids, alleles=alleles,
+        haploid=haploid, single=single, impossible=impossible,
+    )  # fmt: skip
+
+
+def _haploid(chromosomes: AnyArray) -> AnyArray:
+    """Of each marker 1 where men carry one copy, 2 where all do, 0 elsewhere.
+
+    Chromosomes are written as PLINK's output codes and genome browsers do: X, 23, 0X, chrX, chr23.
+    """
+    names, places = np.unique(np.asarray(chromosomes, dtype=str), return_inverse=True)
+    plain = [name.strip().upper().removeprefix("CHR").lstrip("0") for name in names]
+    kinds = np.isin(plain, _OF_MEN) + 2 * np.isin(plain, _OF_ALL)
+    return np.asarray(kinds.astype(np.uint8)[places.ravel()])
 
 
 def _head(path: Path) -> bytes:
@@ -96,15 +110,21 @@ def _mapped(path: Path, head: bytes, n: int, M: int) -> AnyArray:
 
 
 def _check_padding(path: Path, codes: AnyArray, n: int) -> None:
-    """ValueError where bits past the last individual are used: others were written there."""
-    if n % 4 == 0:
-        return
+    """ValueError where bits past the last individual are used, or those of the last are not."""
     some = np.unique(np.linspace(0, len(codes) - 1, min(len(codes), _LOOKED_AT)).astype(int))
-    if (codes[some, -1] >> 2 * (n % 4)).any():
+    last, fam = np.asarray(codes[some, -1]), path.with_suffix(".fam").name
+    place = (n - 1) % 4
+    # Padding reads as two first alleles, everywhere, where somebody in the byte has them rarely.
+    rare = len(some) >= _ENOUGH and np.mean(last & 3 == 0) < 0.5
+    if place and rare and not (last >> 2 * place).any():
         raise ValueError(
-            f"{path}: there are genotypes of more than the {n} individuals of "
-            f"{path.with_suffix('.fam').name}: these files do not belong together: bring the .fam "
-            "file that was written with it"
+            f"{path}: there is nothing of the last of the {n} individuals of {fam}: these files do "
+            "not belong together: bring the .fam file that was written with it"
+        )
+    if n % 4 and (last >> 2 * (n % 4)).any():
+        raise ValueError(
+            f"{path}: there are genotypes of more than the {n} individuals of {fam}: these files "
+            "do not belong together: bring the .fam file that was written with it"
         )
 
 

@@ -39,6 +39,7 @@ class Genotypes:
     ploidy           copies that an individual carries
     bits             2 or 8
     names, ids       of individuals and of markers; empty where they have none
+    alleles          the first of each marker, and the second: two tuples, or none
     haploid          (M,) uint8 or None: 1 where those who are `single` carry half of the copies,
                      2 where all do; a code counts half there
     single           (n,) uint8 or None
@@ -51,6 +52,7 @@ class Genotypes:
     bits: int = 2
     names: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    alleles: tuple[tuple[str, ...], ...] = ()
     haploid: AnyArray | None = None
     single: AnyArray | None = None
     impossible: int = 0
@@ -95,6 +97,14 @@ class Genotypes:
             stop = min(start + step, self.markers)
             yield slice(start, stop), self.dosages(start, stop)
 
+    def known(self, where: slice, dosages: Array) -> Array:
+        """Copies of both alleles that each of these `dosages` counts, 0 where it is missing."""
+        copies = np.where(np.isnan(dosages), 0.0, float(self.ploidy))
+        if self.haploid is not None and self.single is not None:
+            kind = self.haploid[where, None]
+            copies[(kind == 2) | (kind == 1) & (self.single == 1)] *= 0.5
+        return copies
+
     def counted(self) -> Counted:
         """How many copies there are, from whole bytes of codes: a quick pass."""
         n, M = self.shape
@@ -128,6 +138,7 @@ class Genotypes:
             self,
             codes=np.ascontiguousarray(self.codes[markers]),
             ids=tuple(self.ids[j] for j in markers) if self.ids else (),
+            alleles=tuple(tuple(row[j] for j in markers) for row in self.alleles),
             haploid=None if self.haploid is None else self.haploid[markers],
         )
 

@@ -52,6 +52,22 @@ class Fold:
     folds: int
     seed: int
 
+    def holds(self, markers: slice, n: int) -> AnyArray:
+        """Whether each genotype of these markers is in it, (markers, n): as `masked` in C draws.
+
+        Hashed by splitmix64 (Steele, Lea & Flood 2014, OOPSLA).
+        """
+        ld = -(-n // _TILE) * _TILE
+        rows: AnyArray = np.arange(markers.start, markers.stop, dtype=np.uint64) * np.uint64(ld)
+        z: AnyArray = (rows[:, None] + np.arange(n, dtype=np.uint64)) ^ np.uint64(self.seed)
+        z += np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            z ^= z >> np.uint64(shift)
+            z *= np.uint64(factor)
+        z ^= z >> np.uint64(31)
+        place = (z >> np.uint64(32)) * np.uint64(self.folds) >> np.uint64(32)
+        return np.asarray(place == self.number)
+
 
 @dataclass(frozen=True)
 class Passed:
@@ -100,6 +116,16 @@ class Passes:
         """The log-likelihood of those that are not."""
         assert self.left_out is not None
         return self._run(Q, P, moves=False, summed=False, inside=True).loglik
+
+    def carried(self, Q: Array) -> Array:
+        """Copies of genotypes that are seen, by population: sum_i c_ij q_ik, (markers, K)."""
+        found = np.empty((self.genotypes.markers, Q.shape[1]))
+        for where, dosages in self.genotypes.chunks():
+            copies = self.genotypes.known(where, dosages)
+            if self.left_out is not None:
+                copies[self.left_out.holds(where, len(Q))] = 0.0
+            found[where] = copies @ Q
+        return found
 
     def seen(self) -> tuple[AnyArray, AnyArray]:
         """Whether anything is seen of each individual, and of each marker."""

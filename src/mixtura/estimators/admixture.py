@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from mixtura.engines.ancestry import Passes
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
@@ -55,6 +56,7 @@ class Admixture(FittedAdmixture):
     monomorphic_ : int
         Markers at which all individuals carry the same allele; they tell nothing and are kept.
     individuals_, markers_ : lists of names of a .bed file; empty for arrays
+    alleles_ : tuple of the first alleles of a .bed file's markers and of the second, or empty
     converged_, n_iter_, n_features_in_
 
     Examples
@@ -97,7 +99,8 @@ class Admixture(FittedAdmixture):
             -127, -9 and -1. A file is mapped and read in pieces.
         y : array-like of shape (n_individuals,), optional
             The population of those whose ancestry is known, compared as text without blanks around
-            it; None, NaN, pandas.NA, blanks, "-" and -1 where it is not.
+            it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
+            is not. Where everybody is labelled there are as many populations as names.
         checkpoint : path, optional
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;
@@ -107,7 +110,7 @@ class Admixture(FittedAdmixture):
         ------
         ValueError
             For files and arrays that hold no genotypes, individuals or markers without any, and
-            more populations than individuals.
+            more populations than individuals, or than labels where everybody has one.
         """
         self._check()
         genotypes = self._genotypes(X)
@@ -125,10 +128,12 @@ class Admixture(FittedAdmixture):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         params, fit = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
+        self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
+        self.alleles_ = genotypes.alleles
         removed(checkpoint)
         if not fit.converged:
             warnings.warn(

@@ -11,7 +11,7 @@ from mixtura.ranges import Count, Size
 from mixtura.result import Fit
 from mixtura.schema import Floats, read, read_arrays
 from mixtura.store import StoreError
-from mixtura.supports import Simplex, UnitInterval
+from mixtura.supports import Real, Simplex, UnitInterval
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class StoredAdmixture:
     markers: tuple[str, ...]
     monomorphic: Count
     fixed: tuple[Count, ...] | None
+    # Files from before they were kept have none.
+    alleles: tuple[tuple[str, ...], ...] = ()
 
 
 def admixture_document(estimator: Any) -> dict[str, Any]:
@@ -51,11 +53,12 @@ def admixture_document(estimator: Any) -> dict[str, Any]:
     return {
         "kind": "Admixture",
         "settings": plain,
-        "arrays": {"Q_": estimator.Q_, "P_": estimator.P_},
+        "arrays": {"Q_": estimator.Q_, "P_": estimator.P_, "copies": estimator._copies},
         "fit": estimator.fit_result_.to_dict(),
         "populations": list(estimator.populations_),
         "individuals": list(estimator.individuals_),
         "markers": list(estimator.markers_),
+        "alleles": [list(one) for one in estimator.alleles_],
         "monomorphic": estimator.monomorphic_,
         "fixed": None if fixed is None else np.flatnonzero(fixed).tolist(),
     }
@@ -71,7 +74,15 @@ def checked_admixture(document: dict[str, Any]) -> StoredAdmixture:
         Q, P = (np.atleast_1d(stored.arrays.get(name, 0)) for name in ("Q_", "P_"))
         n, M = len(Q), P.shape[-1]
         wanted = {"Q_": Floats((n, K), Simplex()), "P_": Floats((K, M), UnitInterval())}
+        if "copies" in stored.arrays:
+            wanted["copies"] = Floats((K, M), Real())
         read_arrays(wanted, stored.arrays, "arrays")
+        if "copies" not in stored.arrays:
+            # Files from before they were kept: as if everybody had been seen at every marker.
+            whole = stored.settings.ploidy * stored.arrays["Q_"].sum(axis=0)
+            stored.arrays["copies"] = np.repeat(whole[:, None], M, axis=1)
+        if (stored.arrays["copies"] < 0).any():
+            raise ValueError("copies has numbers below 0")
         for name, found, size in (
             ("populations", stored.populations, (K,)),
             ("individuals", stored.individuals, (0, n)),
@@ -79,6 +90,8 @@ def checked_admixture(document: dict[str, Any]) -> StoredAdmixture:
         ):
             if len(found) not in size:
                 raise ValueError(f"{name} has {len(found)} names, not {size[-1]}")
+        if [len(one) for one in stored.alleles] not in ([], [M, M]):
+            raise ValueError(f"alleles are not two for each of the {M} markers")
         if stored.fixed is not None and any(i >= n for i in stored.fixed):
             raise ValueError(f"fixed names individuals beyond the {n}")
     except ValueError as error:

@@ -14,6 +14,7 @@ from mixtura.data.bed import read_bed
 from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
+from mixtura.estimators.genotype_intake import refuse_absent, turned
 from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
@@ -41,8 +42,11 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     populations_: list[str]
     individuals_: list[str]
     markers_: list[str]
+    alleles_: tuple[tuple[str, ...], ...]
     monomorphic_: int
     n_features_in_: int
+    # Copies that were seen of each marker, by population: (K, markers).
+    _copies: Array
     # Individuals whose ancestry was given.
     _fixed: AnyArray | None
 
@@ -55,11 +59,18 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : as in `fit`, with the markers that were fitted, in their order and with their alleles
+        X : as in `fit`, with the markers that were fitted, in their order
+            Alleles of files may come in either order, as PLINK 1 puts the rarer one first; those
+            of arrays must come in that of the fit.
 
         Returns
         -------
         array of shape (n_individuals, n_populations), rows summing to one
+
+        Raises
+        ------
+        ValueError
+            For other markers or alleles than were fitted, and individuals without any genotype.
         """
         check_is_fitted(self)
         genotypes = self._genotypes(X)
@@ -73,7 +84,10 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
                 "into one order"
             )
-        return projected(genotypes, self.Q_, np.ascontiguousarray(self.P_.T))
+        refuse_absent(genotypes)
+        # Copies of the second allele, at the frequencies of the second, are as likely as the first.
+        P = np.where(turned(genotypes, self.alleles_), 1.0 - self.P_, self.P_)
+        return projected(genotypes, self.Q_, np.ascontiguousarray(P.T), self._copies.T)
 
     def predict(self, X: Any) -> AnyArray:
         """The population with the largest share, of individuals that were not fitted.
@@ -111,6 +125,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def residual_correlations(self, X: Any) -> Array:
         """How far the fit leaves individuals alike, (n_individuals, n_individuals); 0 is right.
 
+        Of an individual that is fitted exactly nothing is left: its correlations are 0.
+
         Parameters
         ----------
         X : the genotypes that were fitted
@@ -147,7 +163,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "reference has numbers that are NaN or infinite: give shares, from 0 to 1"
             )
         order = matching(self.Q_, given)
-        self.Q_, self.P_ = self.Q_[:, order], self.P_[order]
+        self.Q_, self.P_, self._copies = self.Q_[:, order], self.P_[order], self._copies[order]
         if self._fixed is not None:
             self.populations_ = [self.populations_[k] for k in order]
         return self
@@ -171,9 +187,14 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(), folds, seed)
 
     def fst(self) -> Array:
-        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations)."""
+        """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations).
+
+        NaN to a population that nobody belongs to, as nothing is known of it.
+        """
         check_is_fitted(self)
-        return fst(self.P_)
+        found, nobody = fst(self.P_), self.Q_.sum(axis=0) == 0.0
+        found[nobody], found[:, nobody] = np.nan, np.nan
+        return found
 
     def bic(self) -> float:
         """Bayesian information criterion of the fit, n the individuals; lower is better."""
@@ -201,6 +222,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         stored = checked_admixture(document)
         made = cls(**vars(stored.settings))
         made.Q_, made.P_ = stored.arrays["Q_"], stored.arrays["P_"]
+        made.alleles_ = stored.alleles
+        made._copies = stored.arrays["copies"]
         made.fit_result_, made.populations_ = stored.fit, list(stored.populations)
         made.individuals_, made.markers_ = list(stored.individuals), list(stored.markers)
         made.monomorphic_, made.n_features_in_ = stored.monomorphic, made.P_.shape[1]
@@ -232,11 +255,16 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return read_bed(X)
 
     def _same(self, X: Any) -> Genotypes:
-        """The genotypes that were fitted, as far as their shape tells."""
+        """The genotypes that were fitted, as far as their shape and their alleles tell."""
         genotypes = self._genotypes(X)
         if genotypes.shape != (len(self.Q_), self.n_features_in_):
             raise ValueError(
                 f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
                 f"the fit {len(self.Q_)} and {self.n_features_in_}"
+            )
+        if count := np.count_nonzero(turned(genotypes, self.alleles_)):
+            raise ValueError(
+                f"X has the alleles of {count:,} markers in the other order than the fit: give the "
+                "file that was fitted"
             )
         return genotypes

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.ancestry_files import UNKNOWN
 from mixtura.data.genotypes import Genotypes
 from mixtura.records import AnyArray
 
-# Labels of ancestry that is unknown, as text: of .pop files, and -1 as in scikit-learn.
-UNKNOWN = ("", "-", "-1")
+# How .bim files write an allele that is not known.
+_ANY = ("0", ".", "")
 
 
 def usable(genotypes: Genotypes, K: int) -> int:
@@ -19,19 +20,53 @@ def usable(genotypes: Genotypes, K: int) -> int:
     if n < K:
         raise ValueError(f"n_populations={K} is more than the {n} individuals")
     found = genotypes.counted()
-    for what, places, names in (
-        ("marker", np.flatnonzero(found.known == 0), genotypes.ids),
-        ("individual", found.absent, genotypes.names),
-    ):
-        if len(places):
-            called = names[places[0]] if names else f"{places[0]} (counted from 0)"
-            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-            have = "have" if more else "has"
-            raise ValueError(
-                f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
-            )
+    _refuse_unseen("marker", np.flatnonzero(found.known == 0), genotypes.ids)
+    _refuse_unseen("individual", found.absent, genotypes.names)
     fixed = (found.first == 0) | (found.first == genotypes.ploidy * found.known)
     return int(np.count_nonzero(fixed))
+
+
+def refuse_absent(genotypes: Genotypes) -> None:
+    """ValueError where an individual has no genotype at all."""
+    _refuse_unseen("individual", genotypes.counted().absent, genotypes.names)
+
+
+def _refuse_unseen(what: str, places: AnyArray, names: tuple[str, ...]) -> None:
+    if len(places):
+        called = names[places[0]] if names else f"{places[0]} (counted from 0)"
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        have = "have" if more else "has"
+        raise ValueError(
+            f"{what} {called}{more} {have} no genotype, all are missing: leave them out"
+        )
+
+
+def turned(genotypes: Genotypes, alleles: tuple[tuple[str, ...], ...]) -> AnyArray:
+    """Whether each marker's alleles come in the other order than `alleles`; ValueError for others.
+
+    PLINK 1 puts the rarer allele of a cohort first, so two cohorts differ in their orders. An
+    allele that a cohort lacks is written as 0, and may be any. None are turned where either has
+    no alleles.
+    """
+    if not (genotypes.alleles and alleles):
+        return np.zeros(genotypes.markers, dtype=bool)
+    fitted, found = (np.array(pair, dtype=object) for pair in (alleles, genotypes.alleles))
+    any_fitted, any_found = np.isin(fitted, _ANY), np.isin(found, _ANY)
+    same = ((fitted == found) | any_fitted | any_found).all(axis=0)
+    swapped = ((fitted == found[::-1]) | any_fitted | any_found[::-1]).all(axis=0)
+    wrong = np.flatnonzero(~(same | swapped))
+    if len(wrong):
+        j = wrong[0]
+        called = genotypes.ids[j] if genotypes.ids else f"{j} (counted from 0)"
+        more = f" (and others at {len(wrong) - 1:,} more markers)" if len(wrong) > 1 else ""
+        raise ValueError(
+            f"X has the alleles {'/'.join(found[:, j])} of marker {called}, where "
+            f"{'/'.join(fitted[:, j])} were fitted{more}: bring both files onto one strand, or "
+            "leave such markers out of both"
+        )
+    # Where 0 leaves both open the other allele decides.
+    crossed = ((fitted == found[::-1]) & ~any_fitted).any(axis=0)
+    return np.asarray(swapped & (~same | crossed))
 
 
 def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
@@ -47,6 +82,12 @@ def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
         raise ValueError(
             f"y names {len(names)} populations ({', '.join(names[:5])}, ...), more than "
             f"n_populations={K}"
+        )
+    if len(names) < K and all(told):
+        raise ValueError(
+            f"n_populations={K} leaves nobody for {K - len(names)} of them, as y labels everybody, "
+            f"with {len(names)} names: give n_populations={len(names)}, or None as the label of "
+            "those whose ancestry is not known"
         )
     place = {name: k for k, name in enumerate(names)} | {"": -1}
     names += [f"unlabelled {k}" for k in range(K - len(names))]
@@ -68,4 +109,4 @@ def _told(label: Any) -> str:
 
 
 def _order(label: str) -> tuple[float, str]:
-    return (float(label), label) if label.lstrip("-").isdecimal() else (np.inf, label)
+    return (float(label), label) if label.removeprefix("-").isdecimal() else (np.inf, label)

@@ -188,6 +188,7 @@ def _identity(genotypes: Genotypes, task: AdmixtureTask, seed: int) -> dict[str,
     """Which fit a checkpoint is of."""
     solver, labels = task.solver, task.labels
     return {
+        "ploidy": genotypes.ploidy,
         "genotypes": digest(genotypes),
         "n_populations": task.K,
         "n_init": task.n_init,

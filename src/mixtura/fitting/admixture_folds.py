@@ -27,7 +27,8 @@ class CrossValidation:
     """How well genotypes are predicted that were hidden.
 
     error       mean of minus log P(genotype) per copy of an allele (nats): 0.69 for a coin, lower
-                is better; frequencies are first shrunk as by Jeffreys' prior, by half a copy
+                is better; frequencies are first shrunk as by Jeffreys' prior, by half a copy to the
+                copies that are seen of the marker and the population
     spread      its standard error, from the folds
     admixture   ADMIXTURE's "CV error": the mean of x log(x / m) + (2 - x) log((2 - x) / (2 - m))
                 with m = 2 sum_k q_ik p_kj (Alexander & Lange 2011, BMC Bioinformatics 12:246)
@@ -62,7 +63,8 @@ def cross_validated(
     with single_blas:
         for passes in parts:
             shares, frequencies = _fitted(passes, Q, P, solver)
-            carried = genotypes.ploidy * shares.sum(axis=0)
+            # What is hidden or missing tells nothing of a frequency.
+            carried = passes.carried(shares)
             shrunk = (carried * frequencies + 0.5) / (carried + 1.0)
             logliks.append(passes.loglik_left_out(shares, shrunk))
             clipped += passes.loglik_left_out(shares, np.clip(frequencies, CLIP, 1 - CLIP))

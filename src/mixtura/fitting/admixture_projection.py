@@ -15,14 +15,18 @@ from mixtura.records import Array
 _FIRST, _ANEW, _STEPS, _HALVED = 5, 4, 20, 6
 # Of an individual's curvature at most so much is taken for noise.
 _MOST = 0.9
+# Of the trace of an individual's curvature: less counts as this much.
+_FLAT = 1e-9
 # A step this small ends the climb.
 _STILL = 1e-7
 # Numbers of an array that is made at a time.
 _NUMBERS = 1 << 20
 
 
-def projected(genotypes: Genotypes, Q: Array, P: Array) -> Array:
+def projected(genotypes: Genotypes, Q: Array, P: Array, copies: Array) -> Array:
     """Shares (m, K) of individuals that were not fitted; Q (n, K), P (M, K) are those that were.
+
+    copies (M, K) are those that the fitted individuals were seen to carry, sum_i c_ij q_ik.
 
     With p known the score in q has mean 0. Estimated frequencies p + e, with the covariance C_j of
     the e at marker j, shrink q: sum_j w_ij (p + e)(p + e)' is larger than it should be, on average
@@ -30,11 +34,18 @@ def projected(genotypes: Genotypes, Q: Array, P: Array) -> Array:
     taken from the curvature (the corrected score of Nakamura 1990, Biometrika 77, to first order).
     C_j is the inverse of the expected information that the fitted individuals have of p_j.
     """
+    somebody = Q.sum(axis=0) > 0.0
+    if not somebody.all():
+        # Nothing is known of a population that nobody belongs to.
+        found = np.zeros((genotypes.individuals, len(somebody)))
+        found[:, somebody] = projected(
+            genotypes, Q[:, somebody], P[:, somebody], copies[:, somebody]
+        )
+        return found
     K = Q.shape[1]
-    copies = genotypes.ploidy * Q.sum(axis=0)
     # Jeffreys' half a copy: who carries an allele that nobody had would be impossible everywhere.
     P = (copies * P + 0.5) / (copies + 1.0)
-    noise = _noise(Q, P, genotypes.ploidy)
+    noise = _noise(Q, P, copies)
     passes = Passes(genotypes)
     shares = np.full((genotypes.individuals, K), 1.0 / K)
     with single_blas:
@@ -48,18 +59,25 @@ def projected(genotypes: Genotypes, Q: Array, P: Array) -> Array:
     return shares
 
 
-def _noise(Q: Array, P: Array, ploidy: int) -> Array:
-    """C (M, K, K): the inverse of sum_i ploidy q_i q_i' / (h_ij (1 - h_ij))."""
+def _noise(Q: Array, P: Array, copies: Array) -> Array:
+    """C (M, K, K): the inverse of sum_i c_ij q_i q_i' / (h_ij (1 - h_ij)).
+
+    Who was seen at marker j is not known any more, only of each population how many copies: the
+    sum over all individuals, each of one copy, is brought to them, by the roots of copies_jk /
+    sum_i q_ik on both sides. Where everybody was seen that is the sum itself.
+    """
     K = Q.shape[1]
     products = (Q[:, :, None] * Q[:, None, :]).reshape(len(Q), K * K)
     information = np.empty((len(P), K * K))
     step = max(1, _NUMBERS // len(Q))
     for start in range(0, len(P), step):
         h = P[start : start + step] @ Q.T
-        information[start : start + step] = (ploidy / (h * (1.0 - h))) @ products
-    # A population of nobody has no information; nor does it matter to anybody.
-    ridge = 1e-9 * information.max(initial=1.0)
-    return np.linalg.inv(information.reshape(-1, K, K) + ridge * np.eye(K))
+        information[start : start + step] = (1.0 / (h * (1.0 - h))) @ products
+    seen = np.sqrt(copies / Q.sum(axis=0))
+    whole = information.reshape(-1, K, K) * seen[:, :, None] * seen[:, None, :]
+    values, axes = np.linalg.eigh(whole)
+    # Of what nothing was seen lies between 0 and 1 all the same: no variance there is above 1/4.
+    return np.asarray((axes / np.maximum(values, 4.0)[:, None, :]) @ axes.transpose(0, 2, 1))
 
 
 def _correction(genotypes: Genotypes, Q: Array, P: Array, noise: Array) -> Array:
@@ -69,7 +87,7 @@ def _correction(genotypes: Genotypes, Q: Array, P: Array, noise: Array) -> Array
     flat = noise.reshape(len(P), K * K)
     for where, dosages in genotypes.chunks():
         h = P[where] @ Q.T
-        weight = np.where(np.isnan(dosages), 0.0, genotypes.ploidy / (h * (1.0 - h)))
+        weight = genotypes.known(where, dosages) / (h * (1.0 - h))
         found += weight.T @ flat[where]
     return found.reshape(-1, K, K)
 
@@ -84,7 +102,10 @@ def _bounded(B: Array, curve: Array) -> Array:
     whole[:, upper[0], upper[1]] = whole[:, upper[1], upper[0]] = curve.T
     # Along the simplex: steps from the last population to each of the others.
     along = np.vstack([np.eye(K - 1), -np.ones(K - 1)])
-    ratios = np.linalg.solve(along.T @ whole @ along, along.T @ B @ along)
+    curved = along.T @ whole @ along
+    # Fewer markers than populations leave directions without any curvature.
+    curved += (_FLAT * np.trace(curved, axis1=1, axis2=2))[:, None, None] * np.eye(K - 1)
+    ratios = np.linalg.solve(curved, along.T @ B @ along)
     most = np.linalg.eigvals(ratios).real.max(axis=1)
     return np.asarray(B * np.minimum(1.0, _MOST / np.maximum(most, _MOST))[:, None, None])
 

@@ -48,8 +48,9 @@ class Snapshot:
             raise CheckpointError(
                 f"{name}: this is not a checkpoint of an Admixture: give another name"
             ) from None
-        if told != self.identity:
-            known, asked = json.loads(told), json.loads(self.identity)
+        # Those from before ploidy was written are of diploids, as most are.
+        known, asked = {"ploidy": 2} | json.loads(told), json.loads(self.identity)
+        if known != asked:
             what = next(key for key in asked if known.get(key) != asked[key])
             raise CheckpointError(
                 f"{name}: this checkpoint is of {what}={known.get(what)!r}, not {asked[what]!r}: "
@@ -91,8 +92,11 @@ class Snapshot:
 
 
 def digest(genotypes: Genotypes) -> str:
-    """A fingerprint of all genotypes."""
+    """A fingerprint of all genotypes, and of who carries one copy where."""
     found = hashlib.blake2b(digest_size=16)
+    for array in (genotypes.haploid, genotypes.single):
+        if genotypes.haploid is not None and array is not None:
+            found.update(np.ascontiguousarray(array).data)
     for start in range(0, genotypes.markers, _DIGESTED):
         found.update(np.ascontiguousarray(genotypes.codes[start : start + _DIGESTED]).data)
     return f"{genotypes.individuals}x{genotypes.markers} {found.hexdigest()}"
