@@ -45,7 +45,9 @@ def test_the_end_is_where_a_concentration_step_leads_back_to(trimmed):
     kept = np.argsort(-log_p)[: len(X) - 40]
     assert trimmed.fit_result_.loglik == pytest.approx(log_p[kept].sum(), abs=1e-7)
     assert trimmed.fit_result_.weight == len(kept)
-    assert trimmed.trim_threshold_ == pytest.approx(log_p[kept].min(), abs=1e-9)
+    left = np.setdiff1d(np.arange(len(X)), kept)
+    middle = 0.5 * (log_p[kept].min() + log_p[left].max())
+    assert trimmed.trim_threshold_ == pytest.approx(middle, abs=1e-9)
     # An ordinary fit to what is kept is the same mixture.
     again = GaussianMixture(2, random_state=0, tol=1e-10).fit(X[kept])
     order, other = np.argsort(trimmed.means_[:, 0]), np.argsort(again.means_[:, 0])
@@ -222,3 +224,13 @@ def test_starts_of_trimmed_fits_are_on_no_scale_of_the_end(trimmed: GaussianMixt
 def test_a_share_below_one_row_is_told() -> None:
     with pytest.warns(UserWarning, match="none is left out"):
         GaussianMixture(1, trim=0.001).fit(X)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_float32_moves_no_row_over_the_threshold(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.normal(0, 1, (350, 2)), rng.uniform(-20, 20, (40, 2))])
+    found = GaussianMixture(2, trim=0.1, random_state=0).fit(X.astype(np.float32))
+    assert np.count_nonzero(found.predict(X.astype(np.float32)) == -1) == 39
+    # However far out, a row is one of those that are left out.
+    assert found.predict([[1e200, 1e6]]).tolist() == [-1]

@@ -43,7 +43,7 @@ def answers(
             # What is trimmed is told by a number in float64.
             wanted["log_density"] = np.empty(len(X), dtype=np.float64 if trimmed else rows.dtype)
         fill(engine, model, X, params, RowOutputs(**wanted))
-        if doubtful:
+        if doubtful and not trimmed:
             _refuse_lost(model, params, X, wanted["log_density"], where.start)
         if trimmed:
             trimmed_labels(out[where], wanted["log_density"], mixture)

@@ -68,8 +68,9 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
     threshold, fit = estimator.__dict__.get("trim_threshold_"), estimator.fit_result_
     if threshold is not None and fit is not None:
         share = 100 * estimator.trim
-        told = f"{share:.3g}% of the rows are left out, whose log-density is below {threshold:.4g}"
-        found.append(("trimmed", f"{told}; the log-likelihood is that of the others"))
+        told = f"{share:.3g}% of the rows are left out, of the least log-density"
+        bound = f"{threshold:.4g} divides them"
+        found.append(("trimmed", f"{told}: {bound}; the log-likelihood is that of the others"))
     constraint = getattr(estimator, "constraint", None)
     if constraint is not None:
         scaled = estimator._family().compared_in

@@ -124,7 +124,8 @@ class RowAnswers:
         if not model.family.normal:
             raise ValueError(
                 f"outlier_scores: components of family {model.family.name!r} have no Mahalanobis "
-                "distance: use predictive_p_values"
+                "distance: use predictive_p_values, or of a posterior score_samples(X, "
+                "predictive=True)"
             )
         d = self.n_features_in_ - len(getattr(model.family, "equations", ()))
         found = []

@@ -39,7 +39,8 @@ class Ground:
 
 
 class Kept(NamedTuple):
-    """How many rows trimming keeps, and the least log-density among them."""
+    """How many rows trimming keeps, and the log-density midway between the least of theirs and the
+    largest of those that are left out: rounding of what is held, to float32 say, moves no row."""
 
     rows: int
     threshold: float
@@ -53,4 +54,8 @@ def trimmed(ground: Ground, params: Any) -> Kept | None:
     assert isinstance(rows, Rows)
     log_p = log_densities(ground.engine, ground.model, rows, params)
     weights, threshold = kept_weights(log_p, rows.sample_weight, ground.trim)
+    given = True if rows.sample_weight is None else rows.sample_weight > 0
+    left = log_p[(weights == 0) & given & np.isfinite(log_p)]
+    if len(left):
+        threshold -= 0.5 * max(threshold - float(left.max()), 0.0)
     return Kept(int(np.count_nonzero(weights)), threshold)
