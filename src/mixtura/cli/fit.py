@@ -83,7 +83,7 @@ Covariance = StrEnum(
 )
 Solver = StrEnum(
     "Solver",
-    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
+    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated moments",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed"])
 

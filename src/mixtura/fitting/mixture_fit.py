@@ -34,7 +34,7 @@ from mixtura.models.noise import Noisy
 from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import resolve_solver
+from mixtura.solvers.registry import begins, resolve_solver
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
@@ -132,7 +132,9 @@ def _found(
         climber,
         listener,
     )
-    outcome = _outcome(search, ground.maker, task)
+    outcome = (
+        _outcome(search, ground.maker, task) if begins(solver) else search.climb(ground.maker.base)
+    )
     if task.trim and task.begin is None and not task.given:
         outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
@@ -154,6 +156,12 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
         raise ValueError(
             "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
             "taken up again where it was. Use engine='auto'"
+        )
+    asked = task.given or task.begin is not None or task.init_params != "auto" or task.n_init != 1
+    if not begins(solver) and (asked or task.trim):
+        raise ValueError(
+            f"solver={solver!r} answers from all rows at once and begins nowhere: leave out starts "
+            "(n_init, init_params, ..._init, warm_start) and trim, or use solver='auto'"
         )
     if solver == "nce" and task.noise is not None:
         raise ValueError(

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.families.base import Family
 from mixtura.families.collapse import standings
@@ -207,6 +208,13 @@ class Mixture(Labelled):
             total = part if total is None else total + part
         assert total is not None
         return self.m_step(total, params)
+
+    def by_moments(self, rows: Rows, params: MixtureParams) -> MixtureParams:
+        if type(self) is not Mixture:
+            return super().by_moments(rows, params)  # type: ignore[no-any-return]
+        w = np.ones(rows.n) if rows.sample_weight is None else rows.sample_weight
+        X = np.asarray(rows.X[w > 0], dtype=np.float64)
+        return MixtureParams(*self.family.by_moments(X, w[w > 0], len(params.weights)))
 
     def begun_at(self, params: MixtureParams) -> MixtureParams:
         components = self.prior.admitted(params.components)

@@ -13,7 +13,9 @@ from scipy.special import ndtr
 from mixtura.data.column_moments import Moments
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
+from mixtura.errors import FitError
 from mixtura.families.base import Family, Look, Settled
+from mixtura.families.by_moments import by_moments
 from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
 from mixtura.families.frames import Affine, Frame
@@ -137,6 +139,23 @@ class Gaussian(Family):
             for B in form.frames(reference)
         )
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
+
+    def by_moments(self, X: AnyArray, w: Array, K: int) -> tuple[Array, GaussianParams]:
+        d = X.shape[1]
+        if self.gaps or self.ratio or (d > 1 and self.form.name != "spherical"):
+            raise ValueError(
+                "solver='moments' answers for covariance_type='spherical', or for two components "
+                "in one column, without missing cells or a constraint: use solver='auto'"
+            )
+        found = by_moments(X, w, K, one_variance=self.one_covariance)
+        if found.variances.min() <= 0:
+            raise FitError(
+                "the moments of the table give a component a variance below zero: it has too few "
+                "rows for solver='moments', or is of no such mixture. Use solver='auto'"
+            )
+        each = found.variances[:1] if self.form.shared else found.variances
+        covariances = each.reshape(self.form.shape(K, d)) + (self.reg_covar or 0.0)
+        return found.weights, gaussian_params(found.means, covariances, self.form)
 
     def _bounds(self, relative: CovariancePrior, ratio: EigenvalueRatio) -> Bounded:
         """The eigenvalue ratio for a table; ValueError where it has no variance somewhere."""
