@@ -68,13 +68,13 @@ def moments(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
 
     A variance that sampling error turned negative is the average.
     """
-    found = by_moments(Z, w, K)
+    found = by_moments(Z, w, min(K, len(Z)))
     least = np.finfo(np.float64).eps * (1.0 + (Z**2).mean())
     variances = np.maximum(np.where(found.variances > 0, found.variances, found.common), least)
     apart = cdist(Z, found.means, "sqeuclidean") / variances
     with np.errstate(divide="ignore"):
         joint = np.log(found.weights) - 0.5 * (apart + Z.shape[1] * np.log(variances))
-    return normalise(joint)[1]
+    return np.pad(normalise(joint)[1], ((0, 0), (0, K - joint.shape[1])))
 
 
 STARTS: dict[str, Start] = {
