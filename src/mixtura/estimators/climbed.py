@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -28,6 +30,7 @@ from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.problem import Solver
+from mixtura.solvers.settings import check_number
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -63,7 +66,13 @@ class ClimbedMixture(MixtureEstimator):
         """Set the fitted attributes that are the mixture."""
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -80,6 +89,10 @@ class ClimbedMixture(MixtureEstimator):
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
+        max_seconds : float, optional
+            When these have passed the search ends with the best it has met, converged or not (it
+            warns): by the clock, so not the same on every machine. The step that is being taken and
+            the look at the end are not cut short.
 
         Returns
         -------
@@ -90,7 +103,7 @@ class ClimbedMixture(MixtureEstimator):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        self._fit(X, sample_weight, None, checkpoint)
+        self._fit(X, sample_weight, None, checkpoint, max_seconds)
         removed(checkpoint)
         return self
 
@@ -104,7 +117,11 @@ class ClimbedMixture(MixtureEstimator):
         return labels
 
     def fit_table(
-        self, table: Table | Streamed, listener: FitListener | None = None, checkpoint: Any = None
+        self,
+        table: Table | Streamed,
+        listener: FitListener | None = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
@@ -112,7 +129,7 @@ class ClimbedMixture(MixtureEstimator):
         is left where it is: the caller removes it when the result is safe.
         """
         weights = None if isinstance(table, Streamed) else table.sample_weight
-        self._fit(table, weights, listener, checkpoint)
+        self._fit(table, weights, listener, checkpoint, max_seconds)
         return self
 
     def _fit(
@@ -121,13 +138,15 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any,
         listener: FitListener | None = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
         before = dict(self.__dict__)
         try:
             rows, family = admitted(self, X, sample_weight, self._begun_family())
-            self._keep(self._find(rows, family, listener, checkpoint), rows.dtype)
+            found = self._find(rows, family, listener, checkpoint, max_seconds)
+            self._keep(found, rows.dtype)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -191,6 +210,7 @@ class ClimbedMixture(MixtureEstimator):
         family: Family,
         listener: FitListener | None = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
@@ -198,6 +218,8 @@ class ClimbedMixture(MixtureEstimator):
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         task = self._asked_task(rows, family)
+        if max_seconds is not None:
+            task = _timed(task, max_seconds, checkpoint)
         warn_of_none(self, rows)
         if checkpoint is None:
             return self._search(rows, task, np.random.RandomState(seed), listener)
@@ -240,3 +262,16 @@ class ClimbedMixture(MixtureEstimator):
             value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
         ]
         self.fit_result_ = fit
+
+
+def _timed(task: Any, max_seconds: Any, checkpoint: Any) -> Task:
+    """The task with its time; ValueError where no clock can end it."""
+    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    if not isinstance(task, Task):
+        raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
+    if checkpoint is not None:
+        raise ValueError(
+            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
+            "clock does not: leave out one of them"
+        )
+    return replace(task, max_seconds=float(max_seconds))

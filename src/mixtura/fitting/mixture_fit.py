@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -34,7 +36,7 @@ from mixtura.models.noise import Noisy
 from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import begins, resolve_solver
+from mixtura.solvers.registry import begins, refuse_untimed, resolve_solver
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
@@ -46,7 +48,7 @@ class Task:
     given are the parameters fixed at the start, by name; begin is the mixture a warm start
     continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
     volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
-    the rows that is left out.
+    the rows that is left out; max_seconds is when the search ends with what it has.
     """
 
     family: Family
@@ -63,6 +65,7 @@ class Task:
     concomitants: tuple[int, ...] = ()
     noise: Asked | None = None
     trim: float = 0.0
+    max_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def _found(
     listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
+    until = time.monotonic() + task.max_seconds
     K, family = task.n_components, task.family
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
     way = family.condensed(known) if _only_steps(task) else None
@@ -131,11 +135,12 @@ def _found(
         rng,
         climber,
         listener,
+        until=until,
     )
     outcome = (
         _outcome(search, ground.maker, task) if begins(solver) else search.climb(ground.maker.base)
     )
-    if task.trim and task.begin is None and not task.given:
+    if task.trim and task.begin is None and not task.given and not search.late:
         outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
@@ -152,6 +157,8 @@ def _found(
 
 def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
     """ValueError for settings of which each is fine alone."""
+    if task.max_seconds < math.inf:
+        refuse_untimed(solver)
     if journaled_engine == "mixed":
         raise ValueError(
             "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "

@@ -31,7 +31,7 @@ class Entry:
     climbs that it looks for a maximum of the likelihood from wherever it is put, so that it can be
     compared with EM, linear that its steps gain a constant share of what is left, so that the last
     digits take thousands of them, in_memory that it wants all rows at hand,
-    begins that it needs somewhere to begin.
+    begins that it needs somewhere to begin, timed that it ends when its time is over.
     """
 
     solver: Solver
@@ -41,6 +41,7 @@ class Entry:
     linear: bool = False
     in_memory: bool = False
     begins: bool = True
+    timed: bool = True
 
 
 SOLVERS: dict[str, Entry] = {
@@ -51,9 +52,9 @@ SOLVERS: dict[str, Entry] = {
     "newton": Entry(newton, free=True, climbs=True),
     "auto": Entry(auto, climbs=True),
     "hard": Entry(hard, in_memory=True),
-    "stochastic": Entry(Stochastic()),
-    "annealed": Entry(Annealed(), free=True),
-    "online": Entry(Online(), in_memory=True),
+    "stochastic": Entry(Stochastic(), timed=False),
+    "annealed": Entry(Annealed(), free=True, timed=False),
+    "online": Entry(Online(), in_memory=True, timed=False),
     "nce": Entry(NoiseContrastive(), free=True, in_memory=True),
     "truncated": Entry(Truncated()),
     "moments": Entry(moments, in_memory=True, begins=False),
@@ -93,6 +94,15 @@ def needs_memory(solver: str | Solver) -> bool:
 def begins(solver: str) -> bool:
     """Whether the solver of this name begins somewhere; one of the user's own does."""
     return solver not in SOLVERS or SOLVERS[solver].begins
+
+
+def refuse_untimed(solver: str) -> None:
+    """ValueError where the solver of this name does not end when its time is over."""
+    if solver in SOLVERS and not SOLVERS[solver].timed:
+        raise ValueError(
+            f"max_seconds: solver={solver!r} runs as long as its schedule says: limit it by "
+            "max_iter, or use solver='auto'"
+        )
 
 
 def solver_name(solver: object) -> str:
