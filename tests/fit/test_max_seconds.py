@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from typer.testing import CliRunner
 
 from mixtura import BayesianGaussianMixture, GaussianMixture, PoissonMixture
+from mixtura.cli import app
 from mixtura.fitting.race import Race
 from mixtura.solvers import problem
 from mixtura.solvers.registry import SOLVERS
@@ -104,3 +106,20 @@ def test_what_it_refuses(tmp_path: Path) -> None:
         GaussianMixture(2, solver="online").fit(X, max_seconds=1)
     assert PoissonMixture(2, random_state=0).fit(np.round(X**2), max_seconds=60).converged_
     assert Race.until == np.inf
+
+
+def test_the_command_speaks_its_own_words(tmp_path: Path) -> None:
+    table, model = tmp_path / "t.csv", tmp_path / "m.json"
+    np.savetxt(table, overlapping(200), delimiter=",", header="a,b", comments="")
+    plain = ["fit", str(table), "--no-figure", "--out", str(model)]
+    run = CliRunner().invoke
+    done = run(app, [*plain, "--starts", "1000", "--max-seconds", "0.5"])
+    assert done.exit_code == 0
+    assert "of 1000 initialisations" in done.stdout
+    late = run(app, [*plain, "-k", "4", "--max-seconds", "0.001", "--quiet"])
+    assert "--max-seconds" in late.stderr
+    refused = run(app, [*plain, "--max-seconds", "1", "--checkpoint", str(tmp_path / "c")])
+    assert refused.exit_code == 2
+    assert "--max-seconds cannot be kept with --checkpoint" in refused.stderr
+    begun = run(app, [*plain, "--solver", "moments", "--starts", "2"])
+    assert "leave out --starts" in begun.stderr

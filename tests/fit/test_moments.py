@@ -114,6 +114,7 @@ def test_what_it_cannot_answer() -> None:
     X = np.random.default_rng(0).standard_normal((50, 2))
     for K, settings, match in (
         (3, {"covariance_type": "spherical"}, "at most 2, and 3 are asked for"),
+        (2, {"covariance_type": "spherical", "trim": 0.1}, "begins nowhere"),
         (2, {}, "covariance_type='spherical'"),
         (2, {"covariance_type": "spherical", "n_init": 3}, "begins nowhere"),
         (2, {"covariance_type": "spherical", "means_init": X[:2]}, "begins nowhere"),

@@ -227,6 +227,8 @@ def fit(
         option = "eigenvalue-ratio" if asked == "constraint" else asked
         raise ValueError(f"--bayes knows no --{option}: leave one of them out")
     settings |= robust
+    if solver == "moments" and starts != 1:
+        raise ValueError("--solver moments begins nowhere: leave out --starts")
     if max_seconds is not None and (bayes or checkpoint is not None):
         other = "bayes" if bayes else "checkpoint"
         raise ValueError(f"--max-seconds cannot be kept with --{other}: leave one of them out")

@@ -22,5 +22,5 @@ def by_moments(X: Array, w: Array, K: int, *, one_variance: bool = False) -> Sph
     most = "1 or 2" if d == 1 else f"at most {d}"
     raise ValueError(
         "'moments' finds as many components as there are columns at most, and 2 in one column: "
-        f"here {most}, and {K} are asked for. Use 'auto'"
+        f"here {most}, and {K} are asked for. Choose another"
     )
