@@ -1,4 +1,4 @@
-"""`mixing_bound`: what more components of the same covariance could add, at most."""
+"""`mixing_bound`: what more components of the same shape could add, at most."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+from scipy.stats import poisson
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.data.door import refuse_no_weights
 from mixtura.data.rows import Rows
+from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.noisy import noise_of, refuse_noise_in
 from mixtura.inference.gaussians import LOG_2PI
-from mixtura.inference.mixing import highest, joined
+from mixtura.inference.mixing import Highest, highest, highest_rate, joined
 from mixtura.records import Array
 
 # Nats below which nothing is left to gain.
@@ -24,22 +27,24 @@ NOTHING = 1e-3
 
 @dataclass(frozen=True)
 class MixingBound:
-    """What mixtures with this covariance, of any number of components, gain on this one at most.
+    """What mixtures of one kind, of any number of components, gain on this one at most.
 
     bound    nats over all rows, proved for one column; NaN for more, where nothing is
     place    the mean of the component that raises the likelihood fastest, (d,)
     weight   the weight it should join with, the others scaled down; 0.0 where none gains
     gain     nats that it brings as it joins, before any further step
+    kind     which mixtures: those "with this covariance", or all "of this family"
     """
 
     bound: float
     place: Array
     weight: float
     gain: float
+    kind: str = "with this covariance"
 
     @property
     def proved(self) -> bool:
-        """Whether no mixture with this covariance is more than a thousandth of a nat higher."""
+        """Whether no mixture of the kind is more than a thousandth of a nat higher."""
         return self.bound <= NOTHING
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +58,7 @@ class MixingBound:
 
     def summary(self) -> str:
         """The finding in one sentence."""
-        kind = "no mixture with this covariance, of however many components,"
+        kind = f"no mixture {self.kind}, of however many components,"
         where = ", ".join(f"{value:.5g}" for value in self.place)
         more = (
             f"one more component at ({where}) with weight {self.weight:.2g} gains {self.gain:.4f}"
@@ -72,8 +77,9 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
 
     Parameters
     ----------
-    mixture : fitted GaussianMixture whose components have one covariance in common
-        "tied", or one component. What is bounded are mixtures with just that covariance.
+    mixture : fitted GaussianMixture or PoissonMixture
+        Gaussians of one covariance in common ("tied", or one component): what is bounded are
+        mixtures with just that covariance. Or a `PoissonMixture` of one column: all of them are.
     X : array-like or data frame of shape (n_samples, n_features)
         The rows it was fitted to.
     sample_weight : array-like of shape (n_samples,), optional
@@ -101,15 +107,14 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
     >>> mixing_bound(two, X).proved
     True
     """
-    if not isinstance(mixture, GaussianMixture):
-        raise ValueError(f"mixture must be a fitted GaussianMixture, got {type(mixture).__name__}")
+    if not isinstance(mixture, ClimbedMixture):
+        raise ValueError(f"mixture must be a fitted mixture, got {type(mixture).__name__}")
     check_is_fitted(mixture)
     refuse_noise_in("mixing_bound", mixture)
-    parts = mixture._gaussians()
-    if not _alike(parts.roots):
+    if not boundable(mixture):
         raise ValueError(
-            "mixture: its components have covariances of their own, and with these free the "
-            "likelihood has no bound: fit with covariance_type='tied'"
+            "mixture: a bound is known for Gaussians of one covariance (covariance_type='tied'), "
+            "not with covariances of their own, and for a PoissonMixture of one column"
         )
     rows = mixture._asked(X)
     if not isinstance(rows, Rows) or np.isnan(rows.X).any():
@@ -119,24 +124,46 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
         refuse_no_weights(sample_weight)
         w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     X, w = X[w > 0], w[w > 0]
-    total, root = float(w.sum()), parts.roots[0]
+    found, ratio = (_of_counts if _counts(mixture) else _of_kernel)(mixture, X, w)
+    bound = math.nan if math.isnan(found.most) else max(0.0, float(w.sum()) * found.most)
+    kind = "of this family" if _counts(mixture) else "with this covariance"
+    return MixingBound(float(bound), found.place, *joined(ratio, w), kind)
+
+
+def boundable(mixture: Any) -> bool:
+    """Whether `mixing_bound` knows a fitted mixture, of which nothing lies beside."""
+    if not isinstance(mixture, ClimbedMixture) or noise_of(mixture) is not None:
+        return False
+    if not isinstance(mixture, GaussianMixture):
+        return _counts(mixture)
+    if getattr(mixture, "trim", 0.0) or getattr(mixture, "constraint", None):
+        return False
+    roots = mixture._gaussians().roots
+    return not (roots != roots[0]).any()
+
+
+def _counts(mixture: ClimbedMixture) -> bool:
+    plain = mixture.fitted_family().name == "poisson" and not mixture._concomitants()
+    return plain and mixture.n_features_in_ == 1
+
+
+def _of_kernel(mixture: Any, X: Array, w: Array) -> tuple[Highest, Array]:
+    """(the highest point of D, log of that component's density over the mixture's)."""
+    parts, total = mixture._gaussians(), float(w.sum())
+    root = parts.roots[0]
     Z = solve_triangular(root, (X - parts.means[0]).T, lower=True).T
     begin = solve_triangular(root, (parts.means - parts.means[0]).T, lower=True).T
     log_norm = -np.log(np.diagonal(root)).sum() - 0.5 * X.shape[1] * LOG_2PI
     log_c = log_norm - parts.log_density(X)
     found = highest(Z, np.log(w / total) + log_c, total, begin)
     ratio = log_c - 0.5 * ((Z - found.place) ** 2).sum(axis=1)
-    bound = math.nan if math.isnan(found.most) else max(0.0, total * found.most)
-    return MixingBound(float(bound), parts.means[0] + root @ found.place, *joined(ratio, w))
+    return found._replace(place=parts.means[0] + root @ found.place), ratio
 
 
-def boundable(mixture: Any) -> bool:
-    """Whether `mixing_bound` knows a fitted mixture: one covariance, and nothing beside."""
-    if not isinstance(mixture, GaussianMixture) or noise_of(mixture) is not None:
-        return False
-    plain = not (getattr(mixture, "trim", 0.0) or getattr(mixture, "constraint", None))
-    return plain and _alike(mixture._gaussians().roots)
-
-
-def _alike(roots: Array) -> bool:
-    return not (roots != roots[0]).any()
+def _of_counts(mixture: Any, X: Array, w: Array) -> tuple[Highest, Array]:
+    """The same for counts."""
+    model, params = mixture._fitted()
+    log_f = logsumexp(model.log_joint(X, params), axis=1)
+    total = float(w.sum())
+    found = highest_rate(X[:, 0], np.log(w / total) - log_f, total)
+    return found, poisson.logpmf(X[:, 0], found.place[0]) - log_f
