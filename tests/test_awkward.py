@@ -57,7 +57,8 @@ def drawn(seed: int) -> tuple[GaussianMixture, np.ndarray, np.ndarray | None]:
     rng = np.random.default_rng(seed)
     X = rows(rng)
     w = weights(rng, len(X))
-    names, solvers = list(STRUCTURES), list(SOLVERS)
+    # Moments answer for few tables, and refuse most of these.
+    names, solvers = list(STRUCTURES), [name for name in SOLVERS if name != "moments"]
     settings: dict[str, Any] = {"covariance_type": names[rng.integers(len(names))]}
     settings["solver"] = solvers[rng.integers(len(solvers))]
     K = int(rng.integers(1, 5))

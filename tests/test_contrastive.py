@@ -24,8 +24,9 @@ from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior, table_prior
 from mixtura.families.gaussian.records import gaussian_params
-from mixtura.models.mixture import Mixture, normalise
+from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.contrast_noise import INFLATION

@@ -16,7 +16,7 @@ from mixtura.engines import sampling, threads
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep
 from mixtura.engines.sampling import draw
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.supports import Covariance
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)

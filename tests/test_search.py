@@ -112,7 +112,7 @@ def test_a_large_table_is_sampled() -> None:
 @pytest.mark.parametrize("name", sorted(STARTS))
 def test_starts_are_responsibilities(name: str) -> None:
     rng = np.random.RandomState(0)
-    Z = rng.standard_normal((40, 2))
+    Z = rng.standard_normal((40, 3))
     resp = STARTS[name](Z, np.ones(40), 3, rng)
     assert resp.shape == (40, 3)
     np.testing.assert_allclose(resp.sum(axis=1), 1.0)

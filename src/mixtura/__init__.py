@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from mixtura.estimators.load import load
     from mixtura.estimators.merging import Merging, merge_components
+    from mixtura.estimators.mixing import MixingBound, mixing_bound
     from mixtura.estimators.mixture import Mixture
     from mixtura.estimators.regression import MixtureRegression
     from mixtura.estimators.shortcuts import (
@@ -100,6 +101,7 @@ __all__ = [
     "LightWeightsWarning",
     "LikelihoodFell",
     "Merging",
+    "MixingBound",
     "Mixture",
     "MixtureOf",
     "MixtureRegression",
@@ -131,6 +133,7 @@ __all__ = [
     "in_sequences",
     "load",
     "merge_components",
+    "mixing_bound",
     "register_family",
     "stream",
 ]
@@ -197,6 +200,8 @@ _HOMES = {
     "MixtureRegression": "mixtura.estimators.regression",
     "Regression": "mixtura.families.regression.family",
     "merge_components": "mixtura.estimators.merging",
+    "MixingBound": "mixtura.estimators.mixing",
+    "mixing_bound": "mixtura.estimators.mixing",
     "compare_solvers": "mixtura.selection.comparing",
     "load": "mixtura.estimators.load",
 }

@@ -17,7 +17,7 @@ from mixtura.engines.choose import open_sweep
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.families.gaussian.wishart import NormalWishart
-from mixtura.models.mixture import one_hot
+from mixtura.models.responsibilities import one_hot
 from mixtura.models.variational import VariationalMixture
 from mixtura.models.weight_priors import Dirichlet, StickBreaking
 from mixtura.solvers.em import em

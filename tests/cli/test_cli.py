@@ -267,6 +267,6 @@ def test_counts_and_yes_or_no(folder: Path) -> None:
 
     bad = spawn("fit", "calls.csv", "--family", "bernoulli", "--no-figure")
     assert bad.returncode != 0
-    assert "family='bernoulli' is for 0 and 1, and column 'day' holds" in bad.stderr
+    assert "--family bernoulli is for 0 and 1, and column 'day' holds" in bad.stderr
     bad = spawn("fit", "calls.csv", "--family", "poisson", "--covariance", "EII")
     assert "leave one of them out" in bad.stderr

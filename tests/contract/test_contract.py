@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mixtura.data.rows import Rows
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import ENGINES, fill, open_sweep, resolve
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Chunk, Summary, inner
 from mixtura.solvers.climb import directional
 from mixtura.solvers.em import em

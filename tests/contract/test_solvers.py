@@ -170,7 +170,7 @@ def test_ems_step_is_the_gradient_in_a_charts_units_to_first_order(case: Case) -
 
 
 def test_every_solver_is_listed_as_a_climber_or_tested_by_name() -> None:
-    others = {"hard", "stochastic", "annealed", "online", "nce", "truncated"}
+    others = {"hard", "stochastic", "annealed", "online", "nce", "truncated", "moments"}
     assert set(SOLVERS) == set(CLIMBERS) | others
 
 

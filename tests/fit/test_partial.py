@@ -22,8 +22,8 @@ from mixtura.fitting.moves import improve
 from mixtura.fitting.partial import Partial
 from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.race import Race
-from mixtura.models.mixture import normalise
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 

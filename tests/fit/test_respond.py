@@ -9,7 +9,7 @@ import pytest
 from contract.cases import CASES, Case
 
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk, Params, Summary
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from mixtura import lab
 from mixtura.cli import app
+from mixtura.lab.detectability import planted
 
 
 def rows(report: lab.Report, table: int = 0) -> list[dict]:
@@ -65,6 +66,23 @@ def test_singularity():
     for cure in ("one Gaussian", "with the default's penalty", "with a conjugate prior"):
         assert table[-1][cure] < table[0][cure]
     assert rows(report, 1)[0]["on a point"] == "no"
+
+
+def test_detectability(monkeypatch):
+    monkeypatch.setattr("mixtura.lab.detectability.SIGNALS", (0.5, 1.6))
+    below, above = rows(lab.run("detectability", n=1000, networks=3))
+    # Of labels that know nothing the overlap is about |N(0, 1)| / sqrt(n): 0.15 is 4.7 deviations.
+    assert below["most"] < 0.15
+    assert above["least"] > 0.7
+    assert above["belief propagation"] > above["adjacency's spectrum"]
+
+
+def test_planted_blocks_have_the_degrees_that_were_asked():
+    A = planted(20_000, 0.5, np.random.default_rng(0))
+    own, other = A[:10_000, :10_000].sum() / 10_000, A[:10_000, 10_000:].sum() / 10_000
+    # Poisson counts of 5 and 3 halved per node: deviations of 0.022 and 0.012, so 5 of them.
+    assert own == pytest.approx(2.5, abs=0.11)
+    assert other == pytest.approx(1.5, abs=0.06)
 
 
 def test_the_command(tmp_path):

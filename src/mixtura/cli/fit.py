@@ -85,7 +85,7 @@ Covariance = StrEnum(
 )
 Solver = StrEnum(
     "Solver",
-    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated",
+    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated moments",
 )
 Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
 FitEngine = StrEnum(
@@ -191,6 +191,14 @@ def fit(
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
     ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-3,
+            metavar="FLOAT",
+            help="End the search after so long, with the best it has met.",
+        ),
+    ] = None,
     tol: Annotated[
         float | None,
         typer.Option(
@@ -232,6 +240,11 @@ def fit(
         option = "eigenvalue-ratio" if asked == "constraint" else asked
         raise ValueError(f"--bayes knows no --{option}: leave one of them out")
     settings |= robust
+    if solver == "moments" and starts != 1:
+        raise ValueError("--solver moments begins nowhere: leave out --starts")
+    if max_seconds is not None and (bayes or checkpoint is not None):
+        other = "bayes" if bayes else "checkpoint"
+        raise ValueError(f"--max-seconds cannot be kept with --{other}: leave one of them out")
     if bayes:
         settings = posterior_settings(settings, weight_prior, concentration)
     else:
@@ -259,7 +272,8 @@ def fit(
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
         known = labels_in(data, table, labels, components, bayes)
         with resumable(checkpoint):
-            mixture = _fitted(data, settings, working, checkpoint, known, said_on_screen=not silent)
+            beside = checkpoint, known, max_seconds
+            mixture = _fitted(data, settings, working, *beside, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
     if as_json:
@@ -316,7 +330,8 @@ def _fitted(
     settings: dict[str, Any],
     working: Working,
     checkpoint: Path | None,
-    labels: list[str | None] | None = None,
+    labels: list[str | None] | None,
+    max_seconds: float | None,
     *,
     said_on_screen: bool,
 ) -> Any:
@@ -336,7 +351,7 @@ def _fitted(
         mixture = unfitted(settings)
         if isinstance(data, Streamed):
             data.on_rows = working.paced(data.n, mixture.tol)
-        mixture.fit_table(data, listener=working, checkpoint=checkpoint, labels=labels)
+        mixture.fit_table(data, working, checkpoint, labels, max_seconds)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
         note(f"warning: {_unfinished(fit)}")
@@ -346,8 +361,11 @@ def _fitted(
 def _unfinished(fit: Fit) -> str:
     """Why a fit is not converged, and what to do, in the command's own words."""
     from mixtura.report.view import looks_like_the_top
+    from mixtura.solvers.logbook import TIMED_OUT
 
     steps = f"{fit.iterations} EM step{'' if fit.iterations == 1 else 's'}"
+    if fit.reason == TIMED_OUT:
+        return f"the fit stopped at --max-seconds ({steps}) before --tol: give it more"
     if looks_like_the_top(fit):
         return f"the fit stopped at --max-iter ({steps}) at what looks like the top, before --tol"
     return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"

@@ -61,11 +61,11 @@ def checked_figure(
     return target
 
 
-def refuse_no_figure(target: Path) -> None:
+def refuse_no_figure(target: Path, option: str = "--figure") -> None:
     """ValueError where no figure can be written there."""
     if target.suffix.lower() not in FIGURES:
-        raise ValueError(f"--figure {target}: a figure's name ends in .png, .svg or .pdf")
-    _refuse_unwritable("--figure", target)
+        raise ValueError(f"{option} {target}: a figure's name ends in .png, .svg or .pdf")
+    _refuse_unwritable(option, target)
 
 
 def named(outputs: Outputs) -> dict[str, str | None]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from mixtura.cli.console import (
     NO_ROWS,
@@ -16,12 +19,28 @@ from mixtura.cli.console import (
     print_text,
     stdout,
 )
+from mixtura.cli.outputs import drawn, refuse_no_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @command
-def show(model: ModelFile, as_json: AsJson = False) -> None:
+def show(
+    model: ModelFile,
+    as_json: AsJson = False,
+    landscape: Annotated[
+        Path | None,
+        typer.Option(metavar="FIG.png", help="Draw there the optima that the search met."),
+    ] = None,
+) -> None:
     """Print the report of a fitted model."""
+    if landscape is not None:
+        refuse_no_figure(landscape, "--landscape")
     mixture = load_model(model)
+    if landscape is not None:
+        figure = _landscape(mixture)
+        drawn(landscape, lambda: figure)
     if type(mixture).__name__ in NO_ROWS:
         if as_json:
             print_json(beside_rows(mixture))
@@ -31,6 +50,14 @@ def show(model: ModelFile, as_json: AsJson = False) -> None:
         print_json(as_document(mixture))
     else:
         print_report(mixture)
+
+
+def _landscape(mixture: Any) -> Figure:
+    from mixtura.report.landscape import draw_landscape
+
+    if mixture.fit_result_ is None:
+        raise ValueError("its parameters were given, not fitted: there is no landscape")
+    return draw_landscape(mixture.fit_result_)
 
 
 def beside_rows(model: Any) -> dict[str, Any]:

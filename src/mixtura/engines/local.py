@@ -12,7 +12,8 @@ import numpy as np
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.models.base import Model
-from mixtura.models.mixture import Mixture, normalise
+from mixtura.models.mixture import Mixture
+from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Chunk, Summary
 
 # Residuals of one chunk stay in the second-level cache: 64 Ki numbers are half a megabyte.

@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -35,6 +35,9 @@ from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
 from mixtura.store import write_document
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -228,6 +231,18 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
     def summary(self) -> str:
         """What was found and how sure the fit is, as text."""
         return to_text(self.view()).rstrip("\n")
+
+    def landscape_figure(self) -> Figure:
+        """The optima that the search met: how high, how often, from which starts (Matplotlib).
+
+        ValueError where no climb from a start of its own has finished.
+        """
+        from mixtura.report.landscape import draw_landscape
+
+        check_is_fitted(self)
+        if self.fit_result_ is None:
+            raise ValueError("the parameters were given, not fitted: there is no landscape")
+        return draw_landscape(self.fit_result_)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted mixture to a JSON file, atomically; `mixtura.load` reads it.

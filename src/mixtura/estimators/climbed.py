@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -31,6 +33,7 @@ from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.problem import Solver
+from mixtura.solvers.settings import check_number
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -75,6 +78,7 @@ class ClimbedMixture(MixtureEstimator):
         *,
         labels: Any = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -98,6 +102,10 @@ class ClimbedMixture(MixtureEstimator):
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
+        max_seconds : float, optional
+            When these have passed the search ends with the best it has met, converged or not (it
+            warns): by the clock, so not the same on every machine. The step that is being taken and
+            the look at the end are not cut short.
 
         Returns
         -------
@@ -108,7 +116,7 @@ class ClimbedMixture(MixtureEstimator):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        self._fit(X, sample_weight, None, checkpoint, labels)
+        self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         removed(checkpoint)
         return self
 
@@ -131,6 +139,7 @@ class ClimbedMixture(MixtureEstimator):
         listener: FitListener | None = None,
         checkpoint: Any = None,
         labels: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
@@ -138,7 +147,7 @@ class ClimbedMixture(MixtureEstimator):
         is left where it is: the caller removes it when the result is safe.
         """
         weights = None if isinstance(table, Streamed) else table.sample_weight
-        self._fit(table, weights, listener, checkpoint, labels)
+        self._fit(table, weights, listener, checkpoint, labels, max_seconds)
         return self
 
     def _fit(
@@ -148,6 +157,7 @@ class ClimbedMixture(MixtureEstimator):
         listener: FitListener | None = None,
         checkpoint: Any = None,
         labels: Any = None,
+        max_seconds: float | None = None,
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
@@ -155,7 +165,8 @@ class ClimbedMixture(MixtureEstimator):
         try:
             rows, family = admitted(self, X, sample_weight, self._begun_family())
             rows, names = labelled(self, rows, sample_weight, labels)
-            self._keep(self._find(rows, family, listener, checkpoint), rows.dtype)
+            found = self._find(rows, family, listener, checkpoint, max_seconds)
+            self._keep(found, rows.dtype)
             hold_names(self, names)
         except BaseException:
             self.__dict__.clear()
@@ -221,6 +232,7 @@ class ClimbedMixture(MixtureEstimator):
         family: Family,
         listener: FitListener | None = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Found:
         if listener is None and self.verbose:
             listener = Verbose(int(self.verbose), self.verbose_interval)
@@ -228,6 +240,8 @@ class ClimbedMixture(MixtureEstimator):
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         task = self._asked_task(rows, family)
+        if max_seconds is not None:
+            task = _timed(task, max_seconds, checkpoint)
         warn_of_none(self, rows)
         if checkpoint is None:
             return self._search(rows, task, np.random.RandomState(seed), listener)
@@ -270,3 +284,16 @@ class ClimbedMixture(MixtureEstimator):
             value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
         ]
         self.fit_result_ = fit
+
+
+def _timed(task: Any, max_seconds: Any, checkpoint: Any) -> Task:
+    """The task with its time; ValueError where no clock can end it."""
+    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    if not isinstance(task, Task):
+        raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
+    if checkpoint is not None:
+        raise ValueError(
+            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
+            "clock does not: leave out one of them"
+        )
+    return replace(task, max_seconds=float(max_seconds))

@@ -14,6 +14,7 @@ from mixtura.models.noise import Noisy, Uniform
 from mixtura.records import Standing
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
+from mixtura.solvers.logbook import TIMED_OUT
 
 # Components that a warning names.
 LISTED = 3
@@ -48,7 +49,9 @@ def complaints(
     weights, K = mixture.weights, mixture.n_components
     if weights == COUNTS and light(fit.weight, fit.rows):
         yield doubt(fit.weight, fit.rows), LightWeightsWarning
-    if not fit.converged and len(fit.trace) > 1:
+    if fit.reason == TIMED_OUT:
+        yield f"{fit.reason}, and the best climb had not converged: give more", ConvergenceWarning
+    elif not fit.converged and len(fit.trace) > 1:
         yield (
             "Best performing initialization did not converge. Try different init parameters, "
             "or increase max_iter, tol, or check for degenerate data.",

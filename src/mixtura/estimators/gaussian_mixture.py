@@ -83,7 +83,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         Initialisations; the best optimum is kept, failed ones are reported, not fatal. "auto": at
         least 8, until one more is estimated to end higher in at most 1 of 100 cases, or 100.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
-            "ward"}, default "auto"
+            "ward", "moments"}, default "auto"
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans"), all in standardised columns of at most 20,000 rows.
     weights_init, means_init, precisions_init : array-like, optional
@@ -99,8 +99,8 @@ class GaussianMixture(MeasuredRows, AfterFit):
     verbose_interval : int, default 10
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
-        "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
-        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
+        "hard", "stochastic", "online", "nce", "truncated", "moments"; `docs/migrating.md` says
+        what each guarantees. "auto" is EM, then the fastest safe path: `mixtura.solvers.auto`.
         An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
         your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"}, \

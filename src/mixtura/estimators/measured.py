@@ -34,6 +34,7 @@ class MeasuredRows(ClimbedMixture):
         *,
         labels: Any = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
         error: Any = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
@@ -53,6 +54,8 @@ class MeasuredRows(ClimbedMixture):
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
+        max_seconds : float, optional
+            The search ends by then with what it has met, as in `Mixture.fit`.
         error : array-like of shape (n_samples, n_features) or (n_samples, n_features, \
                 n_features), optional
             In the units of X: standard deviations of the errors of cells, or in their squares the
@@ -70,12 +73,14 @@ class MeasuredRows(ClimbedMixture):
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
         if error is None:
-            return super().fit(X, y, sample_weight, labels=labels, checkpoint=checkpoint)
+            return super().fit(
+                X, y, sample_weight, labels=labels, checkpoint=checkpoint, max_seconds=max_seconds
+            )
         if checkpoint is not None:
             raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
         self._error = error, sample_weight
         try:
-            return super().fit(X, y, sample_weight, labels=labels)
+            return super().fit(X, y, sample_weight, labels=labels, max_seconds=max_seconds)
         finally:
             del self._error
 

@@ -259,6 +259,13 @@ class Family(ABC):
         x = np.asarray(X, dtype=np.float64)
         return self.maximize(self.statistics(x, soft, params), params, prior)
 
+    def by_moments(self, X: AnyArray, w: Array, K: int) -> tuple[Array, Params]:
+        """(weights (K,), K components) whose moments are those of X (n, d), weighed by w (n,).
+        Brings `solver="moments"`."""
+        raise ValueError(
+            f"solver='moments': family {self.name!r} has no such answer: use solver='auto'"
+        )
+
     def settled(self, survey: Survey, K: int) -> Settled:
         """The family with its prior, its first parameters and its frames for this table.
 

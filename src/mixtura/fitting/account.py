@@ -33,7 +33,7 @@ def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[
         n_parameters=model.n_parameters(climb.params),
         solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
         engine=ran[1],
-        remark=outcome.remark,
+        remark="; ".join(filter(None, (outcome.remark, search.cut))),
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],

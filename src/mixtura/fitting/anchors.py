@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mixtura.fitting.seeding import nearest
-from mixtura.models.mixture import one_hot
+from mixtura.models.responsibilities import one_hot
 from mixtura.records import AnyArray, Array
 
 

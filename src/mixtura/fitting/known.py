@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mixtura.fitting.seeding import nearest
 from mixtura.models.known_states import as_known
-from mixtura.models.mixture import normalise, one_hot
+from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array
 
 # The start that is made of labelled rows, in a race; others follow.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -37,7 +39,7 @@ from mixtura.models.noise import Noisy
 from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import resolve_solver
+from mixtura.solvers.registry import begins, refuse_untimed, resolve_solver
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
@@ -50,7 +52,7 @@ class Task:
     continues and last its Fit; concomitants are the columns that the weights hang on; noise is the
     volume of rows that belong to no component, as `fitting.noise` takes it; trim is the share of
     the rows that is left out; fixed are the weights that are known, what is known of components is
-    the family's.
+    the family's; max_seconds is when the search ends with what it has.
     """
 
     family: Family
@@ -68,6 +70,7 @@ class Task:
     noise: Asked | None = None
     trim: float = 0.0
     fixed: FixedWeights | None = None
+    max_seconds: float = math.inf
 
     @property
     def pins(self) -> bool:
@@ -112,6 +115,7 @@ def _found(
     listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
+    until = time.monotonic() + task.max_seconds
     K, family = task.n_components, task.family
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
     plain = _only_steps(task) and not isinstance(rows, KnownRows)
@@ -145,9 +149,12 @@ def _found(
         rng,
         climber,
         listener,
+        until=until,
     )
-    outcome = _outcome(search, ground.maker, task)
-    if task.trim and task.begin is None and not (task.given or task.pins):
+    outcome = (
+        _outcome(search, ground.maker, task) if begins(solver) else search.climb(ground.maker.base)
+    )
+    if task.trim and task.begin is None and not (task.given or task.pins or search.late):
         outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
@@ -164,10 +171,18 @@ def _found(
 
 def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
     """ValueError for settings of which each is fine alone."""
+    if task.max_seconds < math.inf:
+        refuse_untimed(solver)
     if journaled_engine == "mixed":
         raise ValueError(
             "checkpoint: with engine='mixed' a pass hangs on those before it, so no fit could be "
             "taken up again where it was. Use engine='auto'"
+        )
+    asked = task.given or task.begin is not None or task.init_params != "auto" or task.n_init != 1
+    if not begins(solver) and (asked or task.trim):
+        raise ValueError(
+            f"solver={solver!r} answers from all rows at once and begins nowhere: leave out starts "
+            "(n_init, init_params, ..._init, warm_start) and trim, or use solver='auto'"
         )
     if solver == "nce" and task.noise is not None:
         raise ValueError(

@@ -20,7 +20,7 @@ from mixtura.errors import FAILURES
 from mixtura.fitting.partial import Partial, ShortRuns
 from mixtura.fitting.proposals import Move, Proposals
 from mixtura.fitting.starts import StartMaker
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array
 from mixtura.solvers.climb import Climb
 

@@ -26,7 +26,7 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.parting import asked, parted
 from mixtura.fitting.starts import StartMaker
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Array, Summary
 from mixtura.solvers.climb import Climb
 

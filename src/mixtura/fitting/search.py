@@ -7,9 +7,9 @@ is far ahead without the gain of its spikes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from mixtura.result import FEWEST, Certificate, StartReport, chance_of_higher, l
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
-from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.problem import Problem, Solver, passed
 from mixtura.solvers.registry import solver_name
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
@@ -65,7 +65,10 @@ class Outcome:
 
 @dataclass
 class Search:
-    """What all starts share, and the tally of what they did."""
+    """What all starts share, and the tally of what they did.
+
+    It ends at `until`, by `time.monotonic`, with what it has then; `cut` says what that left out.
+    """
 
     model: Model
     rows: Source
@@ -79,6 +82,8 @@ class Search:
     sample_passes: int = 0
     moves: int = 0
     reports: list[StartReport] = field(default_factory=list)
+    until: float = math.inf
+    cut: str = ""
 
     def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
         """The best of `n_init` initialisations; raises the last error if every one failed.
@@ -92,6 +97,10 @@ class Search:
         for index in range(ENDLESS if isinstance(n_init, str) else n_init):
             if isinstance(n_init, str) and self.enough(index, best):
                 break
+            if best is not None and self.late:
+                asked = "" if isinstance(n_init, str) else f" of {n_init}"
+                self.cut = f"max_seconds ended the search after {index}{asked} initialisations"
+                break
             if self.listener is not None:
                 self.listener.started(index)
             try:
@@ -104,6 +113,11 @@ class Search:
         if best is None:
             raise failure or FitError("no start was tried")
         return best
+
+    @property
+    def late(self) -> bool:
+        """Whether its time has passed."""
+        return passed(self.until)
 
     def enough(self, tried: int, best: Outcome | None) -> bool:
         """Whether one more initialisation hardly ends higher."""
@@ -120,7 +134,7 @@ class Search:
         try:
             for _ in range(SCALES if init == "auto" else 0):
                 finer = self.model.finer(best.climb.summary, best.climb.params)
-                if finer is None:
+                if finer is None or self.late:
                     break
                 self.model, maker = finer, replace(maker, model=maker.model.as_fine_as(finer))
                 outcome = self._in_scale(maker, init, best)
@@ -150,7 +164,7 @@ class Search:
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
         for place in range(FINALISTS + SOUND):
-            if place >= SURE and best is not None and self.passes > most:
+            if best is not None and (self.late or (place >= SURE and self.passes > most)):
                 break
             runner = self._next(runners, place) if best is None or best.floored else None
             if runner is None:
@@ -191,7 +205,7 @@ class Search:
         A component far thinner than the table may be a spike, or a thin group. Only the climb at
         maximum likelihood tells.
         """
-        if best is None or not self.model.penalised:
+        if best is None or not self.model.penalised or self.late:
             return None
         least = best.climb.summary.loglik / best.climb.summary.weight + THIN_GAIN
         higher = [each for each in runners if _height(each) > least]
@@ -266,7 +280,9 @@ class Search:
         """One climb and what its end looks like."""
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
-        problem = Problem(model, sweep, start, self.tol, self.max_iter, history, step)
+        problem = Problem(
+            model, sweep, start, self.tol, self.max_iter, history, step, until=self.until
+        )
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised
         try:
@@ -324,13 +340,13 @@ class Search:
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
             allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed)
+            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.until)
             try:
                 return race.run()
             finally:
                 for runner in race.failed:
                     self._report(runner, "failed")
-                self.sample_passes += ceil(race.passes - 1e-6)
+                self.sample_passes += math.ceil(race.passes - 1e-6)
                 self.moves += race.moves
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:

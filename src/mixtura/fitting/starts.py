@@ -1,4 +1,4 @@
-"""Where climbs begin: scikit-learn's four ways and mclust's, each as a first split of the rows.
+"""Where climbs begin: scikit-learn's four ways, mclust's and moments: first splits of the rows.
 
 Every start is made in standardised coordinates, so that it does not depend on units, and ends as
 responsibilities whose M-step is the starting mixture: no start is a spike on a single row.
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
+from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.seeding import clusters, nearest, seeds
 from mixtura.models.base import Labelled
-from mixtura.models.mixture import one_hot
+from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array
 
 # Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
@@ -64,6 +66,20 @@ def random_from_data(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> 
     return one_hot(nearest(Z, Z[drawn]), K)
 
 
+def moments(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """What spherical components with the moments of the rows say of them; `families.by_moments`.
+
+    A variance that sampling error turned negative is the average.
+    """
+    found = by_moments(Z, w, min(K, len(Z)))
+    least = np.finfo(np.float64).eps * (1.0 + (Z**2).mean())
+    variances = np.maximum(np.where(found.variances > 0, found.variances, found.common), least)
+    apart = cdist(Z, found.means, "sqeuclidean") / variances
+    with np.errstate(divide="ignore"):
+        joint = np.log(found.weights) - 0.5 * (apart + Z.shape[1] * np.log(variances))
+    return np.pad(normalise(joint)[1], ((0, 0), (0, K - joint.shape[1])))
+
+
 STARTS: dict[str, Start] = {
     "kmeans": kmeans,
     "k-means++": kmeans_seeds,
@@ -71,6 +87,7 @@ STARTS: dict[str, Start] = {
     "random_from_data": random_from_data,
     "hierarchical": hierarchical,
     "ward": ward,
+    "moments": moments,
 }
 
 

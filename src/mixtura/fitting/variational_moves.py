@@ -21,7 +21,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.errors import FAILURES
 from mixtura.fitting.starts import STARTS
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.climb import Climb

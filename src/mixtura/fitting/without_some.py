@@ -18,8 +18,8 @@ from mixtura.fitting.budget import allowed_work
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Race
 from mixtura.fitting.search import Outcome, Search, better
-from mixtura.models.mixture import normalise
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 
 # Components left out at most, and how much more than the share to trim they may hold.
 MOST, ROOM = 2, 1.2

@@ -19,8 +19,9 @@ from mixtura.data.rows import Rows
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, gaussian_params
-from mixtura.models.mixture import Mixture, normalise
+from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array
 
 FREEDOM = {"I": 0, "E": 1, "V": 2}

@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "consistency": ("consistency", "CONSISTENCY"),
     "misfit": ("misfit", "MISFIT"),
     "singularity": ("singularity", "SINGULARITY"),
+    "detectability": ("detectability", "DETECTABILITY"),
 }
 
 
@@ -34,7 +35,8 @@ def run(name: str, *, seed: int = 0, **settings: int) -> Report:
 
     Parameters
     ----------
-    name : {"two-gaussians", "three-gaussians", "consistency", "misfit", "singularity"}
+    name : str
+        One of `EXPERIMENTS`.
     seed : int, default 0
         The same seed, the same tables.
     **settings : int

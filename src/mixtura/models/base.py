@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.families.endless import Endless
 from mixtura.models.fields import model_chart
@@ -213,6 +214,16 @@ class Model(ABC):
     def start(self, source: Source, rng: np.random.RandomState) -> Any:
         """First parameters for a table, drawn with `rng`. Brings many starts."""
         raise NotImplementedError(f"{type(self).__name__} has no start(source, rng)")
+
+    def by_moments(self, rows: Rows, params: Any) -> Any:
+        """The parameters whose moments are those of these rows; `params` lends their number.
+
+        Brings `solver="moments"`.
+        """
+        raise ValueError(
+            f"solver='moments' has no answer for {type(self).__name__}, only for plain mixtures of "
+            "Gaussian components: use solver='auto'"
+        )
 
     def foreign(self, X: AnyArray) -> str:
         """Why rows cannot come from this model; empty where they may."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.families.base import Family
 from mixtura.families.collapse import standings
@@ -18,6 +19,7 @@ from mixtura.models.chart import mixture_chart
 from mixtura.models.fixed import FixedWeights, free_chart
 from mixtura.models.known_states import as_known
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 from mixtura.records import (
     AnyArray,
     Array,
@@ -30,8 +32,6 @@ from mixtura.records import (
     Summary,
 )
 
-# From so many columns on NumPy adds a row in another order.
-_SHORT = 8
 # Rows of smaller numbers have a density that is a number.
 ORDINARY = 1e100
 # Rows whose statistics are taken at once in `first_step`: their residuals stay in the cache.
@@ -232,6 +232,13 @@ class Mixture(Labelled):
         assert total is not None
         return self.m_step(total, params)
 
+    def by_moments(self, rows: Rows, params: MixtureParams) -> MixtureParams:
+        if type(self) is not Mixture:
+            return super().by_moments(rows, params)  # type: ignore[no-any-return]
+        w = np.ones(rows.n) if rows.sample_weight is None else rows.sample_weight
+        X = np.asarray(rows.X[w > 0], dtype=np.float64)
+        return MixtureParams(*self.family.by_moments(X, w[w > 0], len(params.weights)))
+
     def begun_at(self, params: MixtureParams) -> MixtureParams:
         components = self.prior.admitted(params.components)
         if self.family.pinned is not None:
@@ -352,44 +359,3 @@ class Mixture(Labelled):
         upto = np.cumsum(shares, axis=1)
         labels = (rng.uniform(size=(len(X), 1)) * upto[:, -1:] > upto[:, :-1]).sum(axis=1)
         return self.family.sample_given(X, labels, params.components, rng), labels
-
-
-def normalise(log_joint: Array, weights: Array | None = None) -> tuple[Array, Array]:
-    """(log p(x_i) (n,), responsibilities (n, K)) from log pi_k + log p(x_i | k).
-
-    A row so far out that no component has a density there, even in logarithms, tells nothing of
-    its component: log p is -inf and the responsibilities are `weights` (equal without them).
-    """
-    top = _across(np.maximum, log_joint)
-    if np.isnan(top).any():
-        # Whitening overflowed to infinity minus infinity: farther out still.
-        log_joint = np.where(np.isnan(log_joint), -np.inf, log_joint)
-        top = _across(np.maximum, log_joint)
-    top = np.where(np.isfinite(top), top, 0.0)
-    resp = np.exp(log_joint - top)
-    total = _across(np.add, resp)
-    nowhere = total[:, 0] == 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        resp /= total
-        resp[nowhere] = 1.0 / log_joint.shape[1] if weights is None else weights
-        return (np.log(total) + top)[:, 0], resp
-
-
-def _across(operation: np.ufunc, values: Array) -> Array:
-    """`operation.reduce` over the few columns of values (n, K), (n, 1), to the same bits.
-
-    NumPy reduces short rows one by one; column by column is several times as fast.
-    """
-    if values.shape[1] >= _SHORT:
-        return np.asarray(operation.reduce(values, axis=1, keepdims=True))
-    out = values[:, 0].copy()
-    for column in values.T[1:]:
-        operation(out, column, out=out)
-    return out[:, None]
-
-
-def one_hot(labels: AnyArray, K: int) -> Array:
-    """Labels as responsibilities, (n, K)."""
-    resp = np.zeros((len(labels), K))
-    resp[np.arange(len(labels)), labels] = 1.0
-    return resp

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk, Summary
 
 

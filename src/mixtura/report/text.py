@@ -210,9 +210,9 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     ]
     if fit.starts:
         rows.append(("starts", _starts(fit)))
-    optima, further = _optima(fit), _further(fit)
+    optima, onward = _optima(fit), further(fit)
     rows += [("optima met", optima)] if optima else []
-    return [*rows, ("one more climb", further)] if further else rows
+    return [*rows, ("one more climb", onward)] if onward else rows
 
 
 def _verdict(fit: Fit) -> str:
@@ -267,7 +267,7 @@ def _optima(fit: Fit) -> str:
     return ", ".join(said) + f"{rest}: {what}, and how often climbs ended there"
 
 
-def _further(fit: Fit) -> str:
+def further(fit: Fit) -> str:
     """The chance that one more climb ends higher; empty where no two ended in a regular optimum."""
     met = fit.landscape
     climbs = sum(sum(one.hits.values()) for one in met)

@@ -20,6 +20,7 @@ from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.report.digits import counted
 from mixtura.result import Fit
 
@@ -58,6 +59,7 @@ class Audit:
     failure, search_failure  why the one that is None failed, else empty
     collapsed  whether the climb failed because components collapsed
     mixture  the fitted estimator of `best`
+    bound    what more components could add to that, where all share one covariance
     """
 
     loglik: float
@@ -68,6 +70,7 @@ class Audit:
     search_failure: str = ""
     collapsed: bool = False
     mixture: Any = field(default=None, repr=False, compare=False)
+    bound: MixingBound | None = None
 
     @property
     def best(self) -> Fit:
@@ -124,6 +127,8 @@ class Audit:
             ]
             more = ", ..." if len(listed) > LISTED else ""
             lines.append(("optima it met", f"{len(optima)}: {', '.join(listed[:LISTED])}{more}"))
+        if self.bound is not None:
+            lines.append(("more components", self.bound.summary()))
         return "\n".join(f"{name:16}  {told}" for name, told in lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +143,7 @@ class Audit:
             "search": None if self.search is None else self.search.to_dict(),
             "failure": self.failure,
             "search_failure": self.search_failure,
+            "bound": None if self.bound is None else self.bound.to_dict(),
         }
 
     def _climb(self) -> str:
@@ -238,7 +244,17 @@ def audit(
         search_failure=str(failures.get("search", "")),
         collapsed=isinstance(failures.get("nearby"), FitError),
         mixture=found,
+        bound=_bound(found, X, sample_weight),
     )
+
+
+def _bound(mixture: Any, X: Any, sample_weight: Any) -> MixingBound | None:
+    if not boundable(mixture) or mixture.fit_result_.floored:
+        return None
+    if isinstance(X, Table):
+        X, sample_weight = X.X, X.sample_weight
+    gaps = np.isnan(np.asarray(X, dtype=np.float64)).any()
+    return None if gaps else mixing_bound(mixture, X, sample_weight)
 
 
 def _plain(given: Any) -> dict[str, Any]:

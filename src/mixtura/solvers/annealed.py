@@ -16,7 +16,7 @@ import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk, Params, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em

@@ -58,7 +58,7 @@ def auto(problem: Problem) -> Climb:
         # Of several steps at once only the last penalised objective is known, and legs are short.
         problem.sweep.stride = 1
     ran = em(problem.replaced(max_iter=min(FIRST, max_iter)))
-    while not ran.converged and ran.iterations < max_iter:
+    while not (ran.converged or problem.late) and ran.iterations < max_iter:
         left = max_iter - ran.iterations
         calm = steady(ran)
         if (ran.iterations < PATIENCE and not calm) or (calm and remaining(ran, tol) <= FEW):

@@ -22,7 +22,7 @@ from scipy.special import expit, log_expit
 
 from mixtura.data.rows import Rows, in_memory
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Chunk, Summary
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb

@@ -14,7 +14,7 @@ import numpy as np
 
 from mixtura.data.rows import in_memory
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise, one_hot
+from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import Array, Chunk, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.logbook import Logbook

@@ -13,6 +13,7 @@ from mixtura.solvers.problem import Problem
 
 # How much of an earlier climb is worth remembering: enough for the ratios of the gains.
 HISTORY = 8
+TIMED_OUT = "stopped: max_seconds had passed"
 
 
 class Logbook:
@@ -62,8 +63,8 @@ class Logbook:
 
     @property
     def left(self) -> int:
-        """Steps that may still be taken; none after the end."""
-        return 0 if self.reason else max(0, self.problem.max_iter - self.steps)
+        """Steps that may still be taken; none after the end, or when the time is over."""
+        return 0 if self.reason or self.problem.late else max(0, self.problem.max_iter - self.steps)
 
     def note(
         self,
@@ -128,6 +129,8 @@ class Logbook:
         spares the gradient's norm, which takes an M-step.
         """
         limit = f"stopped: max_iter={self.problem.max_iter} steps were taken"
+        if self.problem.late:
+            stopped = TIMED_OUT
         norm = math.inf if brief else math.sqrt(directional(self.model, summary, params))
         return Climb(
             params=params,

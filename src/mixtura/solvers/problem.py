@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -52,6 +54,7 @@ class Problem:
     history        objectives of an earlier climb, used if it ended at `params`
     on_step        told of every step
     summary        that of `params`, where it is already known
+    until          when it ends wherever it is, by `time.monotonic`
     """
 
     model: Model
@@ -62,6 +65,12 @@ class Problem:
     history: Sequence[float] = ()
     on_step: OnStep | None = None
     summary: Summary | None = None
+    until: float = math.inf
+
+    @property
+    def late(self) -> bool:
+        """Whether its time has passed."""
+        return passed(self.until)
 
     def first(self) -> Summary:
         """The summary of `params`, which takes a pass where it is not known."""
@@ -81,6 +90,11 @@ class Problem:
             "summary": climb.summary,
         }
         return replace(self, **(left | changes))
+
+
+def passed(until: float) -> bool:
+    """Whether that time, by `time.monotonic`, has passed; infinity never does."""
+    return until < math.inf and time.monotonic() >= until
 
 
 def counted(on_step: OnStep | None, after: int) -> OnStep | None:

@@ -12,6 +12,7 @@ from mixtura.solvers.contrastive import NoiseContrastive
 from mixtura.solvers.em import em
 from mixtura.solvers.hard import hard
 from mixtura.solvers.lbfgs import lbfgs
+from mixtura.solvers.moments import moments
 from mixtura.solvers.newton import newton
 from mixtura.solvers.online import Online
 from mixtura.solvers.problem import Solver
@@ -29,7 +30,8 @@ class Entry:
     EM's steps further in them (where a model has none it is the model that says whether it may),
     climbs that it looks for a maximum of the likelihood from wherever it is put, so that it can be
     compared with EM, linear that its steps gain a constant share of what is left, so that the last
-    digits take thousands of them, in_memory that it wants all rows at hand.
+    digits take thousands of them, in_memory that it wants all rows at hand,
+    begins that it needs somewhere to begin, timed that it ends when its time is over.
     """
 
     solver: Solver
@@ -38,6 +40,8 @@ class Entry:
     climbs: bool = False
     linear: bool = False
     in_memory: bool = False
+    begins: bool = True
+    timed: bool = True
 
 
 SOLVERS: dict[str, Entry] = {
@@ -48,11 +52,12 @@ SOLVERS: dict[str, Entry] = {
     "newton": Entry(newton, free=True, climbs=True),
     "auto": Entry(auto, climbs=True),
     "hard": Entry(hard, in_memory=True),
-    "stochastic": Entry(Stochastic()),
-    "annealed": Entry(Annealed(), free=True),
-    "online": Entry(Online(), in_memory=True),
+    "stochastic": Entry(Stochastic(), timed=False),
+    "annealed": Entry(Annealed(), free=True, timed=False),
+    "online": Entry(Online(), in_memory=True, timed=False),
     "nce": Entry(NoiseContrastive(), free=True, in_memory=True),
     "truncated": Entry(Truncated()),
+    "moments": Entry(moments, in_memory=True, begins=False),
 }
 CLIMBERS = tuple(name for name, entry in SOLVERS.items() if entry.climbs)
 
@@ -84,6 +89,20 @@ def needs_memory(solver: str | Solver) -> bool:
     """Whether a solver cannot climb over rows that are read in pieces."""
     name = solver if isinstance(solver, str) else solver_name(solver)
     return name in SOLVERS and SOLVERS[name].in_memory
+
+
+def begins(solver: str) -> bool:
+    """Whether the solver of this name begins somewhere; one of the user's own does."""
+    return solver not in SOLVERS or SOLVERS[solver].begins
+
+
+def refuse_untimed(solver: str) -> None:
+    """ValueError where the solver of this name does not end when its time is over."""
+    if solver in SOLVERS and not SOLVERS[solver].timed:
+        raise ValueError(
+            f"max_seconds: solver={solver!r} runs as long as its schedule says: limit it by "
+            "max_iter, or use solver='auto'"
+        )
 
 
 def solver_name(solver: object) -> str:

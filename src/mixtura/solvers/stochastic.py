@@ -15,7 +15,7 @@ import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.models.base import Model
-from mixtura.models.mixture import normalise, one_hot
+from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import Array, Chunk, Params, Summary
 from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.logbook import Logbook

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,22 +10,17 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from mixtura.data.column_moments import Moments
-from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
 from mixtura.families.condensed import Condensed
 from mixtura.families.equations import settle
-from mixtura.families.frames import Affine, Frame
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.gaps import GapsLook, gap_moments
-from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
-from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
-from mixtura.families.gaussian.ratio import Bounded
+from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
@@ -33,6 +28,7 @@ from mixtura.families.gaussian.records import (
     gaussian_params_from_root,
     gaussian_sums,
 )
+from mixtura.families.gaussian.settling import from_moments, settled
 from mixtura.families.gaussian.span import span_of
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.families.ratio import EigenvalueRatio
@@ -101,62 +97,10 @@ class Gaussian(Family):
         return {"means": (K, d), "covariances": self.form.shape(K, d)}
 
     def settled(self, survey: Survey, K: int) -> Settled:
-        self._refuse_table(survey, K)
-        form = self.form
-        moments, fill = self._moments(survey)
-        common = self.structure.one_covariance
-        relative = table_prior(form, moments, ranked=self.structure.ranked, common=common)
-        reference = relative.reference
-        assert reference is not None
-        if self.structure.ranked and relative.held_columns:
-            named = ", ".join(map(str, relative.held_columns))
-            raise ValueError(
-                f"covariance_type={self.structure.name!r} compares the volumes or shapes of "
-                f"components, and X has no variance of its own in column {named} (counted from "
-                "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
-                "'VVI' or 'EEI'"
-            )
-        if self.gaps and relative.equations:
-            named = ", ".join(str(j) for each in relative.equations for j in each.columns)
-            raise ValueError(
-                f"X has missing cells, and in column {named} (counted from 0) what is there has no "
-                "variance of its own, so nothing tells what is missing: leave the column out"
-            )
-        if type(form) is Full and not self.gaps:
-            grain = grain_of(survey.sample.X, survey.rows, relative.target)
-            relative = replace(relative, grain=grain)
-        prior = relative
-        if self.reg_covar is not None:
-            prior = absolute_prior(form, moments, self.reg_covar, common=common)
-        if self.ratio is not None:
-            bounds = self._bounds(relative, self.ratio)
-            prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
-        # The first units are the table's, with the floor that every component will have.
-        reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
-        covariances = form.repeat(form.restrict(reference), K)
-        base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
-        frames = tuple(
-            _Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
-            for B in form.frames(reference)
-        )
-        return Settled(replace(self, equations=prior.equations), prior, base, frames)
+        return settled(self, survey, K)
 
-    def _bounds(self, relative: CovariancePrior, ratio: EigenvalueRatio) -> Bounded:
-        """The eigenvalue ratio for a table; ValueError where it has no variance somewhere."""
-        assert relative.reference is not None
-        if relative.held_columns:
-            named = ", ".join(map(str, relative.held_columns))
-            raise ValueError(
-                f"constraint: X has no variance of its own in column {named} (counted from 0), so "
-                "that no eigenvalue there is comparable: leave out what is constant or a sum of "
-                "others"
-            )
-        one = self.form.identity(len(relative.reference))
-        if not ratio.scale or one.ndim == 0:
-            return Bounded(ratio, one)
-        if self.form.correlates:
-            return Bounded(ratio, relative.units)
-        return Bounded(ratio, 1.0 / np.sqrt(self.form.restrict(relative.reference)))
+    def by_moments(self, X: AnyArray, w: Array, K: int) -> tuple[Array, GaussianParams]:
+        return from_moments(self, X, w, K)
 
     @property
     def compared_in(self) -> str:
@@ -166,12 +110,6 @@ class Gaussian(Family):
         return (
             "the columns' variances as units" if self.form.identity(2).ndim else "the table's units"
         )
-
-    def _moments(self, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:
-        """The table's, and what fills gaps, where there are any."""
-        if self.gaps:
-            return gap_moments(survey, correlates=self.form.correlates)
-        return (survey.moments if self.form.correlates else survey.columns), None
 
     def filling(self, X: AnyArray) -> Gaussian:
         # A sum is NaN if one of its terms is, and takes no array of its own.
@@ -202,16 +140,6 @@ class Gaussian(Family):
             return None
         within = replace(self, structure=replace(self.structure, form=span.form))
         return within, replace(self, equations=span.equations), span
-
-    def _refuse_table(self, survey: Survey, K: int) -> None:
-        if self.reg_covar is None and len(survey.sample.X) < K:
-            refuse_few_distinct(survey.source, K)
-        if self.structure.columns not in (None, survey.source.d):
-            raise ValueError(
-                f"covariance_type={self.structure.name!r} is for a table of "
-                f"{self.structure.columns} column, found {survey.source.d}. Use 'EII' or 'VII' "
-                "for one variance in all columns, 'EEE' or 'VVV' for correlations"
-            )
 
     def log_density(self, X: AnyArray, params: GaussianParams) -> Array:
         if self.gaps:
@@ -382,17 +310,6 @@ class Gaussian(Family):
         if self.form.correlates:
             variance = self.variances(params).mean(axis=0)
         settle(X, self.equations, variance)
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """A frame of rows whose gaps are filled first."""
-
-    fill: Callable[[AnyArray], Array]
-    frame: Frame
-
-    def __call__(self, X: AnyArray) -> Array:
-        return self.frame(self.fill(X))
 
 
 def plain() -> Gaussian:

@@ -1,0 +1,125 @@
+"""What a Gaussian family takes from a table: its prior, first parameters, and moments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.data.column_moments import Moments
+from mixtura.data.door import refuse_few_distinct
+from mixtura.data.survey import Survey
+from mixtura.errors import FitError
+from mixtura.families.base import Settled
+from mixtura.families.by_moments import by_moments
+from mixtura.families.frames import Affine, Filled
+from mixtura.families.gaussian.gaps import gap_moments
+from mixtura.families.gaussian.grain import grain_of
+from mixtura.families.gaussian.matrices import Full
+from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
+from mixtura.families.gaussian.ratio import Bounded
+from mixtura.families.gaussian.records import GaussianParams, gaussian_params
+from mixtura.families.ratio import EigenvalueRatio
+from mixtura.records import AnyArray, Array
+
+
+def settled(kind: Any, survey: Survey, K: int) -> Settled:
+    """Prior, first parameters and frames of a Gaussian family for a table; ValueError where the
+    table is none for it."""
+    _refuse_table(kind, survey, K)
+    form = kind.form
+    moments, fill = _moments(kind, survey)
+    common = kind.structure.one_covariance
+    relative = table_prior(form, moments, ranked=kind.structure.ranked, common=common)
+    reference = relative.reference
+    assert reference is not None
+    if kind.structure.ranked and relative.held_columns:
+        named = ", ".join(map(str, relative.held_columns))
+        raise ValueError(
+            f"covariance_type={kind.structure.name!r} compares the volumes or shapes of "
+            f"components, and X has no variance of its own in column {named} (counted from "
+            "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
+            "'VVI' or 'EEI'"
+        )
+    if kind.gaps and relative.equations:
+        named = ", ".join(str(j) for each in relative.equations for j in each.columns)
+        raise ValueError(
+            f"X has missing cells, and in column {named} (counted from 0) what is there has no "
+            "variance of its own, so nothing tells what is missing: leave the column out"
+        )
+    if type(form) is Full and not kind.gaps:
+        grain = grain_of(survey.sample.X, survey.rows, relative.target)
+        relative = replace(relative, grain=grain)
+    prior = relative
+    if kind.reg_covar is not None:
+        prior = absolute_prior(form, moments, kind.reg_covar, common=common)
+    if kind.ratio is not None:
+        bounds = _bounds(kind, relative, kind.ratio)
+        prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
+    # The first units are the table's, with the floor that every component will have.
+    reference = reference + (kind.reg_covar or 0.0) * form.identity(survey.source.d)
+    covariances = form.repeat(form.restrict(reference), K)
+    base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
+    frames = tuple(
+        Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
+        for B in form.frames(reference)
+    )
+    return Settled(replace(kind, equations=prior.equations), prior, base, frames)
+
+
+def from_moments(kind: Any, X: AnyArray, w: Array, K: int) -> tuple[Array, GaussianParams]:
+    """(weights, components) that the moments of rows of weights w tell; ValueError where they tell
+    none of this family, FitError where they are those of no mixture."""
+    d = X.shape[1]
+    if kind.gaps or kind.ratio or (d > 1 and kind.form.name != "spherical"):
+        raise ValueError(
+            "solver='moments' answers for covariance_type='spherical', or for two components "
+            "in one column, without missing cells or a constraint: use solver='auto'"
+        )
+    found = by_moments(X, w, K, one_variance=kind.one_covariance)
+    if found.variances.min() <= 0:
+        raise FitError(
+            "the moments of the table give a component a variance below zero: it has too few "
+            "rows for solver='moments', or is of no such mixture. Use solver='auto'"
+        )
+    each = found.variances[:1] if kind.form.shared else found.variances
+    covariances = each.reshape(kind.form.shape(K, d)) + (kind.reg_covar or 0.0)
+    return found.weights, gaussian_params(found.means, covariances, kind.form)
+
+
+def _bounds(kind: Any, relative: CovariancePrior, ratio: EigenvalueRatio) -> Bounded:
+    """The eigenvalue ratio for a table; ValueError where it has no variance somewhere."""
+    assert relative.reference is not None
+    if relative.held_columns:
+        named = ", ".join(map(str, relative.held_columns))
+        raise ValueError(
+            f"constraint: X has no variance of its own in column {named} (counted from 0), so "
+            "that no eigenvalue there is comparable: leave out what is constant or a sum of "
+            "others"
+        )
+    one = kind.form.identity(len(relative.reference))
+    if not ratio.scale or one.ndim == 0:
+        return Bounded(ratio, one)
+    if kind.form.correlates:
+        return Bounded(ratio, relative.units)
+    return Bounded(ratio, 1.0 / np.sqrt(kind.form.restrict(relative.reference)))
+
+
+def _moments(kind: Any, survey: Survey) -> tuple[Moments, Callable[[AnyArray], Array] | None]:
+    """The table's, and what fills gaps, where there are any."""
+    if kind.gaps:
+        return gap_moments(survey, correlates=kind.form.correlates)
+    return (survey.moments if kind.form.correlates else survey.columns), None
+
+
+def _refuse_table(kind: Any, survey: Survey, K: int) -> None:
+    if kind.reg_covar is None and len(survey.sample.X) < K:
+        refuse_few_distinct(survey.source, K)
+    if kind.structure.columns not in (None, survey.source.d):
+        raise ValueError(
+            f"covariance_type={kind.structure.name!r} is for a table of "
+            f"{kind.structure.columns} column, found {survey.source.d}. Use 'EII' or 'VII' "
+            "for one variance in all columns, 'EEE' or 'VVV' for correlations"
+        )

@@ -1,0 +1,60 @@
+"""The optima that a search met: how high each lies, and what kind of starts lead there."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mixtura.report.digits import counted
+from mixtura.report.frame import LABEL, blank, headed
+from mixtura.report.palette import colours
+from mixtura.report.panels import INK, QUIET, quiet
+from mixtura.report.text import further
+from mixtura.result import Fit
+
+# So many of the highest optima are drawn.
+MOST = 12
+
+
+def draw_landscape(fit: Fit) -> Figure:
+    """A bar for each optimum, the highest first, by how many climbs of which start ended there.
+
+    ValueError where no climb from a start has finished.
+    """
+    met = fit.landscape
+    if not met:
+        raise ValueError("the fit has no finished climbs of its own starts: there is no landscape")
+    shown = met[:MOST]
+    figure = blank(7.6, 1.9 + 0.36 * len(shown))
+    ax = figure.add_subplot()
+    quiet(ax, 9, 6)
+    kinds = list(dict.fromkeys(kind for one in met for kind in one.hits))
+    places, left = np.arange(len(shown)), np.zeros(len(shown))
+    for kind, colour in zip(kinds, colours(len(kinds)), strict=True):
+        hits = np.array([one.hits.get(kind, 0) for one in shown])
+        ax.barh(places, hits, left=left, color=colour, height=0.7, label=kind)
+        left += hits
+    for place, one in enumerate(shown):
+        if one.collapsed:
+            ax.text(left[place], place, "  collapsed", va="center", color=QUIET, fontsize=9)
+    ends = [one.mean_loglik * fit.weight for one in shown]
+    digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
+    ax.set_yticks(places, [f"{end:.{digits}f}" for end in ends])
+    ax.set_ylim(len(shown) - 0.4, -0.6)
+    ax.set_xlim(0, 1.15 * left.max())
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("climbs that ended there", **LABEL)
+    ax.set_ylabel("bound" if fit.bound else "log-likelihood", **LABEL)
+    figure.legend(
+        frameon=False, fontsize=9, labelcolor=INK, title="start", loc="outside right upper"
+    )
+    notes = ["Collapsed: only the penalty holds a component up."] * any(o.collapsed for o in met)
+    notes += [f"{len(met) - MOST} lower ones are not shown."] * (len(met) > MOST)
+    chance = further(fit)
+    if chance:
+        notes.append(f"One more climb {chance}.")
+    climbs = counted(sum(sum(one.hits.values()) for one in met), "climb")
+    optima = f"{len(met)} optim{'um' if len(met) == 1 else 'a'}"
+    headed(figure, f"{optima} met by {climbs}", notes)
+    return figure

@@ -1,0 +1,67 @@
+"""The landscape of a search as a figure, in Python and from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mixtura import GaussianMixture
+from mixtura.cli import app
+from mixtura.report.landscape import draw_landscape
+from mixtura.result import StartReport
+
+
+@pytest.fixture(scope="module")
+def unsure(faithful: np.ndarray) -> GaussianMixture:
+    return GaussianMixture(7, n_init=9, init_params="k-means++", random_state=0).fit(faithful)
+
+
+def test_a_bar_for_each_optimum_as_long_as_its_hits(unsure: GaussianMixture) -> None:
+    figure = unsure.landscape_figure()
+    met = unsure.fit_result_.landscape
+    (ax,) = figure.axes
+    assert len(met) > 1
+    assert [bar.get_width() for bar in ax.patches] == [sum(one.hits.values()) for one in met]
+    heights = [float(label.get_text()) for label in ax.get_yticklabels()]
+    np.testing.assert_allclose(heights, [one.mean_loglik * 272 for one in met], atol=0.01)
+    assert f"{len(met)} optima met by 9 climbs" in figure.get_suptitle()
+    assert "One more climb ends higher with a chance of about" in figure.get_supxlabel()
+
+
+def test_kinds_of_starts_and_collapsed_ends(unsure: GaussianMixture) -> None:
+    reports = [
+        StartReport("kmeans", 5, -4.0, "kept"),
+        StartReport("random", 5, -4.0, "kept"),
+        StartReport("random", 5, -3.5, "collapsed"),
+        *(StartReport("random", 5, -5.0 - i, "kept") for i in range(12)),
+    ]
+    figure = draw_landscape(replace(unsure.fit_result_, starts=tuple(reports)))
+    (ax,) = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["random", "kmeans"]
+    assert [text.get_text().strip() for text in ax.texts] == ["collapsed"]
+    assert "2 lower ones are not shown" in figure.get_supxlabel()
+
+
+def test_where_there_is_none() -> None:
+    given = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
+    with pytest.raises(ValueError, match="given, not fitted"):
+        given.landscape_figure()
+    begun = GaussianMixture(2, solver="moments", covariance_type="spherical")
+    begun.fit(np.random.default_rng(0).normal(size=(50, 2)) * [1, 3])
+    with pytest.raises(ValueError, match="no finished climbs"):
+        begun.landscape_figure()
+
+
+def test_the_command_draws_it(unsure: GaussianMixture, tmp_path: Path) -> None:
+    unsure.save(tmp_path / "m.json")
+    figure = tmp_path / "l.png"
+    run = CliRunner().invoke
+    done = run(app, ["show", str(tmp_path / "m.json"), "--landscape", str(figure)])
+    assert done.exit_code == 0
+    assert figure.stat().st_size > 5000
+    bad = run(app, ["show", str(tmp_path / "m.json"), "--landscape", str(tmp_path / "l.txt")])
+    assert bad.exit_code == 2
