@@ -39,6 +39,7 @@ BENCHMARKS = {
     "contamination": "contamination",
     "detectability": "detectability",
     "singular": "singular",
+    "goodness": "goodness",
     "ancestry": "ancestry",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")

@@ -197,6 +197,7 @@ KNOWN = {
                     "distances",
                     "divergence",
                     "gaussians",
+                    "goodness",
                     "line",
                     "modes",
                     "nesting",

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
     from mixtura.selection.family_search import MixtureSearch
+    from mixtura.selection.goodness import GoodnessOfFit, goodness_of_fit
     from mixtura.selection.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.selection.searching import GaussianMixtureSearch
     from mixtura.selection.state_search import HiddenMarkovSearch
@@ -92,6 +93,7 @@ __all__ = [
     "GaussianHMM",
     "GaussianMixture",
     "GaussianMixtureSearch",
+    "GoodnessOfFit",
     "HiddenMarkov",
     "HiddenMarkovSearch",
     "IllDefined",
@@ -125,6 +127,7 @@ __all__ = [
     "bootstrap_lrt",
     "compare_solvers",
     "fit",
+    "goodness_of_fit",
     "in_sequences",
     "load",
     "merge_components",
@@ -181,6 +184,8 @@ _HOMES = {
     "Truncated": "mixtura.solvers.truncated",
     "BootstrapLRT": "mixtura.selection.howmany",
     "bootstrap_lrt": "mixtura.selection.howmany",
+    "GoodnessOfFit": "mixtura.selection.goodness",
+    "goodness_of_fit": "mixtura.selection.goodness",
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",

@@ -22,6 +22,7 @@ from mixtura.cli.blocks import blocks
 from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.fit import fit
+from mixtura.cli.goodness import goodness
 from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
 from mixtura.cli.lab import lab
@@ -68,7 +69,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-TABLES = (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab)
+TABLES = (
+    fit, predict, score, sample, show, audit, goodness, compare, select, howmany, hmm, lab
+)  # fmt: skip
 for each in (*TABLES, blocks, ancestry):
     app.command()(each)
 
