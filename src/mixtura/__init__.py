@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
+    from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
@@ -85,6 +86,7 @@ __all__ = [
     "Collapse",
     "Comparison",
     "DegenerateWarning",
+    "Dirichlet",
     "EigenvalueRatio",
     "FactorAnalytic",
     "Family",
@@ -108,6 +110,7 @@ __all__ = [
     "Model",
     "MultinomialHMM",
     "NoiseContrastive",
+    "NormalInverseWishart",
     "Online",
     "Params",
     "PoissonHMM",
@@ -159,6 +162,8 @@ _HOMES = {
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
+    "Dirichlet": "mixtura.families.conjugate",
+    "NormalInverseWishart": "mixtura.families.conjugate",
     "EigenvalueRatio": "mixtura.families.ratio",
     "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.result",

@@ -11,6 +11,7 @@ import numpy as np
 from mixtura.estimators import factored, initial
 from mixtura.estimators.family_document import family_document
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
+from mixtura.estimators.prior_setting import restored_prior, stored_prior
 from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
@@ -78,6 +79,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
     }
     if "solver" in settings:
         settings["solver"] = solver_document(settings["solver"], to_document)
+    if settings.pop("prior", None) is not None:
+        settings["prior"] = stored_prior(estimator.prior)
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -133,6 +136,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
     if "constraint" in given:
         given["constraint"] = restored_constraint(given["constraint"])
+    if "prior" in given:
+        given["prior"] = restored_prior(given["prior"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:

@@ -26,6 +26,7 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, with_prior
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -73,9 +74,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
     reg_covar : float or None, default None
         None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
-        singularity is repeated with a penalty relative to the table's own covariance (see
-        `mixtura.families.gaussian.prior`). A number is added to every variance, as in
-        scikit-learn (1e-6).
+        singularity is repeated with a penalty relative to the table's own covariance
+        (`mixtura.families.gaussian.prior`). A number is added to every variance.
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int or "auto", default 1
@@ -85,15 +85,14 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             "ward"}, default "auto"
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans").
-        All starts are made in standardised columns, on a sample of at most 20,000 rows.
+        Starts are made in standardised columns, on a sample of at most 20,000 rows.
     weights_init : array-like of shape (n_components,), optional
     means_init : array-like of shape (n_components, n_features), optional
     precisions_init : array-like, optional
         Inverse covariances, in the shape of `precisions_`.
     weights : {"counts", "importance"}, default "counts"
         What `sample_weight` means. "counts": a weight of 2 is the row twice, and the n of BIC is
-        the sum. "importance": how much a row is to count; the weights are scaled to sum to
-        (sum w)^2 / sum w^2, as many equally weighted rows as would tell as much.
+        the sum. "importance": how much a row is to count; scaled to sum to (sum w)^2 / sum w^2.
     random_state : int, RandomState instance or None
     warm_start : bool, default False
         Start from the last fit's parameters.
@@ -102,25 +101,24 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
-        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
-        An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
-        your own.
+        guarantees. "auto" is EM, then the fastest safe path (`mixtura.solvers.auto`). An object
+        says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
-        "compiled" fused kernels, which with many components skip those that cannot matter for a
-        row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
-        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
-        "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
+        "compiled" fused kernels, which skip components that cannot matter for a row (to rounding;
+        `mixtura.engines.gaussian.pruning`), "dense" the same without skipping, "mixed" in float32
+        until steps are small. "auto" is "compiled" for all covariance types but factors.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
-        table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
-        and the box along the principal axes; a number is the volume, in the product of the
-        columns' units. See docs/outliers.md.
+        table, with a weight of its own (Banfield & Raftery 1993). "mclust" is the smaller of that
+        and the box along the principal axes, a number the volume: docs/outliers.md.
     trim : float, default 0
         The share of the rows, those of least density, that no step looks at: below 0.5.
     constraint : mixtura.EigenvalueRatio or None, default None
         How far apart the eigenvalues of the covariances may be; then no component can collapse.
         For the types of scikit-learn.
+    prior : {"fraley-raftery"}, NormalInverseWishart, Dirichlet, or a list, default None
+        Conjugate, of components and weights, for scikit-learn's types: docs/priors.md.
 
     Attributes
     ----------
@@ -182,6 +180,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,
+        "prior": PRIOR_SETTINGS,
     }
 
     def __init__(
@@ -207,6 +206,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         noise: Any = None,
         trim: float = 0.0,
         constraint: EigenvalueRatio | None = None,
+        prior: Any = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -228,6 +228,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.noise = noise
         self.trim = trim
         self.constraint = constraint
+        self.prior = prior
 
     @classmethod
     def from_parameters(
@@ -326,7 +327,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         Parameters and errors are those of `fit`; ValueError also where n_components or
         covariance_type were changed in between. The estimator is then left as it was.
         """
-        refuse_noise_in("partial_fit", self)
+        refuse_noise_in("partial_fit", self, "prior")
         absorb(self, X, sample_weight)
         return self
 
@@ -348,7 +349,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        return constrained(family(self.covariance_type, self.reg_covar), self.constraint)
+        plain = family(self.covariance_type, self.reg_covar)
+        return with_prior(self, constrained(plain, self.constraint))
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

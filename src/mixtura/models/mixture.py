@@ -185,7 +185,7 @@ class Mixture(Labelled):
             )
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.counts(summary)
+        counts = self.counts(summary) + self.prior.weight_rows
         components = self.family.maximize(self.own(summary), params.components, self.prior)
         return MixtureParams(counts / counts.sum(), components)
 
@@ -292,7 +292,13 @@ class Mixture(Labelled):
         return replace(summary, statistics=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
-        return float(self.prior.log_prior(params.components))
+        of_weights = 0.0
+        if self.prior.weight_rows:
+            of_weights = self.prior.weight_rows * float(np.sum(params.log_weights))
+        return float(self.prior.log_prior(params.components)) + of_weights
+
+    def belief(self, params: MixtureParams) -> float:
+        return self.log_prior(params) if self.prior.asked else 0.0
 
     def n_parameters(self, params: MixtureParams) -> int:
         """Free parameters: K - 1 weights and the family's."""

@@ -15,9 +15,11 @@ from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
 from mixtura.families.condensed import Condensed
+from mixtura.families.conjugate import Conjugate
 from mixtura.families.equations import settle
 from mixtura.families.frames import Affine, Frame
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
+from mixtura.families.gaussian.conjugate import ConjugatePrior, conjugate_prior
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook, gap_moments
@@ -66,6 +68,8 @@ class Gaussian(Family):
     gaps: bool = False
     # How far eigenvalues may be apart; None: as far as they like.
     ratio: EigenvalueRatio | None = None
+    # Conjugate priors of the components and their weights.
+    asked: tuple[Conjugate, ...] = ()
     record = GaussianParams
     fills_gaps = True
     normal = True
@@ -99,6 +103,8 @@ class Gaussian(Family):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)
+        if self.asked and self.gaps:
+            raise ValueError("prior: X has missing cells, of which conjugate priors know nothing")
         form = self.form
         moments, fill = self._moments(survey)
         common = self.structure.one_covariance
@@ -128,6 +134,8 @@ class Gaussian(Family):
         if self.ratio is not None:
             bounds = self._bounds(relative, self.ratio)
             prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
+        if self.asked:
+            prior = conjugate_prior(relative, self.asked, survey, K)
         # The first units are the table's, with the floor that every component will have.
         reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
         covariances = form.repeat(form.restrict(reference), K)
@@ -192,7 +200,9 @@ class Gaussian(Family):
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""
         one_each = (
-            self.structure.inside and not (self.gaps or self.ratio) and type(self.form) is Full
+            self.structure.inside
+            and not (self.gaps or self.ratio or self.asked)
+            and type(self.form) is Full
         )
         span = span_of(survey) if one_each and self.reg_covar is None else None
         if span is None:
@@ -235,8 +245,10 @@ class Gaussian(Family):
         """The M-step. A component with no rows keeps its mean and its covariance."""
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
-        means = params.means + form.move(params.root, shift)
         scatter = form.about(counts, shift, stats.second)
+        if isinstance(prior, ConjugatePrior):
+            shift, scatter = prior.moved(params, counts, shift, scatter)
+        means = params.means + form.move(params.root, shift)
         if prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
