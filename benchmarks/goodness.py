@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mixtura import GaussianMixture
 from mixtura.records import Array
-from mixtura.selection.goodness import Yardstick
+from mixtura.selection.yardstick import Yardstick
 
 LEVEL, RUNS = 0.05, 1000
 KINDS = ("right", "skewed", "missed", "tails")

@@ -9,44 +9,30 @@ large: a mixture is close to the table that it was fitted to.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.tables import NamedRows
-from mixtura.errors import FAILURES, FitError
-from mixtura.estimators.after import AfterFit
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
-from mixtura.estimators.noisy import noise_of
 from mixtura.fitting.listeners import BootstrapListener
-from mixtura.inference.goodness import (
-    ComponentQQ,
-    anderson_darling,
-    characteristic,
-    characteristic_distance,
-    characteristic_of,
-    component_quantiles,
-)
+from mixtura.inference.goodness import ComponentQQ, component_quantiles
 from mixtura.records import Array
 from mixtura.report.digits import counted
 from mixtura.selection.howmany import copies
+from mixtura.selection.yardstick import Yardstick, plain_normal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Rows drawn where a family's characteristic function has no closed form.
-FEWEST, MOST = 2_000, 100_000
+# Rows that are taken from a table at a time.
+PIECE = 100_000
 LEVEL = 0.05
-# A scale on which no column varies.
-FAR = 1e300
 MEASURES = {
     "anderson-darling": "Anderson-Darling distance of the distribution functions",
     "characteristic": "distance of the characteristic functions",
@@ -124,50 +110,6 @@ class GoodnessOfFit:
         return draw(self.components, self.uniform, self.headline)
 
 
-@dataclass(frozen=True)
-class Yardstick:
-    """The statistic of a table under a mixture, and of draws from it; `seed` is that of all."""
-
-    seed: int
-
-    def of(self, mixture: ClimbedMixture, X: Array, place: int = 0) -> float:
-        """The statistic of the rows X (n, d); `place` numbers the tables drawn from 1 on."""
-        # The frequencies are one and the same for all tables.
-        fixed = np.random.RandomState(self.seed)
-        if _plain_normal(mixture):
-            g = mixture._gaussians()
-            if X.shape[1] == 1:
-                return anderson_darling(g, X[:, 0])
-            return characteristic_distance(
-                X, fixed, g.weights, g.roots, lambda t: characteristic_of(g, t)
-            )
-        drawn, labels = mixture.sample(
-            int(np.clip(10 * len(X), FEWEST, MOST)), random_state=self._own(place, 1)
-        )
-        weights, roots = _scales(np.asarray(drawn, dtype=np.float64), labels)
-        return characteristic_distance(X, fixed, weights, roots, lambda t: characteristic(drawn, t))
-
-    def drawn(self, mixture: ClimbedMixture, n: int, place: int, refit: bool = True) -> float:
-        """The statistic of n rows drawn from the mixture; infinite where they cannot be fitted."""
-        own = self._own(place, 0)
-        X = np.ascontiguousarray(mixture.sample(n, random_state=own)[0])
-        if not refit:
-            return self.of(mixture, X, place)
-        again = clone(mixture).set_params(random_state=own, warm_start=False, verbose=0)
-        names = getattr(mixture, "feature_names_in_", None)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                again.fit(X if names is None else NamedRows(X, tuple(names), None))
-        except (FitError, *FAILURES):
-            return float("inf")
-        return self.of(again, X, place)
-
-    def _own(self, place: int, use: int) -> int:
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(place, use))
-        return int(sequence.generate_state(1)[0])
-
-
 def goodness_of_fit(
     mixture: Any,
     X: Any,
@@ -221,7 +163,7 @@ def goodness_of_fit(
         raise ValueError(f"draws must be at least 1, got {draws!r}")
     state = mixture.random_state if random_state is None else random_state
     yardstick = Yardstick(int(check_random_state(state).randint(2**31 - 1)))
-    refit = refit and mixture.fit_result_ is not None
+    refit = refit and getattr(mixture, "fit_result_", None) is not None
     statistic = yardstick.of(mixture, rows)
     if listener is not None:
         listener.began(mixture.n_components, statistic)
@@ -231,7 +173,7 @@ def goodness_of_fit(
         exceeded += value >= statistic
         if listener is not None:
             listener.resampled(len(drawn), exceeded)
-    normal = _plain_normal(mixture)
+    normal = plain_normal(mixture)
     one = normal and rows.shape[1] == 1
     return GoodnessOfFit(
         statistic=statistic,
@@ -257,22 +199,6 @@ def _resampled(
     yield from parallel(asked)
 
 
-def _plain_normal(mixture: ClimbedMixture) -> bool:
-    return isinstance(mixture, AfterFit) and noise_of(mixture) is None
-
-
-def _scales(drawn: Array, labels: Any) -> tuple[Array, Array]:
-    """(weights, roots) of components as rows drawn show them, column by column."""
-    weights, roots = [], []
-    for k in np.unique(labels):
-        mine = drawn[labels == k]
-        sds = mine.std(axis=0)
-        weights.append(len(mine))
-        # A column that does not vary inside a component is not looked at there.
-        roots.append(np.diag(np.where(sds > 0, sds, FAR)))
-    return np.array(weights, dtype=np.float64), np.array(roots)
-
-
 def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
     """The rows (n, d) in float64; ValueError where a mixture cannot be compared with them."""
     if not isinstance(mixture, ClimbedMixture) or isinstance(mixture, FittedPosterior):
@@ -296,7 +222,7 @@ def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
                 f"goodness_of_fit: column {name!r} holds categories, between which there is no "
                 "distance: compare counts of them instead"
             )
-    found = [np.asarray(piece, dtype=np.float64) for piece, *_ in mixture._asked(X).chunks(MOST)]
+    found = [np.asarray(piece, dtype=np.float64) for piece, *_ in mixture._asked(X).chunks(PIECE)]
     rows = np.concatenate(found)
     if np.isnan(rows).any():
         raise ValueError("X has missing cells, and draws from the mixture have none: impute first")
