@@ -174,7 +174,7 @@ def test_checkpoints_go_on_to_the_same_end(tmp_path):
         ({"prior": ["raftery"]}, "is no prior"),
         ({"prior": Dirichlet(2), "covariance_type": "VEV"}, "'full', 'tied', 'diag'"),
         ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "reg_covar=None"),
-        ({"prior": Dirichlet(2), "noise": True}, "with noise or trim"),
+        ({"prior": Dirichlet(2), "noise": True}, "with noise, trimming"),
         ({"prior": "fraley-raftery", "solver": "lbfgs"}, "EM's steps alone"),
         ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean has 3 numbers"),
         ({"prior": NormalInverseWishart(dof=0.5)}, "needs more than 1"),

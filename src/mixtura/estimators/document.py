@@ -77,10 +77,10 @@ def to_document(estimator: Any) -> dict[str, Any]:
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if "solver" in settings:
-        settings["solver"] = solver_document(settings["solver"], to_document)
     if settings.pop("prior", None) is not None:
         settings["prior"] = stored_prior(estimator.prior)
+    if "solver" in settings:
+        settings["solver"] = solver_document(settings["solver"], to_document)
     if not isinstance(settings["random_state"], (int, np.integer)):
         settings["random_state"] = None
     names = getattr(estimator, "feature_names_in_", None)
@@ -132,12 +132,12 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     read(Size, settings[kind._groups], kind._groups)
     components = kind._restored_components(settings[kind._components])
     given = {**settings, kind._components: components}
+    if "prior" in given:
+        given["prior"] = restored_prior(given["prior"])
     if solved:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
     if "constraint" in given:
         given["constraint"] = restored_constraint(given["constraint"])
-    if "prior" in given:
-        given["prior"] = restored_prior(given["prior"])
     estimator = kind(**given)
     estimator._validate_params()
     if estimator.random_state is not None:

@@ -26,7 +26,7 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
-from mixtura.estimators.prior_setting import PRIOR_SETTINGS, with_prior
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, refuse_prior_in, with_prior
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -85,14 +85,15 @@ class GaussianMixture(ClimbedMixture, AfterFit):
             "ward"}, default "auto"
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans").
-        Starts are made in standardised columns, on a sample of at most 20,000 rows.
+        All starts are made in standardised columns, on a sample of at most 20,000 rows.
     weights_init : array-like of shape (n_components,), optional
     means_init : array-like of shape (n_components, n_features), optional
     precisions_init : array-like, optional
         Inverse covariances, in the shape of `precisions_`.
     weights : {"counts", "importance"}, default "counts"
         What `sample_weight` means. "counts": a weight of 2 is the row twice, and the n of BIC is
-        the sum. "importance": how much a row is to count; scaled to sum to (sum w)^2 / sum w^2.
+        the sum. "importance": how much a row is to count; the weights are scaled to sum to
+        (sum w)^2 / sum w^2, as many equally weighted rows as would tell as much.
     random_state : int, RandomState instance or None
     warm_start : bool, default False
         Start from the last fit's parameters.
@@ -101,24 +102,26 @@ class GaussianMixture(ClimbedMixture, AfterFit):
     solver : str or callable, default "auto"
         How parameters move: "auto", "em", "squarem", "anderson", "lbfgs", "newton", "annealed",
         "hard", "stochastic", "online", "nce", "truncated"; `docs/migrating.md` says what each
-        guarantees. "auto" is EM, then the fastest safe path (`mixtura.solvers.auto`). An object
-        says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of your own.
+        guarantees. "auto" is EM, then the fastest safe path; its rule is in `mixtura.solvers.auto`.
+        An object says more: `mixtura.Online(epochs=5)`, or a `mixtura.solvers.problem.Solver` of
+        your own.
     engine : {"auto", "local", "threads", "compiled", "dense", "mixed"}, default "auto"
         What runs the pass over the rows: "local" NumPy in this thread, "threads" NumPy in a pool,
-        "compiled" fused kernels, which skip components that cannot matter for a row (to rounding;
-        `mixtura.engines.gaussian.pruning`), "dense" the same without skipping, "mixed" in float32
-        until steps are small. "auto" is "compiled" for all covariance types but factors.
+        "compiled" fused kernels, which with many components skip those that cannot matter for a
+        row (to rounding; `mixtura.engines.gaussian.pruning`), "dense" the same without skipping,
+        "mixed" the same in float32 until steps are small (`mixtura.engines.gaussian.mixed`).
+        "auto" is "compiled" wherever there is a kernel: for all covariance types but factors.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
         table, with a weight of its own (Banfield & Raftery 1993). "mclust" is the smaller of that
         and the box along the principal axes, a number the volume: docs/outliers.md.
     trim : float, default 0
         The share of the rows, those of least density, that no step looks at: below 0.5.
+    prior : {"fraley-raftery"}, NormalInverseWishart, Dirichlet, or a list, default None
+        Conjugate, of components and weights, for scikit-learn's types: docs/priors.md.
     constraint : mixtura.EigenvalueRatio or None, default None
         How far apart the eigenvalues of the covariances may be; then no component can collapse.
         For the types of scikit-learn.
-    prior : {"fraley-raftery"}, NormalInverseWishart, Dirichlet, or a list, default None
-        Conjugate, of components and weights, for scikit-learn's types: docs/priors.md.
 
     Attributes
     ----------
@@ -134,15 +137,11 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
     loadings_, noise_variance_ : arrays of shape (K or 1, d, q) and (K or 1, d or 1)
         With factors only; covariances_ is then worked out when asked for.
-    converged_ : bool
-    n_iter_ : int
-        Steps of the climb that gave the result.
-    lower_bound_ : float
-        Mean log-likelihood per row of the parameters above, never penalised.
-    lower_bounds_ : list of float, length n_iter_
-        The same after each step.
-    n_features_in_ : int
-    feature_names_in_ : array of str, when X has column names
+    converged_, n_iter_ : bool and int
+        The second: steps of the climb that gave the result.
+    lower_bound_, lower_bounds_ : float and list of float, length n_iter_
+        Mean log-likelihood per row of the parameters above, never penalised; after each step.
+    n_features_in_, feature_names_in_ : int; array of str, when X has column names
     fit_result_ : mixtura.Fit
         Passes, trace, why it stopped, gradient norm, estimated gap, all starts, what was floored.
 
@@ -179,8 +178,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         "engine": [StrOptions({"auto", *ENGINES})],
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
-        "constraint": CONSTRAINT_SETTINGS,
         "prior": PRIOR_SETTINGS,
+        "constraint": CONSTRAINT_SETTINGS,
     }
 
     def __init__(
@@ -205,8 +204,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         engine: str = "auto",
         noise: Any = None,
         trim: float = 0.0,
-        constraint: EigenvalueRatio | None = None,
         prior: Any = None,
+        constraint: EigenvalueRatio | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -227,8 +226,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         self.engine = engine
         self.noise = noise
         self.trim = trim
-        self.constraint = constraint
         self.prior = prior
+        self.constraint = constraint
 
     @classmethod
     def from_parameters(
@@ -327,7 +326,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         Parameters and errors are those of `fit`; ValueError also where n_components or
         covariance_type were changed in between. The estimator is then left as it was.
         """
-        refuse_noise_in("partial_fit", self, "prior")
+        refuse_noise_in("partial_fit", self)
+        refuse_prior_in("partial_fit", self)
         absorb(self, X, sample_weight)
         return self
 
@@ -349,8 +349,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        plain = family(self.covariance_type, self.reg_covar)
-        return with_prior(self, constrained(plain, self.constraint))
+        asked = constrained(family(self.covariance_type, self.reg_covar), self.constraint)
+        return with_prior(self, asked)
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

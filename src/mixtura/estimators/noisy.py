@@ -92,10 +92,10 @@ def refuse_other_noise(estimator: Any) -> None:
         )
 
 
-def refuse_noise_in(what: str, estimator: Any, *more: str) -> None:
-    """ValueError where something knows components alone; `more` settings it does not know."""
+def refuse_noise_in(what: str, estimator: Any) -> None:
+    """ValueError where something knows components alone."""
     if asked_noise(estimator) is not None or noise_of(estimator) is not None:
         raise ValueError(f"{what} knows no noise: fit with noise=None for it")
-    for name in ("trim", "constraint", *more):
+    for name in ("trim", "constraint"):
         if getattr(estimator, name, None):
             raise ValueError(f"{what} knows no {name}: fit without it for that")

@@ -36,12 +36,19 @@ KINDS: dict[str, type[Conjugate]] = {
 def with_prior(estimator: Any, family: Family) -> Family:
     """The family under the prior asked for; ValueError where the settings do not go together."""
     asked = asked_priors(estimator.prior)
-    if asked and (asked_noise(estimator) is not None or estimator.trim):
+    known = getattr(estimator, "fixed", None)
+    if asked and (asked_noise(estimator) is not None or estimator.trim or known):
         raise ValueError(
-            "prior: with noise or trim some rows are of no component, and a prior of all rows' "
-            "components is not offered: leave out one of them"
+            "prior: with noise, trimming or parameters that are fixed the components are not those "
+            "that it is of: leave out one of them"
         )
     return under_prior(family, asked)
+
+
+def refuse_prior_in(what: str, estimator: Any) -> None:
+    """ValueError where something knows no prior."""
+    if estimator.prior is not None:
+        raise ValueError(f"{what} knows no prior: fit without it for that")
 
 
 def stored_prior(prior: Any) -> Any:

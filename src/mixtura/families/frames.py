@@ -25,6 +25,17 @@ class Affine:
         return np.asarray(moved * self.map if self.map.ndim == 1 else moved @ self.map.T)
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A frame of rows whose gaps are filled first."""
+
+    fill: Callable[[AnyArray], Array]
+    frame: Frame
+
+    def __call__(self, X: AnyArray) -> Array:
+        return self.frame(self.fill(X))
+
+
 def standardised(X: AnyArray) -> Array:
     """Columns with mean 0 and deviation 1, gaps at the mean, constant columns at 0."""
     X = np.asarray(X, dtype=np.float64)

@@ -96,19 +96,6 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
     )
 
 
-def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
-    """The family under a constraint; ValueError where it has none such."""
-    if constraint is None:
-        return family
-    plain = isinstance(family, Gaussian) and family.structure.inside
-    if not plain or family.reg_covar is not None:  # type: ignore[attr-defined]
-        raise ValueError(
-            "constraint: an eigenvalue ratio is for covariance_type 'full', 'tied', 'diag' or "
-            f"'spherical' with reg_covar=None, and this is {family.name!r}"
-        )
-    return replace(family, ratio=constraint)  # type: ignore[type-var]
-
-
 def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
     """The family under conjugate priors; ValueError where it has none such."""
     if not asked:
@@ -136,3 +123,16 @@ def prior_worth(family: Family, d: int, K: int) -> str:
             rows = prior_rows(family.form, part, d, K)  # type: ignore[attr-defined]
             said.append(f"a covariance's is worth {rows:.4g} rows, a mean's {part.shrinkage:.4g}")
     return "; ".join(said)
+
+
+def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
+    """The family under a constraint; ValueError where it has none such."""
+    if constraint is None:
+        return family
+    plain = isinstance(family, Gaussian) and family.structure.inside
+    if not plain or family.reg_covar is not None:  # type: ignore[attr-defined]
+        raise ValueError(
+            "constraint: an eigenvalue ratio is for covariance_type 'full', 'tied', 'diag' or "
+            f"'spherical' with reg_covar=None, and this is {family.name!r}"
+        )
+    return replace(family, ratio=constraint)  # type: ignore[type-var]

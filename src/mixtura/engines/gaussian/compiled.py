@@ -98,8 +98,9 @@ class CompiledSweep(Sweep):
         # A long table is swept by all threads, and so in the same way wherever it lies.
         small = self.stride > 1
         known = self.family.structure.inside or rows.d <= MOST_COLUMNS
-        known = known and self.family.ratio is None and not self.family.asked
+        known = known and self.family.ratio is None
         self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
+        self.m_step_inside = self.m_step_inside and not self.family.asked
         self.steps_inside = small and self.m_step_inside
         self.refits_inside = type(model) is Mixture and self.m_step_inside
         if not self.form.whole:

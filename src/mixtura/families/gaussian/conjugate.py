@@ -13,6 +13,7 @@ spherical  rows = (nu + 2) / d, and 1: one of the variance of all columns
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -22,8 +23,15 @@ from mixtura.data.survey import Survey
 from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.prior import CovariancePrior
-from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
 from mixtura.records import Array, Spike
+
+# The M-step of a structure, as `families.gaussian.covariance` has it.
+Roots = Callable[[Form, GaussianParams, Array, Array, CovariancePrior], Array]
 
 
 @dataclass(frozen=True)
@@ -72,24 +80,36 @@ class ConjugatePrior(CovariancePrior):
         found = None if self.wishart else super().finer(params, counts, stats)
         return found if isinstance(found, ConjugatePrior) else None
 
-    def moved(
-        self, params: GaussianParams, counts: Array, shift: Array, scatter: Array
-    ) -> tuple[Array, Array]:
-        """(shift, scatter) of an M-step, both in whitened units, with the prior of the means."""
-        if self.centre is None:
-            return shift, scatter
-        kappa, form = self.shrinkage, self.form
-        to_centre = form.move(params.whiten, self.centre - params.means)
-        total = counts + kappa
-        both = counts * kappa / total
-        scatter = scatter - form.about(both, shift - to_centre, np.zeros_like(scatter))
-        return (counts[:, None] * shift + kappa * to_centre) / total[:, None], scatter
+    def maximized(
+        self, roots: Roots, stats: GaussianStatistics, params: GaussianParams
+    ) -> GaussianParams:
+        """The M-step, `roots` being the structure's; a component without rows ends at the prior."""
+        counts, form = stats.counts, self.form
+        shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
+        scatter = form.about(counts, shift, stats.second)
+        if self.centre is not None:
+            kappa, to_centre = self.shrinkage, form.move(params.whiten, self.centre - params.means)
+            total = counts + kappa
+            off = form.about(counts * kappa / total, shift - to_centre, np.zeros_like(scatter))
+            scatter = scatter - off
+            shift = (counts[:, None] * shift + kappa * to_centre) / total[:, None]
+        means = params.means + form.move(params.root, shift)
+        new = gaussian_params_from_root(means, roots(form, params, scatter, counts, self), form)
+        self.refuse_collapse(new, counts)
+        return new
 
 
 def conjugate_prior(
-    relative: CovariancePrior, asked: tuple[Conjugate, ...], survey: Survey, K: int
+    relative: CovariancePrior,
+    asked: tuple[Conjugate, ...],
+    survey: Survey,
+    K: int,
+    *,
+    gaps: bool,
 ) -> ConjugatePrior:
     """The table's prior with those asked for; ValueError where they do not fit the table."""
+    if gaps:
+        raise ValueError("prior: X has missing cells, of which conjugate priors know nothing")
     changed: dict[str, object] = {}
     for part in asked:
         if isinstance(part, Dirichlet):

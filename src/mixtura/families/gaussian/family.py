@@ -17,7 +17,7 @@ from mixtura.families.base import Family, Look, Settled
 from mixtura.families.condensed import Condensed
 from mixtura.families.conjugate import Conjugate
 from mixtura.families.equations import settle
-from mixtura.families.frames import Affine, Frame
+from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
 from mixtura.families.gaussian.conjugate import ConjugatePrior, conjugate_prior
 from mixtura.families.gaussian.covariance import Structure, structure
@@ -66,10 +66,10 @@ class Gaussian(Family):
     equations: tuple[Equation, ...] = ()
     # Whether cells of its rows may be missing.
     gaps: bool = False
-    # How far eigenvalues may be apart; None: as far as they like.
-    ratio: EigenvalueRatio | None = None
     # Conjugate priors of the components and their weights.
     asked: tuple[Conjugate, ...] = ()
+    # How far eigenvalues may be apart; None: as far as they like.
+    ratio: EigenvalueRatio | None = None
     record = GaussianParams
     fills_gaps = True
     normal = True
@@ -103,8 +103,6 @@ class Gaussian(Family):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         self._refuse_table(survey, K)
-        if self.asked and self.gaps:
-            raise ValueError("prior: X has missing cells, of which conjugate priors know nothing")
         form = self.form
         moments, fill = self._moments(survey)
         common = self.structure.one_covariance
@@ -135,13 +133,13 @@ class Gaussian(Family):
             bounds = self._bounds(relative, self.ratio)
             prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
         if self.asked:
-            prior = conjugate_prior(relative, self.asked, survey, K)
+            prior = conjugate_prior(relative, self.asked, survey, K, gaps=self.gaps)
         # The first units are the table's, with the floor that every component will have.
         reference = reference + (self.reg_covar or 0.0) * form.identity(survey.source.d)
         covariances = form.repeat(form.restrict(reference), K)
         base = gaussian_params(np.tile(moments.mean, (K, 1)), covariances, form)
         frames = tuple(
-            _Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
+            Filled(fill, Affine(moments.mean, B)) if fill else Affine(moments.mean, B)
             for B in form.frames(reference)
         )
         return Settled(replace(self, equations=prior.equations), prior, base, frames)
@@ -200,11 +198,9 @@ class Gaussian(Family):
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""
         one_each = (
-            self.structure.inside
-            and not (self.gaps or self.ratio or self.asked)
-            and type(self.form) is Full
+            self.structure.inside and not (self.gaps or self.ratio) and type(self.form) is Full
         )
-        span = span_of(survey) if one_each and self.reg_covar is None else None
+        span = span_of(survey) if one_each and self.reg_covar is None and not self.asked else None
         if span is None:
             return None
         within = replace(self, structure=replace(self.structure, form=span.form))
@@ -243,12 +239,12 @@ class Gaussian(Family):
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
     ) -> GaussianParams:
         """The M-step. A component with no rows keeps its mean and its covariance."""
+        if isinstance(prior, ConjugatePrior):
+            return prior.maximized(self.structure.roots, stats, params)
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
-        scatter = form.about(counts, shift, stats.second)
-        if isinstance(prior, ConjugatePrior):
-            shift, scatter = prior.moved(params, counts, shift, scatter)
         means = params.means + form.move(params.root, shift)
+        scatter = form.about(counts, shift, stats.second)
         if prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
@@ -367,17 +363,6 @@ class Gaussian(Family):
         if self.form.correlates:
             variance = self.variances(params).mean(axis=0)
         settle(X, self.equations, variance)
-
-
-@dataclass(frozen=True)
-class _Filled:
-    """A frame of rows whose gaps are filled first."""
-
-    fill: Callable[[AnyArray], Array]
-    frame: Frame
-
-    def __call__(self, X: AnyArray) -> Array:
-        return self.frame(self.fill(X))
 
 
 def plain() -> Gaussian:
