@@ -69,11 +69,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-TABLES = (
-    fit, predict, score, sample, show, audit, goodness, compare, select, howmany, hmm, lab
-)  # fmt: skip
+TABLES = (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab)
 for each in (*TABLES, blocks, ancestry):
     app.command()(each)
+app.command()(goodness)
 
 
 def _version(wanted: bool) -> None:

@@ -26,7 +26,7 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
-from mixtura.estimators.prior_setting import PRIOR_SETTINGS, refuse_prior_in, with_prior
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family, refuse_prior_in
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -37,7 +37,6 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.ratio import EigenvalueRatio
-from mixtura.families.registry import constrained, family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -349,8 +348,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        asked = constrained(family(self.covariance_type, self.reg_covar), self.constraint)
-        return with_prior(self, asked)
+        return asked_family(self)
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

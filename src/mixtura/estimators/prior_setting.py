@@ -16,7 +16,7 @@ from mixtura.families.conjugate import (
     NormalInverseWishart,
     asked_priors,
 )
-from mixtura.families.registry import prior_worth, under_prior
+from mixtura.families.registry import constrained, family, prior_worth, under_prior
 from mixtura.schema import read
 
 # What the parameter may be.
@@ -33,8 +33,10 @@ KINDS: dict[str, type[Conjugate]] = {
 }
 
 
-def with_prior(estimator: Any, family: Family) -> Family:
-    """The family under the prior asked for; ValueError where the settings do not go together."""
+def asked_family(estimator: Any) -> Family:
+    """A Gaussian family as its estimator asks for it; ValueError for settings that do not agree."""
+    plain = family(estimator.covariance_type, estimator.reg_covar)
+    plain = constrained(plain, estimator.constraint)
     asked = asked_priors(estimator.prior)
     known = getattr(estimator, "fixed", None)
     if asked and (asked_noise(estimator) is not None or estimator.trim or known):
@@ -42,7 +44,7 @@ def with_prior(estimator: Any, family: Family) -> Family:
             "prior: with noise, trimming or parameters that are fixed the components are not those "
             "that it is of: leave out one of them"
         )
-    return under_prior(family, asked)
+    return under_prior(plain, asked)
 
 
 def refuse_prior_in(what: str, estimator: Any) -> None:

@@ -292,10 +292,8 @@ class Mixture(Labelled):
         return replace(summary, statistics=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
-        of_weights = 0.0
-        if self.prior.weight_rows:
-            of_weights = self.prior.weight_rows * float(np.sum(params.log_weights))
-        return float(self.prior.log_prior(params.components)) + of_weights
+        own, rows = float(self.prior.log_prior(params.components)), self.prior.weight_rows
+        return own + rows * float(np.sum(params.log_weights)) if rows else own
 
     def belief(self, params: MixtureParams) -> float:
         return self.log_prior(params) if self.prior.asked else 0.0
