@@ -37,6 +37,7 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.ratio import EigenvalueRatio
+from mixtura.families.registry import family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -348,7 +349,7 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        return asked_family(self)
+        return asked_family(self, family(self.covariance_type, self.reg_covar))
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

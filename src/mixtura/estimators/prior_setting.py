@@ -16,7 +16,7 @@ from mixtura.families.conjugate import (
     NormalInverseWishart,
     asked_priors,
 )
-from mixtura.families.registry import constrained, family, prior_worth, under_prior
+from mixtura.families.registry import constrained, prior_worth, under_prior
 from mixtura.schema import read
 
 # What the parameter may be.
@@ -33,10 +33,8 @@ KINDS: dict[str, type[Conjugate]] = {
 }
 
 
-def asked_family(estimator: Any) -> Family:
-    """A Gaussian family as its estimator asks for it; ValueError for settings that do not agree."""
-    plain = family(estimator.covariance_type, estimator.reg_covar)
-    plain = constrained(plain, estimator.constraint)
+def asked_family(estimator: Any, plain: Family) -> Family:
+    """The family under what an estimator asks for; ValueError for settings that do not agree."""
     asked = asked_priors(estimator.prior)
     known = getattr(estimator, "fixed", None)
     if asked and (asked_noise(estimator) is not None or estimator.trim or known):
@@ -44,7 +42,7 @@ def asked_family(estimator: Any) -> Family:
             "prior: with noise, trimming or parameters that are fixed the components are not those "
             "that it is of: leave out one of them"
         )
-    return under_prior(plain, asked)
+    return under_prior(constrained(plain, estimator.constraint), asked)
 
 
 def refuse_prior_in(what: str, estimator: Any) -> None:
