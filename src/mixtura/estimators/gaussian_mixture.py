@@ -73,9 +73,8 @@ class GaussianMixture(ClimbedMixture, AfterFit):
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
     reg_covar : float or None, default None
-        None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
-        singularity is repeated with a penalty relative to the table's own covariance
-        (`mixtura.families.gaussian.prior`). A number is added to every variance.
+        None: fits are at maximum likelihood; a climb that runs into a singularity is repeated with
+        a penalty relative to the table's own covariance. A number is added to every variance.
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int or "auto", default 1
