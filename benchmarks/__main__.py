@@ -41,6 +41,7 @@ BENCHMARKS = {
     "contamination": "contamination",
     "detectability": "detectability",
     "singular": "singular",
+    "goodness": "goodness",
     "ancestry": "ancestry",
 }
 BY_WORKLOAD = ("limits", "peers", "precision", "default")

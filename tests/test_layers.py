@@ -199,6 +199,7 @@ KNOWN = {
                     "distances",
                     "divergence",
                     "gaussians",
+                    "goodness",
                     "line",
                     "modes",
                     "nesting",

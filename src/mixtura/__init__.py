@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
+    from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
     from mixtura.selection.family_search import MixtureSearch
+    from mixtura.selection.goodness import GoodnessOfFit, goodness_of_fit
     from mixtura.selection.howmany import BootstrapLRT, bootstrap_lrt
     from mixtura.selection.searching import GaussianMixtureSearch
     from mixtura.selection.state_search import HiddenMarkovSearch
@@ -86,6 +88,7 @@ __all__ = [
     "Collapse",
     "Comparison",
     "DegenerateWarning",
+    "Dirichlet",
     "EigenvalueRatio",
     "FactorAnalytic",
     "Family",
@@ -94,6 +97,7 @@ __all__ = [
     "GaussianHMM",
     "GaussianMixture",
     "GaussianMixtureSearch",
+    "GoodnessOfFit",
     "HiddenMarkov",
     "HiddenMarkovSearch",
     "IllDefined",
@@ -109,6 +113,7 @@ __all__ = [
     "Model",
     "MultinomialHMM",
     "NoiseContrastive",
+    "NormalInverseWishart",
     "Online",
     "Params",
     "PoissonHMM",
@@ -130,6 +135,7 @@ __all__ = [
     "fit",
     "from_mclust",
     "from_sklearn",
+    "goodness_of_fit",
     "in_sequences",
     "load",
     "merge_components",
@@ -162,6 +168,8 @@ _HOMES = {
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
+    "Dirichlet": "mixtura.families.conjugate",
+    "NormalInverseWishart": "mixtura.families.conjugate",
     "EigenvalueRatio": "mixtura.families.ratio",
     "FactorAnalytic": "mixtura.families.factor.structure",
     "Fit": "mixtura.result",
@@ -189,6 +197,8 @@ _HOMES = {
     "Truncated": "mixtura.solvers.truncated",
     "BootstrapLRT": "mixtura.selection.howmany",
     "bootstrap_lrt": "mixtura.selection.howmany",
+    "GoodnessOfFit": "mixtura.selection.goodness",
+    "goodness_of_fit": "mixtura.selection.goodness",
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",

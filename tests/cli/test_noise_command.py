@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import run
+from commands import FAITHFUL, run
+
+import mixtura
 
 
 @pytest.fixture
@@ -69,3 +72,19 @@ def test_scores_and_the_likeliest_of_each_row(table, tmp_path):
     noise = cells[:, 2] == -1
     assert (cells[:, 3] == cells[:, 2]).all()
     assert cells[noise, 9].min() > cells[~noise, 9].mean()
+
+
+def test_a_prior_by_name(folder: Path) -> None:
+    done = run("fit", FAITHFUL, "--prior", "fraley-raftery", "--no-figure")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "a covariance's is worth 8 rows" in done.stdout
+    assert mixtura.load("faithful.model.json").prior == "fraley-raftery"
+    for words, said in (
+        (("--prior", "flat"), "--prior flat: write fraley-raftery"),
+        (("--prior", "fraley-raftery", "--noise"), "--prior goes without --noise"),
+        (("--prior", "fraley-raftery", "--family", "poisson"), "is for Gaussian groups"),
+        (("--prior", "fraley-raftery", "--bayes"), "--bayes knows no --prior"),
+    ):
+        done = run("fit", FAITHFUL, *words, "--no-figure")
+        assert done.exit_code == 2
+        assert said in done.stderr

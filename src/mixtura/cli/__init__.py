@@ -23,6 +23,7 @@ from mixtura.cli.compare import compare
 from mixtura.cli.console import told
 from mixtura.cli.export import export
 from mixtura.cli.fit import fit
+from mixtura.cli.goodness import goodness
 from mixtura.cli.hmm import hmm
 from mixtura.cli.howmany import howmany
 from mixtura.cli.lab import lab
@@ -72,6 +73,7 @@ app = typer.Typer(
 TABLES = (fit, predict, score, sample, show, audit, compare, select, howmany, hmm, lab)
 for each in (*TABLES, blocks, ancestry, export):
     app.command()(each)
+app.command()(goodness)
 
 
 def _version(wanted: bool) -> None:

@@ -67,7 +67,7 @@ def audit(
     with Working("reading") as working:
         mixture = load_mixture(model)
         names = split_names(columns)
-        data = _joined(pieces(mixture, table, names, weights, working, dialect, whole=False))
+        data = joined(pieces(mixture, table, names, weights, working, dialect, whole=False))
         if not as_json:
             note_remarks(remarks(table, dialect))
         from mixtura.selection.audit import audit as look
@@ -84,7 +84,7 @@ def audit(
         print_text(f"\nwrote {out} (model)")
 
 
-def _joined(tables: Iterable[Table]) -> Table:
+def joined(tables: Iterable[Table]) -> Table:
     """All rows as one table."""
     from dataclasses import replace
 

@@ -43,7 +43,7 @@ from mixtura.cli.dialect import reads_table
 from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
-from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
+from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Prior, Trim, robust_settings
 from mixtura.cli.show import as_document, print_report
 from mixtura.homes import FAMILIES
 
@@ -148,6 +148,7 @@ def fit(
     noise_volume: NoiseVolume = None,
     trim: Trim = 0.0,
     eigenvalue_ratio: EigenRatio = None,
+    prior: Prior = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
@@ -234,7 +235,7 @@ def fit(
         "engine": str(engine),
     }
     gaussian = "family" not in settings
-    robust = robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian)
+    robust = robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian, prior)
     if bayes and robust:
         asked = next(iter(robust))
         option = "eigenvalue-ratio" if asked == "constraint" else asked

@@ -1,4 +1,4 @@
-"""Rows of no group on the command line: `mixtura fit --noise`, `--trim`, `--eigenvalue-ratio`."""
+"""Robust fits on the command line: `--noise`, `--trim`, `--eigenvalue-ratio`, `--prior`."""
 
 from __future__ import annotations
 
@@ -37,12 +37,26 @@ EigenRatio = Annotated[
         help="At most so far apart may the groups' spreads be, in the table's units made even.",
     ),
 ]
+Prior = Annotated[
+    str | None,
+    typer.Option(
+        metavar="fraley-raftery",
+        help="A conjugate prior of Gaussian groups: that of R's mclust.",
+    ),
+]
 
 
 def robust_settings(
-    noise: bool, volume: str | None, trim: float, ratio: float | None, gaussian: bool
+    noise: bool,
+    volume: str | None,
+    trim: float,
+    ratio: float | None,
+    gaussian: bool,
+    prior: str | None = None,
 ) -> dict[str, Any]:
     """The estimator's settings, those that were asked for; ValueError where they do not agree."""
+    if prior is not None:
+        return _prior(prior, noise or bool(trim) or ratio is not None, gaussian)
     found = _noise(noise, volume)
     if not trim < 0.5:
         raise ValueError(f"--trim {trim:g} is half of the rows or more: give a share below 0.5")
@@ -58,6 +72,17 @@ def robust_settings(
 
         found["constraint"] = EigenvalueRatio(ratio)
     return found
+
+
+def _prior(prior: str, others: bool, gaussian: bool) -> dict[str, Any]:
+    """The setting of a prior; ValueError where it is none, or has no place."""
+    if prior != "fraley-raftery":
+        raise ValueError(f"--prior {prior}: write fraley-raftery, the one known by name")
+    if others:
+        raise ValueError("--prior goes without --noise, --trim and --eigenvalue-ratio: use one")
+    if not gaussian:
+        raise ValueError(f"--prior {prior} is for Gaussian groups: leave out --family")
+    return {"prior": prior}
 
 
 def _noise(noise: bool, volume: str | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.lazily import answered, lies_apart
 from mixtura.estimators.opened import asked, may_miss, small
+from mixtura.estimators.prior_setting import prior_notes
 from mixtura.estimators.robust import notes
 from mixtura.estimators.rowwise import RowAnswers
 from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
@@ -225,7 +226,12 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         uniform = getattr(model, "uniform", None)
         noise = None if uniform is None else (float(params.weights[-1]), uniform.log_volume)
         return MixtureView(
-            weights, names, portrait, self.fit_result_, noise=noise, notes=notes(self)
+            weights,
+            names,
+            portrait,
+            self.fit_result_,
+            noise=noise,
+            notes=(*notes(self), *prior_notes(self)),
         )
 
     def summary(self) -> str:

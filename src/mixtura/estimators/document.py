@@ -13,6 +13,7 @@ from mixtura.estimators.family_document import family_document
 from mixtura.estimators.fixed import plain_fixed, restored_fixed
 from mixtura.estimators.known import restore_names, stored_names
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
+from mixtura.estimators.prior_setting import restored_prior, stored_prior
 from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
@@ -79,6 +80,8 @@ def to_document(estimator: Any) -> dict[str, Any]:
         name: np.asarray(value) if isinstance(value, (list, tuple)) else value
         for name, value in estimator.get_params(deep=False).items()
     }
+    if settings.pop("prior", None) is not None:
+        settings["prior"] = stored_prior(estimator.prior)
     if "solver" in settings:
         settings["solver"] = solver_document(settings["solver"], to_document)
     if settings.get("fixed"):
@@ -136,6 +139,8 @@ def _with_settings(settings: dict[str, Any], kind: type[Any]) -> Any:
     read(Size, settings[kind._groups], kind._groups)
     components = kind._restored_components(settings[kind._components])
     given = {**settings, kind._components: components}
+    if "prior" in given:
+        given["prior"] = restored_prior(given["prior"])
     if solved:
         given["solver"] = restored_solver(given["solver"], lambda inner: restore(inner, kind))
     if "constraint" in given:

@@ -27,6 +27,7 @@ from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.measured import MeasuredRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
 from mixtura.estimators.partial import absorb
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family, refuse_prior_in
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -37,7 +38,7 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.ratio import EigenvalueRatio
-from mixtura.families.registry import constrained, family
+from mixtura.families.registry import family
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
@@ -73,10 +74,8 @@ class GaussianMixture(MeasuredRows, AfterFit):
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
         (scikit-learn: when the last step gained less than 1e-3, however far the top.)
     reg_covar : float or None, default None
-        None: no absolute constant; fits are at maximum likelihood, and a climb that runs into a
-        singularity is repeated with a penalty relative to the table's own covariance (see
-        `mixtura.families.gaussian.prior`). A number is added to every variance, as in
-        scikit-learn (1e-6).
+        None: fits are at maximum likelihood; a climb that runs into a singularity is repeated with
+        a penalty relative to the table's own covariance. A number is added to every variance.
     max_iter : int, default 1000
         Steps of one climb, of whatever kind (scikit-learn: 100).
     n_init : int or "auto", default 1
@@ -112,11 +111,12 @@ class GaussianMixture(MeasuredRows, AfterFit):
         where there is a kernel, for all types but factors; workers for Dask collections.
     noise : None, bool, "mclust" or float, default None
         Rows of no component: True adds noise, spread evenly over the box that just holds the
-        table, with a weight of its own (Banfield & Raftery 1993). "mclust": the smaller of that
-        and the box along the principal axes; a number is the volume, in the product of the
-        columns' units. See docs/outliers.md.
+        table, with a weight of its own (Banfield & Raftery 1993). "mclust" is the smaller of that
+        and the box along the principal axes, a number the volume: docs/outliers.md.
     trim : float, default 0
         The share of the rows, those of least density, that no step looks at: below 0.5.
+    prior : {"fraley-raftery"}, NormalInverseWishart, Dirichlet, or a list, default None
+        Conjugate, of components and weights, for scikit-learn's types: docs/priors.md.
     constraint : mixtura.EigenvalueRatio or None, default None
         How far apart eigenvalues of covariances may be, of scikit-learn's types: none collapses.
     fixed : dict or None, default None
@@ -137,15 +137,11 @@ class GaussianMixture(MeasuredRows, AfterFit):
         (K, d, d) full, (d, d) tied, (K, d) diag, (K,) spherical.
     loadings_, noise_variance_ : arrays of shape (K or 1, d, q) and (K or 1, d or 1)
         With factors only; covariances_ is then worked out when asked for.
-    converged_ : bool
-    n_iter_ : int
-        Steps of the climb that gave the result.
-    lower_bound_ : float
-        Mean log-likelihood per row of the parameters above, never penalised.
-    lower_bounds_ : list of float, length n_iter_
-        The same after each step.
-    n_features_in_ : int
-    feature_names_in_ : array of str, when X has column names
+    converged_, n_iter_ : bool and int
+        The second: steps of the climb that gave the result.
+    lower_bound_, lower_bounds_ : float and list of float, length n_iter_
+        Mean log-likelihood per row of the parameters above, never penalised; after each step.
+    n_features_in_, feature_names_in_ : int; array of str, when X has column names
     fit_result_ : mixtura.Fit
         Passes, trace, why it stopped, gradient norm, estimated gap, all starts, what was floored.
 
@@ -182,6 +178,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "engine": [StrOptions({"auto", *NAMES})],
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
+        "prior": PRIOR_SETTINGS,
         "constraint": CONSTRAINT_SETTINGS,
         "fixed": FIXED_SETTINGS,
     }
@@ -208,6 +205,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         engine: str = "auto",
         noise: Any = None,
         trim: float = 0.0,
+        prior: Any = None,
         constraint: EigenvalueRatio | None = None,
         fixed: dict[str, Any] | None = None,
     ) -> None:
@@ -230,6 +228,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         self.engine = engine
         self.noise = noise
         self.trim = trim
+        self.prior = prior
         self.constraint = constraint
         self.fixed = fixed
 
@@ -331,6 +330,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         covariance_type were changed in between. The estimator is then left as it was.
         """
         refuse_noise_in("partial_fit", self)
+        refuse_prior_in("partial_fit", self)
         absorb(self, X, sample_weight)
         return self
 
@@ -352,7 +352,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         check_gaussian(self)
 
     def _family(self) -> Family:
-        return constrained(family(self.covariance_type, self.reg_covar), self.constraint)
+        return asked_family(self, family(self.covariance_type, self.reg_covar))
 
     def _given(self, d: int) -> dict[str, Array]:
         return given(self, d)

@@ -154,7 +154,7 @@ def refuse_settings(mixture: Any, family: Any, rows: Source) -> None:
             "error: the M-step of rows with errors is known for covariance_type='full', found "
             f"{mixture.covariance_type!r}"
         )
-    for name in ("noise", "trim", "constraint"):
+    for name in ("noise", "trim", "constraint", "prior", "fixed"):
         value = getattr(mixture, name)
         if value is not None and value is not False and value != 0:
             raise ValueError(f"error: rows with errors know no {name}: leave {name} out")

@@ -19,6 +19,10 @@ class Prior:
 
     # Rows per unit of weight, at least 1 where weights are not counts.
     count_scale: float = 1.0
+    # Rows that each weight counts more.
+    weight_rows: float = 0.0
+    # Whether it is what was asked for, so that ends are ranked by the posterior.
+    asked: bool = False
     # Whether all components have one width.
     common: bool = False
     # Columns without variance of their own.

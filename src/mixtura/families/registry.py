@@ -7,8 +7,10 @@ from dataclasses import replace
 from importlib import import_module
 
 from mixtura.families.base import Family
+from mixtura.families.conjugate import Conjugate, Dirichlet
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
+from mixtura.families.gaussian.conjugate import prior_rows
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.ratio import EigenvalueRatio
@@ -93,6 +95,35 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
         f"family must be one of {sorted(FAMILIES)}, a covariance type such as 'full' or 'UUU:10', "
         f"or a Family, got {spec!r}"
     )
+
+
+def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
+    """The family under conjugate priors; ValueError where it has none such."""
+    if not asked:
+        return family
+    if (
+        isinstance(family, Gaussian)
+        and family.structure.inside
+        and family.reg_covar is None
+        and family.ratio is None
+    ):
+        return replace(family, asked=asked)
+    raise ValueError(
+        "prior: conjugate priors are for covariance_type 'full', 'tied', 'diag' or 'spherical' "
+        f"with reg_covar=None and constraint=None, and this is {family.name!r}"
+    )
+
+
+def prior_worth(family: Family, d: int, K: int) -> str:
+    """What the priors of a family of d columns and K components are worth, in words."""
+    said = []
+    for part in family.asked if isinstance(family, Gaussian) else ():
+        if isinstance(part, Dirichlet):
+            said.append(f"each weight's is worth {part.alpha - 1:.4g} rows")
+        else:
+            rows = prior_rows(family.form, part, d, K)  # type: ignore[attr-defined]
+            said.append(f"a covariance's is worth {rows:.4g} rows, a mean's {part.shrinkage:.4g}")
+    return "; ".join(said)
 
 
 def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:

@@ -310,7 +310,7 @@ class Search:
         floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
-        worth = self._worth(model, climb)
+        worth = self._worth(model, climb) + model.belief(climb.params)
         return Outcome(climb, floored, model.penalised, worth, certificate, remark)
 
     def _edge(self, model: Model, climb: Climb) -> str:

@@ -72,6 +72,10 @@ class Model(ABC):
         """What the prior adds to the log-likelihood to make the objective; 0 without a prior."""
         return 0.0
 
+    def belief(self, params: Any) -> float:
+        """What of it ends are ranked with: nothing where it only keeps components apart."""
+        return 0.0
+
     @property
     def monotone(self) -> bool:
         """Whether an M-step is guaranteed never to lower the objective; it is then checked."""

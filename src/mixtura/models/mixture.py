@@ -206,7 +206,7 @@ class Mixture(Labelled):
             )
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
-        counts = self.counts(summary)
+        counts = self.counts(summary) + self.prior.weight_rows
         components = self.family.maximize(self.own(summary), params.components, self.prior)
         return MixtureParams(self.estimated(counts), components)
 
@@ -335,7 +335,11 @@ class Mixture(Labelled):
         return replace(summary, statistics=stats)
 
     def log_prior(self, params: MixtureParams) -> float:
-        return float(self.prior.log_prior(params.components))
+        own, rows = float(self.prior.log_prior(params.components)), self.prior.weight_rows
+        return own + rows * float(np.sum(params.log_weights)) if rows else own
+
+    def belief(self, params: MixtureParams) -> float:
+        return self.log_prior(params) if self.prior.asked else 0.0
 
     def n_parameters(self, params: MixtureParams) -> int:
         """Free parameters: K - 1 weights, fewer where some are known, and the family's."""

@@ -182,7 +182,7 @@ def bootstrap_lrt(
     _check(settings, n_components, max_components, random_state)
     settings["family"] = spec_name(family)
     rows, components = compared(X, max_components, sample_weight, family_of(kind))
-    n = _copies(rows.sample_weight, len(rows.X))
+    n = copies(rows.sample_weight, len(rows.X))
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     if resume is not None:
         _refuse_others(resume, settings | {"rows": n, "n_features": rows.d})
@@ -266,7 +266,7 @@ def _known(earlier: Trial | None, pair: Pair) -> tuple[float, ...]:
     return earlier.statistics
 
 
-def _copies(w: Array | None, n: int) -> int:
+def copies(w: Array | None, n: int) -> int:
     """How many rows the weights stand for; ValueError where they are not whole numbers."""
     if w is None:
         return n

@@ -101,6 +101,7 @@ class CompiledSweep(Sweep):
         fixed = model.fixed is not None or self.family.pinned is not None
         known = known and self.family.ratio is None and not fixed
         self.m_step_inside = known and self.form.whole and isinstance(rows, Rows)
+        self.m_step_inside = self.m_step_inside and not self.family.asked
         self.steps_inside = small and self.m_step_inside
         self.refits_inside = type(model) is Mixture and self.m_step_inside
         if not self.form.whole:

@@ -13,8 +13,10 @@ from scipy.special import ndtr
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
 from mixtura.families.condensed import Condensed
+from mixtura.families.conjugate import Conjugate
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
+from mixtura.families.gaussian.conjugate import ConjugatePrior
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
@@ -61,6 +63,8 @@ class Gaussian(Family):
     equations: tuple[Equation, ...] = ()
     # Whether cells of its rows may be missing.
     gaps: bool = False
+    # Conjugate priors of the components and their weights.
+    asked: tuple[Conjugate, ...] = ()
     # How far eigenvalues may be apart; None: as far as they like.
     ratio: EigenvalueRatio | None = None
     # What is known of components in advance; None: nothing.
@@ -135,7 +139,7 @@ class Gaussian(Family):
         one_each = (
             self.structure.inside and not (self.gaps or self.ratio) and type(self.form) is Full
         )
-        span = span_of(survey) if one_each and self.reg_covar is None else None
+        span = span_of(survey) if one_each and self.reg_covar is None and not self.asked else None
         if span is None:
             return None
         within = replace(self, structure=replace(self.structure, form=span.form))
@@ -164,6 +168,8 @@ class Gaussian(Family):
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
     ) -> GaussianParams:
         """The M-step. A component with no rows keeps its mean and its covariance."""
+        if isinstance(prior, ConjugatePrior):
+            return prior.maximized(self.structure.roots, stats, params)
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
         if self.pinned is None:

@@ -15,6 +15,7 @@ from mixtura.errors import FitError
 from mixtura.families.base import Settled
 from mixtura.families.by_moments import by_moments
 from mixtura.families.frames import Affine, Filled
+from mixtura.families.gaussian.conjugate import conjugate_prior
 from mixtura.families.gaussian.gaps import gap_moments
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
@@ -58,6 +59,8 @@ def settled(kind: Any, survey: Survey, K: int) -> Settled:
     if kind.ratio is not None:
         bounds = _bounds(kind, relative, kind.ratio)
         prior = replace(relative, strength=0.0, pivots=None, reference=None, bounds=bounds)
+    if kind.asked:
+        prior = conjugate_prior(relative, kind.asked, survey, K, gaps=kind.gaps)
     # The first units are the table's, with the floor that every component will have.
     reference = reference + (kind.reg_covar or 0.0) * form.identity(survey.source.d)
     covariances = form.repeat(form.restrict(reference), K)

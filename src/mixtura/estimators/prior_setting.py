@@ -1,0 +1,82 @@
+"""What `prior=` changes of an estimator: its family, its file and its report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sklearn.utils._param_validation import StrOptions
+
+from mixtura.estimators.noisy import asked_noise
+from mixtura.families.base import Family
+from mixtura.families.conjugate import (
+    FRALEY_RAFTERY,
+    Conjugate,
+    Dirichlet,
+    NormalInverseWishart,
+    asked_priors,
+)
+from mixtura.families.registry import constrained, prior_worth, under_prior
+from mixtura.schema import read
+
+# What the parameter may be.
+PRIOR_SETTINGS: list[Any] = [
+    None,
+    StrOptions({FRALEY_RAFTERY}),
+    NormalInverseWishart,
+    Dirichlet,
+    list,
+    tuple,
+]
+KINDS: dict[str, type[Conjugate]] = {
+    kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet)
+}
+
+
+def asked_family(estimator: Any, plain: Family) -> Family:
+    """The family under what an estimator asks for; ValueError for settings that do not agree."""
+    asked = asked_priors(estimator.prior)
+    known = getattr(estimator, "fixed", None)
+    if asked and (asked_noise(estimator) is not None or estimator.trim or known):
+        raise ValueError(
+            "prior: with noise, trimming or parameters that are fixed the components are not those "
+            "that it is of: leave out one of them"
+        )
+    return under_prior(constrained(plain, estimator.constraint), asked)
+
+
+def refuse_prior_in(what: str, estimator: Any) -> None:
+    """ValueError where something knows no prior."""
+    if estimator.prior is not None:
+        raise ValueError(f"{what} knows no prior: fit without it for that")
+
+
+def stored_prior(prior: Any) -> Any:
+    """As plain values."""
+    if isinstance(prior, Conjugate):
+        return {"kind": type(prior).__name__, **asdict(prior)}
+    return [stored_prior(part) for part in prior] if isinstance(prior, list | tuple) else prior
+
+
+def restored_prior(stored: Any) -> Any:
+    """The inverse; ValueError where it is none."""
+    if isinstance(stored, list):
+        return [restored_prior(part) for part in stored]
+    if not isinstance(stored, dict):
+        return stored
+    kind = KINDS.get(str(stored.get("kind")))
+    if kind is None:
+        raise ValueError(f"settings.prior has an unknown kind {stored.get('kind')!r}")
+    parts = {name: value for name, value in stored.items() if name != "kind"}
+    if kind is NormalInverseWishart:
+        # Its own door checks numbers of any shape.
+        return NormalInverseWishart(**parts)
+    return read(kind, parts, "settings.prior")
+
+
+def prior_notes(estimator: Any) -> list[tuple[str, str]]:
+    """What the report says: (label, sentence)."""
+    if getattr(estimator, "prior", None) is None:
+        return []
+    worth = prior_worth(estimator._family(), estimator.n_features_in_, estimator.n_components)
+    return [("prior", worth)]

@@ -1,0 +1,117 @@
+"""Conjugate priors of Gaussian mixtures, by name: what is asked of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+FRALEY_RAFTERY = "fraley-raftery"
+Numbers = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class NormalInverseWishart:
+    """m_k | S_k ~ N(mean, S_k / shrinkage), S_k ~ inverse Wishart(dof, scale); frozen.
+
+    Fits are at the posterior's mode. The defaults are those of Fraley & Raftery (2007), Bayesian
+    regularization for normal mixture estimation and model-based clustering, J. Classification 24,
+    and of `priorControl` in R's mclust.
+
+    Parameters
+    ----------
+    mean : sequence of d numbers, optional; default the columns' means
+    shrinkage : float, default 0.01
+        Rows that the prior of a mean is worth; 0 for none.
+    dof : float, above d - 1, default d + 2
+    scale : number, d of them or (d, d), in squared units, optional
+        Positive definite; for "diag" d variances or one for all, for "spherical" one. By default
+        the table's covariance (for "diag" and "spherical" its mean variance) over K^(2/d).
+
+    Raises
+    ------
+    ValueError
+        For what are no finite numbers, and a shrinkage below 0.
+    """
+
+    mean: tuple[float, ...] | None = None
+    shrinkage: float = 0.01
+    dof: float | None = None
+    scale: Numbers | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "shrinkage", "dof", "scale"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _numbers(f"NormalInverseWishart: {name}", value))
+        if not isinstance(self.shrinkage, float) or self.shrinkage < 0:
+            raise ValueError(
+                f"NormalInverseWishart: shrinkage is a number, 0 or more, got {self.shrinkage!r}"
+            )
+        if self.dof is not None and not isinstance(self.dof, float):
+            raise ValueError(f"NormalInverseWishart: dof is one number, got {self.dof!r}")
+
+
+@dataclass(frozen=True)
+class Dirichlet:
+    """The weights ~ Dirichlet(alpha, ..., alpha); fits are at the posterior's mode; frozen.
+
+    The M-step is P(k) = (n_k + alpha - 1) / (n + K (alpha - 1)): Bishop (2006), Pattern Recognition
+    and Machine Learning, section 9.3.
+
+    Parameters
+    ----------
+    alpha : float, at least 1
+        Each component counts as alpha - 1 rows more. Below 1 the mode has no weight above 0 for
+        components of few rows: `mixtura.BayesianGaussianMixture` has that.
+    """
+
+    alpha: float
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool | np.bool_)
+        if not number or not 1 <= self.alpha < np.inf:
+            raise ValueError(
+                f"Dirichlet: alpha must be a finite number, at least 1, got {self.alpha!r}"
+            )
+
+
+Conjugate = NormalInverseWishart | Dirichlet
+
+
+def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
+    """What a `prior=` stands for; ValueError where it is none, or two of a kind."""
+    if prior is None:
+        return ()
+    parts = prior if isinstance(prior, list | tuple) else [prior]
+    found = [NormalInverseWishart() if _is_name(part) else part for part in parts]
+    for part in found:
+        if not isinstance(part, Conjugate):
+            raise ValueError(
+                f"prior: {part!r} is no prior: use {FRALEY_RAFTERY!r}, "
+                "mixtura.NormalInverseWishart(...), mixtura.Dirichlet(...), or a list of both"
+            )
+    if len({type(part) for part in found}) < len(found):
+        raise ValueError("prior: two priors are of one kind: leave one of them out")
+    return tuple(found)
+
+
+def _is_name(part: Any) -> bool:
+    return isinstance(part, str) and part == FRALEY_RAFTERY
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """As floats and tuples of them; ValueError where they are none, or not finite."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numbers, got {value!r}") from None
+    if not np.isfinite(array).all() or array.ndim > 2:
+        raise ValueError(f"{name} must be finite numbers, got {value!r}")
+    return _tuples(array.tolist())
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else float(value)

@@ -1,0 +1,185 @@
+"""Conjugate priors of Gaussian components: the M-step is the posterior's mode.
+
+m_k = (n_k xbar_k + kappa m_0) / (n_k + kappa), and the scatter of a covariance has Lambda and
+n_k kappa / (n_k + kappa) (xbar_k - m_0)(xbar_k - m_0)' more: Fraley & Raftery (2007), J.
+Classification 24, table 1. Lambda is as `rows` rows of covariance Lambda / rows, so the structures'
+own M-steps serve:
+
+full       rows = nu + d + 1, and 1 where means have a prior
+tied       rows = nu + d + 1, and K
+diag       rows = nu + 2, and 1: an inverse gamma law of each variance
+spherical  rows = (nu + 2) / d, and 1: one of the variance of all columns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from mixtura.data.moments import source_moments
+from mixtura.data.survey import Survey
+from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart
+from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.prior import CovariancePrior
+from mixtura.families.gaussian.records import (
+    GaussianParams,
+    GaussianStatistics,
+    gaussian_params_from_root,
+)
+from mixtura.records import Array, Spike
+
+# The M-step of a structure, as `families.gaussian.covariance` has it.
+Roots = Callable[[Form, GaussianParams, Array, Array, CovariancePrior], Array]
+
+
+@dataclass(frozen=True)
+class ConjugatePrior(CovariancePrior):
+    """A table's prior with what was asked for.
+
+    weight_rows  alpha - 1 of the weights' Dirichlet law
+    shrinkage    kappa; centre is m_0 (d,)
+    wishart      whether strength and target are those of an inverse Wishart law, which no climb
+                 leaves out; else they are the penalty against collapse
+    asked        always
+    """
+
+    weight_rows: float = 0.0
+    shrinkage: float = 0.0
+    centre: Array | None = None
+    wishart: bool = False
+    asked: bool = True
+
+    @property
+    def penalised(self) -> bool:
+        return super().penalised and not self.wishart
+
+    def without_penalty(self) -> ConjugatePrior:
+        return self if self.wishart else replace(self, strength=0.0)
+
+    def obstacle(self) -> str:
+        return "a conjugate prior is climbed by EM's steps alone"
+
+    def log_prior(self, params: GaussianParams) -> float:
+        found = super().log_prior(params)
+        if self.centre is None:
+            return found
+        off = self.form.move(params.whiten, params.means - self.centre)
+        return found - 0.5 * self.shrinkage * float(np.sum(off**2))
+
+    def narrow(
+        self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
+    ) -> list[Spike]:
+        # The posterior is bounded: there is no singularity to be near.
+        return [] if self.wishart else super().narrow(params, counts, stats)
+
+    def finer(
+        self, params: GaussianParams, counts: Array, stats: GaussianStatistics
+    ) -> ConjugatePrior | None:
+        found = None if self.wishart else super().finer(params, counts, stats)
+        return found if isinstance(found, ConjugatePrior) else None
+
+    def maximized(
+        self, roots: Roots, stats: GaussianStatistics, params: GaussianParams
+    ) -> GaussianParams:
+        """The M-step, `roots` being the structure's; a component without rows ends at the prior."""
+        counts, form = stats.counts, self.form
+        shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
+        scatter = form.about(counts, shift, stats.second)
+        if self.centre is not None:
+            kappa, to_centre = self.shrinkage, form.move(params.whiten, self.centre - params.means)
+            total = counts + kappa
+            off = form.about(counts * kappa / total, shift - to_centre, np.zeros_like(scatter))
+            scatter = scatter - off
+            shift = (counts[:, None] * shift + kappa * to_centre) / total[:, None]
+        means = params.means + form.move(params.root, shift)
+        new = gaussian_params_from_root(means, roots(form, params, scatter, counts, self), form)
+        self.refuse_collapse(new, counts)
+        return new
+
+
+def conjugate_prior(
+    relative: CovariancePrior,
+    asked: tuple[Conjugate, ...],
+    survey: Survey,
+    K: int,
+    *,
+    gaps: bool,
+) -> ConjugatePrior:
+    """The table's prior with those asked for; ValueError where they do not fit the table."""
+    if gaps:
+        raise ValueError("prior: X has missing cells, of which conjugate priors know nothing")
+    changed: dict[str, object] = {}
+    for part in asked:
+        if isinstance(part, Dirichlet):
+            changed["weight_rows"] = float(part.alpha) - 1
+        else:
+            changed |= _wishart(relative, part, survey, K)
+    own = {each.name: getattr(relative, each.name) for each in fields(relative)}
+    return ConjugatePrior(**own | changed)
+
+
+def prior_rows(form: Form, asked: NormalInverseWishart, d: int, K: int) -> float:
+    """The rows that the prior of a covariance is worth."""
+    nu = d + 2.0 if asked.dof is None else asked.dof
+    means = float(asked.shrinkage > 0)
+    if form.name == "spherical":
+        return (nu + 2) / d + means
+    if form.name == "diag":
+        return nu + 2 + means
+    return nu + d + 1 + (K if form.shared else 1) * means
+
+
+def _wishart(
+    relative: CovariancePrior, asked: NormalInverseWishart, survey: Survey, K: int
+) -> dict[str, object]:
+    if relative.held_columns:
+        named = ", ".join(map(str, relative.held_columns))
+        raise ValueError(
+            f"prior: X has no variance of its own in column {named} (counted from 0), and so has "
+            "no covariance's prior: leave out what is constant or a sum of others"
+        )
+    moments, form = source_moments(survey.source), relative.form
+    d = len(moments.mean)
+    if asked.dof is not None and not asked.dof > d - 1:
+        raise ValueError(
+            f"prior: dof={asked.dof:g} of {d} columns: an inverse Wishart law needs more than "
+            f"{d - 1}"
+        )
+    mean = moments.mean if asked.mean is None else np.asarray(asked.mean)
+    if mean.shape != (d,):
+        raise ValueError(f"prior: mean has {mean.size} numbers, and X has {d} columns")
+    rows = prior_rows(form, asked, d, K)
+    if asked.scale is None:
+        # mclust's `var` has n - 1 for n, and too few rows have no correlations.
+        whole = moments.covariance * (moments.weight / max(moments.weight - 1, 1.0))
+        whole = np.diag(np.diagonal(whole)) if moments.rows <= d else whole
+        scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)
+    else:
+        scale = np.asarray(asked.scale)
+    return {
+        "strength": rows / 2,
+        "target": _target(form, np.asarray(scale), d) / rows,
+        "shrinkage": asked.shrinkage,
+        "centre": mean if asked.shrinkage > 0 else None,
+        "wishart": True,
+        # Whole numbers and how they are written are no matter where nothing collapses.
+        "grain": None,
+    }
+
+
+def _target(form: Form, scale: Array, d: int) -> Array:
+    """Lambda in the form's shape for one component; ValueError where it is none."""
+    if form.correlates:
+        full = scale if scale.ndim == 2 else np.diag(np.broadcast_to(scale, d))
+        right = full.shape == (d, d) and np.array_equal(full, full.T)
+        if right and np.linalg.eigvalsh(full).min() > 0:
+            return full
+    elif form.name == "diag" and scale.shape in ((), (d,)) and np.all(scale > 0):
+        return np.broadcast_to(scale, d).copy()
+    elif form.name == "spherical" and scale.shape == () and scale > 0:
+        return np.asarray(scale / d)
+    kinds = {"diag": f"a number above 0 or {d} of them", "spherical": "one number above 0"}
+    wanted = kinds.get(form.name, f"symmetric and positive definite, ({d}, {d})")
+    raise ValueError(f"prior: scale must be {wanted} here, got shape {scale.shape}")
