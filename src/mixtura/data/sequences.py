@@ -22,11 +22,13 @@ class Sequences(Rows):
     """Whole sequences: ends (S,) int64 says before which row each stops, the last at n.
 
     Rows of a sequence have the same weight: 2 is the sequence twice. A row of NaN alone is a step
-    that nobody saw. known (n,) int64 are the states of steps, -1 where nobody knows.
+    that nobody saw; cells of the columns `beside`, which are no observations, do not count. known
+    (n,) int64 are the states of steps, -1 where nobody knows.
     """
 
     ends: AnyArray | None = None
     known: AnyArray | None = None
+    beside: tuple[int, ...] = ()
 
     @property
     def stops(self) -> AnyArray:
@@ -51,7 +53,7 @@ class Sequences(Rows):
         with np.errstate(invalid="ignore", over="ignore"):
             if not np.isnan(self.X.sum()):
                 return np.ones(self.n, dtype=bool)
-        return np.asarray(~np.isnan(self.X).all(axis=1))
+        return np.asarray(~np.isnan(np.delete(self.X, self.beside, axis=1)).all(axis=1))
 
     @cached_property
     def kinds(self) -> Kinds | None:
@@ -76,7 +78,7 @@ class Sequences(Rows):
         X = np.insert(self.X, at, np.nan, axis=0)
         known = None if self.known is None else np.insert(self.known, at, -1)
         ends = np.cumsum(stops - starts + k, dtype=np.int64)
-        return Sequences(np.ascontiguousarray(X), None, ends, known)
+        return Sequences(np.ascontiguousarray(X), None, ends, known, self.beside)
 
     def rows(self) -> Rows:
         """The steps that were seen, as rows without order."""
@@ -123,7 +125,7 @@ class Sequences(Rows):
 
     def _of(self, at: AnyArray, ends: AnyArray) -> Sequences:
         w, known = (None if each is None else each[at] for each in (self.sample_weight, self.known))
-        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known)
+        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside)
 
 
 def ends_of(lengths: Any, n: int) -> AnyArray:

@@ -183,13 +183,19 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
 
 
 def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
-    """The same, its states by the rule of `state_order` where nothing given places them."""
+    """The same, its states by the rule of `state_order` where nothing given places them.
+
+    Parts of states are by theirs wherever states are.
+    """
     family = found.model.family
+    if "components" in task.held or set(family.supports()) & set(task.given):
+        return found
+    components = family.ordered(found.params.components)
     order = state_order(family, found.params.components, rows.d)
     if task.placed or rows.known is not None:
-        return found
-    params = replace(found.params, components=family.ordered(found.params.components))
-    if (order == np.arange(len(order))).all() and params.components is found.params.components:
+        order = np.arange(len(order))
+    params = replace(found.params, components=components)
+    if (order == np.arange(len(order))).all() and components is found.params.components:
         return found
     params = reordered(family, params, order, rows.d)
     place = np.argsort(order)
