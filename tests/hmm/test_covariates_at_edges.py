@@ -29,6 +29,7 @@ def test_states_that_are_never_left():
     assert model.fit(X, lengths).score(X, lengths) == pytest.approx(told, abs=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_one_state_is_searched_too():
     chain = HiddenMarkov("poisson", covariates=[1])
     found = HiddenMarkovSearch(chain, [1, 2, 3], random_state=0).fit(X)
