@@ -101,7 +101,7 @@ def _returns(allowed: AnyArray) -> bool:
     return bool(np.linalg.matrix_power(reached.astype(float), len(reached)).all())
 
 
-def _whole(params: HiddenMarkovParams, model: Any, task: ChainTask) -> HiddenMarkovParams:
+def _whole(params: Any, model: Any, task: ChainTask) -> HiddenMarkovParams:
     """A model of pieces as a start on whole sequences, which begin where they may.
 
     Moves that no piece showed are possible again.
