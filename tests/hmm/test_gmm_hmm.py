@@ -153,6 +153,16 @@ def test_one_part_is_the_plain_model():
     assert one.fit_result_.n_parameters == plain.fit_result_.n_parameters
 
 
+def test_parts_are_in_order_where_states_are_placed():
+    known = np.full(len(X), -1)
+    known[:2] = RUNS[:2]
+    cyclic = HiddenMarkov(MixtureOf("diag", 2), 2, topology="cyclic", random_state=0).fit(X)
+    told = HiddenMarkov(MixtureOf("diag", 2), 2, random_state=0).fit(X, states=known)
+    for model in (cyclic, told):
+        assert (np.diff(model.means_[:, :, 0], axis=1) > 0).all()
+    assert (told.predict(X)[:2] == RUNS[:2]).all()
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="n must be a whole number of parts"):
         MixtureOf("full", 0)

@@ -13,17 +13,22 @@ from mixtura.data.kinds import Kinds, kinds_of
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array, Chunk
 
+# A sample of a long sequence is so many pieces of it.
+_PIECES = 16
+
 
 @dataclass(frozen=True)
 class Sequences(Rows):
     """Whole sequences: ends (S,) int64 says before which row each stops, the last at n.
 
     Rows of a sequence have the same weight: 2 is the sequence twice. A row of NaN alone is a step
-    that nobody saw. known (n,) int64 are the states of steps, -1 where nobody knows.
+    that nobody saw; cells of the columns `beside`, which are no observations, do not count. known
+    (n,) int64 are the states of steps, -1 where nobody knows.
     """
 
     ends: AnyArray | None = None
     known: AnyArray | None = None
+    beside: tuple[int, ...] = ()
 
     @property
     def stops(self) -> AnyArray:
@@ -48,7 +53,7 @@ class Sequences(Rows):
         with np.errstate(invalid="ignore", over="ignore"):
             if not np.isnan(self.X.sum()):
                 return np.ones(self.n, dtype=bool)
-        return np.asarray(~np.isnan(self.X).all(axis=1))
+        return np.asarray(~np.isnan(np.delete(self.X, self.beside, axis=1)).all(axis=1))
 
     @cached_property
     def kinds(self) -> Kinds | None:
@@ -73,7 +78,7 @@ class Sequences(Rows):
         X = np.insert(self.X, at, np.nan, axis=0)
         known = None if self.known is None else np.insert(self.known, at, -1)
         ends = np.cumsum(stops - starts + k, dtype=np.int64)
-        return Sequences(np.ascontiguousarray(X), None, ends, known)
+        return Sequences(np.ascontiguousarray(X), None, ends, known, self.beside)
 
     def rows(self) -> Rows:
         """The steps that were seen, as rows without order."""
@@ -83,16 +88,44 @@ class Sequences(Rows):
         X = np.ascontiguousarray(self.X[self.seen])
         return Rows(X, None if w is None else w[self.seen])
 
-    def first(self, n: int) -> Sequences:
-        """The first sequences, of about n rows together; of a longer one its beginning."""
+    def spread(
+        self, n: int, rng: np.random.RandomState, whole: bool = False
+    ) -> tuple[Sequences, bool]:
+        """About n rows from everywhere, and whether any sequence was cut for them.
+
+        Sequences of more than n / `_PIECES` rows are cut into pieces, which are sequences of the
+        sample. Of as many stretches of these as are taken each gives one, at random, so that what
+        comes late in a table, or late in a sequence, is there. Where sequences must stay `whole`
+        there are fewer steps of each instead.
+        """
         if self.n <= n:
-            return self
-        many = max(int(np.searchsorted(self.stops, n, side="right")), 1)
-        stops = np.minimum(self.stops[:many], n)
-        w, known = (
-            None if each is None else each[: stops[-1]] for each in (self.sample_weight, self.known)
-        )
-        return Sequences(self.X[: stops[-1]], w, stops, known)
+            return self, False
+        lengths = np.diff(self.stops, prepend=0)
+        piece = max(n // _PIECES, 1)
+        if whole and lengths.max() > piece:
+            return self._thinned(-(-self.n // n)), False
+        parts = -(-lengths // piece)
+        which = np.repeat(np.arange(len(lengths)), parts)
+        place = np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
+        starts = self.starts[which] + place * lengths[which] // parts[which]
+        stops = np.append(starts[1:], self.n)
+        many = max(len(starts) * n // self.n, 1)
+        edges = np.arange(many + 1) * len(starts) // many
+        taken = edges[:-1] + (rng.uniform(size=many) * np.diff(edges)).astype(np.int64)
+        starts, stops = starts[taken], stops[taken]
+        ends = np.cumsum(stops - starts, dtype=np.int64)
+        at = np.arange(ends[-1]) + np.repeat(stops - ends, stops - starts)
+        return self._of(at, ends), bool((parts[which[taken]] > 1).any())
+
+    def _thinned(self, m: int) -> Sequences:
+        """The first step of each sequence, and every m-th after it."""
+        lengths = np.diff(self.stops, prepend=0)
+        within = np.arange(self.n) - np.repeat(self.starts, lengths)
+        return self._of(np.flatnonzero(within % m == 0), np.cumsum(-(-lengths // m)))
+
+    def _of(self, at: AnyArray, ends: AnyArray) -> Sequences:
+        w, known = (None if each is None else each[at] for each in (self.sample_weight, self.known))
+        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside)
 
 
 def ends_of(lengths: Any, n: int) -> AnyArray:

@@ -13,6 +13,7 @@ from mixtura.engines.native import driven
 from mixtura.engines.stays import parts
 from mixtura.engines.threads import ordered_map, single_blas
 from mixtura.models.driven import Driven
+from mixtura.models.kept_paths import BARRED, both_ways, forward, lost
 from mixtura.records import AnyArray, Array, Chunk, Summary
 
 _Kernel = Callable[[Array, Array, Array, AnyArray], tuple[AnyArray, ...]]
@@ -35,7 +36,32 @@ def recursion(
 ) -> tuple[Array, Array, Array]:
     """The `DrivenRecursion` in C."""
     loglik, posterior, met = _each(driven.smoothed, initial, moves, log_density, ends)
+    for s, rows in _lost(initial, moves, log_density, ends, loglik):
+        loglik[s], posterior[rows], met[rows] = both_ways(log_density[rows], initial, moves[rows])
     return loglik, posterior, met
+
+
+def filtered(
+    initial: Array, moves: Array, log_density: Array, ends: AnyArray
+) -> tuple[Array, Array, Array]:
+    """(log-likelihoods, P(state | steps so far), P(state | steps before))."""
+    loglik, posterior, ahead = _each(driven.filtered, initial, moves, log_density, ends)
+    for s, rows in _lost(initial, moves, log_density, ends, loglik):
+        loglik[s], _, posterior[rows], ahead[rows] = forward(
+            log_density[rows], initial, moves[rows]
+        )
+    return loglik, posterior, ahead
+
+
+def _lost(
+    initial: Array, moves: Array, log_density: Array, ends: AnyArray, loglik: Array
+) -> list[tuple[int, slice]]:
+    """The sequences that the kernel lost paths of, and their rows."""
+    if not (moves < BARRED).any():
+        return []
+    path = _each(driven.likeliest, initial, moves, log_density, ends)[0]
+    starts = np.concatenate([[0], ends[:-1]])
+    return [(int(s), slice(int(starts[s]), int(ends[s]))) for s in lost(path, loglik)]
 
 
 class DrivenSweep(ChainSweep):
@@ -50,21 +76,19 @@ class DrivenSweep(ChainSweep):
         with single_blas:
             return LocalSweep.folded(self, step)
 
-    def _asked(self, kernel: _Kernel, params: Any) -> tuple[AnyArray, ...]:
+    def _asked(self, params: Any) -> tuple[Array, Array, Array, AnyArray]:
         moves = self.model.moves(self.rows.X, self.rows.stops, params)
-        return _each(kernel, params.initial, moves, self.emitted(params), self.rows.stops)
+        return params.initial, moves, self.emitted(params), self.rows.stops
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:
-        loglik, posterior, _ = self._asked(driven.smoothed, params)
-        return loglik, posterior
+        return recursion(*self._asked(params))[:2]
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
-        loglik, posterior, _ = self._asked(driven.filtered, params)
-        return loglik, posterior
+        return filtered(*self._asked(params))[:2]
 
     def foretold(self, params: Any) -> Array:
-        return self._asked(driven.filtered, params)[2]
+        return filtered(*self._asked(params))[2]
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
-        loglik, states = self._asked(driven.likeliest, params)
+        loglik, states = _each(driven.likeliest, *self._asked(params))
         return loglik, states

@@ -11,8 +11,9 @@ from mixtura.engines.chain import ChainSweep
 from mixtura.engines.local import LocalSweep
 from mixtura.engines.native.stays import StaysFound, longest, stays
 from mixtura.engines.threads import ordered_map, single_blas
+from mixtura.models.kept_paths import barred_stays, lost, stays_forward
 from mixtura.models.semi_markov import SemiMarkov
-from mixtura.models.stay_recursions import StayRule, Stays
+from mixtura.models.stay_recursions import StayRule, Stays, in_pairs
 from mixtura.records import AnyArray, Array, Chunk, Summary
 
 # Rows of sequences that a thread takes at once.
@@ -44,12 +45,48 @@ def recursion(
 ) -> tuple[Array, Array, Stays]:
     """The `StayRecursion` in C."""
     found = _each(rule, log_density, ends, weight, back=True)
-    sums = (
-        np.sum([getattr(part, name) for part in found], axis=0)
-        for name in ("met", "ended", "stayed")
-    )
     loglik, posterior = _joined(found, "loglik", "posterior")
-    return loglik, posterior, Stays(*sums)
+    again = _lost(rule, log_density, ends, loglik)
+    if not len(again):
+        return loglik, posterior, _summed(found, rule)
+    starts, right = np.concatenate([[0], ends[:-1]]), np.ones(len(ends), dtype=bool)
+    right[again] = False
+    told = _summed([], rule)
+    if right.any():
+        # Sums are over sequences: those of the others alone.
+        lengths = np.diff(ends, prepend=0)
+        own = None if weight is None else weight[right]
+        rest = np.ascontiguousarray(log_density[np.repeat(right, lengths)])
+        told = _summed(_each(rule, rest, np.cumsum(lengths[right]), own, back=True), rule)
+    for s in again:
+        rows = slice(int(starts[s]), int(ends[s]))
+        own = None if weight is None else weight[s : s + 1]
+        one = in_pairs(rule, log_density[rows], np.array([rows.stop - rows.start]), own)
+        loglik[s], posterior[rows], told = one[0][0], one[1], told + one[2]
+    return loglik, posterior, told
+
+
+def _summed(found: list[StaysFound], rule: StayRule) -> Stays:
+    K, D = rule[2].shape
+    sums = Stays(np.zeros((K, K)), np.zeros((K, D)), np.zeros((K, D)))
+    for part in found:
+        sums = sums + Stays(part.met, part.ended, part.stayed)
+    return sums
+
+
+def _lost(rule: StayRule, log_density: Array, ends: AnyArray, loglik: Array) -> AnyArray:
+    """The sequences that the kernel lost paths of."""
+    if not barred_stays(rule):
+        return np.zeros(0, dtype=np.int64)
+    return lost(_likeliest(rule, log_density, ends)[0], loglik)
+
+
+def _likeliest(rule: StayRule, log_density: Array, ends: AnyArray) -> tuple[Array, AnyArray]:
+    def one(part: tuple[slice, slice]) -> tuple[Array, AnyArray]:
+        return longest(rule, log_density[part[1]], ends[part[0]] - part[1].start)
+
+    found = list(ordered_map(one, parts(ends)))
+    return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
 
 
 def _joined(found: list[StaysFound], *names: str) -> tuple[Array, ...]:
@@ -73,23 +110,19 @@ class StaySweep(ChainSweep):
         return recursion(rule, self.emitted(params), self.rows.stops, None)[:2]
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
-        loglik, posterior = self._forward(params, "loglik", "posterior")
-        return loglik, posterior
+        return self._forward(params)[:2]
 
     def foretold(self, params: Any) -> Array:
-        return self._forward(params, "ahead")[0]
+        return self._forward(params)[2]
 
-    def _forward(self, params: Any, *names: str) -> tuple[Array, ...]:
-        rule = self.model.rule(params)
-        return _joined(_each(rule, self.emitted(params), self.rows.stops, None, back=False), *names)
+    def _forward(self, params: Any) -> tuple[Array, Array, Array]:
+        rule, emitted, stops = self.model.rule(params), self.emitted(params), self.rows.stops
+        found = _each(rule, emitted, stops, None, back=False)
+        loglik, posterior, ahead = _joined(found, "loglik", "posterior", "ahead")
+        for s in _lost(rule, emitted, stops, loglik):
+            rows = slice(int(self.rows.starts[s]), int(stops[s]))
+            loglik[s], posterior[rows], ahead[rows] = stays_forward(emitted[rows], rule)
+        return loglik, posterior, ahead
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
-        rule, emitted, stops = self.model.rule(params), self.emitted(params), self.rows.stops
-
-        def one(part: tuple[slice, slice]) -> tuple[Array, AnyArray]:
-            return longest(rule, emitted[part[1]], stops[part[0]] - part[1].start)
-
-        found = list(ordered_map(one, parts(stops)))
-        return np.concatenate([each[0] for each in found]), np.concatenate(
-            [each[1] for each in found]
-        )
+        return _likeliest(self.model.rule(params), self.emitted(params), self.rows.stops)

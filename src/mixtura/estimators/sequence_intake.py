@@ -15,6 +15,7 @@ from mixtura.data.exact import refuse_inexact
 from mixtura.data.opening import is_stream
 from mixtura.data.sequences import Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
+from mixtura.estimators.driving import columns_of
 from mixtura.estimators.opened import taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
@@ -47,7 +48,8 @@ def sequences(
     if reset:
         kind = kind.for_table(names, found, rows)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
-    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known)
+    beside = columns_of(getattr(estimator, "covariates", None), names)
+    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, beside)
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")

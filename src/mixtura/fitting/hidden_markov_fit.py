@@ -16,11 +16,10 @@ from mixtura.families.base import Family
 from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.hidden_markov_starts import ChainStarts
+from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chain, report
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.prepared import Ground
-from mixtura.fitting.race import Runner
 from mixtura.fitting.search import ENDLESS, Outcome, Search, better
 from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
@@ -29,17 +28,9 @@ from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.state_order import reordered, state_order
 from mixtura.models.tied_rows import first_of
 from mixtura.records import AnyArray, Array
-from mixtura.result import Fit, StartReport
-from mixtura.solvers.em import em
-from mixtura.solvers.problem import Problem, Solver
+from mixtura.result import Fit
+from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import resolve_solver
-
-# EM steps of a start in each round; the better half goes on.
-ROUNDS = (6, 12, 24)
-# Rows of the sequences on which starts are raced.
-SAMPLE_ROWS = 10_000
-# So many of the best starts are climbed to the top where a table has no more rows than that.
-FINALISTS = 3
 
 
 @dataclass(frozen=True)
@@ -122,8 +113,8 @@ def find_chain(
         over_all = opened if journal is None else journaled(opened, rows, journal)
         search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber, listener)
         outcome = _best(search, ground, rows, task)
-        sample = rows.first(SAMPLE_ROWS).n
-        fit = account(outcome, search, (solver, engine), (rows.positive, sample))
+        sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
+        fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
 
@@ -168,22 +159,22 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
     for index in range(ENDLESS if isinstance(task.n_init, str) else task.n_init):
         if isinstance(task.n_init, str) and search.enough(index, best):
             break
-        runners = _race(search, ground, rows, task)
-        finalists = FINALISTS if rows.n <= SAMPLE_ROWS else 1
+        runners = race_chain(search, ground, rows, task)
+        chosen = finalists(runners, rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):
-            if place >= finalists and best is not None:
-                _report(search, runner, "dropped")
+            if place >= chosen and best is not None:
+                report(search, runner, "dropped")
                 continue
             try:
                 outcome = search.climb(runner.params)
             except FAILURES as error:
                 failure = error
-                _report(search, replace(runner, error=str(error)), "failed")
+                report(search, replace(runner, error=str(error)), "failed")
                 continue
             ended = replace(
                 runner, climb=outcome.climb, spent=runner.spent + outcome.climb.iterations
             )
-            _report(search, ended, "collapsed" if outcome.floored else "kept")
+            report(search, ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
     if best is None:
@@ -191,74 +182,20 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
     return best
 
 
-def _race(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> list[Runner]:
-    """Every start that still stands, the best first, after short runs on some sequences."""
-    K, sample = task.n_states, rows.first(SAMPLE_ROWS)
-    allowed = np.ones((K, K), dtype=bool) if task.allowed is None else task.allowed
-    first = np.ones(K, dtype=bool) if task.first is None else task.first
-    starts = ChainStarts(search.model, sample, ground, allowed, first, search.rng)  # type: ignore[arg-type]
-    runners = []
-    for name, params in starts.all():
-        if task.given:
-            params = search.model.with_arrays(params, task.given)  # type: ignore[attr-defined]
-        runners.append(Runner(name, params))
-        if K == 1:
-            break
-    for steps in ROUNDS:
-        runners = sorted(_run(search, sample, runners, steps), key=lambda one: -one.worth)
-        kept = (len(runners) + 1) // 2
-        for runner in runners[max(kept, FINALISTS) :]:
-            _report(search, runner, "dropped")
-        runners = runners[: max(kept, FINALISTS)]
-    search.sample_passes += starts.passes
-    if not runners:
-        raise FitError("no start could be climbed: " + search.reports[-1].detail)
-    return runners
-
-
-def _run(search: Search, rows: Sequences, runners: list[Runner], steps: int) -> list[Runner]:
-    """Each start after so many EM steps more; one that fails leaves."""
-    found = []
-    for runner in runners:
-        sweep = search.open_sweep(search.model, rows)
-        try:
-            summary = None if runner.climb is None else runner.climb.summary
-            problem = Problem(
-                search.model, sweep, runner.params, search.tol, steps, summary=summary
-            )
-            climb = em(problem, brief=True)
-            worth = search.model.sobered(climb.summary, climb.params)
-            last = climb.summary if worth is climb.params else sweep(worth)
-            found.append(
-                replace(
-                    runner,
-                    params=climb.params,
-                    climb=climb,
-                    spent=runner.spent + climb.iterations,
-                    worth=last.loglik / last.weight,
-                )
-            )
-        except FAILURES as error:
-            _report(search, replace(runner, error=str(error)), "failed")
-        finally:
-            search.sample_passes += sweep.passes
-    return found
-
-
-def _report(search: Search, runner: Runner, outcome: str) -> None:
-    climb = runner.climb
-    mean = None if climb is None else climb.summary.loglik / climb.summary.weight
-    search.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
-
-
 def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
-    """The same, its states by the rule of `state_order` where nothing given places them."""
+    """The same, its states by the rule of `state_order` where nothing given places them.
+
+    Parts of states are by theirs wherever states are.
+    """
     family = found.model.family
+    if "components" in task.held or set(family.supports()) & set(task.given):
+        return found
+    components = family.ordered(found.params.components)
     order = state_order(family, found.params.components, rows.d)
     if task.placed or rows.known is not None:
-        return found
-    params = replace(found.params, components=family.ordered(found.params.components))
-    if (order == np.arange(len(order))).all() and params.components is found.params.components:
+        order = np.arange(len(order))
+    params = replace(found.params, components=components)
+    if (order == np.arange(len(order))).all() and components is found.params.components:
         return found
     params = reordered(family, params, order, rows.d)
     place = np.argsort(order)

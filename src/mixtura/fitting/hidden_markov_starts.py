@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.special import softmax
 
 from mixtura.data.sequences import Sequences
 from mixtura.errors import FAILURES
@@ -26,6 +27,7 @@ from mixtura.models.state_order import reordered
 from mixtura.models.stationary import stationary_law
 from mixtura.models.tied_rows import pooled
 from mixtura.records import AnyArray, Array
+from mixtura.supports import TINY
 
 # Steps of a segment; sequences are cut into pieces of so many.
 SEGMENTS = (4, 16, 64)
@@ -33,6 +35,8 @@ SEGMENTS = (4, 16, 64)
 CHANCES, STAYS = 4, (0.6, 0.95)
 # Mixtures that begin, the best ones of a race.
 MIXTURES = 2
+# How their names begin.
+MIXTURE = "mixture "
 # What is added to the moves counted in a start, so that none is impossible.
 _SMOOTH = 0.5
 # A known state that a start is sure is another counts against it so much (nats), and no more.
@@ -43,7 +47,8 @@ _FAR = -30.0
 class ChainStarts:
     """Makes starts on a sample of whole sequences.
 
-    allowed (K, K) says which transitions may be, first (K,) where a sequence may begin.
+    allowed (K, K) says which transitions may be, first (K,) where a sequence may begin. Where
+    states are `timed` those come first that suit early steps: no move goes back.
     """
 
     model: HiddenMarkov
@@ -52,6 +57,7 @@ class ChainStarts:
     allowed: AnyArray
     first: AnyArray
     rng: np.random.RandomState
+    timed: bool = False
     passes: int = 0
 
     def all(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
@@ -77,7 +83,7 @@ class ChainStarts:
         for runner in found[:MIXTURES]:
             each = np.tile(runner.params.weights, (len(self.first), 1))
             yield (
-                f"mixture ({runner.name})",
+                f"{MIXTURE}({runner.name})",
                 self._with(runner.params.components, runner.params.weights, each),
             )
 
@@ -139,12 +145,22 @@ class ChainStarts:
         known = self.rows.known
         which = np.flatnonzero(self.rows.seen & (known > -1)) if known is not None else ()
         if known is None or not len(which):
-            return start
+            return self._by_time(start) if self.timed else start
         emitted = self.model.emissions(self.rows.X[which], start)
         emitted = np.maximum(emitted - emitted.max(axis=1, keepdims=True), _FAR)
         worth = np.zeros((len(self.first),) * 2)
         np.add.at(worth, known[which], emitted)
         order = linear_sum_assignment(-worth)[1]
+        return reordered(self.model.family, start, order, self.rows.d)
+
+    def _by_time(self, start: HiddenMarkovParams) -> HiddenMarkovParams:
+        """The same, its states by how far on in sequences the rows are that suit them."""
+        lengths = np.diff(self.rows.stops, prepend=0)
+        within = np.arange(self.rows.n) - np.repeat(self.rows.starts, lengths)
+        far = (within / np.repeat(lengths, lengths))[self.rows.seen]
+        emitted = self.model.emissions(self.rows.rows().X, start)
+        share = np.nan_to_num(softmax(emitted, axis=1)) + TINY
+        order = np.argsort(share.T @ far / share.sum(axis=0), kind="stable")
         return reordered(self.model.family, start, order, self.rows.d)
 
 

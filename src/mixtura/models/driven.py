@@ -99,6 +99,9 @@ class Driven(HiddenMarkov):
         there = self._there(K)
         return np.where(np.diag(there), np.arange(K), there.argmax(axis=1))
 
+    def seen(self, x: Array) -> AnyArray:
+        return np.asarray(~np.isnan(np.delete(x, self.columns, axis=1)).all(axis=1))
+
     def moves(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
         """P(state | the one before) into each row, (n, K, K); 1 where a sequence begins."""
         K = len(params.initial)
@@ -168,7 +171,8 @@ class Driven(HiddenMarkov):
         stats: Any = summary.statistics
         found = HiddenMarkov.m_step(self, summary, params)
         K, q = len(params.initial), self._design.size
-        step = newton(stats.information, stats.slopes).reshape(K, K, q)
+        # Where hardly a move is expected there is no bound to a step, nor to its square.
+        step = np.clip(newton(stats.information, stats.slopes), -1e100, 1e100).reshape(K, K, q)
         size = np.sqrt((step**2).sum(axis=2).max(axis=1, initial=0.0))
         step *= np.minimum(1.0, REACH / np.maximum(size, TINY))[:, None, None]
         logits = params.logits + step @ self._design.turn.T
@@ -183,9 +187,13 @@ class Driven(HiddenMarkov):
     def other_fields(self, params: Any) -> Fields:
         K, design = len(params.initial), self._design
         shares = softmax(self._logits(design.rows, params), axis=2)
-        there, z, columns = self._there(K), design.z(design.rows), []
+        there, z = self._there(K), design.z(design.rows)
+        # A state with one way on has no free number.
+        columns = [np.zeros((params.logits.size, 0))]
         for i, reference in enumerate(self._reference(K)):
             free = np.flatnonzero(there[i] & (np.arange(K) != reference))
+            if not len(free):
+                continue
             own = np.maximum(shares[:, i, free], LEAST)
             told = max(params.weights[i], LEAST) * logit_information(z, own, design.shares)
             turned = np.kron(np.eye(len(free)), design.turn) @ unit_free(told)

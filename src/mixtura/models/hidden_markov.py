@@ -74,13 +74,17 @@ class HiddenMarkov(Mixture):
         """log p(x_t | k), (n, K): 0 for a step that nobody saw, -inf where there is none."""
         return self._emitted(X, params, over)[0]
 
+    def seen(self, x: Array) -> AnyArray:
+        """Which rows are steps that somebody saw, (n,)."""
+        return np.asarray(~np.isnan(x).all(axis=1))
+
     def _emitted(self, X: AnyArray, params: Any, over: Over) -> tuple[Array, list[_Look]]:
         """(log densities, the family's looks at the rows that were seen, piece by piece)."""
         x = np.asarray(X, dtype=np.float64)
         found = np.zeros((len(x), len(params.initial)))
 
         def look(rows: slice) -> _Look:
-            there = np.flatnonzero(~np.isnan(x[rows]).all(axis=1)) + rows.start
+            there = np.flatnonzero(self.seen(x[rows])) + rows.start
             where = rows if len(there) == rows.stop - rows.start else there
             with np.errstate(over="ignore", invalid="ignore"):
                 seen = self.family.look(x[where], params.components)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from mixtura.coordinates import AroundShares
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 from mixtura.supports import Simplex
 
 # Of the M-step: its slope, in units of what one more draw tells, and how many steps it may take.
@@ -21,11 +21,17 @@ _SLOPE, _STEPS = 1e-6, 100
 def stationary_law(transitions: Array) -> Array:
     """pi with pi G = pi, (K,): Zucchini, MacDonald & Langrock (2016), section 1.3.2.
 
-    Where several closed classes leave several of them, the one of the least norm.
+    By eliminating states, without a subtraction, which keeps the digits of a chain that hardly ever
+    moves: Grassmann, Taksar & Heyman (1985), Operations Research 33(5). Where several closed
+    classes leave several laws, the one of the least norm.
     """
     K = len(transitions)
     if closed_classes(transitions) == 1:
-        found = np.linalg.solve((np.eye(K) - transitions + 1.0).T, np.ones(K))
+        order, left, out = _eliminated(transitions)
+        found = np.zeros(K)
+        found[order[0]] = 1.0
+        for n in range(1, K):
+            found[order[n]] = found[order[:n]] @ left[:n, n] / out[n]
     else:
         system = np.vstack([(np.eye(K) - transitions).T, np.ones(K)])
         found = np.linalg.lstsq(system, np.r_[np.zeros(K), 1.0], rcond=None)[0]
@@ -33,11 +39,30 @@ def stationary_law(transitions: Array) -> Array:
     return np.asarray(found / found.sum())
 
 
-def closed_classes(allowed: Array) -> int:
-    """Sets of states that no allowed transition (K, K) leaves, and that hold no smaller one."""
+def _eliminated(transitions: Array) -> tuple[AnyArray, Array, Array]:
+    """(states in some order, the moves left among the first n + 1 of them when those behind are
+    passed through (K, K), the probability to leave the last of these for an earlier one (K,))."""
+    reached = _reached(transitions)
+    # The first is one that all others lead to, so that each of them can be left.
+    order = np.argsort(~reached.all(axis=0), kind="stable")
+    left, out = np.array(transitions[np.ix_(order, order)]), np.ones(len(order))
+    for n in range(len(order) - 1, 0, -1):
+        out[n] = left[n, :n].sum()
+        left[:n, :n] += np.outer(left[:n, n], left[n, :n] / out[n])
+    return order, left, out
+
+
+def _reached(allowed: Array) -> AnyArray:
+    """Which states can be come to from which, (K, K)."""
     reached = (np.asarray(allowed) > 0) | np.eye(len(allowed), dtype=bool)
     for _ in range(len(reached)):
         reached = reached @ reached
+    return reached
+
+
+def closed_classes(allowed: Array) -> int:
+    """Sets of states that no allowed transition (K, K) leaves, and that hold no smaller one."""
+    reached = _reached(allowed)
     closed = [k for k in range(len(reached)) if reached[reached[k], k].all()]
     return len({tuple(reached[k]) for k in closed})
 
@@ -46,12 +71,21 @@ def first_slope(starts: Array, transitions: Array, law: Array) -> Array:
     """The gradient of sum_k starts_k log pi_k in the transitions, (K, K), along rows that sum to 0.
 
     d pi = pi dG Z, Z = (I - G + 1 pi)^-1 the fundamental matrix (Schweitzer 1968, J. Applied
-    Probability 5), so that it is pi_i (Z r)_j with r = starts / pi.
+    Probability 5), so that it is pi_i (Z r)_j with r = starts / pi. Z r solves (I - G) y =
+    r - pi r, which is done by the elimination of `stationary_law`. 0 where a chain is in parts.
     """
     K = len(law)
+    if closed_classes(transitions) > 1:
+        return np.zeros((K, K))
     per_share = np.divide(starts, law, out=np.zeros(K), where=law > 0)
-    onward = np.linalg.solve(np.eye(K) - transitions + law, per_share)
-    return np.asarray(np.outer(law, onward))
+    order, left, out = _eliminated(transitions)
+    told = (per_share - law @ per_share)[order]
+    for n in range(K - 1, 0, -1):
+        told[:n] += left[:n, n] * (told[n] / out[n])
+    onward = np.zeros(K)
+    for n in range(1, K):
+        onward[order[n]] = (told[n] + left[n, :n] @ onward[order[:n]]) / out[n]
+    return np.asarray(np.outer(law, onward + law @ (per_share - onward)))
 
 
 def stationary_step(starts: Array, moves: Array, before: Array) -> Array:
@@ -65,7 +99,9 @@ def stationary_step(starts: Array, moves: Array, before: Array) -> Array:
     shares = np.divide(moves, total, out=before.copy(), where=total > 0)
     # From whichever is better: a row of few moves may have been led far by first states.
     worth = [_value(starts, moves, each, stationary_law(each)) for each in (shares, before)]
-    centre = shares if worth[0] > worth[1] else before
+    # Moves too few for a number would leave a chain in parts, which has no one law.
+    whole = closed_classes(shares) == 1
+    centre = shares if whole and worth[0] > worth[1] else before
     chart = AroundShares(Simplex(), centre)
     units = np.sqrt(np.maximum(chart.numbers(total + starts.sum() / len(starts)), 1e-8))
     if not units.size:
@@ -73,8 +109,11 @@ def stationary_step(starts: Array, moves: Array, before: Array) -> Array:
 
     def below(free: Array) -> tuple[float, Array]:
         now = chart.value(free / units)
+        with np.errstate(over="ignore"):
+            slope = np.divide(moves, now, out=np.zeros_like(moves), where=now > 0)
+        if closed_classes(now) > 1 or not np.isfinite(slope).all():
+            return np.inf, np.zeros_like(free)
         law = stationary_law(now)
-        slope = np.divide(moves, now, out=np.zeros_like(moves), where=now > 0)
         slope += first_slope(starts, now, law)
         return -_value(starts, moves, now, law), -chart.slope(now, slope) / units
 

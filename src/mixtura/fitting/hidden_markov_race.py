@@ -1,0 +1,154 @@
+"""The race of a hidden Markov model's starts, on a sample of the sequences where there are many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixtura.data.sequences import Sequences
+from mixtura.errors import FAILURES, FitError
+from mixtura.fitting.hidden_markov_starts import MIXTURE, ChainStarts
+from mixtura.fitting.prepared import Ground
+from mixtura.fitting.race import Runner
+from mixtura.fitting.search import Search
+from mixtura.models.hidden_markov import HiddenMarkov
+from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.records import AnyArray
+from mixtura.result import StartReport
+from mixtura.solvers.em import em
+from mixtura.solvers.problem import Problem
+
+if TYPE_CHECKING:
+    from mixtura.fitting.hidden_markov_fit import ChainTask
+
+# EM steps of a start in each round; the better half goes on.
+ROUNDS = (6, 12, 24)
+# Rows of the sequences on which starts are raced.
+SAMPLE_ROWS = 10_000
+# So many of the best starts are climbed to the top where a table has no more rows than that.
+FINALISTS = 3
+# Nats a step between which two of a sample are one optimum.
+_ALIKE = 1e-6
+# What is added to the moves of a sample of pieces, so that none is impossible.
+_SMOOTH = 1e-3
+
+
+def finalists(runners: list[Runner], sampled: bool) -> int:
+    """How many of the first runners are climbed to the top.
+
+    After a race on a sample there are two, unless the sample says that they are one optimum.
+    """
+    if not sampled:
+        return FINALISTS
+    worths = [runner.worth for runner in runners[:2]]
+    return 1 if len(worths) < 2 or worths[0] - worths[1] < _ALIKE else 2
+
+
+def survivors(runners: list[Runner], sampled: bool) -> list[Runner]:
+    """The better half of runners, the best first.
+
+    On a sample the best mixture stays too, second where it is not among them: mixtures are found
+    on rows from everywhere, and know states that a sample of stretches may have missed.
+    """
+    kept = max((len(runners) + 1) // 2, FINALISTS)
+    if not sampled:
+        return runners[:kept]
+    mixture = next((one for one in runners if one.name.startswith(MIXTURE)), runners[0])
+    rest = [one for one in runners[1:] if one is not mixture]
+    return [runners[0], *([mixture] if mixture is not runners[0] else []), *rest][:kept]
+
+
+def race_chain(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> list[Runner]:
+    """Every start that still stands, the best first, after short runs on some sequences."""
+    K = task.n_states
+    allowed = np.ones((K, K), dtype=bool) if task.allowed is None else task.allowed
+    first = np.ones(K, dtype=bool) if task.first is None else task.first
+    # Pieces of a chain that never comes back would not tell which state is before which.
+    sample, cut = rows.spread(SAMPLE_ROWS, search.rng, whole=not _returns(allowed))
+    model: HiddenMarkov = search.model  # type: ignore[assignment]
+    given = dict(task.given)
+    if cut and not model.stationary:
+        # Pieces of sequences begin anywhere, and say nothing of where sequences do.
+        first, model = np.ones(K, dtype=bool), replace(model, held=(*model.held, "initial"))
+        given.pop("initial", None)
+    sampled = sample is not rows
+    timed = sampled and K > 1 and not np.tril(allowed, -1).any()
+    starts = ChainStarts(model, sample, ground, allowed, first, search.rng, timed)
+    runners = []
+    for name, params in starts.all():
+        runners.append(Runner(name, model.with_arrays(params, given) if given else params))
+        if K == 1:
+            break
+    for steps in ROUNDS:
+        ended = sorted(_run(search, model, sample, runners, steps), key=lambda one: -one.worth)
+        runners = survivors(ended, sampled) if ended else []
+        for runner in ended:
+            if not any(runner is one for one in runners):
+                report(search, runner, "dropped")
+    search.sample_passes += starts.passes
+    if not runners:
+        raise FitError("no start could be climbed: " + search.reports[-1].detail)
+    if not cut:
+        return runners
+    return [replace(one, params=_whole(one.params, search.model, task)) for one in runners]
+
+
+def _returns(allowed: AnyArray) -> bool:
+    """Whether every state can be reached from every other."""
+    reached = allowed | np.eye(len(allowed), dtype=bool)
+    return bool(np.linalg.matrix_power(reached.astype(float), len(reached)).all())
+
+
+def _whole(params: Any, model: Any, task: ChainTask) -> HiddenMarkovParams:
+    """A model of pieces as a start on whole sequences, which begin where they may.
+
+    Moves that no piece showed are possible again.
+    """
+    K, arrays = len(params.initial), dict(task.given)
+    if "transitions" not in arrays:
+        moves = params.transitions + _SMOOTH / K
+        moves = moves if task.allowed is None else np.where(task.allowed, moves, 0.0)
+        arrays["transitions"] = moves / moves.sum(axis=1, keepdims=True)
+    if "initial" not in arrays:
+        law = 0.5 * params.weights + 0.5 / K
+        law = law if task.first is None else np.where(task.first, law, 0.0)
+        arrays["initial"] = law / law.sum()
+    found: HiddenMarkovParams = model.with_arrays(params, arrays)
+    return found
+
+
+def _run(
+    search: Search, model: HiddenMarkov, rows: Sequences, runners: list[Runner], steps: int
+) -> list[Runner]:
+    """Each start after so many EM steps more; one that fails leaves."""
+    found = []
+    for runner in runners:
+        sweep = search.open_sweep(model, rows)
+        try:
+            summary = None if runner.climb is None else runner.climb.summary
+            problem = Problem(model, sweep, runner.params, search.tol, steps, summary=summary)
+            climb = em(problem, brief=True)
+            worth = model.sobered(climb.summary, climb.params)
+            last = climb.summary if worth is climb.params else sweep(worth)
+            found.append(
+                replace(
+                    runner,
+                    params=climb.params,
+                    climb=climb,
+                    spent=runner.spent + climb.iterations,
+                    worth=last.loglik / last.weight,
+                )
+            )
+        except FAILURES as error:
+            report(search, replace(runner, error=str(error)), "failed")
+        finally:
+            search.sample_passes += sweep.passes
+    return found
+
+
+def report(search: Search, runner: Runner, outcome: str) -> None:
+    climb = runner.climb
+    mean = None if climb is None else climb.summary.loglik / climb.summary.weight
+    search.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
