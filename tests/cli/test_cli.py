@@ -15,8 +15,8 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.console import split_names
-from mixtura.cli.fit import Covariance, Engine, Solver
-from mixtura.engines.choose import ENGINES
+from mixtura.cli.fit import Covariance, Engine, FitEngine, Solver
+from mixtura.engines.choose import ENGINES, NAMES, OPTIONAL
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.solvers.registry import SOLVERS
 
@@ -24,7 +24,8 @@ from mixtura.solvers.registry import SOLVERS
 def test_the_choices_are_the_librarys() -> None:
     assert set(Covariance) == set(STRUCTURES)
     assert set(Solver) == {"auto", *SOLVERS}
-    assert set(Engine) == {"auto", *ENGINES}
+    assert set(Engine) == {"auto", *ENGINES, *OPTIONAL}
+    assert set(FitEngine) == {"auto", *NAMES}
 
 
 def test_fit_without_options(folder: Path) -> None:

@@ -13,6 +13,7 @@ from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.measured import Measured
 from mixtura.records import AnyArray, Array
 
@@ -149,7 +150,8 @@ def refuse_settings(mixture: Any, family: Any, rows: Source) -> None:
     """ValueError for what errors are not known to."""
     if not isinstance(rows, Rows):
         raise ValueError("error: X is read in pieces, and errors are of rows in memory: load it")
-    if not isinstance(family, Gaussian) or family.structure.letters != "VVV":
+    own = isinstance(family, Gaussian) and family.structure.inside
+    if not own or type(family.form) is not Full:
         raise ValueError(
             "error: the M-step of rows with errors is known for covariance_type='full', found "
             f"{mixture.covariance_type!r}"

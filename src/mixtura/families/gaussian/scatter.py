@@ -53,7 +53,7 @@ def rounding(prior: Any, means: Array) -> float:
     steps = ROUNDINGS * np.spacing(np.abs(means)).max(axis=0)
     if prior.form.correlates:
         return ROUNDED_SPREAD + float(np.square(prior.units * steps).sum(axis=1).max())
-    return ROUNDED_SPREAD + float((steps**2 / prior.reference).max())
+    return ROUNDED_SPREAD + float(np.max(steps**2 / prior.form.restrict(prior.reference)))
 
 
 def table_scatter(form: Form, moments: Moments) -> Array:
