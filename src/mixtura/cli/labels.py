@@ -47,9 +47,8 @@ def labels_in(
     elif not (pa.types.is_integer(kind) or is_text(kind) or pa.types.is_null(kind)):
         what = "numbers that are not whole" if is_number(kind) else f"values of type {kind}"
         raise ValueError(f"{path}: --labels {column} holds {what}: give names or whole numbers")
-    blank = "" if is_text(kind) else "-1"
     found = [
-        None if each in (None, blank) else each for each in values.cast(pa.string()).to_pylist()
+        None if each in (None, "", "-1") else each for each in values.cast(pa.string()).to_pylist()
     ]
     names = {each for each in found if each is not None}
     if not names:

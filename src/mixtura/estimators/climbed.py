@@ -19,7 +19,7 @@ from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.fixed import fixed_weights, with_fixed
 from mixtura.estimators.intake import admitted
-from mixtura.estimators.known import hold_names, labelled
+from mixtura.estimators.known import hold_told, labelled
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
@@ -167,7 +167,7 @@ class ClimbedMixture(MixtureEstimator):
             rows, names = labelled(self, rows, sample_weight, labels)
             found = self._find(rows, family, listener, checkpoint, max_seconds)
             self._keep(found, rows.dtype)
-            hold_names(self, names)
+            hold_told(self, names, rows)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)

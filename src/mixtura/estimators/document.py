@@ -56,7 +56,8 @@ SCALARS = tuple(each.name for each in fields(Scalars))
 class Stored:
     """A model file, beside its head; family says what the components of a `Mixture` are, posterior
     the numbers of a variational one, noise what rows of no component are,
-    trim_threshold below which log-density they are none, classes the names of components."""
+    trim_threshold below which log-density they are none, classes the names of components,
+    told what the fit was told of its rows."""
 
     settings: dict[str, Any]
     arrays: dict[str, Any]
@@ -68,6 +69,7 @@ class Stored:
     noise: Uniform | None = None
     trim_threshold: float | None = None
     classes: tuple[str, ...] | None = None
+    told: tuple[str, ...] | None = None
 
 
 def to_document(estimator: Any) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def restore(document: dict[str, Any], kind: type[Any]) -> Any:
         restore_noise(estimator, stored.noise)
         if stored.trim_threshold is not None:
             estimator.trim_threshold_ = stored.trim_threshold
-        restore_names(estimator, stored.classes)
+        restore_names(estimator, stored.classes, stored.told)
         _set_fitted(estimator, stored)
         _check(estimator, stored)
     except StoreError:

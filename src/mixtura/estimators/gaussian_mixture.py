@@ -14,6 +14,7 @@ from mixtura.engines.choose import NAMES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
+from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.document import (
     SCALARS,
     Stored,
@@ -25,9 +26,9 @@ from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.measured import MeasuredRows
-from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, refuse_noise_in
+from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise
 from mixtura.estimators.partial import absorb
-from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family, refuse_prior_in
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
 from mixtura.estimators.weighing import COUNTS, MEANINGS
@@ -329,8 +330,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         Parameters and errors are those of `fit`; ValueError also where n_components or
         covariance_type were changed in between. The estimator is then left as it was.
         """
-        refuse_noise_in("partial_fit", self)
-        refuse_prior_in("partial_fit", self)
+        refuse_beside("partial_fit", self)
         absorb(self, X, sample_weight)
         return self
 

@@ -39,24 +39,45 @@ def labelled(
     return KnownRows(rows.X, rows.sample_weight, known), names
 
 
-def hold_names(estimator: Any, names: tuple[str, ...]) -> None:
-    """Set `classes_`, or take it away."""
-    estimator.__dict__.pop("classes_", None)
-    if names:
-        estimator.classes_ = np.array(names)
+def hold_told(estimator: Any, names: tuple[str, ...], rows: Source) -> None:
+    """Set `classes_`, and what the fit was told of its rows (`told_`), or take them away."""
+    told = ["labels"] if isinstance(rows, KnownRows) else []
+    told += ["error"] if "_error" in estimator.__dict__ else []
+    for name, value in (("classes_", names), ("told_", told)):
+        estimator.__dict__.pop(name, None)
+        if value:
+            setattr(estimator, name, np.array(value))
+
+
+def refuse_told(what: str, estimator: Any) -> None:
+    """ValueError where something compares a fit with rows of which it was told more than X."""
+    told = estimator.__dict__.get("told_", ())
+    if len(told):
+        raise ValueError(
+            f"{what}: the fit was told {' and '.join(told)} of its rows, which X alone does not "
+            "say: what it is worth is in fit_result_ and summary()"
+        )
 
 
 def stored_names(estimator: Any) -> dict[str, Any]:
-    """The part of a model file; nothing without names."""
-    names = estimator.__dict__.get("classes_")
-    return {} if names is None else {"classes": [str(name) for name in names]}
+    """The parts of a model file; nothing without labels or errors."""
+    held = {"classes": estimator.__dict__.get("classes_"), "told": estimator.__dict__.get("told_")}
+    return {
+        name: [str(each) for each in value] for name, value in held.items() if value is not None
+    }
 
 
-def restore_names(estimator: Any, names: tuple[str, ...] | None) -> None:
-    """Set `classes_` from a file; ValueError where they are not those of components."""
+def restore_names(
+    estimator: Any, names: tuple[str, ...] | None, told: tuple[str, ...] | None
+) -> None:
+    """Set `classes_` and `told_` from a file; ValueError where they are none of such."""
+    if told is not None:
+        if not set(told) <= {"labels", "error"}:
+            raise ValueError(f"told is {list(told)}, and what can be told is labels and error")
+        estimator.told_ = np.array(told)
     if names is None:
         return
     K = getattr(estimator, estimator._groups)
     if not 0 < len(set(names)) == len(names) <= K:
         raise ValueError(f"classes has {len(names)} names, not different ones of {K} components")
-    hold_names(estimator, names)
+    estimator.classes_ = np.array(names)

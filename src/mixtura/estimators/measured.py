@@ -12,6 +12,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.known import refuse_told
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.measured import Measured
@@ -96,6 +97,16 @@ class MeasuredRows(ClimbedMixture):
             task = replace(task, family=measured(task.family, rows.d))
             rows = replace(rows, X=beside(rows.X, covered))
         return super()._search(rows, task, *others)
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion; ValueError after a fit with `error`: see `summary`."""
+        refuse_told("bic", self)
+        return super().bic(X, sample_weight)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike information criterion; ValueError after a fit with `error`: see `summary`."""
+        refuse_told("aic", self)
+        return super().aic(X, sample_weight)
 
     def score_samples(self, X: Any, error: Any = None) -> AnyArray:
         """log p(x) of each row; `error` as in `fit`: then of the row as it was measured."""

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.data.door import refuse_no_weights
 from mixtura.estimators.base import MixtureEstimator
-from mixtura.estimators.noisy import refuse_noise_in
+from mixtura.estimators.beside import refuse_beside
 from mixtura.inference.merging import Elbow, Merge, elbow, grouping, merges
 from mixtura.records import AnyArray, Array
 from mixtura.report import merging_text
@@ -139,7 +139,7 @@ def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Any = Non
     if not isinstance(mixture, MixtureEstimator):
         raise ValueError(f"mixture must be a fitted mixture, got {type(mixture).__name__}")
     check_is_fitted(mixture)
-    refuse_noise_in("merge_components", mixture)
+    refuse_beside("merge_components", mixture)
     resp = np.asarray(mixture.predict_proba(X), dtype=np.float64)
     w = np.ones(len(resp))
     if sample_weight is not None:

@@ -14,9 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.data.door import refuse_no_weights
 from mixtura.data.rows import Rows
+from mixtura.estimators.beside import beside, refuse_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.noisy import noise_of, refuse_noise_in
 from mixtura.inference.gaussians import LOG_2PI
 from mixtura.inference.mixing import Highest, highest, highest_rate, joined
 from mixtura.records import Array
@@ -110,7 +110,7 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
     if not isinstance(mixture, ClimbedMixture):
         raise ValueError(f"mixture must be a fitted mixture, got {type(mixture).__name__}")
     check_is_fitted(mixture)
-    refuse_noise_in("mixing_bound", mixture)
+    refuse_beside("mixing_bound", mixture)
     if not boundable(mixture):
         raise ValueError(
             "mixture: a bound is known for Gaussians of one covariance (covariance_type='tied'), "
@@ -132,12 +132,10 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
 
 def boundable(mixture: Any) -> bool:
     """Whether `mixing_bound` knows a fitted mixture, of which nothing lies beside."""
-    if not isinstance(mixture, ClimbedMixture) or noise_of(mixture) is not None:
+    if not isinstance(mixture, ClimbedMixture) or beside(mixture):
         return False
     if not isinstance(mixture, GaussianMixture):
         return _counts(mixture)
-    if getattr(mixture, "trim", 0.0) or getattr(mixture, "constraint", None):
-        return False
     roots = mixture._gaussians().roots
     return not (roots != roots[0]).any()
 

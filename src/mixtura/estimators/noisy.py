@@ -90,12 +90,3 @@ def refuse_other_noise(estimator: Any) -> None:
             "warm_start: the last fit has noise, and noise=None asks for none: set "
             "warm_start=False, or noise=True"
         )
-
-
-def refuse_noise_in(what: str, estimator: Any) -> None:
-    """ValueError where something knows components alone."""
-    if asked_noise(estimator) is not None or noise_of(estimator) is not None:
-        raise ValueError(f"{what} knows no noise: fit with noise=None for it")
-    for name in ("trim", "constraint", "fixed"):
-        if getattr(estimator, name, None):
-            raise ValueError(f"{what} knows no {name}: fit without it for that")

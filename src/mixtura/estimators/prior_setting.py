@@ -45,12 +45,6 @@ def asked_family(estimator: Any, plain: Family) -> Family:
     return under_prior(constrained(plain, estimator.constraint), asked)
 
 
-def refuse_prior_in(what: str, estimator: Any) -> None:
-    """ValueError where something knows no prior."""
-    if estimator.prior is not None:
-        raise ValueError(f"{what} knows no prior: fit without it for that")
-
-
 def stored_prior(prior: Any) -> Any:
     """As plain values."""
     if isinstance(prior, Conjugate):

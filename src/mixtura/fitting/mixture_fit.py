@@ -138,6 +138,12 @@ def _found(
     )
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
+    told = isinstance(rows, KnownRows) or task.pins or ground.model.prior.asked
+    if told and not begins(solver):
+        raise ValueError(
+            f"solver={solver!r} answers from the table's moments alone, which know no labels, "
+            "fixed parameters or prior: leave them out, or use solver='auto'"
+        )
     if isinstance(rows, KnownRows):
         _refuse_labels(task, solver, ground.engine)
     search = Search(

@@ -31,7 +31,7 @@ def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Out
     `more` is the ground of that many components more.
     """
     work = allowed_work(more.model, more.maker.base, search.rows)
-    race = Race(more.maker, more.open_sweep, search.tol, search.rng, work)
+    race = Race(more.maker, more.open_sweep, search.tol, search.rng, work, search.until)
     try:
         larger = race.run()[0].params
     except FAILURES:
@@ -39,6 +39,9 @@ def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Out
     finally:
         search.sample_passes += ceil(race.passes - 1e-6)
     for start in _starts(ground, more, larger):
+        if search.late:
+            search.cut = "max_seconds ended the search before all rows that lie together were tried"
+            break
         try:
             other = search.climb(start)
         except FAILURES:

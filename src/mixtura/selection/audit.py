@@ -14,12 +14,14 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.rows import Rows
 from mixtura.data.tables import Table
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.gaussian_mixture import GaussianMixture
+from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.report.digits import counted
 from mixtura.result import Fit
@@ -253,8 +255,9 @@ def _bound(mixture: Any, X: Any, sample_weight: Any) -> MixingBound | None:
         return None
     if isinstance(X, Table):
         X, sample_weight = X.X, X.sample_weight
-    gaps = np.isnan(np.asarray(X, dtype=np.float64)).any()
-    return None if gaps else mixing_bound(mixture, X, sample_weight)
+    rows = mixture._asked(X, filling=True)
+    whole = isinstance(rows, Rows) and not np.isnan(rows.X).any()
+    return mixing_bound(mixture, X, sample_weight) if whole else None
 
 
 def _plain(given: Any) -> dict[str, Any]:
@@ -272,6 +275,7 @@ def _estimator(mixture: Any) -> ClimbedMixture:
     # Of a posterior its plug-in mixture is looked at, as of scikit-learn's.
     if isinstance(mixture, ClimbedMixture) and not isinstance(mixture, FittedPosterior):
         check_is_fitted(mixture)
+        refuse_told("audit", mixture)
         return mixture
     if isinstance(mixture, Mapping):
         found = {**mixture}

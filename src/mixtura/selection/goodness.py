@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
+from mixtura.estimators.known import refuse_told
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.inference.goodness import ComponentQQ, component_quantiles
 from mixtura.records import Array
@@ -207,6 +208,7 @@ def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
             f"{type(mixture).__name__}"
         )
     check_is_fitted(mixture)
+    refuse_told("goodness_of_fit", mixture)
     if getattr(mixture, "trim", 0):
         raise ValueError("goodness_of_fit: a trimmed fit describes only a part of the rows")
     family, names = mixture.fitted_family(), mixture._names()

@@ -113,7 +113,8 @@ def conjugate_prior(
     changed: dict[str, object] = {}
     for part in asked:
         if isinstance(part, Dirichlet):
-            changed["weight_rows"] = float(part.alpha) - 1
+            # Weights may be shares, of which a row is less than one.
+            changed["weight_rows"] = (float(part.alpha) - 1) / relative.count_scale
         else:
             changed |= _wishart(relative, part, survey, K)
     own = {each.name: getattr(relative, each.name) for each in fields(relative)}
@@ -153,15 +154,15 @@ def _wishart(
     rows = prior_rows(form, asked, d, K)
     if asked.scale is None:
         # mclust's `var` has n - 1 for n, and too few rows have no correlations.
-        whole = moments.covariance * (moments.weight / max(moments.weight - 1, 1.0))
+        whole = moments.covariance * (moments.rows / max(moments.rows - 1, 1))
         whole = np.diag(np.diagonal(whole)) if moments.rows <= d else whole
         scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)
     else:
         scale = np.asarray(asked.scale)
     return {
-        "strength": rows / 2,
+        "strength": rows / 2 / relative.count_scale,
         "target": _target(form, np.asarray(scale), d) / rows,
-        "shrinkage": asked.shrinkage,
+        "shrinkage": asked.shrinkage / relative.count_scale,
         "centre": mean if asked.shrinkage > 0 else None,
         "wishart": True,
         # Whole numbers and how they are written are no matter where nothing collapses.
@@ -173,9 +174,10 @@ def _target(form: Form, scale: Array, d: int) -> Array:
     """Lambda in the form's shape for one component; ValueError where it is none."""
     if form.correlates:
         full = scale if scale.ndim == 2 else np.diag(np.broadcast_to(scale, d))
-        right = full.shape == (d, d) and np.array_equal(full, full.T)
+        # Sums of weighed rows are symmetric to rounding.
+        right = full.shape == (d, d) and np.allclose(full, full.T, rtol=1e-10, atol=0.0)
         if right and np.linalg.eigvalsh(full).min() > 0:
-            return full
+            return np.asarray(0.5 * (full + full.T))
     elif form.name == "diag" and scale.shape in ((), (d,)) and np.all(scale > 0):
         return np.broadcast_to(scale, d).copy()
     elif form.name == "spherical" and scale.shape == () and scale > 0:

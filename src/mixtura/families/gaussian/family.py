@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -68,7 +68,7 @@ class Gaussian(Family):
     # How far eigenvalues may be apart; None: as far as they like.
     ratio: EigenvalueRatio | None = None
     # What is known of components in advance; None: nothing.
-    pinned: Pinned | None = None
+    pinned: Pinned | None = field(default=None, repr=False)
     record = GaussianParams
     fills_gaps = True
     normal = True
@@ -293,7 +293,7 @@ class Gaussian(Family):
             return total
         known = len(self.pinned.shapes(1 if self.form.shared else K))
         shapes = self.structure.n_parameters(known, free) if known else 0
-        return total - self.pinned.cells(K, d) - shapes
+        return total - self.pinned.cells(K, d, self.equations) - shapes
 
     def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:
         noise = rng.standard_normal((len(labels), params.means.shape[1]))

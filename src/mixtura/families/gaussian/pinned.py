@@ -7,7 +7,7 @@ never falls; it is exact where a mean is known as a whole, and where columns do 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from mixtura.families.gaussian.records import (
     GaussianStatistics,
     gaussian_params_from_root,
 )
-from mixtura.records import Array
+from mixtura.records import Array, Equation
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +103,16 @@ class Pinned:
             means = np.where(np.isnan(self.means), means, self.means)
         return gaussian_params_from_root(means, self.rooted(params.root), params.form)
 
-    def cells(self, K: int, d: int) -> int:
-        """How many free numbers of the means there are less."""
+    def cells(self, K: int, d: int, equations: Sequence[Equation]) -> int:
+        """How many free numbers of the means there are less, where columns obey equations."""
+        free = d - len(equations)
         if self.common:
-            return (K - 1) * d
-        return 0 if self.means is None else int((~np.isnan(self.means)).sum())
+            return (K - 1) * free
+        if self.means is None:
+            return 0
+        constant = [each.columns[0] for each in equations if len(each.columns) == 1]
+        known = ~np.isnan(np.delete(self.means, constant, axis=1))
+        return int(np.minimum(known.sum(axis=1), free).sum())
 
     def free(self, chart: GaussianChart) -> Any:
         """An orthonormal basis of what is free in the chart, sparse (its size, free numbers)."""

@@ -1,0 +1,24 @@
+"""What a mixture has beside components that are free, and at maximum likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mixtura.estimators.noisy import asked_noise, noise_of
+
+
+def beside(estimator: Any) -> str:
+    """The setting that brings it; empty where there is none."""
+    if asked_noise(estimator) is not None or noise_of(estimator) is not None:
+        return "noise"
+    asked = (
+        name for name in ("trim", "constraint", "fixed", "prior") if getattr(estimator, name, None)
+    )
+    return next(asked, "")
+
+
+def refuse_beside(what: str, estimator: Any) -> None:
+    """ValueError where something knows components alone."""
+    name = beside(estimator)
+    if name:
+        raise ValueError(f"{what} knows no {name}: fit without it for that")
