@@ -67,6 +67,15 @@ def test_posteriors_both_ways(kind: str, weights: str, tmp_path: Path) -> None:
     assert ours.n_components_ == len(ours.held_)
 
 
+@pytest.mark.parametrize("kind", FOUR)
+def test_weights_of_a_process_go_there_normalised_and_come_back(kind: str) -> None:
+    X = table()
+    ours = BayesianGaussianMixture(n_components=5, covariance_type=kind, random_state=0).fit(X)
+    found = ours.to_sklearn()
+    assert found.weights_.sum() == pytest.approx(1.0, abs=1e-15)
+    assert_same(from_sklearn(found), ours, X)
+
+
 def test_what_moves_have_deleted_is_left_out_or_refused() -> None:
     X = table()
     ours = BayesianGaussianMixture(n_components=6, random_state=0).fit(X)
