@@ -73,7 +73,9 @@ def test_weights_of_a_process_go_there_normalised_and_come_back(kind: str) -> No
     ours = BayesianGaussianMixture(n_components=5, covariance_type=kind, random_state=0).fit(X)
     found = ours.to_sklearn()
     assert found.weights_.sum() == pytest.approx(1.0, abs=1e-15)
-    assert_same(from_sklearn(found), ours, X)
+    back = from_sklearn(found)
+    assert np.array_equal(back.weights_, found.weights_)
+    np.testing.assert_allclose(back.score_samples(X), ours.score_samples(X), rtol=1e-12)
 
 
 def test_what_moves_have_deleted_is_left_out_or_refused() -> None:
@@ -165,3 +167,24 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(ValueError, match="holds no JSON object, but list"):
         from_mclust(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma"),
+    [
+        ("EEE", [np.eye(2), 2 * np.eye(2)]),
+        ("VVI", [np.eye(2), [[1, 0.5], [0.5, 1]]]),
+        ("VII", [np.eye(2), np.diag([1.0, 2.0])]),
+        ("XXX", [np.eye(2)] * 2),
+    ],
+)
+def test_variances_that_contradict_the_name_are_refused(name: str, sigma: Any) -> None:
+    change = {"modelName": name, "variance": {"sigma": np.array(sigma).tolist()}}
+    with pytest.raises(ValueError, match=r"from_mclust: .*(are not of|is of one group)"):
+        from_mclust(GIVEN | change)
+
+
+def test_variances_on_a_line_that_contradict_the_name_are_refused() -> None:
+    model = {"modelName": "E", "G": 2, "d": 1, "pro": [0.5, 0.5], "mean": [0, 1]}
+    with pytest.raises(ValueError, match="covariances are not of covariance_type='E'"):
+        from_mclust(model | {"variance": {"sigmasq": [1, 2]}})

@@ -19,6 +19,9 @@ from mixtura.records import Array
 # What mclust calls a structure of one group.
 OF_ONE = {"X": "E", "XII": "EII", "XXI": "EEI", "XXX": "EEE"}
 
+# Covariances that differ by less than so much of the columns' variances are one.
+SAME = 1e-6
+
 
 def from_sklearn(mixture: Any) -> GaussianMixture | BayesianGaussianMixture:
     """A fitted mixture of scikit-learn as one of this package, bit for bit and without a fit.
@@ -130,6 +133,8 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
             f"from_mclust: model is not laid out as from_mclust's docstring says ({error!r}): "
             "write it by the lines there"
         ) from None
+    if name in OF_ONE and G != 1:
+        raise ValueError(f"from_mclust: modelName {name!r} is of one group, and G is {G}: check G")
     name = OF_ONE.get(name, name)
     if name not in STRUCTURES:
         raise ValueError(f"from_mclust: modelName is {name!r}, which is none of mclust's")
@@ -139,8 +144,9 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
             "without it in R, or here with GaussianMixture(noise=True)"
         )
     sigma = _shaped(matrices, (-1, 1, 1) if one else (G, d, d), "variance")
-    form = structure(name).form
-    parts = [form.restrict(each) for each in np.broadcast_to(sigma, (G, d, d))]
+    form, sigma = structure(name).form, np.broadcast_to(sigma, (G, d, d))
+    parts = [form.restrict(each) for each in sigma]
+    _refuse_other(name, sigma, form.dense(parts[0] if form.shared else np.stack(parts), G, d))
     columns = held.get("colnames")
     return GaussianMixture.from_parameters(
         _shaped(weights, (G,), "pro"),
@@ -161,6 +167,16 @@ def _read(model: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(held, dict):
         raise ValueError(f"from_mclust: {model} holds no JSON object, but {type(held).__name__}")
     return held
+
+
+def _refuse_other(name: str, given: Array, kept: Array) -> None:
+    """ValueError where a structure would drop some of the covariances (G, d, d) that were given."""
+    scale = np.sqrt(np.abs(np.diagonal(given, axis1=1, axis2=2)))
+    if not (np.abs(given - kept) <= SAME * scale[:, :, None] * scale[:, None, :]).all():
+        raise ValueError(
+            f"from_mclust: covariances are not of covariance_type={name!r}: bring variance and "
+            "modelName of one model"
+        )
 
 
 def _shaped(value: Any, shape: tuple[int, ...], name: str) -> Array:
