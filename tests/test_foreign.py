@@ -151,6 +151,8 @@ GIVEN |= {"mean": [[0, 0], [1, 1]], "variance": {"sigma": [np.eye(2).tolist()] *
         ({"variance": {"sigma": "text"}}, "variance is not an array"),
         ({"variance": {}}, "not laid out"),
         ({"d": None}, "not laid out"),
+        ({"pro": [1.5, -0.5]}, "pro must be shares of 0 or more whose sum is 1"),
+        ({"mean": None}, r"mean is not an array .* it holds nothing"),
         ({"modelName": "EEE", "variance": {"sigma": [[[1, 0], [0, 1]]] * 2}, "pro": [1, 1]}, "sum"),
     ],
 )
@@ -188,3 +190,13 @@ def test_variances_on_a_line_that_contradict_the_name_are_refused() -> None:
     model = {"modelName": "E", "G": 2, "d": 1, "pro": [0.5, 0.5], "mean": [0, 1]}
     with pytest.raises(ValueError, match="covariances are not of covariance_type='E'"):
         from_mclust(model | {"variance": {"sigmasq": [1, 2]}})
+
+
+def test_what_is_no_model_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"from_mclust: model must be the path .* got list"):
+        from_mclust([1])  # type: ignore[arg-type]
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(FileNotFoundError, match=r"from_mclust: model: .* is no file"):
+            from_mclust(path)
+    with pytest.raises(ValueError, match="got GaussianMixture itself"):
+        from_sklearn(theirs.GaussianMixture)
