@@ -67,6 +67,17 @@ def test_posteriors_both_ways(kind: str, weights: str, tmp_path: Path) -> None:
     assert ours.n_components_ == len(ours.held_)
 
 
+@pytest.mark.parametrize("kind", FOUR)
+def test_weights_of_a_process_go_there_normalised_and_come_back(kind: str) -> None:
+    X = table()
+    ours = BayesianGaussianMixture(n_components=5, covariance_type=kind, random_state=0).fit(X)
+    found = ours.to_sklearn()
+    assert found.weights_.sum() == pytest.approx(1.0, abs=1e-15)
+    back = from_sklearn(found)
+    assert np.array_equal(back.weights_, found.weights_)
+    np.testing.assert_allclose(back.score_samples(X), ours.score_samples(X), rtol=1e-12)
+
+
 def test_what_moves_have_deleted_is_left_out_or_refused() -> None:
     X = table()
     ours = BayesianGaussianMixture(n_components=6, random_state=0).fit(X)
@@ -140,6 +151,8 @@ GIVEN |= {"mean": [[0, 0], [1, 1]], "variance": {"sigma": [np.eye(2).tolist()] *
         ({"variance": {"sigma": "text"}}, "variance is not an array"),
         ({"variance": {}}, "not laid out"),
         ({"d": None}, "not laid out"),
+        ({"pro": [1.5, -0.5]}, "pro must be shares of 0 or more whose sum is 1"),
+        ({"mean": None}, r"mean is not an array .* it holds nothing"),
         ({"modelName": "EEE", "variance": {"sigma": [[[1, 0], [0, 1]]] * 2}, "pro": [1, 1]}, "sum"),
     ],
 )
@@ -156,3 +169,34 @@ def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(ValueError, match="holds no JSON object, but list"):
         from_mclust(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma"),
+    [
+        ("EEE", [np.eye(2), 2 * np.eye(2)]),
+        ("VVI", [np.eye(2), [[1, 0.5], [0.5, 1]]]),
+        ("VII", [np.eye(2), np.diag([1.0, 2.0])]),
+        ("XXX", [np.eye(2)] * 2),
+    ],
+)
+def test_variances_that_contradict_the_name_are_refused(name: str, sigma: Any) -> None:
+    change = {"modelName": name, "variance": {"sigma": np.array(sigma).tolist()}}
+    with pytest.raises(ValueError, match=r"from_mclust: .*(are not of|is of one group)"):
+        from_mclust(GIVEN | change)
+
+
+def test_variances_on_a_line_that_contradict_the_name_are_refused() -> None:
+    model = {"modelName": "E", "G": 2, "d": 1, "pro": [0.5, 0.5], "mean": [0, 1]}
+    with pytest.raises(ValueError, match="covariances are not of covariance_type='E'"):
+        from_mclust(model | {"variance": {"sigmasq": [1, 2]}})
+
+
+def test_what_is_no_model_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"from_mclust: model must be the path .* got list"):
+        from_mclust([1])  # type: ignore[arg-type]
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(FileNotFoundError, match=r"from_mclust: model: .* is no file"):
+            from_mclust(path)
+    with pytest.raises(ValueError, match="got GaussianMixture itself"):
+        from_sklearn(theirs.GaussianMixture)

@@ -66,6 +66,14 @@ def test_a_file_holds_the_model_and_the_names_of_columns(tmp_path: Path) -> None
     assert told.metadata_props[0].value == '["a,b", "c"]'
 
 
+@pytest.mark.parametrize("unit", [1e-45, 1e45])
+def test_scales_beyond_float32_are_refused(unit: float) -> None:
+    model = GaussianMixture.from_parameters([1.0], [[unit]], [[[unit**2]]])
+    with pytest.raises(ValueError, match=r"dtype='float32' does not hold .* dtype='float64'"):
+        model.to_onnx(dtype="float32")
+    model.to_onnx()
+
+
 def test_what_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     model = GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]])
     with pytest.raises(ValueError, match="dtype must be 'float64' or 'float32', got 'half'"):

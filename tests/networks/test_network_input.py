@@ -107,3 +107,18 @@ def test_missing_pairs_are_said_in_zeros_and_ones_and_both_ways() -> None:
     diagonal = PLAIN.copy()
     np.fill_diagonal(diagonal, np.nan)
     assert mixtura.BlockModel(2, degree_corrected=True).fit(diagonal).description_length_ > 0
+
+
+def test_what_rounding_leaves_on_a_diagonal_is_no_loop() -> None:
+    near = np.corrcoef(np.random.default_rng(0).normal(size=(12, 30)))
+    np.fill_diagonal(near, 0.0)
+    plain = mixtura.BlockModel(2, edges="gaussian", random_state=0).fit(near)
+    near[np.diag_indices(12)] = np.where(np.arange(12) % 2, 2.2e-16, -1.1e-16)
+    residues = mixtura.BlockModel(2, edges="gaussian", random_state=0).fit(near)
+    assert residues.icl_ == plain.icl_
+
+
+def test_a_diagonal_of_ones_in_correlations_is_remarked_on() -> None:
+    near = np.corrcoef(np.random.default_rng(0).normal(size=(8, 30)))
+    with pytest.warns(UserWarning, match="the diagonal is 1 everywhere .* set it to 0"):
+        mixtura.BlockModel(1, edges="gaussian", random_state=0).fit(near)

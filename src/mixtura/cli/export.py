@@ -33,6 +33,8 @@ def export(
     kind = out.suffix.lower()
     if kind not in KINDS:
         raise ValueError(f"--out {out}: the name says what is written: end it in .onnx or .joblib")
+    if out.is_dir():
+        raise ValueError(f"--out {out}: this is a folder: give the name of a file")
     if float32 and kind != ".onnx":
         raise ValueError("--float32 is for --out FILE.onnx: scikit-learn's estimator has arrays")
     refuse_shared({"the model": model, "--out": out})
@@ -51,4 +53,4 @@ def export(
         found = mixture.to_sklearn()
         with atomic(out) as part:
             joblib.dump(found, part)
-    note(f"wrote {out}")
+    note(f"wrote: {out}")

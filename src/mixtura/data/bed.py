@@ -36,6 +36,8 @@ def read_bed(path: str | Path) -> Genotypes:
         raise ValueError(
             f"{path}: PLINK files are read with bed-reader: install mixtura[genetics]"
         ) from None
+    if path.is_file() and path.suffix != ".bed" and not path.with_suffix(".fam").exists():
+        raise ValueError(f"{path}: a .bed file is needed, which .fam and .bim files lie beside")
     for part in (path, path.with_suffix(".fam"), path.with_suffix(".bim")):
         if part.is_dir():
             raise ValueError(f"{part}: this is a folder: name the .bed file")

@@ -18,6 +18,7 @@ from mixtura.estimators.network_intake import (
     law_of,
     refuse_dense,
     refuse_unlike,
+    warn_of_diagonal,
 )
 from mixtura.fitting.networks.auto import Choice, chosen
 from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
@@ -172,6 +173,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         )
         law = law_of(self.edges, corrected, net)
         refuse_unlike(net, law, corrected)
+        warn_of_diagonal(net, law)
         K = 0 if self.n_blocks == "auto" else int(self.n_blocks)
         if net.n < K:
             raise ValueError(f"n_blocks={K}, and the network has {net.n} nodes: use fewer blocks")

@@ -50,7 +50,8 @@ class Exports:
 
         The input is ``X`` (rows, n_features), the outputs are ``label`` (rows,), int64,
         ``probabilities`` (rows, n_components) and ``log_density`` (rows,), in nats. Needs
-        `mixtura[onnx]`; what runs the model needs nothing of this package.
+        `mixtura[onnx]`; what runs the model needs nothing of this package. The graph takes whole
+        rows: of one with NaN the density is NaN, and the label says nothing.
 
         Parameters
         ----------
@@ -66,8 +67,8 @@ class Exports:
         Raises
         ------
         ValueError
-            For another dtype, a mixture with noise or trimmed rows, or where `onnx` is not
-            installed.
+            For another dtype, means or scales that float32 does not hold, a mixture with noise or
+            trimmed rows, or where `onnx` is not installed.
         """
         if dtype not in ("float64", "float32"):
             raise ValueError(f"to_onnx: dtype must be 'float64' or 'float32', got {dtype!r}")

@@ -19,6 +19,9 @@ from mixtura.records import Array
 # What mclust calls a structure of one group.
 OF_ONE = {"X": "E", "XII": "EII", "XXI": "EEI", "XXX": "EEE"}
 
+# Covariances that differ by less than so much of the columns' variances are one.
+SAME = 1e-6
+
 
 def from_sklearn(mixture: Any) -> GaussianMixture | BayesianGaussianMixture:
     """A fitted mixture of scikit-learn as one of this package, bit for bit and without a fit.
@@ -59,9 +62,12 @@ def from_sklearn(mixture: Any) -> GaussianMixture | BayesianGaussianMixture:
     }
     kind = next((ours for theirs, ours in kinds.items() if isinstance(mixture, theirs)), None)
     if kind is None:
+        given = (
+            mixture.__name__ + " itself" if isinstance(mixture, type) else type(mixture).__name__
+        )
         raise ValueError(
             "from_sklearn: mixture must be a fitted GaussianMixture or BayesianGaussianMixture of "
-            f"scikit-learn, got {type(mixture).__name__}"
+            f"scikit-learn, got {given}"
         )
     check_is_fitted(mixture)
     settings = settings_of(mixture, kind is BayesianGaussianMixture)
@@ -130,6 +136,8 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
             f"from_mclust: model is not laid out as from_mclust's docstring says ({error!r}): "
             "write it by the lines there"
         ) from None
+    if name in OF_ONE and G != 1:
+        raise ValueError(f"from_mclust: modelName {name!r} is of one group, and G is {G}: check G")
     name = OF_ONE.get(name, name)
     if name not in STRUCTURES:
         raise ValueError(f"from_mclust: modelName is {name!r}, which is none of mclust's")
@@ -138,12 +146,18 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
             f"from_mclust: pro has {G + 1} parts for G={G} groups, so the last is noise: fit "
             "without it in R, or here with GaussianMixture(noise=True)"
         )
+    shares = _shaped(weights, (G,), "pro")
+    if (shares < 0).any() or abs(shares.sum() - 1.0) > SAME:
+        raise ValueError(
+            f"from_mclust: pro must be shares of 0 or more whose sum is 1, got {shares.tolist()}"
+        )
     sigma = _shaped(matrices, (-1, 1, 1) if one else (G, d, d), "variance")
-    form = structure(name).form
-    parts = [form.restrict(each) for each in np.broadcast_to(sigma, (G, d, d))]
+    form, sigma = structure(name).form, np.broadcast_to(sigma, (G, d, d))
+    parts = [form.restrict(each) for each in sigma]
+    _refuse_other(name, sigma, form.dense(parts[0] if form.shared else np.stack(parts), G, d))
     columns = held.get("colnames")
     return GaussianMixture.from_parameters(
-        _shaped(weights, (G,), "pro"),
+        shares,
         _shaped(means, (G, d), "mean"),
         parts[0] if form.shared else np.stack(parts),
         covariance_type=name,
@@ -154,6 +168,15 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
 def _read(model: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(model, Mapping):
         return model
+    if not isinstance(model, str | Path):
+        raise ValueError(
+            "from_mclust: model must be the path of a JSON file or a dictionary, got "
+            f"{type(model).__name__}"
+        )
+    if not Path(model).is_file():
+        raise FileNotFoundError(
+            f"from_mclust: model: {model} is no file: give the path of the JSON file that R wrote"
+        )
     try:
         held = json.loads(Path(model).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -163,6 +186,16 @@ def _read(model: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     return held
 
 
+def _refuse_other(name: str, given: Array, kept: Array) -> None:
+    """ValueError where a structure would drop some of the covariances (G, d, d) that were given."""
+    scale = np.sqrt(np.abs(np.diagonal(given, axis1=1, axis2=2)))
+    if not (np.abs(given - kept) <= SAME * scale[:, :, None] * scale[:, None, :]).all():
+        raise ValueError(
+            f"from_mclust: covariances are not of covariance_type={name!r}: bring variance and "
+            "modelName of one model"
+        )
+
+
 def _shaped(value: Any, shape: tuple[int, ...], name: str) -> Array:
     """`value` in a shape; a single number or row may have lost its brackets on the way."""
     try:
@@ -170,6 +203,8 @@ def _shaped(value: Any, shape: tuple[int, ...], name: str) -> Array:
         # R's own order of a matrix would fit too where it has as many numbers.
         if array.ndim == len(shape) and -1 not in shape and array.shape != shape:
             raise ValueError(f"it has shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError("it holds nothing, or what is not finite")
         return array.reshape(shape)
     except (TypeError, ValueError) as error:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -52,6 +53,17 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
         raise NetworkError(
             "network: it has missing pairs, and degrees are then not known: leave "
             "degree_corrected=False"
+        )
+
+
+def warn_of_diagonal(network: Network, law: Edges) -> None:
+    """Say so where every node is joined with itself alike, as in a matrix of correlations."""
+    first = network.loops[0]
+    if law is Edges.GAUSSIAN and first != 0 and np.allclose(network.loops, first, 1e-10, 0):
+        warnings.warn(
+            f"network: the diagonal is {first:g} everywhere and is fitted like other pairs: if it "
+            "says nothing, set it to 0",
+            stacklevel=3,
         )
 
 

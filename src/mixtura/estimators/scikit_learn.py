@@ -38,6 +38,8 @@ def to_sklearn(mixture: Any) -> Any:
     found.lower_bounds_ = list(mixture.lower_bounds_)
     if posterior:
         _keep_active(found, mixture)
+        # Expected sticks of a truncated process leave a rest, which scikit-learn shares out.
+        found.weights_ = found.weights_ / found.weights_.sum()
     return found
 
 

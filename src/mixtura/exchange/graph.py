@@ -25,7 +25,8 @@ def graph(mixture: Quadratics, dtype: str) -> Any:
     them: nothing is squared that has not lost its offset, nothing overflows.
     """
     kind, d = TYPES[dtype], len(mixture.columns)
-    constants = _constants(mixture, np.dtype(dtype))
+    with np.errstate(over="ignore", invalid="ignore"):
+        constants = _constants(mixture, np.dtype(dtype))
     value = helper.make_tensor_value_info
     body = helper.make_graph(
         [*_joint(mixture, "means_rest" in constants), *_answers()],
@@ -69,6 +70,15 @@ def _constants(mixture: Quadratics, dtype: np.dtype[Any]) -> dict[str, AnyArray]
     rest = (means - found["means"]).astype(dtype)
     if rest.any():
         found["means_rest"] = rest
+    # Of infinities, or scales that have become 0, a graph makes answers that are no numbers.
+    pivots = np.diagonal(found["whiten"], axis1=1, axis2=2) if correlated else found["whiten"]
+    if not (np.isfinite(found["means"]).all() and np.isfinite(found["whiten"]).all()) or (
+        dtype == np.float32 and (pivots == 0).any()
+    ):
+        raise ValueError(
+            f"to_onnx: dtype={dtype.name!r} does not hold the means or scales of this mixture: "
+            "give dtype='float64', or fit the columns in other units"
+        )
     return found
 
 

@@ -75,8 +75,8 @@ def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> N
         raise NetworkError(f"network: a network of {n} nodes has no pairs: give two nodes or more")
     summed = _summed(pairs, n)
     _refuse_infinite(summed)
-    loops = summed.diagonal()
     entries = summed.tocoo()
+    loops = _without_residues(summed.diagonal(), entries.data)
     apart = (entries.row != entries.col) & (entries.data != 0)
     row, column, data = entries.row[apart], entries.col[apart], entries.data[apart]
     missing = np.isnan(data)
@@ -92,6 +92,13 @@ def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> N
     if network.n_pairs == 0:
         raise NetworkError("network: every pair is missing: there is nothing to fit")
     return network
+
+
+def _without_residues(loops: Array, values: Array) -> Array:
+    """The diagonal with 0 for what arithmetic has left of one, as in np.corrcoef(X) - I."""
+    known = values[~np.isnan(values)]
+    largest = np.abs(known).max(initial=0.0)
+    return np.where(np.abs(loops) < ROUNDING * largest, 0.0, loops)
 
 
 def _dense(given: Any) -> coo_array:
