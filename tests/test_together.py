@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm
 
 import mixtura
 from mixtura import Dirichlet, EigenvalueRatio, GaussianMixture, NormalInverseWishart
@@ -125,3 +127,37 @@ def test_what_knows_components_alone_says_what_else_there_is(setting: Any) -> No
     for ask in (mixtura.merge_components, mixtura.mixing_bound):
         with pytest.raises(ValueError, match=f"knows no {next(iter(setting))}"):
             ask(found, X)
+
+
+def test_a_mask_over_labels_says_that_nobody_knows() -> None:
+    hidden = np.arange(200) >= 40
+    told = np.where(hidden, 1 - LABELS, LABELS)
+    plain = GaussianMixture(2, random_state=0).fit(X, labels=np.where(hidden, -1, told))
+    names = np.array(["low", "up"])[told]
+    soft = np.eye(2)[told]
+    for labels in (
+        np.ma.array(told, mask=hidden),
+        np.ma.array(names, mask=hidden),
+        np.ma.array(soft, mask=np.column_stack([hidden, hidden])),
+        np.where(hidden, "-1", names),
+    ):
+        found = GaussianMixture(2, random_state=0).fit(X, labels=labels)
+        assert found.fit_result_.loglik == pytest.approx(plain.fit_result_.loglik, abs=1e-6)
+    chain = mixtura.HiddenMarkov("gaussian", 2, random_state=0)
+    masked = chain.fit(X, states=np.ma.array(told, mask=hidden)).fit_result_.loglik
+    assert masked == chain.fit(X, states=np.where(hidden, -1, told)).fit_result_.loglik
+
+
+def test_components_with_one_known_mean_share_the_rows_near_it() -> None:
+    rng = np.random.default_rng(0)
+    Z = np.concatenate([rng.normal(size=(300, 1)), 5 * rng.normal(size=(300, 1))])
+    known = {"means": [[0], [0]], "covariances": [[[1]], [[25]]]}
+    found = GaussianMixture(2, fixed=known, random_state=0).fit(Z)
+
+    def fall(share: float) -> float:
+        density = share * norm.pdf(Z, 0, 1) + (1 - share) * norm.pdf(Z, 0, 5)
+        return -float(np.log(density).sum())
+
+    best = minimize_scalar(fall, bounds=(0.01, 0.99), method="bounded")
+    assert found.fit_result_.loglik == pytest.approx(-best.fun, abs=1e-6)
+    assert found.weights_[0] == pytest.approx(best.x, abs=1e-4)

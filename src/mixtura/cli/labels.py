@@ -33,6 +33,7 @@ def labels_in(
     import pyarrow.compute as pc
 
     from mixtura.data.columns import is_number, is_text, kind_of, plain
+    from mixtura.data.numerals import MISSING
     from mixtura.data.tables import Table
 
     if column is None:
@@ -47,8 +48,10 @@ def labels_in(
     elif not (pa.types.is_integer(kind) or is_text(kind) or pa.types.is_null(kind)):
         what = "numbers that are not whole" if is_number(kind) else f"values of type {kind}"
         raise ValueError(f"{path}: --labels {column} holds {what}: give names or whole numbers")
+    unknown = {*MISSING, "-1"}
     found = [
-        None if each in (None, "", "-1") else each for each in values.cast(pa.string()).to_pylist()
+        None if each is None or each.strip().lower() in unknown else each
+        for each in values.cast(pa.string()).to_pylist()
     ]
     names = {each for each in found if each is not None}
     if not names:

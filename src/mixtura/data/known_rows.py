@@ -42,13 +42,16 @@ class KnownRows(Rows):
 def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, ...]]:
     """(labels of n rows as `Chunk.known` has them, the names of the first components).
 
-    `labels` are numbers of components (n,), names (n,), or memberships (n, K); None, NaN, an empty
-    name and the number -1 say that nobody knows. Names are put in order, numbers among them by
+    `labels` are numbers of components (n,), names (n,), or memberships (n, K); None, NaN, a masked
+    cell, an empty name and -1 say that nobody knows. Names are put in order, numbers among them by
     size; without any there are no names. None where nothing is known of any row. ValueError for
     what is no component, and for memberships that do not add up to one.
     """
     if labels is None:
         return None, ()
+    if isinstance(labels, np.ma.MaskedArray):
+        # A cell that is masked is one that nobody knows.
+        labels = _unmasked(labels)
     # NumPy would turn a list of text and NaN into text.
     given = labels if hasattr(labels, "dtype") else np.asarray(labels, dtype=object)
     if np.ndim(given) == 2:
@@ -67,6 +70,13 @@ def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, 
     return _named([None if each is None else str(each) for each in found], K)
 
 
+def _unmasked(labels: Any) -> AnyArray:
+    """Labels, or memberships, without a value where they are masked."""
+    found = np.array(labels.data, dtype=object if labels.ndim == 1 else np.float64)
+    found[np.ma.getmaskarray(labels)] = None if labels.ndim == 1 else np.nan
+    return found
+
+
 def _told(given: Any) -> list[Any]:
     """What is told of each row, None where nothing is."""
     import pyarrow as pa
@@ -77,7 +87,7 @@ def _told(given: Any) -> list[Any]:
         raise ValueError(
             f"labels are neither all numbers nor all text ({error}): give one kind"
         ) from None
-    return [None if each == "" else each for each in found]
+    return [None if each in ("", "-1") else each for each in found]
 
 
 def _named(found: list[str | None], K: int) -> tuple[AnyArray | None, tuple[str, ...]]:

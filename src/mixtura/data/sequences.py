@@ -165,6 +165,8 @@ def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray 
         return None
     if isinstance(states, (list, tuple)) and states and np.ndim(states[0]) == 1:
         states = np.concatenate([np.asarray(part) for part in states])
+    if isinstance(states, np.ma.MaskedArray):
+        states = np.where(np.ma.getmaskarray(states), np.nan, states.data)
     given = np.asarray(states, dtype=np.float64)
     if given.shape != (n,):
         raise ValueError(

@@ -9,7 +9,7 @@ from mixtura.estimators.chain_laws import allowed_moves, as_law, refuse_law, tie
 from mixtura.estimators.driving import refuse_driven
 from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
 from mixtura.families.base import Family
-from mixtura.fitting.hidden_markov_fit import ChainTask
+from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.models.driven import refuse_gaps
 
 

@@ -81,7 +81,8 @@ def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
 
 def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
     """Floats of that shape, of which some may be NaN."""
-    values = np.array(given, dtype=np.float64)
+    # What is masked is free.
+    values = np.array(np.ma.filled(np.ma.array(given, dtype=np.float64), np.nan))
     if values.shape != shape:
         raise ValueError(f"fixed: {name} have shape {values.shape}, not {shape}: NaN is a free one")
     if np.isinf(values).any():
@@ -115,6 +116,8 @@ def _is_numbers(value: Any) -> bool:
 def plain_fixed(value: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter for a model file."""
     return {
-        name: part if isinstance(part, str) else np.asarray(part, dtype=np.float64)
+        name: part
+        if isinstance(part, str)
+        else np.ma.filled(np.ma.array(part, dtype=np.float64), np.nan)
         for name, part in value.items()
     }

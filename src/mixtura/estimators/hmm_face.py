@@ -19,8 +19,9 @@ from mixtura.estimators.mixture import attribute
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
-from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, find_chain
+from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.hidden_markov_plain import plain_chain
+from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stationary import stationary_law

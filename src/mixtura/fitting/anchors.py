@@ -12,6 +12,9 @@ from mixtura.fitting.seeding import nearest
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import AnyArray, Array
 
+# The least part that a component has of a row whose nearest mean is also its own.
+SOFT = 1e-3
+
 
 class Anchors(NamedTuple):
     """Shares of the rows (K,) and means (K, d) that are known, NaN where one is not."""
@@ -35,7 +38,11 @@ class Anchors(NamedTuple):
         if np.isnan(self.means).all():
             return resp[:, order]
         centres = np.where(np.isnan(self.means), centres[order], self.means)
-        return one_hot(nearest(frame(X), frame(centres)), resp.shape[1])
+        first, same = np.unique(centres, axis=0, return_index=True, return_inverse=True)[1:]
+        near = one_hot(nearest(frame(X), frame(centres[first])), len(first))[:, same.ravel()]
+        # Components with one mean have its rows in common: as the start had parted them.
+        own = np.maximum(resp[:, order], SOFT) * near
+        return np.asarray(own / own.sum(axis=1, keepdims=True))
 
     def _apart(self, centres: Array, shares: Array, deviations: Array) -> Array:
         """How far groups are from components, (K, K): in deviations of columns, and in logarithms

@@ -9,7 +9,7 @@ from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
-from mixtura.fitting.hidden_markov_fit import ChainTask
+from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
 from mixtura.models.base import Model

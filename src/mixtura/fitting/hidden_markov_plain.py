@@ -9,7 +9,8 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas
 from mixtura.fitting.account import account
-from mixtura.fitting.hidden_markov_fit import ChainFound, ChainTask, begun, prepared_chain
+from mixtura.fitting.hidden_markov_fit import ChainFound, begun, prepared_chain
+from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.search import Outcome, Search
 from mixtura.records import RandomNumbers

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mixtura.data.sequences import Sequences
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.hidden_markov_starts import MIXTURE, ChainStarts
+from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Runner
 from mixtura.fitting.search import Search
@@ -19,9 +20,6 @@ from mixtura.records import AnyArray
 from mixtura.result import StartReport
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
-
-if TYPE_CHECKING:
-    from mixtura.fitting.hidden_markov_fit import ChainTask
 
 # EM steps of a start in each round; the better half goes on.
 ROUNDS = (6, 12, 24)

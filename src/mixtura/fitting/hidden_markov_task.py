@@ -1,0 +1,65 @@
+"""What is asked of a fit of a hidden Markov model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mixtura.families.base import Family
+from mixtura.models.tied_rows import first_of
+from mixtura.records import AnyArray, Array
+from mixtura.solvers.problem import Solver
+
+
+@dataclass(frozen=True)
+class ChainTask:
+    """What is asked of a fit: settings, checked.
+
+    given are parameters that every start has, by name; allowed (K, K) and first (K,) which
+    transitions and first states there may be; the rows are those of `HiddenMarkov`.
+    """
+
+    family: Family
+    n_states: int
+    tol: float
+    max_iter: int
+    n_init: int | str
+    engine: str
+    solver: str | Solver
+    given: Mapping[str, Array] = field(default_factory=dict)
+    allowed: AnyArray | None = None
+    first: AnyArray | None = None
+    initial_rows: Array | float = 0.0
+    transition_rows: Array | float = 0.0
+    held: tuple[str, ...] = ()
+    stationary: bool = False
+    tied: tuple[int, ...] = ()
+    durations: str | None = None
+    longest: int = 0
+    covariates: tuple[int, ...] = ()
+
+    @property
+    def barred(self) -> tuple[int, int]:
+        """How many first states and transitions may not be: of given ones, those that are 0."""
+        first = self.first, self.given.get("initial")
+        own = first_of(np.array(self.tied)) if self.tied else slice(None)
+        moves = tuple(
+            None if law is None else law[own]
+            for law in (self.allowed, self.given.get("transitions"))
+        )
+        each = [
+            sum(int((law == 0).sum()) for law in laws if law is not None) for laws in (first, moves)
+        ]
+        return each[0], each[1]
+
+    @property
+    def placed(self) -> bool:
+        """Whether what is given says which state stands where."""
+        allowed = self.allowed
+        if self.durations is not None and allowed is not None:
+            # That a stay does not end in its own state places none.
+            allowed = None if (allowed | np.eye(self.n_states, dtype=bool)).all() else allowed
+        some = allowed is not None or self.first is not None
+        return some or bool(self.given) or bool(self.tied)
