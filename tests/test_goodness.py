@@ -152,7 +152,7 @@ def test_a_figure_has_a_panel_for_each_component():
 def test_what_is_refused():
     X = two_groups(2)
     mixture = GaussianMixture(2, random_state=0).fit(X)
-    with pytest.raises(ValueError, match="draws must be at least 1"):
+    with pytest.raises(ValueError, match="draws must be a whole number from 1 on"):
         goodness_of_fit(mixture, X, draws=0)
     with pytest.raises(ValueError, match="whole numbers"):
         goodness_of_fit(mixture, X, sample_weight=np.full(len(X), 0.5))
@@ -167,3 +167,12 @@ def test_what_is_refused():
     letters = np.array([["a"], ["b"], ["c"]] * 10, dtype=object)
     with pytest.raises(ValueError, match="categories"):
         goodness_of_fit(LatentClass(1, random_state=0).fit(letters), letters)
+
+
+def test_too_few_draws_tell_nothing() -> None:
+    X = np.random.default_rng(0).normal(size=(80, 1))
+    found = goodness_of_fit(GaussianMixture(1).fit(X), 50 * X, draws=9, random_state=0)
+    assert "none of the draws came as far, and 19 are needed to tell" in found.headline
+    for bad in (1.5, True, "a", 0):
+        with pytest.raises(ValueError, match="draws must be a whole number from 1 on"):
+            goodness_of_fit(GaussianMixture(1).fit(X), X, draws=bad)

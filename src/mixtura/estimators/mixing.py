@@ -66,7 +66,7 @@ class MixingBound:
         if self.proved:
             return f"proved: {kind} is higher by more than {NOTHING:g} nats"
         if self.gain <= NOTHING:
-            more = "no direction found in which a component more would gain anything"
+            more = f"no direction found in which a component more gains {NOTHING:g} nats"
         if math.isnan(self.bound):
             return more
         return f"{kind} is higher by more than {self.bound:.4f} nats; {more}"

@@ -276,6 +276,11 @@ def _estimator(mixture: Any) -> ClimbedMixture:
     if isinstance(mixture, ClimbedMixture) and not isinstance(mixture, FittedPosterior):
         check_is_fitted(mixture)
         refuse_told("audit", mixture)
+        if getattr(mixture, "trim", 0):
+            raise ValueError(
+                "audit: a trimmed fit is an optimum of the rows that it keeps, and an audit climbs "
+                "on all of them: audit a fit to those that predict does not call -1"
+            )
         return mixture
     if isinstance(mixture, Mapping):
         found = {**mixture}

@@ -9,8 +9,10 @@ large: a mixture is close to the table that it was fitted to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +76,9 @@ class GoodnessOfFit:
     def headline(self) -> str:
         """One sentence: whether the mixture fits."""
         told = f"p = {self.p_value:.3g}, {counted(self.draws, 'draw')}"
+        if not self.exceeded and self.p_value > LEVEL:
+            need = math.ceil(1 / LEVEL) - 1
+            return f"none of the draws came as far, and {need} are needed to tell: {told}"
         if self.p_value > LEVEL:
             return f"nothing speaks against the mixture: {told}"
         worst = max(self.components, key=lambda each: each.gap * each.rows**0.5, default=None)
@@ -160,8 +165,8 @@ def goodness_of_fit(
     0.05
     """
     rows = _comparable(mixture, X, sample_weight)
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws!r}")
+    if isinstance(draws, bool) or not isinstance(draws, Integral) or draws < 1:
+        raise ValueError(f"draws must be a whole number from 1 on, got {draws!r}")
     state = mixture.random_state if random_state is None else random_state
     yardstick = Yardstick(int(check_random_state(state).randint(2**31 - 1)))
     refit = refit and getattr(mixture, "fit_result_", None) is not None
