@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from mixtura import GaussianMixture
-from mixtura.estimators.measured import beside, measured
+from mixtura.estimators.measured import measured, with_errors
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
@@ -71,7 +71,7 @@ def test_without_errors_sums_are_the_plain_ones() -> None:
     X, error, _ = rows(50)
     mixture, params = model()
     resp = np.random.default_rng(1).uniform(size=(len(X), 2))
-    one = mixture.family.statistics(beside(X, 0 * error), resp, params.components)
+    one = mixture.family.statistics(with_errors(X, 0 * error), resp, params.components)
     other = Gaussian(structure("full")).statistics(X, resp, params.components)
     np.testing.assert_allclose(one.first, other.first, atol=1e-10)
     np.testing.assert_allclose(one.second, other.second, atol=1e-10)
@@ -83,7 +83,7 @@ def test_the_gradient_is_that_of_the_likelihood(gaps: bool) -> None:
     if gaps:
         X[::3, 0] = np.nan
     mixture, params = model()
-    chunk = Chunk(beside(X, error))
+    chunk = Chunk(with_errors(X, error))
     chart, rng = mixture.chart(params), np.random.default_rng(2)
     here = 0.1 * rng.normal(size=chart.size)
     gradient = chart.gradient(mixture.e_step(chunk, chart.params(here)), chart.params(here))

@@ -18,7 +18,7 @@ from mixtura.data.dask_source import DaskSource, active_client, delayed, waited_
 from mixtura.data.door import refuse_no_weights
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
-from mixtura.data.refusal import TableError
+from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.streamed import Piece
 from mixtura.data.tables import select
 from mixtura.records import AnyArray, Array
@@ -42,9 +42,8 @@ def of_collection(
     """
     if hasattr(X, "map_partitions"):
         return _of_frame(X, columns, weights, exclude, sample_weight, gaps)
-    for name, value in (("columns", columns), ("weights", weights), ("exclude", exclude)):
-        if value is not None:
-            raise ValueError(f"{name} cannot be given for a Dask array: its columns have no names")
+    named = {"columns": columns, "weights": weights, "exclude": exclude}
+    refuse_given("a Dask array", named, "its columns have no names")
     if X.ndim != 2 or X.dtype.kind not in "iufb":
         raise ValueError(
             f"X: this is a Dask array of shape {X.shape} and type {X.dtype}: give rows of numbers"

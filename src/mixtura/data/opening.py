@@ -12,7 +12,7 @@ import numpy as np
 
 from mixtura.data.dialect import Dialect
 from mixtura.data.door import is_dask, refuse_no_weights
-from mixtura.data.refusal import TableError
+from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
 from mixtura.records import AnyArray, Array
@@ -83,35 +83,29 @@ def stream(
     spelled: dict[str, Any] = {**text, "sheet": sheet}
     named = {"columns": columns, "weights": weights, "exclude": exclude, **spelled}
     if isinstance(data, Streamed):
-        _refuse_settings("a table that is open already", {**named, "sample_weight": sample_weight})
+        refuse_given("a table that is open already", {**named, "sample_weight": sample_weight})
         return data
     if is_dask(data):
         from mixtura.data.dask_blocks import of_collection
 
-        _refuse_settings("a Dask collection", spelled)
+        refuse_given("a Dask collection", spelled)
         return of_collection(data, columns, weights, exclude, sample_weight, gaps)
     path = isinstance(data, (str, os.PathLike))
     if path and not str(data).lower().endswith(".npy"):
-        _refuse_settings(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
+        refuse_given(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
         return Streamed(_of_file(Path(data), columns, weights, exclude, Dialect(**spelled), gaps))
     if path or isinstance(data, np.memmap):
-        _refuse_settings("an array", named, "its columns have no names")
+        refuse_given("an array", named, "its columns have no names")
         reader = _of_array(mapped(data) if path else data, str(data), path, sample_weight)
         return Streamed(replace(reader, gaps=gaps))
     if callable(data):
         hint = "let the chunks have them"
-        _refuse_settings("a callable", {**named, "sample_weight": sample_weight}, hint)
+        refuse_given("a callable", {**named, "sample_weight": sample_weight}, hint)
         return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
         f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
         "returns a fresh iterator of chunks, or a Dask array or data frame"
     )
-
-
-def _refuse_settings(what: str, settings: dict[str, Any], hint: str = "leave it out") -> None:
-    for name, value in settings.items():
-        if value is not None:
-            raise ValueError(f"{name} cannot be given for {what}: {hint}")
 
 
 def _of_file(

@@ -7,14 +7,19 @@ from typing import Any
 from mixtura.estimators.noisy import asked_noise, noise_of
 
 
-def beside(estimator: Any) -> str:
-    """The setting that brings it; empty where there is none."""
-    if asked_noise(estimator) is not None or noise_of(estimator) is not None:
+def asked_beside(estimator: Any) -> str:
+    """The setting that asks for it; empty where none does."""
+    if asked_noise(estimator) is not None:
         return "noise"
     asked = (
         name for name in ("trim", "constraint", "fixed", "prior") if getattr(estimator, name, None)
     )
     return next(asked, "")
+
+
+def beside(estimator: Any) -> str:
+    """The same, and noise that was fitted, whatever the next fit is asked for."""
+    return "noise" if noise_of(estimator) is not None else asked_beside(estimator)
 
 
 def refuse_beside(what: str, estimator: Any) -> None:

@@ -79,10 +79,14 @@ def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
     return Mixture(kind, prior, fixed=fixed_weights(estimator))
 
 
+def _held(given: Any) -> Array:
+    """Floats, NaN where one is free: what is masked is."""
+    return np.array(np.ma.filled(np.ma.array(given, dtype=np.float64), np.nan))
+
+
 def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
     """Floats of that shape, of which some may be NaN."""
-    # What is masked is free.
-    values = np.array(np.ma.filled(np.ma.array(given, dtype=np.float64), np.nan))
+    values = _held(given)
     if values.shape != shape:
         raise ValueError(f"fixed: {name} have shape {values.shape}, not {shape}: NaN is a free one")
     if np.isinf(values).any():
@@ -115,9 +119,4 @@ def _is_numbers(value: Any) -> bool:
 
 def plain_fixed(value: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter for a model file."""
-    return {
-        name: part
-        if isinstance(part, str)
-        else np.ma.filled(np.ma.array(part, dtype=np.float64), np.nan)
-        for name, part in value.items()
-    }
+    return {name: part if isinstance(part, str) else _held(part) for name, part in value.items()}

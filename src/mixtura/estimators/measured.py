@@ -11,6 +11,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill
+from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.families.gaussian.family import Gaussian
@@ -95,7 +96,7 @@ class MeasuredRows(ClimbedMixture):
             if weight is not None and len(covered) != rows.n:
                 covered = covered[np.asarray(weight) > 0]
             task = replace(task, family=measured(task.family, rows.d))
-            rows = replace(rows, X=beside(rows.X, covered))
+            rows = replace(rows, X=with_errors(rows.X, covered))
         return super()._search(rows, task, *others)
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
@@ -147,7 +148,7 @@ class MeasuredRows(ClimbedMixture):
         model = replace(model, family=measured(model.family, rows.d))
         shape = (rows.n,) if what == "log_density" else (rows.n, len(params.weights))
         out = np.empty(shape)
-        table = beside(rows.X, np.asarray(error, dtype=np.float64))
+        table = with_errors(rows.X, np.asarray(error, dtype=np.float64))
         fill("threads", model, table, params, RowOutputs(**{what: out}))
         return out
 
@@ -167,10 +168,9 @@ def refuse_settings(mixture: Any, family: Any, rows: Source) -> None:
             "error: the M-step of rows with errors is known for covariance_type='full', found "
             f"{mixture.covariance_type!r}"
         )
-    for name in ("noise", "trim", "constraint", "prior", "fixed"):
-        value = getattr(mixture, name)
-        if value is not None and value is not False and value != 0:
-            raise ValueError(f"error: rows with errors know no {name}: leave {name} out")
+    other = asked_beside(mixture)
+    if other:
+        raise ValueError(f"error: rows with errors know no {other}: leave {other} out")
     for name, known in (("solver", _SOLVERS), ("engine", _ENGINES)):
         value = getattr(mixture, name)
         if value not in known:
@@ -179,7 +179,7 @@ def refuse_settings(mixture: Any, family: Any, rows: Source) -> None:
             )
 
 
-def beside(X: AnyArray, error: Array) -> Array:
+def with_errors(X: AnyArray, error: Array) -> Array:
     """The rows with the variances or covariances of their errors behind; ValueError says why not.
 
     Those of missing cells say nothing, and are 0.
