@@ -182,7 +182,10 @@ KNOWN = {
             "data/moments.py",
             "data/survey.py",
             # Commands name covariance structures.
-            *(f"cli/{name}.py" for name in ("compare", "fit", "hmm", "howmany", "select", "show")),
+            *(
+                f"cli/{name}.py"
+                for name in ("compare", "fit", "hmm", "howmany", "options", "select", "show")
+            ),
             "solvers/contrast_noise.py",
             # A module of PyTorch tells its covariances.
             "exchange/network.py",
@@ -216,7 +219,12 @@ KNOWN = {
         re.compile(r"FactorAnaly|^Factor[A-Z]|(^|_)factor(s|ed)($|_)|families\.factor\b"),
         "factors",
         frozenset(
-            {"families/registry.py", "families/gaussian/covariance.py", "__init__.py", "cli/fit.py"}
+            {
+                "families/registry.py",
+                "families/gaussian/covariance.py",
+                "__init__.py",
+                "cli/options.py",
+            }
         ),
         {"estimators": 8, "selection": 3},
     ),

@@ -15,7 +15,7 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.console import split_names
-from mixtura.cli.fit import Covariance, Engine, FitEngine, Solver
+from mixtura.cli.options import Covariance, Engine, FitEngine, Solver
 from mixtura.engines.choose import ENGINES, NAMES, OPTIONAL
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.solvers.registry import SOLVERS

@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.console import (
-    AsJson,
-    NoFigure,
-    Quiet,
-    Working,
-    command,
-    note,
-    print_json,
-    print_text,
-)
+from mixtura.cli import options
+from mixtura.cli.console import Working, command, note, print_json, print_text
+from mixtura.cli.options import AsJson, NoFigure, Quiet, Seed
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.select import parsed
 
@@ -43,16 +36,12 @@ def ancestry(
         Path | None,
         typer.Option("--supervised", metavar="FILE.pop", help="Known ancestry, - where unknown."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit.")
-    ] = 0,
+    seed: Seed = 0,
     out: Annotated[
         Path | None,
         typer.Option(metavar="STEM", help="Files are STEM.K.Q and STEM.K.P; default FILE."),
     ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FIG.png", help="The bars; default STEM.png.")
-    ] = None,
+    figure: Annotated[Path | None, options.figure("The bars; default STEM.png.")] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli.console import (
-    AsJson,
-    Columns,
-    ModelFile,
-    TableFile,
-    Weights,
     Working,
     command,
     load_mixture,
@@ -22,6 +17,7 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import AsJson, Columns, ModelFile, Seed, TableFile, Weights
 from mixtura.cli.outputs import checked_outputs, refuse_overwriting
 from mixtura.cli.rowwise import pieces
 
@@ -46,10 +42,7 @@ def audit(
     starts: Annotated[
         int, typer.Option(min=1, metavar="INT", help="Climbs of the search beside it.")
     ] = 10,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same search."),
-    ] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     *,
     dialect: Dialect,

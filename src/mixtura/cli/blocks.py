@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.console import (
-    AsJson,
-    NoFigure,
-    Quiet,
-    Working,
-    command,
-    note,
-    print_json,
-    print_text,
-    split_names,
-)
+from mixtura.cli import options
+from mixtura.cli.console import Working, command, note, print_json, print_text, split_names
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import AsJson, NoFigure, Quiet, Seed
 from mixtura.cli.outputs import checked_outputs, named, refuse_shared, write_outputs
 
 if TYPE_CHECKING:
@@ -76,10 +68,7 @@ def blocks(
     weight: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column of counts or strengths.")
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
-    ] = 0,
+    seed: Seed = 0,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json."),
@@ -88,9 +77,7 @@ def blocks(
         Path | None,
         typer.Option(metavar="TABLE", help="The block of each node; default EDGES.blocks.csv."),
     ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FIG.png", help="The figure; default EDGES.png.")
-    ] = None,
+    figure: Annotated[Path | None, options.figure("The figure; default EDGES.png.")] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.console import (
     FIT_FAILED,
     WIDEST,
-    AsJson,
-    Columns,
-    Exclude,
-    NoFigure,
-    Quiet,
-    TableFile,
-    Weights,
     Working,
     command,
     note,
@@ -27,13 +21,21 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import (
+from mixtura.cli.fit import components_of, kind_of
+from mixtura.cli.options import (
+    AsJson,
+    Columns,
+    Components,
     CovarianceAsked,
     Engine,
+    Exclude,
     FamilyName,
+    NoFigure,
+    Quiet,
+    Seed,
     Solver,
-    components_of,
-    kind_of,
+    TableFile,
+    Weights,
 )
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
@@ -50,20 +52,13 @@ SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
 @reads_table
 def compare(
     table: TableFile,
-    components: Annotated[
-        int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
-    ] = 2,
+    components: Components = 2,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same starts."
-        ),
-    ] = 0,
+    seed: Seed = 0,
     starts: Annotated[int, typer.Option(min=1, metavar="INT", help="How many starts.")] = 3,
     solver: Annotated[
         list[Solver] | None,
@@ -80,10 +75,7 @@ def compare(
             min=0.0, metavar="FLOAT", help="Stop at this remaining gain per row; default 1e-10."
         ),
     ] = None,
-    figure: Annotated[
-        Path | None,
-        typer.Option(metavar="FIG.png", help="The figure; default TABLE.compare.png."),
-    ] = None,
+    figure: Annotated[Path | None, options.figure("The figure; default TABLE.compare.png.")] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -58,46 +58,6 @@ stdout = Console()
 stderr = Console(stderr=True)
 
 P = ParamSpec("P")
-
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by mixtura fit.")]
-TableFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="TABLE",
-        help="A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods, "
-        "or .npy file, a folder of .parquet files, or - for standard input.",
-    ),
-]
-TableOut = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", metavar="FILE", help="Write there (.csv, .tsv, .parquet), not to stdout."
-    ),
-]
-Columns = Annotated[
-    str | None, typer.Option(metavar="A,B", help="The columns to use; default all.")
-]
-Exclude = Annotated[str | None, typer.Option(metavar="A,B", help="Columns to leave out.")]
-Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")]
-Importance = Annotated[
-    bool, typer.Option("--importance", help="Weights say how much a row counts, not how often.")
-]
-NoFigure = Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
-Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-
-
-AUTO = "auto"
-
-
-def starts_or_auto(given: str | int) -> int | str:
-    """The number, or "auto"."""
-    if given == AUTO:
-        return AUTO
-    if not str(given).isdecimal() or int(given) < 1:
-        raise typer.BadParameter(f"{given!r} is neither a number from 1 on nor auto")
-    return int(given)
 
 
 def command(function: Callable[P, None]) -> Callable[P, None]:

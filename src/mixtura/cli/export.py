@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mixtura.cli.console import ModelFile, command, load_model, note
+from mixtura.cli.console import command, load_model, note
+from mixtura.cli.options import ModelFile
 from mixtura.cli.outputs import refuse_shared
 
 KINDS = (".onnx", ".joblib")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,15 +19,6 @@ from mixtura.cli.bayes import (
 )
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
-    AUTO,
-    AsJson,
-    Columns,
-    Exclude,
-    Importance,
-    NoFigure,
-    Quiet,
-    TableFile,
-    Weights,
     Working,
     command,
     note,
@@ -36,16 +26,36 @@ from mixtura.cli.console import (
     print_json,
     print_text,
     split_names,
-    starts_or_auto,
     stdout,
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.labels import Labels, beside_labels, labels_in
+from mixtura.cli.options import (
+    AUTO,
+    AsJson,
+    Checkpoint,
+    Columns,
+    Components,
+    CovarianceAsked,
+    Exclude,
+    FamilyName,
+    FigureOut,
+    FitEngine,
+    Importance,
+    MaxSeconds,
+    ModelOut,
+    NoFigure,
+    Quiet,
+    Seed,
+    Solver,
+    Starts,
+    TableFile,
+    Weights,
+)
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Prior, Trim, robust_settings
 from mixtura.cli.show import as_document, print_report
-from mixtura.homes import FAMILIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,89 +66,12 @@ if TYPE_CHECKING:
     from mixtura.families.base import Family
     from mixtura.result import Fit
 
-# The choices are written out because looking them up would import the whole library.
-# As pairs, because names alone would be written in lower case.
-Covariance = StrEnum(
-    "Covariance",
-    {
-        "full": "full",
-        "tied": "tied",
-        "diag": "diag",
-        "spherical": "spherical",
-        "EII": "EII",
-        "VII": "VII",
-        "EEI": "EEI",
-        "VEI": "VEI",
-        "EVI": "EVI",
-        "VVI": "VVI",
-        "EEE": "EEE",
-        "VEE": "VEE",
-        "EVE": "EVE",
-        "VVE": "VVE",
-        "EEV": "EEV",
-        "VEV": "VEV",
-        "EVV": "EVV",
-        "VVV": "VVV",
-        "E": "E",
-        "V": "V",
-    },
-)
-Solver = StrEnum(
-    "Solver",
-    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated moments",
-)
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
-FitEngine = StrEnum(
-    "FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"]
-)
-
-
-def covariance_name(text: str) -> str:
-    """The name of a structure, or of factors such as UUU:10, as it was written."""
-    from mixtura.families.factor.structure import parsed
-
-    try:
-        known = text in set(Covariance) or parsed(text) is not None
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    if not known:
-        names = ", ".join(Covariance)
-        raise typer.BadParameter(f"{text!r} is not one of {names}, or of factors as UUU:10")
-    return text
-
-
-def family_name(text: str) -> str:
-    """The name of a family."""
-    if text not in FAMILIES:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(FAMILIES)}")
-    return text
-
-
-SHAPES: Any = typer.Option(
-    parser=covariance_name,
-    metavar="NAME",
-    show_default="full",
-    help="What shapes Gaussian groups may have: full, tied, diag, spherical, mclust's EII to "
-    "VVV, or UUU:10 for 10 factors and noise.",
-)
-CovarianceAsked = Annotated[str | None, SHAPES]
-FamilyName = Annotated[
-    str,
-    typer.Option(
-        parser=family_name,
-        metavar="NAME",
-        help=f"What a group is made of: {', '.join(FAMILIES)}.",
-    ),
-]
-
 
 @command
 @reads_table
 def fit(
     table: TableFile,
-    components: Annotated[
-        int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
-    ] = 2,
+    components: Components = 2,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     bayes: Bayes = False,
@@ -154,19 +87,8 @@ def fit(
     weights: Weights = None,
     importance: Importance = False,
     labels: Labels = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed gives the same fit."),
-    ] = 0,
-    starts: Annotated[
-        Any,
-        typer.Option(
-            parser=starts_or_auto,
-            metavar="INT|auto",
-            help="Repeat the whole search, auto: until one more hardly ends higher; the best "
-            "result is kept.",
-        ),
-    ] = 1,
+    seed: Seed = 0,
+    starts: Starts = 1,
     solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
     engine: Annotated[FitEngine, typer.Option(help="What runs over the rows.")] = FitEngine.auto,
     scheduler: Annotated[
@@ -184,22 +106,12 @@ def fit(
             show_default=False,
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Note there how far the fit is; go on from there."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     max_iter: Annotated[
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
     ] = None,
-    max_seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-3,
-            metavar="FLOAT",
-            help="End the search after so long, with the best it has met.",
-        ),
-    ] = None,
+    max_seconds: MaxSeconds = None,
     tol: Annotated[
         float | None,
         typer.Option(
@@ -208,14 +120,8 @@ def fit(
             help="Stop at this remaining gain per row; default 1e-6.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
-    ] = None,
-    figure: Annotated[
-        Path | None,
-        typer.Option(metavar="FIG.png", help="The figure; default TABLE.png."),
-    ] = None,
+    out: ModelOut = None,
+    figure: FigureOut = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

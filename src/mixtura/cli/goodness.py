@@ -7,13 +7,9 @@ from typing import Annotated
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.audit import joined
 from mixtura.cli.console import (
-    AsJson,
-    Columns,
-    ModelFile,
-    TableFile,
-    Weights,
     Working,
     command,
     load_mixture,
@@ -23,6 +19,15 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import (
+    AsJson,
+    Columns,
+    Jobs,
+    ModelFile,
+    Seed,
+    TableFile,
+    Weights,
+)
 from mixtura.cli.outputs import checked_figure, drawn, refuse_overwriting
 from mixtura.cli.rowwise import pieces
 from mixtura.data.dialect import Dialect
@@ -42,19 +47,11 @@ def goodness(
             "--other-rows", help="The model was fitted to other rows: no draw is refitted."
         ),
     ] = False,
-    figure: Annotated[
-        Path | None,
-        typer.Option(metavar="FIG.png", help="Draw each component's quantiles there."),
-    ] = None,
+    figure: Annotated[Path | None, options.figure("Draw each component's quantiles there.")] = None,
     columns: Columns = None,
     weights: Weights = None,
-    jobs: Annotated[
-        int, typer.Option(metavar="INT", help="Processes; -1 is one for each core.")
-    ] = 1,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
-    ] = 0,
+    jobs: Jobs = 1,
+    seed: Seed = 0,
     as_json: AsJson = False,
     *,
     dialect: Dialect,

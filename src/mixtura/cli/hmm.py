@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import warnings
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mixtura.cli.chains import SequenceColumn, TimeColumn, ordered_table
 from mixtura.cli.console import (
-    AsJson,
-    Columns,
-    Exclude,
-    NoFigure,
-    Quiet,
-    TableFile,
-    Weights,
     Working,
     command,
     note,
@@ -25,10 +17,25 @@ from mixtura.cli.console import (
     print_json,
     print_text,
     split_names,
-    starts_or_auto,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import CovarianceAsked, FamilyName, components_of, kind_of, spec_of
+from mixtura.cli.fit import components_of, kind_of, spec_of
+from mixtura.cli.options import (
+    AsJson,
+    Columns,
+    CovarianceAsked,
+    Exclude,
+    FamilyName,
+    FigureOut,
+    Folds,
+    ModelOut,
+    NoFigure,
+    Quiet,
+    Seed,
+    Starts,
+    TableFile,
+    Weights,
+)
 from mixtura.cli.outputs import checked_outputs, named, write_outputs
 from mixtura.cli.select import parsed
 from mixtura.cli.show import as_document, print_report
@@ -63,9 +70,7 @@ def hmm(
         typer.Option("--states", "-k", metavar="INT|A:B", help="How many; of 1:5 or 2,4 the best."),
     ] = "2",
     criterion: Annotated[Criterion, typer.Option(help="What is best of several.")] = Criterion.bic,
-    folds: Annotated[
-        int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
-    ] = 5,
+    folds: Folds = 5,
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
     known: Annotated[
@@ -79,18 +84,8 @@ def hmm(
     columns: Columns = None,
     exclude: Exclude = None,
     weights: Weights = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
-    ] = 0,
-    starts: Annotated[
-        Any,
-        typer.Option(
-            parser=starts_or_auto,
-            metavar="INT|auto",
-            help="Repeat the whole search; auto: until one more hardly ends higher.",
-        ),
-    ] = 1,
+    seed: Seed = 0,
+    starts: Starts = 1,
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
@@ -118,13 +113,8 @@ def hmm(
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json."),
-    ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FIG.png", help="The figure; default TABLE.png.")
-    ] = None,
+    out: ModelOut = None,
+    figure: FigureOut = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.console import (
     INTERRUPTED,
     WIDEST,
-    AsJson,
-    Columns,
-    Exclude,
-    TableFile,
     Working,
     command,
     note,
@@ -24,12 +21,16 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import (
+from mixtura.cli.fit import components_of, kind_of, unfitted
+from mixtura.cli.options import (
+    AsJson,
+    Columns,
     CovarianceAsked,
+    Exclude,
     FamilyName,
-    components_of,
-    kind_of,
-    unfitted,
+    Jobs,
+    Seed,
+    TableFile,
 )
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
@@ -63,17 +64,9 @@ def howmany(
     resamples: Annotated[
         int, typer.Option(min=1, metavar="INT", help="At most so many for each test.")
     ] = 999,
-    jobs: Annotated[
-        int, typer.Option(metavar="INT", help="Processes; -1 is one for each core.")
-    ] = 1,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
-    ] = 0,
-    figure: Annotated[
-        Path | None,
-        typer.Option(metavar="FIG.png", help="Draw the entropy of the merges there."),
-    ] = None,
+    jobs: Jobs = 1,
+    seed: Seed = 0,
+    figure: Annotated[Path | None, options.figure("Draw the entropy of the merges there.")] = None,
     as_json: AsJson = False,
     *,
     dialect: Dialect,

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mixtura.cli.console import AsJson, Working, command, print_json, print_text
+from mixtura.cli import options
+from mixtura.cli.console import Working, command, print_json, print_text
+from mixtura.cli.options import AsJson, Seed
 from mixtura.cli.outputs import drawn, refuse_no_figure
 
 
@@ -17,13 +19,8 @@ def lab(
         str | None,
         typer.Argument(metavar="[EXPERIMENT]", help="Which; without one they are listed."),
     ] = None,
-    figure: Annotated[
-        Path | None, typer.Option("--figure", metavar="FIG.png", help="Draw it there.")
-    ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same tables."),
-    ] = 0,
+    figure: Annotated[Path | None, options.figure("Draw it there.")] = None,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show what a theorem on mixtures says: tables and a figure, each in less than two minutes."""

@@ -14,19 +14,9 @@ from mixtura.cli.chains import (
     is_chain,
     refuse_order,
 )
-from mixtura.cli.console import (
-    Columns,
-    ModelFile,
-    Prefix,
-    TableFile,
-    TableOut,
-    Working,
-    command,
-    load_row_model,
-    note_remarks,
-    split_names,
-)
+from mixtura.cli.console import Working, command, load_row_model, note_remarks, split_names
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import Columns, ModelFile, Prefix, TableFile, TableOut
 from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces, put_table
 

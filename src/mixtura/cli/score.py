@@ -16,13 +16,6 @@ from mixtura.cli.chains import (
     refuse_order,
 )
 from mixtura.cli.console import (
-    AsJson,
-    Columns,
-    ModelFile,
-    Prefix,
-    TableFile,
-    TableOut,
-    Weights,
     Working,
     command,
     load_row_model,
@@ -32,6 +25,7 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import AsJson, Columns, ModelFile, Prefix, TableFile, TableOut, Weights
 from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
 

@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     WIDEST,
-    AsJson,
-    Columns,
-    Exclude,
-    Importance,
-    NoFigure,
-    Quiet,
-    TableFile,
-    Weights,
     Working,
     command,
     note,
@@ -32,6 +25,19 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.options import (
+    AsJson,
+    Checkpoint,
+    Columns,
+    Exclude,
+    Folds,
+    Importance,
+    NoFigure,
+    Quiet,
+    Seed,
+    TableFile,
+    Weights,
+)
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
 from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
@@ -69,9 +75,7 @@ def select(
         ),
     ] = None,
     criterion: Annotated[Criterion, typer.Option(help="What is best.")] = Criterion.bic,
-    folds: Annotated[
-        int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")
-    ] = 5,
+    folds: Folds = 5,
     noise: Noise = False,
     noise_volume: NoiseVolume = None,
     trim: Trim = 0.0,
@@ -80,10 +84,7 @@ def select(
     exclude: Exclude = None,
     weights: Weights = None,
     importance: Importance = False,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
-    ] = 0,
+    seed: Seed = 0,
     starts: Annotated[
         int, typer.Option(min=1, metavar="INT", help="Repeat the search within every fit.")
     ] = 1,
@@ -101,18 +102,12 @@ def select(
         bool,
         typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse."),
     ] = True,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Note there what is fitted; go on from there."),
-    ] = None,
+    checkpoint: Checkpoint = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The best model; default TABLE.model.json."),
     ] = None,
-    figure: Annotated[
-        Path | None,
-        typer.Option(metavar="FIG.png", help="The curves; default TABLE.select.png."),
-    ] = None,
+    figure: Annotated[Path | None, options.figure("The curves; default TABLE.select.png.")] = None,
     no_figure: NoFigure = False,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.console import (
-    NO_ROWS,
-    WIDEST,
-    AsJson,
-    ModelFile,
-    command,
-    load_model,
-    print_json,
-    print_text,
-    stdout,
-)
+from mixtura.cli.console import NO_ROWS, WIDEST, command, load_model, print_json, print_text, stdout
+from mixtura.cli.options import AsJson, ModelFile
 from mixtura.cli.outputs import drawn, refuse_no_figure
 
 if TYPE_CHECKING:

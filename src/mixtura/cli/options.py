@@ -1,0 +1,164 @@
+"""What several commands may be told: their options, written once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mixtura.homes import FAMILIES
+
+AUTO = "auto"
+
+
+def starts_or_auto(given: str | int) -> int | str:
+    """The number, or "auto"."""
+    if given == AUTO:
+        return AUTO
+    if not str(given).isdecimal() or int(given) < 1:
+        raise typer.BadParameter(f"{given!r} is neither a number from 1 on nor auto")
+    return int(given)
+
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by mixtura fit.")]
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE",
+        help="A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods, "
+        "or .npy file, a folder of .parquet files, or - for standard input.",
+    ),
+]
+TableOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Write there (.csv, .tsv, .parquet), not to stdout."
+    ),
+]
+Columns = Annotated[
+    str | None, typer.Option(metavar="A,B", help="The columns to use; default all.")
+]
+Exclude = Annotated[str | None, typer.Option(metavar="A,B", help="Columns to leave out.")]
+Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")]
+Importance = Annotated[
+    bool, typer.Option("--importance", help="Weights say how much a row counts, not how often.")
+]
+NoFigure = Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
+Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
+]
+Starts = Annotated[
+    Any,
+    typer.Option(
+        parser=starts_or_auto,
+        metavar="INT|auto",
+        help="Repeat the whole search; auto: until one more hardly ends higher; the best is kept.",
+    ),
+]
+Components = Annotated[
+    int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
+]
+Jobs = Annotated[int, typer.Option(metavar="INT", help="Processes; -1 is one for each core.")]
+Folds = Annotated[int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Note there how far it is; go on from there."),
+]
+MaxSeconds = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-3, metavar="FLOAT", help="End the search after so long, with the best it has met."
+    ),
+]
+ModelOut = Annotated[
+    Path | None, typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json.")
+]
+
+
+def figure(help: str) -> Any:
+    """An option that takes the name of a figure."""
+    return typer.Option(metavar="FIG.png", help=help)
+
+
+FigureOut = Annotated[Path | None, figure("The figure; default TABLE.png.")]
+
+# The choices are written out because looking them up would import the whole library.
+# As pairs, because names alone would be written in lower case.
+Covariance = StrEnum(
+    "Covariance",
+    {
+        "full": "full",
+        "tied": "tied",
+        "diag": "diag",
+        "spherical": "spherical",
+        "EII": "EII",
+        "VII": "VII",
+        "EEI": "EEI",
+        "VEI": "VEI",
+        "EVI": "EVI",
+        "VVI": "VVI",
+        "EEE": "EEE",
+        "VEE": "VEE",
+        "EVE": "EVE",
+        "VVE": "VVE",
+        "EEV": "EEV",
+        "VEV": "VEV",
+        "EVV": "EVV",
+        "VVV": "VVV",
+        "E": "E",
+        "V": "V",
+    },
+)
+Solver = StrEnum(
+    "Solver",
+    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated moments",
+)
+Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
+FitEngine = StrEnum(
+    "FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"]
+)
+
+
+def covariance_name(text: str) -> str:
+    """The name of a structure, or of factors such as UUU:10, as it was written."""
+    from mixtura.families.factor.structure import parsed
+
+    try:
+        known = text in set(Covariance) or parsed(text) is not None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not known:
+        names = ", ".join(Covariance)
+        raise typer.BadParameter(f"{text!r} is not one of {names}, or of factors as UUU:10")
+    return text
+
+
+def family_name(text: str) -> str:
+    """The name of a family."""
+    if text not in FAMILIES:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(FAMILIES)}")
+    return text
+
+
+SHAPES: Any = typer.Option(
+    parser=covariance_name,
+    metavar="NAME",
+    show_default="full",
+    help="What shapes Gaussian groups may have: full, tied, diag, spherical, mclust's EII to "
+    "VVV, or UUU:10 for 10 factors and noise.",
+)
+CovarianceAsked = Annotated[str | None, SHAPES]
+FamilyName = Annotated[
+    str,
+    typer.Option(
+        parser=family_name,
+        metavar="NAME",
+        help=f"What a group is made of: {', '.join(FAMILIES)}.",
+    ),
+]
