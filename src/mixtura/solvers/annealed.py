@@ -155,7 +155,7 @@ class Annealed:
         left -= len(logliks)
         told = counted(told, len(logliks))
         climb = em(Problem(model, problem.sweep, params, problem.tol, left, on_step=told))
-        limit = f"stopped: max_iter={problem.max_iter} steps were taken"
+        limit = problem.limit
         reason = climb.reason if climb.converged else limit
         return replace(climb, logliks=(*logliks, *climb.logliks), reason=reason, ran=self.name)
 

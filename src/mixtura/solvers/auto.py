@@ -17,7 +17,7 @@ from mixtura.solvers.charted import Charted
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.curvature import smallest_curvature
 from mixtura.solvers.em import em
-from mixtura.solvers.lbfgs import lbfgs
+from mixtura.solvers.lbfgs import lbfgs, sphered
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.solvers.squarem import squarem
 
@@ -31,6 +31,9 @@ FEW = 25
 STEADY = 0.05
 # Passes at most for one look at the curvature.
 LOOK = 12
+# L-BFGS has at least so many steps before the whole information is asked for, of at most so many
+# free numbers.
+BEND, MOST = 100, 1000
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
 STRIDE, SHARE = 20, 0.5
 
@@ -43,7 +46,8 @@ def auto(problem: Problem) -> Climb:
     1. Ten EM steps, more (to 25) until the ratios of the last gains differ by at most 0.05, and
        more while those ratios say that 25 will do. Where EM converges, nothing else runs.
     2. Where the ratios are steady the curvature is looked at, in at most 12 passes (Lanczos). If
-       no direction rises, L-BFGS climbs the rest.
+       no direction rises, L-BFGS climbs the rest; along the axes of the whole information
+       (`sphered`) what is left after as many steps as there are free numbers, and 100.
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
@@ -86,10 +90,17 @@ def quasi_newton(problem: Problem, before: Climb) -> Climb:
     left = problem.max_iter - before.iterations
     if problem.model.at_edge(before.summary, before.params):
         return leg(problem, squarem, before, left)
+    size = problem.model.chart(before.params).size
+    # The information costs as many passes: only where they would have been spent anyway.
+    first = min(left, max(size, BEND)) if size <= MOST else left
+    after = before
     try:
-        after = leg(problem, lbfgs, before, left)
+        after = leg(problem, lbfgs, before, first)
+        left = problem.max_iter - after.iterations
+        if not after.converged and after.iterations == before.iterations + first and left > 0:
+            after = leg(problem, sphered, after, left)
     except FAILURES:
-        return leg(problem, squarem, before, left)
+        return leg(problem, squarem, after, left)
     left = problem.max_iter - after.iterations
     return after if after.converged or left <= 0 else leg(problem, em, after, left)
 

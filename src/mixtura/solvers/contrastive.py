@@ -204,7 +204,8 @@ def ascended(problem: Problem, contrast: Contrast) -> Contrastive:
     for _ in range(CHARTS):
         if not climb.book.left:
             break
-        point = climb_in_chart(climb, here)
+        climb.open(here)
+        point = climb_in_chart(climb, here, climb.book.left)
         if climb.book.reason is None and point.value <= here.centre.value:
             climb.exhausted()
             break

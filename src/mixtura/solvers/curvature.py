@@ -76,6 +76,12 @@ def information_times(here: Charted, vector: Array) -> Array:
     return (here.centre.gradient - moved.gradient) * (norm / DIFFERENCE)
 
 
+def information(here: Charted) -> Array:
+    """The observed information per row at the chart's centre, (size, size); a pass for each row."""
+    rows = np.stack([information_times(here, row) for row in np.eye(here.chart.size)])
+    return np.asarray(0.5 * (rows + rows.T))
+
+
 def smallest_curvature(
     here: Charted, rng: np.random.RandomState, steps: int = STEPS, *, any_rise: bool = False
 ) -> Curvature:
@@ -85,8 +91,7 @@ def smallest_curvature(
     """
     size = here.chart.size
     if size <= min(EXACT, steps):
-        columns = np.stack([information_times(here, row) for row in np.eye(size)])
-        values, vectors = np.linalg.eigh(0.5 * (columns + columns.T))
+        values, vectors = np.linalg.eigh(information(here))
         return Curvature(values, vectors, 0.0, True)
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -23,6 +24,26 @@ NOWHERE = 1e3
 SLACK = 100.0
 
 
+@dataclass(frozen=True)
+class Axes:
+    """Axes of a chart, orthonormal columns, and what one along each of them is divided by."""
+
+    vectors: Array
+    roots: Array
+
+    def free(self, along: Array) -> Array:
+        """The chart's coordinates of numbers along the axes."""
+        return np.asarray(self.vectors @ (along / self.roots))
+
+    def along(self, free: Array) -> Array:
+        """The way back."""
+        return np.asarray((self.vectors.T @ free) * self.roots)
+
+    def slope(self, gradient: Array) -> Array:
+        """A gradient in the chart's coordinates, along the axes."""
+        return np.asarray((self.vectors.T @ gradient) / self.roots)
+
+
 class Descent:
     """One climb by gradients, possibly over several charts, from a chart's centre."""
 
@@ -39,9 +60,9 @@ class Descent:
         """Note where the climb begins."""
         return Logbook(problem, point.summary)
 
-    def open(self, here: Charted) -> None:
+    def open(self, here: Charted, axes: Axes | None = None) -> None:
         """Begin at a chart's centre: what was learnt in another chart is forgotten."""
-        self.last, self.rising = here.centre, False
+        self.last, self.rising, self.axes = here.centre, False, axes
         self.stretches: deque[float] = deque(maxlen=MEMORY)
 
     def exhausted(self) -> None:
@@ -62,10 +83,13 @@ class Descent:
         """
         if self.rising:
             return math.inf
+        gradient = gradient if self.axes is None else self.axes.slope(gradient)
         return 0.5 * float(gradient @ gradient) * max([1.0, *self.stretches])
 
     def learn(self, step: Array, change: Array) -> None:
         """Note how flat the hill is along a step; where the slope rose the top is not near."""
+        if self.axes is not None:
+            step, change = self.axes.along(step), self.axes.slope(change)
         if step @ change > 0:
             self.stretches.append(float((step @ step) / (step @ change)))
         else:
@@ -90,7 +114,7 @@ class Descent:
         return self.book.finish(self.last.params, self.last.summary, ran, stopped=self.stopped)
 
 
-def downhill(here: Charted) -> Callable[[Array], tuple[float, Array]]:
+def downhill(here: Charted, axes: Axes | None = None) -> Callable[[Array], tuple[float, Array]]:
     """Minus the objective per row and its gradient, for an optimiser that goes down."""
     worst = -here.centre.value / here.centre.summary.weight + NOWHERE
 
@@ -100,4 +124,9 @@ def downhill(here: Charted) -> Callable[[Array], tuple[float, Array]]:
             return worst, np.zeros_like(free)
         return -point.value / point.summary.weight, -point.gradient
 
-    return at
+    def turned(along: Array) -> tuple[float, Array]:
+        assert axes is not None
+        value, slope = at(axes.free(along))
+        return value, axes.slope(slope)
+
+    return at if axes is None else turned

@@ -128,7 +128,6 @@ class Logbook:
         `stopped` says why one that did not converge ended, if not for the limit of steps; `brief`
         spares the gradient's norm, which takes an M-step.
         """
-        limit = f"stopped: max_iter={self.problem.max_iter} steps were taken"
         if self.problem.late:
             stopped = TIMED_OUT
         norm = math.inf if brief else math.sqrt(directional(self.model, summary, params))
@@ -139,7 +138,7 @@ class Logbook:
             earlier=self.earlier,
             objective=objective_at(self.model, summary, params),
             converged=self.reason is not None,
-            reason=self.reason or stopped or limit,
+            reason=self.reason or stopped or self.problem.limit,
             gradient_norm=norm,
             gap=self.gap,
             ran=ran,

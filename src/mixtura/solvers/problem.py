@@ -55,6 +55,7 @@ class Problem:
     on_step        told of every step
     summary        that of `params`, where it is already known
     until          when it ends wherever it is, by `time.monotonic`
+    taken          steps that others took before, to be counted where the limit is named
     """
 
     model: Model
@@ -66,6 +67,12 @@ class Problem:
     on_step: OnStep | None = None
     summary: Summary | None = None
     until: float = math.inf
+    taken: int = 0
+
+    @property
+    def limit(self) -> str:
+        """What is said of a climb that ran out of steps."""
+        return f"stopped: max_iter={self.taken + self.max_iter} steps were taken"
 
     @property
     def late(self) -> bool:
@@ -88,6 +95,7 @@ class Problem:
             "history": (),
             "on_step": counted(self.on_step, climb.iterations),
             "summary": climb.summary,
+            "taken": self.taken + climb.iterations,
         }
         return replace(self, **(left | changes))
 
