@@ -19,8 +19,9 @@ from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chai
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
+from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
-from mixtura.fitting.search import ENDLESS, Outcome, Search, better
+from mixtura.fitting.search import ENDLESS, Search
 from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams

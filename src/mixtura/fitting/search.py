@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, IllDefined, Vanishing
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model
@@ -33,10 +35,7 @@ from mixtura.solvers.registry import solver_name
 RACE_STEPS = 10
 # Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
 THIN_GAIN = 0.01
-# Nats for each row in components that only the penalty holds up by which an end with such must be
-# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
-MERIT = 3.0
-# What is said of such an end.
+# What is said of an end with a component that only the penalty holds up.
 UPHELD = "a component is held up by the penalty against collapse"
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
 # then so many of those that were on none when they were left. So many are even where the search may
@@ -46,21 +45,6 @@ FINALISTS, SOUND, SURE = 3, 2, 2
 SCALES = 3
 # `n_init="auto"` ends where one more start ends higher with this chance, or after so many.
 HARDLY, ENDLESS = 0.01, 100
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
-
-    remark is what the engine has to say of its passes.
-    """
-
-    climb: Climb
-    floored: tuple[Spike, ...]
-    penalised: bool
-    worth: float
-    certificate: Certificate
-    remark: str = ""
 
 
 @dataclass
@@ -129,38 +113,54 @@ class Search:
     def _at_scales(self, maker: StartMaker, init: str) -> Outcome:
         """An initialisation; and another in the scale of its components, where these are far
         narrower than the table, so that a penalty of the table's width hid what is inside them."""
-        best = self._initialisation(maker, init)
         coarse = self.model
         try:
+            best, maker = self._coarsest(maker, init)
             for _ in range(SCALES if init == "auto" else 0):
                 finer = self.model.finer(best.climb.summary, best.climb.params)
                 if finer is None or self.late:
                     break
-                self.model, maker = finer, replace(maker, model=maker.model.as_fine_as(finer))
-                outcome = self._in_scale(maker, init, best)
-                if not better(outcome, best):
+                outcome = self._finer(maker, init, finer, best)
+                if outcome is None or not better(outcome, best):
                     break
-                best = outcome
-        except FAILURES as error:
-            logged = StartReport("finer scale", 0, None, "failed", str(error))
-            self.reports.append(logged)
+                best, maker = outcome, _as_fine(maker, finer)
         finally:
             self.model = coarse
         return best
 
-    def _in_scale(self, maker: StartMaker, init: str, coarse: Outcome) -> Outcome:
-        """An initialisation; from the coarse optimum where float64 holds no start of that scale:
-        about its own means alone it knows sums to all digits."""
-        try:
-            return self._initialisation(maker, init)
-        except FAILURES:
-            return self.climb(coarse.climb.params)
+    def _coarsest(self, maker: StartMaker, init: str) -> tuple[Outcome, StartMaker]:
+        """(an initialisation, who made its starts): in the scale of the winner of the race where
+        that asks for one and leads to a regular end, else in the table's."""
+        runners, coarse = self._runners(maker, init), self.model
+        climb = runners[0].climb
+        if init == "auto" and climb is not None and not self.late:
+            finer = coarse.finer(climb.summary, climb.params)
+            found = None if finer is None else self._finer(maker, init, finer)
+            if found is not None and not found.floored and found.worth >= found.climb.objective:
+                for runner in runners:
+                    self._report(runner, "dropped")
+                return found, _as_fine(maker, self.model)
+            self.model = coarse
+        return self._climbs(maker, runners), maker
 
-    def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
+    def _finer(
+        self, maker: StartMaker, init: str, finer: Model, coarse: Outcome | None = None
+    ) -> Outcome | None:
+        """An initialisation in a finer scale, None where there is none; from the coarse optimum
+        where float64 holds no start there: about its own means alone it knows sums to all digits.
+        """
+        self.model, maker = finer, _as_fine(maker, finer)
+        with suppress(*FAILURES):
+            return self._climbs(maker, self._runners(maker, init))
+        if coarse is not None:
+            with suppress(*FAILURES):
+                return self.climb(coarse.climb.params)
+        return None
+
+    def _climbs(self, maker: StartMaker, runners: list[Runner]) -> Outcome:
         """Climb from the best start; from the next ones only while the climbs end on a spike."""
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
-        runners = self._runners(maker, init)
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
         for place in range(FINALISTS + SOUND):
@@ -361,20 +361,12 @@ class Search:
         self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
 
 
+def _as_fine(maker: StartMaker, model: Model) -> StartMaker:
+    """The same, whose components are kept as wide as this model keeps them."""
+    return replace(maker, model=maker.model.as_fine_as(model))
+
+
 def _height(runner: Runner) -> float:
     """The log-likelihood per row where it stands; minus infinity where it has not begun."""
     climb = runner.climb
     return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
-
-
-def better(new: Outcome, old: Outcome) -> bool:
-    """Better beyond rounding, so that equal optima keep the order in which they were found.
-
-    An end with components that the penalty holds up must be far ahead of a regular one.
-    """
-    if new.floored and not old.floored:
-        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
-    if old.floored and not new.floored:
-        return not better(old, new)
-    margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
-    return new.worth > old.worth + margin
