@@ -40,6 +40,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.ending import MaxSeconds, leave_if_interrupted, unfinished
 from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.families.base import Family
-    from mixtura.result import Fit
 
 # The choices are written out because looking them up would import the whole library.
 # As pairs, because names alone would be written in lower case.
@@ -192,14 +192,7 @@ def fit(
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
     ] = None,
-    max_seconds: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-3,
-            metavar="FLOAT",
-            help="End the search after so long, with the best it has met.",
-        ),
-    ] = None,
+    max_seconds: MaxSeconds = None,
     tol: Annotated[
         float | None,
         typer.Option(
@@ -283,6 +276,7 @@ def fit(
         print_report(mixture)
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
+    leave_if_interrupted(mixture.fit_result_)
 
 
 def components_of(family: str, covariance: str | None) -> dict[str, Any]:
@@ -355,21 +349,8 @@ def _fitted(
         mixture.fit_table(data, working, checkpoint, labels, max_seconds)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
-        note(f"warning: {_unfinished(fit)}")
+        note(f"warning: {unfinished(fit)}")
     return mixture
-
-
-def _unfinished(fit: Fit) -> str:
-    """Why a fit is not converged, and what to do, in the command's own words."""
-    from mixtura.report.view import looks_like_the_top
-    from mixtura.solvers.logbook import TIMED_OUT
-
-    steps = f"{fit.iterations} EM step{'' if fit.iterations == 1 else 's'}"
-    if fit.reason == TIMED_OUT:
-        return f"the fit stopped at --max-seconds ({steps}) before --tol: give it more"
-    if looks_like_the_top(fit):
-        return f"the fit stopped at --max-iter ({steps}) at what looks like the top, before --tol"
-    return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
 def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:
