@@ -29,6 +29,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.options import (
     AUTO,
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.families.base import Family
-    from mixtura.result import Fit
 
 
 @command
@@ -189,6 +189,7 @@ def fit(
         print_report(mixture)
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
+    leave_if_interrupted(mixture.fit_result_)
 
 
 def components_of(family: str, covariance: str | None) -> dict[str, Any]:
@@ -261,21 +262,8 @@ def _fitted(
         mixture.fit_table(data, working, checkpoint, labels, max_seconds)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
-        note(f"warning: {_unfinished(fit)}")
+        note(f"warning: {unfinished(fit)}")
     return mixture
-
-
-def _unfinished(fit: Fit) -> str:
-    """Why a fit is not converged, and what to do, in the command's own words."""
-    from mixtura.report.view import looks_like_the_top
-    from mixtura.solvers.logbook import TIMED_OUT
-
-    steps = f"{fit.iterations} EM step{'' if fit.iterations == 1 else 's'}"
-    if fit.reason == TIMED_OUT:
-        return f"the fit stopped at --max-seconds ({steps}) before --tol: give it more"
-    if looks_like_the_top(fit):
-        return f"the fit stopped at --max-iter ({steps}) at what looks like the top, before --tol"
-    return f"the fit did not converge in {steps}: raise --max-iter (or --tol)"
 
 
 def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:

@@ -19,6 +19,7 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.fit import components_of, kind_of, spec_of
 from mixtura.cli.options import (
     AsJson,
@@ -28,6 +29,7 @@ from mixtura.cli.options import (
     FamilyName,
     FigureOut,
     Folds,
+    MaxSeconds,
     ModelOut,
     NoFigure,
     Quiet,
@@ -86,6 +88,7 @@ def hmm(
     weights: Weights = None,
     seed: Seed = 0,
     starts: Starts = 1,
+    max_seconds: MaxSeconds = None,
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
@@ -129,6 +132,8 @@ def hmm(
     numbers = parsed(states, "--states")
     if known is not None and len(numbers) > 1:
         raise ValueError(f"--known {known} is for one number of states, and --states is {states}")
+    if max_seconds is not None and len(numbers) > 1:
+        raise ValueError(f"--max-seconds is for one number of states, and --states is {states}")
     made_of = components_of(family, covariance)
     with Working("reading") as working:
         data, lengths, times, seen = ordered_table(
@@ -157,7 +162,7 @@ def hmm(
             search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)
             chain = search.best_estimator_
         else:
-            _fit(chain, data, lengths, seen)
+            _fit(chain, data, lengths, seen, max_seconds)
         working.doing = "writing" if outputs.figure is None else "drawing"
 
         def picture() -> Figure:
@@ -179,6 +184,7 @@ def hmm(
         print_report(chain)
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
+    leave_if_interrupted(chain.fit_result_)
 
 
 def _lengths(durations: Durations | None, most: int | None) -> str | None:
@@ -196,16 +202,32 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(chain: Any, data: Table, lengths: AnyArray, states: AnyArray | None) -> None:
+def _fit(
+    chain: Any,
+    data: Table,
+    lengths: AnyArray,
+    states: AnyArray | None,
+    max_seconds: float | None,
+) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
+
+    from mixtura.estimators.clocked import cut_short
 
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chain.fit(data, lengths, sample_weight=data.sample_weight, states=states)
+        chain.fit(
+            data,
+            lengths,
+            sample_weight=data.sample_weight,
+            states=states,
+            max_seconds=max_seconds,
+        )
     fit = chain.fit_result_
-    if not fit.converged:
+    if cut_short(fit):
+        note(f"warning: {unfinished(fit)}")
+    elif not fit.converged:
         note(f"warning: the fit did not converge in {fit.iterations} EM steps: try more --starts")
 
 

@@ -34,6 +34,7 @@ from mixtura.cli.options import (
 )
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
+from mixtura.solvers.clock import at_once
 
 if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
@@ -98,7 +99,8 @@ def howmany(
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
             mixture = unfitted(made_of | {"n_components": found.n_components, "random_state": seed})
-            mixture.fit_table(data)
+            with at_once():
+                mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)
     figure = _draw(merging, figure)
     if as_json:

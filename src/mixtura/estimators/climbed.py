@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from abc import abstractmethod
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +14,7 @@ from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
+from mixtura.estimators.clocked import timed
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.fixed import fixed_weights, with_fixed
 from mixtura.estimators.intake import admitted
@@ -33,7 +32,6 @@ from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.settings import check_number
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -105,7 +103,7 @@ class ClimbedMixture(MixtureEstimator):
         max_seconds : float, optional
             When these have passed the search ends with the best it has met, converged or not (it
             warns): by the clock, so not the same on every machine. The step that is being taken and
-            the look at the end are not cut short.
+            the look at the end are not cut short. Ctrl-C does the same, without a checkpoint.
 
         Returns
         -------
@@ -239,9 +237,7 @@ class ClimbedMixture(MixtureEstimator):
         # One draw, however many the starts need: a generator shared with other code is left in a
         # state that does not depend on how the search goes about its work.
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        task = self._asked_task(rows, family)
-        if max_seconds is not None:
-            task = _timed(task, max_seconds, checkpoint)
+        task = timed(self._asked_task(rows, family), max_seconds, checkpoint)
         warn_of_none(self, rows)
         if checkpoint is None:
             return self._search(rows, task, np.random.RandomState(seed), listener)
@@ -284,16 +280,3 @@ class ClimbedMixture(MixtureEstimator):
             value / fit.weight for value in fit.trace[len(fit.trace) - fit.iterations :]
         ]
         self.fit_result_ = fit
-
-
-def _timed(task: Any, max_seconds: Any, checkpoint: Any) -> Task:
-    """The task with its time; ValueError where no clock can end it."""
-    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
-    if not isinstance(task, Task):
-        raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
-    if checkpoint is not None:
-        raise ValueError(
-            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
-            "clock does not: leave out one of them"
-        )
-    return replace(task, max_seconds=float(max_seconds))

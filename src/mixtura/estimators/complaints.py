@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sklearn.exceptions import ConvergenceWarning
 
+from mixtura.estimators.clocked import cut_short
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
 from mixtura.families.base import Family
 from mixtura.models.base import Model
@@ -14,7 +15,6 @@ from mixtura.models.noise import Noisy, Uniform
 from mixtura.records import Standing
 from mixtura.report.collapse import Collapse, collapses
 from mixtura.result import Fit
-from mixtura.solvers.logbook import TIMED_OUT
 
 # Components that a warning names.
 LISTED = 3
@@ -49,8 +49,8 @@ def complaints(
     weights, K = mixture.weights, mixture.n_components
     if weights == COUNTS and light(fit.weight, fit.rows):
         yield doubt(fit.weight, fit.rows), LightWeightsWarning
-    if fit.reason == TIMED_OUT:
-        yield f"{fit.reason}, and the best climb had not converged: give more", ConvergenceWarning
+    if cut_short(fit):
+        yield cut_short(fit), ConvergenceWarning
     elif not fit.converged and len(fit.trace) > 1:
         yield (
             "Best performing initialization did not converge. Try different init parameters, "

@@ -19,6 +19,7 @@ from mixtura.estimators.chain_laws import (
     tied_groups,
 )
 from mixtura.estimators.chain_task import chain_task
+from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.sequence_intake import sequences
@@ -191,6 +192,7 @@ class HiddenMarkov(FittedChain):
         sample_weight: Any = None,
         states: Any = None,
         checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """Fit the model to sequences.
 
@@ -208,6 +210,8 @@ class HiddenMarkov(FittedChain):
         checkpoint : path, optional
             The fit writes there how far it is. Killed and called again with the same rows and
             settings, it goes on from there to the identical answer; then the file is removed.
+        max_seconds : float, optional
+            The search ends by then with what it has met, as in `Mixture.fit`.
 
         Raises
         ------
@@ -226,7 +230,7 @@ class HiddenMarkov(FittedChain):
                 states=states,
                 reset=True,
             )
-            found = self._find(rows, kind, checkpoint)
+            found = self._find(rows, kind, checkpoint, max_seconds)
             self._keep(found, rows)
         except BaseException:
             self.__dict__.clear()
@@ -234,7 +238,8 @@ class HiddenMarkov(FittedChain):
             raise
         if not found.fit.converged:
             warnings.warn(
-                f"the climb did not converge ({found.fit.reason}): raise max_iter or tol",
+                cut_short(found.fit)
+                or f"the climb did not converge ({found.fit.reason}): raise max_iter or tol",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -250,8 +255,10 @@ class HiddenMarkov(FittedChain):
             return asked
         return Beside(asked, self.covariates, Given("covariate", "transitions"))
 
-    def _find(self, rows: Sequences, kind: Family, checkpoint: Any) -> ChainFound:
-        task = chain_task(self, kind, rows)
+    def _find(
+        self, rows: Sequences, kind: Family, checkpoint: Any, max_seconds: float | None
+    ) -> ChainFound:
+        task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
             return find_chain(rows, task, np.random.RandomState(seed))

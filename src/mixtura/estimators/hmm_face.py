@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.sequences import Sequences
+from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.mixture import attribute
@@ -139,7 +142,14 @@ class HmmFace(FittedChain):
     def _plain_family(self) -> Family:
         """The family of what was set by hand, or is asked for."""
 
-    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        lengths: Any = None,
+        *,
+        sample_weight: Any = None,
+        max_seconds: float | None = None,
+    ) -> Self:
         """Fit the model to sequences.
 
         Parameters
@@ -149,6 +159,8 @@ class HmmFace(FittedChain):
             Rows of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_samples,), optional
             How often a sequence was seen.
+        max_seconds : float, optional
+            The search ends by then with what it has met, as in `Mixture.fit`.
 
         Raises
         ------
@@ -161,14 +173,17 @@ class HmmFace(FittedChain):
             rows, kind = sequences(
                 self, X, lengths, self._plain_family(), sample_weight=sample_weight, reset=True
             )
-            self._keep(self._find(rows, kind), rows)
+            found = self._find(rows, kind, max_seconds)
+            self._keep(found, rows)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        if cut_short(found.fit):
+            warnings.warn(cut_short(found.fit), ConvergenceWarning, stacklevel=2)
         return self
 
-    def _find(self, rows: Sequences, kind: Family) -> ChainFound:
+    def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
         plain = not set(self.init_params) & {*_CHAIN, *self._letters}
         task = ChainTask(
             kind,
@@ -186,7 +201,7 @@ class HmmFace(FittedChain):
         rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
         listener = Verbose(int(self.verbose), 1) if self.verbose else None
         find = plain_chain if plain else find_chain
-        return find(rows, task, rng, listener=listener)
+        return find(rows, timed(task, max_seconds), rng, listener=listener)
 
     def _held(self) -> tuple[str, ...]:
         own = [letter in self.params for letter in self._letters]

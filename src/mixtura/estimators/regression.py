@@ -120,7 +120,15 @@ class MixtureRegression(FittedRegression):
         self.verbose, self.verbose_interval = verbose, verbose_interval
         self.weights, self.solver, self.engine = weights, solver, engine
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+    ) -> Self:
         """Fit the regressions of y on the columns of X.
 
         Parameters
@@ -130,6 +138,7 @@ class MixtureRegression(FittedRegression):
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 2 is the row twice.
         checkpoint : path, optional
+        max_seconds : float, optional
             As in `Mixture.fit`.
 
         Raises
@@ -141,7 +150,7 @@ class MixtureRegression(FittedRegression):
         """
         before = dict(self.__dict__)
         try:
-            mixture = self._found(X, y, sample_weight, checkpoint)
+            mixture = self._found(X, y, sample_weight, checkpoint, max_seconds)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -151,13 +160,16 @@ class MixtureRegression(FittedRegression):
         self._hold(mixture)
         return self
 
-    def _found(self, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Mixture:
+    def _found(
+        self, X: Any, y: Any, sample_weight: Any, checkpoint: Any, max_seconds: float | None
+    ) -> Mixture:
         """The mixture of the table of X and y, fitted."""
         table = self._table(X, y, reset=True)
         target = str(getattr(y, "name", None) or "y")
         names = self._names()
         mixture = self._mixture(names)
-        mixture._fit(NamedRows(table, (*names, target), None), sample_weight, None, checkpoint)
+        rows = NamedRows(table, (*names, target), None)
+        mixture._fit(rows, sample_weight, checkpoint=checkpoint, max_seconds=max_seconds)
         return mixture
 
     def _mixture(self, names: list[str]) -> Mixture:

@@ -16,6 +16,7 @@ from mixtura.result import Fit
 def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[int, int]) -> Fit:
     """The Fit of the best outcome; ran is (solver, engine), rows those of table and sample."""
     climb, model = outcome.climb, search.model
+    interrupted = search.clock.interrupted
     climbed = model if outcome.penalised else model.unpenalised()
     return Fit(
         loglik=climb.summary.loglik,
@@ -26,15 +27,15 @@ def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[
         passes=search.passes,
         sample_passes=search.sample_passes,
         iterations=climb.iterations,
-        converged=climb.converged,
-        reason=climb.reason,
+        converged=climb.converged and not interrupted,
+        reason=search.clock.reason(climb.reason, search.place),
         gradient_norm=climb.gradient_norm,
         gap=climb.gap,
         certificate=outcome.certificate,
         n_parameters=model.n_parameters(climb.params),
         solver=ran[0] if ran[0] == climb.ran else f"{ran[0]} ({climb.ran})",
         engine=ran[1],
-        remark="; ".join(filter(None, (outcome.remark, search.cut))),
+        remark="; ".join(filter(None, (outcome.remark, "" if interrupted else search.cut))),
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import ExitStack
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from mixtura.fitting.search import Search
 from mixtura.models.base import Model
 from mixtura.records import Params
 from mixtura.result import Fit, StartReport
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import resolve_solver
+from mixtura.solvers.registry import ends_by_clock, resolve_solver
 from mixtura.solvers.settings import check_integer, check_number
 
 
@@ -103,8 +105,9 @@ def fit(
         stack.enter_context(single_blas)
         stack.enter_context(single_openmp())
         rng = np.random.RandomState(seed)
-        search = Search(model, rows, opened, tol, max_iter, rng, climber)
-        outcome = _best(search, start, n_init)
+        search = Search(model, rows, opened, tol, max_iter, rng, climber, clock=Clock())
+        with search.clock.hearing(checkpoint is None and ends_by_clock(name)):
+            outcome = _best(search, start, n_init)
     found = account(outcome, search, (name, engine), (rows.positive, 0))
     if not found.converged and len(found.trace) > 1:
         warnings.warn(
@@ -120,7 +123,9 @@ def fit(
 def _best(search: Search, start: Any, n_init: int) -> Outcome:
     best: Outcome | None = None
     failure: Exception | None = None
-    for _ in range(n_init):
+    for index in count():
+        if not search.goes_on(index, n_init, best):
+            break
         try:
             begin = search.model.start(search.rows, search.rng) if start is None else start
             outcome = search.climb(begin)

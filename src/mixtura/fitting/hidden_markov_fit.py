@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
-from mixtura.fitting.search import ENDLESS, Search
+from mixtura.fitting.search import Search
 from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -29,6 +30,7 @@ from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.state_order import reordered, state_order
 from mixtura.records import Array
 from mixtura.result import Fit
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.registry import resolve_solver
 
 
@@ -49,6 +51,7 @@ def find_chain(
     listener: FitListener | None = None,
 ) -> ChainFound:
     """The best of many starts; raises FitError if every one of them failed."""
+    clock = Clock(task.max_seconds)
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
         engine = resolve(task.engine, model)
@@ -58,8 +61,11 @@ def find_chain(
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
-        search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber, listener)
-        outcome = _best(search, ground, rows, task)
+        search = Search(
+            model, rows, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
+        )
+        with clock.hearing(journal is None):
+            outcome = _best(search, ground, rows, task)
         sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
@@ -103,13 +109,13 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
         return search.climb(begun(ground, task.given))
     best: Outcome | None = None
     failure: Exception = FitError("no start was tried")
-    for index in range(ENDLESS if isinstance(task.n_init, str) else task.n_init):
-        if isinstance(task.n_init, str) and search.enough(index, best):
+    for index in count():
+        if not search.goes_on(index, task.n_init, best):
             break
         runners = race_chain(search, ground, rows, task)
         chosen = finalists(runners, rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):
-            if place >= chosen and best is not None:
+            if best is not None and (place >= chosen or search.late):
                 report(search, runner, "dropped")
                 continue
             try:

@@ -17,6 +17,7 @@ from mixtura.fitting.search import Search
 from mixtura.records import RandomNumbers
 from mixtura.result import Certificate
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.logbook import Logbook
 from mixtura.solvers.problem import Problem
 
@@ -57,11 +58,22 @@ def plain_chain(
         sweep = open_sweep(engine, model, rows)
         step = None if listener is None else listener.stepped
         start = begun(ground, task.given)
-        climb = Plain(task.tol)(Problem(model, sweep, start, 0.0, task.max_iter, (), step))
+        clock = Clock(task.max_seconds)
+        problem = Problem(model, sweep, start, 0.0, task.max_iter, (), step, clock=clock)
+        with clock.hearing():
+            climb = Plain(task.tol)(problem)
         detail = "these are so many steps of EM, wherever they led"
         ended = Certificate("not examined", detail=detail)
         outcome = Outcome(climb, (), False, climb.summary.loglik, ended)
-        search = Search(model, rows, lambda m, r: open_sweep(engine, m, r), 0.0, task.max_iter, rng)  # type: ignore[arg-type]
-        search.passes = sweep.passes
+        search = Search(
+            model,
+            rows,
+            lambda m, r: open_sweep(engine, m, r),
+            0.0,
+            task.max_iter,
+            rng,  # type: ignore[arg-type]
+            passes=sweep.passes,
+            clock=clock,
+        )
         fit = account(outcome, search, (climb.ran, engine), (rows.positive, 0))
         return ChainFound(fit.params, fit, model)

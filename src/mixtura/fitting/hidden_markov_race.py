@@ -80,6 +80,8 @@ def race_chain(search: Search, ground: Ground, rows: Sequences, task: ChainTask)
         if K == 1:
             break
     for steps in ROUNDS:
+        if search.late and runners[0].climb is not None:
+            break
         ended = sorted(_run(search, model, sample, runners, steps), key=lambda one: -one.worth)
         runners = survivors(ended, sampled) if ended else []
         for runner in ended:

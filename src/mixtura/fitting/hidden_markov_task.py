@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ class ChainTask:
     """What is asked of a fit: settings, checked.
 
     given are parameters that every start has, by name; allowed (K, K) and first (K,) which
-    transitions and first states there may be; the rows are those of `HiddenMarkov`.
+    transitions and first states there may be; the rows are those of `HiddenMarkov`; max_seconds is
+    when the search ends with what it has.
     """
 
     family: Family
@@ -39,6 +41,7 @@ class ChainTask:
     durations: str | None = None
     longest: int = 0
     covariates: tuple[int, ...] = ()
+    max_seconds: float = math.inf
 
     @property
     def barred(self) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,8 +38,9 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.noise import Noisy
 from mixtura.records import Array
 from mixtura.result import Fit
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import begins, refuse_untimed, resolve_solver
+from mixtura.solvers.registry import begins, ends_by_clock, refuse_untimed, resolve_solver
 
 NOTHING_GIVEN: Mapping[str, Array] = MappingProxyType({})
 
@@ -116,7 +116,7 @@ def _found(
     listener: FitListener | None,
     journal: Journal | None,
 ) -> Found:
-    until = time.monotonic() + task.max_seconds
+    clock = Clock(task.max_seconds)
     K, family = task.n_components, task.family
     known = surveyed(rows, K, rng, groups=K, numbers=family.start_numbers)
     plain = _only_steps(task) and not isinstance(rows, KnownRows)
@@ -156,13 +156,15 @@ def _found(
         rng,
         climber,
         listener,
-        until=until,
+        clock=clock,
     )
-    outcome = (
-        _outcome(search, ground.maker, task) if begins(solver) else search.climb(ground.maker.base)
-    )
-    if task.trim and task.begin is None and not (task.given or task.pins or search.late):
-        outcome = _without_clumps(search, ground, task, outcome)
+    with clock.hearing(journal is None and ends_by_clock(solver)):
+        if begins(solver):
+            outcome = _outcome(search, ground.maker, task)
+        else:
+            outcome = search.climb(ground.maker.base)
+        if task.trim and task.begin is None and not (task.given or task.pins or search.late):
+            outcome = _without_clumps(search, ground, task, outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)

@@ -8,7 +8,6 @@ nor wins the race.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,8 +29,9 @@ from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
-from mixtura.solvers.problem import Problem, SweepLike, passed
+from mixtura.solvers.problem import Problem, SweepLike
 
 # How each start is made and in which frame. The first is scikit-learn's default start.
 RACE: tuple[tuple[str, int], ...] = (
@@ -81,7 +81,7 @@ class Race:
 
     allowed  multiplications that both may take; `work` counts them, and `passes` those over the
              sample, of which one over a part with few components is that share
-    until    when it ends with what it has, by `time.monotonic`
+    clock    when it ends with what it has
     moves    those that improved the winner
     """
 
@@ -90,7 +90,7 @@ class Race:
     tol: float
     rng: np.random.RandomState
     allowed: float
-    until: float = math.inf
+    clock: Clock = NEVER
     work: float = 0.0
     passes: float = 0.0
     moves: int = 0
@@ -101,7 +101,7 @@ class Race:
         runners: list[Runner] = []
         rounds = self._rounds()
         for name, frame in self._field:
-            if runners and passed(self.until):
+            if runners and self.clock.passed:
                 break
             runner = Runner(name, self.maker.base)
             try:
@@ -116,7 +116,7 @@ class Race:
         left: list[Runner] = []
         keep = len(runners)
         for steps in rounds[1:]:
-            if passed(self.until):
+            if self.clock.passed:
                 break
             keep = (keep + 1) // 2
             kept, dropped = _cut(sorted(runners, key=_rank), keep, early=steps == rounds[1])
@@ -132,7 +132,7 @@ class Race:
     @property
     def left(self) -> float:
         """Multiplications that the search may still take; none when its time is over."""
-        return 0.0 if passed(self.until) else self.allowed - self.work
+        return 0.0 if self.clock.passed else self.allowed - self.work
 
     @cached_property
     def _field(self) -> tuple[tuple[str, int], ...]:

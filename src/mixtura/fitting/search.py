@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import numpy as np
 
@@ -26,9 +27,10 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Spike
 from mixtura.result import FEWEST, Certificate, StartReport, chance_of_higher, landscape_of
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
-from mixtura.solvers.problem import Problem, Solver, passed
+from mixtura.solvers.problem import Problem, Solver
 from mixtura.solvers.registry import solver_name
 
 # Asking for fewer EM steps than this is asking for the steps themselves: the first start is taken.
@@ -51,7 +53,7 @@ HARDLY, ENDLESS = 0.01, 100
 class Search:
     """What all starts share, and the tally of what they did.
 
-    It ends at `until`, by `time.monotonic`, with what it has then; `cut` says what that left out.
+    It ends by the `clock` with what it has then; `place` says where it is, `cut` what it left out.
     """
 
     model: Model
@@ -66,24 +68,18 @@ class Search:
     sample_passes: int = 0
     moves: int = 0
     reports: list[StartReport] = field(default_factory=list)
-    until: float = math.inf
+    clock: Clock = NEVER
+    place: str = ""
     cut: str = ""
 
     def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
-        """The best of `n_init` initialisations; raises the last error if every one failed.
-
-        With "auto" of so many that one more hardly ends higher, at most ENDLESS.
-        """
+        """The best of the initialisations; raises the last error if every one failed."""
         best: Outcome | None = None
         failure: Exception | None = None
         # From given means there is one start only.
         n_init = 1 if isinstance(n_init, str) and "means" in maker.given else n_init
-        for index in range(ENDLESS if isinstance(n_init, str) else n_init):
-            if isinstance(n_init, str) and self.enough(index, best):
-                break
-            if best is not None and self.late:
-                asked = "" if isinstance(n_init, str) else f" of {n_init}"
-                self.cut = f"max_seconds ended the search after {index}{asked} initialisations"
+        for index in count():
+            if not self.goes_on(index, n_init, best):
                 break
             if self.listener is not None:
                 self.listener.started(index)
@@ -101,7 +97,24 @@ class Search:
     @property
     def late(self) -> bool:
         """Whether its time has passed."""
-        return passed(self.until)
+        return self.clock.passed
+
+    def goes_on(self, index: int, n_init: int | str, best: Outcome | None) -> bool:
+        """Whether initialisation `index`, from 0 on, is begun: one of `n_init`, in time.
+
+        With "auto" of so many that one more hardly ends higher, at most ENDLESS.
+        """
+        if isinstance(n_init, str):
+            most, asked = index if self.enough(index, best) else ENDLESS, ""
+        else:
+            most, asked = n_init, f" of {n_init}"
+        if index >= most:
+            return False
+        if best is not None and self.late:
+            self.cut = f"max_seconds ended the search after {index}{asked} initialisations"
+            return False
+        self.place = f"initialisation {index + 1}{asked}"
+        return True
 
     def enough(self, tried: int, best: Outcome | None) -> bool:
         """Whether one more initialisation hardly ends higher."""
@@ -281,7 +294,7 @@ class Search:
         step = None if self.listener is None else self.listener.stepped
         sweep = self.open_sweep(model, self.rows)
         problem = Problem(
-            model, sweep, start, self.tol, self.max_iter, history, step, until=self.until
+            model, sweep, start, self.tol, self.max_iter, history, step, clock=self.clock
         )
         # There is a penalised climb to fall back on.
         strict = self.model.penalised and not model.penalised
@@ -340,7 +353,7 @@ class Search:
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
             allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.until)
+            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.clock)
             try:
                 return race.run()
             finally:

@@ -26,6 +26,7 @@ from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import Array, Summary
 from mixtura.result import Certificate, Fit, StartReport
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
@@ -138,9 +139,11 @@ class _Finder:
         self.opened = opened if journal is None else journaled(opened, rows, journal)
         self.sample = sample_rows(rows, task.n_components, rng)
         self.reports: list[StartReport] = []
+        self.clock, self.heard, self.place = Clock(), journal is None, ""
 
     def found(self) -> VariationalFound:
-        best = self._best()
+        with self.clock.hearing(self.heard):
+            best = self._best()
         params: Any = best.climb.params
         active, K = len(params.weights), self.task.n_components
         summary = best.climb.summary
@@ -159,6 +162,9 @@ class _Finder:
         best: _End | None = None
         failure: Exception = FitError("no start was tried")
         for index in range(self.task.n_init):
+            if best is not None and self.clock.passed:
+                break
+            self.place = f"initialisation {index + 1} of {self.task.n_init}"
             try:
                 end = self._end(self._start(index), self.task.init_params, index)
             except FAILURES as error:
@@ -204,6 +210,8 @@ class _Finder:
 
     def _moved(self, end: _End) -> _End:
         """The end after moves, if it is higher; else that of the same climb carried on."""
+        if self.clock.passed:
+            return end
         w = self.sample.sample_weight
         weights = np.ones(self.sample.n) if w is None else w
         # What is worth a component depends on how many rows there are.
@@ -229,7 +237,8 @@ class _Finder:
         sweep = _Noted(inner, self.model, self.task.n_components)
         step = None if self.listener is None else self.listener.stepped
         history = self.task.history
-        climb = em(Problem(self.model, sweep, start, self.task.tol, steps, history, step))
+        settings = self.task.tol, steps, history, step
+        climb = em(Problem(self.model, sweep, start, *settings, clock=self.clock))
         self.passes += sweep.passes
         return _End(climb, tuple(sweep.bounds), tuple(sweep.theirs))
 
@@ -244,8 +253,8 @@ class _Finder:
             passes=self.passes,
             sample_passes=self.sample_passes,
             iterations=climb.iterations,
-            converged=climb.converged,
-            reason=climb.reason.replace("log-likelihood", "bound"),
+            converged=climb.converged and not self.clock.interrupted,
+            reason=self.clock.reason(climb.reason.replace("log-likelihood", "bound"), self.place),
             gradient_norm=climb.gradient_norm,
             gap=climb.gap,
             n_parameters=self.model.n_parameters(params),

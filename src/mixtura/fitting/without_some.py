@@ -32,7 +32,7 @@ def improved(search: Search, ground: Ground, more: Ground, best: Outcome) -> Out
     `more` is the ground of that many components more.
     """
     work = allowed_work(more.model, more.maker.base, search.rows)
-    race = Race(more.maker, more.open_sweep, search.tol, search.rng, work, search.until)
+    race = Race(more.maker, more.open_sweep, search.tol, search.rng, work, search.clock)
     try:
         larger = race.run()[0].params
     except FAILURES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from mixtura.lab.experiment import Experiment, Report
+from mixtura.solvers.clock import at_once
 
 __all__ = ["EXPERIMENTS", "Report", "run"]
 
@@ -30,6 +31,7 @@ def experiment(name: str) -> Experiment:
     return found
 
 
+@at_once()
 def run(name: str, *, seed: int = 0, **settings: int) -> Report:
     """Run an experiment.
 

@@ -13,6 +13,7 @@ from mixtura.report.view import (
     looks_like_the_top,
     shorten,
 )
+from mixtura.solvers.clock import INTERRUPTED
 
 
 def warnings(view: MixtureView) -> list[str]:
@@ -28,9 +29,10 @@ def warnings(view: MixtureView) -> list[str]:
         )
     elif not fit.converged:
         reason = fit.reason.removeprefix("stopped: ")
-        found.append(
-            f"Not converged: {reason}. {noun.capitalize()}s may still move; allow more iterations."
-        )
+        remedy = f"{noun.capitalize()}s may still move; allow more iterations."
+        if fit.reason.startswith(INTERRUPTED):
+            remedy = "Fit again for the whole search."
+        found.append(f"Not converged: {reason}. {remedy}")
     if fit.verdict == "saddle":
         found.append(
             "Ended at a saddle of the log-likelihood that could not be left: try another seed or "

@@ -25,6 +25,7 @@ from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.report.digits import counted
 from mixtura.result import Fit
+from mixtura.solvers.clock import at_once
 
 # Less than this, in nats over all rows or per row, is what rounding parameters for print costs.
 PRINTED, PRINTED_PER_ROW = 0.1, 2e-5
@@ -168,6 +169,7 @@ class Audit:
         return f"{told}, {climbs} finished; to: {self.search.verdict}"
 
 
+@at_once()
 def audit(
     mixture: Any,
     X: Any,

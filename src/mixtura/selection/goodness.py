@@ -29,6 +29,7 @@ from mixtura.records import Array
 from mixtura.report.digits import counted
 from mixtura.selection.howmany import copies
 from mixtura.selection.yardstick import Yardstick, plain_normal
+from mixtura.solvers.clock import at_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,6 +117,7 @@ class GoodnessOfFit:
         return draw(self.components, self.uniform, self.headline)
 
 
+@at_once()
 def goodness_of_fit(
     mixture: Any,
     X: Any,

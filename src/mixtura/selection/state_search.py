@@ -25,6 +25,7 @@ from mixtura.records import AnyArray
 from mixtura.selection.component_search import StillRisingWarning
 from mixtura.selection.grid import several
 from mixtura.selection.trial import flaw_of
+from mixtura.solvers.clock import at_once
 
 CRITERIA = ("bic", "icl", "heldout")
 
@@ -108,6 +109,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         self.cv = cv
         self.random_state = random_state
 
+    @at_once()
     def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
         """Fit every number of states, and choose; parameters as in `HiddenMarkov.fit`.
 

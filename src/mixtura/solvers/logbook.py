@@ -13,7 +13,6 @@ from mixtura.solvers.problem import Problem
 
 # How much of an earlier climb is worth remembering: enough for the ratios of the gains.
 HISTORY = 8
-TIMED_OUT = "stopped: max_seconds had passed"
 
 
 class Logbook:
@@ -129,7 +128,7 @@ class Logbook:
         spares the gradient's norm, which takes an M-step.
         """
         if self.problem.late:
-            stopped = TIMED_OUT
+            stopped = self.problem.clock.why
         norm = math.inf if brief else math.sqrt(directional(self.model, summary, params))
         return Climb(
             params=params,

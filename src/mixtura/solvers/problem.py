@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -12,6 +10,7 @@ from mixtura.data.source import Source
 from mixtura.models.base import Labelled, Model
 from mixtura.records import Array, Chunk, Params, Summary
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import NEVER, Clock
 
 # Called after every step with (iterations so far, gain per row of the last step).
 OnStep = Callable[[int, float], None]
@@ -54,7 +53,7 @@ class Problem:
     history        objectives of an earlier climb, used if it ended at `params`
     on_step        told of every step
     summary        that of `params`, where it is already known
-    until          when it ends wherever it is, by `time.monotonic`
+    clock          when it ends wherever it is
     taken          steps that others took before, to be counted where the limit is named
     """
 
@@ -66,7 +65,7 @@ class Problem:
     history: Sequence[float] = ()
     on_step: OnStep | None = None
     summary: Summary | None = None
-    until: float = math.inf
+    clock: Clock = NEVER
     taken: int = 0
 
     @property
@@ -77,7 +76,7 @@ class Problem:
     @property
     def late(self) -> bool:
         """Whether its time has passed."""
-        return passed(self.until)
+        return self.clock.passed
 
     def first(self) -> Summary:
         """The summary of `params`, which takes a pass where it is not known."""
@@ -98,11 +97,6 @@ class Problem:
             "taken": self.taken + climb.iterations,
         }
         return replace(self, **(left | changes))
-
-
-def passed(until: float) -> bool:
-    """Whether that time, by `time.monotonic`, has passed; infinity never does."""
-    return until < math.inf and time.monotonic() >= until
 
 
 def counted(on_step: OnStep | None, after: int) -> OnStep | None:

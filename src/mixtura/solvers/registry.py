@@ -96,9 +96,14 @@ def begins(solver: str) -> bool:
     return solver not in SOLVERS or SOLVERS[solver].begins
 
 
+def ends_by_clock(solver: str) -> bool:
+    """Whether the solver of this name ends when its time is over; one of the user's own does."""
+    return solver not in SOLVERS or SOLVERS[solver].timed
+
+
 def refuse_untimed(solver: str) -> None:
     """ValueError where the solver of this name does not end when its time is over."""
-    if solver in SOLVERS and not SOLVERS[solver].timed:
+    if not ends_by_clock(solver):
         raise ValueError(
             f"max_seconds: solver={solver!r} runs as long as its schedule says: limit it by "
             "max_iter, or use solver='auto'"

@@ -1,0 +1,40 @@
+"""Fits that end by the clock or by Ctrl-C: what is asked, and what is said of their ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TypeVar
+
+from mixtura.fitting.hidden_markov_task import ChainTask
+from mixtura.fitting.mixture_fit import Task
+from mixtura.result import Fit
+from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
+from mixtura.solvers.settings import check_number
+
+Asked = TypeVar("Asked")
+
+
+def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> Asked:
+    """The task with its time; ValueError where no clock can end it."""
+    if max_seconds is None:
+        return task
+    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    if not isinstance(task, Task | ChainTask):
+        raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
+    if checkpoint is not None:
+        raise ValueError(
+            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
+            "clock does not: leave out one of them"
+        )
+    return replace(task, max_seconds=float(max_seconds))
+
+
+def cut_short(fit: Fit) -> str:
+    """What a warning says of a fit that was ended; empty where it ended by itself."""
+    if fit.reason == TIMED_OUT:
+        return f"{fit.reason}, and the best climb had not converged: give more"
+    if fit.reason.startswith(INTERRUPTED):
+        steps = f"{fit.iterations} step{'' if fit.iterations == 1 else 's'}"
+        return f"{fit.reason}, after {steps} of its climb. Ctrl-C twice ends the program"
+    return ""
