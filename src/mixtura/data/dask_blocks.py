@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
 from mixtura.data.dask_source import DaskSource, active_client, delayed, waited_for
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import weights_of
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
 from mixtura.data.refusal import TableError, refuse_given
@@ -89,8 +89,7 @@ def _weights(w: Any, rows: Sequence[Any], lengths: Sequence[float] | None) -> li
     if w is None:
         return [None] * len(rows)
     if not hasattr(w, "__dask_graph__"):
-        refuse_no_weights(w)
-        values = np.asarray(w, dtype=np.float64)
+        values = weights_of(w)
         if lengths is None or np.isnan(lengths).any():
             lengths = _computed(delayed(list)([delayed(len)(x) for x in rows]))
         ends = np.cumsum([0, *lengths]).astype(int)
