@@ -87,9 +87,9 @@ class ClimbedMixture(MixtureEstimator):
         X : array-like or data frame of shape (n_samples, n_features)
             float32 stays float32 in the fitted attributes; sums are always in float64. Also a
             table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
-            file or a folder of .parquet files, a np.memmap, a Polars lazy frame, an Arrow dataset, or
-            a callable that returns a fresh iterator of chunks. Of a Dask array or data frame sums alone leave the workers, and
-            answers about it (`predict` and others) are Dask arrays.
+            file or a folder of .parquet files, a np.memmap, a Polars lazy frame, an Arrow dataset,
+            or a callable that returns a fresh iterator of chunks. Of a Dask array or data frame
+            sums alone leave the workers, and answers about it (`predict`, ...) are Dask arrays.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
