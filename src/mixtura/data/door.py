@@ -34,6 +34,27 @@ def refuse_dask(X: Any, name: str = "X") -> None:
         )
 
 
+def refuse_no_partitions(X: Any) -> None:
+    """ValueError for a Dask collection that is neither rows of numbers nor a data frame."""
+    # Of its class: an object that is made later says yes to every name.
+    kind, hint = type(X), "give a Dask array of rows of numbers, or a Dask data frame"
+    if hasattr(kind, "chunks"):
+        if X.ndim == 2 and X.dtype.kind in "iufbO":
+            return
+        found = f"Dask array of shape {X.shape} and type {X.dtype}"
+        hint = "give rows of numbers"
+    elif hasattr(kind, "to_frame"):
+        found, hint = f"Dask {kind.__name__}", "give X.to_frame(), or the frame that it is of"
+    elif "delayed" in kind.__module__:
+        found = "Dask delayed object"
+        hint = "give dask.array.from_delayed(X, shape, dtype), or dask.dataframe.from_delayed"
+    elif hasattr(kind, "columns") and X.ndim == 2:
+        return
+    else:
+        found = f"Dask {kind.__name__}"
+    raise ValueError(f"X: this is a {found}: {hint}")
+
+
 def is_tensor(X: Any) -> bool:
     """Whether X is a tensor of PyTorch, which is not loaded to find out."""
     torch = sys.modules.get("torch")
@@ -71,9 +92,9 @@ def refuse_masked(X: Any, name: str = "X") -> None:
 def column(values: Any) -> Any:
     """What is given for each row: of a frame or an array of one column that column.
 
-    A tensor as an array; anything else as it is.
+    A tensor as an array, a Dask collection worked out; anything else as it is.
     """
-    values = host(values)
+    values = values.compute() if is_dask(values) else host(values)
     frame = nw.from_native(values, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame) and len(frame.columns) == 1:
         return frame[frame.columns[0]].to_native()
