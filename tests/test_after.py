@@ -193,7 +193,7 @@ REFUSED = {
     "cdf: x has NaN": lambda g: g.marginal(0).cdf([1.0, np.nan]),
     "p has values outside 0 to 1": lambda g: g.marginal(0).quantile(1.5),
     "coverage must lie between 0 and 1, got 1": lambda g: g.highest_density_region(1),
-    "n_samples must be at least 2, got 1": lambda g: g.entropy(n_samples=1),
+    "n_samples must be a whole number from 2 on, got 1": lambda g: g.entropy(n_samples=1),
     "kind must be one of .'hellinger', 'kl', 'overlap'., got 'js'": lambda g: g.divergence(g, "js"),
     "other must be a fitted mixture, got int": lambda g: g.divergence(3),
     "the mixtures have different columns: eruptions, waiting and waiting": lambda g: g.divergence(

@@ -16,6 +16,7 @@ from mixtura import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSea
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 
+dask = pytest.importorskip("dask", reason="dask is not installed: pip install 'mixtura[dask]'")
 da = pytest.importorskip("dask.array", reason="dask is not installed: pip install 'mixtura[dask]'")
 dd = pytest.importorskip("dask.dataframe")
 
@@ -35,6 +36,13 @@ def apart(X: np.ndarray) -> Any:
 
 def frame(X: np.ndarray) -> Any:
     return dd.from_pandas(pd.DataFrame(X, columns=list("abc")), npartitions=4)
+
+
+def narrowed(X: np.ndarray) -> Any:
+    """A frame that declares a column which its partitions do not have."""
+    parts = [pd.DataFrame(X, columns=list("abc")), pd.DataFrame(X[:, :2], columns=list("ab"))]
+    later = [dask.delayed(part) for part in parts]
+    return dd.from_delayed(later, meta=parts[0].iloc[:0], verify_meta=False)
 
 
 def same(one: Any, two: Any) -> None:
@@ -233,6 +241,36 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
         "columns cannot be given for a Dask array",
     ),
     "one dimension": (lambda X: GaussianMixture(2).fit(apart(X)[:, 0]), "give rows of numbers"),
+    "one dimension, asked": (
+        lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:, 0]),
+        "give rows of numbers",
+    ),
+    "a series": (lambda X: GaussianMixture(2).fit(frame(X)["a"]), r"Dask Series: give X\.to_frame"),
+    "a series, asked": (
+        lambda X: GaussianMixture(2).fit(X).predict(frame(X)["a"]),
+        r"Dask Series: give X\.to_frame",
+    ),
+    "a number": (lambda X: GaussianMixture(2).fit(frame(X)["a"].sum()), "this is a Dask Scalar"),
+    "a delayed object": (
+        lambda X: GaussianMixture(2).fit(dask.delayed(X)),
+        r"delayed object: give dask\.array\.from_delayed",
+    ),
+    "delayed weights": (
+        lambda X: GaussianMixture(2).fit(apart(X), sample_weight=dask.delayed(X)),
+        r"sample_weight has the shape \(3001, 3\)",
+    ),
+    "a narrower partition": (
+        lambda X: GaussianMixture(2).fit(narrowed(X)),
+        "a partition has the columns a, b, and not c",
+    ),
+    "a wider partition": (
+        lambda X: GaussianMixture(2).fit(
+            da.concatenate(
+                [apart(X).rechunk({1: 3}), da.from_delayed(dask.delayed(np.eye(5)), (5, 3), float)]
+            )
+        ),
+        "partitions of 3 columns in float64 and of 5",
+    ),
     "infinity": (
         lambda X: GaussianMixture(2).fit(apart(np.where(X[1501] == X, np.inf, X))),
         "X, partition 2: row 102 contains infinity",
@@ -308,3 +346,18 @@ def test_bad_input_is_refused_in_a_sentence(X: np.ndarray, case: str) -> None:
     attempt, message = REFUSED[case]
     with pytest.raises(ValueError, match=message):
         attempt(X)
+
+
+@pytest.mark.parametrize("damage", ["cut", "pages"])
+def test_a_damaged_part_is_named(X: np.ndarray, tmp_path: Path, damage: str) -> None:
+    for i, part in enumerate(np.array_split(X, 3)):
+        pd.DataFrame(part, columns=list("abc")).to_parquet(tmp_path / f"{i}.parquet")
+    bad = tmp_path / "1.parquet"
+    data = bytearray(bad.read_bytes())
+    if damage == "cut":
+        del data[len(data) // 2 :]
+    else:
+        data[20:400] = bytes(380)
+    bad.write_bytes(data)
+    with pytest.raises(ValueError, match=r"1\.parquet: this is not a Parquet file"):
+        GaussianMixture(2, engine="dask").fit(tmp_path)

@@ -158,7 +158,7 @@ def test_cells_are_filled_by_what_the_others_tell() -> None:
     np.testing.assert_array_equal(draws[:, ~gaps], np.broadcast_to(X[~gaps], (40, (~gaps).sum())))
     # Means of 40 draws are the means, within what 40 draws leave open on average.
     assert np.sqrt(np.square(draws.mean(axis=0) - filled)[gaps].mean()) < 0.25
-    with pytest.raises(ValueError, match="draws must be 1 or more"):
+    with pytest.raises(ValueError, match="draws must be a whole number from 1 on"):
         found.impute(X, draws=0)
 
 

@@ -53,6 +53,18 @@ def test_a_row_beyond_float32_has_no_density_and_no_number_is_made_up() -> None:
     found = run(model.to_onnx(dtype="float32"), np.array([[1e30]], np.float32))
     assert found[2] == -np.inf
     assert np.isnan(found[1]).all()
+    assert found[0] == -1
+
+
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_of_a_row_with_a_gap_the_label_is_nobody(kind: str) -> None:
+    X = table()
+    X[[3, 80], 1] = np.nan
+    label, shares, log_density = run(fitted(kind).to_onnx(), X)
+    gaps = np.isnan(X).any(axis=1)
+    assert (label[gaps] == -1).all() and np.isnan(log_density[gaps]).all()
+    assert np.isnan(shares[gaps]).all()
+    assert np.array_equal(label[~gaps], fitted(kind).predict(X[~gaps]))
 
 
 def test_a_file_holds_the_model_and_the_names_of_columns(tmp_path: Path) -> None:

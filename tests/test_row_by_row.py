@@ -115,8 +115,8 @@ def test_beside_noise_rows_are_judged_by_the_components():
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda m: m.predict_proba(X, top=0), "at least 1"),
-        (lambda m: m.predictive_p_values(X, n_samples=0), "at least 1"),
+        (lambda m: m.predict_proba(X, top=0), "a whole number from 1 on, got 0"),
+        (lambda m: m.predictive_p_values(X, n_samples=0), "a whole number from 1 on, got 0"),
         (lambda m: m.outlier_scores([[np.nan, 1.0]]), "NaN"),
     ],
 )

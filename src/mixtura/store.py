@@ -189,6 +189,8 @@ def decode(value: Any, place: str) -> Any:
 
 def _parsed(path: str | Path) -> Any:
     """The JSON value in a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise StoreError(f"a model is read from a file: give its name, not {path!r}")
     if os.path.isdir(path):
         raise StoreError(f"{path}: this is a directory; a model is one file")
     try:

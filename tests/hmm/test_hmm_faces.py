@@ -166,6 +166,6 @@ def test_a_forecast_is_of_whole_steps():
     X = np.r_[np.zeros(9), np.ones(9)][:, None] + np.random.default_rng(0).normal(0, 0.1, (18, 1))
     hmm = GaussianHMM(2, random_state=0).fit(X)
     for k in (2.5, 0):
-        with pytest.raises(ValueError, match="k must be a whole number of steps, 1 or more"):
+        with pytest.raises(ValueError, match="k must be a whole number from 1 on"):
             hmm.forecast(X, k)
     assert hmm.forecast(X, np.int64(2)).shape == (1, 2, 2)

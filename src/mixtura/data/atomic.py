@@ -66,7 +66,7 @@ def why_not_writable(path: str | Path) -> str | None:
         target.lstat()
     except FileNotFoundError:
         pass
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         # Longer than a name may be, a character that no name has, a file where a folder should be.
         return str(getattr(error, "strerror", None) or error)
     if target.is_dir():

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from mixtura.data.columns import is_text, kind_of, plain
 from mixtura.data.door import column_names
+from mixtura.data.nulls import is_na
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array, Categories
 
@@ -163,8 +164,8 @@ def _of_objects(values: list[Any]) -> Texts:
 
 
 def _missing(value: Any) -> bool:
-    """None, NaN, and what pandas has for a missing value, which is not even equal or unequal."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    """None, NaN, and what pandas has for a missing value."""
+    if value is None or is_na(value) or type(value).__name__ == "NaTType":
         return True
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 

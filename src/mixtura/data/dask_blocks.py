@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
 from mixtura.data.dask_source import DaskSource, active_client, delayed, waited_for
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import refuse_no_partitions, weights_of
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
 from mixtura.data.refusal import TableError, refuse_given
@@ -40,11 +40,12 @@ def of_collection(
     columns, weights and exclude are names, for a frame; sample_weight is an array (n,) or a Dask
     collection partitioned as X is. ValueError for what cannot be rows of numbers.
     """
-    if hasattr(X, "map_partitions"):
+    refuse_no_partitions(X)
+    if hasattr(X, "columns"):
         return _of_frame(X, columns, weights, exclude, sample_weight, gaps)
     named = {"columns": columns, "weights": weights, "exclude": exclude}
     refuse_given("a Dask array", named, "its columns have no names")
-    if X.ndim != 2 or X.dtype.kind not in "iufb":
+    if X.dtype.kind not in "iufb":
         raise ValueError(
             f"X: this is a Dask array of shape {X.shape} and type {X.dtype}: give rows of numbers"
         )
@@ -88,9 +89,8 @@ def _weights(w: Any, rows: Sequence[Any], lengths: Sequence[float] | None) -> li
     """What there is of weights for each partition of the rows."""
     if w is None:
         return [None] * len(rows)
-    if not hasattr(w, "__dask_graph__"):
-        refuse_no_weights(w)
-        values = np.asarray(w, dtype=np.float64)
+    if not hasattr(type(w), "to_delayed"):
+        values = weights_of(w)
         if lengths is None or np.isnan(lengths).any():
             lengths = _computed(delayed(list)([delayed(len)(x) for x in rows]))
         ends = np.cumsum([0, *lengths]).astype(int)
@@ -115,12 +115,23 @@ def _computed(task: Any) -> Any:
     return task.compute() if client is None else waited_for(client, task)
 
 
+def chosen(x: Any, names: Sequence[str]) -> Any:
+    """These columns of one partition of a data frame; ValueError where it is without one."""
+    x = x.rename(columns=str)
+    lost = [name for name in names if name not in x.columns]
+    if lost:
+        raise ValueError(
+            f"X: a partition has the columns {', '.join(x.columns)}, and not {', '.join(lost)}, "
+            "which the frame says it has: give all partitions the same columns"
+        )
+    return x[list(names)]
+
+
 def _block(x: Any, w: Any, names: list[str] | None, weights: str | None = None) -> Piece:
     """Rows as numbers and their weights, of one partition."""
     if names is not None:
-        x.columns = list(map(str, x.columns))
-        w = x[weights] if weights is not None else w
-        x = x[names]
+        w = w if weights is None else chosen(x, [weights])[weights]
+        x = chosen(x, names)
     try:
         X = np.ascontiguousarray(as_floats(x))
         own = None if w is None else np.ascontiguousarray(w, dtype=np.float64)
@@ -163,8 +174,11 @@ def of_parquet(
 
 def _grouped(file: Path) -> Iterator[tuple[list[int], int]]:
     """Row groups to be read together, and the rows of the file before them."""
-    with pa.OSFile(os.fsencode(file)) as opened:
-        told = pq.read_metadata(opened)
+    try:
+        with pa.OSFile(os.fsencode(file)) as opened:
+            told = pq.read_metadata(opened)
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{file}: this is not a Parquet file that can be read ({error})") from None
     together: list[int] = []
     numbers, done, first = 0, 0, 0
     for group in range(told.num_row_groups):
@@ -183,10 +197,12 @@ def _read(
     try:
         with pa.OSFile(os.fsencode(file)) as opened, pq.ParquetFile(opened) as table:
             frame = table.read_row_groups(groups, columns=wanted)
-    except OSError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise TableError(
             f"{file}: a worker cannot read it ({error}): all workers must see it at this path"
         ) from None
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{file}: this is not a Parquet file that can be read ({error})") from None
     found = select(frame, file, columns=names, weights=weights, first=first, wanted=held)
     X: AnyArray = found.X
     w: Array | None = found.sample_weight

@@ -6,7 +6,9 @@ import sys
 from datetime import date, timedelta
 from typing import Any
 
+import narwhals as nw
 import numpy as np
+from sklearn.utils.validation import _check_sample_weight
 
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.source import Source
@@ -30,6 +32,27 @@ def refuse_dask(X: Any, name: str = "X") -> None:
             f"{name} is a Dask collection, and this needs its rows in memory: give a sample of it, "
             f"or {name}.compute() where it fits there"
         )
+
+
+def refuse_no_partitions(X: Any) -> None:
+    """ValueError for a Dask collection that is neither rows of numbers nor a data frame."""
+    # Of its class: an object that is made later says yes to every name.
+    kind, hint = type(X), "give a Dask array of rows of numbers, or a Dask data frame"
+    if hasattr(kind, "chunks"):
+        if X.ndim == 2 and X.dtype.kind in "iufbO":
+            return
+        found = f"Dask array of shape {X.shape} and type {X.dtype}"
+        hint = "give rows of numbers"
+    elif hasattr(kind, "to_frame"):
+        found, hint = f"Dask {kind.__name__}", "give X.to_frame(), or the frame that it is of"
+    elif "delayed" in kind.__module__:
+        found = "Dask delayed object"
+        hint = "give dask.array.from_delayed(X, shape, dtype), or dask.dataframe.from_delayed"
+    elif hasattr(kind, "columns") and X.ndim == 2:
+        return
+    else:
+        found = f"Dask {kind.__name__}"
+    raise ValueError(f"X: this is a {found}: {hint}")
 
 
 def is_tensor(X: Any) -> bool:
@@ -66,15 +89,67 @@ def refuse_masked(X: Any, name: str = "X") -> None:
         )
 
 
-def refuse_no_weights(weights: Any, name: str = "sample_weight") -> None:
-    """ValueError for weights that NumPy would turn into other numbers: masks, dates, times."""
+def column(values: Any) -> Any:
+    """What is given for each row: of a frame or an array of one column that column.
+
+    A tensor as an array, a Dask collection worked out; anything else as it is.
+    """
+    values = values.compute() if is_dask(values) else host(values)
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame) and len(frame.columns) == 1:
+        return frame[frame.columns[0]].to_native()
+    single = isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1
+    return values[:, 0] if single else values
+
+
+def as_numbers(values: Any, name: str) -> Array:
+    """Values as float64; ValueError for what holds others, or is ragged."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} holds {type(values).__name__} values that are no numbers, or rows of unlike "
+            "lengths: give numbers"
+        ) from None
+
+
+def weights_of(weights: Any, name: str = "sample_weight") -> Array:
+    """Weights as float64, (n,) where all is well; ValueError for masks, dates, text, objects."""
+    weights = column(weights)
     refuse_masked(weights, name)
-    values = np.asarray(weights)
+    values = np.asarray(weights, dtype=object if isinstance(weights, list | tuple) else None)
+    dates = date | timedelta | np.datetime64 | np.timedelta64
     dated = values.dtype.kind in "mM" or (
-        values.dtype.kind == "O" and any(isinstance(v, date | timedelta) for v in values.flat)
+        values.dtype.kind == "O" and any(isinstance(v, dates) for v in values.flat)
     )
     if dated:
         raise ValueError(f"{name} holds dates or times: weights are numbers, 0 or more")
+    return as_numbers(weights, name)
+
+
+def row_weights(sample_weight: Any, X: AnyArray) -> Array:
+    """Weights (n,) of the rows of X (n, ...): one for each, or one for all of them.
+
+    ValueError for other shapes, and for what is not finite or below 0.
+    """
+    rows, w = X.reshape(len(X), -1), weights_of(sample_weight)
+    given = w if w.ndim else float(w)
+    checked = _check_sample_weight(given, rows, dtype=np.float64, ensure_non_negative=True)
+    return np.asarray(checked)
+
+
+def refuse_gaps(X: AnyArray, names: list[str]) -> None:
+    """ValueError for a cell without a value, where every one is needed."""
+    # A sum is NaN if one of its terms is, and takes no array of its own.
+    with np.errstate(all="ignore"):
+        whole = not np.isnan(X.sum())
+    if whole or not (gaps := np.argwhere(np.isnan(X))).size:
+        return
+    i, j = gaps[0]
+    raise ValueError(
+        f"X: column {names[j]!r} has no value (NaN) in row {i}, and every cell is needed here: "
+        "leave such rows out, or fill them in first (`impute` of a mixture that bears gaps)"
+    )
 
 
 def refuse_unfit(X: Any, name: str = "X") -> None:

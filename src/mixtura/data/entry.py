@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight
 
 from mixtura.data import door
 from mixtura.data.opening import is_stream, loaded, stream
@@ -35,7 +34,6 @@ def admitted(data: Any, sample_weight: Any = None, *, gaps: bool = False) -> Sou
         X = X[:, None]
     if sample_weight is None:
         return Rows(X)
-    door.refuse_no_weights(sample_weight)
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = door.row_weights(sample_weight, X)
     door.check_weights(weights, 1)
-    return Rows(X, np.asarray(weights))
+    return Rows(X, weights)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import as_numbers, column
 from mixtura.data.rows import Rows
 from mixtura.data.sequences import known_states
 from mixtura.records import AnyArray, Array, Chunk
@@ -49,13 +50,15 @@ def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, 
     """
     if labels is None:
         return None, ()
+    # Of one component one column is its memberships.
+    labels = labels if K == 1 else column(labels)
     if isinstance(labels, np.ma.MaskedArray):
         # A cell that is masked is one that nobody knows.
         labels = _unmasked(labels)
     # NumPy would turn a list of text and NaN into text.
     given = labels if hasattr(labels, "dtype") else np.asarray(labels, dtype=object)
     if np.ndim(given) == 2:
-        return _memberships(np.asarray(given, dtype=np.float64), n, K), ()
+        return _memberships(as_numbers(given, "labels"), n, K), ()
     if np.asarray(given).dtype.kind in "iuf":
         return known_states(given, n, K, "labels"), ()
     if np.shape(given) != (n,):
@@ -87,6 +90,9 @@ def _told(given: Any) -> list[Any]:
         raise ValueError(
             f"labels are neither all numbers nor all text ({error}): give one kind"
         ) from None
+    nested = next((each for each in found if isinstance(each, list | dict)), None)
+    if nested is not None:
+        raise ValueError(f"labels hold {nested!r}: give one number or name for each row")
     return [None if each in ("", "-1") else each for each in found]
 
 

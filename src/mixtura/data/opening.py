@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import is_dask, refuse_no_weights
+from mixtura.data.door import is_dask, weights_of
+from mixtura.data.lazy import is_lazy, lazy_frames
 from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
@@ -23,6 +25,7 @@ def is_stream(X: Any) -> bool:
     return (
         isinstance(X, (str, os.PathLike, np.memmap, Streamed))
         or is_dask(X)
+        or is_lazy(X)
         or (callable(X) and not hasattr(X, "__array__") and not hasattr(X, "__dataframe__"))
     )
 
@@ -49,17 +52,18 @@ def stream(
 
     Parameters
     ----------
-    data : path, np.memmap, Dask array or data frame, or callable
+    data : path, np.memmap, Dask array or data frame, lazy frame, Arrow dataset, or callable
         A .csv, .tsv, .txt or .dat (also .gz), .parquet, .arrow or .feather, .xlsx or .ods (with
-        the extra `excel`) or .npy file; a folder of .parquet files; a memory map (n, d); or a
-        callable without parameters that returns a fresh iterator of chunks, each
-        an array or data frame of rows, or a pair (rows, weights).
+        the extra `excel`) or .npy file; a folder of .parquet files; a memory map (n, d); a
+        Polars lazy frame or another plan that Narwhals knows, which is run for each pass; a
+        pyarrow.dataset.Dataset; or a callable without parameters that returns a fresh iterator of
+        chunks, each an array or data frame of rows, or a pair (rows, weights).
     columns : list of str, optional
-        The columns of a file or a Dask data frame to use, in this order; default all.
+        The columns of a file, dataset or frame to use, in this order; default all.
     weights : str, optional
-        The column of row weights in a file, which is then not used as data.
+        The column of row weights, which is then not used as data.
     exclude : list of str, optional
-        Columns of a file to leave out.
+        Columns to leave out.
     sample_weight : array of shape (n,), optional
         Weights of the rows of a memory map, an .npy file or a Dask collection; for the latter
         also a Dask array or series.
@@ -94,6 +98,11 @@ def stream(
     if path and not str(data).lower().endswith(".npy"):
         refuse_given(str(data), {"sample_weight": sample_weight}, "name a column by weights=")
         return Streamed(_of_file(Path(data), columns, weights, exclude, Dialect(**spelled), gaps))
+    if is_lazy(data):
+        hint = "name a column by weights=" if sample_weight is not None else "leave it out"
+        refuse_given("a lazy table", {**spelled, "sample_weight": sample_weight}, hint)
+        read = partial(lazy_frames, data)
+        return Streamed(_of_frames(read, "X", (), columns, weights, exclude, gaps))
     if path or isinstance(data, np.memmap):
         refuse_given("an array", named, "its columns have no names")
         reader = _of_array(mapped(data) if path else data, str(data), path, sample_weight)
@@ -103,8 +112,9 @@ def stream(
         refuse_given("a callable", {**named, "sample_weight": sample_weight}, hint)
         return Streamed(replace(_of_callable(data), gaps=gaps))
     raise ValueError(
-        f"data is of type {type(data).__name__}: give a path, a np.memmap, or a callable that "
-        "returns a fresh iterator of chunks, or a Dask array or data frame"
+        f"data is of type {type(data).__name__}: give a path, a np.memmap, a Dask array or data "
+        "frame, a lazy frame, an Arrow dataset, or a callable that returns a fresh iterator of "
+        "chunks"
     )
 
 
@@ -117,31 +127,47 @@ def _of_file(
     gaps: bool,
 ) -> Reader:
     # PyArrow is loaded when a file is read.
-    from mixtura.data.categories import Wanted
     from mixtura.data.parts import frames
-    from mixtura.data.tables import remarks, select
+    from mixtura.data.tables import remarks
 
     refuse_no_table(path)
+    read = partial(frames, path, dialect=dialect)
+    said = remarks(path, dialect)
+    return _of_frames(read, str(path), said, columns, weights, exclude, gaps)
+
+
+def _of_frames(
+    read: Callable[[list[str] | None], Iterator[Any]],
+    name: str,
+    said: tuple[str, ...],
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+    gaps: bool,
+) -> Reader:
+    """A table of which `read` makes Arrow tables, of the columns that it is given."""
+    from mixtura.data.categories import Wanted
+    from mixtura.data.tables import select
+
     # The first piece says which columns there are; the others hold no more than these.
-    head = next(iter(frames(path, None, dialect)), None)
+    head = next(iter(read(None)), None)
     if head is None:
-        raise TableError(f"{path}: there are no rows")
+        raise TableError(f"{name}: there are no rows")
     held = Wanted(gaps=gaps)
     chosen = select(
-        head, path, columns=columns, weights=weights, exclude=exclude, first=0, wanted=held
+        head, name, columns=columns, weights=weights, exclude=exclude, first=0, wanted=held
     )
     names = list(chosen.names)
     wanted = names if weights is None else [*names, weights]
 
     def pieces() -> Iterator[Piece]:
         done = 0
-        for frame in frames(path, wanted, dialect):
-            table = select(frame, path, columns=names, weights=weights, first=done, wanted=held)
+        for frame in read(wanted):
+            table = select(frame, name, columns=names, weights=weights, first=done, wanted=held)
             done += frame.num_rows
             yield table.X, table.sample_weight
 
-    said = (*remarks(path, dialect), *chosen.remarks)
-    return Reader(pieces, str(path), tuple(names), said, gaps)
+    return Reader(pieces, name, tuple(names), (*said, *chosen.remarks), gaps)
 
 
 def refuse_no_table(path: Path) -> None:
@@ -174,8 +200,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
         )
     w: Array | None = None
     if sample_weight is not None:
-        refuse_no_weights(sample_weight)
-        w = np.asarray(sample_weight, dtype=np.float64)
+        w = weights_of(sample_weight)
         if w.shape != (len(X),):
             raise ValueError(f"sample_weight has the shape {w.shape}, expected ({len(X)},)")
     if path and isinstance(X, np.memmap) and X.flags.c_contiguous:

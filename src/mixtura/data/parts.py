@@ -21,7 +21,7 @@ from mixtura.data.columnar import piece_rows
 from mixtura.data.columns import is_number, is_text, quoted, spelling
 from mixtura.data.delimited import nothing, refuse_ragged, settings
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import refuse_no_weights, refuse_unfit
+from mixtura.data.door import refuse_unfit, weights_of
 from mixtura.data.files import (
     AS_IT_LOOKS,
     TEXT_SUFFIXES,
@@ -222,8 +222,7 @@ def called_pieces(factory: Callable[[], Iterable[Any]]) -> Iterator[Piece]:
         X, w = chunk if pair else (chunk, None)
         try:
             here, numbers = frame_names(X), as_floats(X)
-            refuse_no_weights(w, "its weights")
-            weights = None if w is None else np.asarray(w, dtype=np.float64)
+            weights = None if w is None else weights_of(w, "its weights")
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"X: chunk {number} cannot be read as rows of numbers ({error}): give arrays, data "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 
@@ -15,3 +17,11 @@ def refuse_given(what: str, settings: Mapping[str, Any], hint: str = "leave it o
     for name, value in settings.items():
         if value is not None:
             raise ValueError(f"{name} cannot be given for {what}: {hint}")
+
+
+def whole(name: str, value: Any, least: int = 1) -> int:
+    """The whole number that `value` is (1e5 is one); ValueError for any other, or below `least`."""
+    fine = isinstance(value, Real) and not isinstance(value, bool)
+    if not (fine and math.isfinite(value) and int(value) == value >= least):
+        raise ValueError(f"{name} must be a whole number from {least} on, got {value!r}")
+    return int(value)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import as_numbers, column, weights_of
 from mixtura.data.kinds import Kinds, kinds_of
+from mixtura.data.nulls import as_nan
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array, Chunk
 
@@ -135,25 +137,23 @@ def ends_of(lengths: Any, n: int) -> AnyArray:
     """
     if lengths is None:
         return np.array([n], dtype=np.int64)
-    found = np.asarray(lengths)
-    if found.dtype.kind == "f" and (found == np.floor(found)).all():
-        found = found.astype(np.int64)
-    if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
+    found = as_numbers(column(lengths), "lengths")
+    if found.ndim != 1 or not len(found) or not (found == np.floor(found)).all():
         raise ValueError(
             f"lengths must be whole numbers, one for each sequence, got {lengths!r}: give how many "
             "rows each sequence has, in order"
         )
     if (found < 1).any():
         raise ValueError(
-            f"lengths: sequence {int(np.argmax(found < 1))} has {int(found.min())} rows: leave out "
+            f"lengths: sequence {int(np.argmax(found < 1))} has {found.min():g} rows: leave out "
             "sequences without any"
         )
     if found.sum() != n:
         raise ValueError(
-            f"lengths add up to {int(found.sum())}, and X has {n} rows: give the length of each "
+            f"lengths add up to {found.sum():.15g}, and X has {n} rows: give the length of each "
             "sequence, in the order of the rows"
         )
-    return np.cumsum(found, dtype=np.int64)
+    return np.cumsum(found.astype(np.int64))
 
 
 def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray | None:
@@ -167,7 +167,7 @@ def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray 
         states = np.concatenate([np.asarray(part) for part in states])
     if isinstance(states, np.ma.MaskedArray):
         states = np.where(np.ma.getmaskarray(states), np.nan, states.data)
-    given = np.asarray(states, dtype=np.float64)
+    given = as_numbers(as_nan(np.asarray(column(states)), False), what)
     if given.shape != (n,):
         raise ValueError(
             f"{what} has shape {given.shape}, and X has {n} rows: give the {what[:-1]} of each "
@@ -192,7 +192,7 @@ def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:
     """
     if weights is None:
         return None
-    w = np.asarray(weights, dtype=np.float64)
+    w = weights_of(weights)
     lengths = np.diff(ends, prepend=0)
     if w.ndim != 1 or len(w) not in (len(ends), int(ends[-1])):
         raise ValueError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,6 +17,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.column_positions import positions
+from mixtura.data.door import as_numbers
+from mixtura.data.refusal import whole
 from mixtura.engines.threads import single_blas
 from mixtura.estimators.conditional import ConditionalMixture
 from mixtura.estimators.exports import Exports
@@ -170,7 +173,7 @@ class AfterFit(Exports, ABC):
         ValueError
             For NaN, and for a mixture with more columns: take a `marginal` first.
         """
-        values = np.asarray(x, dtype=np.float64)
+        values = as_numbers(x, "x")
         if np.isnan(values).any():
             raise ValueError("cdf: x has NaN: leave such values out")
         return line.cdf(self._on_a_line("cdf"), values, upper)
@@ -193,7 +196,7 @@ class AfterFit(Exports, ABC):
         ValueError
             For levels outside [0, 1], and for a mixture with more columns: take a `marginal` first.
         """
-        values = np.asarray(p, dtype=np.float64)
+        values = as_numbers(p, "p")
         if not np.all((values >= 0) & (values <= 1)):
             raise ValueError("quantile: p has values outside 0 to 1: levels are probabilities")
         return line.quantile(self._on_a_line("quantile"), values, upper)
@@ -231,7 +234,7 @@ class AfterFit(Exports, ABC):
         ValueError
             For a coverage that is not between 0 and 1 or fewer than 2 rows.
         """
-        if not 0 < coverage < 1:
+        if not (isinstance(coverage, Real) and 0 < coverage < 1):
             raise ValueError(f"coverage must lie between 0 and 1, got {coverage!r}")
         mixture = self._gaussians()
         found = level(mixture, float(coverage), *self._draws(n_samples, random_state))
@@ -357,10 +360,8 @@ class AfterFit(Exports, ABC):
         return mixture
 
     def _draws(self, n_samples: int, random_state: Any) -> tuple[int, np.random.RandomState]:
-        if n_samples < 2:
-            raise ValueError(f"n_samples must be at least 2, got {n_samples}")
         seed = self.random_state if random_state is None else random_state
-        return int(n_samples), check_random_state(seed)
+        return whole("n_samples", n_samples, 2), check_random_state(seed)
 
     def _column_names(self) -> list[str]:
         check_is_fitted(self)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.door import column_names, host, like, refuse_no_weights
+from mixtura.data.door import column_names, like, row_weights
 from mixtura.data.opening import is_stream
+from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.sampling import draw, drawn
@@ -187,14 +188,11 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         self, n_samples: int, random_state: Any
     ) -> tuple[Mixture, int, MixtureParams, np.random.RandomState]:
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . "
-                "The sampling requires at least one sample."
-            )
+        # Begun as scikit-learn begins it.
+        n_samples = whole("Invalid value for 'n_samples': it", n_samples)
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        return model, int(n_samples), params, rng
+        return model, n_samples, params, rng
 
     # The constructor parameter that says what the components are.
     _components: ClassVar[str]
@@ -301,12 +299,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return Rows(X)
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
-        sample_weight = host(sample_weight)
-        refuse_no_weights(sample_weight)
-        checked = _check_sample_weight(
-            sample_weight, X.reshape(len(X), -1), dtype=np.float64, ensure_non_negative=True
-        )
-        return scaled(np.asarray(checked), self.weights)
+        return scaled(row_weights(sample_weight, X), self.weights)
 
     def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         family = self.fitted_family()

@@ -14,10 +14,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
+from mixtura.data.refusal import whole
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
 from mixtura.estimators.chain_errors import standard_errors
-from mixtura.estimators.chain_laws import refuse_impossible, refuse_no_number
+from mixtura.estimators.chain_laws import refuse_impossible
 from mixtura.estimators.document import restore, to_document
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
@@ -70,11 +71,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         (float, integer array of shape (n_steps,))
         """
         rows = self._asked(X, lengths, states=states)
-        if (algorithm or self.algorithm) == "map":
+        algorithm = self.algorithm if algorithm is None else algorithm
+        if not isinstance(algorithm, str) or algorithm not in ("viterbi", "map"):
+            raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
+        if algorithm == "map":
             loglik, posterior = self._smoothed(rows)
             return float(loglik.sum()), posterior.argmax(axis=1)
-        if (algorithm or self.algorithm) != "viterbi":
-            raise ValueError(f"algorithm must be 'viterbi' or 'map', got {algorithm!r}")
         loglik, found = self._paths(rows)
         return float(loglik.sum()), found
 
@@ -93,7 +95,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             Their log joint densities, and their states. Where a sequence has fewer paths the rest
             are -inf, and their states -1.
         """
-        refuse_no_number(k, "paths")
+        k = whole("k", k)
         model, params = self._fitted()
         if isinstance(model, SemiMarkov):
             raise ValueError(
@@ -107,9 +109,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         emitted = chain_sweep(model, rows).emitted(params)
         parts = [slice(a, b) for a, b in zip(rows.starts, rows.stops, strict=True)]
         found = [
-            best_paths(
-                emitted[part], params.initial, moves[part] if moves.ndim == 3 else moves, int(k)
-            )
+            best_paths(emitted[part], params.initial, moves[part] if moves.ndim == 3 else moves, k)
             for part in parts
         ]
         refuse_impossible(np.array([worth[0] for worth, _ in found]))
@@ -125,7 +125,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def forecast(self, X: Any, k: int = 1, lengths: Any = None, *, states: Any = None) -> Array:
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
-        refuse_no_number(k, "steps")
+        k = whole("k", k)
         rows = self._asked(X, lengths, states=states)
         if k > 1 and isinstance(self._fitted()[0], Driven):
             raise ValueError(
@@ -133,9 +133,9 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
                 "one say where the next is: use k=1"
             )
         # Steps that nobody sees tell nothing: what is known of them is what was known before.
-        ahead = rows.continued(int(k))
+        ahead = rows.continued(k)
         law = self._filtered(ahead)
-        return np.stack([law[ahead.stops - k + i] for i in range(int(k))], axis=1)
+        return np.stack([law[ahead.stops - k + i] for i in range(k)], axis=1)
 
     def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
         """How far each step lies from what those before it foretell, (n_steps,), in deviations.
@@ -212,8 +212,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
         `random_state` None uses the estimator's own.
         """
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be 1 or more, got {n_samples}")
+        n_samples = whole("n_samples", n_samples)
         model, params = self._fitted()
         rng = check_random_state(self.random_state if random_state is None else random_state)
         return model.sample(n_samples, params, rng)

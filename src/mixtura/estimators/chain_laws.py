@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import as_numbers
 from mixtura.models.stationary import closed_classes
 from mixtura.records import AnyArray, Array
 
@@ -16,7 +16,7 @@ def allowed_where(name: str, given: Any, shape: tuple[int, ...]) -> AnyArray | N
     """Where something may be; ValueError where a row allows nothing."""
     if given is None:
         return None
-    found = np.asarray(given, dtype=np.float64)
+    found = as_numbers(given, name)
     if found.shape != shape:
         raise ValueError(
             f"{name} must be of shape {shape}, got shape {found.shape}: give numbers above 0 where "
@@ -74,7 +74,7 @@ def tied_groups(given: Any, K: int, allowed: AnyArray | None, initial: str) -> t
     """For each state the group whose rows of transitions are one, from 0; () where none is tied."""
     if given is None:
         return ()
-    labels = np.asarray(given)
+    labels = np.array(given if isinstance(given, list | tuple) else np.ravel(given), dtype=object)
     if labels.shape != (K,):
         raise ValueError(
             f"tied_rows has shape {labels.shape}: give a label for each of the {K} states"
@@ -83,7 +83,12 @@ def tied_groups(given: Any, K: int, allowed: AnyArray | None, initial: str) -> t
         raise ValueError(
             "tied_rows: with initial='stationary' rows cannot be tied: use initial='free'"
         )
-    groups = np.unique(labels, return_inverse=True)[1].ravel()
+    try:
+        groups = np.unique(labels, return_inverse=True)[1].ravel()
+    except TypeError:
+        raise ValueError(
+            f"tied_rows has labels that cannot be compared: {given!r}: give numbers or names"
+        ) from None
     if allowed is not None:
         for g in range(groups.max() + 1):
             rows = allowed[groups == g]
@@ -133,12 +138,6 @@ def _left_for_good(allowed: AnyArray) -> AnyArray:
     for _ in range(len(allowed).bit_length()):
         reach = (reach.astype(np.float64) @ reach) > 0
     return np.flatnonzero((reach & ~reach.T).any(axis=1))
-
-
-def refuse_no_number(k: Any, what: str) -> None:
-    """ValueError for what is no number of steps or paths."""
-    if not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k must be a whole number of {what}, 1 or more, got {k!r}")
 
 
 def refuse_impossible(loglik: Array) -> None:

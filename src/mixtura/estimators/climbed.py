@@ -85,9 +85,9 @@ class ClimbedMixture(MixtureEstimator):
         X : array-like or data frame of shape (n_samples, n_features)
             float32 stays float32 in the fitted attributes; sums are always in float64. Also a
             table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
-            file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
-            iterator of chunks. Of a Dask array or data frame sums alone leave the workers, and
-            answers about it (`predict` and others) are Dask arrays.
+            file or a folder of .parquet files, a np.memmap, a Polars lazy frame, an Arrow dataset,
+            or a callable that returns a fresh iterator of chunks. Of a Dask array or data frame
+            sums alone leave the workers, and answers about it (`predict`, ...) are Dask arrays.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, 0 the row absent.
@@ -119,17 +119,27 @@ class ClimbedMixture(MixtureEstimator):
         return self
 
     def fit_predict(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> AnyArray:
-        """`fit`, then the most probable component of each row; parameters are those of `fit`."""
-        rows = self._fit(X, sample_weight, None, checkpoint)
-        labels: AnyArray = (
+        """`fit`, then the most probable component of each row; parameters are those of `fit`.
+
+        Also of rows of which `labels` know another.
+        """
+        rows = self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
+        found: AnyArray = (
             self.predict(rows)
             if rows.apart
             else like(X, answers(self, rows, "labels", dtype=np.dtype(np.int64)))
         )
         removed(checkpoint)
-        return labels
+        return found
 
     def fit_table(
         self,

@@ -51,7 +51,8 @@ class Exports:
         The input is ``X`` (rows, n_features), the outputs are ``label`` (rows,), int64,
         ``probabilities`` (rows, n_components) and ``log_density`` (rows,), in nats. Needs
         `mixtura[onnx]`; what runs the model needs nothing of this package. The graph takes whole
-        rows: of one with NaN the density is NaN, and the label says nothing.
+        rows: where a cell is NaN, of which `predict` goes by the others, and where a row has no
+        density even in logarithms, which `predict` refuses, the label is -1 and the shares are NaN.
 
         Parameters
         ----------

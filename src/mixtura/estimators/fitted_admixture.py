@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.bed import read_bed
+from mixtura.data.door import as_numbers
 from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
@@ -152,7 +153,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Each of the reference goes to the one that it overlaps most; those left over come last.
         """
         check_is_fitted(self)
-        given = np.asarray(reference, dtype=np.float64)
+        given = as_numbers(reference, "reference")
         if given.ndim != 2 or len(given) != len(self.Q_) or not given.shape[1]:
             raise ValueError(
                 f"reference has the shape {given.shape}, and the fit {len(self.Q_)} individuals: "

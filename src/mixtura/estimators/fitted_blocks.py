@@ -10,9 +10,10 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.door import as_numbers
 from mixtura.data.networks.reading import as_network
 from mixtura.estimators.block_document import block_document, restored_blocks
-from mixtura.estimators.network_intake import new_pairs, numbers, places, refuse_values
+from mixtura.estimators.network_intake import new_pairs, places, refuse_values
 from mixtura.fitting.networks.auto import Choice
 from mixtura.models.block_model import BlockParams, Edges
 from mixtura.models.block_sampling import sampled
@@ -90,7 +91,7 @@ class FittedBlocks:
         array of shape (m,), nats
         """
         rows, columns = self._pairs(source, target)
-        values = numbers(x, "x")
+        values = as_numbers(x, "x")
         if values.shape != rows.shape:
             raise ValueError(f"x has shape {values.shape}, not that of source, {rows.shape}")
         refuse_values(values, self._law, "x")

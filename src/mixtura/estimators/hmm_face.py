@@ -14,6 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.door import as_numbers
+from mixtura.data.refusal import whole
 from mixtura.data.sequences import Sequences
 from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.fitted_chain import FittedChain
@@ -185,17 +187,18 @@ class HmmFace(FittedChain):
 
     def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
         plain = not set(self.init_params) & {*_CHAIN, *self._letters}
+        K = self.n_components
         task = ChainTask(
             kind,
-            self.n_components,
+            K,
             self.tol if plain else max(self.tol, 0.0) / rows.weight,
             self.n_iter,
             self.n_init,
             "threads" if self.implementation == "log" else "auto",
             self.solver,
             self._begun(kind, rows.d),
-            initial_rows=_rows("startprob_prior", self.startprob_prior),
-            transition_rows=_rows("transmat_prior", self.transmat_prior),
+            initial_rows=_rows("startprob_prior", self.startprob_prior, (K,)),
+            transition_rows=_rows("transmat_prior", self.transmat_prior, (K, K)),
             held=self._held(),
         )
         rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
@@ -290,18 +293,17 @@ class HmmFace(FittedChain):
         The first state is `currstate`, where it is given. Counts and symbols are integers.
         """
         model, params = self._fitted()
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be 1 or more, got {n_samples}")
+        n_samples = whole("n_samples", n_samples)
         if currstate is not None:
-            if not 0 <= currstate < self.n_components:
+            if not 0 <= (currstate := whole("currstate", currstate, 0)) < self.n_components:
                 raise ValueError(
                     f"currstate must be a state from 0 to {self.n_components - 1}, got {currstate}"
                 )
             params = replace(params, initial=np.eye(self.n_components)[currstate])
         rng = check_random_state(self.random_state if random_state is None else random_state)
         X, states = model.sample(n_samples, params, rng)
-        whole = model.family.measure != "a density"
-        return (X.astype(np.int64) if whole else X), states
+        counts = model.family.measure != "a density"
+        return (X.astype(np.int64) if counts else X), states
 
     @property
     def monitor_(self) -> Monitor:
@@ -311,11 +313,13 @@ class HmmFace(FittedChain):
         return Monitor(self.tol, self.n_iter, fit.trace[: fit.iterations], fit.converged)
 
 
-def _rows(name: str, prior: Any) -> Array | float:
+def _rows(name: str, prior: Any, shape: tuple[int, ...]) -> Array | float:
     """A Dirichlet prior as rows beside those of the table; ValueError where one is below 1."""
-    rows = np.asarray(prior, dtype=np.float64) - 1.0
+    rows = as_numbers(prior, name) - 1.0
     if not (rows >= 0).all():
         raise ValueError(
             f"{name} must be 1 or more, got {prior!r}: below 1 its density has no bound"
         )
+    if rows.shape not in ((), shape[1:], shape):
+        raise ValueError(f"{name} has shape {rows.shape}: give one number, or shape {shape}")
     return rows if rows.ndim else float(rows)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.answering import answers
@@ -15,8 +16,8 @@ from mixtura.records import AnyArray, Array
 
 def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Any) -> Array:
     """The rows with means, (n, d), or with so many draws, (draws, n, d), in their missing cells."""
-    if draws is not None and draws < 1:
-        raise ValueError(f"draws must be 1 or more, or None for means, got {draws!r}")
+    if draws is not None:
+        draws = whole("draws", draws)
     if not isinstance(rows, Rows):
         raise ValueError("impute: X is read in pieces: give rows in memory, a part at a time")
     model, params = mixture._fitted()

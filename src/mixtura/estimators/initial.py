@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
+from mixtura.data.door import as_numbers
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import gaussian_params
@@ -28,7 +29,7 @@ def check_shape(value: Array, shape: tuple[int, ...], name: str) -> None:
 
 def check_weights(weights: Any, K: int) -> Array:
     """Mixture weights as an array (K,) on the simplex."""
-    value = _as_array(weights)
+    value = _as_array(weights, "weights")
     check_shape(value, (K,), "weights")
     Simplex().check(value, "weights")
     return value
@@ -36,7 +37,7 @@ def check_weights(weights: Any, K: int) -> Array:
 
 def check_means(means: Any, K: int, d: int) -> Array:
     """Means as an array (K, d)."""
-    value = _as_array(means)
+    value = _as_array(means, "means")
     check_shape(value, (K, d), "means")
     Real().check(value, "means")
     return value
@@ -44,7 +45,7 @@ def check_means(means: Any, K: int, d: int) -> Array:
 
 def check_matrices(value: Any, form: Form, K: int, d: int, what: str) -> Array:
     """Covariances or precisions in the form's shape, positive definite."""
-    array = _as_array(value)
+    array = _as_array(value, what)
     check_shape(array, form.shape(K, d), f"{form.name} {what}")
     form.support.check(array, f"{form.name} {what}")
     return array
@@ -70,8 +71,8 @@ def given(
     weights: Any, means: Any, covariances: Any, precisions: Any, shape: Structure
 ) -> MixtureParams:
     """The mixture of these parameters, with exactly one of covariances and precisions."""
-    means = np.atleast_2d(np.asarray(means))
-    K, d = means.shape
+    means = np.atleast_2d(as_numbers(means, "means"))
+    K, d = means.shape[0], means.shape[-1]
     means = check_means(means, K, d).astype(np.float64)
     weights = check_weights(weights, K).astype(np.float64)
     if (covariances is None) == (precisions is None):
@@ -100,7 +101,9 @@ def precisions(factor: Array, form: Form) -> Array:
     return factor @ np.swapaxes(factor, -1, -2) if form.correlates else factor**2
 
 
-def _as_array(value: Any) -> Array:
+def _as_array(value: Any, name: str) -> Array:
+    if getattr(value, "dtype", None) != np.float32:
+        value = np.atleast_1d(as_numbers(value, name))
     return np.asarray(
         check_array(value, dtype=[np.float64, np.float32], ensure_2d=False, allow_nd=True)
     )

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.lazy import collected
 from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
@@ -75,8 +76,20 @@ def validated(
         "dtype": [np.float64, np.float32],
         "order": "C",
         "ensure_min_samples": least,
-        "ensure_all_finite": "allow-nan" if gaps else True,
+        "ensure_all_finite": "allow-nan",
     }
+    if not isinstance(X, NamedRows):
+        X = as_nan(collected(X), gaps)
+    rows, found = _numbers(estimator, X, kinds, reset, how)
+    if not gaps:
+        told = getattr(estimator, "feature_names_in_", None)
+        door.refuse_gaps(rows, door.column_names(told, rows.shape[1]))
+    return rows, found
+
+
+def _numbers(
+    estimator: Any, X: Any, kinds: Sequence[Family], reset: bool, how: dict[str, Any]
+) -> tuple[AnyArray, Categories]:
     if isinstance(X, NamedRows):
         if not reset:
             # Its columns were chosen by name.
@@ -84,7 +97,6 @@ def validated(
         rows = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return rows, X.categories
-    X = as_nan(X, gaps)
     door.refuse_dask(X)
     door.refuse_masked(X)
     known = kinds[0].categories
@@ -93,8 +105,7 @@ def validated(
         validate_data(estimator, X, reset=False, skip_check_array=True)
     X, found = coded(X, lambda names: taken(kinds, names) if reset or known else [], known)
     refuse_inexact(X)
-    X = validate_data(estimator, X, reset=reset, **how)
-    return X, found
+    return validate_data(estimator, X, reset=reset, **how), found
 
 
 def _in_memory(
@@ -201,7 +212,4 @@ def _admitted(
 def _weights(X: AnyArray, sample_weight: Any) -> Array | None:
     if sample_weight is None:
         return None
-    door.refuse_no_weights(sample_weight)
-    return np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    )
+    return door.row_weights(sample_weight, X)

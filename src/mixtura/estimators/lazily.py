@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.door import is_dask
+from mixtura.data.door import is_dask, refuse_no_partitions
 from mixtura.data.source import Source
 from mixtura.records import AnyArray
 
@@ -41,16 +41,20 @@ def answered(estimator: Any, X: Any, what: str, width: int, dtype: np.dtype[Any]
 
 def _blocks(estimator: Any, X: Any) -> tuple[list[Any], list[float], np.dtype[Any]]:
     """The partitions, how many rows each has, and the precision of answers about them."""
+    from mixtura.data.dask_blocks import chosen
     from mixtura.data.dask_source import DaskSource, delayed
 
     if isinstance(X, DaskSource):
         rows = [delayed(_rows)(block) for block in X.blocks]
         return rows, [float(place.rows) for place in X.places], X.dtype
-    if hasattr(X, "map_partitions"):
-        names = getattr(estimator, "feature_names_in_", None)
-        X = X if names is None or set(names) - set(X.columns) else X[list(names)]
-        kinds = set(X.dtypes)
-        blocks = X.to_delayed()
+    refuse_no_partitions(X)
+    if hasattr(X, "columns"):
+        names = list(getattr(estimator, "feature_names_in_", X.columns))
+        known = not set(names) - set(X.columns)
+        # Of a table in files no more is read than is needed.
+        X = X[names] if known and len(names) < len(X.columns) else X
+        kinds, blocks = set(X.dtypes), X.to_delayed()
+        blocks = [delayed(chosen)(x, names) for x in blocks] if known else blocks
         lengths = [float("nan")] * len(blocks)
     else:
         X = X.rechunk({1: -1})

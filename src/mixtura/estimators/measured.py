@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.door import as_numbers
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -92,7 +93,7 @@ class MeasuredRows(ClimbedMixture):
             error, weight = self._error
             refuse_settings(self, task.family, rows)
             assert isinstance(rows, Rows)
-            covered = np.asarray(error, dtype=np.float64)
+            covered = as_numbers(error, "error")
             if weight is not None and len(covered) != rows.n:
                 covered = covered[np.asarray(weight) > 0]
             task = replace(task, family=measured(task.family, rows.d))
@@ -148,7 +149,7 @@ class MeasuredRows(ClimbedMixture):
         model = replace(model, family=measured(model.family, rows.d))
         shape = (rows.n,) if what == "log_density" else (rows.n, len(params.weights))
         out = np.empty(shape)
-        table = with_errors(rows.X, np.asarray(error, dtype=np.float64))
+        table = with_errors(rows.X, as_numbers(error, "error"))
         fill("threads", model, table, params, RowOutputs(**{what: out}))
         return out
 

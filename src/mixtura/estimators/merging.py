@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import row_weights
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.beside import refuse_beside
 from mixtura.inference.merging import Elbow, Merge, elbow, grouping, merges
@@ -143,8 +143,7 @@ def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Any = Non
     resp = np.asarray(mixture.predict_proba(X), dtype=np.float64)
     w = np.ones(len(resp))
     if sample_weight is not None:
-        refuse_no_weights(sample_weight)
-        w = _check_sample_weight(sample_weight, resp, dtype=np.float64, ensure_non_negative=True)
+        w = row_weights(sample_weight, resp)
     entropy, steps = merges(resp, w)
     entropies = np.array([*(step.entropy for step in reversed(steps)), entropy])
     by_number, by_rows = _elbows(entropies, steps)

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 from scipy.stats import poisson
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.door import refuse_no_weights
+from mixtura.data.door import row_weights
 from mixtura.data.rows import Rows
 from mixtura.estimators.beside import beside, refuse_beside
 from mixtura.estimators.climbed import ClimbedMixture
@@ -121,8 +121,7 @@ def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound
         raise ValueError("X: rows in memory are needed here, without missing cells")
     X, w = np.asarray(rows.X, dtype=np.float64), np.ones(rows.n)
     if sample_weight is not None:
-        refuse_no_weights(sample_weight)
-        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        w = row_weights(sample_weight, X)
     X, w = X[w > 0], w[w > 0]
     found, ratio = (_of_counts if _counts(mixture) else _of_kernel)(mixture, X, w)
     bound = math.nan if math.isnan(found.most) else max(0.0, float(w.sum()) * found.most)

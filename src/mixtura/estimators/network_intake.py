@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_array, csr_array, issparse
 
+from mixtura.data.door import as_numbers
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.models.block_model import Edges, NewPairs
 from mixtura.records import AnyArray, Array
@@ -103,31 +104,20 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
 def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
     """Pairs of new nodes with n fitted ones: a matrix (m, n), dense or sparse,
     NaN where missing."""
-    matrix = coo_array(given if issparse(given) else np.atleast_2d(numbers(given, name)))
+    matrix = coo_array(given if issparse(given) else np.atleast_2d(as_numbers(given, name)))
     if matrix.ndim != 2 or matrix.shape[1] != n:
         raise ValueError(
             f"{name} has shape {matrix.shape}, and the model was fitted to {n} nodes: give a "
             f"row of "
             f"{n} values for each new node"
         )
-    data = numbers(matrix.data, name)
+    data = as_numbers(matrix.data, name)
     gone = np.isnan(data)
     refuse_values(data[~gone], law, name)
     shape = matrix.shape
     edges = csr_array((data[~gone], (matrix.row[~gone], matrix.col[~gone])), shape=shape)
     missing = csr_array((np.ones(gone.sum()), (matrix.row[gone], matrix.col[gone])), shape=shape)
     return NewPairs(edges, missing)
-
-
-def numbers(given: Any, name: str) -> Array:
-    """An array of numbers; ValueError for what holds others, or is ragged."""
-    try:
-        return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} holds {type(given).__name__} values that are no numbers, or rows of unlike "
-            "lengths: give numbers"
-        ) from None
 
 
 def refuse_values(values: Array, law: Edges, name: str) -> None:

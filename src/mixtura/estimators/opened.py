@@ -11,6 +11,7 @@ import numpy as np
 
 from mixtura.data import door
 from mixtura.data.categories import Wanted
+from mixtura.data.lazy import collected, is_lazy, within
 from mixtura.data.opening import loaded, stream
 from mixtura.data.source import Source
 from mixtura.data.streamed import SMALL_BYTES, Streamed
@@ -61,9 +62,11 @@ def taken(kinds: Sequence[Family], names: Sequence[str]) -> list[bool]:
 def small(X: Any, kinds: Sequence[Family], columns: Sequence[str] | None = None) -> Any:
     """The table, read at once, if X is the path of a small one that may hold categories.
 
-    A tensor as an array.
+    A tensor as an array; what is made when asked for, if it is small, in memory.
     """
     X = door.host(X)
+    if not is_lazy(X) or within(X, SMALL_BYTES):
+        X = collected(X)
     if not isinstance(X, (str, os.PathLike)) or str(X).lower().endswith(".npy"):
         return X
     path = Path(X)

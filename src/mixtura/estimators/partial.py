@@ -37,6 +37,7 @@ from sklearn.base import clone
 
 from mixtura.data import door
 from mixtura.data.column_moments import Moments
+from mixtura.data.lazy import collected
 from mixtura.data.opening import is_stream
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
@@ -81,6 +82,7 @@ def absorb(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
         )
     if isinstance(X, np.memmap):
         X = np.asarray(X)
+    X = collected(X)
     if is_stream(X):
         raise ValueError("partial_fit learns from one chunk of rows: give an array or data frame")
     before = dict(estimator.__dict__)

@@ -164,6 +164,8 @@ class MixtureRegression(FittedRegression):
         self, X: Any, y: Any, sample_weight: Any, checkpoint: Any, max_seconds: float | None
     ) -> Mixture:
         """The mixture of the table of X and y, fitted."""
+        if y is None:
+            raise ValueError("y is None, and a regression needs a response: give one for each row")
         table = self._table(X, y, reset=True)
         target = str(getattr(y, "name", None) or "y")
         names = self._names()
@@ -174,7 +176,7 @@ class MixtureRegression(FittedRegression):
 
     def _mixture(self, names: list[str]) -> Mixture:
         """The mixture that is asked for, of the columns of X so named and of y."""
-        if self.family not in RESPONSES:
+        if not isinstance(self.family, str) or self.family not in RESPONSES:
             raise ValueError(f"family must be one of {list(RESPONSES)}, got {self.family!r}")
         offset, trials = self._one("offset", names), self._one("trials", names)
         concomitants = self._several("concomitants", names)

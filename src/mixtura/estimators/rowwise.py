@@ -13,6 +13,7 @@ from scipy.stats import chi2
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -73,12 +74,11 @@ class RowAnswers:
         """
         if top is None:
             return self._prepare(X, "responsibilities", wide=True)
-        if not 1 <= top == int(top):
-            raise ValueError(f"predict_proba: top must be an integer of at least 1, got {top!r}")
+        top = whole("top", top)
         check_is_fitted(self)
         return vstack(
             [
-                _top(answers(self, Rows(x), "responsibilities", wide=True), int(top))
+                _top(answers(self, Rows(x), "responsibilities", wide=True), top)
                 for x in self._pieces(X)
             ],
             format="csr",
@@ -174,8 +174,7 @@ class RowAnswers:
         Parameters and errors are those of `predictive_p_values`.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        n_samples = whole("n_samples", n_samples)
         model, params = self._of_components()
         if isinstance(model, VariationalMixture):
             raise ValueError(
@@ -184,7 +183,7 @@ class RowAnswers:
             )
         seed = self.random_state if random_state is None else random_state
         try:
-            rows, _ = draw(model, int(n_samples), params, check_random_state(seed))
+            rows, _ = draw(model, n_samples, params, check_random_state(seed))
         except NotImplementedError as error:
             raise ValueError(f"predictive_p_values: {error}") from None
         drawn = np.sort(self._filled(model, params, rows, "log_density"))

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_array, validate_data
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.lazy import collected
+from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
 from mixtura.data.sequences import Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
@@ -36,7 +38,7 @@ def sequences(
 
     `reset` says whether they are those of a fit.
     """
-    X, lengths = _joined(X, lengths)
+    X, lengths = _joined(collected(X), lengths)
     if is_stream(X):
         raise ValueError(
             "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
@@ -99,6 +101,7 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
         found = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return found, X.categories
+    X = as_nan(X, False)
     door.refuse_masked(X)
     known = kind.categories
     X, codes = coded(X, lambda names: taken([kind], names) if reset or known else [], known)

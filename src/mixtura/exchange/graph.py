@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mixtura.exchange.quadratics import Quadratics
+from mixtura.models.noise import NOISE
 from mixtura.records import AnyArray
 from mixtura.version import __version__
 
@@ -65,6 +66,8 @@ def _constants(mixture: Quadratics, dtype: np.dtype[Any]) -> dict[str, AnyArray]
         "first": np.array([0], np.int64),
         "second": np.array([1], np.int64),
         "last": np.array([2], np.int64),
+        "none": np.array(0, dtype),
+        "nobody": np.array(NOISE, np.int64),
     }
     # In float32 a mean is off by more than columns with a large offset bear.
     rest = (means - found["means"]).astype(dtype)
@@ -105,7 +108,7 @@ def _joint(mixture: Quadratics, rest: bool) -> list[Any]:
 def _answers() -> list[Any]:
     node = helper.make_node
     return [
-        node("ArgMax", ["joint"], ["label"], axis=1, keepdims=0),
+        node("ArgMax", ["joint"], ["likeliest"], axis=1, keepdims=0),
         node("ReduceMax", ["joint", "second"], ["largest"], keepdims=1),
         # Infinity less infinity is no number.
         node("Max", ["largest", "least"], ["top"]),
@@ -113,6 +116,10 @@ def _answers() -> list[Any]:
         node("Exp", ["below"], ["shares"]),
         node("ReduceSum", ["shares", "second"], ["total"], keepdims=1),
         node("Div", ["shares", "total"], ["probabilities"]),
+        # Of a row without density it is zero, of one with a gap no number.
+        node("Greater", ["total", "none"], ["told_column"]),
+        node("Squeeze", ["told_column", "second"], ["told"]),
+        node("Where", ["told", "likeliest", "nobody"], ["label"]),
         node("Log", ["total"], ["log_total"]),
         node("Add", ["top", "log_total"], ["log_column"]),
         node("Squeeze", ["log_column", "second"], ["log_density"]),

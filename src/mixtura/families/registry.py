@@ -89,7 +89,7 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
     factors = spec if isinstance(spec, FactorAnalytic) else parsed(str(spec))
     if factors is not None:
         return FactorAnalysers(factors, reg_covar)
-    if spec in STRUCTURES:
+    if str(spec) in STRUCTURES:
         return Gaussian(STRUCTURES[str(spec)], reg_covar)
     raise ValueError(
         f"family must be one of {sorted(FAMILIES)}, a covariance type such as 'full' or 'UUU:10', "

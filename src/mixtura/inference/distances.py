@@ -78,6 +78,6 @@ BETWEEN_MIXTURES: Mapping[
 
 def lookup(measures: Mapping[str, Measure], kind: str) -> Measure:
     """The measure of that name; ValueError names the known ones."""
-    if kind not in measures:
+    if not isinstance(kind, str) or kind not in measures:
         raise ValueError(f"kind must be one of {sorted(measures)}, got {kind!r}")
     return measures[kind]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.refusal import whole
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.known import refuse_told
@@ -167,8 +167,7 @@ def goodness_of_fit(
     0.05
     """
     rows = _comparable(mixture, X, sample_weight)
-    if isinstance(draws, bool) or not isinstance(draws, Integral) or draws < 1:
-        raise ValueError(f"draws must be a whole number from 1 on, got {draws!r}")
+    draws = whole("draws", draws)
     state = mixture.random_state if random_state is None else random_state
     yardstick = Yardstick(int(check_random_state(state).randint(2**31 - 1)))
     refit = refit and getattr(mixture, "fit_result_", None) is not None
@@ -176,7 +175,7 @@ def goodness_of_fit(
     if listener is not None:
         listener.began(mixture.n_components, statistic)
     exceeded, drawn = 0, []
-    for value in _resampled(yardstick, mixture, len(rows), int(draws), refit, n_jobs):
+    for value in _resampled(yardstick, mixture, len(rows), draws, refit, n_jobs):
         drawn.append(value)
         exceeded += value >= statistic
         if listener is not None:

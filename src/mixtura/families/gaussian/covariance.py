@@ -295,7 +295,7 @@ def structure(spec: str | FactorAnalytic) -> Structure:
     factors = spec if isinstance(spec, FactorAnalytic) else parsed(str(spec))
     if factors is not None:
         return _of_factors(factors)
-    if spec not in STRUCTURES:
+    if not isinstance(spec, str) or spec not in STRUCTURES:
         raise ValueError(
             f"covariance_type must be one of {sorted(STRUCTURES)}, or of factors as 'UUU:10', got "
             f"{spec!r}"
