@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from commands import run
 
-bed_reader = pytest.importorskip("bed_reader", reason="mixtura[genetics] is not installed")
+bed_reader = pytest.importorskip("bed_reader")
 
 
 @pytest.fixture

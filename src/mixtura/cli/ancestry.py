@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @command
 def ancestry(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.bed", help="Genotypes; FILE.fam and FILE.bim beside.")
+        Path,
+        typer.Argument(
+            metavar="FILE.bed", help="Genotypes; FILE.fam and FILE.bim beside. Or a VCF file."
+        ),
     ],
     populations: Annotated[
         str, typer.Option("--populations", "-k", metavar="INT|A:B", help="How many; 2:7 or 2,5.")
@@ -61,8 +64,8 @@ def ancestry(
     numbers = parsed(populations, "--populations")
     if folds == 1:
         raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
-    stem = out or Path(file.stem)
-    named = None if out is None or no_figure else Path(f"{out}.png")
+    stem = out or Path(_stem(file))
+    named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
     with Working("reading") as working:
         genotypes, labels = _read(file, known, numbers)
@@ -97,17 +100,22 @@ def ancestry(
         _report(search, genotypes.shape, written)
 
 
+def _stem(file: Path) -> str:
+    """The name without its ending, .vcf.gz being one."""
+    from mixtura.data.genotypes import SUFFIXES
+
+    ends = [end for end in SUFFIXES if file.name.lower().endswith(end)]
+    return file.name[: -len(ends[0])] if ends else file.stem
+
+
 def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list[str] | None]:
     """The genotypes, and the labels of a .pop file."""
     from mixtura.data.ancestry_files import read_populations
-    from mixtura.data.bed import read_bed
+    from mixtura.estimators.genotype_intake import genotypes_of
 
-    genotypes = read_bed(file)
-    if genotypes.impossible:
-        note(
-            f"note: {genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
-            "all on Y and MT) are taken as missing"
-        )
+    genotypes = genotypes_of(file)
+    for remark in genotypes.remarks:
+        note(f"note: {remark}")
     try:
         labels = None if known is None else read_populations(known, genotypes.individuals)
     except ValueError as error:

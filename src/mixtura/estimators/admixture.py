@@ -41,7 +41,7 @@ class Admixture(FittedAdmixture):
     max_iter : int, default 1000
         Steps of a climb.
     ploidy : int, default 2
-        Copies that an individual carries, of arrays; .bed files hold diploids.
+        Copies that an individual carries, of arrays; files hold diploids.
     random_state : int, RandomState or None
 
     Attributes
@@ -50,13 +50,14 @@ class Admixture(FittedAdmixture):
         Shares of ancestry; rows sum to one. Populations come by falling size, those of a fit with
         labels in the order of `populations_`.
     P_ : array of shape (n_populations, n_markers)
-        Frequencies of the first allele (of .bim files: that in the fifth column).
+        Frequencies of the first allele (of .bim files: that in the fifth column; of
+        VCF files: ALT).
     fit_result_ : Fit
     populations_ : list of the populations' names
     monomorphic_ : int
         Markers at which all individuals carry the same allele; they tell nothing and are kept.
-    individuals_, markers_ : lists of names of a .bed file; empty for arrays
-    alleles_ : tuple of the first alleles of a .bed file's markers and of the second, or empty
+    individuals_, markers_ : lists of names of a file; empty for arrays
+    alleles_ : tuple of the first alleles of a file's markers and of the second, or empty
     converged_, n_iter_, n_features_in_
 
     Examples
@@ -94,9 +95,10 @@ class Admixture(FittedAdmixture):
 
         Parameters
         ----------
-        X : path of a PLINK .bed file, or array-like of shape (n_individuals, n_markers)
+        X : path of a PLINK .bed file or VCF file, or array-like (n_individuals, n_markers)
             Arrays hold copies of the first allele, 0 to `ploidy`; missing are NaN, or in integers
-            -127, -9 and -1. A file is mapped and read in pieces.
+            -127, -9 and -1. A .bed file is mapped and read in pieces; of a VCF or BCF file
+            (mixtura[vcf]) the SNPs with one ALT allele are kept in 2 bits.
         y : array-like of shape (n_individuals,), optional
             The population of those whose ancestry is known, compared as text without blanks around
             it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
@@ -114,13 +116,8 @@ class Admixture(FittedAdmixture):
         """
         self._check()
         genotypes = self._genotypes(X)
-        if genotypes.impossible:
-            warnings.warn(
-                f"{genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
-                "all on Y and MT) are taken as missing",
-                UserWarning,
-                stacklevel=2,
-            )
+        for remark in genotypes.remarks:
+            warnings.warn(remark, UserWarning, stacklevel=2)
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0

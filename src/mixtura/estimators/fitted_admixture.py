@@ -10,11 +10,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.bed import read_bed
-from mixtura.data.genotypes import Genotypes, from_dosages
+from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
-from mixtura.estimators.genotype_intake import refuse_absent, turned
+from mixtura.estimators.genotype_intake import genotypes_of, refuse_absent, turned
 from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
@@ -241,18 +240,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
 
     def _genotypes(self, X: Any) -> Genotypes:
-        if isinstance(X, Genotypes):
-            return X
-        if not isinstance(X, (str, Path)):
-            return from_dosages(X, self.ploidy)
-        if str(X) in ("", "."):
-            raise ValueError(f"X is {str(X)!r}, the path of no file: name a .bed file")
-        if self.ploidy != 2:
-            raise ValueError(
-                f"ploidy={self.ploidy} does not fit {X}: .bed files hold diploids: leave ploidy "
-                "at 2"
-            )
-        return read_bed(X)
+        return genotypes_of(X, self.ploidy)
 
     def _same(self, X: Any) -> Genotypes:
         """The genotypes that were fitted, as far as their shape and their alleles tell."""
