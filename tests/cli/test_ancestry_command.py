@@ -87,6 +87,37 @@ def test_refusals(file: Path, arguments: tuple[object, ...], message: str) -> No
     assert message in " ".join(done.stderr.split())
 
 
+def test_checkpoint_and_clock(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted after the first number the command goes on, and removes the file at its end."""
+    from mixtura.estimators.admixture import Admixture
+
+    fit = Admixture.fit
+
+    def interrupted(self, *args, **kwargs):
+        if self.n_populations == 3:
+            raise KeyboardInterrupt
+        return fit(self, *args, **kwargs)
+
+    asked = ("ancestry", file, "-k", "2:3", "--starts", 1, "--folds", 0, "--checkpoint", "run.ckpt")
+    with monkeypatch.context() as patch:
+        patch.setattr(Admixture, "fit", interrupted)
+        done = run(*asked)
+    assert done.exit_code == 130
+    assert "the same command goes on from run.ckpt" in done.stderr
+    assert Path("run.ckpt").exists()
+    done = run(*asked)
+    assert done.exit_code == 0, done.output
+    assert not Path("run.ckpt").exists()
+    whole = Path("cohort.3.Q").read_text()
+    run(*asked[:-2])
+    assert Path("cohort.3.Q").read_text() == whole
+    done = run(*asked[:-2], "--max-seconds", 0.001)
+    assert done.exit_code == 0, done.output
+    assert "--max-seconds left no time for 3 populations" in done.stderr
+    done = run(*asked, "--max-seconds", 1)
+    assert "--max-seconds cannot be kept with --checkpoint" in " ".join(done.stderr.split())
+
+
 def test_a_file_that_is_not_there(folder: Path) -> None:
     done = run("ancestry", "no.bed")
     assert done.exit_code == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     AsJson,
     NoFigure,
@@ -18,7 +19,7 @@ from mixtura.cli.console import (
     print_json,
     print_text,
 )
-from mixtura.cli.outputs import checked_figure, drawn
+from mixtura.cli.outputs import checked_figure, drawn, refuse_shared
 from mixtura.cli.select import parsed
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ def ancestry(
         Path | None, typer.Option(metavar="FIG.png", help="The bars; default STEM.png.")
     ] = None,
     no_figure: NoFigure = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Note there what is fitted; go on from there."),
+    ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(min=1e-3, metavar="FLOAT", help="Begin nothing more after so long."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,7 +76,11 @@ def ancestry(
     stem = out or Path(_stem(file))
     named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
-    with Working("reading") as working:
+    refuse_checkpoint(checkpoint)
+    refuse_shared({"the file": file, "--figure": picture, "--checkpoint": checkpoint})
+    if checkpoint is not None and max_seconds is not None:
+        raise ValueError("--max-seconds cannot be kept with --checkpoint: leave one of them out")
+    with Working("reading") as working, resumable(checkpoint):
         genotypes, labels = _read(file, known, numbers)
         search = _search(numbers, starts, folds, seed)
 
@@ -78,7 +91,7 @@ def ancestry(
             # Its text is about Python's parameters.
             warnings.simplefilter("ignore", UserWarning)
             try:
-                search.fit(genotypes, labels, told)
+                search.fit(genotypes, labels, told, checkpoint=checkpoint, max_seconds=max_seconds)
             except ValueError as error:
                 raise ValueError(str(error).replace("folds=", "--folds ", 1)) from None
         working.doing = "writing"
@@ -91,13 +104,28 @@ def ancestry(
             return draw_ancestry(shares, genotypes.names, labels or ())
 
         written += [str(path) for path in [drawn(picture, bars)] if path]
-    for K, one in search.admixtures_.items():
-        if not one.converged_:
-            note(f"warning: {K} populations: the climb did not converge: try more --starts")
+    _warn(search)
     if as_json:
         print_json(_document(search) | {"files": written})
     elif not quiet:
         _report(search, genotypes.shape, written)
+
+
+def _warn(search: Any) -> None:
+    """Of climbs that ended before the top, and what there was no time for."""
+    from mixtura.solvers.logbook import TIMED_OUT
+
+    for K, one in search.admixtures_.items():
+        if one.fit_result_.reason == TIMED_OUT:
+            note(f"warning: {K} populations: the climb stopped at --max-seconds: give it more")
+        elif not one.converged_:
+            note(f"warning: {K} populations: the climb did not converge: try more --starts")
+    if search.left_out_:
+        left = ", ".join(map(str, search.left_out_))
+        note(f"warning: --max-seconds left no time for {left} populations: give it more")
+    without = [str(trial.n_populations) for trial in search.trials_ if trial.cv is None]
+    if search.folds and without:
+        note(f"warning: --max-seconds left no time for the CV error of {', '.join(without)}")
 
 
 def _stem(file: Path) -> str:
@@ -173,5 +201,6 @@ def _report(search: Any, shape: tuple[int, int], written: list[str]) -> None:
     same = f", {one.monomorphic_:,} of them the same in all" if one.monomorphic_ else ""
     print_text(f"{n:,} individuals, {M:,} markers{same}\n")
     print_text(ancestry_table(search.trials_, n, search.best_n_populations_))
-    by = "the least CV error" if search.folds else "the least BIC"
+    validated = any(trial.cv is not None for trial in search.trials_)
+    by = "the least CV error" if validated else "the least BIC"
     print_text(f"\n  * {by}\n\n  wrote {', '.join(written)}")

@@ -10,11 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from mixtura.engines.ancestry import Passes
+from mixtura.estimators.deadline import deadline
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.journal_file import removed
+from mixtura.inference.populations import matching
 from mixtura.records import Array
+from mixtura.solvers.logbook import TIMED_OUT
 from mixtura.solvers.settings import check_integer, check_number
 
 SOLVERS = ("auto", "em")
@@ -52,6 +55,9 @@ class Admixture(FittedAdmixture):
     P_ : array of shape (n_populations, n_markers)
         Frequencies of the first allele (of .bim files: that in the fifth column; of
         VCF files: ALT).
+    modes_ : list of arrays like Q_
+        The shares at each optimum of `fit_result_.landscape` (which says how high it is and how
+        many climbs ended there), in its order, populations aligned with Q_. Not in model files.
     fit_result_ : Fit
     populations_ : list of the populations' names
     monomorphic_ : int
@@ -90,7 +96,14 @@ class Admixture(FittedAdmixture):
         self.tol, self.max_iter, self.ploidy = tol, max_iter, ploidy
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, checkpoint: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+    ) -> Self:
         """Fit to genotypes.
 
         Parameters
@@ -107,6 +120,9 @@ class Admixture(FittedAdmixture):
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;
             then the file is removed.
+        max_seconds : float, optional
+            No race begins after so long, and a climb ends where it is; the best met is kept. Not
+            together with `checkpoint`.
 
         Raises
         ------
@@ -115,17 +131,19 @@ class Admixture(FittedAdmixture):
             more populations than individuals, or than labels where everybody has one.
         """
         self._check()
+        until = deadline(max_seconds, checkpoint)
         genotypes = self._genotypes(X)
         for remark in genotypes.remarks:
             warnings.warn(remark, UserWarning, stacklevel=2)
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
-        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
+        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(until), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        params, fit = fit_admixture(genotypes, task, seed, checkpoint)
+        params, fit, modes = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
+        self.modes_ = [Q if labels is not None else Q[:, matching(Q, self.Q_)] for Q in modes]
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
@@ -134,7 +152,8 @@ class Admixture(FittedAdmixture):
         removed(checkpoint)
         if not fit.converged:
             warnings.warn(
-                f"the climb did not converge ({fit.reason}): raise max_iter or tol",
+                f"the climb did not converge ({fit.reason}): raise "
+                + ("max_seconds" if fit.reason == TIMED_OUT else "max_iter or tol"),
                 ConvergenceWarning,
                 stacklevel=2,
             )

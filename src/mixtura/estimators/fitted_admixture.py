@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +38,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ploidy: int
     Q_: Array
     P_: Array
+    modes_: list[Array]
     fit_result_: Fit
     populations_: list[str]
     individuals_: list[str]
@@ -163,6 +165,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         order = matching(self.Q_, given)
         self.Q_, self.P_, self._copies = self.Q_[:, order], self.P_[order], self._copies[order]
+        self.modes_ = [Q[:, order] for Q in getattr(self, "modes_", ())]
         if self._fixed is not None:
             self.populations_ = [self.populations_[k] for k in order]
         return self
@@ -181,9 +184,13 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         check_integer("folds", folds, 2)
-        genotypes = self._same(X)
+        return self._validated(self._same(X), folds, random_state)
+
+    def _validated(
+        self, genotypes: Genotypes, folds: int, random_state: Any, until: float = math.inf
+    ) -> CrossValidation:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(), folds, seed)
+        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(until), folds, seed)
 
     def fst(self) -> Array:
         """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations).
@@ -236,8 +243,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         fit: Fit = self.fit_result_
         return fit
 
-    def _climber(self) -> AdmixtureSolver:
-        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
+    def _climber(self, until: float = math.inf) -> AdmixtureSolver:
+        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed, until)
 
     def _genotypes(self, X: Any) -> Genotypes:
         return genotypes_of(X, self.ploidy)

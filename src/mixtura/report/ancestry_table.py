@@ -21,7 +21,7 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
 
     trials are `selection.admixture_search.AdmixtureTrial`s; the line of `best` has a star.
     """
-    validated = all(trial.cv is not None for trial in trials)
+    validated = any(trial.cv is not None for trial in trials)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     headers = ["", "K", "log-likelihood", "CV error", "± s.e.", "ADMIXTURE's", "climbs ended at"]
     for header in headers if validated else [*headers[:3], "BIC", headers[-1]]:
@@ -33,7 +33,8 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
             cells.append(f"{trial.bic:.2f}")
         else:
             cv = trial.cv
-            cells += [f"{cv.error:.5f}", f"{cv.spread:.5f}", f"{cv.admixture:.5f}"]
+            told = () if cv is None else (cv.error, cv.spread, cv.admixture)
+            cells += [f"{each:.5f}" for each in told] or ["-"] * 3
         table.add_row(*map(Text, [*cells, _modes(trial, individuals)]))
     return plain([table], _WIDTH).rstrip("\n")
 
