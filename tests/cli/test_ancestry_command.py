@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -85,6 +86,22 @@ def test_refusals(file: Path, arguments: tuple[object, ...], message: str) -> No
     done = run("ancestry", file, *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
+
+
+def test_modes(file: Path) -> None:
+    """With too many populations races end apart: each end has its shares, in a file and a panel."""
+    done = run("ancestry", file, "-k", 5, "--starts", 4, "--folds", 0, "--modes", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    many = len(told["trials"][0]["modes"])
+    assert many > 1
+    names = [f"cohort.5.mode{place}.Q" for place in range(2, many + 1)]
+    assert told["files"] == ["cohort.5.Q", "cohort.5.P", *names, "cohort.png"]
+    best, other = (Q / np.linalg.norm(Q, axis=0) for Q in map(np.loadtxt, ("cohort.5.Q", names[0])))
+    # Aligned: no swap of two populations brings them nearer.
+    for a, b in itertools.combinations(range(5), 2):
+        swapped = other[:, [{a: b, b: a}.get(k, k) for k in range(5)]]
+        assert np.sum(best * other) >= np.sum(best * swapped) - 1e-9
 
 
 def test_checkpoint_and_clock(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,9 @@ def ancestry(
     figure: Annotated[
         Path | None, typer.Option(metavar="FIG.png", help="The bars; default STEM.png.")
     ] = None,
+    modes: Annotated[
+        bool, typer.Option("--modes", help="Write and draw every end that climbs met.")
+    ] = False,
     no_figure: NoFigure = False,
     checkpoint: Annotated[
         Path | None,
@@ -95,13 +98,15 @@ def ancestry(
             except ValueError as error:
                 raise ValueError(str(error).replace("folds=", "--folds ", 1)) from None
         working.doing = "writing"
-        written = _write(search, stem)
+        written = _write(search, stem, modes)
 
         def bars() -> Figure:
             from mixtura.report.ancestry_figure import draw_ancestry
+            from mixtura.report.ancestry_table import mode_panels
 
             shares = {K: one.Q_ for K, one in search.admixtures_.items()}
-            return draw_ancestry(shares, genotypes.names, labels or ())
+            panels = mode_panels(search.trials_, search.admixtures_) if modes else shares
+            return draw_ancestry(panels, genotypes.names, labels or ())
 
         written += [str(path) for path in [drawn(picture, bars)] if path]
     _warn(search)
@@ -171,13 +176,17 @@ def _search(numbers: list[int], starts: int, folds: int, seed: int) -> Any:
     return AdmixtureSearch(numbers, n_init=starts, folds=folds, random_state=seed)
 
 
-def _write(search: Any, stem: Path) -> list[str]:
-    """ADMIXTURE's files, two for each number."""
+def _write(search: Any, stem: Path, modes: bool) -> list[str]:
+    """ADMIXTURE's files, two for each number, and the shares of its other ends if asked for."""
     from mixtura.data.ancestry_files import write_frequencies, write_shares
 
     written = []
     for K, one in search.admixtures_.items():
-        for suffix, write, array in (("Q", write_shares, one.Q_), ("P", write_frequencies, one.P_)):
+        files = [("Q", write_shares, one.Q_), ("P", write_frequencies, one.P_)]
+        if modes:
+            others = enumerate(one.modes_[1:], 2)
+            files += [(f"mode{place}.Q", write_shares, Q) for place, Q in others]
+        for suffix, write, array in files:
             path = Path(f"{stem}.{K}.{suffix}")
             write(path, array)
             written.append(str(path))

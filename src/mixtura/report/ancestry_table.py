@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.records import Array
 from mixtura.report.page import plain
 
 _WIDTH = 100
@@ -37,6 +38,19 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
             cells += [f"{each:.5f}" for each in told] or ["-"] * 3
         table.add_row(*map(Text, [*cells, _modes(trial, individuals)]))
     return plain([table], _WIDTH).rstrip("\n")
+
+
+def mode_panels(trials: Sequence[Any], admixtures: Mapping[int, Any]) -> dict[int | str, Array]:
+    """The shares at every end, by K, how many climbs met it, and how far it is below the best."""
+    panels: dict[int | str, Array] = {}
+    for trial in trials:
+        one = admixtures[trial.n_populations]
+        hits = [sum(mode.hits.values()) for mode in trial.modes]
+        for mode, Q, met in zip(trial.modes, one.modes_, hits, strict=True):
+            below = (mode.mean_loglik - trial.modes[0].mean_loglik) * len(Q)
+            told = f"{met} of {sum(hits)}" + (f", {below:.1f}" if Q is not one.modes_[0] else "")
+            panels[f"K = {trial.n_populations}\n{told}"] = Q
+    return panels
 
 
 def _modes(trial: Any, individuals: int) -> str:
