@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import mixtura
+from mixtura.data.genotypes import from_dosages
+from mixtura.engines.ancestry import Passes
+from mixtura.inference.populations import matching
 from mixtura.models.admixture import AdmixtureModel, AdmixtureParams
 from tests.ancestry.panels import balding_nichols, demo, matched, plain_loglik
 
@@ -107,3 +110,20 @@ def test_many_starts_make_a_landscape():
     assert sum(start.outcome == "kept" for start in fit.starts) == 3
     assert sum(sum(one.hits.values()) for one in fit.landscape) == 3
     assert {start.name for start in fit.starts} == {"smoothed", "random"}
+
+
+def test_each_optimum_has_its_shares():
+    """Climbed from there the likelihood is what the landscape says; `align` turns them all."""
+    X, _, _ = balding_nichols(24, 120, 2, seed=4)
+    found = mixtura.Admixture(4, n_init=3, tol=1e-4, random_state=0).fit(X)
+    met = found.fit_result_.landscape
+    np.testing.assert_array_equal(found.modes_[0], found.Q_)
+    assert len(found.modes_) == len(met) > 1
+    for mode, optimum in zip(found.modes_, met, strict=True):
+        np.testing.assert_array_equal(matching(mode, found.Q_), np.arange(4))
+        end = mixtura.Admixture(4, random_state=0)
+        end._fixed = np.ones(24, dtype=bool)
+        climbed = end._climber()(Passes(from_dosages(X)), mode, np.full((120, 4), 0.5), 0)
+        assert climbed.trace[-1] / 24 == pytest.approx(optimum.mean_loglik, abs=1e-3)
+    turned = found.Q_[:, ::-1]
+    np.testing.assert_array_equal(found.align(turned).modes_[0], turned)

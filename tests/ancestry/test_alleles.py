@@ -12,7 +12,7 @@ from mixtura.estimators.genotype_intake import turned
 from mixtura.store import write_document
 from tests.ancestry.panels import balding_nichols
 
-bed_reader = pytest.importorskip("bed_reader", reason="mixtura[genetics] is not installed")
+bed_reader = pytest.importorskip("bed_reader")
 
 
 def written(path, X, first, second):

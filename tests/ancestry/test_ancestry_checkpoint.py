@@ -85,3 +85,73 @@ def test_another_fit_is_refused(panel, tmp_path, monkeypatch):
     path.write_text("something else")
     with pytest.raises(mixtura.CheckpointError, match="not a checkpoint of an Admixture"):
         mixtura.Admixture(3, random_state=1).fit(panel, checkpoint=path)
+
+
+def same(one, other):
+    """Whether two searches found the same, to the last bit."""
+    assert one.trials_ == other.trials_
+    for K, fitted in one.admixtures_.items():
+        again = other.admixtures_[K]
+        np.testing.assert_array_equal(again.Q_, fitted.Q_)
+        np.testing.assert_array_equal(again.P_, fitted.P_)
+        assert len(again.modes_) == len(fitted.modes_) == len(fitted.fit_result_.landscape)
+        for a, b in zip(again.modes_, fitted.modes_, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_search_that_was_killed_goes_on(panel, tmp_path, monkeypatch):
+    """In a climb of the second: finished numbers are not fitted again."""
+    monkeypatch.setattr(admixture_snapshot, "INTERVAL", 1e9)
+    path = tmp_path / "search.ckpt"
+    search = mixtura.AdmixtureSearch((1, 3), n_init=2, folds=2, tol=1e-2, random_state=1)
+    whole = mixtura.AdmixtureSearch(**search.get_params()).fit(panel)
+    with monkeypatch.context() as patch:
+        met = killed_after(patch, 10**6, 400)
+        mixtura.AdmixtureSearch(**search.get_params() | {"n_populations": 1}).fit(panel)
+        one = met[0]
+    with monkeypatch.context() as patch:
+        killed_after(patch, one + 12, 400)
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(panel, checkpoint=path)
+    assert path.exists()
+    assert (tmp_path / "search.ckpt.3").exists()
+    with monkeypatch.context() as patch:
+        met = killed_after(patch, 10**6, 400)
+        search.fit(panel, checkpoint=path)
+        third = met[0]
+        same(search, whole)
+        assert not (tmp_path / "search.ckpt.3").exists()
+        search.fit(panel, checkpoint=path)
+        assert met[0] == third
+    same(search, whole)
+    with pytest.raises(mixtura.CheckpointError, match="of other rows, settings or versions"):
+        search.fit(2 - panel, checkpoint=path)
+    with pytest.raises(mixtura.CheckpointError, match="of other rows, settings or versions"):
+        search.fit(panel, np.arange(30) % 2, checkpoint=path)
+
+
+def test_an_interruption_loses_no_step(panel, tmp_path, monkeypatch):
+    """However rarely a climb writes down where it is."""
+    monkeypatch.setattr(admixture_snapshot, "INTERVAL", 1e9)
+    path = tmp_path / "fit.npz"
+    model = mixtura.Admixture(3, random_state=1)
+    with monkeypatch.context() as patch:
+        killed_after(patch, 12, 400)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(panel, checkpoint=path)
+    with np.load(path) as file:
+        assert int(file["at/taken"]) >= 8
+
+
+def test_the_clock_ends_a_search(panel, monkeypatch):
+    """The first number is kept though its climb was cut, without an error; others are left out."""
+    with pytest.warns(UserWarning, match="max_seconds had passed"):
+        search = mixtura.AdmixtureSearch((2, 3), random_state=1).fit(panel, max_seconds=1e-3)
+    assert search.left_out_ == [3]
+    assert search.best_n_populations_ == 2
+    assert search.trials_[0].cv is None
+    assert sum(sum(mode.hits.values()) for mode in search.trials_[0].modes) == 1
+    with pytest.raises(ValueError, match="max_seconds must be a number above 0"):
+        mixtura.Admixture(2).fit(panel, max_seconds=0)
+    with pytest.raises(ValueError, match="max_seconds and checkpoint: a fit that is taken up"):
+        mixtura.Admixture(2).fit(panel, max_seconds=1, checkpoint="x")

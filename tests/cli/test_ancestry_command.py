@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from commands import run
 
-bed_reader = pytest.importorskip("bed_reader", reason="mixtura[genetics] is not installed")
+bed_reader = pytest.importorskip("bed_reader")
 
 
 @pytest.fixture
@@ -85,6 +86,53 @@ def test_refusals(file: Path, arguments: tuple[object, ...], message: str) -> No
     done = run("ancestry", file, *arguments)
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
+
+
+def test_modes(file: Path) -> None:
+    """With too many populations races end apart: each end has its shares, in a file and a panel."""
+    done = run("ancestry", file, "-k", 5, "--starts", 4, "--folds", 0, "--modes", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    many = len(told["trials"][0]["modes"])
+    assert many > 1
+    names = [f"cohort.5.mode{place}.Q" for place in range(2, many + 1)]
+    assert told["files"] == ["cohort.5.Q", "cohort.5.P", *names, "cohort.png"]
+    best, other = (Q / np.linalg.norm(Q, axis=0) for Q in map(np.loadtxt, ("cohort.5.Q", names[0])))
+    # Aligned: no swap of two populations brings them nearer.
+    for a, b in itertools.combinations(range(5), 2):
+        swapped = other[:, [{a: b, b: a}.get(k, k) for k in range(5)]]
+        assert np.sum(best * other) >= np.sum(best * swapped) - 1e-9
+
+
+def test_checkpoint_and_clock(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted after the first number the command goes on, and removes the file at its end."""
+    from mixtura.estimators.admixture import Admixture
+
+    fit = Admixture.fit
+
+    def interrupted(self, *args, **kwargs):
+        if self.n_populations == 3:
+            raise KeyboardInterrupt
+        return fit(self, *args, **kwargs)
+
+    asked = ("ancestry", file, "-k", "2:3", "--starts", 1, "--folds", 0, "--checkpoint", "run.ckpt")
+    with monkeypatch.context() as patch:
+        patch.setattr(Admixture, "fit", interrupted)
+        done = run(*asked)
+    assert done.exit_code == 130
+    assert "the same command goes on from run.ckpt" in done.stderr
+    assert Path("run.ckpt").exists()
+    done = run(*asked)
+    assert done.exit_code == 0, done.output
+    assert not Path("run.ckpt").exists()
+    whole = Path("cohort.3.Q").read_text()
+    run(*asked[:-2])
+    assert Path("cohort.3.Q").read_text() == whole
+    done = run(*asked[:-2], "--max-seconds", 0.001)
+    assert done.exit_code == 0, done.output
+    assert "--max-seconds left no time for 3 populations" in done.stderr
+    done = run(*asked, "--max-seconds", 1)
+    assert "--max-seconds cannot be kept with --checkpoint" in " ".join(done.stderr.split())
 
 
 def test_a_file_that_is_not_there(folder: Path) -> None:

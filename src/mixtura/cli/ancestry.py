@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli import options
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import Working, command, note, print_json, print_text
-from mixtura.cli.options import AsJson, NoFigure, Quiet, Seed
-from mixtura.cli.outputs import checked_figure, drawn
+from mixtura.cli.options import AsJson, Checkpoint, NoFigure, Quiet, Seed
+from mixtura.cli.outputs import checked_figure, drawn, refuse_shared
 from mixtura.cli.select import parsed
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 @command
 def ancestry(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.bed", help="Genotypes; FILE.fam and FILE.bim beside.")
+        Path,
+        typer.Argument(
+            metavar="FILE.bed", help="Genotypes; FILE.fam and FILE.bim beside. Or a VCF file."
+        ),
     ],
     populations: Annotated[
         str, typer.Option("--populations", "-k", metavar="INT|A:B", help="How many; 2:7 or 2,5.")
@@ -42,7 +46,15 @@ def ancestry(
         typer.Option(metavar="STEM", help="Files are STEM.K.Q and STEM.K.P; default FILE."),
     ] = None,
     figure: Annotated[Path | None, options.figure("The bars; default STEM.png.")] = None,
+    modes: Annotated[
+        bool, typer.Option("--modes", help="Write and draw every end that climbs met.")
+    ] = False,
     no_figure: NoFigure = False,
+    checkpoint: Checkpoint = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(min=1e-3, metavar="FLOAT", help="Begin nothing more after so long."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -50,10 +62,14 @@ def ancestry(
     numbers = parsed(populations, "--populations")
     if folds == 1:
         raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
-    stem = out or Path(file.stem)
-    named = None if out is None or no_figure else Path(f"{out}.png")
+    stem = out or Path(_stem(file))
+    named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
-    with Working("reading") as working:
+    refuse_checkpoint(checkpoint)
+    refuse_shared({"the file": file, "--figure": picture, "--checkpoint": checkpoint})
+    if checkpoint is not None and max_seconds is not None:
+        raise ValueError("--max-seconds cannot be kept with --checkpoint: leave one of them out")
+    with Working("reading") as working, resumable(checkpoint):
         genotypes, labels = _read(file, known, numbers)
         search = _search(numbers, starts, folds, seed)
 
@@ -64,39 +80,61 @@ def ancestry(
             # Its text is about Python's parameters.
             warnings.simplefilter("ignore", UserWarning)
             try:
-                search.fit(genotypes, labels, told)
+                search.fit(genotypes, labels, told, checkpoint=checkpoint, max_seconds=max_seconds)
             except ValueError as error:
                 raise ValueError(str(error).replace("folds=", "--folds ", 1)) from None
         working.doing = "writing"
-        written = _write(search, stem)
+        written = _write(search, stem, modes)
 
         def bars() -> Figure:
             from mixtura.report.ancestry_figure import draw_ancestry
+            from mixtura.report.ancestry_table import mode_panels
 
             shares = {K: one.Q_ for K, one in search.admixtures_.items()}
-            return draw_ancestry(shares, genotypes.names, labels or ())
+            panels = mode_panels(search.trials_, search.admixtures_) if modes else shares
+            return draw_ancestry(panels, genotypes.names, labels or ())
 
         written += [str(path) for path in [drawn(picture, bars)] if path]
-    for K, one in search.admixtures_.items():
-        if not one.converged_:
-            note(f"warning: {K} populations: the climb did not converge: try more --starts")
+    _warn(search)
     if as_json:
         print_json(_document(search) | {"files": written})
     elif not quiet:
         _report(search, genotypes.shape, written)
 
 
+def _warn(search: Any) -> None:
+    """Of climbs that ended before the top, and what there was no time for."""
+    from mixtura.solvers.clock import TIMED_OUT
+
+    for K, one in search.admixtures_.items():
+        if one.fit_result_.reason == TIMED_OUT:
+            note(f"warning: {K} populations: the climb stopped at --max-seconds: give it more")
+        elif not one.converged_:
+            note(f"warning: {K} populations: the climb did not converge: try more --starts")
+    if search.left_out_:
+        left = ", ".join(map(str, search.left_out_))
+        note(f"warning: --max-seconds left no time for {left} populations: give it more")
+    without = [str(trial.n_populations) for trial in search.trials_ if trial.cv is None]
+    if search.folds and without:
+        note(f"warning: --max-seconds left no time for the CV error of {', '.join(without)}")
+
+
+def _stem(file: Path) -> str:
+    """The name without its ending, .vcf.gz being one."""
+    from mixtura.data.genotypes import SUFFIXES
+
+    ends = [end for end in SUFFIXES if file.name.lower().endswith(end)]
+    return file.name[: -len(ends[0])] if ends else file.stem
+
+
 def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list[str] | None]:
     """The genotypes, and the labels of a .pop file."""
     from mixtura.data.ancestry_files import read_populations
-    from mixtura.data.bed import read_bed
+    from mixtura.estimators.genotype_intake import genotypes_of
 
-    genotypes = read_bed(file)
-    if genotypes.impossible:
-        note(
-            f"note: {genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
-            "all on Y and MT) are taken as missing"
-        )
+    genotypes = genotypes_of(file)
+    for remark in genotypes.remarks:
+        note(f"note: {remark}")
     try:
         labels = None if known is None else read_populations(known, genotypes.individuals)
     except ValueError as error:
@@ -124,13 +162,17 @@ def _search(numbers: list[int], starts: int, folds: int, seed: int) -> Any:
     return AdmixtureSearch(numbers, n_init=starts, folds=folds, random_state=seed)
 
 
-def _write(search: Any, stem: Path) -> list[str]:
-    """ADMIXTURE's files, two for each number."""
+def _write(search: Any, stem: Path, modes: bool) -> list[str]:
+    """ADMIXTURE's files, two for each number, and the shares of its other ends if asked for."""
     from mixtura.data.ancestry_files import write_frequencies, write_shares
 
     written = []
     for K, one in search.admixtures_.items():
-        for suffix, write, array in (("Q", write_shares, one.Q_), ("P", write_frequencies, one.P_)):
+        files = [("Q", write_shares, one.Q_), ("P", write_frequencies, one.P_)]
+        if modes:
+            others = enumerate(one.modes_[1:], 2)
+            files += [(f"mode{place}.Q", write_shares, Q) for place, Q in others]
+        for suffix, write, array in files:
             path = Path(f"{stem}.{K}.{suffix}")
             write(path, array)
             written.append(str(path))
@@ -154,5 +196,6 @@ def _report(search: Any, shape: tuple[int, int], written: list[str]) -> None:
     same = f", {one.monomorphic_:,} of them the same in all" if one.monomorphic_ else ""
     print_text(f"{n:,} individuals, {M:,} markers{same}\n")
     print_text(ancestry_table(search.trials_, n, search.best_n_populations_))
-    by = "the least CV error" if search.folds else "the least BIC"
+    validated = any(trial.cv is not None for trial in search.trials_)
+    by = "the least CV error" if validated else "the least BIC"
     print_text(f"\n  * {by}\n\n  wrote {', '.join(written)}")

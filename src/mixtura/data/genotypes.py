@@ -13,6 +13,8 @@ from mixtura.records import AnyArray, Array
 
 # Of a genotype that is missing, in a byte.
 _GAP = 255
+# How files end that are read by their calls, as VCF.
+SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
 # What integer arrays hold where a genotype is missing: bed-reader's, PLINK's and others' codes.
 MISSING = (-127, -9, -1)
 # Numbers that are looked at together.
@@ -44,6 +46,7 @@ class Genotypes:
                      2 where all do; a code counts half there
     single           (n,) uint8 or None
     impossible       calls of both alleles where one copy is carried, which were set to missing
+    skipped          markers of the file that are none here: indels, several alternative alleles
     """
 
     codes: AnyArray
@@ -56,6 +59,22 @@ class Genotypes:
     haploid: AnyArray | None = None
     single: AnyArray | None = None
     impossible: int = 0
+    skipped: int = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of a file was left out, a sentence each."""
+        told = []
+        if self.skipped:
+            told.append(
+                f"{self.skipped:,} markers that are no SNPs with one ALT allele are left out"
+            )
+        if self.impossible:
+            told.append(
+                f"{self.impossible:,} heterozygous calls of who carries one copy (men on X, all on "
+                "Y and MT) are taken as missing"
+            )
+        return tuple(told)
 
     @property
     def markers(self) -> int:
@@ -169,11 +188,11 @@ def from_dosages(X: Any, ploidy: int = 2) -> Genotypes:
     codes = np.empty((M, -(-n // 4) if bits == 2 else n), dtype=np.uint8)
     step = max(1, _NUMBERS // n)
     for start in range(0, M, step):
-        codes[start : start + step] = _coded(X[:, start : start + step].T, ploidy, bits, start)
+        codes[start : start + step] = coded(X[:, start : start + step].T, ploidy, bits, start)
     return Genotypes(codes, n, ploidy, bits)
 
 
-def _coded(dosages: AnyArray, ploidy: int, bits: int, first: int) -> AnyArray:
+def coded(dosages: AnyArray, ploidy: int, bits: int, first: int) -> AnyArray:
     """The codes of some markers."""
     values = dosages.astype(np.float64)
     if dosages.dtype.kind in "bi":

@@ -10,11 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from mixtura.engines.ancestry import Passes
+from mixtura.estimators.deadline import deadline
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.journal_file import removed
+from mixtura.inference.populations import matching
 from mixtura.records import Array
+from mixtura.solvers.clock import TIMED_OUT
 from mixtura.solvers.settings import check_integer, check_number
 
 SOLVERS = ("auto", "em")
@@ -41,7 +44,7 @@ class Admixture(FittedAdmixture):
     max_iter : int, default 1000
         Steps of a climb.
     ploidy : int, default 2
-        Copies that an individual carries, of arrays; .bed files hold diploids.
+        Copies that an individual carries, of arrays; files hold diploids.
     random_state : int, RandomState or None
 
     Attributes
@@ -50,13 +53,17 @@ class Admixture(FittedAdmixture):
         Shares of ancestry; rows sum to one. Populations come by falling size, those of a fit with
         labels in the order of `populations_`.
     P_ : array of shape (n_populations, n_markers)
-        Frequencies of the first allele (of .bim files: that in the fifth column).
+        Frequencies of the first allele (of .bim files: that in the fifth column; of
+        VCF files: ALT).
+    modes_ : list of arrays like Q_
+        The shares at each optimum of `fit_result_.landscape` (which says how high it is and how
+        many climbs ended there), in its order, populations aligned with Q_. Not in model files.
     fit_result_ : Fit
     populations_ : list of the populations' names
     monomorphic_ : int
         Markers at which all individuals carry the same allele; they tell nothing and are kept.
-    individuals_, markers_ : lists of names of a .bed file; empty for arrays
-    alleles_ : tuple of the first alleles of a .bed file's markers and of the second, or empty
+    individuals_, markers_ : lists of names of a file; empty for arrays
+    alleles_ : tuple of the first alleles of a file's markers and of the second, or empty
     converged_, n_iter_, n_features_in_
 
     Examples
@@ -89,14 +96,22 @@ class Admixture(FittedAdmixture):
         self.tol, self.max_iter, self.ploidy = tol, max_iter, ploidy
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, *, checkpoint: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+    ) -> Self:
         """Fit to genotypes.
 
         Parameters
         ----------
-        X : path of a PLINK .bed file, or array-like of shape (n_individuals, n_markers)
+        X : path of a PLINK .bed file or VCF file, or array-like (n_individuals, n_markers)
             Arrays hold copies of the first allele, 0 to `ploidy`; missing are NaN, or in integers
-            -127, -9 and -1. A file is mapped and read in pieces.
+            -127, -9 and -1. A .bed file is mapped and read in pieces; of a VCF or BCF file
+            (mixtura[vcf]) the SNPs with one ALT allele are kept in 2 bits.
         y : array-like of shape (n_individuals,), optional
             The population of those whose ancestry is known, compared as text without blanks around
             it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
@@ -105,6 +120,9 @@ class Admixture(FittedAdmixture):
             The climbs write there where they are. Killed and called again with the same genotypes,
             settings and integer `random_state`, the fit goes on from there to the same answer;
             then the file is removed.
+        max_seconds : float, optional
+            No race begins after so long, and a climb ends where it is; the best met is kept. Not
+            together with `checkpoint`.
 
         Raises
         ------
@@ -113,22 +131,19 @@ class Admixture(FittedAdmixture):
             more populations than individuals, or than labels where everybody has one.
         """
         self._check()
+        until = deadline(max_seconds, checkpoint)
         genotypes = self._genotypes(X)
-        if genotypes.impossible:
-            warnings.warn(
-                f"{genotypes.impossible:,} heterozygous calls of who carries one copy (men on X, "
-                "all on Y and MT) are taken as missing",
-                UserWarning,
-                stacklevel=2,
-            )
+        for remark in genotypes.remarks:
+            warnings.warn(remark, UserWarning, stacklevel=2)
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
-        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(), labels)
+        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(until), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        params, fit = fit_admixture(genotypes, task, seed, checkpoint)
+        params, fit, modes = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
+        self.modes_ = [Q if labels is not None else Q[:, matching(Q, self.Q_)] for Q in modes]
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
@@ -137,7 +152,8 @@ class Admixture(FittedAdmixture):
         removed(checkpoint)
         if not fit.converged:
             warnings.warn(
-                f"the climb did not converge ({fit.reason}): raise max_iter or tol",
+                f"the climb did not converge ({fit.reason}): raise "
+                + ("max_seconds" if fit.reason == TIMED_OUT else "max_iter or tol"),
                 ConvergenceWarning,
                 stacklevel=2,
             )

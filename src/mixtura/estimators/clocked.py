@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TypeVar
 
+from mixtura.estimators.deadline import checked_seconds
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
 from mixtura.result import Fit
 from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
-from mixtura.solvers.settings import check_number
 
 Asked = TypeVar("Asked")
 
@@ -19,15 +18,10 @@ def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> 
     """The task with its time; ValueError where no clock can end it."""
     if max_seconds is None:
         return task
-    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    seconds = checked_seconds(max_seconds, checkpoint)
     if not isinstance(task, Task | ChainTask):
         raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
-    if checkpoint is not None:
-        raise ValueError(
-            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
-            "clock does not: leave out one of them"
-        )
-    return replace(task, max_seconds=float(max_seconds))
+    return replace(task, max_seconds=seconds)
 
 
 def cut_short(fit: Fit) -> str:

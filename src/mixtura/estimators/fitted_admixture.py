@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,12 +11,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.bed import read_bed
 from mixtura.data.door import as_numbers
-from mixtura.data.genotypes import Genotypes, from_dosages
+from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.admixture_document import admixture_document, checked_admixture
-from mixtura.estimators.genotype_intake import refuse_absent, turned
+from mixtura.estimators.genotype_intake import genotypes_of, refuse_absent, turned
 from mixtura.fitting.admixture_bootstrap import bootstrap_errors
 from mixtura.fitting.admixture_climb import AdmixtureSolver
 from mixtura.fitting.admixture_folds import CrossValidation, cross_validated
@@ -39,6 +39,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ploidy: int
     Q_: Array
     P_: Array
+    modes_: list[Array]
     fit_result_: Fit
     populations_: list[str]
     individuals_: list[str]
@@ -165,6 +166,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         order = matching(self.Q_, given)
         self.Q_, self.P_, self._copies = self.Q_[:, order], self.P_[order], self._copies[order]
+        self.modes_ = [Q[:, order] for Q in getattr(self, "modes_", ())]
         if self._fixed is not None:
             self.populations_ = [self.populations_[k] for k in order]
         return self
@@ -183,9 +185,13 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         check_integer("folds", folds, 2)
-        genotypes = self._same(X)
+        return self._validated(self._same(X), folds, random_state)
+
+    def _validated(
+        self, genotypes: Genotypes, folds: int, random_state: Any, until: float = math.inf
+    ) -> CrossValidation:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(), folds, seed)
+        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(until), folds, seed)
 
     def fst(self) -> Array:
         """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations).
@@ -238,22 +244,11 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         fit: Fit = self.fit_result_
         return fit
 
-    def _climber(self) -> AdmixtureSolver:
-        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed)
+    def _climber(self, until: float = math.inf) -> AdmixtureSolver:
+        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed, until)
 
     def _genotypes(self, X: Any) -> Genotypes:
-        if isinstance(X, Genotypes):
-            return X
-        if not isinstance(X, (str, Path)):
-            return from_dosages(X, self.ploidy)
-        if str(X) in ("", "."):
-            raise ValueError(f"X is {str(X)!r}, the path of no file: name a .bed file")
-        if self.ploidy != 2:
-            raise ValueError(
-                f"ploidy={self.ploidy} does not fit {X}: .bed files hold diploids: leave ploidy "
-                "at 2"
-            )
-        return read_bed(X)
+        return genotypes_of(X, self.ploidy)
 
     def _same(self, X: Any) -> Genotypes:
         """The genotypes that were fitted, as far as their shape and their alleles tell."""

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.ancestry_files import UNKNOWN
-from mixtura.data.genotypes import Genotypes
+from mixtura.data.bed import read_bed
+from mixtura.data.genotypes import SUFFIXES, Genotypes, from_dosages
+from mixtura.data.vcf import read_vcf
 from mixtura.records import AnyArray
 
 # How .bim files write an allele that is not known.
 _ANY = ("0", ".", "")
+
+
+def genotypes_of(X: Any, ploidy: int = 2) -> Genotypes:
+    """The genotypes of a .bed file, of a VCF or BCF file by its suffix, or of an array."""
+    if isinstance(X, Genotypes):
+        return X
+    if not isinstance(X, (str, Path)):
+        return from_dosages(X, ploidy)
+    if str(X) in ("", "."):
+        raise ValueError(f"X is {str(X)!r}, the path of no file: name a .bed or VCF file")
+    called = str(X).lower().endswith(SUFFIXES)
+    if ploidy != 2:
+        what = "VCF" if called else ".bed"
+        raise ValueError(
+            f"ploidy={ploidy} does not fit {X}: {what} files hold diploids: leave ploidy at 2"
+        )
+    return read_vcf(Path(X)) if called else read_bed(X)
 
 
 def usable(genotypes: Genotypes, K: int) -> int:

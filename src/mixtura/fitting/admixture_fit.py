@@ -18,6 +18,7 @@ from mixtura.fitting.admixture_starts import AdmixtureGround, spread_markers
 from mixtura.models.admixture import AdmixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.result import Certificate, Fit, StartReport
+from mixtura.solvers.clock import TIMED_OUT
 
 # Starts of a race, from smoothed genotypes and by chance, and the steps of its rounds, after which
 # half are dropped.
@@ -54,19 +55,31 @@ class _Runner:
 
 def fit_admixture(
     genotypes: Genotypes, task: AdmixtureTask, seed: int, checkpoint: Any = None
-) -> tuple[AdmixtureParams, Fit]:
-    """Q, P of the highest end, populations by falling size, and the account.
+) -> tuple[AdmixtureParams, Fit, list[Array]]:
+    """Q, P of the highest end, populations by falling size, the account, and the Q of its optima.
 
-    A checkpoint holds the ends of climbs, and where one is: killed and begun anew, races are run
-    again, and climbs go on.
+    Those are of `Fit.landscape`, of each the highest end. A checkpoint holds the ends of climbs,
+    and where one is: killed and begun anew, races are run again, and climbs go on. Once the
+    solver's time has passed no race begins, but the first.
     """
     snapshot = (
         None if checkpoint is None else Snapshot(checkpoint, _identity(genotypes, task, seed))
     )
     with single_blas:
         search = _Search(genotypes, task, np.random.RandomState(seed), snapshot)
-        best = max((search.climbed(i) for i in range(task.n_init)), key=lambda end: end.trace[-1])
-    return search.account(best)
+        try:
+            for i in range(task.n_init):
+                if i == 0 or not task.solver.late:
+                    search.climb(i)
+        except KeyboardInterrupt:
+            if snapshot is not None:
+                snapshot.flush()
+            raise
+    assert search.best is not None
+    params, fit = search.account(search.best)
+    falling = sorted(search.ends, key=lambda end: -end[0])
+    firsts = np.cumsum([0, *(sum(one.hits.values()) for one in fit.landscape)])[:-1]
+    return params, fit, [falling[first][1] for first in firsts]
 
 
 class _Search:
@@ -93,17 +106,26 @@ class _Search:
         self.fixed = None if labels is None else labels >= 0
         self.solver = replace(task.solver, fixed=self.fixed)
         self.reports: list[StartReport] = []
+        # Log-likelihood and shares of each; of the best all.
+        self.ends: list[tuple[float, Array]] = []
+        self.best: AdmixtureClimb | None = None
 
-    def climbed(self, index: int) -> AdmixtureClimb:
-        """The end of one race's winner, on all markers."""
+    def climb(self, index: int) -> None:
+        """To the end of one race's winner, on all markers."""
         winner, name = self._race(), f"end{index}"
         known = {} if self.snapshot is None else self.snapshot.held(name)
         end = AdmixtureClimb.of(known) if known else self._whole(winner)
         if self.snapshot is not None and not known:
             self.snapshot.keep(name, end.arrays())
         steps, mean = winner.taken + end.iterations, end.trace[-1] / len(end.Q)
-        self.reports.append(StartReport(winner.name, steps, mean, "kept"))
-        return end
+        # Where the clock ended a climb is no optimum; it counts if there is nothing better.
+        higher = self.best is None or end.trace[-1] > self.best.trace[-1]
+        cut = end.reason == TIMED_OUT and not higher
+        if higher:
+            self.best = end
+        if not cut:
+            self.ends.append((end.trace[-1], end.Q))
+        self.reports.append(StartReport(winner.name, steps, mean, "dropped" if cut else "kept"))
 
     def _whole(self, winner: _Runner) -> AdmixtureClimb:
         """The climb on all markers."""

@@ -27,7 +27,8 @@ _DIGESTED = 1 << 14
 class Snapshot:
     """Arrays by name in a file, of the fit that `identity` names; another's is refused.
 
-    What is `kept` is written at once, and where a climb is, `at`, every INTERVAL seconds.
+    What is `kept` is written at once, and where a climb is, `at`, every INTERVAL seconds, and when
+    it is interrupted (`flush`).
     """
 
     def __init__(self, path: Any, identity: Mapping[str, Any]) -> None:
@@ -77,8 +78,13 @@ class Snapshot:
 
     def at(self, arrays: Mapping[str, AnyArray]) -> None:
         """Where the climb is."""
+        self._at = dict(arrays)
         if time.monotonic() - self._written >= INTERVAL:
-            self._at = dict(arrays)
+            self.flush()
+
+    def flush(self) -> None:
+        """All that is known into the file."""
+        if self.kept or self._at:
             self._write()
 
     def _write(self) -> None:

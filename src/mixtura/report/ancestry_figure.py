@@ -24,25 +24,28 @@ HEIGHT, EACH, LEAST, MOST = 1.0, 0.11, 6.0, 16.0
 
 
 def draw_ancestry(
-    shares: Mapping[int, Array], names: Sequence[str] = (), groups: Sequence[str] = ()
+    shares: Mapping[int | str, Array], names: Sequence[str] = (), groups: Sequence[str] = ()
 ) -> Figure:
     """A bar for each individual, stacked by population; a panel for each K, aligned across them.
 
-    shares are arrays (n, K) by K, with populations in one order, `Admixture.align`. Individuals
-    come by their `groups` (n,), where there are any, else by the population that holds most of
-    them at the largest K, and there by its share.
+    shares are arrays (n, K) by K, or by what is to stand beside them, with populations in one
+    order, `Admixture.align`. Individuals come by their `groups` (n,), where there are any, else by
+    the population that holds most of them in the first panel with the largest K, and there by its
+    share.
     """
-    last = shares[max(shares)]
+    panels = sorted(shares.items(), key=lambda panel: panel[1].shape[1])
+    last = max(shares.values(), key=lambda Q: Q.shape[1])
     order = individuals_in_order(last, groups)
     n = len(last)
     width = float(np.clip(EACH * n, LEAST, MOST))
     named = bool(names) and n <= MOST_NAMED
     figure = blank(width, HEIGHT * len(shares) + 0.5 + (0.7 if named else 0.0))
     axes = list(figure.subplots(len(shares), 1, squeeze=False)[:, 0])
-    palette = colours(max(shares))
-    for ax, K in zip(axes, sorted(shares), strict=True):
-        _bars(ax, shares[K][order], palette)
-        ax.set_ylabel(f"K = {K}", rotation=0, ha="right", va="center", color=INK, fontsize=9)
+    palette = colours(last.shape[1])
+    for ax, (name, Q) in zip(axes, panels, strict=True):
+        _bars(ax, Q[order], palette)
+        label = name if isinstance(name, str) else f"K = {name}"
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", color=INK, fontsize=9)
     for ax in axes[:-1]:
         ax.xaxis.set_major_locator(NullLocator())
     _below(axes[-1], [names[i] for i in order] if named else [], n)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.records import Array
 from mixtura.report.page import plain
 
 _WIDTH = 100
@@ -21,7 +22,7 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
 
     trials are `selection.admixture_search.AdmixtureTrial`s; the line of `best` has a star.
     """
-    validated = all(trial.cv is not None for trial in trials)
+    validated = any(trial.cv is not None for trial in trials)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     headers = ["", "K", "log-likelihood", "CV error", "± s.e.", "ADMIXTURE's", "climbs ended at"]
     for header in headers if validated else [*headers[:3], "BIC", headers[-1]]:
@@ -33,9 +34,23 @@ def ancestry_table(trials: Sequence[Any], individuals: int, best: int) -> str:
             cells.append(f"{trial.bic:.2f}")
         else:
             cv = trial.cv
-            cells += [f"{cv.error:.5f}", f"{cv.spread:.5f}", f"{cv.admixture:.5f}"]
+            told = () if cv is None else (cv.error, cv.spread, cv.admixture)
+            cells += [f"{each:.5f}" for each in told] or ["-"] * 3
         table.add_row(*map(Text, [*cells, _modes(trial, individuals)]))
     return plain([table], _WIDTH).rstrip("\n")
+
+
+def mode_panels(trials: Sequence[Any], admixtures: Mapping[int, Any]) -> dict[int | str, Array]:
+    """The shares at every end, by K, how many climbs met it, and how far it is below the best."""
+    panels: dict[int | str, Array] = {}
+    for trial in trials:
+        one = admixtures[trial.n_populations]
+        hits = [sum(mode.hits.values()) for mode in trial.modes]
+        for mode, Q, met in zip(trial.modes, one.modes_, hits, strict=True):
+            below = (mode.mean_loglik - trial.modes[0].mean_loglik) * len(Q)
+            told = f"{met} of {sum(hits)}" + (f", {below:.1f}" if Q is not one.modes_[0] else "")
+            panels[f"K = {trial.n_populations}\n{told}"] = Q
+    return panels
 
 
 def _modes(trial: Any, individuals: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,10 +12,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from mixtura.data.genotypes import Genotypes
 from mixtura.estimators.admixture import Admixture
+from mixtura.estimators.deadline import deadline
 from mixtura.fitting.admixture_folds import CrossValidation
+from mixtura.fitting.admixture_snapshot import digest
 from mixtura.result import Optimum
+from mixtura.selection.admixture_journal import AdmixtureJournal
+from mixtura.solvers.clock import TIMED_OUT
 from mixtura.solvers.settings import check_integer
+from mixtura.version import __version__
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,9 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         Populations in the order of the number before, new ones last, so that they go by the same
         places (and colours) in all.
     trials_ : list of AdmixtureTrial
+    left_out_ : list of the numbers that `max_seconds` left no time for
     best_n_populations_ : int
-        The least error; with folds=0 the least BIC.
+        The least error; with folds=0, or where there was no time for any, the least BIC.
     best_estimator_ : Admixture
     """
 
@@ -67,33 +76,105 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         self.solver, self.tol, self.max_iter = solver, tol, max_iter
         self.ploidy, self.random_state = ploidy, random_state
 
-    def fit(self, X: Any, y: Any = None, progress: Callable[[int], None] | None = None) -> Self:
-        """Fit each; X and y as in `Admixture.fit`, `progress` is told which number comes."""
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        progress: Callable[[int], None] | None = None,
+        *,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+    ) -> Self:
+        """Fit each number, cross-validate, and choose.
+
+        Parameters
+        ----------
+        X, y : as in `Admixture.fit`
+        progress : is told which number comes, optional
+        checkpoint : path, optional
+            Finished fits and errors are written there; beside it, with the number after its name,
+            where the climbs of the one that comes are. Killed or interrupted and called again, also
+            with other numbers, with the same genotypes, settings and integer `random_state`, the
+            search goes on to the same answer. The file stays: delete it when it is not needed.
+        max_seconds : float, optional
+            No number is begun after so long, but the first; the one that is being fitted is kept if
+            it is the first, and what has no error by then goes without. Not together with
+            `checkpoint`.
+
+        Raises
+        ------
+        ValueError
+            As `Admixture.fit`, and for numbers and folds that are none.
+        """
         numbers = _numbers(self.n_populations)
         if self.folds != 0:
             check_integer("folds", self.folds, 2)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.admixtures_, self.trials_ = {}, []
-        last: Admixture | None = None
-        for K in numbers:
-            if progress is not None:
-                progress(K)
-            one = Admixture(
-                K, n_init=self.n_init, solver=self.solver, tol=self.tol, max_iter=self.max_iter,
-                ploidy=self.ploidy, random_state=seed,
-            ).fit(X, y)  # fmt: skip
-            if last is not None and y is None:
-                one.align(last.Q_)
-            last = self.admixtures_[K] = one
-            cv = one.cross_validate(X, self.folds, random_state=seed) if self.folds else None
-            fit = one.fit_result_
-            self.trials_.append(
-                AdmixtureTrial(K, fit.loglik, fit.n_parameters, fit.landscape, one.bic(), cv)
-            )
-        measures = [trial.bic if trial.cv is None else trial.cv.error for trial in self.trials_]
-        self.best_n_populations_ = numbers[int(np.argmin(measures))]
+        until = deadline(max_seconds, checkpoint)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        settings = self.get_params() | {"random_state": seed}
+        folds = settings.pop("folds")
+        first = Admixture(**settings | {"n_populations": numbers[0]})
+        first._check()
+        genotypes = first._genotypes(X)
+        self.admixtures_: dict[int, Admixture] = {}
+        self.trials_: list[AdmixtureTrial] = []
+        told = {} if checkpoint is None else _identity(genotypes, y, settings | {"folds": folds})
+        with AdmixtureJournal(checkpoint, told) as journal:
+            for K in numbers:
+                if self.trials_ and time.monotonic() >= until:
+                    break
+                if progress is not None:
+                    progress(K)
+                one = Admixture(**settings | {"n_populations": K})
+                self._try(one, genotypes, y, journal, until)
+        self.left_out_ = [K for K in numbers if K not in self.admixtures_]
+        self.best_n_populations_ = self._best()
         self.best_estimator_ = self.admixtures_[self.best_n_populations_]
         return self
+
+    def _try(
+        self, one: Admixture, genotypes: Genotypes, y: Any, journal: AdmixtureJournal, until: float
+    ) -> None:
+        """A trial of one number, from the journal where it is known there."""
+        K, seed = one.n_populations, one.random_state
+        if K in journal.fits:
+            one = journal.fits[K]
+        else:
+            left = None if until == math.inf else max(until - time.monotonic(), 1e-3)
+            one.fit(genotypes, y, checkpoint=journal.climbing(K), max_seconds=left)
+            if one.fit_result_.reason == TIMED_OUT and self.trials_:
+                return
+            journal.add_fit(K, one)
+        if self.trials_ and y is None:
+            one.align(next(reversed(self.admixtures_.values())).Q_)
+        cv = journal.errors.get(K)
+        if self.folds and cv is None and time.monotonic() < until:
+            cv = one._validated(genotypes, self.folds, seed, until)
+            if time.monotonic() >= until:
+                cv = None
+            else:
+                journal.add_error(K, cv)
+        self.admixtures_[K], fit = one, one.fit_result_
+        self.trials_.append(
+            AdmixtureTrial(K, fit.loglik, fit.n_parameters, fit.landscape, one.bic(), cv)
+        )
+
+    def _best(self) -> int:
+        validated = any(trial.cv is not None for trial in self.trials_)
+        measures = {
+            trial.n_populations: trial.cv.error if trial.cv is not None else trial.bic
+            for trial in self.trials_
+            if trial.cv is not None or not validated
+        }
+        return min(measures, key=lambda K: measures[K])
+
+
+def _identity(genotypes: Genotypes, y: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Which search a checkpoint is of, whatever its numbers."""
+    labels = None if y is None else [*map(str, np.asarray(y, dtype=object).ravel())]
+    plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items()}
+    asked = {k: v for k, v in plain.items() if k != "n_populations"}
+    return asked | {"genotypes": digest(genotypes), "y": labels, "mixtura": __version__}
 
 
 def _numbers(given: Any) -> list[int]:

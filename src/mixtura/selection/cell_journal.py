@@ -16,15 +16,14 @@ import numpy as np
 from mixtura.data.source import Source
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import restore, to_document
-from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
+from mixtura.fitting.journal_file import JournalFile, damaged, line_of
 from mixtura.fitting.mixture_fit import Found
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.selection.points import AnyPoint, Point
+from mixtura.selection.search_file import search_file
 from mixtura.selection.trial import Trial
 from mixtura.store import StoreError, decode, encode
-from mixtura.version import __version__
 
-FORMAT, VERSION = "mixtura-search", 1
 Known = tuple[AnyPoint, int]
 
 
@@ -44,9 +43,7 @@ class CellJournal:
         if path is None:
             return
         self.name = str(path)
-        head = {"format": FORMAT, "version": VERSION, "mixtura": __version__}
-        whole = {**head, "identity": dict(identity)}
-        self._lines = JournalFile(path, whole, lambda found: self._refuse_another(found, whole))
+        self._lines = search_file(path, identity)
         try:
             self._learn_all(self._lines)
         except BaseException:
@@ -76,17 +73,6 @@ class CellJournal:
             "seconds": trial.seconds,
         }
         self._lines.append(line_of(encode(record)))
-
-    def _refuse_another(self, found: dict[str, Any] | None, asked: dict[str, Any]) -> None:
-        if found is None or found.get("format") != FORMAT:
-            raise CheckpointError(
-                f"{self.name}: this is not the checkpoint of a search: give another name"
-            )
-        if any(found.get(key) != asked[key] for key in ("version", "identity")):
-            raise CheckpointError(
-                f"{self.name}: this checkpoint is of other rows, settings or versions: give "
-                "another name, or delete it to begin anew"
-            )
 
     def _learn_all(self, lines: JournalFile) -> None:
         if lines.path.exists():
