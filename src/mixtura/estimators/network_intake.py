@@ -31,6 +31,29 @@ def law_of(edges: str, corrected: bool | str, network: Network) -> Edges:
     return Edges(edges)
 
 
+def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
+    """How many blocks each side has, or where `most` may have at most (asked None: its nodes).
+
+    ValueError for what is no number from 1 on, of bipartite networks none or two of these, and for
+    more blocks than nodes.
+    """
+    name, sides = "max_blocks" if most else "n_blocks", network.sides
+    if asked is None:
+        return sides
+    each = list(asked) if isinstance(asked, tuple | list) else [asked] * len(sides)
+    whole = all(isinstance(K, int | np.integer) and K is not True and K >= 1 for K in each)
+    if not whole or len(each) != len(sides):
+        wanted = "a number from 1 on" + (" or two of these, (K1, K2)" if len(sides) > 1 else "")
+        raise ValueError(f'{name}={asked!r}: give {wanted}, or n_blocks="auto"')
+    if most:
+        return tuple(min(int(K), n) for K, n in zip(each, sides, strict=True))
+    for number, (K, n) in enumerate(zip(each, sides, strict=True)):
+        if n < K:
+            where = "the network" if len(sides) == 1 else f"side {number} of the network"
+            raise ValueError(f"{name}={asked}, and {where} has {n} nodes: use fewer blocks")
+    return tuple(int(K) for K in each)
+
+
 def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
     """NetworkError for a network that edges of this law, or this model, cannot make."""
     values = network.values()
@@ -91,6 +114,7 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
         (bool(corrected), f"degree_corrected={corrected!r}", "degree_corrected=False"),
         (law is Edges.GAUSSIAN, "Gaussian edges", "bernoulli or poisson edges"),
         (network.directed, "a directed network", "an undirected one"),
+        (bool(network.first), "bipartite=True", "bipartite=False"),
         (network.has_loops, "self-loops", "a network without them"),
         (not network.fully_observed, "missing pairs", "a network without them"),
     ):

@@ -10,6 +10,7 @@ import numpy as np
 from mixtura.data.networks.network import Network
 from mixtura.engines.blocks import BlockEnd, BlockEngine
 from mixtura.engines.partition import Aim, PartitionEnd, PartitionEngine
+from mixtura.fitting.networks.sides import Sizes, each_side, first_of
 from mixtura.models.block_model import Edges
 from mixtura.models.partition import met_between, poisson_loglik, profile
 from mixtura.records import AnyArray
@@ -30,12 +31,13 @@ class VariationalClimber:
         return BlockEngine(self.network, self.law)
 
     def climb(
-        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+        self, start: AnyArray, blocks: Sizes, rng: np.random.Generator, steps: int | None = None
     ) -> BlockEnd:
         """From labels (n,) or memberships (n, K)."""
         order = rng.permutation(self.network.n)
-        begun = np.eye(K)[start] if start.ndim == 1 else start
-        return self.engine.climb(begun, self.max_iter if steps is None else steps, self.tol, order)
+        begun = np.eye(sum(blocks))[start] if start.ndim == 1 else start
+        most = self.max_iter if steps is None else steps
+        return self.engine.climb(begun, most, self.tol, order, first_of(blocks))
 
     def height(self, bound: float) -> float:
         """The bound is one of the log-likelihood."""
@@ -56,12 +58,13 @@ class PartitionClimber:
         return PartitionEngine(self.network, self.aim)
 
     def climb(
-        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+        self, start: AnyArray, blocks: Sizes, rng: np.random.Generator, steps: int | None = None
     ) -> PartitionEnd:
         """From labels (n,); blocks without nodes are given one."""
         order = rng.permutation(self.network.n)
         most = self.max_iter if steps is None else steps
-        return self.engine.climb(occupied(start, K, rng), K, most, order)
+        begun = each_side(start, blocks, self.network.sides, lambda part, K: occupied(part, K, rng))
+        return self.engine.climb(begun, sum(blocks), most, order, first_of(blocks))
 
     @cached_property
     def _one_block(self) -> tuple[float, float]:
