@@ -74,12 +74,14 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     block_weights_ : (K,) shares of nodes, of bipartite networks of those of a side
     block_matrix_ : (K, K) theta: chances of an edge, expected counts or means; of degree-corrected
         models the ends m_rs of edges between blocks, those within a block twice where undirected;
-        of bipartite networks (K1, K2), from the first side's blocks to the other's
+        where pairs are missing those expected if all had been looked at; of bipartite networks (K1,
+        K2), from the first side's blocks to the other's
     nodes_ : (n,) names of the nodes, in the order of all arrays
     icl_ : nats, the higher the better; None where degrees are corrected, or after belief
     propagation
     description_length_ : nats, the lower the better; None for Gaussian edges and missing pairs
-    profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected
+    profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected and all
+        pairs were looked at
     loops_ : whether the network has pairs (i, i), joined or not
     path_ : what "auto" compared: records of K, whether degrees are corrected, and the criterion
     fit_result_ : the `Fit`: the bound of the log-likelihood, or of degree-corrected models their
@@ -188,9 +190,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
             bipartite=bool(self.bipartite),
         )
         law = law_of(self.edges, corrected, net)
-        refuse_unlike(net, law, corrected)
-        warn_of_diagonal(net, law)
         free = isinstance(self.n_blocks, str)
+        refuse_unlike(net, law, corrected, free)
+        warn_of_diagonal(net, law)
         blocks = blocks_of(self.max_blocks if free else self.n_blocks, net, free)
         starts = None if self.n_init == "auto" else int(self.n_init)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))

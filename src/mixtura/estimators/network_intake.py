@@ -54,8 +54,9 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
     return tuple(int(K) for K in each)
 
 
-def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
-    """NetworkError for a network that edges of this law, or this model, cannot make."""
+def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: bool) -> None:
+    """NetworkError for a network that edges of this law, or this model, cannot make; `free` where
+    the number of blocks is."""
     values = network.values()
     if not len(values):
         raise NetworkError("network: there is no edge in it, and nothing tells blocks apart")
@@ -72,10 +73,10 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
             f"network: an edge of {odd:g}, and edges={law.value!r} are counts, whole numbers: use "
             'edges="gaussian"'
         )
-    if corrected and not network.fully_observed:
+    if corrected and free and not network.fully_observed:
         raise NetworkError(
-            "network: it has missing pairs, and degrees are then not known: leave "
-            "degree_corrected=False"
+            "network: it has missing pairs, and a description tells whole networks: give a number "
+            "of blocks, or degree_corrected=False"
         )
 
 

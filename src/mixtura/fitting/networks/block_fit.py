@@ -11,10 +11,11 @@ from scipy.sparse.csgraph import connected_components
 from mixtura.data.networks.network import Network
 from mixtura.engines.belief import BeliefEnd
 from mixtura.engines.blocks import BlockEnd
+from mixtura.engines.holes import HolesEnd
 from mixtura.engines.native import variant
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.belief_fit import BeliefClimber
-from mixtura.fitting.networks.climbers import PartitionClimber, VariationalClimber
+from mixtura.fitting.networks.climbers import HolesClimber, PartitionClimber, VariationalClimber
 from mixtura.fitting.networks.search import Search
 from mixtura.fitting.networks.sides import Sizes, first_of, side_of, spans
 from mixtura.models.block_model import BlockParams, Edges, cells, entropy, icl, n_parameters, shares
@@ -148,7 +149,10 @@ def fit_corrected(
     task: BlockTask, blocks: Sizes, beside: Iterable[tuple[str, AnyArray]] = ()
 ) -> BlockFound:
     """The highest profile likelihood that was found with so many blocks on each side."""
-    climber = PartitionClimber(task.network, Aim.PROFILE, task.max_iter)
+    net = task.network
+    climber: PartitionClimber | HolesClimber = HolesClimber(net, task.max_iter, task.tol)
+    if net.fully_observed:
+        climber = PartitionClimber(net, Aim.PROFILE, task.max_iter)
     search = Search(climber, blocks, task.n_init, task.seed)
     end = search.find(beside)
     assert isinstance(end, PartitionEnd)
@@ -158,30 +162,31 @@ def fit_corrected(
 def corrected_from(task: BlockTask, search: Search, end: PartitionEnd) -> BlockFound:
     """The degree-corrected model of a partition."""
     net, blocks, K = task.network, search.blocks, search.K
-    labels = np.argsort(largest_first(end.labels, blocks))[end.labels]
-    out, back = net.degrees
+    order = largest_first(end.labels, blocks)
+    labels = np.argsort(order)[end.labels]
+    (out, back), met = net.degrees, met_between(net, labels, K)
     # A node without an edge tells nothing of its block, and lies in none.
     joined = out + back > 0
     weights = np.bincount(labels[joined], minlength=K) / np.count_nonzero(joined)
-    params = CorrectedParams(
-        weights, met_between(net, labels, K), out, back, net.directed, first_of(blocks)
-    )
+    holes = isinstance(end, HolesEnd)
+    if isinstance(end, HolesEnd):
+        met, out, back = end.met[np.ix_(order, order)], end.out, end.back
+    kept = out, back, net.directed, first_of(blocks), not holes
+    params = CorrectedParams(weights, met, *kept)
     memberships = np.eye(K)[labels]
     for side, at in enumerate(spans(net.sides)):
         own = np.where(side_of(blocks) == side, shares(weights, params.first), 0.0)
         memberships[at][~joined[at]] = own
     trace = tuple(search.climber.height(value) for value in end.trace)
+    free = K - len(blocks) + cells(blocks, net.directed)
     fit = replace(
         _account(task, search, trace, end.settled),
-        loglik=poisson_loglik(net, params.met),
-        n_parameters=K
-        - len(blocks)
-        + cells(blocks, net.directed)
-        + (net.n - K) * (1 + net.directed),
-        solver="profile likelihood, node by node",
+        loglik=trace[-1] if holes else poisson_loglik(net, met),
+        n_parameters=free + (net.n - K) * (1 + net.directed),
+        solver="likelihood, nodes and rates" if holes else "profile likelihood, node by node",
         remark=remark(net, corrected=True),
     )
-    told = described(net, labels, blocks, corrected=True)
+    told = None if holes else described(net, labels, blocks, corrected=True)
     return BlockFound(params, memberships, fit, None, told)
 
 
@@ -208,7 +213,8 @@ def remark(network: Network, corrected: bool) -> str:
     told = []
     if alone:
         nodes = "1 node has" if alone == 1 else f"{alone} nodes have"
-        what = "and their block is unknown" if corrected else "which counts as evidence"
+        whose = "its" if alone == 1 else "their"
+        what = f"and {whose} block is unknown" if corrected else "which counts as evidence"
         told.append(f"{nodes} no edge to another, {what}")
     if parts > 1:
         told.append(f"the network falls into {parts} parts without an edge between them")
