@@ -97,3 +97,26 @@ def test_ancestry_is_shown_and_other_commands_refuse_it(folder: Path) -> None:
     done = run("sample", "a.json")
     assert done.exit_code == 2
     assert "holds ancestry from genotypes" in done.stderr
+
+
+def test_two_sides(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    joined = rng.random((12, 10)) < np.kron([[0.9, 0.1], [0.1, 0.9]], np.ones((6, 5)))
+    rows = [f"{i},{j}" for i, j in np.argwhere(joined)]
+    Path("went.csv").write_text("\n".join(["who,where", *rows]) + "\n")
+    done = run("blocks", "went.csv", "--bipartite", "-k", "2,2")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("2 and 2 blocks in 12 and 10 nodes")
+    table = np.genfromtxt("went.blocks.csv", delimiter=",", names=True)
+    np.testing.assert_array_equal(table["side"], np.repeat([0, 1], [12, 10]))
+    np.testing.assert_array_equal(table["block"][:12] == table["block"][0], np.arange(12) < 6)
+    assert "or one of these" not in done.output
+    for options, words in (
+        (("-k", "2,3"), "--blocks 2,3: this is neither a number from 1 on nor auto"),
+        (("--bipartite", "-k", "2,x"), "nor two of these (2,3)"),
+        (("--bipartite", "-k", "2,11"), "--blocks (2, 11), and side 1"),
+        (("--bipartite", "--directed"), "--directed and --bipartite do not go together"),
+    ):
+        done = run("blocks", "went.csv", *options)
+        assert done.exit_code == 2
+        assert words in done.output.replace("\n", " "), done.output

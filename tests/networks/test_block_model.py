@@ -228,8 +228,8 @@ def test_the_report():
         (np.full((4, 4), np.nan), {}, "every pair is missing"),
         (
             np.where(np.eye(34)[::-1] > 0, np.nan, karate()),
-            {"degree_corrected": True},
-            "missing pa",
+            {"degree_corrected": True, "n_blocks": "auto"},
+            "a description tells whole networks",
         ),
         (karate(), {"n_blocks": 35}, "the network has 34 nodes"),
         (karate(), {"edges": "gaussian", "degree_corrected": True}, "the degree-corrected model"),

@@ -27,6 +27,8 @@ KEPT: dict[str, bool | str] = {"no": False, "yes": True, "auto": "auto"}
 # Python's words in errors, and the command's.
 WORDS = (
     ("n_blocks=", "--blocks "),
+    ("bipartite=True", "--bipartite"),
+    ("directed=True", "--directed"),
     ("edges=", "--edges "),
     ("degree_corrected=False", "--degrees no"),
     ("degree_corrected=True", "--degrees yes"),
@@ -50,7 +52,12 @@ def blocks(
     ],
     blocks: Annotated[
         str,
-        typer.Option("--blocks", "-k", metavar="INT|auto", help="How many; auto finds a number."),
+        typer.Option(
+            "--blocks",
+            "-k",
+            metavar="INT|INT,INT|auto",
+            help="How many, of each side of a bipartite network; auto finds numbers.",
+        ),
     ] = "auto",
     edges: Annotated[Law, typer.Option(help="What an edge is; auto: there or not.")] = Law.auto,
     degrees: Annotated[
@@ -58,6 +65,12 @@ def blocks(
     ] = Degrees.no,
     directed: Annotated[
         bool, typer.Option("--directed", help="Edges go from the first node to the second.")
+    ] = False,
+    bipartite: Annotated[
+        bool,
+        typer.Option(
+            "--bipartite", help="The two columns of nodes are two sides, with own blocks."
+        ),
     ] = False,
     ends: Annotated[
         str | None,
@@ -90,7 +103,7 @@ def blocks(
     told = nodes or Path(f"{stem}.blocks.csv")
     read = {"the list that is read": table, "--out": outputs.model, "--figure": outputs.figure}
     refuse_shared(read | {"--nodes": told})
-    model = _unfitted(_number(blocks), str(edges), str(degrees), seed)
+    model = _unfitted(_number(blocks, bipartite), str(edges), str(degrees), bipartite, seed)
     with Working("reading") as working:
         from mixtura.data.files import refuse_unwritable
         from mixtura.data.networks.reading import as_network
@@ -104,6 +117,7 @@ def blocks(
                 weight=weight,
                 ends=None if ends is None else tuple(split_names(ends) or ()),
                 dialect=dialect,
+                bipartite=bipartite,
             )
             working.doing = "fitting"
             _fit(model, network)
@@ -125,19 +139,25 @@ def blocks(
         print_text(f"\n  wrote {', '.join(written)}")
 
 
-def _number(text: str) -> int | str:
+def _number(text: str, bipartite: bool) -> int | tuple[int, int] | str:
     if text == "auto":
         return text
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"--blocks {text}: this is neither a number from 1 on nor auto")
-    return int(text)
+    each = text.split(",")
+    if len(each) > 1 + bipartite or not all(one.isdecimal() and int(one) for one in each):
+        pair = ", nor two of these (2,3)" if bipartite else ""
+        raise ValueError(f"--blocks {text}: this is neither a number from 1 on nor auto{pair}")
+    return int(text) if len(each) == 1 else (int(each[0]), int(each[1]))
 
 
-def _unfitted(blocks: int | str, edges: str, degrees: str, seed: int) -> BlockModel:
+def _unfitted(
+    blocks: int | tuple[int, int] | str, edges: str, degrees: str, bipartite: bool, seed: int
+) -> BlockModel:
     from mixtura import BlockModel
 
     kept = KEPT[degrees]
-    return BlockModel(blocks, edges=edges, degree_corrected=kept, random_state=seed)
+    return BlockModel(
+        blocks, edges=edges, degree_corrected=kept, bipartite=bipartite, random_state=seed
+    )
 
 
 def _fit(model: BlockModel, network: Any) -> None:
@@ -163,10 +183,14 @@ def _in_words(message: str, table: Path) -> str:
 
 
 def _memberships(model: BlockModel) -> Any:
-    """A row for each node: its name, its block, and its share in each."""
+    """A row for each node: its name, of bipartite networks its side, its block, and its share in
+    each."""
+    import numpy as np
     import pyarrow as pa
 
     columns: dict[str, Any] = {"node": model.nodes_.tolist(), "block": model.labels_}
+    if model.sides_:
+        columns["side"] = np.repeat([0, 1], model.sides_)
     shares = {f"p_{k}": model.memberships_[:, k] for k in range(model.memberships_.shape[1])}
     return pa.table(columns | shares)
 

@@ -66,6 +66,7 @@ class BlockEngine:
             np.ascontiguousarray(net.loops) if net.has_loops else None,
             net.complete,
             net.n,
+            net.first,
         )
 
     @cached_property
@@ -74,8 +75,11 @@ class BlockEngine:
             return self.network.squares
         return self.network.log_factorials if self.law is Edges.POISSON else 0.0
 
-    def climb(self, start: Array, max_iter: int, tol: float, order: AnyArray) -> BlockEnd:
-        """Variational EM from memberships (n, K); tol is per node.
+    def climb(
+        self, start: Array, max_iter: int, tol: float, order: AnyArray, first: int = 0
+    ) -> BlockEnd:
+        """Variational EM from memberships (n, K), `first` blocks of the first side of a bipartite
+        network; tol is per node.
 
         LikelihoodFell if the bound falls.
         """
@@ -83,17 +87,22 @@ class BlockEngine:
         law = list(Edges).index(self.law)
         native, most = self.native, tol * self.network.n
         places = np.ascontiguousarray(order, dtype=np.int32)
+        beside = self._beside
         try:
-            found = climb_blocks(native, law, self._beside, tau, places, max_iter, most)
+            found = climb_blocks(native, law, beside, tau, places, max_iter, most, first)
         except ArithmeticError as error:
             raise LikelihoodFell(*error.args) from None
-        return self._end(tau, found)
+        return self._end(tau, found, first)
 
-    def _end(self, tau: Array, found: BlockClimb) -> BlockEnd:
+    def _end(self, tau: Array, found: BlockClimb, first: int) -> BlockEnd:
         """What was found, in the units of x."""
         net = self.network
         matrix = net.shift + net.unit * found.matrix
-        params = BlockParams(self.law, found.weights, matrix, found.variance * net.unit**2)
-        # A density is one per unit of x.
+        if first:
+            matrix[:first, :first] = matrix[first:, first:] = 0.0
+        variance = found.variance * net.unit**2
+        params = BlockParams(self.law, found.weights, matrix, variance, first)
+        # A density is one per unit of x; a node's block is one of its side's.
         trace = found.trace - net.n_pairs * math.log(net.unit)
+        trace += sum(n * math.log(net.n / n) for n in net.sides)
         return BlockEnd(tau, params, tuple(trace.tolist()), found.gap)

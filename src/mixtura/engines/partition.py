@@ -92,9 +92,11 @@ class PartitionEngine:
             float(log_u[1] - log_u[0]),
         )
 
-    def climb(self, start: AnyArray, K: int, max_iter: int, order: AnyArray) -> PartitionEnd:
+    def climb(
+        self, start: AnyArray, K: int, max_iter: int, order: AnyArray, first: int = 0
+    ) -> PartitionEnd:
         """Moves of single nodes from labels (n,) until none raises the objective."""
         labels = np.array(start, dtype=np.int32, order="C")
         places = np.ascontiguousarray(order, dtype=np.int32)
-        trace, settled = polish(self.native, self.objective, labels, K, places, max_iter)
+        trace, settled = polish(self.native, self.objective, labels, K, places, max_iter, first)
         return PartitionEnd(labels, tuple(trace.tolist()), settled)

@@ -38,6 +38,9 @@ class StoredBlocks:
     path: tuple[Choice, ...]
     fit: Fit
     loops: bool = False
+    sides: tuple[Count, Count] | None = None
+    first: Count = 0
+    complete: bool = True
 
 
 def block_document(model: Any) -> dict[str, Any]:
@@ -68,6 +71,9 @@ def block_document(model: Any) -> dict[str, Any]:
         "icl": model.icl_,
         "description": model.description_length_,
         "loops": model.loops_,
+        "sides": model.sides_ and list(model.sides_),
+        "first": params.first,
+        "complete": params.complete if corrected else True,
         "path": [asdict(each) for each in model.path_],
         "fit": model.fit_result_.to_dict(),
     }
@@ -77,10 +83,14 @@ def restored_blocks(document: dict[str, Any], kind: type[Any]) -> Any:
     """The model of class `kind` that `block_document` described; StoreError if damaged."""
     try:
         stored = read(StoredBlocks, {k: v for k, v in document.items() if k not in HEAD}, "")
-        unknown = set(stored.settings) ^ set(kind._parameter_constraints)
+        # Earlier files know no bipartite networks.
+        settings = {"bipartite": False, **stored.settings}
+        unknown = set(settings) ^ set(kind._parameter_constraints)
         if unknown:
             raise ValueError(f"settings: {sorted(unknown)} is unknown or missing")
-        model = kind(**stored.settings)
+        if isinstance(settings["n_blocks"], list):
+            settings["n_blocks"] = tuple(settings["n_blocks"])
+        model = kind(**settings)
         model._validate_params()
         params, memberships = _read_params(stored)
         if not isinstance(stored.names, np.ndarray) or stored.names.shape != memberships.shape[:1]:
@@ -88,11 +98,23 @@ def restored_blocks(document: dict[str, Any], kind: type[Any]) -> Any:
     except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"the model file is damaged: {error}") from None
     names = stored.names if stored.names.dtype.kind == "i" else stored.names.astype(object)
+    model.sides_ = stored.sides
     model._set(params, memberships, names, stored.fit)
     model.icl_, model.description_length_ = stored.icl, stored.description
     model.path_, model.n_edges_ = stored.path, stored.n_edges
     model.directed_, model.loops_ = stored.directed, stored.loops
     return model
+
+
+def _refuse_mixed(stored: StoredBlocks, memberships: Array) -> None:
+    """ValueError where sides are not those of the nodes and their blocks."""
+    n, K = memberships.shape
+    if bool(stored.sides) != bool(stored.first) or (stored.sides and sum(stored.sides) != n):
+        raise ValueError(f"sides: {stored.sides} are not two numbers that sum to {n} nodes")
+    if stored.sides:
+        nodes, blocks = stored.sides[0], stored.first
+        if blocks >= K or memberships[:nodes, blocks:].any() or memberships[nodes:, :blocks].any():
+            raise ValueError("memberships: nodes of both sides are in one block")
 
 
 def _read_params(stored: StoredBlocks) -> tuple[BlockParams | CorrectedParams, Array]:
@@ -101,6 +123,7 @@ def _read_params(stored: StoredBlocks) -> tuple[BlockParams | CorrectedParams, A
     if not isinstance(memberships, np.ndarray) or memberships.ndim != 2:
         raise ValueError("arrays: memberships is not a table of nodes and blocks")
     n, K = memberships.shape
+    _refuse_mixed(stored, memberships)
     wanted = {"memberships": Floats((n, K), Simplex()), "weights": Floats((K,), Simplex())}
     if stored.corrected:
         degrees = Floats((n,), Real())
@@ -110,7 +133,10 @@ def _read_params(stored: StoredBlocks) -> tuple[BlockParams | CorrectedParams, A
     read_arrays(wanted, arrays, "arrays")
     if stored.corrected:
         sums = arrays["met"], arrays["out"], arrays["back"]
-        return CorrectedParams(arrays["weights"], *sums, stored.directed), memberships
+        told = *sums, stored.directed, stored.first, stored.complete
+        return CorrectedParams(arrays["weights"], *told), memberships
     variance = float("nan") if stored.variance is None else stored.variance
-    params = BlockParams(Edges(stored.law), arrays["weights"], arrays["matrix"], variance)
+    params = BlockParams(
+        Edges(stored.law), arrays["weights"], arrays["matrix"], variance, stored.first
+    )
     return params, memberships

@@ -15,6 +15,7 @@ from mixtura.data.networks.network import Network
 from mixtura.data.networks.reading import as_network
 from mixtura.estimators.fitted_blocks import FittedBlocks
 from mixtura.estimators.network_intake import (
+    blocks_of,
     law_of,
     refuse_dense,
     refuse_unlike,
@@ -31,9 +32,10 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
 
     Parameters
     ----------
-    n_blocks : int or "auto", default 2
-        Blocks K; "auto" compares 1, 2, ... up to `max_blocks` by one criterion: ICL without
-        degrees, the description length with them, and that for both where `degree_corrected="auto"`
+    n_blocks : int, pair of these or "auto", default 2
+        Blocks K, of bipartite networks those of each side (an int: so many on both); "auto"
+        compares 1, 2, ... up to `max_blocks` by one criterion: ICL without degrees, the description
+        length with them, and that for both where `degree_corrected="auto"`
     edges : "auto", "bernoulli", "poisson" or "gaussian", default "auto"
         The law of x_ij (`models/block_model.py`): an edge or none, a count, any number (with a
         variance that all blocks share; a pair that is not listed is 0). "auto" is "bernoulli", and
@@ -45,11 +47,15 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         Variational EM, or belief propagation (Decelle et al. 2011), which finds what there is to
         find in networks of few edges for each node, where a bound misleads; given a number of
         blocks, of undirected networks without missing pairs, loops or degree correction
+    bipartite : bool, default False
+        Whether nodes are of two sides, each with blocks of its own, and pairs lie only between
+        these (the latent block model of Govaert & Nadif 2003; with degrees that of Larremore,
+        Clauset & Jacobs 2014). A matrix (n1, n2) has the first side in its rows
     directed : bool, optional
         By default graphs as they say, matrices where they are not symmetric, edge lists never
     max_blocks : int, optional
-        What "auto" tries at most; by default ICL goes on until three numbers in a row are worse,
-        and descriptions begin at the root of twice the edges
+        What "auto" tries at most, on each side; by default ICL goes on until three numbers in a row
+        are worse, and descriptions begin at the root of twice the edges
     n_init : int or "auto", default "auto"
         Starts for each K, spectral and random; "auto" is 4 to 60, by the size of the network
     max_iter : int, default 1000
@@ -63,14 +69,19 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     ----------
     labels_ : (n,) integers, the likeliest block of each node; block 0 is the largest
     memberships_ : (n, K), rows sum to one; of degree-corrected models 0 and 1
-    block_weights_ : (K,) shares of nodes
+    sides_ : nodes of each side of a bipartite network, else None. The first side's nodes and blocks
+        come first in all arrays
+    block_weights_ : (K,) shares of nodes, of bipartite networks of those of a side
     block_matrix_ : (K, K) theta: chances of an edge, expected counts or means; of degree-corrected
-        models the ends m_rs of edges between blocks, those within a block twice where undirected
+        models the ends m_rs of edges between blocks, those within a block twice where undirected;
+        where pairs are missing those expected if all had been looked at; of bipartite networks (K1,
+        K2), from the first side's blocks to the other's
     nodes_ : (n,) names of the nodes, in the order of all arrays
     icl_ : nats, the higher the better; None where degrees are corrected, or after belief
     propagation
     description_length_ : nats, the lower the better; None for Gaussian edges and missing pairs
-    profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected
+    profile_likelihood_ : Karrer & Newman's L (nats); None unless degrees are corrected and all
+        pairs were looked at
     loops_ : whether the network has pairs (i, i), joined or not
     path_ : what "auto" compared: records of K, whether degrees are corrected, and the criterion
     fit_result_ : the `Fit`: the bound of the log-likelihood, or of degree-corrected models their
@@ -91,10 +102,11 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_blocks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_blocks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), tuple, list],
         "edges": [StrOptions({"auto", *(each.value for each in Edges)})],
         "degree_corrected": ["boolean", StrOptions({"auto"})],
         "inference": [StrOptions({"variational", "belief"})],
+        "bipartite": ["boolean"],
         "directed": ["boolean", None],
         "max_blocks": [Interval(Integral, 1, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -105,11 +117,12 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
 
     def __init__(
         self,
-        n_blocks: int | str = 2,
+        n_blocks: int | str | tuple[int, int] = 2,
         *,
         edges: str = "auto",
         degree_corrected: bool | str = False,
         inference: str = "variational",
+        bipartite: bool = False,
         directed: bool | None = None,
         max_blocks: int | None = None,
         n_init: int | str = "auto",
@@ -121,6 +134,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         self.edges = edges
         self.degree_corrected = degree_corrected
         self.inference = inference
+        self.bipartite = bipartite
         self.directed = directed
         self.max_blocks = max_blocks
         self.n_init = n_init
@@ -141,10 +155,11 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
 
         Parameters
         ----------
-        network : square array or SciPy sparse matrix, NetworkX or igraph graph, pandas, Polars or
-            PyArrow frame with a row for each edge, or the name of a file of edges
+        network : square array, of bipartite networks any (n1, n2), or SciPy sparse
+            matrix, NetworkX or igraph graph, pandas, Polars or PyArrow frame with a row for each
+            edge, or the name of a file of edges
         y : not used
-        observed : (n, n) mask of the pairs that were looked at, default all but stored NaN
+        observed : (n, n) or (n1, n2) mask of the pairs that were looked at, default all but NaN
         weight : the column or attribute of edges that holds x; default each listed edge counts 1
         ends : the two columns of an edge list that hold the nodes; default source and target, else
             the first two
@@ -156,8 +171,6 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         """
         del y
         self._validate_params()
-        if isinstance(self.n_blocks, bool):
-            raise ValueError(f'n_blocks={self.n_blocks}: give a number from 1 on, or "auto"')
         # Of an array of settings a bool is NumPy's.
         corrected = (
             self.degree_corrected
@@ -169,24 +182,26 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
                 'degree_corrected="auto" chooses with the number of blocks: give n_blocks="auto"'
             )
         net = as_network(
-            network, directed=self.directed, observed=observed, weight=weight, ends=ends
+            network,
+            directed=self.directed,
+            observed=observed,
+            weight=weight,
+            ends=ends,
+            bipartite=bool(self.bipartite),
         )
         law = law_of(self.edges, corrected, net)
-        refuse_unlike(net, law, corrected)
+        free = isinstance(self.n_blocks, str)
+        refuse_unlike(net, law, corrected, free)
         warn_of_diagonal(net, law)
-        K = 0 if self.n_blocks == "auto" else int(self.n_blocks)
-        if net.n < K:
-            raise ValueError(f"n_blocks={K}, and the network has {net.n} nodes: use fewer blocks")
+        blocks = blocks_of(self.max_blocks if free else self.n_blocks, net, free)
         starts = None if self.n_init == "auto" else int(self.n_init)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         task = BlockTask(net, law, starts, int(self.max_iter), float(self.tol), seed)
-        limit = net.n if self.max_blocks is None else min(int(self.max_blocks), net.n)
-        most = limit if self.n_blocks == "auto" else None
         if self.inference == "belief":
             refuse_dense(net, law, self.n_blocks, corrected)
-            self._keep(fit_belief(task, K), (), net)
+            self._keep(fit_belief(task, blocks[0]), (), net)
         else:
-            self._keep(*chosen(task, K, most, corrected), net)
+            self._keep(*chosen(task, blocks, corrected, free), net)
         return self
 
     def fit_predict(self, network: Any, y: Any = None, **beside: Any) -> AnyArray:
@@ -194,6 +209,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         return self.fit(network, y, **beside).labels_
 
     def _keep(self, found: BlockFound, path: tuple[Choice, ...], net: Network) -> None:
+        self.sides_ = (net.first, net.n - net.first) if net.first else None
         self._set(found.params, found.memberships, net.names, found.fit)
         self.icl_, self.description_length_ = found.icl, found.description
         self.path_, self.n_edges_, self.directed_ = path, net.n_edges, net.directed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from mixtura.estimators.deadline import checked_seconds
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
 from mixtura.result import Fit
 from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
+from mixtura.solvers.settings import refuse_timed
 
 Asked = TypeVar("Asked")
 
@@ -18,10 +18,10 @@ def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> 
     """The task with its time; ValueError where no clock can end it."""
     if max_seconds is None:
         return task
-    seconds = checked_seconds(max_seconds, checkpoint)
+    refuse_timed(max_seconds, checkpoint)
     if not isinstance(task, Task | ChainTask):
         raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
-    return replace(task, max_seconds=seconds)
+    return replace(task, max_seconds=float(max_seconds))
 
 
 def cut_short(fit: Fit) -> str:

@@ -6,22 +6,12 @@ import math
 import time
 from typing import Any
 
-from mixtura.solvers.settings import check_number
-
-
-def checked_seconds(max_seconds: Any, checkpoint: Any) -> float:
-    """The seconds; ValueError for others than positive numbers, and beside a checkpoint."""
-    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
-    if checkpoint is not None:
-        raise ValueError(
-            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
-            "clock does not: leave out one of them"
-        )
-    return float(max_seconds)
+from mixtura.solvers.settings import refuse_timed
 
 
 def deadline(max_seconds: Any, checkpoint: Any) -> float:
     """The time by `time.monotonic`; never where no seconds are given."""
     if max_seconds is None:
         return math.inf
-    return time.monotonic() + checked_seconds(max_seconds, checkpoint)
+    refuse_timed(max_seconds, checkpoint)
+    return time.monotonic() + float(max_seconds)

@@ -15,7 +15,7 @@ from mixtura.data.networks.reading import as_network
 from mixtura.estimators.block_document import block_document, restored_blocks
 from mixtura.estimators.network_intake import new_pairs, places, refuse_values
 from mixtura.fitting.networks.auto import Choice
-from mixtura.models.block_model import BlockParams, Edges
+from mixtura.models.block_model import BlockParams, Edges, facing, shares
 from mixtura.models.block_sampling import sampled
 from mixtura.models.degree_corrected import CorrectedParams
 from mixtura.records import AnyArray, Array
@@ -44,28 +44,30 @@ class FittedBlocks:
     n_edges_: int
     directed_: bool
     loops_: bool
+    sides_: tuple[int, int] | None
     converged_: bool
     n_iter_: int
     directed: bool | None
     random_state: Any
 
-    def predict(self, pairs: Any, back: Any = None) -> AnyArray:
+    def predict(self, pairs: Any, back: Any = None, *, side: int = 0) -> AnyArray:
         """The block of new nodes; see `predict_proba`.
 
         Returns
         -------
         integer array of shape (m,)
         """
-        return np.asarray(self.predict_proba(pairs, back).argmax(axis=1))
+        return np.asarray(self.predict_proba(pairs, back, side=side).argmax(axis=1))
 
-    def predict_proba(self, pairs: Any, back: Any = None) -> Array:
+    def predict_proba(self, pairs: Any, back: Any = None, *, side: int = 0) -> Array:
         """The memberships of new nodes, by their pairs with those that were fitted.
 
         Parameters
         ----------
         pairs : (m, n) array or sparse matrix: x from each new node to each of `nodes_`, NaN where
-            missing
+            missing; of bipartite models to those of the other side
         back : (m, n), of directed models: x from each of `nodes_` to each new node; default missing
+        side : of bipartite models the side of the new nodes, 0 or 1
 
         Returns
         -------
@@ -75,15 +77,32 @@ class FittedBlocks:
         if back is not None and not self.directed_:
             raise ValueError("back: the model is undirected, and a pair has one x: leave it out")
         n, law = len(self.nodes_), self._law
+        if side not in (0, 1) or (side and self.sides_ is None):
+            raise ValueError(f"side={side!r} is 0 or 1, and 1 of bipartite models only")
+        if self.sides_ is not None:
+            return self._placed_on(int(side), pairs)
         into = None if back is None else new_pairs(back, n, law, "back")
         return self.params_.place(new_pairs(pairs, n, law, "pairs"), into, self.memberships_)
+
+    def _placed_on(self, side: int, pairs: Any) -> Array:
+        """(m, K) memberships of new nodes of one side of a bipartite network."""
+        assert self.sides_ is not None
+        n, K, first = len(self.nodes_), self.params_.K, self.params_.first
+        own, other = facing(K, first, side)
+        nodes = facing(n, self.sides_[0], 1 - side)[0]
+        told = new_pairs(pairs, self.sides_[1 - side], self._law, "pairs").among(n, nodes.start)
+        found = np.zeros((told.edges.shape[0], K))
+        narrow = self.params_.facing(side)
+        found[:, own] = narrow.place(told, None, self.memberships_[:, other])
+        return found
 
     def score_samples(self, source: Any, target: Any, x: Any) -> Array:
         """ln P(x) of pairs of fitted nodes, held out or not.
 
         Parameters
         ----------
-        source, target : (m,) names of nodes, as in `nodes_`
+        source, target : (m,) names of nodes, as in `nodes_`; of bipartite models those of the first
+            side and of the other
         x : (m,) what was seen, 0 where there was no edge
 
         Returns
@@ -113,7 +132,8 @@ class FittedBlocks:
 
         Returns
         -------
-        (n, n) sparse matrix, symmetric where undirected, and the blocks (n,)
+        (n, n) sparse matrix, symmetric where undirected, of bipartite models (n1, n2), and the
+        blocks (n,)
         """
         check_is_fitted(self, "params_")
         rng = check_random_state(self.random_state if random_state is None else random_state)
@@ -133,7 +153,9 @@ class FittedBlocks:
         check_is_fitted(self, "params_")
         from mixtura.report.block_figure import draw_blocks
 
-        net = as_network(network, directed=self.directed, **beside)
+        net = as_network(
+            network, directed=self.directed, bipartite=self.sides_ is not None, **beside
+        )
         if net.n != len(self.nodes_) or not (net.names == self.nodes_).all():
             raise ValueError("network: its nodes are not those that the model was fitted to")
         return draw_blocks(self._view(), net)
@@ -156,8 +178,10 @@ class FittedBlocks:
 
     def _pairs(self, source: Any, target: Any) -> tuple[AnyArray, AnyArray]:
         check_is_fitted(self, "params_")
-        rows = places(source, self.nodes_, "source")
-        columns = places(target, self.nodes_, "target")
+        first = 0 if self.sides_ is None else self.sides_[0]
+        ahead = self.nodes_[:first] if first else self.nodes_
+        rows = places(source, ahead, "source")
+        columns = places(target, self.nodes_[first:], "target") + first
         if rows.shape != columns.shape:
             raise ValueError(f"source holds {len(rows)} nodes and target {len(columns)}: pair them")
         same = np.flatnonzero(rows == columns)
@@ -175,9 +199,11 @@ class FittedBlocks:
         """What follows from parameters and memberships."""
         self.params_, self.memberships_, self.nodes_ = params, memberships, names
         self.labels_ = np.asarray(memberships.argmax(axis=1))
-        self.block_weights_ = params.weights
-        self.block_matrix_ = params.matrix
-        self.profile_likelihood_ = params.profile if isinstance(params, CorrectedParams) else None
+        self.block_weights_ = shares(params.weights, params.first)
+        self.block_matrix_ = params.shown
+        self.profile_likelihood_ = None
+        if isinstance(params, CorrectedParams) and params.complete:
+            self.profile_likelihood_ = params.profile
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
 
@@ -191,7 +217,8 @@ class FittedBlocks:
             labels=self.labels_,
             nodes=self.nodes_,
             weights=self.block_weights_,
-            matrix=params.ratios() if isinstance(params, CorrectedParams) else params.matrix,
+            matrix=params.ratios() if isinstance(params, CorrectedParams) else params.shown,
+            sides=self.sides_,
             n_edges=self.n_edges_,
             icl=self.icl_,
             description=self.description_length_,

@@ -32,8 +32,32 @@ def law_of(edges: str, corrected: bool | str, network: Network) -> Edges:
     return Edges(edges)
 
 
-def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
-    """NetworkError for a network that edges of this law, or this model, cannot make."""
+def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
+    """How many blocks each side has, or where `most` may have at most (asked None: its nodes).
+
+    ValueError for what is no number from 1 on, of bipartite networks none or two of these, and for
+    more blocks than nodes.
+    """
+    name, sides = "max_blocks" if most else "n_blocks", network.sides
+    if asked is None:
+        return sides
+    each = list(asked) if isinstance(asked, tuple | list) else [asked] * len(sides)
+    whole = all(isinstance(K, int | np.integer) and K is not True and K >= 1 for K in each)
+    if not whole or len(each) != len(sides):
+        wanted = "a number from 1 on" + (" or two of these, (K1, K2)" if len(sides) > 1 else "")
+        raise ValueError(f'{name}={asked!r}: give {wanted}, or n_blocks="auto"')
+    if most:
+        return tuple(min(int(K), n) for K, n in zip(each, sides, strict=True))
+    for number, (K, n) in enumerate(zip(each, sides, strict=True)):
+        if n < K:
+            where = "the network" if len(sides) == 1 else f"side {number} of the network"
+            raise ValueError(f"{name}={asked}, and {where} has {n} nodes: use fewer blocks")
+    return tuple(int(K) for K in each)
+
+
+def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: bool) -> None:
+    """NetworkError for a network that edges of this law, or this model, cannot make; `free` where
+    the number of blocks is."""
     values = network.values()
     if not len(values):
         raise NetworkError("network: there is no edge in it, and nothing tells blocks apart")
@@ -50,10 +74,10 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str) -> None:
             f"network: an edge of {odd:g}, and edges={law.value!r} are counts, whole numbers: use "
             'edges="gaussian"'
         )
-    if corrected and not network.fully_observed:
+    if corrected and free and not network.fully_observed:
         raise NetworkError(
-            "network: it has missing pairs, and degrees are then not known: leave "
-            "degree_corrected=False"
+            "network: it has missing pairs, and a description tells whole networks: give a number "
+            "of blocks, or degree_corrected=False"
         )
 
 
@@ -92,6 +116,7 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
         (bool(corrected), f"degree_corrected={corrected!r}", "degree_corrected=False"),
         (law is Edges.GAUSSIAN, "Gaussian edges", "bernoulli or poisson edges"),
         (network.directed, "a directed network", "an undirected one"),
+        (bool(network.first), "bipartite=True", "bipartite=False"),
         (network.has_loops, "self-loops", "a network without them"),
         (not network.fully_observed, "missing pairs", "a network without them"),
     ):

@@ -10,6 +10,9 @@
 with memberships t (rows sum to one) of independent nodes, is that of Daudin, Picard & Robin (2008):
 
     J = sum_i sum_k t_ik (ln weights_k - ln t_ik) + sum_pairs sum_kl t_ik t_jl ln f(x_ij; theta_kl)
+
+In bipartite networks nodes are of two sides, each with blocks of its own, and pairs lie between the
+sides: the latent block model of Govaert & Nadif (2003).
 """
 
 from __future__ import annotations
@@ -44,16 +47,26 @@ class NewPairs:
     edges: csr_array
     missing: csr_array
 
+    def among(self, n: int, start: int) -> NewPairs:
+        """The same among n fitted nodes, where those that are met begin at `start`."""
+        wide = [
+            csr_array((each.data, each.indices + start, each.indptr), shape=(each.shape[0], n))
+            for each in (self.edges, self.missing)
+        ]
+        return NewPairs(*wide)
+
 
 @dataclass(frozen=True)
 class BlockParams:
     """weights (K,) shares of nodes, matrix (K, K) theta, variance of Gaussian edges
-    (units of x^2)."""
+    (units of x^2); first is the number of blocks of the first side of a bipartite network (theta
+    within a side is 0), else 0."""
 
     law: Edges
     weights: Array
     matrix: Array
     variance: float = math.nan
+    first: int = 0
 
     @property
     def K(self) -> int:
@@ -123,26 +136,59 @@ class BlockParams:
         with np.errstate(divide="ignore"):
             return placed(np.log(self.weights), evidence)
 
+    @property
+    def shown(self) -> Array:
+        """`matrix`, of bipartite networks from the first side's blocks to the other's."""
+        return self.matrix[: self.first, self.first :] if self.first else self.matrix
+
     def reordered(self, order: Array) -> BlockParams:
         """The same with the blocks in another order."""
         matrix = self.matrix[np.ix_(order, order)]
-        return BlockParams(self.law, self.weights[order], matrix, self.variance)
+        return BlockParams(self.law, self.weights[order], matrix, self.variance, self.first)
+
+    def facing(self, side: int) -> BlockParams:
+        """Blocks of one side of a bipartite network (matrix rows) as they meet the other's."""
+        own, other = facing(self.K, self.first, side)
+        return BlockParams(self.law, self.weights[own], self.matrix[own, other], self.variance)
 
 
-def n_parameters(law: Edges, K: int, directed: bool) -> int:
-    """Free parameters: weights, matrix, and the variance of Gaussian edges."""
-    return K - 1 + _matrix_parameters(law, K, directed)
+def facing(size: int, first: int, side: int) -> tuple[slice, slice]:
+    """Where what belongs to one side lies among `size`, the first side's before, and the
+    other's."""
+    both = slice(0, first), slice(first, size)
+    return both[side], both[1 - side]
 
 
-def icl(complete: float, law: Edges, K: int, directed: bool, nodes: int, pairs: int) -> float:
+def shares(weights: Array, first: int) -> Array:
+    """Weights (K,) as shares of the nodes of each side."""
+    if not first:
+        return weights
+    return np.concatenate([part / part.sum() for part in (weights[:first], weights[first:])])
+
+
+def n_parameters(law: Edges, blocks: tuple[int, ...], directed: bool) -> int:
+    """Free parameters, with so many blocks on each side: weights, matrix, and the variance of
+    Gaussian edges."""
+    return sum(K - 1 for K in blocks) + _matrix_parameters(law, blocks, directed)
+
+
+def icl(
+    complete: float,
+    law: Edges,
+    blocks: tuple[int, ...],
+    directed: bool,
+    nodes: tuple[int, ...],
+    pairs: int,
+) -> float:
     """The integrated complete-data likelihood of Daudin, Picard & Robin (2008), the higher the
-    better.
+    better; with two sides that of Keribin, Brault, Celeux & Govaert (2015).
 
     complete is the expected complete-data log-likelihood, the bound without its entropy (nats):
-    minus (K - 1)/2 ln nodes, minus 1/2 ln pairs for each parameter of edges.
+    minus (K - 1)/2 ln nodes of each side, minus 1/2 ln pairs for each parameter of edges.
     """
-    edges = _matrix_parameters(law, K, directed)
-    return complete - 0.5 * (edges * math.log(pairs) + (K - 1) * math.log(nodes))
+    edges = _matrix_parameters(law, blocks, directed)
+    free = sum((K - 1) * math.log(n) for K, n in zip(blocks, nodes, strict=True))
+    return complete - 0.5 * (edges * math.log(pairs) + free)
 
 
 def entropy(memberships: Array) -> float:
@@ -157,6 +203,12 @@ def placed(log_weights: Array, evidence: Array) -> Array:
     return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
 
 
-def _matrix_parameters(law: Edges, K: int, directed: bool) -> int:
-    matrix = K * K if directed else K * (K + 1) // 2
-    return matrix + (law is Edges.GAUSSIAN)
+def cells(blocks: tuple[int, ...], directed: bool) -> int:
+    """Numbers of a block matrix that are free."""
+    if len(blocks) > 1:
+        return math.prod(blocks)
+    return blocks[0] ** 2 if directed else blocks[0] * (blocks[0] + 1) // 2
+
+
+def _matrix_parameters(law: Edges, blocks: tuple[int, ...], directed: bool) -> int:
+    return cells(blocks, directed) + (law is Edges.GAUSSIAN)

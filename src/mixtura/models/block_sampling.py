@@ -24,12 +24,12 @@ def sampled(
     loops: bool,
     rng: np.random.Generator,
 ) -> csr_array:
-    """(n, n) x between nodes of blocks `labels` (n,); loops where there are `loops`, and of
-    degree-corrected models.
+    """(n, n) x between nodes of blocks `labels` (n,), of bipartite models (n1, n2); loops where
+    there are `loops`, and of degree-corrected models.
 
     ValueError for Gaussian edges between more than 10,000 nodes.
     """
-    n = len(labels)
+    n, first = len(labels), params.first
     if isinstance(params, BlockParams) and params.law is Edges.GAUSSIAN and n > MOST_DENSE:
         raise ValueError(
             f"sample: each of the {n * (n - 1) // 2} pairs of {n} nodes has a value: draw from a "
@@ -41,6 +41,9 @@ def sampled(
         parts.append(_loops(params, labels, rng))
     rows, columns, values = (np.concatenate([part[q] for part in parts]) for q in range(3))
     drawn = csr_array((values, (rows, columns)), shape=(n, n))
+    if first:
+        nodes = int((labels < first).sum())
+        return csr_array(drawn[:nodes, nodes:])
     if directed:
         return drawn
     # A loop is its own mirror image.
@@ -56,6 +59,8 @@ def _drawn(
     for r in range(params.K):
         for s in range(0 if directed else r, params.K):
             same = r == s
+            if params.first and (r < params.first) == (s < params.first):
+                continue
             if isinstance(params, CorrectedParams):
                 yield _by_degrees(params, members[r], members[s], same and not directed, r, s, rng)
             else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from mixtura.models.block_model import NewPairs, placed
+from mixtura.models.block_model import NewPairs, facing, placed
 from mixtura.models.partition import profile
 from mixtura.records import AnyArray, Array
 
@@ -26,13 +26,20 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class CorrectedParams:
-    """weights (K,) shares of nodes, met (K, K) ends m_rs, out and back (n,) degrees."""
+    """weights (K,) shares of nodes, met (K, K) ends m_rs, out and back (n,) degrees; first as in
+    `BlockParams`.
+
+    Where pairs are missing (not `complete`), met and degrees are those that would be expected if
+    all had been looked at.
+    """
 
     weights: Array
     met: Array
     out: Array
     back: Array
     directed: bool = False
+    first: int = 0
+    complete: bool = True
 
     @property
     def K(self) -> int:
@@ -40,14 +47,15 @@ class CorrectedParams:
         return len(self.weights)
 
     @property
-    def matrix(self) -> Array:
-        """(K, K) ends m_rs between blocks."""
-        return self.met
-
-    @property
     def profile(self) -> float:
         """Karrer & Newman's L (nats)."""
         return profile(self.met)
+
+    @property
+    def shown(self) -> Array:
+        """What is told of the blocks: `met`, of bipartite networks from the first side's to
+        others."""
+        return self.met[: self.first, self.first :] if self.first else self.met
 
     def affinity(self, least: float = 0.0) -> Array:
         """(K, K): m_rs / (kappa_r kappa_s), counts at `least`; 0 where a block has no edge."""
@@ -55,8 +63,16 @@ class CorrectedParams:
         both = np.outer(met.sum(axis=1), met.sum(axis=0))
         return np.divide(met, both, out=np.zeros_like(met), where=both > 0)
 
+    def facing(self, side: int) -> CorrectedParams:
+        """Blocks of one side of a bipartite network (met rows) as they meet the other's."""
+        own, other = facing(self.K, self.first, side)
+        return CorrectedParams(self.weights[own], self.met[own, other], self.out, self.back)
+
     def ratios(self) -> Array:
         """(K, K): edges between blocks as a multiple of what degrees alone would give."""
+        if self.first:
+            across = self.facing(0)
+            return np.asarray(across.affinity() * across.met.sum())
         return np.asarray(self.affinity() * self.met.sum())
 
     def means(

@@ -23,6 +23,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln, spence, xlogy
 
 from mixtura.data.networks.network import Network
+from mixtura.models.block_model import cells
 from mixtura.records import AnyArray, Array
 
 # Up to here numbers of partitions are counted, beyond by their asymptotics.
@@ -63,15 +64,23 @@ def poisson_loglik(network: Network, met: Array) -> float:
     return float(spread - edges - network.log_factorials - halves)
 
 
-def description_length(network: Network, labels: AnyArray, K: int, corrected: bool) -> float:
-    """Nats that tell the network by its blocks, with or without degrees; the lower the better."""
+def description_length(
+    network: Network, labels: AnyArray, K: int, corrected: bool, first: int = 0
+) -> float:
+    """Nats that tell the network by its blocks, with or without degrees; the lower the better.
+
+    first is the number of blocks of the first side of a bipartite network, whose two partitions are
+    told one after the other (Yen & Larremore 2020).
+    """
     met = met_between(network, labels, K)
     size = np.bincount(labels, minlength=K)
     edges = float(network.values().sum())
-    places = K * K if network.directed else K * (K + 1) // 2
+    blocks = (first, K - first) if first else (K,)
+    places = cells(blocks, network.directed)
     told = _of_edges(network, met) - _between(met, network.directed)
     told += log_choose(places + edges - 1, edges)
-    told += log_choose(network.n - 1, K - 1) + gammaln(network.n + 1) + math.log(network.n)
+    for n, B in zip(network.sides, blocks, strict=True):
+        told += log_choose(n - 1, B - 1) + gammaln(n + 1) + math.log(n)
     told -= gammaln(size + 1).sum()
     out, back = network.degrees
     sums = [met.sum(axis=1), met.sum(axis=0)][: 1 + network.directed]

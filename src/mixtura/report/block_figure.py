@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from scipy.sparse import csr_array
 
 from mixtura.data.networks.network import Network
-from mixtura.records import AnyArray, Array
+from mixtura.records import Array
 from mixtura.report.block_text import BlockView
 from mixtura.report.chain_text import DARK
 from mixtura.report.frame import LABEL, blank, headed
@@ -41,10 +41,12 @@ def draw_blocks(view: BlockView, network: Network) -> Figure:
     drawn = network.n <= MOST_DRAWN
     figure = blank(INCHES * (2 + drawn), INCHES + 0.9)
     axes = figure.subplots(1, 2 + drawn)
-    order = np.argsort(view.labels, kind="stable")
-    _adjacency(axes[0], view, network, order)
+    _adjacency(axes[0], view, network)
     _matrix(axes[1], view)
-    notes = ["Left: rows and columns are nodes, sorted by block; dark is joined."]
+    what = "are nodes"
+    if view.sides:
+        what = "are the first side's nodes and the other's"
+    notes = [f"Left: rows and columns {what}, sorted by block; dark is joined."]
     if network.n > MOST_DOTS:
         notes = [
             f"Left: nodes sorted by block, in {BINS} bins a side; the darker, the more of the "
@@ -57,47 +59,53 @@ def draw_blocks(view: BlockView, network: Network) -> Figure:
     return figure
 
 
-def _adjacency(ax: Axes, view: BlockView, network: Network, order: AnyArray) -> None:
-    n = network.n
-    edges = csr_array(network.edges[order][:, order])
-    if n <= MOST_DOTS:
+def _adjacency(ax: Axes, view: BlockView, network: Network) -> None:
+    """The matrix sorted by block, of bipartite networks the first side's rows to the other's."""
+    order, first = np.argsort(view.labels, kind="stable"), network.first
+    edges = csr_array(network.edges[order[: first or network.n]][:, order[first:]])
+    n, m = edges.shape
+    if network.n <= MOST_DOTS:
         strength = np.abs(edges.toarray())
         image = np.ma.masked_equal(strength, 0.0)
         most = float(np.quantile(strength[strength > 0], 0.98)) if edges.nnz else 1.0
         ax.imshow(image, cmap="Greys", vmin=-0.4 * most, vmax=most, interpolation="nearest")
     else:
         ax.imshow(
-            _binned(edges), cmap="Greys", vmin=0.0, extent=(-0.5, n - 0.5, n - 0.5, -0.5),
+            _binned(edges), cmap="Greys", vmin=0.0, extent=(-0.5, m - 0.5, n - 0.5, -0.5),
             interpolation="nearest",
         )  # fmt: skip
-    _frame(ax, n)
-    ends = np.concatenate([[0], np.cumsum(np.bincount(view.labels, minlength=len(view.weights)))])
-    for k, colour in enumerate(colours(len(view.weights))):
-        start, width = ends[k] - 0.5, ends[k + 1] - ends[k]
-        side = 0.025 * n
-        ax.add_patch(
-            Rectangle((start, -0.5 - 1.4 * side), width, side, color=colour, lw=0, clip_on=False)
-        )
-        ax.add_patch(
-            Rectangle((-0.5 - 1.4 * side, start), side, width, color=colour, lw=0, clip_on=False)
-        )
-        if k:
-            ax.axhline(start, color=QUIET, lw=0.5)
-            ax.axvline(start, color=QUIET, lw=0.5)
-    ax.set_xlabel("to" if view.directed else "nodes by block", **LABEL)
-    ax.set_ylabel("from" if view.directed else "", **{**LABEL, "labelpad": 14})
+    ax.set(xlim=(-0.5, m - 0.5), ylim=(n - 0.5, -0.5), aspect="auto" if first else "equal")
+    _frame(ax)
+    shades, sizes = (
+        colours(len(view.weights)),
+        np.bincount(view.labels, minlength=len(view.weights)),
+    )
+    rows, columns = view.ends
+    for across, blocks in ((False, rows), (True, columns)):
+        # Strips beside the matrix, as thick as a share of the other side.
+        thick, start = 0.025 * (n if across else m), -0.5
+        for k in blocks:
+            corner = (start, -0.5 - 1.4 * thick) if across else (-0.5 - 1.4 * thick, start)
+            size = (sizes[k], thick) if across else (thick, sizes[k])
+            ax.add_patch(Rectangle(corner, *size, color=shades[k], lw=0, clip_on=False))
+            if k != blocks[0]:
+                (ax.axvline if across else ax.axhline)(start, color=QUIET, lw=0.5)
+            start += sizes[k]
+    words = ("to", "from") if view.directed else ("nodes by block", "")
+    words = ("the other side's nodes", "the first side's") if view.sides else words
+    ax.set_xlabel(words[0], **LABEL)
+    ax.set_ylabel(words[1], **{**LABEL, "labelpad": 14})
 
 
 def _binned(edges: csr_array) -> Array:
     """The share of pairs with an edge in each of BINS x BINS bins, its root: few edges show."""
-    entries, n = edges.tocoo(), edges.shape[0]
-    bins = np.linspace(0, n, BINS + 1)
-    counts, _, _ = np.histogram2d(entries.row, entries.col, bins=[bins, bins])
+    entries = edges.tocoo()
+    bins = [np.linspace(0, size, BINS + 1) for size in edges.shape]
+    counts, _, _ = np.histogram2d(entries.row, entries.col, bins=bins)
     return np.asarray(np.sqrt(counts / counts.max()))
 
 
-def _frame(ax: Axes, n: int) -> None:
-    ax.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+def _frame(ax: Axes) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_color(QUIET)
@@ -106,10 +114,10 @@ def _frame(ax: Axes, n: int) -> None:
 
 def _matrix(ax: Axes, view: BlockView) -> None:
     """The block matrix as coloured squares, each as wide as the next, with their numbers."""
-    K = len(view.weights)
+    (n, m), K = view.matrix.shape, len(view.weights)
     most = float(np.abs(view.matrix).max()) or 1.0
-    for i in range(K):
-        for j in range(K):
+    for i in range(n):
+        for j in range(m):
             value = float(view.matrix[i, j])
             share = min(abs(value) / most, 1.0)
             box: Any = {"facecolor": heat(share), "edgecolor": "white", "lw": 1.5}
@@ -119,14 +127,14 @@ def _matrix(ax: Axes, view: BlockView) -> None:
                 text = f"{value:.2g}" if share > 1e-4 else "0"
                 size = 12 - 0.6 * K
                 ax.text(j, i, text, ha="center", va="center", color=ink, fontsize=size)
-    ax.set(xlim=(-0.5, K - 0.5), ylim=(K - 0.5, -0.5), aspect="equal")
+    ax.set(xlim=(-0.5, m - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=9, labelbottom=False, labeltop=True)
-    names = [str(k) for k in range(K)]
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticks(range(K), names)
-        for label, colour in zip(axis.get_ticklabels(), colours(K), strict=True):
-            label.set(color=colour, fontweight="bold")
+    shades = colours(K)
+    for axis, blocks in zip((ax.yaxis, ax.xaxis), view.ends, strict=True):
+        axis.set_ticks(range(len(blocks)), [str(k) for k in blocks])
+        for label, k in zip(axis.get_ticklabels(), blocks, strict=True):
+            label.set(color=shades[k], fontweight="bold")
     ax.set_xlabel(view.head, **LABEL)
 
 

@@ -31,7 +31,8 @@ class BlockView:
     """What reports and figures show of a fitted block model.
 
     labels and nodes (n,); weights (K,); matrix (K, K): theta, or multiples of what degrees would
-    give; icl, description and profile are None where the model has none.
+    give, (K1, K2) of bipartite networks, whose sides have so many nodes; icl, description and
+    profile are None where the model has none.
     """
 
     law: str
@@ -47,6 +48,19 @@ class BlockView:
     profile: float | None
     path: tuple[Choice, ...]
     fit: Fit
+    sides: tuple[int, int] | None = None
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Blocks of each side."""
+        return self.matrix.shape if self.sides else (len(self.weights),)
+
+    @property
+    def ends(self) -> tuple[list[int], list[int]]:
+        """Which blocks are the rows of the matrix, and which its columns."""
+        K = len(self.weights)
+        first = self.blocks[0] if self.sides else 0
+        return list(range(first or K)), list(range(first, K))
 
     @property
     def head(self) -> str:
@@ -57,9 +71,15 @@ class BlockView:
     def headline(self) -> str:
         """Blocks, nodes, edges and the law in one line."""
         kind = "degree-corrected" if self.corrected else self.law
-        form = "directed" if self.directed else "undirected"
-        size = f"{counted(len(self.labels), 'node')} with {counted(self.n_edges, 'edge')}"
-        return f"{counted(len(self.weights), 'block')} in {size} ({kind}, {form})"
+        form = "directed" if self.directed else "bipartite" if self.sides else "undirected"
+        blocks = _both(self.blocks, "block")
+        nodes = _both(self.sides or (len(self.labels),), "node")
+        return f"{blocks} in {nodes} with {counted(self.n_edges, 'edge')} ({kind}, {form})"
+
+
+def _both(numbers: tuple[int, ...], what: str) -> str:
+    *first, last = numbers
+    return " and ".join([*(f"{number:,}" for number in first), counted(last, what)])
 
 
 def to_text(view: BlockView, width: int) -> str:
@@ -75,6 +95,7 @@ def renderables(view: BlockView) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(view.headline, style="bold"), _blocks(view)]
     if len(view.weights) <= MOST_MATRIX:
         rows = " Rows are where edges begin." if view.directed else ""
+        rows = " Rows are the first side's." if view.sides else rows
         caption = f"{view.head.capitalize()}, between blocks.{rows}"
         parts += [_matrix(view), Padding(Text(caption, style="dim"), (0, 0, 1, 2))]
     parts.append(facts)
@@ -100,19 +121,20 @@ def _blocks(view: BlockView) -> Table:
 
 def _matrix(view: BlockView) -> Table:
     """The block matrix; what is next to nothing beside its largest entry is 0."""
-    K = len(view.weights)
-    table = _table("", *(str(k) for k in range(K)))
+    rows, columns = view.ends
+    table = _table("", *(str(k) for k in columns))
     least = FAINTEST * float(np.abs(view.matrix).max())
-    for k, colour in enumerate(colours(K)):
-        cells = [f"{value:.2g}" if abs(value) >= least else "0" for value in view.matrix[k]]
-        table.add_row(Text(str(k), style=f"bold {colour}"), *cells)
+    shades = colours(len(view.weights))
+    for k, line in zip(rows, view.matrix, strict=True):
+        cells = [f"{value:.2g}" if abs(value) >= least else "0" for value in line]
+        table.add_row(Text(str(k), style=f"bold {shades[k]}"), *cells)
     return table
 
 
 def _table(*heads: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
+        table.add_column(head, justify="right", no_wrap=True, min_width=len(head))
     return table
 
 
@@ -138,9 +160,13 @@ def _compared(path: tuple[Choice, ...]) -> str:
     sign = 1.0 if path[0].criterion == "icl" else -1.0
     best = sorted(path, key=lambda each: -sign * each.value)[:4]
     each = [
-        f"{one.n_blocks}{' with degrees' if one.corrected else ''}: {one.value:.2f}" for one in best
+        f"{_number(one)}{' with degrees' if one.corrected else ''}: {one.value:.2f}" for one in best
     ]
     return f"{counted(len(path), 'model')} by {path[0].criterion}; best {', '.join(each)}"
+
+
+def _number(choice: Choice) -> str:
+    return " and ".join(str(K) for K in choice.sides or (choice.n_blocks,))
 
 
 def _starts(fit: Fit) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, issparse
+from scipy.sparse import block_array, coo_array, csr_array, issparse
 
-from mixtura.data.networks.network import Network, NetworkError
+from mixtura.data.networks.network import Network, NetworkError, possible
 from mixtura.records import AnyArray, Array
 
 Pairs = tuple[AnyArray, AnyArray, Array]
@@ -27,13 +27,7 @@ def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
             f"network: an array of shape {matrix.shape} is no adjacency matrix, which is square; "
             "give edge lists as a pandas or Polars frame"
         )
-    try:
-        values = np.asarray(matrix.data, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise NetworkError(
-            f"network: a matrix of type {matrix.dtype}: its entries are numbers"
-        ) from None
-    pairs = matrix.row, matrix.col, values
+    pairs = _entries(matrix)
     names = np.arange(matrix.shape[0])
     whole = _summed(pairs, len(names))
     alike = not directed and _symmetric(whole, within=ROUNDING)
@@ -52,23 +46,68 @@ def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
     return assembled(pairs, names, directed, observed)
 
 
+def from_biadjacency(given: Any, observed: Any) -> Network:
+    """The bipartite network of a matrix (n1, n2): rows are one side, columns the other."""
+    matrix = coo_array(given) if issparse(given) else _dense(given)
+    rows, columns, values = _entries(matrix)
+    n1, n2 = matrix.shape
+    names = np.concatenate([np.arange(n1), np.arange(n2)])
+    return between((rows, columns + n1, values), n1, names, observed)
+
+
+def between(pairs: Pairs, first: int, names: AnyArray, observed: Any) -> Network:
+    """The bipartite network of edges from the `first` nodes to the others; observed (n1, n2)."""
+    n1, n2 = first, len(names) - first
+    if not n1 or not n2:
+        raise NetworkError(
+            f"network: its sides have {n1} and {n2} nodes, and a bipartite network has some in each"
+        )
+    if observed is not None:
+        mask = _mask(observed, (n1, n2), f"a bipartite network of {n1} and {n2} nodes")
+        observed = block_array([[None, mask], [mask.T, None]])
+    return assembled(_mirrored(pairs), names, False, observed, first)
+
+
+def split(pairs: Pairs, second: AnyArray, names: AnyArray, observed: Any) -> Network:
+    """The bipartite network of edges between nodes that are `second` (n,) and others."""
+    rows, columns, values = pairs
+    wrong = np.flatnonzero(second[rows] == second[columns])
+    if len(wrong):
+        told = names.tolist()
+        one, other = told[rows[wrong[0]]], told[columns[wrong[0]]]
+        raise NetworkError(
+            f"network: an edge joins {one!r} and {other!r}, which are of one side: a bipartite "
+            "network has edges between its sides only"
+        )
+    order = np.argsort(second, kind="stable")
+    place = np.argsort(order)
+    ends = np.sort([place[rows], place[columns]], axis=0)
+    return between((ends[0], ends[1], values), int((~second).sum()), names[order], observed)
+
+
 def from_pairs(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> Network:
     """The network of listed edges (from, to, x); edges listed several times add up.
 
     In undirected networks (a, b) and (b, a) are one pair.
     """
     if not directed:
-        rows, columns, values = pairs
-        apart = rows != columns
-        pairs = (
-            np.concatenate([rows, columns[apart]]),
-            np.concatenate([columns, rows[apart]]),
-            np.concatenate([values, values[apart]]),
-        )
+        pairs = _mirrored(pairs)
     return assembled(pairs, names, directed, observed)
 
 
-def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> Network:
+def _mirrored(pairs: Pairs) -> Pairs:
+    rows, columns, values = pairs
+    apart = rows != columns
+    return (
+        np.concatenate([rows, columns[apart]]),
+        np.concatenate([columns, rows[apart]]),
+        np.concatenate([values, values[apart]]),
+    )
+
+
+def assembled(
+    pairs: Pairs, names: AnyArray, directed: bool, observed: Any, first: int = 0
+) -> Network:
     """A network of pairs that are listed in both directions where it is undirected."""
     n = len(names)
     if n < 2:
@@ -84,11 +123,11 @@ def assembled(pairs: Pairs, names: AnyArray, directed: bool, observed: Any) -> N
     edges = csr_array((data[~missing], (row[~missing], column[~missing])), shape=(n, n))
     complete = True
     if observed is not None:
-        edges, loops, listed, complete = _limited(edges, loops, listed, observed, directed)
+        edges, loops, listed, complete = _limited(edges, loops, listed, observed, directed, first)
     if not np.nan_to_num(loops).any():
         # Without loops there are no pairs (i, i), and none is missing.
         loops = np.zeros(n)
-    network = Network(edges, loops, listed, complete, directed, names)
+    network = Network(edges, loops, listed, complete, directed, names, first)
     if network.n_pairs == 0:
         raise NetworkError("network: every pair is missing: there is nothing to fit")
     return network
@@ -111,6 +150,15 @@ def _dense(given: Any) -> coo_array:
     if array.dtype.kind not in "fiub":
         raise NetworkError(f"network: an array of type {array.dtype}: its entries are numbers")
     return coo_array(array)
+
+
+def _entries(matrix: coo_array) -> Pairs:
+    try:
+        return matrix.row, matrix.col, np.asarray(matrix.data, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise NetworkError(
+            f"network: a matrix of type {matrix.dtype}: its entries are numbers"
+        ) from None
 
 
 def _summed(pairs: Pairs, n: int) -> csr_array:
@@ -182,23 +230,11 @@ def _refuse_infinite(matrix: csr_array) -> None:
 
 
 def _limited(
-    edges: csr_array, loops: Array, missing: csr_array, observed: Any, directed: bool
+    edges: csr_array, loops: Array, missing: csr_array, observed: Any, directed: bool, first: int
 ) -> tuple[csr_array, Array, csr_array, bool]:
     """Edges, loops and listed pairs where `observed` is true: the shorter list of the two."""
     n = edges.shape[0]
-    if not issparse(observed):
-        observed = np.asarray(observed)
-    told = observed.data if issparse(observed) else observed
-    if told.dtype.kind not in "biuf" or not np.isin(told, (0, 1)).all():
-        raise NetworkError(
-            "observed: a mask holds True and False (or 1 and 0), and this holds other values: give "
-            "~np.isnan(x), or what tells the pairs that were looked at"
-        )
-    mask = csr_array(observed).astype(bool)
-    if mask.shape != (n, n):
-        raise NetworkError(
-            f"observed: a mask of shape {mask.shape} for a network of {n} nodes: give ({n}, {n})"
-        )
+    mask = _mask(observed, (n, n), f"a network of {n} nodes")
     if not directed and not _symmetric(mask.astype(np.float64)):
         raise NetworkError(
             "observed: the mask of an undirected network is symmetric, and this is not: give "
@@ -211,8 +247,26 @@ def _limited(
     kept = csr_array(edges.multiply(mask))
     kept.eliminate_zeros()
     loops = np.where(seen, loops, np.nan)
-    if mask.nnz <= n * (n - 1) // 2:
+    if mask.nnz <= possible(n, first) // 2:
         return kept, loops, mask, False
     dense = np.ones((n, n)) - mask.toarray()
     np.fill_diagonal(dense, 0.0)
+    if first:
+        dense[:first, :first] = dense[first:, first:] = 0.0
     return kept, loops, csr_array(dense), True
+
+
+def _mask(observed: Any, shape: tuple[int, int], whose: str) -> csr_array:
+    """A mask of this shape as a sparse one; NetworkError for anything else."""
+    if not issparse(observed):
+        observed = np.asarray(observed)
+    told = observed.data if issparse(observed) else observed
+    if told.dtype.kind not in "biuf" or not np.isin(told, (0, 1)).all():
+        raise NetworkError(
+            "observed: a mask holds True and False (or 1 and 0), and this holds other values: give "
+            "~np.isnan(x), or what tells the pairs that were looked at"
+        )
+    mask = csr_array(observed).astype(bool)
+    if mask.shape != shape:
+        raise NetworkError(f"observed: a mask of shape {mask.shape} for {whose}: give {shape}")
+    return mask

@@ -29,6 +29,8 @@ class Network:
     complete  whether all pairs were observed but for those listed
     directed  whether x_ij and x_ji are two pairs
     names     (n,) what the nodes are called
+    first     nodes of the first side of a bipartite network, which come first, and within a side
+              there are no pairs; 0 where any two nodes are a pair
     shift, unit   x is shift + unit * what `edges` and `loops` hold (shift also where they hold
               nothing)
     """
@@ -39,6 +41,7 @@ class Network:
     complete: bool
     directed: bool
     names: AnyArray
+    first: int = 0
     shift: float = 0.0
     unit: float = 1.0
 
@@ -46,6 +49,11 @@ class Network:
     def n(self) -> int:
         """Nodes."""
         return int(self.edges.shape[0])
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Nodes of each side; all in one but in bipartite networks."""
+        return (self.first, self.n - self.first) if self.first else (self.n,)
 
     @cached_property
     def has_loops(self) -> bool:
@@ -63,7 +71,7 @@ class Network:
     def n_pairs(self) -> int:
         """Observed pairs, with those of a node and itself where the network has loops."""
         listed = int(self.listed.nnz)
-        ordered = self.n * (self.n - 1) - listed if self.complete else listed
+        ordered = possible(self.n, self.first) - listed if self.complete else listed
         pairs = ordered if self.directed else ordered // 2
         return int(pairs + (np.isfinite(self.loops).sum() if self.has_loops else 0))
 
@@ -94,6 +102,11 @@ class Network:
     def squares(self) -> float:
         """The sum of x^2 over all pairs."""
         return float(np.square(self.values()).sum())
+
+
+def possible(n: int, first: int = 0) -> int:
+    """Pairs of n nodes in both orders, of bipartite networks between the first ones and others."""
+    return 2 * first * (n - first) if first else n * (n - 1)
 
 
 def upper(matrix: csr_array) -> coo_array:

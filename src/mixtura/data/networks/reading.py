@@ -12,7 +12,13 @@ from scipy.sparse import issparse
 
 from mixtura.data.dialect import Dialect
 from mixtura.data.files import AS_IT_LOOKS, is_text_file, read_frame
-from mixtura.data.networks.matrices import Pairs, from_matrix, from_pairs
+from mixtura.data.networks.graphs import from_igraph, from_networkx
+from mixtura.data.networks.matrices import (
+    between,
+    from_biadjacency,
+    from_matrix,
+    from_pairs,
+)
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.records import AnyArray
 
@@ -31,6 +37,7 @@ def as_network(
     weight: str | None = None,
     ends: tuple[str, ...] | None = None,
     dialect: Dialect = AS_IT_LOOKS,
+    bipartite: bool = False,
 ) -> Network:
     """A `Network` of what users have.
 
@@ -45,6 +52,10 @@ def as_network(
         default each edge that is listed counts 1
     ends : the two columns of an edge list that hold the nodes; default `ENDS`, else the first two
     dialect : how a text file is written, where that is to be said
+    bipartite : whether nodes are of two sides, and pairs lie between these only: the rows and the
+        columns of a matrix, `observed` alike; the two columns of an edge list, where equal names in
+        both are two nodes; the sides that a graph's attribute tells (`bipartite` in NetworkX,
+        `type` in igraph), else those that its edges leave open one way only
 
     Raises
     ------
@@ -53,23 +64,36 @@ def as_network(
     if isinstance(given, Network):
         for name, value in (("observed", observed), ("weight", weight), ("ends", ends)):
             _refuse_named(value, name)
+        if bipartite != bool(given.first):
+            raise NetworkError(
+                f"bipartite={bipartite}, and the network was read with bipartite={not bipartite}"
+            )
         return given
+    if bipartite and directed:
+        raise NetworkError(
+            "directed=True and bipartite=True do not go together: edges between two sides have no "
+            "directions: leave directed out"
+        )
     if isinstance(given, str | Path):
         place = str(given)
         frame = read_frame(given, dialect, lambda columns: _ends(columns, ends, place))
-        return _from_frame(frame, place, directed, observed, weight, ends, text=is_text_file(given))
+        text = is_text_file(given)
+        told = weight, ends, bipartite
+        return _from_frame(frame, place, directed, observed, *told, text=text)
     package = type(given).__module__.split(".")[0]
     if package == "networkx" or _is_networkx(given):
         _refuse_named(ends, "ends")
-        return _from_networkx(given, directed, observed, weight)
+        return from_networkx(given, directed, observed, weight, bipartite)
     if package == "igraph":
         _refuse_named(ends, "ends")
-        return _from_igraph(given, directed, observed, weight)
+        return from_igraph(given, directed, observed, weight, bipartite)
     if issparse(given) or isinstance(given, np.ndarray | list):
         _refuse_named(ends, "ends")
         _refuse_named(weight, "weight")
+        if bipartite:
+            return from_biadjacency(given, observed)
         return from_matrix(given, directed, observed)
-    return _from_frame(given, "network", directed, observed, weight, ends)
+    return _from_frame(given, "network", directed, observed, weight, ends, bipartite)
 
 
 def _is_networkx(given: Any) -> bool:
@@ -84,48 +108,6 @@ def _refuse_named(value: Any, name: str) -> None:
         )
 
 
-def _from_networkx(graph: Any, directed: bool | None, observed: Any, weight: str | None) -> Network:
-    directed = _agreed(directed, graph.is_directed())
-    index = {node: i for i, node in enumerate(graph)}
-    names = np.empty(len(index), dtype=object)
-    names[:] = list(index)
-    each = [(index[u], index[v], data) for u, v, data in graph.edges(data=True)]
-    values = [1.0 if weight is None else data.get(weight) for _, _, data in each]
-    return from_pairs(_indexed(each, values, weight), names, directed, observed)
-
-
-def _from_igraph(graph: Any, directed: bool | None, observed: Any, weight: str | None) -> Network:
-    directed = _agreed(directed, graph.is_directed())
-    named = "name" in graph.vs.attributes()
-    names = np.array(graph.vs["name"] if named else range(graph.vcount()), dtype=object)
-    each = [(*edge.tuple, edge.attributes()) for edge in graph.es]
-    values = [1.0 if weight is None else data.get(weight) for _, _, data in each]
-    return from_pairs(_indexed(each, values, weight), names, directed, observed)
-
-
-def _indexed(each: list[Any], values: list[Any], weight: str | None) -> Pairs:
-    without = sum(value is None for value in values)
-    if without:
-        raise NetworkError(
-            f"weight={weight!r}: {without} of {len(values)} edges have no such attribute"
-        )
-    rows = np.array([one[0] for one in each], dtype=np.int64)
-    columns = np.array([one[1] for one in each], dtype=np.int64)
-    try:
-        return rows, columns, np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise NetworkError(f"weight={weight!r} is no number on every edge: {error}") from None
-
-
-def _agreed(asked: bool | None, found: bool) -> bool:
-    if asked is not None and asked != found:
-        raise NetworkError(
-            f"directed={asked}, and the graph says that it is {'' if found else 'un'}directed: "
-            "convert the graph, or leave directed out"
-        )
-    return found
-
-
 def _from_frame(
     given: Any,
     place: str,
@@ -133,6 +115,7 @@ def _from_frame(
     observed: Any,
     weight: str | None,
     ends: tuple[str, ...] | None,
+    bipartite: bool,
     text: bool = False,
 ) -> Network:
     try:
@@ -145,10 +128,16 @@ def _from_frame(
         ) from None
     first, second = _ends(list(frame.columns), ends, place)
     sides = [_column(frame, name, place) for name in (first, second)]
-    codes, names = _coded(_numbered(sides) if text else sides)
-    values = np.ones(len(codes[0]))
+    sides = _numbered(sides) if text else sides
+    values = np.ones(len(sides[0]))
     if weight is not None:
         values = _weights(frame, weight, place)
+    if bipartite:
+        each = [np.unique(side, return_inverse=True) for side in _alike(sides)]
+        (one, rows), (other, columns) = each
+        pairs = rows, columns + len(one), values
+        return between(pairs, len(one), np.concatenate([one, other]), observed)
+    codes, names = _coded(sides)
     return from_pairs((codes[0], codes[1], values), names, bool(directed), observed)
 
 
@@ -230,14 +219,19 @@ def _numbered(sides: list[AnyArray]) -> list[AnyArray]:
 
 def _coded(sides: list[AnyArray]) -> tuple[AnyArray, AnyArray]:
     """Codes (2, m) of the nodes, and their names in order."""
+    names, codes = np.unique(np.concatenate(_alike(sides)), return_inverse=True)
+    return codes.reshape(2, -1).astype(np.int64), names
+
+
+def _alike(sides: list[AnyArray]) -> tuple[AnyArray, AnyArray]:
+    """Both columns with names of one kind."""
     one, other = sides
     kinds = {"i" if side.dtype.kind in "iu" else side.dtype.kind for side in sides}
     if kinds == {"i", "f"}:
         one, other = one.astype(np.float64), other.astype(np.float64)
     elif len(kinds) > 1 or "O" in kinds:
         one, other = one.astype(str), other.astype(str)
-    names, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
-    return codes.reshape(2, -1).astype(np.int64), names
+    return one, other
 
 
 def _weights(frame: Any, name: str, place: str) -> AnyArray:

@@ -48,6 +48,12 @@ static void node_sums(const struct mixtura_blocks *b, const struct block_work *w
     const double *own = b->tau + i * K;
     for (int64_t l = 0; l < K; l++)
         pairs[l] = b->complete ? w->total[l] - own[l] - pairs[l] : pairs[l];
+    if (b->sides.nodes) {
+        /* Nodes of one side are no pair. */
+        int64_t from, to;
+        own_blocks(&b->sides, i, K, &from, &to);
+        memset(pairs + from, 0, (size_t)(to - from) * 8);
+    }
 }
 
 static void natural_parameters(const struct mixtura_blocks *b, struct block_work *w)
@@ -71,12 +77,13 @@ static void natural_parameters(const struct mixtura_blocks *b, struct block_work
 
 static void place_node(const struct mixtura_blocks *b, struct block_work *w, int64_t i)
 {
-    int64_t K = b->K;
+    int64_t K = b->K, from, to;
     double *own = b->tau + i * K, most = -HUGE_VAL, sum = 0.0;
+    own_blocks(&b->sides, i, K, &from, &to);
     node_sums(b, w, &b->out, &b->listed_out, i, w->out, w->pairs);
     if (b->directed)
         node_sums(b, w, &b->in, &b->listed_in, i, w->in, w->pairs_in);
-    for (int64_t k = 0; k < K; k++) {
+    for (int64_t k = from; k < to; k++) {
         double f = w->log_weight[k];
         for (int64_t l = 0; l < K; l++)
             f += w->natural[k * K + l] * w->out[l] + w->zero[k * K + l] * w->pairs[l];
@@ -88,9 +95,9 @@ static void place_node(const struct mixtura_blocks *b, struct block_work *w, int
         w->score[k] = f;
         most = fmax(most, f);
     }
-    for (int64_t k = 0; k < K; k++)
+    for (int64_t k = from; k < to; k++)
         sum += w->score[k] = exp(w->score[k] - most);
-    for (int64_t k = 0; k < K; k++) {
+    for (int64_t k = from; k < to; k++) {
         double share = w->score[k] / sum;
         w->total[k] += share - own[k];
         own[k] = share;

@@ -21,11 +21,18 @@ class Graph(ctypes.Structure):
     _fields_ = [("ptr", Pointer), ("idx", Pointer), ("val", Pointer)]
 
 
+class Sides(ctypes.Structure):
+    """Nodes and blocks of the first side, as in kernels.h; 0 where there is one side."""
+
+    _fields_ = [("nodes", Int), ("blocks", Int)]
+
+
 class _Blocks(ctypes.Structure):
     _fields_ = [
         *((name, Graph) for name in ("out", "in_", "listed_out", "listed_in")),
         ("loops", Pointer),
         ("order", Pointer),
+        ("sides", Sides),
         *((name, Int) for name in ("n", "K", "directed", "complete", "law", "max_iter")),
         ("squares", Double),
         ("tol", Double),
@@ -67,6 +74,7 @@ class NativeNetwork:
     loops: Array | None
     complete: bool
     n: int
+    first: int
 
 
 @dataclass(frozen=True)
@@ -89,19 +97,22 @@ def climb_blocks(
     order: NDArray[np.int32],
     max_iter: int,
     tol: float,
+    first: int = 0,
 ) -> BlockClimb:
     """Sequential variational EM from memberships tau (n, K), which are moved in place.
 
     law counts bernoulli, poisson, gaussian from 0; squares is the sum of x^2 over all pairs of a
-    Gaussian network, of ln x! of a Poisson one. ArithmeticError with the two bounds if one falls.
+    Gaussian network, of ln x! of a Poisson one; first is the number of blocks of the first side of
+    a bipartite network. ArithmeticError with the two bounds if one falls.
     """
     n, K = tau.shape
     weights, matrix, variance = np.empty(K), np.empty((K, K)), np.ones(1)
     trace = np.empty(max_iter + 1)
     asked = _Blocks(
-        **_graphs(network),
+        **graphs(network),
         loops=None if network.loops is None else checked("loops", network.loops, (n,)),
         order=address(order),
+        sides=Sides(network.first, first),
         n=n,
         K=K,
         directed=network.back is not None,
@@ -125,7 +136,8 @@ def climb_blocks(
     return BlockClimb(weights, matrix, float(variance[0]), trace[: steps + 1], float(asked.gap))
 
 
-def _graphs(network: NativeNetwork) -> dict[str, Any]:
+def graphs(network: NativeNetwork) -> dict[str, Any]:
+    """The four graphs of a network as records."""
     none = Graph(None, None, None)
     given = {
         "out": network.out,

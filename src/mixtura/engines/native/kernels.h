@@ -353,6 +353,7 @@ struct mixtura_shares {
     X(blocks, struct mixtura_blocks) \
     X(partition, struct mixtura_partition) \
     X(belief, struct mixtura_belief) \
+    X(holes, struct mixtura_holes) \
     X(ancestry, struct mixtura_ancestry) \
     X(ancestry_shares, const struct mixtura_shares)
 

@@ -229,7 +229,9 @@ static int partition(struct mixtura_partition *p)
                 out += w.to[t];
                 in += w.from[t];
             }
-            for (int64_t s = 0; s < K; s++) {
+            int64_t from, to;
+            own_blocks(&p->sides, i, K, &from, &to);
+            for (int64_t s = from; s < to; s++) {
                 if (s == r)
                     continue;
                 double gain = move_gain(p, &w, r, s, loop, out, in, i);

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.engines.native import Array, Double, Int, Pointer, address, checked, library
-from mixtura.engines.native.blocks import Graph, NativeNetwork
+from mixtura.engines.native.blocks import Graph, NativeNetwork, Sides
 
 
 class _Partition(ctypes.Structure):
@@ -17,6 +17,7 @@ class _Partition(ctypes.Structure):
         ("out", Graph),
         ("in_", Graph),
         *((name, Pointer) for name in ("loops", "order", "kind")),
+        ("sides", Sides),
         *(
             (name, Int)
             for name in (
@@ -54,10 +55,12 @@ def polish(
     K: int,
     order: NDArray[np.int32],
     max_iter: int,
+    first: int = 0,
 ) -> tuple[Array, bool]:
     """Moves of single nodes until none raises the objective: labels (n,) are changed in place.
 
-    The objective after each sweep, and whether no move was left.
+    first is the number of blocks of the first side of a bipartite network. The objective after each
+    sweep, and whether no move was left.
     """
     value, met = np.empty(max_iter + 1), np.empty((K, K))
     none = Graph(None, None, None)
@@ -67,6 +70,7 @@ def polish(
         loops=None if network.loops is None else checked("loops", network.loops, (network.n,)),
         order=address(order),
         kind=None if objective.kind is None else address(objective.kind),
+        sides=Sides(network.first, first),
         n=network.n,
         K=K,
         directed=network.back is not None,

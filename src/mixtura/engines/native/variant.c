@@ -7,6 +7,7 @@
 #include "contest.h"
 #include "driven.h"
 #include "gaps.h"
+#include "holes.h"
 #include "levels.h"
 #include "likeliest.h"
 #include "longest.h"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mixtura.fitting.networks.block_fit import (
 )
 from mixtura.fitting.networks.description import shortest
 from mixtura.fitting.networks.search import halved, merged
+from mixtura.fitting.networks.sides import Sizes, joined, parted, stepped
 from mixtura.fitting.networks.units import standardised
 from mixtura.models.block_model import Edges
 from mixtura.ranges import Count, Finite
@@ -33,18 +34,26 @@ NEIGHBOURS = 8
 @dataclass(frozen=True)
 class Choice:
     """One model that was compared: K blocks, whether degrees are kept, "icl" (nats, the higher the
-    better) or "description length" (nats, the lower the better), and its value."""
+    better) or "description length" (nats, the lower the better), and its value; of bipartite
+    networks sides are the blocks of each side."""
 
     n_blocks: Count
     corrected: bool
     criterion: str
     value: Finite
+    sides: tuple[Count, ...] = ()
+
+    @classmethod
+    def of(cls, blocks: Sizes, corrected: bool, criterion: str, value: float) -> Choice:
+        """That of a model with so many blocks on each side."""
+        return cls(sum(blocks), corrected, criterion, value, blocks if len(blocks) > 1 else ())
 
 
 def chosen(
-    task: BlockTask, K: int, most: int | None, corrected: bool | str
+    task: BlockTask, blocks: Sizes, corrected: bool | str, free: bool
 ) -> tuple[BlockFound, tuple[Choice, ...]]:
-    """The model with K blocks, or with the best number up to `most` where that is given.
+    """The model with so many blocks on each side, or where that is `free` with the best numbers up
+    to these.
 
     With one criterion for all that is compared: ICL without degrees, else the description length.
     """
@@ -52,67 +61,138 @@ def chosen(
         task = replace(task, network=standardised(task.network))
     # Spectra of small networks in threads cost more than they take.
     with single_blas:
-        return _chosen(task, K, most, corrected)
+        return _chosen(task, blocks, corrected, free)
 
 
 def _chosen(
-    task: BlockTask, K: int, most: int | None, corrected: bool | str
+    task: BlockTask, blocks: Sizes, corrected: bool | str, free: bool
 ) -> tuple[BlockFound, tuple[Choice, ...]]:
-    if most is None:
-        return (fit_corrected if corrected else fit_variational)(task, K), ()
+    if not free:
+        return (fit_corrected if corrected else fit_variational)(task, blocks), ()
     if corrected is False:
-        return _by_icl(task, most)
+        return _by_icl(task, blocks)
     aims = [Aim.DESCRIPTION_DEGREES] if corrected is True else [*Aim][1:]
-    found = {aim: shortest(task, aim, most) for aim in aims}
+    found = {aim: shortest(task, aim, blocks) for aim in aims}
     path = tuple(
-        Choice(blocks, aim is Aim.DESCRIPTION_DEGREES, "description length", value)
+        Choice.of(shape, aim is Aim.DESCRIPTION_DEGREES, "description length", value)
         for aim, each in found.items()
-        for blocks, value in sorted(each.lengths.items())
+        for shape, value in sorted(each.lengths.items())
     )
     aim = min(found, key=lambda aim: found[aim].length)
     best = found[aim]
     if aim is Aim.DESCRIPTION_DEGREES:
-        kept = corrected_from(task, best.search, best.end, best.K)
+        kept = corrected_from(task, best.search, best.end)
     else:
-        kept = variational_from(task, best.end.labels, best.K)
+        kept = variational_from(task, best.end.labels, best.blocks)
     said = "; ".join(filter(None, (kept.fit.remark, best.remark)))
     return replace(kept, fit=replace(kept.fit, remark=said)), path
 
 
-def _by_icl(task: BlockTask, most: int) -> tuple[BlockFound, tuple[Choice, ...]]:
+def _by_icl(task: BlockTask, most: Sizes) -> tuple[BlockFound, tuple[Choice, ...]]:
     """Up from one block until ICL falls for good, then back down by merges."""
-    found: dict[int, BlockFound] = {}
+    walk = _Walk(task, most)
+    walk.up()
+    walk.down()
+    walk.around()
+    found = walk.found
+    path = tuple(Choice.of(blocks, False, "icl", walk.value(blocks)) for blocks in sorted(found))
+    return found[walk.best], path
 
-    def value(K: int) -> float:
-        icl = found[K].icl
-        assert icl is not None
-        return icl
 
-    def best() -> int:
-        return max(found, key=value)
+@dataclass
+class _Walk:
+    """Numbers of blocks, one after the other, and what was found with each.
 
-    for K in range(1, most + 1):
-        beside = _splits(found[K - 1].labels, K, task.seed) if K > 1 else []
-        found[K] = fit_variational(task, K, beside)
-        if K - best() >= WORSE:
-            break
-    for K in range(max(found) - 1, 1, -1):
-        if best() - 1 > K:
-            break
-        again = fit_variational(task, K, _merges(found[K + 1].labels, K + 1, task.seed))
-        if again.fit.loglik > found[K].fit.loglik:
-            found[K] = again
-    path = tuple(Choice(K, False, "icl", value(K)) for K in sorted(found))
-    return found[best()], path
+    Of two sides the one grows of which a look at splits alone promises more.
+    """
+
+    task: BlockTask
+    most: Sizes
+    found: dict[Sizes, BlockFound] = field(default_factory=dict)
+    walked: list[Sizes] = field(default_factory=list)
+
+    def value(self, blocks: Sizes) -> float:
+        """ICL (nats)."""
+        return _icl(self.found[blocks])
+
+    @property
+    def best(self) -> Sizes:
+        """The numbers with the highest ICL."""
+        return max(self.found, key=self.value)
+
+    def up(self) -> None:
+        """From one block on each side."""
+        at: Sizes = (1,) * len(self.most)
+        self.found[at] = fit_variational(self.task, at)
+        self.walked.append(at)
+        while sum(at) - sum(self.best) < WORSE:
+            ahead = self._beside(at, (1,))
+            if not ahead:
+                break
+            before, at = at, self._promising(at, ahead)
+            self.found[at] = fit_variational(self.task, at, self._starts(before, at))
+            self.walked.append(at)
+
+    def down(self) -> None:
+        """Again by merges of what was found with one more."""
+        for at, above in zip(reversed(self.walked[1:-1]), reversed(self.walked), strict=False):
+            if sum(self.best) - 1 > sum(at):
+                break
+            again = fit_variational(self.task, at, self._starts(above, at))
+            if again.fit.loglik > self.found[at].fit.loglik:
+                self.found[at] = again
+
+    def around(self) -> None:
+        """Where sides could grow otherwise: numbers beside the best."""
+        while True:
+            before = self.best
+            ahead = [at for at in self._beside(before, (1, -1)) if at not in self.found]
+            if not ahead:
+                break
+            at = self._promising(before, ahead)
+            self.found[at] = fit_variational(self.task, at, self._starts(before, at))
+            if self.best == before:
+                break
+
+    def _promising(self, at: Sizes, ahead: list[Sizes]) -> Sizes:
+        if len(ahead) == 1:
+            return ahead[0]
+        looks = {near: self._starts(at, near) for near in ahead}
+        worth = {
+            near: _icl(fit_variational(self.task, near, starts, alone=True))
+            for near, starts in looks.items()
+        }
+        return max(worth, key=lambda near: worth[near])
+
+    def _beside(self, blocks: Sizes, steps: tuple[int, ...]) -> list[Sizes]:
+        near = [stepped(blocks, side, by) for by in steps for side in range(len(blocks))]
+        return [
+            each
+            for each in near
+            if all(1 <= K <= top for K, top in zip(each, self.most, strict=True))
+        ]
+
+    def _starts(self, at: Sizes, near: Sizes) -> Iterable[tuple[str, AnyArray]]:
+        """Starts with `near` blocks from what was found with others, one more or less on a side."""
+        side = next(s for s, (K, other) in enumerate(zip(at, near, strict=True)) if other != K)
+        parts = parted(self.found[at].labels, at, self.task.network.sides)
+        how = _splits if near[side] > at[side] else _merges
+        for name, changed in how(parts[side], at[side], self.task.seed):
+            yield name, joined([*parts[:side], changed, *parts[side + 1 :]], near)
+
+
+def _icl(found: BlockFound) -> float:
+    assert found.icl is not None
+    return found.icl
 
 
 def _splits(labels: AnyArray, K: int, seed: int) -> Iterable[tuple[str, AnyArray]]:
-    """Starts with K blocks from K - 1: the largest ones halved."""
-    rng = np.random.default_rng([seed, K, 2])
-    sizes = np.bincount(labels, minlength=K - 1)
+    """Starts with K + 1 blocks from K: the largest ones halved."""
+    rng = np.random.default_rng([seed, K + 1, 2])
+    sizes = np.bincount(labels, minlength=K)
     for block in np.argsort(-sizes)[:NEIGHBOURS]:
         new = np.array(labels)
-        halved(new, int(block), K - 1, rng)
+        halved(new, int(block), K, rng)
         yield "split", new
 
 

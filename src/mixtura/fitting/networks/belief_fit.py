@@ -12,6 +12,7 @@ from mixtura.data.networks.network import Network
 from mixtura.engines.belief import BeliefEnd, BeliefEngine
 from mixtura.engines.native.belief import Rounds
 from mixtura.fitting.networks.climbers import occupied
+from mixtura.fitting.networks.sides import Sizes
 from mixtura.models.block_model import BlockParams, Edges
 from mixtura.records import AnyArray
 
@@ -38,12 +39,13 @@ class BeliefClimber:
         return math.sqrt(self.tol)
 
     def climb(
-        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+        self, start: AnyArray, blocks: Sizes, rng: np.random.Generator, steps: int | None = None
     ) -> BeliefEnd:
         """From labels (n,): parameters are theirs, messages less sure.
 
         With parameters from messages that are unsure, all of them would forget the blocks.
         """
+        (K,) = blocks
         hard = np.eye(K)[occupied(start, K, rng)]
         size = hard.sum(axis=0)
         met = hard.T @ (self.network.edges @ hard)

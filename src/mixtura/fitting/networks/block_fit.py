@@ -11,12 +11,14 @@ from scipy.sparse.csgraph import connected_components
 from mixtura.data.networks.network import Network
 from mixtura.engines.belief import BeliefEnd
 from mixtura.engines.blocks import BlockEnd
+from mixtura.engines.holes import HolesEnd
 from mixtura.engines.native import variant
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.belief_fit import BeliefClimber
-from mixtura.fitting.networks.climbers import PartitionClimber, VariationalClimber
+from mixtura.fitting.networks.climbers import HolesClimber, PartitionClimber, VariationalClimber
 from mixtura.fitting.networks.search import Search
-from mixtura.models.block_model import BlockParams, Edges, entropy, icl, n_parameters
+from mixtura.fitting.networks.sides import Sizes, first_of, side_of, spans
+from mixtura.models.block_model import BlockParams, Edges, cells, entropy, icl, n_parameters, shares
 from mixtura.models.degree_corrected import CorrectedParams
 from mixtura.models.partition import description_length, met_between, poisson_loglik
 from mixtura.records import AnyArray, Array
@@ -66,63 +68,69 @@ class BlockFound:
 
 
 def fit_variational(
-    task: BlockTask, K: int, beside: Iterable[tuple[str, AnyArray]] = ()
+    task: BlockTask,
+    blocks: Sizes,
+    beside: Iterable[tuple[str, AnyArray]] = (),
+    alone: bool = False,
 ) -> BlockFound:
-    """The best bound that was found with K blocks."""
+    """The best bound that was found with so many blocks on each side; `alone`, from no other start
+    than those `beside`, and without moves."""
     climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, K, task.n_init, task.seed)
-    end = search.find(beside)
+    search = Search(climber, blocks, task.n_init, task.seed)
+    end = search.best_from(beside) if alone else search.find(beside)
     assert isinstance(end, BlockEnd)
-    return _variational(task, search, end, K)
+    return _variational(task, search, end)
 
 
-def variational_from(task: BlockTask, labels: AnyArray, K: int) -> BlockFound:
+def variational_from(task: BlockTask, labels: AnyArray, blocks: Sizes) -> BlockFound:
     """Where the climb from these labels ends."""
     climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, K, task.n_init, task.seed)
+    search = Search(climber, blocks, task.n_init, task.seed)
     end = search.begun_at("shortest description", labels)
     assert isinstance(end, BlockEnd)
-    return _variational(task, search, end, K)
+    return _variational(task, search, end)
 
 
-def _variational(task: BlockTask, search: Search, end: BlockEnd, K: int) -> BlockFound:
-    net = task.network
-    order = largest_first(end.labels, K)
+def _variational(task: BlockTask, search: Search, end: BlockEnd) -> BlockFound:
+    net, blocks = task.network, search.blocks
+    order = largest_first(end.labels, blocks)
     memberships = np.ascontiguousarray(end.memberships[:, order])
     converged = end.gap <= task.tol * net.n
     fit = replace(
         _account(task, search, end.trace, converged),
         gap=end.gap / net.n,
-        n_parameters=n_parameters(task.law, K, net.directed),
+        n_parameters=n_parameters(task.law, blocks, net.directed),
         solver="variational EM, node by node",
         bound=True,
         empty=_empty(memberships),
         remark=remark(net, corrected=False),
     )
-    found = icl(end.bound - entropy(memberships), task.law, K, net.directed, net.n, net.n_pairs)
+    found = icl(
+        end.bound - entropy(memberships), task.law, blocks, net.directed, net.sides, net.n_pairs
+    )
     told = None
     if task.law is not Edges.GAUSSIAN and net.fully_observed:
-        told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
+        told = described(net, memberships.argmax(axis=1), blocks, corrected=False)
     return BlockFound(end.params.reordered(order), memberships, fit, found, told)
 
 
 def fit_belief(task: BlockTask, K: int) -> BlockFound:
     """The highest estimate of the log-likelihood at which belief propagation ended."""
     climber = BeliefClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, K, task.n_init, task.seed, bounds=False)
+    search = Search(climber, (K,), task.n_init, task.seed, bounds=False)
     end = search.find()
     assert isinstance(end, BeliefEnd)
-    net, order = task.network, largest_first(end.labels, K)
+    net, order = task.network, largest_first(end.labels, (K,))
     memberships = np.ascontiguousarray(end.memberships[:, order])
     fit = replace(
         _account(task, search, end.trace, end.change <= climber.rest),
         gap=float("nan"),
-        n_parameters=n_parameters(task.law, K, net.directed),
+        n_parameters=n_parameters(task.law, (K,), net.directed),
         solver="belief propagation",
         empty=_empty(memberships),
         remark="; ".join(filter(None, (remark(net, corrected=False), _dense(end.params)))),
     )
-    told = description_length(net, memberships.argmax(axis=1), K, corrected=False)
+    told = described(net, memberships.argmax(axis=1), (K,), corrected=False)
     return BlockFound(end.params.reordered(order), memberships, fit, None, told)
 
 
@@ -138,46 +146,63 @@ def _dense(params: BlockParams) -> str:
 
 
 def fit_corrected(
-    task: BlockTask, K: int, beside: Iterable[tuple[str, AnyArray]] = ()
+    task: BlockTask, blocks: Sizes, beside: Iterable[tuple[str, AnyArray]] = ()
 ) -> BlockFound:
-    """The highest profile likelihood that was found with K blocks."""
-    climber = PartitionClimber(task.network, Aim.PROFILE, task.max_iter)
-    search = Search(climber, K, task.n_init, task.seed)
+    """The highest profile likelihood that was found with so many blocks on each side."""
+    net = task.network
+    climber: PartitionClimber | HolesClimber = HolesClimber(net, task.max_iter, task.tol)
+    if net.fully_observed:
+        climber = PartitionClimber(net, Aim.PROFILE, task.max_iter)
+    search = Search(climber, blocks, task.n_init, task.seed)
     end = search.find(beside)
     assert isinstance(end, PartitionEnd)
-    return corrected_from(task, search, end, K)
+    return corrected_from(task, search, end)
 
 
-def corrected_from(task: BlockTask, search: Search, end: PartitionEnd, K: int) -> BlockFound:
+def corrected_from(task: BlockTask, search: Search, end: PartitionEnd) -> BlockFound:
     """The degree-corrected model of a partition."""
-    net = task.network
-    labels = np.argsort(largest_first(end.labels, K))[end.labels]
-    out, back = net.degrees
+    net, blocks, K = task.network, search.blocks, search.K
+    order = largest_first(end.labels, blocks)
+    labels = np.argsort(order)[end.labels]
+    (out, back), met = net.degrees, met_between(net, labels, K)
     # A node without an edge tells nothing of its block, and lies in none.
     joined = out + back > 0
     weights = np.bincount(labels[joined], minlength=K) / np.count_nonzero(joined)
-    params = CorrectedParams(weights, met_between(net, labels, K), out, back, net.directed)
+    holes = isinstance(end, HolesEnd)
+    if isinstance(end, HolesEnd):
+        met, out, back = end.met[np.ix_(order, order)], end.out, end.back
+    kept = out, back, net.directed, first_of(blocks), not holes
+    params = CorrectedParams(weights, met, *kept)
     memberships = np.eye(K)[labels]
-    memberships[~joined] = weights
+    for side, at in enumerate(spans(net.sides)):
+        own = np.where(side_of(blocks) == side, shares(weights, params.first), 0.0)
+        memberships[at][~joined[at]] = own
     trace = tuple(search.climber.height(value) for value in end.trace)
-    matrix = K * K if net.directed else K * (K + 1) // 2
+    free = K - len(blocks) + cells(blocks, net.directed)
     fit = replace(
         _account(task, search, trace, end.settled),
-        loglik=poisson_loglik(net, params.met),
-        n_parameters=K - 1 + matrix + (net.n - K) * (1 + net.directed),
-        solver="profile likelihood, node by node",
+        loglik=trace[-1] if holes else poisson_loglik(net, met),
+        n_parameters=free + (net.n - K) * (1 + net.directed),
+        solver="likelihood, nodes and rates" if holes else "profile likelihood, node by node",
         remark=remark(net, corrected=True),
     )
-    told = description_length(net, labels, K, corrected=True)
+    told = None if holes else described(net, labels, blocks, corrected=True)
     return BlockFound(params, memberships, fit, None, told)
 
 
-def largest_first(labels: AnyArray, K: int) -> AnyArray:
-    """The order of blocks by nodes, equal ones by their first node: equal fits are equal arrays."""
+def described(network: Network, labels: AnyArray, blocks: Sizes, corrected: bool) -> float:
+    """The description length with so many blocks on each side."""
+    return description_length(network, labels, sum(blocks), corrected, first_of(blocks))
+
+
+def largest_first(labels: AnyArray, blocks: Sizes) -> AnyArray:
+    """The order of blocks of each side by nodes, equal ones by their first node: equal fits are
+    equal arrays."""
+    K = sum(blocks)
     first = np.full(K, len(labels))
     found, at = np.unique(labels, return_index=True)
     first[found] = at
-    return np.lexsort((first, -np.bincount(labels, minlength=K)))
+    return np.lexsort((first, -np.bincount(labels, minlength=K), side_of(blocks)))
 
 
 def remark(network: Network, corrected: bool) -> str:
@@ -188,7 +213,8 @@ def remark(network: Network, corrected: bool) -> str:
     told = []
     if alone:
         nodes = "1 node has" if alone == 1 else f"{alone} nodes have"
-        what = "and their block is unknown" if corrected else "which counts as evidence"
+        whose = "its" if alone == 1 else "their"
+        what = f"and {whose} block is unknown" if corrected else "which counts as evidence"
         told.append(f"{nodes} no edge to another, {what}")
     if parts > 1:
         told.append(f"the network falls into {parts} parts without an edge between them")

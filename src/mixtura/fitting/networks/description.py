@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, xlogy
 
+from mixtura.data.networks.network import Network
 from mixtura.engines.partition import Aim, PartitionEnd
-from mixtura.fitting.networks.block_fit import BlockTask
+from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
 from mixtura.fitting.networks.search import BUDGET, Search, merged, work
-from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
-from mixtura.models.partition import description_length, met_between
+from mixtura.fitting.networks.sides import Sizes, side_of, spans, stepped
+from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
+from mixtura.models.partition import met_between
 from mixtura.records import AnyArray, Array
 
 # Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
@@ -30,60 +32,61 @@ MOST_FIRST = 20.0
 @dataclass(frozen=True)
 class Shortest:
     """The shortest description that was found: its blocks and nats;
-    lengths of all K that were met; from how many blocks down for want of time, 0 where from all
-    that a network can tell, or that were asked for."""
+    lengths of all numbers of blocks that were met; from how many blocks down for want of time, 0
+    where from all that a network can tell, or that were asked for."""
 
     search: Search
     end: PartitionEnd
-    K: int
+    blocks: Sizes
     length: float
-    lengths: dict[int, float]
+    lengths: dict[Sizes, float]
     cut: int = 0
 
     @property
     def remark(self) -> str:
         """That more blocks might describe it shorter; empty where it is not so."""
-        if not self.cut or 2 * self.cut >= 3 * self.K:
+        K = sum(self.blocks)
+        if not self.cut or 2 * self.cut >= 3 * K:
             return ""
         return (
-            f"{self.K} blocks are near the {self.cut} from which the search began, for it would "
+            f"{K} blocks are near the {self.cut} from which the search began, for it would "
             "take long from more: ask for them with max_blocks"
         )
 
 
-def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
+def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     """Merges from about the root of twice the edges, or `most`, down;
     then a search around the best."""
     net = task.network
     climber = PartitionClimber(net, aim, task.max_iter)
     corrected = aim is Aim.DESCRIPTION_DEGREES
-    told = min(net.n, math.ceil(math.sqrt(2.0 * float(net.values().sum()))))
-    first = min(most, told)
-    while first > SINGLY and most == net.n and work(net, first) > MOST_FIRST * BUDGET:
-        first = first * 3 // 4
-    cut = first if first < min(most, told) else 0
+    begun = _begun(net, most)
+    first = begun
+    while max(first) > SINGLY and most == net.sides and work(net, sum(first)) > MOST_FIRST * BUDGET:
+        first = tuple(max(K * 3 // 4, 1) for K in first)
+    cut = sum(first) if first != begun else 0
     names = spectra(net)
-    if work(net, first) > BUDGET:
+    if work(net, sum(first)) > BUDGET:
         names = names[-1:]
-    ends: dict[int, PartitionEnd] = {}
-    lengths: dict[int, float] = {}
+    ends: dict[Sizes, PartitionEnd] = {}
+    lengths: dict[Sizes, float] = {}
 
-    def keep(K: int, end: PartitionEnd) -> float:
-        length = description_length(net, end.labels, K, corrected)
-        if length < lengths.get(K, math.inf):
-            ends[K], lengths[K] = end, length
+    def keep(blocks: Sizes, end: PartitionEnd) -> float:
+        length = described(net, end.labels, blocks, corrected)
+        if length < lengths.get(blocks, math.inf):
+            ends[blocks], lengths[blocks] = end, length
         return length
 
     for number, name in enumerate(names):
         rng = np.random.default_rng([task.seed, number, int(aim)])
-        points = SPECTRA[name](net, min(first, net.n - 2) or 1, task.seed)
-        end = climber.climb(clustered(points, first, task.seed), first, rng)
+        points = SPECTRA[name](net, min(sum(first), net.n - 2) or 1, task.seed)
+        end = climber.climb(clusters(points, first, net.sides, task.seed), first, rng)
         keep(first, end)
         _merge_down(climber, end, first, rng, keep)
-    searches: dict[int, Search] = {}
+    searches: dict[Sizes, Search] = {}
     while True:
-        K = min(lengths, key=lambda K: lengths[K])
-        around = [each for each in (K - 1, K, K + 1) if 1 <= each <= first and each not in searches]
+        blocks = min(lengths, key=lambda blocks: lengths[blocks])
+        around = [each for each in _around(blocks, first) if each not in searches]
         if not around:
             break
         for each in around:
@@ -91,30 +94,57 @@ def shortest(task: BlockTask, aim: Aim, most: int) -> Shortest:
             found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
             assert isinstance(found, PartitionEnd)
             keep(each, found)
-    search = searches[K]
-    return Shortest(search, ends[K], K, lengths[K], lengths, cut)
+    search = searches[blocks]
+    return Shortest(search, ends[blocks], blocks, lengths[blocks], lengths, cut)
+
+
+def _begun(network: Network, most: Sizes) -> Sizes:
+    """As many blocks as a network of so many edges can tell, or `most`."""
+    edges = float(network.values().sum())
+    ends = 2.0 * edges if len(most) == 1 else edges
+    told = math.ceil(math.sqrt(ends))
+    return tuple(min(each, n, told) for each, n in zip(most, network.sides, strict=True))
+
+
+def _around(blocks: Sizes, most: Sizes) -> list[Sizes]:
+    """The numbers with one block less on a side, the same, and one more."""
+    sides = range(len(blocks))
+    less, more = ([stepped(blocks, side, by) for side in sides] for by in (-1, 1))
+    near = [*less, blocks, *more]
+    return [each for each in near if all(1 <= K <= top for K, top in zip(each, most, strict=True))]
 
 
 def _merge_down(
     climber: PartitionClimber,
     end: PartitionEnd,
-    K: int,
+    blocks: Sizes,
     rng: np.random.Generator,
-    keep: Callable[[int, PartitionEnd], float],
+    keep: Callable[[Sizes, PartitionEnd], float],
 ) -> None:
-    before, longer = math.inf, 0
-    while K > 1 and longer < WORSE:
+    before, longer, nodes = math.inf, 0, climber.network.sides
+    while max(blocks) > 1 and longer < WORSE:
+        K, side = sum(blocks), side_of(blocks)
         pairs = cheapest(met_between(climber.network, end.labels, K), end.labels, climber)
+        pairs = [pair for pair in pairs if side[pair[0]] == side[pair[1]]]
         count = max(1, K // 10) if K > SINGLY else 1
         starts = [_without(end.labels, pairs, count)]
         if count == 1:
             starts = [merged(end.labels, r, s) for r, s in pairs[:TRIED]]
-        K -= count
-        ends = [climber.climb(start, K, rng) for start in starts]
-        end = max(ends, key=lambda each: each.bound)
-        length = keep(K, end)
+        shapes = [_blocks_of(start, nodes) for start in starts]
+        ends = [climber.climb(*begun, rng) for begun in zip(starts, shapes, strict=True)]
+        worth = [each.bound for each in ends]
+        if len(set(shapes)) > 1:
+            # What tells the partition hangs on how many blocks each side has.
+            worth = [-keep(shape, each) for shape, each in zip(shapes, ends, strict=True)]
+        best = int(np.argmax(worth))
+        end, blocks = ends[best], shapes[best]
+        length = keep(blocks, end)
         longer = longer + 1 if length > before else 0
         before = length
+
+
+def _blocks_of(labels: AnyArray, nodes: Sizes) -> Sizes:
+    return tuple(len(np.unique(labels[at])) for at in spans(nodes))
 
 
 def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyArray:

@@ -11,7 +11,8 @@ import numpy as np
 from mixtura.data.networks.network import Network
 from mixtura.engines.threads import ordered_map
 from mixtura.errors import LikelihoodFell
-from mixtura.fitting.networks.spectral import SPECTRA, clustered, spectra
+from mixtura.fitting.networks.sides import Sizes, joined, parted
+from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
 from mixtura.records import AnyArray, Array
 from mixtura.result import StartReport
 
@@ -55,7 +56,7 @@ class Climber(Protocol):
         """The nodes and their pairs."""
 
     def climb(
-        self, start: AnyArray, K: int, rng: np.random.Generator, steps: int | None = None
+        self, start: AnyArray, blocks: Sizes, rng: np.random.Generator, steps: int | None = None
     ) -> End:
         """The end of the climb from labels (n,) or where another stopped, after `steps` at most."""
 
@@ -65,7 +66,8 @@ class Climber(Protocol):
 
 @dataclass
 class Search:
-    """Starts and moves with K blocks; what was met is in `starts`, `moves` and `steps`.
+    """Starts and moves with so many blocks on each side; what was met is in `starts`, `moves` and
+    `steps`.
 
     n_init  starts, or None: as many as BUDGET allows, between 4 and 60
     seed    all random numbers follow from it
@@ -74,7 +76,7 @@ class Search:
     """
 
     climber: Climber
-    K: int
+    blocks: Sizes
     n_init: int | None
     seed: int
     bounds: bool = True
@@ -82,18 +84,27 @@ class Search:
     moves: int = 0
     steps: int = 0
 
+    @property
+    def K(self) -> int:
+        """Blocks of all sides."""
+        return sum(self.blocks)
+
+    @property
+    def _divided(self) -> bool:
+        return max(self.blocks) > 1
+
     def find(self, beside: Iterable[tuple[str, AnyArray]] = ()) -> End:
         """The best end; `beside` are further starts, by name."""
         begun = [*beside, *self._begun()]
         names, ends = [name for name, _ in begun], [labels for _, labels in begun]
         best = self._race(names, ends) if self._raced else self._best(names, self._climbs(ends))
-        return self._moved(best) if self.K > 1 and self.bounds else best
+        return self._moved(best) if self._divided and self.bounds else best
 
     @property
     def _raced(self) -> bool:
         """Whether the network is so large that only one start is climbed to the end."""
         affords = affordable(self.climber.network, self.K)
-        return self.bounds and self.K > 1 and affords < MOST_STARTS
+        return self.bounds and self._divided and affords < MOST_STARTS
 
     def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
         best: End | None = None
@@ -122,13 +133,19 @@ class Search:
 
     def begun_at(self, name: str, labels: AnyArray) -> End:
         """The end of one climb, from `labels`."""
-        end = self.climber.climb(labels, self.K, np.random.default_rng([self.seed, self.K]))
+        end = self.climber.climb(labels, self.blocks, np.random.default_rng([self.seed, self.K]))
         self._note(name, end)
         return end
 
+    def best_from(self, begun: Iterable[tuple[str, AnyArray]]) -> End:
+        """The best end of climbs from these alone, without moves."""
+        names, starts = zip(*begun, strict=True)
+        return self._best(list(names), self._climbs(list(starts)))
+
     def _begun(self) -> Iterator[tuple[str, AnyArray]]:
-        if self.K == 1:
-            yield "one block", np.zeros(self.climber.network.n, dtype=np.int64)
+        nodes = self.climber.network.sides
+        if not self._divided:
+            yield "one block", np.repeat(np.arange(len(nodes)), nodes)
             return
         rng = np.random.default_rng([self.seed, self.K])
         affords = affordable(self.climber.network, self.K) if self.bounds else FEWEST_STARTS
@@ -141,7 +158,8 @@ class Search:
         for index in range(count):
             # Half of many starts are random, so that no spectrum decides alone.
             if index >= len(names) and index % 2:
-                yield "random", rng.integers(self.K, size=self.climber.network.n)
+                parts = (rng.integers(K, size=n) for K, n in zip(self.blocks, nodes, strict=True))
+                yield "random", joined(parts, self.blocks)
                 continue
             name = names[(index if index < len(names) else index // 2) % len(names)]
             seed = int(rng.integers(2**31))
@@ -149,7 +167,7 @@ class Search:
                 points[name] = SPECTRA[name](self.climber.network, self.K, seed)
             # Of few starts each has to be good; many are to differ.
             tries = TRIES if self._raced else 1
-            yield name, clustered(points[name], self.K, seed, tries)
+            yield name, clusters(points[name], self.blocks, nodes, seed, tries)
 
     def _moved(self, best: End) -> End:
         """The best end after moves of blocks,
@@ -160,7 +178,7 @@ class Search:
         failed = 0
         while failed < patience and left > 0:
             count = int(min(AT_ONCE, np.ceil(left)))
-            proposals = [proposed(best.labels, self.K, rng) for _ in range(count)]
+            proposals = [self._proposed(best.labels, rng) for _ in range(count)]
             leash = 4 * SPRINT if self._raced else None
             ends = [end for end in self._climbs(proposals, leash) if end is not None]
             left -= count
@@ -175,6 +193,13 @@ class Search:
                 failed += count
         return best
 
+    def _proposed(self, labels: AnyArray, rng: np.random.Generator) -> AnyArray:
+        sides = [side for side, K in enumerate(self.blocks) if K > 1]
+        side = sides[int(rng.integers(len(sides)))] if len(sides) > 1 else sides[0]
+        parts = parted(labels, self.blocks, self.climber.network.sides)
+        parts[side] = proposed(parts[side], self.blocks[side], rng)
+        return joined(parts, self.blocks)
+
     def _climbs(self, starts: list[AnyArray], steps: int | None = None) -> Iterator[End | None]:
         """The ends of climbs side by side; None where the objective fell."""
         seeds = np.random.SeedSequence([self.seed, self.K, self.steps, len(starts)])
@@ -182,7 +207,7 @@ class Search:
         def climbed(task: tuple[AnyArray, np.random.SeedSequence]) -> End | None:
             start, seed = task
             try:
-                return self.climber.climb(start, self.K, np.random.default_rng(seed), steps)
+                return self.climber.climb(start, self.blocks, np.random.default_rng(seed), steps)
             except LikelihoodFell:
                 return None
 

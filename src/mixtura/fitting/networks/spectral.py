@@ -12,6 +12,7 @@ from scipy.sparse.linalg import ArpackError, eigsh, svds
 from sklearn.cluster import kmeans_plusplus
 
 from mixtura.data.networks.network import Network
+from mixtura.fitting.networks.sides import Sizes, joined, spans
 from mixtura.records import AnyArray, Array
 
 # Matrices up to this size are decomposed whole.
@@ -98,6 +99,15 @@ def clustered(points: Array, K: int, seed: int, tries: int = 1) -> AnyArray:
             runs.append((float(np.square(vq(seen, means)[1]).sum()), means))
     means = min(runs, key=lambda run: run[0])[1]
     return np.asarray(vq(points, means)[0])
+
+
+def clusters(points: Array, blocks: Sizes, nodes: Sizes, seed: int, tries: int = 1) -> AnyArray:
+    """`clustered`, each side of a bipartite network on its own."""
+    parts = [
+        clustered(points[at], K, seed, tries) if K > 1 else np.zeros(n, dtype=np.int64)
+        for at, K, n in zip(spans(nodes), blocks, nodes, strict=True)
+    ]
+    return joined(parts, blocks)
 
 
 def _ends(matrix: csr_array, K: int, seed: int, which: str) -> tuple[Array, Array]:

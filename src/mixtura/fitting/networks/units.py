@@ -61,4 +61,7 @@ def _observed(network: Network) -> Array:
     if network.complete:
         seen = ~seen
     np.fill_diagonal(seen, False)
+    if network.first:
+        first = network.first
+        seen[:first, :first] = seen[first:, first:] = False
     return np.asarray(seen)
