@@ -71,7 +71,7 @@ def prepared_chain(
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
     settings = (
         ground.model.family,
-        ground.model.prior,
+        ground.model.prior if task.prior is None else task.prior(ground.model.prior),
         rows.firsts / rows.weight,
         task.initial_rows,
         task.transition_rows,
