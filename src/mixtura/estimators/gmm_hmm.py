@@ -116,17 +116,14 @@ class GMMHMM(HmmFace):
 
     def _rows_and_scatter(self, d: int) -> tuple[float, Array]:
         """Those of hmmlearn's laws, of which the normal one of a mean is one row."""
-        shape, prior, weight = (
-            stored(self.covariance_type, d),
-            self.covars_prior,
-            self.covars_weight,
-        )
+        shape = stored(self.covariance_type, d)
         if len(shape) == 2:
-            told, scale, one, law = "covars_weight", "covars_prior", 1, weight
+            told, scale, one, law = "covars_weight", "covars_prior", 1, self.covars_weight
             means = self.n_mix if self.covariance_type == "tied" else 1
             rows = 0.0 if law is None else float(filled(told, law, ())) + means + d + 1
         else:
-            told, scale, one, law = "covars_prior", "covars_weight", 1 if shape else d, prior
+            told, scale, one, law = "covars_prior", "covars_weight", 1, self.covars_prior
+            one = 1 if shape else d
             rows = 0.0 if law is None else 1 + 2 * (float(filled(told, law, ())) + 1) / one
         if rows < 0:
             raise ValueError(f"{told}={law!r} is worth {rows:g} rows: it must be larger")
