@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.chains import SequenceColumn, TimeColumn, ordered_table
+from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn, ordered_table
 from mixtura.cli.console import (
     AsJson,
     Columns,
@@ -68,12 +68,7 @@ def hmm(
     ] = 5,
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
-    known: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN", help="States that are known, numbers from 0; empty where not."
-        ),
-    ] = None,
+    known: KnownColumn = None,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
@@ -149,7 +144,7 @@ def hmm(
             dialect,
             weights=weights,
             exclude=split_names(exclude),
-            known=known,
+            known=(known, numbers[0]),
         )
         if not (quiet or as_json):
             note_remarks(data.remarks)
