@@ -109,6 +109,10 @@ def hmm(
         str | None,
         typer.Option(metavar="COLUMNS", help="What transitions hang on, and states do not hold."),
     ] = None,
+    initial_covariates: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMNS", help="What the first state of a sequence hangs on."),
+    ] = None,
     topology: Annotated[
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
@@ -155,6 +159,7 @@ def hmm(
             "durations": _lengths(durations, max_duration),
             "max_duration": max_duration,
             "covariates": split_names(covariates),
+            "initial_covariates": split_names(initial_covariates),
         }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None

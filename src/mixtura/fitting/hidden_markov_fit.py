@@ -22,6 +22,7 @@ from mixtura.fitting.mixture_fit import journaled, prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import ENDLESS, Outcome, Search, better
 from mixtura.models.driven import Driven
+from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -80,9 +81,13 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
-    if task.covariates:
+    if task.covariates or task.initial_covariates:
         known = design(ground.survey.sample, task.covariates, True, "covariate")
-        return ground, Driven(*settings, design=known, allowed=task.allowed)
+        if not task.initial_covariates:
+            return ground, Driven(*settings, design=known, allowed=task.allowed)
+        first = first_design(rows, task.initial_covariates)
+        law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
+        return ground, replace(law, begins=task.first)
     if task.durations is not None:
         return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
     return ground, HiddenMarkov(*settings)

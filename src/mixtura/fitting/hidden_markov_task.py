@@ -41,6 +41,7 @@ class ChainTask:
     durations: str | None = None
     longest: int = 0
     covariates: tuple[int, ...] = ()
+    initial_covariates: tuple[int, ...] = ()
     prior: Callable[[Any], Any] | None = None
 
     @property
