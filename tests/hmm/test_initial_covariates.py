@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,7 +14,10 @@ from scipy.special import log_softmax, logsumexp
 
 import mixtura
 from mixtura import HiddenMarkov
-from mixtura.models.driven_first import DrivenFirst
+from mixtura.data.sequences import Sequences
+from mixtura.engines.choose import open_sweep
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.models.driven_first import DrivenFirst, first_design
 
 RNG = np.random.default_rng(5)
 S, STEPS = 120, 6
@@ -146,10 +150,38 @@ def test_weights_are_copies_and_engines_agree(fitted):
     one = asked.fit(part, lengths, sample_weight=weight)
     value = one.score(part, lengths, sample_weight=weight)
     assert one.score(twice, [STEPS] * 40) == pytest.approx(value, abs=1e-8)
-    plain = HiddenMarkov(
-        "poisson", 2, initial_covariates="age", random_state=0, engine="local"
-    ).fit(table, LENGTHS)
-    assert plain.score(table, LENGTHS) == pytest.approx(fitted.score(table, LENGTHS), abs=1e-4)
+    model, params = fitted._fitted()
+    model = replace(model, first=first_design(rows := of_table(), (1,)))
+    told, other = (open_sweep(name, model, rows)(params) for name in ("compiled", "local"))
+    assert told.loglik == pytest.approx(other.loglik, abs=1e-9)
+    for name in ("first_slopes", "first_information", "moves", "starts"):
+        ours, plain = (getattr(each.statistics, name) for each in (told, other))
+        np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-9)
+
+
+def of_table() -> Sequences:
+    return Sequences(
+        TABLE[["bites", "age"]].to_numpy(dtype=float), None, np.cumsum(LENGTHS), None, (1,)
+    )
+
+
+def test_the_gradient_is_the_finite_difference(fitted):
+    model, params = fitted._fitted()
+    rows = of_table()
+    ground = prepare(rows.rows(), model.family, 2, np.random.RandomState(0))
+    model = replace(
+        model,
+        prior=ground.model.unpenalised().prior,
+        first=first_design(rows, (1,)),
+        sequences=S / len(TABLE),
+    )
+    off = replace(params, first_logits=params.first_logits * 0.5)
+    sweep, chart = open_sweep("compiled", model, rows), model.chart(off)
+    slope = chart.gradient(sweep(off), off)
+    for i in range(chart.size):
+        step = np.eye(chart.size)[i] * 1e-4
+        high, low = (sweep(chart.params(sign * step)).loglik for sign in (1, -1))
+        assert slope[i] == pytest.approx((high - low) / 2e-4, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize(
