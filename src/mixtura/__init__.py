@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.foreign import from_mclust, from_sklearn
     from mixtura.estimators.gaussian_mixture import GaussianMixture
+    from mixtura.estimators.gmm_hmm import GMMHMM
     from mixtura.estimators.hidden_markov import HiddenMarkov
     from mixtura.estimators.hmm_faces import (
-        GMMHMM,
         CategoricalHMM,
         GaussianHMM,
         MultinomialHMM,
@@ -177,7 +177,7 @@ _HOMES = {
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "GaussianMixtureSearch": "mixtura.selection.searching",
     "CategoricalHMM": "mixtura.estimators.hmm_faces",
-    "GMMHMM": "mixtura.estimators.hmm_faces",
+    "GMMHMM": "mixtura.estimators.gmm_hmm",
     "GaussianHMM": "mixtura.estimators.hmm_faces",
     "MultinomialHMM": "mixtura.estimators.hmm_faces",
     "PoissonHMM": "mixtura.estimators.hmm_faces",

@@ -31,7 +31,7 @@ ESTIMATORS: dict[str, str] = {
     "BernoulliMixture": "mixtura.estimators.shortcuts",
     "BlockModel": "mixtura.estimators.block_model",
     "CategoricalHMM": "mixtura.estimators.hmm_faces",
-    "GMMHMM": "mixtura.estimators.hmm_faces",
+    "GMMHMM": "mixtura.estimators.gmm_hmm",
     "GaussianHMM": "mixtura.estimators.hmm_faces",
     "GaussianMixture": "mixtura.estimators.gaussian_mixture",
     "HiddenMarkov": "mixtura.estimators.hidden_markov",

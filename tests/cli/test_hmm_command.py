@@ -134,6 +134,21 @@ def test_known_states_by_a_column(table: Path) -> None:
     kept = mixtura.load("told.model.json")
     np.testing.assert_array_equal(kept.rates_, asked.rates_)
     assert kept.rates_[0, 0] > kept.rates_[1, 0]
+    # What is asked later may know states too.
+    more = ("told.model.json", "told.csv", *ORDER, "--known", "told")
+    done = run("predict", *more, "--out", "states.csv")
+    assert done.exit_code == 0, done.output
+    found, sure = pd.read_csv("states.csv"), data["told"].notna()
+    wanted = kept.predict_proba(X, lengths, states=data["told"])
+    np.testing.assert_allclose(found[["p_0", "p_1"]], wanted, atol=1e-12)
+    assert (found["state"] == kept.predict(X, lengths, states=data["told"])).all()
+    assert (found["state"][sure] == data["told"][sure]).all()
+    run("predict", *more, "--filter", "--out", "filtered.csv")
+    ahead = kept.filter(X, lengths, states=data["told"])
+    np.testing.assert_allclose(pd.read_csv("filtered.csv")[["p_0", "p_1"]], ahead, atol=1e-12)
+    told = json.loads(run("score", *more, "--json").stdout)
+    value = kept.score(X, lengths, states=data["told"])
+    assert told["log_likelihood"] == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +156,11 @@ def test_known_states_by_a_column(table: Path) -> None:
     [
         (("hmm", "walks.csv", *ORDER, "-k", "1:2", "--known", "bites"), "for one number of states"),
         (("hmm", "walks.csv", "--known", "walk"), "--known walk: states are numbers from 0"),
+        (
+            ("predict", "MODEL", "walks.csv", "--known", "year"),
+            "--known year: row 1 holds 2000",
+        ),
+        (("score", "MODEL", "walks.csv", "--known", "yr"), "there is no column 'yr'"),
         (("score", "MODEL", "walks.csv", "--per-row"), "rows have no density of their own"),
         (("hmm", "walks.csv", "--sequence", "wlk"), "--sequence wlk: there is no such column"),
         (("hmm", "walks.csv", "--sequence", "year"), "begins in row 1 and again in row 31"),

@@ -32,6 +32,15 @@ TimeColumn = Annotated[
     ),
 ]
 
+KnownColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--known",
+        metavar="COLUMN",
+        help="States that are known, numbers from 0; empty where not.",
+    ),
+]
+
 
 class Steps(NamedTuple):
     """A table in memory, the length of each sequence (S,), and its columns of times and of known
@@ -50,9 +59,9 @@ def is_chain(mixture: Any) -> bool:
     return isinstance(mixture, ChainEstimator)
 
 
-def refuse_order(sequence: str | None, time: str | None, model: Path) -> None:
-    """ValueError where rows of a mixture are given an order."""
-    for option, given in (("--sequence", sequence), ("--time", time)):
+def refuse_order(sequence: str | None, time: str | None, known: str | None, model: Path) -> None:
+    """ValueError where rows of a mixture are given an order, or states."""
+    for option, given in (("--sequence", sequence), ("--time", time), ("--known", known)):
         if given is not None:
             raise ValueError(
                 f"{option} {given}: {model} holds a mixture, which knows no order of rows: leave "
@@ -69,12 +78,12 @@ def ordered_table(
     *,
     weights: str | None = None,
     exclude: list[str] | None = None,
-    known: str | None = None,
+    known: tuple[str | None, int] = (None, 0),
 ) -> Steps:
     """The steps of a table.
 
-    `order` names the columns of sequence and time, `known` that of known states, `choose` the
-    columns of data, None for all.
+    `order` names the columns of sequence and time, `known` that of known states and how many
+    states there are, `choose` the columns of data, None for all.
     """
     from dataclasses import replace
 
@@ -87,12 +96,13 @@ def ordered_table(
     frame = _numbered(path) if path.suffix.lower() == ".npy" else read_frame(path, dialect)
     lengths, time = _lengths(frame, path, order)
     columns = choose(frame)
-    left = [*(exclude or []), *(name for name in (*order, known) if name is not None)]
+    left = [*(exclude or []), *(name for name in (*order, known[0]) if name is not None)]
     # A row without any value is a step that nobody saw, whatever the family.
     held = replace(wanted([kind]), gaps=True)
     table = select(frame, path, columns=columns, weights=weights, exclude=left, wanted=held)
     table = replace(table, remarks=(*remarks(path, dialect), *table.remarks))
-    return Steps(table, lengths, time, None if known is None else _states(frame, path, known))
+    told = None if known[0] is None else _states(frame, path, known[0], known[1])
+    return Steps(table, lengths, time, told)
 
 
 def asked_steps(
@@ -102,6 +112,7 @@ def asked_steps(
     columns: list[str] | None,
     dialect: Dialect,
     weights: str | None = None,
+    known: str | None = None,
 ) -> Steps:
     """The columns of a table that a hidden Markov model was fitted to, and its sequences."""
     from mixtura.cli.rowwise import chosen
@@ -109,13 +120,14 @@ def asked_steps(
     spare: list[str] = []
 
     def choose(frame: pa.Table) -> list[str]:
-        data = frame.drop([name for name in order if name in frame.column_names])
+        data = frame.drop([name for name in (*order, known) if name in frame.column_names])
         found = chosen(chain, data, path, columns, weights)
         spare.extend(name for name in data.column_names if name not in (*found, weights))
         return found
 
     kind = chain.fitted_family()
-    steps = ordered_table(path, kind, order, choose, dialect, weights=weights)
+    states = known, len(chain.transitions_)
+    steps = ordered_table(path, kind, order, choose, dialect, weights=weights, known=states)
     if order[0] is None and spare:
         note(
             f"note: all {int(steps.lengths.sum())} rows are taken for one sequence; if they are "
@@ -161,19 +173,26 @@ def _cells(frame: pa.Table, path: Path, option: str, name: str) -> AnyArray:
     return _ids(frame, name)
 
 
-def _states(frame: pa.Table, path: Path, name: str) -> AnyArray:
+def _states(frame: pa.Table, path: Path, name: str, K: int) -> AnyArray:
     """Known states as numbers, NaN where the column has none."""
     import numpy as np
 
     from mixtura.data.tables import TableError
 
     try:
-        return np.asarray(_cells(frame, path, "--known", name), dtype=np.float64)
+        found = np.asarray(_cells(frame, path, "--known", name), dtype=np.float64)
     except ValueError as error:
         raise TableError(
             f"{path}: --known {name}: states are numbers from 0, and empty where nobody knows "
             f"({error})"
         ) from None
+    outside = (found >= K) | (found < -1) | (np.floor(found) < found)
+    for row in np.flatnonzero(outside)[:1]:
+        raise TableError(
+            f"{path}: --known {name}: row {row + 1} holds {found[row]:g}, and the states are 0 to "
+            f"{K - 1}: leave it empty where nobody knows"
+        )
+    return found
 
 
 def _lengths(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.chains import SequenceColumn, TimeColumn, ordered_table
+from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn, ordered_table
 from mixtura.cli.console import (
     Working,
     command,
@@ -75,12 +75,7 @@ def hmm(
     folds: Folds = 5,
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
-    known: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN", help="States that are known, numbers from 0; empty where not."
-        ),
-    ] = None,
+    known: KnownColumn = None,
     family: FamilyName = "gaussian",
     covariance: CovarianceAsked = None,
     columns: Columns = None,
@@ -111,6 +106,10 @@ def hmm(
     covariates: Annotated[
         str | None,
         typer.Option(metavar="COLUMNS", help="What transitions hang on, and states do not hold."),
+    ] = None,
+    initial_covariates: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMNS", help="What the first state of a sequence hangs on."),
     ] = None,
     topology: Annotated[
         Topology | None,
@@ -144,7 +143,7 @@ def hmm(
             dialect,
             weights=weights,
             exclude=split_names(exclude),
-            known=known,
+            known=(known, numbers[0]),
         )
         if not (quiet or as_json):
             note_remarks(data.remarks)
@@ -155,6 +154,7 @@ def hmm(
             "durations": _lengths(durations, max_duration),
             "max_duration": max_duration,
             "covariates": split_names(covariates),
+            "initial_covariates": split_names(initial_covariates),
         }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None

@@ -8,6 +8,7 @@ import typer
 
 from mixtura.cli.bayes import is_posterior
 from mixtura.cli.chains import (
+    KnownColumn,
     SequenceColumn,
     TimeColumn,
     asked_steps,
@@ -21,8 +22,8 @@ from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces, put_table
 
 if TYPE_CHECKING:
+    from mixtura.cli.chains import Steps
     from mixtura.data.dialect import Dialect
-    from mixtura.data.tables import Table
     from mixtura.records import AnyArray, Array
 
 
@@ -45,6 +46,7 @@ def predict(
     prefix: Prefix = "",
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
+    known: KnownColumn = None,
     no_look_ahead: Annotated[
         bool, typer.Option("--filter", help="Of states: from the steps so far alone.")
     ] = False,
@@ -67,6 +69,7 @@ def predict(
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
+    With --known COLUMN also given the states that somebody knows.
     """
     from mixtura.data.files import refuse_unwritable, remarks
     from mixtura.data.tables import append_columns
@@ -77,13 +80,14 @@ def predict(
         mixture = load_row_model(model)
         names = split_names(columns)
         if is_chain(mixture):
-            rows, lengths, *_ = asked_steps(mixture, table, (sequence, time), names, dialect)
+            steps = asked_steps(mixture, table, (sequence, time), names, dialect, known=known)
+            rows = steps.rows
             note_remarks(rows.remarks)
-            new = _states(mixture, rows, lengths, no_look_ahead)
+            new = _states(mixture, steps, no_look_ahead)
             added = {prefix + name: values for name, values in new.items()}
             put_table(iter([append_columns(rows.frame, added, table)]), out)
             return
-        refuse_order(sequence, time, model)
+        refuse_order(sequence, time, known, model)
         if no_look_ahead:
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
@@ -143,8 +147,10 @@ class _Told:
         return new
 
 
-def _states(chain: Any, rows: Table, lengths: AnyArray, no_look_ahead: bool) -> dict[str, AnyArray]:
+def _states(chain: Any, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:
     """The new columns of a hidden Markov model."""
-    p = chain.filter(rows, lengths) if no_look_ahead else chain.predict_proba(rows, lengths)
-    states = p.argmax(axis=1) if no_look_ahead else chain.predict(rows, lengths)
+    asked = steps.rows, steps.lengths
+    look = chain.filter if no_look_ahead else chain.predict_proba
+    p = look(*asked, states=steps.known)
+    states = p.argmax(axis=1) if no_look_ahead else chain.predict(*asked, states=steps.known)
     return {"state": states} | {f"p_{k}": p[:, k] for k in range(p.shape[1])}

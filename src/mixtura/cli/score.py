@@ -9,6 +9,7 @@ import typer
 
 from mixtura.cli.bayes import is_posterior, log_density
 from mixtura.cli.chains import (
+    KnownColumn,
     SequenceColumn,
     TimeColumn,
     asked_steps,
@@ -32,9 +33,9 @@ from mixtura.cli.rowwise import append, on_screen, pieces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mixtura.cli.chains import Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
-    from mixtura.records import AnyArray
 
 
 @command
@@ -51,6 +52,7 @@ def score(
     prefix: Prefix = "",
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
+    known: KnownColumn = None,
     as_json: AsJson = False,
     *,
     dialect: Dialect,
@@ -59,7 +61,8 @@ def score(
 
     With --per-row, append the column log_density to the table instead (natural logarithm). The
     table may be larger than memory: it is read, and written, in pieces. Of a hidden Markov model
-    the log-likelihood is that of all sequences, as wholes.
+    the log-likelihood is that of all sequences, as wholes; with --known COLUMN that of steps and
+    known states together.
     """
     if out is not None and not per_row:
         raise ValueError("--out is for --per-row: the scores themselves are printed")
@@ -84,11 +87,11 @@ def score(
                     "their own: score whole sequences"
                 )
             order = sequence, time
-            steps, lengths, *_ = asked_steps(mixture, table, order, names, dialect, weights)
-            note_remarks(() if as_json else steps.remarks)
-            _told(_of_chain(mixture, steps, lengths), weights, as_json)
+            steps = asked_steps(mixture, table, order, names, dialect, weights, known)
+            note_remarks(() if as_json else steps.rows.remarks)
+            _told(_of_chain(mixture, steps), weights, as_json)
             return
-        refuse_order(sequence, time, model)
+        refuse_order(sequence, time, known, model)
         tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)
         if not as_json:
             note_remarks(remarks(table, dialect))
@@ -121,11 +124,12 @@ def _criteria(result: dict[str, float]) -> str:
     )
 
 
-def _of_chain(chain: Any, steps: Table, lengths: AnyArray) -> dict[str, float]:
+def _of_chain(chain: Any, steps: Steps) -> dict[str, float]:
     """What is printed of a hidden Markov model: its sequences' log-likelihood, by their weights."""
-    n, w = len(steps.X), steps.sample_weight
+    rows = steps.rows
+    n, w = len(rows.X), rows.sample_weight
     weight = float(n if w is None else w.sum())
-    total = chain.score(steps, lengths, sample_weight=w)
+    total = chain.score(rows, steps.lengths, sample_weight=w, states=steps.known)
     return _measures(total, chain._size(), n, weight)
 
 

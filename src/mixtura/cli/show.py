@@ -77,6 +77,7 @@ def print_report(mixture: Any) -> None:
 
 def as_document(mixture: Any) -> dict[str, Any]:
     """A fitted mixture for machines: parameters, fit quality, how the fit went."""
+    from mixtura.estimators.driving import DRIVING
     from mixtura.report.view import ChainView
 
     view = mixture.view()
@@ -100,7 +101,7 @@ def as_document(mixture: Any) -> dict[str, Any]:
             "transitions": view.transitions,
             "expected_stays": view.stays,
         }
-        for name in ("stays_", "durations_", "transition_intercept_", "transition_coef_"):
+        for name in ("stays_", "durations_", *DRIVING):
             if hasattr(mixture, name):
                 document[name.removesuffix("_")] = getattr(mixture, name)
     if fit is None:

@@ -10,6 +10,7 @@ from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.driven import DrivenSweep
+from mixtura.engines.driven_first import DrivenFirstSweep
 from mixtura.engines.gaussian import compiled, device, gaps, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
@@ -21,6 +22,7 @@ from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.driven import Driven
+from mixtura.models.driven_first import DrivenFirst
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import Noisy
@@ -70,6 +72,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     # Of every family: what is fused is the chain, and sums where few kinds of rows are many.
     (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
     (Driven, Family): Kernel({"compiled": DrivenSweep}),
+    (DrivenFirst, Family): Kernel({"compiled": DrivenFirstSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
 }
 # And of rows with missing cells.

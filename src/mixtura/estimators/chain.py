@@ -25,6 +25,7 @@ from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
 from mixtura.models.best_paths import best_paths
 from mixtura.models.driven import Driven, DrivenParams
+from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -106,10 +107,12 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         moves = params.transitions
         if isinstance(model, Driven):
             moves = model.moves(rows.X, rows.stops, params)
-        emitted = chain_sweep(model, rows).emitted(params)
+        emitted, initial = chain_sweep(model, rows).emitted(params), params.initial
+        if isinstance(model, DrivenFirst):
+            initial, emitted = model.told_first(rows.X, rows.stops, params, emitted)
         parts = [slice(a, b) for a, b in zip(rows.starts, rows.stops, strict=True)]
         found = [
-            best_paths(emitted[part], params.initial, moves[part] if moves.ndim == 3 else moves, k)
+            best_paths(emitted[part], initial, moves[part] if moves.ndim == 3 else moves, k)
             for part in parts
         ]
         refuse_impossible(np.array([worth[0] for worth, _ in found]))
@@ -127,7 +130,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """P(state in 1, ..., k steps | the whole sequence), (n_sequences, k, n_states)."""
         k = whole("k", k)
         rows = self._asked(X, lengths, states=states)
-        if k > 1 and isinstance(self._fitted()[0], Driven):
+        model = self._fitted()[0]
+        if k > 1 and isinstance(model, Driven) and model.columns:
             raise ValueError(
                 f"k={k}: transitions hang on the covariates of each step, and those of the last "
                 "one say where the next is: use k=1"
@@ -222,9 +226,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         names = tuple(self._names())
         portrait = model.family.portrait(params.components, params.weights, names)
-        driven: tuple[tuple[str, ...], Array | None] = (), None
+        driven: dict[str, Any] = {}
         if isinstance(model, Driven) and isinstance(params, DrivenParams):
-            driven = tuple(names[j] for j in model.columns), params.logits
+            told = tuple(names[j] for j in model.columns)
+            driven = {"covariates": told, "logits": params.logits}
+        if isinstance(model, DrivenFirst) and isinstance(params, DrivenFirstParams):
+            told = tuple(names[j] for j in model.first_columns)
+            driven |= {"first_covariates": told, "first_logits": params.first_logits}
         return ChainView(
             params.weights,
             names,
@@ -232,9 +240,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             getattr(self, "fit_result_", None),
             initial=params.initial,
             transitions=params.transitions,
-            covariates=driven[0],
-            logits=driven[1],
             durations=None if not isinstance(model, SemiMarkov) else model.rule(params)[2],
+            **driven,
         )
 
     def summary(self) -> str:

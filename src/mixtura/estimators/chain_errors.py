@@ -12,6 +12,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.design import design
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.models.driven import Driven
+from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import Array
@@ -43,6 +44,8 @@ def standard_errors(
         # What was fitted keeps the columns alone.
         told = design(ground.survey.sample, model.columns, True, "covariate")
         model = replace(model, design=told)
+    if isinstance(model, DrivenFirst):
+        model = replace(model, first=first_design(rows, model.first_columns))
     if model.obstacle():
         raise ValueError(f"no standard errors: {model.obstacle()}")
     sweep = open_sweep(resolve("auto", model), model, rows)
@@ -63,6 +66,10 @@ def standard_errors(
         logits = found.pop("logits")
         del found["transitions"]
         found |= {"transition_intercept": logits[:, :, 0], "transition_coef": logits[:, :, 1:]}
+    if isinstance(model, DrivenFirst):
+        logits = found.pop("first_logits")
+        del found["initial"]
+        found |= {"initial_intercept": logits[:, 0], "initial_coef": logits[:, 1:]}
     return found
 
 

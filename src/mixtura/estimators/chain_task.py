@@ -28,9 +28,11 @@ def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
             "is none: give durations='poisson' say, or leave max_duration out"
         )
     longest, columns = 0, asked._covariates()
-    if columns:
-        refuse_driven(asked.durations, asked.initial, tied)
-        refuse_gaps(rows.X, rows.stops, columns)
+    for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
+        if some:
+            refuse_driven(what, asked.durations, asked.initial, tied)
+    if columns.moves:
+        refuse_gaps(rows.X, rows.stops, columns.moves)
     # One state is never left, and has no lengths.
     if asked.durations is not None and K > 1:
         refuse_durations(asked.durations, asked.max_duration, asked.initial, tied)
@@ -51,5 +53,6 @@ def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
         tied=tied,
         durations=asked.durations if longest else None,
         longest=longest,
-        covariates=columns,
+        covariates=columns.moves,
+        initial_covariates=columns.first,
     )

@@ -15,7 +15,7 @@ from mixtura.schema import read
 from mixtura.store import StoreError
 
 # Fields that are no plain values; the name and the Fit have them.
-_ELSEWHERE = ("structure", "kind", "equations", "form")
+_ELSEWHERE = ("structure", "kind", "equations", "form", "pinned")
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,9 @@ class FittedChain(ChainEstimator):
             return driving.driven(model, params, columns, d, arrays)
         return lasting(model, params, law, arrays) if law and arrays else (model, params)
 
-    def _covariates(self) -> tuple[int, ...]:
-        """The columns that transitions hang on."""
-        return driving.columns_of(getattr(self, "covariates", None), self._names())
+    def _covariates(self) -> driving.Columns:
+        """The columns that transitions and first states hang on."""
+        return driving.columns_of(self, self._names())
 
     @property
     def parameters_(self) -> dict[str, AnyArray]:
@@ -115,11 +115,11 @@ class FittedChain(ChainEstimator):
         law = getattr(self, "durations", None)
         if law and K > 1:
             kinds |= stored_lengths(law, K, stored.arrays)
-        covariates = getattr(self, "covariates", None)
-        if covariates is not None:
-            told = stored.feature_names
-            names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
-            kinds |= driving.stored(driving.columns_of(covariates, names), K)
+        told = stored.feature_names
+        names = list(told) if told else column_names(None, stored.scalars.n_features_in_)
+        columns = driving.columns_of(self, names)
+        if columns.all:
+            kinds |= driving.stored(columns, K)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

@@ -20,6 +20,7 @@ from mixtura.estimators.chain_laws import (
 )
 from mixtura.estimators.chain_task import chain_task
 from mixtura.estimators.clocked import cut_short, timed
+from mixtura.estimators.driving import either
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.sequence_intake import sequences
@@ -76,6 +77,9 @@ class HiddenMarkov(FittedChain):
     covariates : column names or positions, optional
         Columns of X that transitions hang on, by a multinomial logit, and that states do not
         describe: those of a step drive the move to the next one. Default: none.
+    initial_covariates : column names or positions, optional
+        Columns of X, described by no state either, that the first state of a sequence hangs on by
+        a multinomial logit of its first row. Default: none.
     algorithm : {"viterbi", "map"}, default "viterbi"
         What `predict` gives: the likeliest path, or the likeliest state of each step.
     random_state : int, RandomState instance or None
@@ -97,6 +101,10 @@ class HiddenMarkov(FittedChain):
         Of shapes (n_states, n_states) and (n_states, n_states, n_covariates):
         log P(j | i) / P(i | i) = intercept[i, j] + coef[i, j] @ c. `transitions_` are then the
         moves expected, on average.
+    initial_intercept_, initial_coef_ : arrays, with `initial_covariates`
+        Of shapes (n_states,) and (n_states, n_covariates):
+        log P(k) / P(0) = intercept[k] + coef[k] @ c for the first row's c, beside the first state
+        that may be begun in. `initial_` is the law expected, on average.
     <parameter>_ : arrays
         Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
     parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_
@@ -137,6 +145,7 @@ class HiddenMarkov(FittedChain):
         "durations": [None, StrOptions(set(LAWS))],
         "max_duration": [None, Interval(Integral, 2, None, closed="left")],
         "covariates": [None, str, Integral, "array-like"],
+        "initial_covariates": [None, str, Integral, "array-like"],
         "algorithm": [StrOptions({"viterbi", "map"})],
         "random_state": ["random_state"],
         "solver": [StrOptions(set(CLIMBERS)), callable],
@@ -161,6 +170,7 @@ class HiddenMarkov(FittedChain):
         durations: str | None = None,
         max_duration: int | None = None,
         covariates: Any = None,
+        initial_covariates: Any = None,
         algorithm: str = "viterbi",
         random_state: Any = None,
         solver: str | Solver = "auto",
@@ -179,6 +189,7 @@ class HiddenMarkov(FittedChain):
         self.durations = durations
         self.max_duration = max_duration
         self.covariates = covariates
+        self.initial_covariates = initial_covariates
         self.algorithm = algorithm
         self.random_state = random_state
         self.solver = solver
@@ -251,9 +262,11 @@ class HiddenMarkov(FittedChain):
         asked = family(self.family)
         blocks = asked.blocks if isinstance(asked, Product) else ()
         # Of a fitted model the family holds them already.
-        if self.covariates is None or any(isinstance(block.family, Given) for block in blocks):
+        given = either(self.covariates, self.initial_covariates)
+        if not given or any(isinstance(block.family, Given) for block in blocks):
             return asked
-        return Beside(asked, self.covariates, Given("covariate", "transitions"))
+        hanging = "transitions" if self.initial_covariates is None else "states"
+        return Beside(asked, given, Given("covariate", hanging))
 
     def _find(
         self, rows: Sequences, kind: Family, checkpoint: Any, max_seconds: float | None

@@ -19,6 +19,7 @@ from mixtura.data.refusal import whole
 from mixtura.data.sequences import Sequences
 from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.fitted_chain import FittedChain
+from mixtura.estimators.hmm_priors import Setting
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.mixture import attribute
 from mixtura.estimators.sequence_intake import sequences
@@ -144,6 +145,10 @@ class HmmFace(FittedChain):
     def _plain_family(self) -> Family:
         """The family of what was set by hand, or is asked for."""
 
+    @abstractmethod
+    def _prior(self, kind: Family, d: int) -> Setting | None:
+        """The prior of emissions that is asked for, over d columns; None for none."""
+
     def fit(
         self,
         X: Any,
@@ -188,6 +193,9 @@ class HmmFace(FittedChain):
     def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
         plain = not set(self.init_params) & {*_CHAIN, *self._letters}
         K = self.n_components
+        given = self._begun(kind, rows.d)
+        prior = self._prior(kind, rows.d)
+        held, kind = self._held(kind, given)
         task = ChainTask(
             kind,
             K,
@@ -196,26 +204,31 @@ class HmmFace(FittedChain):
             self.n_init,
             "threads" if self.implementation == "log" else "auto",
             self.solver,
-            self._begun(kind, rows.d),
+            given,
             initial_rows=_rows("startprob_prior", self.startprob_prior, (K,)),
             transition_rows=_rows("transmat_prior", self.transmat_prior, (K, K)),
-            held=self._held(),
+            held=held,
+            prior=prior,
         )
         rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
         listener = Verbose(int(self.verbose), 1) if self.verbose else None
         find = plain_chain if plain else find_chain
         return find(rows, timed(task, max_seconds), rng, listener=listener)
 
-    def _held(self) -> tuple[str, ...]:
-        own = [letter in self.params for letter in self._letters]
-        if any(own) and not all(own):
-            letters = "".join(self._letters)
-            raise ValueError(
-                f"params={self.params!r} moves some parameters of the emissions and holds others: "
-                f"give all of {letters!r}, or none of them"
-            )
+    def _held(self, kind: Family, given: dict[str, Array]) -> tuple[tuple[str, ...], Family]:
+        """(what no step moves, the family with what it holds of its own)."""
+        own = [name for letter, name in self._letters.items() if letter not in self.params]
         chain = tuple(name for letter, name in _CHAIN.items() if letter not in self.params)
-        return chain if any(own) else (*chain, "components")
+        if len(own) == len(self._letters):
+            return (*chain, "components"), kind
+        return chain, self._holding(kind, own, given) if own else kind
+
+    def _holding(self, kind: Family, names: list[str], given: dict[str, Array]) -> Family:
+        """The family, some of whose parameters are held; ValueError where it can hold none."""
+        raise ValueError(
+            f"params={self.params!r} moves some parameters of the emissions and holds others: "
+            f"give all of {''.join(self._letters)!r}, or none of them"
+        )
 
     def _begun(self, kind: Family, d: int) -> dict[str, Array]:
         """What was set by hand and is not looked for, by the model's names."""
@@ -277,7 +290,7 @@ class HmmFace(FittedChain):
         self.transitions_ = np.asarray(given, dtype=np.float64)
 
     @property
-    def n_features(self) -> int:
+    def n_features(self) -> int | None:
         """Columns, as hmmlearn calls their number."""
         return self.n_features_in_
 

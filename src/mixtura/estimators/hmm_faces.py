@@ -8,25 +8,25 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from mixtura.data.sequences import Sequences
 from mixtura.estimators.hmm_face import HmmFace
+from mixtura.estimators.hmm_priors import (
+    GONE,
+    PRIOR,
+    WEIGHT,
+    Setting,
+    before,
+    counted,
+    filled,
+    stored,
+)
 from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.base import Family
 from mixtura.families.categorical import Categorical
-from mixtura.families.mixed import MixtureOf
-from mixtura.families.registry import family
-from mixtura.records import AnyArray
-
-# hmmlearn's parameters that are not here.
-_LIKELIHOOD = "emissions are fitted by maximum likelihood"
-_PENALISED = f"{_LIKELIHOOD}, with a penalty relative to the table where a state would collapse"
-_OF_MIXTURES = (
-    "min_covar",
-    "weights_prior",
-    "means_prior",
-    "means_weight",
-    "covars_prior",
-    "covars_weight",
-)
+from mixtura.families.multinomial import Multinomial
+from mixtura.families.registry import family, pinned
+from mixtura.fitting.hidden_markov_fit import ChainFound
+from mixtura.records import AnyArray, Array
 
 
 class GaussianHMM(HmmFace):
@@ -35,6 +35,16 @@ class GaussianHMM(HmmFace):
     Parameters
     ----------
     covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
+    means_prior : float or array of shape (n_features,), default 0
+    means_weight : float, default 0
+        Rows at `means_prior` beside those of each state; 0: no prior of means.
+    covars_prior : float or array, in squared units, default 0
+    covars_weight : float, default 0
+        Beside the rows of each state (of all, "tied") covars_weight - 1 more ("diag", "spherical")
+        or covars_weight - n_features ("full", "tied"), none where that is less; and `covars_prior`
+        beside their sum of squares, for each column (n_features,), or of squares and products
+        (n_features, n_features), in which one number fills every cell as it does in hmmlearn.
+        Both 0: no prior. The M-step: `mixtura.families.conjugate.RowsBefore`.
     params, init_params : str, default "stmc"
         What is moved, and what is looked for: s startprob_, t transmat_, m means_, c covars_.
     n_components, startprob_prior, transmat_prior, algorithm, random_state, n_iter, tol, verbose, \
@@ -60,23 +70,58 @@ class GaussianHMM(HmmFace):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HmmFace._parameter_constraints,
         "covariance_type": [StrOptions({"diag", "full", "tied", "spherical"})],
+        "means_prior": PRIOR,
+        "means_weight": WEIGHT,
+        "covars_prior": PRIOR,
+        "covars_weight": WEIGHT,
     }
     _letters: ClassVar[dict[str, str]] = {"m": "means", "c": "covariances"}
     _theirs: ClassVar[dict[str, str]] = {"means": "means_", "covariances": "covars_"}
 
     covariance_type: str
+    means_prior: Any
+    means_weight: float
+    covars_prior: Any
+    covars_weight: float
     __init__ = init_like(
         HmmFace.__init__,
         parameter("covariance_type", "diag", positional=True),
+        parameter("means_prior", 0.0),
+        parameter("means_weight", 0.0),
+        parameter("covars_prior", 0.0),
+        parameter("covars_weight", 0.0),
         defaults={"params": "stmc", "init_params": "stmc"},
-        gone=dict.fromkeys(
-            ("min_covar", "means_prior", "means_weight", "covars_prior", "covars_weight"),
-            _PENALISED,
-        ),
+        gone=GONE,
     )
 
     def _plain_family(self) -> Family:
         return family(self.covariance_type)
+
+    def _prior(self, kind: Family, d: int) -> Setting | None:
+        shape = stored(self.covariance_type, d)
+        of_one = d if len(shape) == 2 else 1
+        return before(
+            filled("means_prior", self.means_prior, (d,)),
+            float(self.means_weight),
+            max(float(self.covars_weight) - of_one, 0.0),
+            filled("covars_prior", self.covars_prior, shape, 0.0),
+        )
+
+    def _holding(self, kind: Family, names: list[str], given: dict[str, Array]) -> Family:
+        name = names[0]
+        theirs = self._theirs[name]
+        if name not in given:
+            raise ValueError(
+                f"params={self.params!r} holds {theirs}: set them before the fit, and leave "
+                f"{name[0]!r} out of init_params"
+            )
+        if self.means_weight or self.covars_weight or np.any(self.covars_prior):
+            raise ValueError(
+                f"params={self.params!r} holds {theirs}, and priors of emissions are of both "
+                "means_ and covars_: leave the priors out"
+            )
+        means, covariances = (given[each] if each == name else None for each in self._theirs)
+        return pinned(kind, means, False, covariances)
 
     @property
     def covars_(self) -> AnyArray:
@@ -96,106 +141,39 @@ class GaussianHMM(HmmFace):
         self.covariances_ = np.asarray(given, dtype=np.float64)
 
 
-class GMMHMM(HmmFace):
-    """A hidden Markov model whose states are Gaussian mixtures, under hmmlearn's names.
-
-    Parameters
-    ----------
-    n_components : int, default 1
-    n_mix : int, default 1
-        Parts of each state's mixture.
-    covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
-        "tied": the parts of a state share one covariance.
-    params, init_params : str, default "stmcw"
-        What is moved, and what is looked for: s startprob_, t transmat_, m means_, c covars_,
-        w weights_.
-    startprob_prior, transmat_prior, algorithm, random_state, n_iter, tol, verbose, \
-            implementation, n_init, solver : as in `HmmFace`
-
-    Attributes
-    ----------
-    startprob_, transmat_, monitor_, fit_result_, ...
-    weights_ : array of shape (n_components, n_mix), of each state's parts
-    means_ : array of shape (n_components, n_mix, n_features)
-    covars_ : array of shape (n_components, n_mix, n_features), (n_components, n_mix, n_features, \
-            n_features), (n_components, n_features, n_features) or (n_components, n_mix)
-        By `covariance_type`, in its order above.
-    state_weights_ : array of shape (n_components,), the states' expected shares of the steps
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mixtura import GMMHMM
-    >>> rng = np.random.default_rng(0)
-    >>> quiet, loud = rng.normal(0, 1, 80), np.where(rng.uniform(size=80) < 0.5, -6.0, 6.0)
-    >>> X = np.concatenate([quiet, loud + rng.normal(0, 1, 80)])[:, None]
-    >>> hmm = GMMHMM(n_components=2, n_mix=2, random_state=0).fit(X)
-    >>> bool(np.ptp(hmm.means_[:, :, 0], axis=1).max() > 11)
-    True
-    """
-
-    _shares: ClassVar[str] = "state_weights_"
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **HmmFace._parameter_constraints,
-        "n_mix": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"diag", "full", "tied", "spherical"})],
-    }
-    _letters: ClassVar[dict[str, str]] = {"m": "means", "c": "covariances", "w": "shares"}
-    _theirs: ClassVar[dict[str, str]] = {
-        "means": "means_",
-        "covariances": "covars_",
-        "shares": "weights_",
-    }
-
-    n_mix: int
-    covariance_type: str
-    __init__ = init_like(
-        HmmFace.__init__,
-        parameter("n_mix", 1, positional=True),
-        parameter("covariance_type", "diag"),
-        defaults={"params": "stmcw", "init_params": "stmcw"},
-        gone=dict.fromkeys(_OF_MIXTURES, _PENALISED),
-    )
-
-    def _plain_family(self) -> Family:
-        return MixtureOf(self.covariance_type, self.n_mix)
-
-    @property
-    def weights_(self) -> AnyArray:
-        """The weights of each state's parts, (n_components, n_mix)."""
-        return np.asarray(self.shares_)
-
-    @weights_.setter
-    def weights_(self, given: Any) -> None:
-        self.shares_ = np.asarray(given, dtype=np.float64)
-
-    @property
-    def covars_(self) -> AnyArray:
-        """The covariances of each state's parts, in the shape of `covariance_type`."""
-        return np.asarray(self.covariances_)
-
-    @covars_.setter
-    def covars_(self, given: Any) -> None:
-        self.covariances_ = np.asarray(given, dtype=np.float64)
-
-
 class PoissonHMM(HmmFace):
     """A hidden Markov model of counts, under hmmlearn's names: `lambdas_` are the rates.
 
-    params and init_params are of the letters s, t and l. Other parameters: `HmmFace`.
+    `lambdas_prior` (0 or more, one number or one for each column) counts in `lambdas_weight` (0 or
+    more) steps stand beside those of each state: a gamma law of shape lambdas_prior + 1 and rate
+    lambdas_weight. params and init_params are of the letters s, t and l. Other parameters:
+    `HmmFace`.
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **HmmFace._parameter_constraints,
+        "lambdas_prior": PRIOR,
+        "lambdas_weight": WEIGHT,
+    }
 
     _letters: ClassVar[dict[str, str]] = {"l": "rates"}
     _theirs: ClassVar[dict[str, str]] = {"rates": "lambdas_"}
 
+    lambdas_prior: Any
+    lambdas_weight: float
     __init__ = init_like(
         HmmFace.__init__,
+        parameter("lambdas_prior", 0.0),
+        parameter("lambdas_weight", 0.0),
         defaults={"params": "stl", "init_params": "stl"},
-        gone=dict.fromkeys(("lambdas_prior", "lambdas_weight"), _LIKELIHOOD),
     )
 
     def _plain_family(self) -> Family:
         return family("poisson")
+
+    def _prior(self, kind: Family, d: int) -> Setting | None:
+        more = filled("lambdas_prior", self.lambdas_prior, (d,), 0.0)
+        return counted("rates", "sums", more, "cells", float(self.lambdas_weight))
 
     @property
     def lambdas_(self) -> AnyArray:
@@ -210,18 +188,27 @@ class PoissonHMM(HmmFace):
 class _Symbols(HmmFace):
     """What those with `emissionprob_` share."""
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **HmmFace._parameter_constraints,
+        "emissionprob_prior": PRIOR,
+    }
     _letters: ClassVar[dict[str, str]] = {"e": "probabilities"}
     _theirs: ClassVar[dict[str, str]] = {"probabilities": "emissionprob_"}
 
+    emissionprob_prior: Any
     __init__ = init_like(
         HmmFace.__init__,
+        parameter("emissionprob_prior", 1.0),
         defaults={"params": "ste", "init_params": "ste"},
-        gone={
-            "emissionprob_prior": _LIKELIHOOD,
-            "n_features": "symbols are counted in the table, or in emissionprob_",
-            "n_trials": "each row has its own total",
-        },
     )
+
+    # What the family's statistics call the counts of symbols.
+    _counts: ClassVar[str]
+
+    def _prior(self, kind: Family, d: int) -> Setting | None:
+        symbols = kind.shapes(1, d)["probabilities"][1:]
+        more = filled("emissionprob_prior", self.emissionprob_prior, symbols, 1.0) - 1.0
+        return counted("probabilities", self._counts, more)
 
     @property
     def emissionprob_(self) -> AnyArray:
@@ -236,11 +223,34 @@ class _Symbols(HmmFace):
 class CategoricalHMM(_Symbols):
     """A hidden Markov model of symbols 0, 1, ... in one column, under hmmlearn's names.
 
-    `emissionprob_` (n_components, n_symbols). params and init_params are of the letters s, t and e.
-    Other parameters: `HmmFace`.
+    `emissionprob_` (n_components, n_features). `n_features` is how many symbols there are; by
+    default as many as `emissionprob_` set by hand, or one more than the largest of the table.
+    `emissionprob_prior` (1 or more, one number or one for each symbol) is a Dirichlet prior of each
+    state's, the fit then maximises the posterior. params and init_params are of the letters s, t
+    and e. Other parameters: `HmmFace`.
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_Symbols._parameter_constraints,
+        "n_features": [None, Interval(Integral, 1, None, closed="left")],
+    }
+    _counts = "hits"
+
+    __init__ = init_like(_Symbols.__init__, parameter("n_features", None))
+
+    @property
+    def n_features(self) -> int | None:
+        """How many symbols there are, as hmmlearn calls their number; None before that is known."""
+        found = getattr(self, "probabilities_", None)
+        return self._symbols if self._symbols or found is None else int(np.shape(found)[1])
+
+    @n_features.setter
+    def n_features(self, given: int | None) -> None:
+        self._symbols = given
+
     def _plain_family(self) -> Family:
+        if self._symbols:
+            return Categorical(levels=(int(self._symbols),))
         set_by_hand = "e" not in self.init_params or not hasattr(self, "family_")
         if set_by_hand and hasattr(self, "probabilities_"):
             return Categorical(levels=(int(np.shape(self.probabilities_)[1]),))
@@ -250,9 +260,35 @@ class CategoricalHMM(_Symbols):
 class MultinomialHMM(_Symbols):
     """A hidden Markov model of rows of counts over symbols, under hmmlearn's names.
 
-    A row's total may be any count (hmmlearn's n_trials). `emissionprob_` (n_components,
-    n_features). params and init_params are of the letters s, t and e. Other parameters: `HmmFace`.
+    `n_trials` is the total of every row, or of each; by default they may be any counts.
+    `emissionprob_` (n_components, n_features); `emissionprob_prior` as in `CategoricalHMM`. params
+    and init_params are of the letters s, t and e. Other parameters: `HmmFace`.
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_Symbols._parameter_constraints,
+        "n_trials": [None, Integral, "array-like"],
+    }
+    _counts = "sums"
+
+    n_trials: Any
+    __init__ = init_like(_Symbols.__init__, parameter("n_trials", None, positional=True))
+
     def _plain_family(self) -> Family:
-        return family("multinomial")
+        one = self.n_trials is not None and np.ndim(self.n_trials) == 0
+        return Multinomial((float(self.n_trials),) if one else ())
+
+    def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
+        if self.n_trials is not None:
+            totals = np.where(rows.seen, np.nansum(rows.X, axis=1), np.nan)
+            if np.shape(self.n_trials) not in ((), totals.shape):
+                raise ValueError(
+                    f"n_trials must be one number or one for each of {len(totals)} rows, got shape "
+                    f"{np.shape(self.n_trials)}"
+                )
+            for i in np.flatnonzero(rows.seen & (totals != self.n_trials))[:1]:
+                raise ValueError(
+                    f"n_trials: row {i} of X adds up to {totals[i]:g}: give each row's total, or "
+                    "leave n_trials out"
+                )
+        return super()._find(rows, kind, max_seconds)

@@ -50,7 +50,7 @@ def sequences(
     if reset:
         kind = kind.for_table(names, found, rows)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
-    beside = columns_of(getattr(estimator, "covariates", None), names)
+    beside = columns_of(estimator, names).all
     table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, beside)
     seen = table.rows()
     if not seen.n:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.records import Array
+
 FRALEY_RAFTERY = "fraley-raftery"
 Numbers = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
@@ -52,6 +54,31 @@ class NormalInverseWishart:
             )
         if self.dof is not None and not isinstance(self.dof, float):
             raise ValueError(f"NormalInverseWishart: dof is one number, got {self.dof!r}")
+
+
+@dataclass(frozen=True)
+class RowsBefore:
+    """Gaussian components as if rows of each had been seen before; frozen. Not all are laws.
+
+    m = (weight centre + sum r x) / (weight + n), and a covariance is
+    (scatter + weight (m - centre)(m - centre)' + sum r (x - m)(x - m)') / (rows + n): the mode of
+    the likelihood times |S|^(-rows/2) exp(-tr(S^-1 B)/2), B = scatter + weight (m - centre)
+    (m - centre)'.
+    With rows = dof + d + 2 that is a normal and an inverse Wishart law: Gelman et al. (2013),
+    Bayesian Data Analysis, section 3.6.
+
+    Parameters
+    ----------
+    centre : array of shape (d,)
+    weight, rows : float, 0 or more
+    scatter : array of shape (), (d,) or (d, d), in squared units
+        As the structure's covariances are stored; 0 or more, or positive semidefinite.
+    """
+
+    centre: Array
+    weight: float
+    rows: float
+    scatter: Array
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ class MixtureOf(Family):
         return MixedParams(shares, tuple(parts))
 
     def maximize(self, stats: MixedStatistics, params: MixedParams, prior: Any) -> MixedParams:
-        counts = self._dealt(stats)
+        counts = self._dealt(stats) + prior.share_rows
         total = counts.sum(axis=1, keepdims=True)
         shares = np.divide(counts, total, out=np.array(params.shares), where=total > 0)
         each = zip(stats.parts, params.parts, strict=True)

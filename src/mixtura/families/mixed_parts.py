@@ -16,6 +16,7 @@ from mixtura.coordinates import Fields
 from mixtura.families.base import Look
 from mixtura.families.priors import Prior
 from mixtura.records import Array, Equation, Params, Spike, Statistics
+from mixtura.supports import TINY
 
 # The part of each row that the clusters of a start share out evenly: none of them is certain.
 _SOFT = 0.1
@@ -92,9 +93,13 @@ class MixedLook:
 
 @dataclass(frozen=True)
 class MixedPrior(Prior):
-    """`own`, the prior of a mixture of the family, for each component's mixture."""
+    """`own`, the prior of a mixture of the family, for each component's mixture.
+
+    share_rows  (n,) of a Dirichlet law of each mixture's shares, less 1: rows of each part more
+    """
 
     own: Any
+    share_rows: Array | float = 0.0
 
     @property
     def count_scale(self) -> float:  # type: ignore[override]
@@ -109,6 +114,10 @@ class MixedPrior(Prior):
         return tuple(self.own.equations)
 
     @property
+    def asked(self) -> bool:  # type: ignore[override]
+        return bool(self.own.asked) or bool(np.any(self.share_rows))
+
+    @property
     def monotone(self) -> bool:
         return bool(self.own.monotone)
 
@@ -120,10 +129,16 @@ class MixedPrior(Prior):
         return replace(self, own=self.own.without_penalty())
 
     def log_prior(self, params: MixedParams) -> float:
-        return sum(float(self.own.log_prior(part)) for part in params.parts)
+        of_parts = sum(float(self.own.log_prior(part)) for part in params.parts)
+        # A start may have parts of no share, and a step from there has none.
+        logs = np.log(np.maximum(params.shares, TINY))
+        return of_parts + float((self.share_rows * logs).sum())
 
     def score(self, params: MixedParams) -> dict[str, Array]:
-        return stacked([self.own.score(part) for part in params.parts])
+        of_parts = stacked([self.own.score(part) for part in params.parts])
+        rows = np.broadcast_to(self.share_rows, params.shares.shape)
+        more = np.divide(rows, params.shares, out=np.zeros(rows.shape), where=params.shares > 0)
+        return {"shares": more, **of_parts}
 
     def obstacle(self) -> str:
         return str(self.own.obstacle())
@@ -192,7 +207,7 @@ class MixedChart:
 
     def gradient(self, stats: MixedStatistics, params: MixedParams, prior: Any) -> Array:
         """The gradient at `params` of the expected log-likelihood plus log-prior."""
-        counts, shares = self.dealt(stats), params.shares
+        counts, shares = self.dealt(stats) + prior.share_rows, params.shares
         told = np.divide(counts, shares, out=np.zeros_like(counts), where=shares > 0)
         slope = self.shares.slope({"shares": shares}, {"shares": told})
         each = zip(self.parts, stats.parts, params.parts, strict=True)

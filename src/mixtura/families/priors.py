@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from mixtura.records import AnyArray, Array, Equation, Spike
+from mixtura.supports import TINY
 
 
 class Prior:
@@ -47,6 +48,10 @@ class Prior:
     def log_prior(self, params: Any) -> float:
         """What it adds to the log-likelihood, up to a constant."""
         return 0.0
+
+    def beside(self, stats: Any) -> Any:
+        """A family's sums over rows, with what it has counted itself."""
+        return stats
 
     def score(self, params: Any) -> dict[str, Array]:
         """The gradient of `log_prior`, by parameter name; those without one are left out."""
@@ -117,3 +122,39 @@ class Prior:
 @dataclass(frozen=True)
 class Flat(Prior):
     """No prior: maximum likelihood, for families whose likelihood is bounded."""
+
+
+@dataclass(frozen=True)
+class Counted(Prior):
+    """log p = sum more log value - times value: as if so much had been counted before.
+
+    A gamma law of rates is of shape more + 1 and of rate `times`; a Dirichlet law of shares has
+    more + 1 for each, and times = 0. The M-step adds both to the sums of the rows, which is the
+    posterior's mode: Gelman et al. (2013), Bayesian Data Analysis, sections 2.6 and 3.4.
+
+    name         the parameter
+    sums, cells  what the family's statistics call what is counted, and how often; no cells: ""
+    more, times  (columns) of the parameter, 0 or more
+    """
+
+    name: str
+    sums: str
+    more: Array
+    cells: str = ""
+    times: float = 0.0
+    asked: bool = True
+
+    def beside(self, stats: Any) -> Any:
+        told = {self.sums: getattr(stats, self.sums) + self.more}
+        if self.cells:
+            told[self.cells] = getattr(stats, self.cells) + self.times
+        return replace(stats, **told)
+
+    def log_prior(self, params: Any) -> float:
+        # A start may have shares of 0, and a step from there has none.
+        value = np.maximum(params.arrays()[self.name], TINY)
+        return float((self.more * np.log(value) - self.times * value).sum())
+
+    def score(self, params: Any) -> dict[str, Array]:
+        value = np.maximum(params.arrays()[self.name], TINY)
+        return {self.name: np.asarray(self.more / value - self.times)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from mixtura.families.base import Family
-from mixtura.families.conjugate import Conjugate, Dirichlet
+from mixtura.families.conjugate import Conjugate, Dirichlet, RowsBefore
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
-from mixtura.families.gaussian.conjugate import prior_rows
+from mixtura.families.gaussian.conjugate import before_rows, prior_rows
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.ratio import EigenvalueRatio
@@ -112,6 +113,11 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
         "prior: conjugate priors are for covariance_type 'full', 'tied', 'diag' or 'spherical' "
         f"with reg_covar=None and constraint=None, and this is {family.name!r}"
     )
+
+
+def under_rows(prior: Any, asked: RowsBefore) -> Any:
+    """A table's prior of Gaussian components, with rows that were seen before."""
+    return before_rows(prior, asked)
 
 
 def prior_worth(family: Family, d: int, K: int) -> str:

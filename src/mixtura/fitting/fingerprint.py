@@ -73,6 +73,7 @@ def chain_identity(
         "stationary": task.stationary,
         "tied": list(task.tied),
         "covariates": list(task.covariates),
+        **({"first": list(task.initial_covariates)} if task.initial_covariates else {}),
         "durations": [task.durations, task.longest],
         "known": digest_of({} if rows.known is None else {"known": rows.known}),
         **laws,

@@ -24,6 +24,7 @@ from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Search
 from mixtura.models.driven import Driven
+from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -78,7 +79,7 @@ def prepared_chain(
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
     settings = (
         ground.model.family,
-        ground.model.prior,
+        ground.model.prior if task.prior is None else task.prior(ground.model.prior),
         rows.firsts / rows.weight,
         task.initial_rows,
         task.transition_rows,
@@ -87,9 +88,13 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
-    if task.covariates:
+    if task.covariates or task.initial_covariates:
         known = design(ground.survey.sample, task.covariates, True, "covariate")
-        return ground, Driven(*settings, design=known, allowed=task.allowed)
+        if not task.initial_covariates:
+            return ground, Driven(*settings, design=known, allowed=task.allowed)
+        first = first_design(rows, task.initial_covariates)
+        law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
+        return ground, replace(law, begins=task.first)
     if task.durations is not None:
         return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
     return ground, HiddenMarkov(*settings)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class ChainTask:
 
     given are parameters that every start has, by name; allowed (K, K) and first (K,) which
     transitions and first states there may be; the rows are those of `HiddenMarkov`; max_seconds is
-    when the search ends with what it has.
+    when the search ends with what it has; prior makes the components' of that of the table.
     """
 
     family: Family
@@ -42,6 +43,8 @@ class ChainTask:
     longest: int = 0
     covariates: tuple[int, ...] = ()
     max_seconds: float = math.inf
+    initial_covariates: tuple[int, ...] = ()
+    prior: Callable[[Any], Any] | None = None
 
     @property
     def barred(self) -> tuple[int, int]:
@@ -65,4 +68,13 @@ class ChainTask:
             # That a stay does not end in its own state places none.
             allowed = None if (allowed | np.eye(self.n_states, dtype=bool)).all() else allowed
         some = allowed is not None or self.first is not None
-        return some or bool(self.given) or bool(self.tied)
+        named = _tells_apart(self.initial_rows) or _tells_apart(self.transition_rows)
+        return some or named or bool(self.given) or bool(self.tied)
+
+
+def _tells_apart(rows: Array | float) -> bool:
+    """Whether a prior of laws says which state is which: another order would have another worth."""
+    of = np.asarray(rows)
+    own = of if of.ndim < 2 else np.diagonal(of)
+    others = of[~np.eye(len(of), dtype=bool)] if of.ndim == 2 else own
+    return any(len(np.unique(each)) > 1 for each in (own, others))

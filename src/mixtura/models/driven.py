@@ -171,10 +171,7 @@ class Driven(HiddenMarkov):
         stats: Any = summary.statistics
         found = HiddenMarkov.m_step(self, summary, params)
         K, q = len(params.initial), self._design.size
-        # Where hardly a move is expected there is no bound to a step, nor to its square.
-        step = np.clip(newton(stats.information, stats.slopes), -1e100, 1e100).reshape(K, K, q)
-        size = np.sqrt((step**2).sum(axis=2).max(axis=1, initial=0.0))
-        step *= np.minimum(1.0, REACH / np.maximum(size, TINY))[:, None, None]
+        step = bounded(newton(stats.information, stats.slopes).reshape(K, K, q))
         logits = params.logits + step @ self._design.turn.T
         own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
         return DrivenParams(**own, transitions=found.transitions, logits=logits)
@@ -225,6 +222,14 @@ class Driven(HiddenMarkov):
         raise NotImplementedError(
             "the transitions of this model hang on covariates, and it does not say where these lie"
         )
+
+
+def bounded(step: Array) -> Array:
+    """Steps (states, K, q) of the logits of laws, none of which moves further than REACH."""
+    # Where hardly a move is expected there is no bound to a step, nor to its square.
+    step = np.clip(step, -1e100, 1e100)
+    size = np.sqrt((step**2).sum(axis=2).max(axis=1, initial=0.0))
+    return np.asarray(step * np.minimum(1.0, REACH / np.maximum(size, TINY))[:, None, None])
 
 
 def refuse_gaps(X: AnyArray, ends: AnyArray, columns: Sequence[int]) -> None:

@@ -143,7 +143,8 @@ class HiddenMarkov(Mixture):
         stats: Any = summary.statistics
         own = stats.components
         counts = self.family.counts(own)
-        components = self.family.maximize(own, params.components, self.prior)
+        with_prior = self.prior.beside(own)
+        components = self.family.maximize(with_prior, params.components, self.prior)
         firsts, moves = stats.starts + self.initial_rows, stats.moves + self.transition_rows
         if self.tied:
             groups = np.array(self.tied)
@@ -162,6 +163,8 @@ class HiddenMarkov(Mixture):
     def obstacle(self) -> str:
         if "components" in self.held:
             return "the parameters of the emissions are held where they are"
+        if self.family.pinned is not None:
+            return "some parameters of the emissions are held, by EM's steps alone"
         return Mixture.obstacle(self)
 
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> HiddenMarkovParams:
@@ -197,7 +200,14 @@ class HiddenMarkov(Mixture):
         return hidden_markov_chart(self, params)
 
     def log_prior(self, params: Any) -> float:
-        found = Mixture.log_prior(self, params)
+        return Mixture.log_prior(self, params) + self._of_laws(params)
+
+    def belief(self, params: Any) -> float:
+        return self.log_prior(params) if self.prior.asked else self._of_laws(params)
+
+    def _of_laws(self, params: Any) -> float:
+        """The Dirichlet laws' part of the log-prior."""
+        found = 0.0
         for rows, shares in (
             (self.initial_rows, params.initial),
             (self.transition_rows, params.transitions),

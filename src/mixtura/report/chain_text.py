@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.records import Array
 from mixtura.report.palette import colours, heat
 from mixtura.report.view import ChainView
 
@@ -42,13 +43,24 @@ def chain_table(view: ChainView) -> RenderableType:
 def _odds(view: ChainView) -> str:
     """The log-odds of each move beside staying, a line for each."""
     assert view.logits is not None
-    lines = ["Log-odds of a move, beside staying, at the covariates of the step before it:"]
-    for i, j in np.argwhere(view.transitions > 0):
-        each = zip(view.logits[i, j, 1:], view.covariates, strict=True)
-        slopes = "".join(f" {'-' if b < 0 else '+'} {abs(b):.4g} {name}" for b, name in each)
-        if i != j:
-            lines.append(f"  {i} to {j}   {view.logits[i, j, 0]:.4g}{slopes}")
+    lines: list[str] = []
+    if view.covariates:
+        lines.append("Log-odds of a move, beside staying, at the covariates of the step before it:")
+        for i, j in np.argwhere(view.transitions > 0):
+            if i != j:
+                lines.append(f"  {i} to {j}   {_line(view.logits[i, j], view.covariates)}")
+    if view.first_logits is not None:
+        lines.append("Log-odds of a first state, beside 0, at the covariates of its step:")
+        odds = view.first_logits
+        lines += [f"  {k}   {_line(odds[k], view.first_covariates)}" for k in range(1, len(odds))]
     return "\n".join(lines)
+
+
+def _line(coefficients: Array, names: tuple[str, ...]) -> str:
+    """An intercept and what is added to it."""
+    each = zip(coefficients[1:], names, strict=True)
+    slopes = "".join(f" {'-' if b < 0 else '+'} {abs(b):.4g} {name}" for b, name in each)
+    return f"{coefficients[0]:.4g}{slopes}"
 
 
 def lasting(stay: float) -> str:

@@ -74,6 +74,9 @@ class ChainView(MixtureView):
     # Covariates that transitions hang on, and log-odds beside staying (K, K, 1 + covariates).
     covariates: tuple[str, ...] = field(default=(), kw_only=True)
     logits: Array | None = field(default=None, kw_only=True)
+    # Covariates of first states, and log-odds beside the first of them (K, 1 + covariates).
+    first_covariates: tuple[str, ...] = field(default=(), kw_only=True)
+    first_logits: Array | None = field(default=None, kw_only=True)
     noun: str = "state"
 
     @property

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from mixtura.data.moments import source_moments
 from mixtura.data.survey import Survey
-from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart
+from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart, RowsBefore
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
@@ -30,6 +31,8 @@ from mixtura.families.gaussian.records import (
 )
 from mixtura.records import Array, Spike
 
+# Rows that a scatter without any is spread over: too few to be told from none.
+_NO_ROWS = 1e-12
 # The M-step of a structure, as `families.gaussian.covariance` has it.
 Roots = Callable[[Form, GaussianParams, Array, Array, CovariancePrior], Array]
 
@@ -42,6 +45,7 @@ class ConjugatePrior(CovariancePrior):
     shrinkage    kappa; centre is m_0 (d,)
     wishart      whether strength and target are those of an inverse Wishart law, which no climb
                  leaves out; else they are the penalty against collapse
+    bounded      whether the posterior then is: not where such a law holds some directions only
     asked        always
     """
 
@@ -49,6 +53,7 @@ class ConjugatePrior(CovariancePrior):
     shrinkage: float = 0.0
     centre: Array | None = None
     wishart: bool = False
+    bounded: bool = True
     asked: bool = True
 
     @property
@@ -68,11 +73,15 @@ class ConjugatePrior(CovariancePrior):
         off = self.form.move(params.whiten, params.means - self.centre)
         return found - 0.5 * self.shrinkage * float(np.sum(off**2))
 
+    def refuse_collapse(self, params: GaussianParams, counts: Array) -> None:
+        judge = self if self.bounded else replace(self, strength=0.0)
+        CovariancePrior.refuse_collapse(judge, params, counts)
+
     def narrow(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics | None = None
     ) -> list[Spike]:
-        # The posterior is bounded: there is no singularity to be near.
-        return [] if self.wishart else super().narrow(params, counts, stats)
+        # Where the posterior is bounded there is no singularity to be near.
+        return [] if self.wishart and self.bounded else super().narrow(params, counts, stats)
 
     def finer(
         self, params: GaussianParams, counts: Array, stats: GaussianStatistics
@@ -117,7 +126,11 @@ def conjugate_prior(
             changed["weight_rows"] = (float(part.alpha) - 1) / relative.count_scale
         else:
             changed |= _wishart(relative, part, survey, K)
-    own = {each.name: getattr(relative, each.name) for each in fields(relative)}
+    return _changed(relative, changed)
+
+
+def _changed(relative: CovariancePrior, changed: dict[str, object]) -> ConjugatePrior:
+    own: dict[str, Any] = {each.name: getattr(relative, each.name) for each in fields(relative)}
     return ConjugatePrior(**own | changed)
 
 
@@ -159,15 +172,33 @@ def _wishart(
         scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)
     else:
         scale = np.asarray(asked.scale)
+    target = _target(form, np.asarray(scale), d)
+    return _held_to(relative, asked.shrinkage, mean, rows, target)
+
+
+def _held_to(
+    relative: CovariancePrior, shrinkage: float, mean: Array, rows: float, scatter: Array
+) -> dict[str, object]:
     return {
         "strength": rows / 2 / relative.count_scale,
-        "target": _target(form, np.asarray(scale), d) / rows,
-        "shrinkage": asked.shrinkage / relative.count_scale,
-        "centre": mean if asked.shrinkage > 0 else None,
+        "target": scatter / rows,
+        "shrinkage": shrinkage / relative.count_scale,
+        "centre": mean if shrinkage > 0 else None,
         "wishart": True,
         # Whole numbers and how they are written are no matter where nothing collapses.
         "grain": None,
     }
+
+
+def before_rows(relative: CovariancePrior, asked: RowsBefore) -> ConjugatePrior:
+    """The table's prior with rows seen before, which may have no scatter, or be none but means."""
+    scatter = asked.scatter
+    found = _held_to(relative, asked.weight, asked.centre, max(asked.rows, _NO_ROWS), scatter)
+    if asked.rows == 0 and not scatter.any():
+        return _changed(relative, {name: found[name] for name in ("shrinkage", "centre")})
+    spread = np.linalg.eigvalsh(scatter) if scatter.ndim == 2 else scatter
+    bounded = bool(np.min(spread) > 1e-12 * np.max(spread))
+    return _changed(relative, {**found, "bounded": bounded})
 
 
 def _target(form: Form, scale: Array, d: int) -> Array:

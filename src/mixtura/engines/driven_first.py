@@ -1,0 +1,27 @@
+"""The pass over sequences whose first states hang on covariates: that of others, told so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.engines.driven import DrivenSweep
+from mixtura.models.driven_first import DrivenFirst
+from mixtura.records import AnyArray, Array
+
+
+class DrivenFirstSweep(DrivenSweep):
+    """Sum of the E-steps; each sequence's own initial law is in the densities of its first step."""
+
+    model: DrivenFirst
+
+    def _asked(self, params: Any) -> tuple[Array, Array, Array, AnyArray]:
+        _, moves, log_density, ends = super()._asked(params)
+        even, told = self.model.told_first(self.rows.X, ends, params, log_density)
+        return even, moves, told, ends
+
+    def foretold(self, params: Any) -> Array:
+        found = super().foretold(params)
+        found[self.rows.starts] = np.exp(self.model.first_law(self.rows.X, self.rows.stops, params))
+        return found

@@ -1,0 +1,214 @@
+"""First states that hang on covariates: by enumeration, by a logit alone, in files and later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp
+
+import mixtura
+from mixtura import HiddenMarkov
+from mixtura.data.sequences import Sequences
+from mixtura.engines.choose import open_sweep
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.models.driven_first import DrivenFirst, first_design
+
+RNG = np.random.default_rng(5)
+S, STEPS = 120, 6
+AGE, HEAT = RNG.normal(50, 10, S), RNG.normal(size=S * STEPS)
+FIRST = (RNG.uniform(size=S) < 1 / (1 + np.exp(-(AGE - 50) / 5))).astype(int)
+
+
+def _walks() -> np.ndarray:
+    states = np.empty((S, STEPS), dtype=int)
+    states[:, 0] = FIRST
+    for t in range(1, STEPS):
+        states[:, t] = np.where(RNG.uniform(size=S) < 0.15, 1 - states[:, t - 1], states[:, t - 1])
+    return states.ravel()
+
+
+STATES = _walks()
+TABLE = pd.DataFrame(
+    {
+        "bites": RNG.poisson(np.array([2.0, 9.0])[STATES]),
+        "age": np.repeat(AGE, STEPS),
+        "heat": HEAT,
+    }
+)
+LENGTHS = [STEPS] * S
+
+
+def rates_of(hmm) -> np.ndarray:
+    return hmm.poisson_rates_[:, 0]
+
+
+def of_paths(hmm, table, lengths) -> tuple[float, np.ndarray]:
+    """The log-likelihood, and P(first state) of each sequence, over all paths."""
+    total, firsts, start = 0.0, [], 0
+    a, b = hmm.transition_intercept_, hmm.transition_coef_
+    driven = () if hmm.covariates is None else (hmm.covariates,)
+    for length in lengths:
+        rows = table.iloc[start : start + length]
+        age = rows["age"].iloc[0]
+        law = log_softmax(hmm.initial_intercept_ + hmm.initial_coef_[:, 0] * age)
+        emitted = stats.poisson.logpmf(rows["bites"].to_numpy()[:, None], rates_of(hmm))
+        c = rows[list(driven)].to_numpy()
+        moves = log_softmax(a + np.einsum("ijp,tp->tij", b, c), axis=2)
+        worth = {}
+        for path in product(range(2), repeat=length):
+            found = law[path[0]] + emitted[np.arange(length), path].sum()
+            found += sum(moves[t - 1, path[t - 1], path[t]] for t in range(1, length))
+            worth[path] = found
+        whole = logsumexp(list(worth.values()))
+        total += whole
+        own = [logsumexp([v for p, v in worth.items() if p[0] == k]) - whole for k in range(2)]
+        firsts.append(np.exp(own))
+        start += length
+    return total, np.array(firsts)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> HiddenMarkov:
+    asked = HiddenMarkov("poisson", 2, initial_covariates="age", random_state=0)
+    return asked.fit(TABLE[["bites", "age"]], LENGTHS)
+
+
+def test_a_fit_is_that_of_every_path(fitted):
+    table = TABLE[["bites", "age"]]
+    total, firsts = of_paths(fitted, table, LENGTHS)
+    assert fitted.score(table, LENGTHS) == pytest.approx(total, abs=1e-8)
+    posterior = fitted.predict_proba(table, LENGTHS)
+    np.testing.assert_allclose(posterior[::STEPS], firsts, atol=1e-9)
+    assert fitted.fit_result_.verdict == "interior maximum"
+    assert fitted.initial_intercept_[0] == fitted.initial_coef_[0, 0] == 0.0
+    assert fitted.initial_coef_[1, 0] == pytest.approx(0.2, abs=0.08)
+    # Two rates, two moves, an intercept and a coefficient.
+    assert fitted.fit_result_.n_parameters == 6
+
+
+def test_the_coefficients_are_those_of_a_logit_of_the_first_states(fitted):
+    table = TABLE[["bites", "age"]]
+    firsts = fitted.predict_proba(table, LENGTHS)[::STEPS]
+    z = (AGE - AGE.mean()) / AGE.std()
+
+    def loss(free):
+        logits = np.stack([np.zeros(S), free[0] + free[1] * z], axis=1)
+        return -(firsts * log_softmax(logits, axis=1)).sum()
+
+    a, b = minimize(loss, np.zeros(2), method="BFGS").x
+    slope = b / AGE.std()
+    assert fitted.initial_coef_[1, 0] == pytest.approx(slope, abs=2e-4)
+    assert fitted.initial_intercept_[1] == pytest.approx(a - slope * AGE.mean(), abs=1e-2)
+
+
+def test_without_an_effect_it_is_the_plain_model():
+    noise = TABLE[["bites"]].assign(age=np.repeat(np.tile([0.0, 1.0], S // 2), STEPS))
+    plain = HiddenMarkov("poisson", 2, random_state=0).fit(TABLE[["bites"]], LENGTHS)
+    more = HiddenMarkov("poisson", 2, initial_covariates="age", random_state=0).fit(noise, LENGTHS)
+    gain = more.score(noise, LENGTHS) - plain.score(TABLE[["bites"]], LENGTHS)
+    assert gain + 1e-4 >= 0
+    assert gain < 4
+    assert isinstance(more._fitted()[0], DrivenFirst)
+
+
+def test_moves_may_hang_on_covariates_too(tmp_path):
+    asked = {"covariates": "heat", "initial_covariates": ["age"], "random_state": 0}
+    hmm = HiddenMarkov("poisson", 2, **asked).fit(TABLE, LENGTHS)
+    total, firsts = of_paths(hmm, TABLE, LENGTHS)
+    assert hmm.score(TABLE, LENGTHS) == pytest.approx(total, abs=1e-8)
+    np.testing.assert_allclose(hmm.predict_proba(TABLE, LENGTHS)[::STEPS], firsts, atol=1e-9)
+    hmm.save(tmp_path / "hmm.json")
+    again = mixtura.load(tmp_path / "hmm.json")
+    assert again.score(TABLE, LENGTHS) == hmm.score(TABLE, LENGTHS)
+    assert "first state" in hmm.summary()
+    found = hmm.standard_errors(TABLE, LENGTHS)
+    assert found["initial_coef"][1, 0] == pytest.approx(0.05, rel=0.7)
+    assert np.isnan(found["initial_coef"][0, 0])
+    path = hmm.best_paths(TABLE, 1, LENGTHS)
+    assert path[0].sum() == pytest.approx(hmm.decode(TABLE, LENGTHS)[0], abs=1e-8)
+    ahead = hmm.filter(TABLE, LENGTHS)[::STEPS]
+    emitted = stats.poisson.pmf(TABLE["bites"].to_numpy()[::STEPS, None], rates_of(hmm))
+    law = np.exp(
+        log_softmax(hmm.initial_intercept_ + np.outer(AGE, hmm.initial_coef_[:, 0]), axis=1)
+    )
+    joint = emitted * law
+    np.testing.assert_allclose(ahead, joint / joint.sum(axis=1, keepdims=True), atol=1e-10)
+
+
+def test_weights_are_copies_and_engines_agree(fitted):
+    table = TABLE[["bites", "age"]]
+    part, lengths = table[: 30 * STEPS], [STEPS] * 30
+    twice = pd.concat([part, part[: 10 * STEPS]])
+    weight = np.repeat([2.0, 1.0], [10, 20])
+    asked = HiddenMarkov("poisson", 2, initial_covariates="age", random_state=0)
+    one = asked.fit(part, lengths, sample_weight=weight)
+    value = one.score(part, lengths, sample_weight=weight)
+    assert one.score(twice, [STEPS] * 40) == pytest.approx(value, abs=1e-8)
+    model, params = fitted._fitted()
+    model = replace(model, first=first_design(rows := of_table(), (1,)))
+    told, other = (open_sweep(name, model, rows)(params) for name in ("compiled", "local"))
+    assert told.loglik == pytest.approx(other.loglik, abs=1e-9)
+    for name in ("first_slopes", "first_information", "moves", "starts"):
+        ours, plain = (getattr(each.statistics, name) for each in (told, other))
+        np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-9)
+
+
+def of_table() -> Sequences:
+    return Sequences(
+        TABLE[["bites", "age"]].to_numpy(dtype=float), None, np.cumsum(LENGTHS), None, (1,)
+    )
+
+
+def test_the_gradient_is_the_finite_difference(fitted):
+    model, params = fitted._fitted()
+    rows = of_table()
+    ground = prepare(rows.rows(), model.family, 2, np.random.RandomState(0))
+    model = replace(
+        model,
+        prior=ground.model.unpenalised().prior,
+        first=first_design(rows, (1,)),
+        sequences=S / len(TABLE),
+    )
+    off = replace(params, first_logits=params.first_logits * 0.5)
+    sweep, chart = open_sweep("compiled", model, rows), model.chart(off)
+    slope = chart.gradient(sweep(off), off)
+    for i in range(chart.size):
+        step = np.eye(chart.size)[i] * 1e-4
+        high, low = (sweep(chart.params(sign * step)).loglik for sign in (1, -1))
+        assert slope[i] == pytest.approx((high - low) / 2e-4, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"initial": "stationary"}, "initial_covariates with initial='stationary'"),
+        ({"durations": "poisson"}, "initial_covariates with durations"),
+        ({"tied_rows": [0, 0]}, "initial_covariates with tied_rows"),
+        ({"initial": "fixed", "first_states": [1, 1]}, "initial_covariates with initial='fixed'"),
+        ({"initial_covariates": "agge"}, "has 'agge', which is no column"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings, said):
+    asked = {"initial_covariates": "age"} | settings
+    with pytest.raises(ValueError, match=said):
+        HiddenMarkov("poisson", 2, **asked).fit(TABLE[["bites", "age"]], LENGTHS)
+
+
+def test_a_first_row_without_its_covariate_is_refused():
+    gap = TABLE[["bites", "age"]].astype(float)
+    gap.iloc[2 * STEPS + 1, 1] = np.nan
+    with pytest.raises(ValueError, match="states cannot hang on what is missing"):
+        HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, LENGTHS)
+    # A step that nobody saw needs its covariate only where it is the first.
+    gap.iloc[2 * STEPS + 1, 0] = np.nan
+    HiddenMarkov("poisson", 2, initial_covariates="age", random_state=0).fit(gap, LENGTHS)
+    gap.iloc[2 * STEPS] = np.nan
+    said = f"initial_covariates: column 1 .* missing in row {2 * STEPS}"
+    with pytest.raises(ValueError, match=said):
+        HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, LENGTHS)
