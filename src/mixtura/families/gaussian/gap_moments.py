@@ -17,9 +17,10 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.collapse import few_rows
-from mixtura.families.gaussian.gaps import expected, given, patterns, scores
+from mixtura.families.gaussian.gaps import expected, given, scores
 from mixtura.families.gaussian.held import null_directions
 from mixtura.families.gaussian.matrices import Full
+from mixtura.families.patterns import patterns
 from mixtura.records import AnyArray, Array
 
 # Of one Gaussian for the whole table: steps at most, and where they end, in standard deviations.
@@ -122,15 +123,23 @@ def _varied(survey: Survey, variance: Array) -> Array:
     return found
 
 
-def gap_moments(survey: Survey, *, correlates: bool) -> tuple[Moments, Callable[[AnyArray], Array]]:
-    """The table's moments, as told by a sample of its rows; and what fills gaps by them."""
+Fill = Callable[[AnyArray], Array]
+
+
+def column_gap_moments(survey: Survey) -> tuple[ColumnMoments, Fill]:
+    """Those of each column by itself; gaps are filled by its mean."""
     sample = survey.sample
+    weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
+    mean, variance = _by_column(np.asarray(sample.X, dtype=np.float64), weights)
+    found = ColumnMoments(survey.source.weight, survey.rows, mean, _varied(survey, variance))
+    return found, lambda X: np.where(np.isnan(X), mean, X)
+
+
+def gap_moments(survey: Survey, *, correlates: bool) -> tuple[Moments, Fill]:
+    """The table's moments, as told by a sample of its rows; and what fills gaps by them."""
     if not correlates:
-        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
-        mean, variance = _by_column(np.asarray(sample.X, dtype=np.float64), weights)
-        variance = _varied(survey, variance)
-        found = ColumnMoments(survey.source.weight, survey.rows, mean, variance)
-        return found, lambda X: np.where(np.isnan(X), mean, X)
+        return column_gap_moments(survey)
+    sample = survey.sample
     mean, covariance = one_gaussian(sample)
     np.fill_diagonal(covariance, _varied(survey, np.diagonal(covariance)))
     mean, covariance = _flattened(survey, mean, covariance)
