@@ -138,8 +138,7 @@ def test_a_constant_beside_gaps_changes_nothing_and_searches_choose() -> None:
     fives = np.where(np.random.default_rng(6).random(len(X)) < 0.3, nan, 5.0)
     table = np.column_stack([X, fives])
     plain, found = (
-        GaussianMixture(2, covariance_type="UUU:2", random_state=0).fit(rows)
-        for rows in (X, table)
+        GaussianMixture(2, covariance_type="UUU:2", random_state=0).fit(rows) for rows in (X, table)
     )
     np.testing.assert_allclose(found.predict_proba(table), plain.predict_proba(X), atol=1e-2)
     np.testing.assert_allclose(found.noise_variance_[:, 6], 1e-6, rtol=1e-6)
