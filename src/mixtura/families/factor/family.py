@@ -24,7 +24,7 @@ from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.family import ROUNDED
-from mixtura.families.gaussian.gap_moments import column_gap_moments
+from mixtura.families.gaussian.gap_moments import column_gap_moments, refuse_lone
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Positive, Real, Support
@@ -83,6 +83,8 @@ class FactorAnalysers(Family):
         moments, fill = column_gap_moments(survey) if self.gaps else (survey.columns, None)
         d = survey.source.d
         prior = noise_prior(self.kind, moments, self.reg_covar)
+        if self.gaps:
+            refuse_lone(survey.sample.X, prior.equations)
         unit = np.broadcast_to(prior.scale, (d,)) + prior.absolute
         unit = np.where(unit > 0, unit, 1.0)
         noise = unit.mean(keepdims=True) if self.kind.isotropic else unit

@@ -21,7 +21,7 @@ from mixtura.families.gaussian.gaps import expected, given, scores
 from mixtura.families.gaussian.held import null_directions
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.patterns import patterns
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Equation
 
 # Of one Gaussian for the whole table: steps at most, and where they end, in standard deviations.
 _STEPS, _SETTLED = 100, 1e-4
@@ -121,6 +121,16 @@ def _varied(survey: Survey, variance: Array) -> Array:
         told = _scatter(survey, np.array([j]))
         found[j] = 0.0 if told is None else told[1][0, 0]
     return found
+
+
+def refuse_lone(X: AnyArray, equations: tuple[Equation, ...]) -> None:
+    """ValueError for a column that one row alone has, of rows X (n, d) with these in common."""
+    for each in equations:
+        if len(each.columns) == 1 and np.count_nonzero(~np.isnan(X[:, each.columns[0]])) < 2:
+            raise ValueError(
+                f"X has missing cells, and in column {each.columns[0]} (counted from 0) only one "
+                "row has a value, so nothing tells how it varies: leave the column out"
+            )
 
 
 Fill = Callable[[AnyArray], Array]
