@@ -23,7 +23,12 @@ def with_value(value: float) -> np.ndarray:
 
 ERRORS = {
     "a row of NaN": (np.vstack([GOOD, [[np.nan] * 2]]), {}, {}, "row 60 has no value"),
-    "NaN": (with_value(np.nan), {"covariance_type": "UUU:1"}, {}, "NaN"),
+    "a column of one row": (
+        np.column_stack([GOOD, np.r_[3.0, np.full(59, np.nan)]]),
+        {"covariance_type": "UUU:1"},
+        {},
+        "column 2 .* only one row has a value",
+    ),
     "infinity": (with_value(np.inf), {}, {}, "infinity"),
     "strings": (np.array([["a", "b"], ["c", "d"]]), {}, {}, "text"),
     "object strings": (np.array([[1, "b"], [2, "d"]], dtype=object), {}, {}, "text"),

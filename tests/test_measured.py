@@ -10,6 +10,7 @@ from mixtura import GaussianMixture
 from mixtura.estimators.measured import measured, with_errors
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
+from mixtura.families.gaussian.measured import MeasuredLook
 from mixtura.families.gaussian.prior import no_prior
 from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
@@ -130,6 +131,28 @@ def test_the_numbers_behind_the_rows_are_found(gaps: bool) -> None:
     assert np.trace(plain.covariances_.sum(axis=0)) > np.trace(found.covariances_.sum(axis=0)) + 1
     total = found.score_samples(X, error=error).sum()
     assert total == pytest.approx(found.fit_result_.loglik, abs=1e-6)
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_errors_that_explain_a_width_are_an_edge_and_no_ridge(K: int) -> None:
+    """What a row tells of log v is (v / (v + s))^2 / 2 where an error s is normal."""
+    rng = np.random.default_rng(5)
+    truth = np.column_stack([np.repeat([0.0, 6.0], 60) + rng.normal(size=120), np.zeros(120)])
+    X = truth + rng.normal(size=truth.shape)
+    X[::9, 0] = np.nan
+    found = GaussianMixture(K, random_state=0).fit(X, error=np.full_like(X, 1.2))
+    assert found.fit_result_.verdict == "boundary"
+    assert "errors explain the whole width of column 1" in found.fit_result_.certificate.detail
+    assert "flat in some direction" not in found.summary()
+    assert found.covariances_[:, 1, 1].max() < 0.02
+    sound = GaussianMixture(K, random_state=0).fit(X, error=np.full_like(X, 0.5))
+    assert sound.fit_result_.verdict == "interior maximum"
+    whole = X[~np.isnan(X).any(axis=1)]
+    look = MeasuredLook(with_errors(whole, np.ones_like(whole)), model()[1].components)
+    values, vectors = np.linalg.eigh(V[0])
+    share, column = look.told(0)
+    assert share == pytest.approx((values[0] / (values[0] + 1)) ** 2)
+    assert column == int(np.argmax(np.abs(vectors[:, 0]) / whole.std(axis=0)))
 
 
 def test_a_weight_is_copies_of_the_row() -> None:

@@ -194,15 +194,77 @@ def test_what_knows_no_gaps_says_so() -> None:
         GaussianMixture(2, engine="mixed").fit(X)
     with pytest.raises(ValueError, match="effort='quick' is for whole rows, and X has missing"):
         GaussianMixtureSearch(n_components=[1, 2], effort="quick").fit(X)
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixture(2, covariance_type="UUU:1").fit(X)
-    with pytest.raises(ValueError, match="NaN"):
-        GaussianMixture(2).partial_fit(X).partial_fit(X)
-    with pytest.raises(ValueError, match=r"in column 3 \(counted from 0\) what is there has no"):
-        GaussianMixture(2).fit(np.column_stack([X, np.ones(len(X))]))
     X[3] = nan
     with pytest.raises(ValueError, match="row 3 has no value in any column"):
         GaussianMixture(2).fit(X)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "EEV"])
+@pytest.mark.parametrize("of_constant", [0.0, 0.3])
+def test_a_constant_beside_gaps_changes_nothing(name: str, of_constant: float) -> None:
+    """Wherever it is there it is the same factor of every component's density."""
+    X, _, _ = two_groups(300)
+    plain = GaussianMixture(2, covariance_type=name, random_state=0, tol=1e-9).fit(X)
+    fives = np.where(np.random.default_rng(6).random(len(X)) < of_constant, nan, 5.0)
+    table = np.column_stack([X, fives])
+    found = GaussianMixture(2, covariance_type=name, random_state=0, tol=1e-9).fit(table)
+    np.testing.assert_allclose(found.predict_proba(table), plain.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(found.means_[:, :3], plain.means_, atol=1e-4)
+    held = found.covariances_[..., 3, 3] if name != "diag" else found.covariances_[:, 3]
+    np.testing.assert_allclose(held, 1e-6, rtol=1e-6)
+    assert found.fit_result_.n_parameters == plain.fit_result_.n_parameters
+    np.testing.assert_allclose(found.impute(table)[:, 3], 5.0, atol=1e-12)
+    np.testing.assert_array_equal(found.sample(20)[0][:, 3], 5.0)
+
+
+@pytest.mark.parametrize("name", ["full", "tied"])
+@pytest.mark.parametrize("units", [1.0, 1e-6])
+def test_a_sum_of_other_columns_tells_what_is_missing_of_them(name: str, units: float) -> None:
+    """Where one cell of a sum is missing the others tell it: the fit is that of the whole rows."""
+    _, whole, _ = two_groups(400)
+    table = np.column_stack([whole, whole @ [units, -2 * units, units] + 7 * units])
+    rng = np.random.default_rng(7)
+    holed = table.copy()
+    some = np.flatnonzero(rng.random(len(table)) < 0.5)
+    holed[some, rng.integers(0, 4, len(some))] = nan
+    kinds = [GaussianMixture(2, covariance_type=name, random_state=0, tol=1e-9) for _ in "ab"]
+    plain, found = kinds[0].fit(table), kinds[1].fit(holed)
+    assert found.fit_result_.n_parameters == plain.fit_result_.n_parameters
+    order = [np.argsort(each.means_[:, 0]) for each in (plain, found)]
+    scale = np.array([1, 1, 1, units])
+    np.testing.assert_allclose(
+        found.means_[order[1]] / scale, plain.means_[order[0]] / scale, atol=2e-3
+    )
+    assert np.abs((found.impute(holed) - table) / scale).max() < 1e-3
+    drawn = found.sample(50)[0]
+    np.testing.assert_allclose(drawn[:, 3] / units, drawn[:, :3] @ [1, -2, 1] + 7, atol=1e-6)
+
+
+def test_a_narrow_direction_beside_gaps_is_no_sum() -> None:
+    """And one that only a sample has for constant is as wide as the whole table says."""
+    _, whole, _ = two_groups(400)
+    near = whole.sum(axis=1) + 1e-4 * np.random.default_rng(8).normal(size=len(whole))
+    table = np.column_stack([whole, near])
+    table[::3, 0] = nan
+    found = GaussianMixture(1, random_state=0).fit(table)
+    assert found.fit_result_.n_parameters == 14
+    away = [1, 1, 1, -1]
+    assert away @ found.covariances_[0] @ away == pytest.approx(1e-8, rel=0.5)
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_singular_components_beside_gaps_end_in_no_raw_error(seed: int) -> None:
+    """Few rows of many columns: every way to a singularity is the search's, not NumPy's."""
+    rng = np.random.default_rng(seed)
+    X = np.round(rng.normal(size=(14, 5)), 1)
+    X[:, 4] = X[:, 0] + X[:, 1]
+    X[rng.random(X.shape) < 0.15] = nan
+    X = X[~np.isnan(X).all(axis=1)]
+    found = GaussianMixture(3, random_state=0).fit(X)
+    assert np.isfinite(found.score_samples(X)).all()
+    with pytest.raises(ValueError, match=r"family='student': column .* constant or a sum"):
+        Mixture("student", 2, random_state=0).fit(np.column_stack([X, np.ones(len(X))]))
 
 
 @pytest.mark.filterwarnings("ignore::mixtura.selection.component_search.StillRisingWarning")

@@ -264,10 +264,50 @@ def test_the_report_tells_of_the_noise(fitted):
     assert "of the rows, about 43 rows, in no group" in " ".join(text.split())
 
 
+def with_gaps(n=400, seed=3):
+    """(rows of two groups and some around them, a fifth of the cells missing; which are noise)"""
+    rng = np.random.default_rng(seed)
+    rows = 0.7 * rng.normal(size=(n, 3)) + rng.normal(size=(n, 1))
+    rows += np.array([[0, 0, 0], [7, 7, 0]])[rng.integers(0, 2, n)]
+    beside = rng.random(n) < 0.1
+    rows[beside] = rng.uniform(-15, 20, size=(beside.sum(), 3))
+    holes = np.where(rng.random(rows.shape) < 0.2, np.nan, rows)
+    there = ~np.isnan(holes).all(axis=1)
+    return holes[there], beside[there]
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "UUU:1", "normal"])
+def test_noise_of_rows_with_gaps_is_spread_over_the_cells_that_are_there(kind):
+    """1 over the product of the widths of their columns; EM refuses a fall."""
+    rows, beside = with_gaps()
+    if kind == "normal":
+        found = Mixture("normal", 2, noise=True, random_state=0).fit(rows)
+        plain = GaussianMixture(2, covariance_type="diag", noise=True, random_state=0).fit(rows)
+        assert found.fit_result_.loglik == pytest.approx(plain.fit_result_.loglik, abs=1e-3)
+    else:
+        found = GaussianMixture(2, covariance_type=kind, noise=True, random_state=0).fit(rows)
+    log_density = found.component_log_density(rows)
+    widths = np.nanmax(rows, axis=0) - np.nanmin(rows, axis=0)
+    for row, told in zip(rows, log_density, strict=True):
+        assert told[-1] == pytest.approx(-np.log(widths[~np.isnan(row)]).sum())
+    joint = log_density + np.log(found.weights_)
+    total = np.logaddexp.reduce(joint, axis=1)
+    assert found.fit_result_.loglik == pytest.approx(total.sum(), rel=1e-9)
+    named = found.predict(rows)
+    assert (named == -1)[beside].mean() > 0.6
+    assert (named == -1)[~beside].mean() < 0.03
+    far = np.array([[np.nan, -14.0, 19.0]])
+    middle = 0.5 * (np.nanmax(rows, axis=0) + np.nanmin(rows, axis=0))
+    assert found.impute(far)[0, 0] == pytest.approx(middle[0], abs=0.2)
+    drawn = found.impute(np.repeat(far, 2000, axis=0), draws=1, random_state=0)[0, :, 0]
+    assert drawn.std() == pytest.approx(widths[0] / np.sqrt(12), rel=0.1)
+
+
 REFUSED = [
     (lambda: GaussianMixture(1, noise=True).fit(np.c_[X, np.ones(len(X))]), "column 2 .* volume"),
     (lambda: Mixture("poisson", 1, noise=True).fit([[1], [2], [3]]), "columns of numbers"),
-    (lambda: GaussianMixture(1, noise=True).fit([*X.tolist(), [1.0, np.nan]]), "missing cells"),
+    (lambda: GaussianMixture(1, noise="mclust").fit([*X.tolist(), [1.0, np.nan]]), "noise=True"),
+    (lambda: GaussianMixture(1, noise=9.0).fit([*X.tolist(), [1.0, np.nan]]), "missing cells"),
     (lambda: GaussianMixture(1, noise=True).partial_fit(X), "partial_fit knows no noise"),
     (lambda: GaussianMixture(1, noise=0.0).fit(X), "'noise' parameter"),
     (lambda: Mixture("normal", 2, noise=True, concomitants=[0]).fit(X), "concomitants"),

@@ -182,6 +182,13 @@ REFUSED = [
 ]
 
 
+def test_rows_with_gaps_are_not_called_outliers_by_a_threshold_of_whole_ones():
+    fitted = GaussianMixture(2, trim=0.1, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="miss different cells have different units"):
+        fitted.predict([[1.0, np.nan]])
+    assert fitted.predict_proba([[1.0, np.nan]]).shape == (1, 2)
+
+
 @pytest.mark.parametrize(("settings", "rows", "said"), REFUSED)
 def test_what_cannot_be_is_refused_in_a_sentence(settings, rows, said):
     with pytest.raises(ValueError, match=said):

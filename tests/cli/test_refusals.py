@@ -25,7 +25,10 @@ BAD_TABLES = {
         "column 'class' holds text ('setosa'): leave it out with --exclude",
     ),
     "ragged": ("a,b\n1,2\n3\n", "line 3 has 1 field where the first line has 2"),
-    "missing": ("a,b\n1,\n2,3\n", "missing cells, and in column 1 (counted from 0) what is there"),
+    "missing": (
+        "a,b\n1,\n2,3\n",
+        "missing cells, and in column 1 (counted from 0) only one row has",
+    ),
     "empty": ("", "the file is empty"),
     "one row": ("a,b\n1,2\n", "--components 2: bad.csv has only 1 row: use fewer"),
     "one distinct row": ("a,b\n1,2\n1,2\n1,2\n", "only 1 distinct row"),

@@ -205,6 +205,7 @@ def refuse_far(X: AnyArray, mean: Array, variance: Array, names: list[str]) -> N
     unit = np.sqrt(np.where(variance > 0, variance, np.inf))
     with np.errstate(over="ignore"):
         far = np.abs((X - mean) / unit)
+    far[np.isnan(far)] = 0.0
     i, j = np.unravel_index(int(far.argmax()), far.shape)
     if far[i, j] > FAR:
         raise ValueError(

@@ -68,7 +68,7 @@ def fill_chunk(model: Mixture, x: AnyArray, params: Any, out: RowOutputs) -> Non
         log_density = model.family.log_density(x, params.components)
     # Whitening may overflow to infinity minus infinity: no density there either.
     log_density[np.isnan(log_density)] = -np.inf
-    log_density = model.densities(log_density)
+    log_density = model.densities(log_density, x)
     joint = log_density + model.log_weights(x, params)
     if out.component_log_density is not None:
         out.component_log_density[:] = log_density

@@ -18,7 +18,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs, Step, Sweep
 from mixtura.engines.choose import fill, open_sweep
 from mixtura.models.mixture import Mixture
-from mixtura.records import Array, Summary
+from mixtura.records import AnyArray, Array, Summary
 
 ONLY = (
     "trim leaves out rows by their density among all rows, which only solver='auto', 'em', "
@@ -51,6 +51,17 @@ def kept_weights(log_p: Array, weight: Array | None, alpha: float) -> tuple[Arra
     # A crumb that only rounding left is no row.
     kept[kept < 1e-9 * w] = 0.0
     return kept, float(log_p[kept > 0].min())
+
+
+def refuse_gaps(X: AnyArray) -> None:
+    """ValueError where cells are missing."""
+    if np.isnan(X).any():
+        raise ValueError(
+            "trim leaves out the rows of least density, and X has missing cells: densities of rows "
+            "that miss different cells have different units, and none is less than the other. Fit "
+            "with noise=True, which compares each with an even spread over its cells, or leave "
+            "such rows out"
+        )
 
 
 class Trimming(Sweep):

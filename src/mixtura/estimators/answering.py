@@ -11,6 +11,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
+from mixtura.engines.trimming import refuse_gaps
 from mixtura.estimators.robust import trimmed_labels
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import NOISE, Noisy
@@ -32,12 +33,14 @@ def answers(
     fitted, params = mixture._fitted()
     shape = (rows.n, len(params.weights)) if wide else (rows.n,)
     out = np.empty(shape, dtype=dtype or rows.dtype)
+    trimmed = what == "labels" and "trim_threshold_" in mixture.__dict__
     for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
         model = replace(fitted, family=fitted.family.filling(X))
         # That of the fit may know no gaps.
         engine = resolve("auto" if model.family.gaps else mixture.engine, model)
+        if trimmed:
+            refuse_gaps(X)
         wanted = {what: out[where]}
-        trimmed = what == "labels" and "trim_threshold_" in mixture.__dict__
         doubtful = what in TELLING and not model.family.within_reach(X, params.components)
         if doubtful or trimmed:
             # What is trimmed is told by a number in float64.

@@ -16,12 +16,8 @@ from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import Array
-from mixtura.solvers.certificate import FLAT
 from mixtura.solvers.charted import Charted
-from mixtura.solvers.curvature import information_times
-
-# Steps along the chart by which parameters are differentiated, in its units.
-_STEP = 1e-5
+from mixtura.solvers.deviations import inverse_roots, variances
 
 
 def standard_errors(
@@ -51,15 +47,12 @@ def standard_errors(
     sweep = open_sweep(resolve("auto", model), model, rows)
     summary = sweep(params)
     here = Charted.around(model, sweep, params, summary)
-    slopes = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
-    values, directions = np.linalg.eigh(0.5 * (slopes + slopes.T) * summary.weight)
-    if not values.min(initial=np.inf) >= FLAT * summary.weight:
+    roots = inverse_roots(here)
+    if roots is None:
         raise ValueError(
             "no standard errors: the log-likelihood is flat or rises in some direction at these "
             "parameters: fit to these sequences first, with a smaller tol or fewer states"
         )
-    # The roots of the inverse information: columns whose squares sum to variances.
-    roots = directions / np.sqrt(values)
     names = [name for name in params.arrays() if name != "weights"]
     found = {name: _error(here.chart, roots, name) for name in names}
     if isinstance(model, Driven):
@@ -74,9 +67,5 @@ def standard_errors(
 
 
 def _error(chart: Any, roots: Array, name: str) -> Array:
-    variance: Any = 0.0
-    for root in roots.T:
-        step = root * (_STEP / np.linalg.norm(root))
-        high, low = (chart.params(sign * step).arrays()[name] for sign in (1, -1))
-        variance = variance + (np.linalg.norm(root) * (high - low) / (2 * _STEP)) ** 2
+    variance = variances(chart, roots, name)
     return np.where(variance > 0, np.sqrt(variance), np.nan)

@@ -17,6 +17,7 @@ from mixtura.errors import IllDefined
 from mixtura.estimators import initial
 from mixtura.estimators.inherited import equations_of
 from mixtura.families.factor.family import FactorAnalysers
+from mixtura.families.factor.gaps import FactorGapsLook
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.prior import no_noise_prior
 from mixtura.families.factor.records import FactorParams, canonical, factor_params
@@ -108,6 +109,10 @@ def scores(params: FactorParams, X: AnyArray) -> Array:
     out = np.empty((len(X), len(params.means), params.loadings.shape[2]))
     for first in range(0, len(X), _ROWS):
         x = np.asarray(X[first : first + _ROWS], dtype=np.float64)
+        if np.isnan(x).any():
+            told = FactorGapsLook(x, params).scores.transpose(1, 0, 2) @ params.gram
+            out[first : first + _ROWS] = told.transpose(1, 0, 2)
+            continue
         for group, found in zip(params.groups, FactorLook(x, params).scores, strict=True):
             out[first : first + _ROWS, group.members] = found
     # From projections: z = G^-T y.

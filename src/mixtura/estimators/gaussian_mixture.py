@@ -315,7 +315,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
                 f"factors: covariance_type={self.covariance_type!r} has none: fit with "
                 "covariance_type=FactorAnalytic(...)"
             )
-        rows, params = self._asked(X), self._fitted()[1].components
+        rows, params = self._asked(X, filling=True), self._fitted()[1].components
         pieces = rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS)
         found = [factored.scores(params, piece).astype(rows.dtype) for piece, *_ in pieces]
         return np.concatenate(found)

@@ -11,6 +11,7 @@ from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.answering import answers
+from mixtura.models.noise import Noisy
 from mixtura.records import AnyArray, Array
 
 
@@ -25,11 +26,24 @@ def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Any) ->
         raise ValueError(f"impute: components of family {model.family.name!r} fill no gaps")
     X, family, parts = rows.X, model.family, params.components
     resp = np.asarray(answers(mixture, rows, "responsibilities", wide=True), dtype=np.float64)
+    K = resp.shape[1] - isinstance(model, Noisy)
+    noise = model.uniform if isinstance(model, Noisy) and np.isnan(X).any() else None
     if draws is None:
-        means = sum(resp[:, [k]] * family.filled(X, parts, k) for k in range(resp.shape[1]))
-        return np.where(np.isnan(X), means, X)
+        means = sum(resp[:, [k]] * family.filled(X, parts, k) for k in range(K))
+        if noise is not None:
+            means = means + resp[:, [K]] * noise.fill(X, np.arange(len(X)), None)
+        return np.asarray(np.where(np.isnan(X), means, X), dtype=np.float64)
     rng = check_random_state(random_state)
-    return np.stack([family.completed(X, _labels(resp, rng), parts, rng) for _ in range(draws)])
+
+    def drawn() -> Array:
+        labels = _labels(resp, rng)
+        found = np.asarray(family.completed(X, np.minimum(labels, K - 1), parts, rng))
+        if noise is not None:
+            rest = np.flatnonzero(labels == K)
+            found[rest] = noise.fill(X, rest, rng)
+        return found
+
+    return np.stack([drawn() for _ in range(draws)])
 
 
 def _labels(resp: Array, rng: np.random.RandomState) -> AnyArray:

@@ -44,6 +44,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators import factored
 from mixtura.estimators.gaussian_face import GaussianFace
+from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
@@ -109,8 +110,12 @@ def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
 def _chunk(estimator: GaussianFace, X: Any, sample_weight: Any) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
-    X, _ = validated(estimator, X, [estimator._family()], reset=False)
-    door.refuse_extreme_scales(X, estimator._names())
+    X, _ = validated(estimator, X, [estimator._family()], reset=False, filling=True)
+    names = estimator._names()
+    door.refuse_extreme_scales(X, names)
+    nothing = np.flatnonzero(np.isnan(X).all(axis=1))
+    if len(nothing):
+        raise ValueError(f"X: row {nothing[0]} has no value in any column: leave it out")
     if sample_weight is None:
         return Rows(X)
     w = estimator._weights_for(sample_weight, X)
@@ -154,7 +159,7 @@ def _begun(estimator: GaussianFace, rows: Rows | None = None) -> Stream:
     return Stream(name, moments, running, kept, len(rows.X))
 
 
-def _model(estimator: GaussianFace, moments: Moments) -> Mixture:
+def _model(estimator: GaussianFace, moments: Moments, *, gaps: bool = False) -> Mixture:
     """The model, in the units of all rows so far."""
     shape = structure(estimator.covariance_type)
     if estimator.reg_covar is None:
@@ -163,7 +168,7 @@ def _model(estimator: GaussianFace, moments: Moments) -> Mixture:
         prior = absolute_prior(
             shape.form, moments, estimator.reg_covar, common=shape.one_covariance
         )
-    return Mixture(Gaussian(shape, equations=prior.equations), prior)
+    return Mixture(Gaussian(shape, equations=prior.equations, gaps=gaps), prior)
 
 
 def _grown_up(model: Mixture, params: MixtureParams) -> int:
@@ -183,7 +188,8 @@ def _learn(estimator: GaussianFace, stream: Stream, rows: Rows) -> None:
         assert stream.kept is not None
         if len(stream.kept.X) >= min(2 * stream.searched, grown_up):
             # A clone has no last fit: with warm_start it would not search but go on from there.
-            estimator._keep(clone(estimator)._find(stream.kept, estimator._family()), dtype)
+            family = estimator._family().filling(stream.kept.X)
+            estimator._keep(clone(estimator)._find(stream.kept, family), dtype)
             stream = _begun(estimator, stream.kept)
             rows = rows.take(np.arange(room, len(rows.X)))
     if len(rows.X):
@@ -194,8 +200,12 @@ def _learn(estimator: GaussianFace, stream: Stream, rows: Rows) -> None:
 def _stepped(estimator: GaussianFace, stream: Stream, rows: Rows, dtype: np.dtype[Any]) -> Stream:
     """One online step for each mini-batch; sets what the estimator shows."""
     form = structure(estimator.covariance_type).form
-    moments = merged(stream.moments, measured(rows, form))
-    model, running = _model(estimator, moments), stream.running
+    gaps = bool(np.isnan(rows.X).any())
+    # What is constant or a sum shows in rows whose gaps are filled by the mixture so far.
+    whole = replace(rows, X=imputed(estimator, rows, None, None)) if gaps else rows
+    moments = merged(stream.moments, measured(whole, form))
+    stream = replace(stream, gaps=stream.gaps or gaps)
+    model, running = _model(estimator, moments, gaps=stream.gaps), stream.running
     engine, enough = resolve(estimator.engine, model), enough_rows(running.params)
     pace, bounds = Pace(max(enough, BATCH), DELAY), []
     # Whatever the order within a chunk; the same chunks always lead to the same mixture.

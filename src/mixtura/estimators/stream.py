@@ -31,7 +31,7 @@ class Stream:
 
     moments count them and hold the units in which a component is narrow; running is their
     forgetful average; kept are the rows themselves while the stream is young, and searched is
-    their number at the last search.
+    their number at the last search; gaps says whether a cell was missing in a chunk of the steps.
     """
 
     covariance_type: str
@@ -39,6 +39,7 @@ class Stream:
     running: Running
     kept: Rows | None = None
     searched: int = 0
+    gaps: bool = False
 
 
 def implied(

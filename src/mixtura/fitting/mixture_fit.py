@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.known_rows import KnownRows
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.engines.base import Sweep
 from mixtura.engines.choose import resolve_for
 from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
+from mixtura.engines.trimming import refuse_gaps
 from mixtura.families.base import Family
 from mixtura.families.design import design
 from mixtura.fitting.account import account
@@ -285,13 +287,10 @@ def prepare(
     found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
     if found is not None:
         model = Concomitant(settled.family, settled.prior, found)
+    if trim and isinstance(rows, Rows):
+        refuse_gaps(rows.X)
     rows = known.sample
     begun: Mixture = model
-    if trim and settled.family.gaps:
-        raise ValueError(
-            "trim compares densities of whole rows, and X has missing cells: leave such rows out, "
-            "fill them, or fit with trim=0"
-        )
     if noise is not None or trim:
         rows, share = cleaned(rows, settled.frames[0](rows.X))
     if noise is not None:

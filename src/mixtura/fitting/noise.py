@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
@@ -10,7 +12,7 @@ from mixtura.data.moments import principal_axes
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.families.base import Family
-from mixtura.models.noise import Uniform, refuse_gaps
+from mixtura.models.noise import MARGINAL, Uniform
 from mixtura.records import AnyArray, Array
 
 # Rows of a table that are looked at together.
@@ -33,7 +35,6 @@ def refuse_noise(family: Family) -> None:
             f"noise is spread evenly over columns of numbers, which are not what family "
             f"{family.name!r} is for: use a Gaussian structure, or noise=None"
         )
-    refuse_gaps(family)
 
 
 def uniform_of(asked: Asked, source: Source) -> Uniform:
@@ -48,9 +49,16 @@ def uniform_of(asked: Asked, source: Source) -> Uniform:
         return Uniform(float(np.log(asked)))
     found = _box(source, None)
     if asked == "mclust":
+        if source.reduced(_gaps, operator.or_):
+            raise ValueError(MARGINAL)
         turned = _box(source, principal_axes(source))
         found = turned if turned.log_volume < found.log_volume else found
     return found
+
+
+def _gaps(part: Source) -> bool:
+    """Whether cells are missing."""
+    return any(bool(np.isnan(x).any()) for x, *_ in part.chunks(_PIECE))
 
 
 def _box(source: Source, axes: Array | None) -> Uniform:
@@ -61,8 +69,8 @@ def _box(source: Source, axes: Array | None) -> Uniform:
         for x, w, *_ in part.chunks(_PIECE):
             X = np.asarray(x if w is None else x[w > 0], dtype=np.float64)
             Z = X if axes is None else X @ axes
-            lower = np.minimum(lower, Z.min(axis=0, initial=np.inf))
-            upper = np.maximum(upper, Z.max(axis=0, initial=-np.inf))
+            lower = np.minimum(lower, np.fmin.reduce(Z, initial=np.inf))
+            upper = np.maximum(upper, np.fmax.reduce(Z, initial=-np.inf))
         return lower, upper
 
     lower, upper = source.reduced(

@@ -135,10 +135,10 @@ class Mixture(Labelled):
 
     def log_joint(self, X: AnyArray, params: MixtureParams) -> Array:
         """log pi_k + log p(x_i | k), shape (n, K)."""
-        density = self.densities(self.family.log_density(X, params.components))
+        density = self.densities(self.family.log_density(X, params.components), X)
         return density + self.log_weights(X, params)
 
-    def densities(self, log_density: Array) -> Array:
+    def densities(self, log_density: Array, X: AnyArray) -> Array:
         """Those of all that a row may come from: of the components, (n, K), and what is beside."""
         return log_density
 
@@ -178,7 +178,7 @@ class Mixture(Labelled):
             known = None if known is None else known[some]
         with np.errstate(over="ignore", invalid="ignore"):
             look = self.family.look(X, params.components)
-            joint = self.densities(look.log_density) + self.log_weights(X, params)
+            joint = self.densities(look.log_density, X) + self.log_weights(X, params)
             log_p, resp = respond(as_known(joint, known))
         if sample_weight is None:
             loglik, weight = float(log_p.sum()), float(len(X))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.base import Family
 from mixtura.models.chart import MixtureChart, mixture_chart
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -17,6 +16,11 @@ from mixtura.records import AnyArray, Array, RandomNumbers, Statistics, Summary
 
 # The label of a row that is noise.
 NOISE = -1
+# Said where cells are missing.
+MARGINAL = (
+    "noise: X has missing cells, and a volume that is given or lies along principal axes does not "
+    "say how noise is spread over some of the columns: use noise=True, the box of the columns"
+)
 # Less noise than this share of the rows is none.
 LEAST_NOISE = 1e-6
 
@@ -39,6 +43,25 @@ class Uniform:
     def estimated(self) -> bool:
         """Whether the volume is the table's, and so counts as a parameter, as in mclust."""
         return bool(self.lower)
+
+    def log_density(self, X: AnyArray) -> Array:
+        """That of the cells that are there of each row of X (n, d), in the table's columns: (n,).
+
+        Spread evenly over a box is spread evenly over any of its sides: 1 over their product.
+        ValueError where cells are missing and V is not known column by column.
+        """
+        # A sum is NaN if one of its terms is, and takes no array of its own.
+        if not np.isnan(X.sum()) or not np.isnan(X).any():
+            return np.full(len(X), -self.log_volume)
+        if self.axes or not self.lower:
+            raise ValueError(MARGINAL)
+        return np.asarray(~np.isnan(X) @ -np.log(np.subtract(self.upper, self.lower)))
+
+    def fill(self, X: AnyArray, rows: AnyArray, rng: RandomNumbers | None) -> Array:
+        """Rows of X with their missing cells in the middle of the box, or drawn from it."""
+        middle = np.add(self.lower, self.upper) / 2
+        drawn = middle if rng is None else self.draw(len(rows), rng)
+        return np.where(np.isnan(X[rows]), drawn, X[rows])
 
     def draw(self, n: int, rng: RandomNumbers) -> Array:
         """n rows; ValueError where only the volume is known."""
@@ -78,12 +101,8 @@ class Noisy(Mixture):
     uniform: Uniform
     first: float = 0.05
 
-    def __post_init__(self) -> None:
-        refuse_gaps(self.family)
-
-    def densities(self, log_density: Array) -> Array:
-        noise = np.full(len(log_density), -self.uniform.log_volume)
-        return np.column_stack([log_density, noise])
+    def densities(self, log_density: Array, X: AnyArray) -> Array:
+        return np.column_stack([log_density, self.uniform.log_density(X)])
 
     def of_components(self, resp: Array) -> Array:
         return np.ascontiguousarray(resp[:, :-1])
@@ -149,15 +168,6 @@ class Noisy(Mixture):
         if (labels == NOISE).any():
             X[labels == NOISE] = self.uniform.draw(int((labels == NOISE).sum()), rng)
         return X, labels
-
-
-def refuse_gaps(family: Family) -> None:
-    """ValueError where the family is for rows with missing cells."""
-    if family.gaps:
-        raise ValueError(
-            "noise is a density of whole rows, and X has missing cells: leave such rows out, "
-            "fill them, or fit with noise=None"
-        )
 
 
 @dataclass(frozen=True)

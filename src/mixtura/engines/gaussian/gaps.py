@@ -24,8 +24,8 @@ from mixtura.engines.local import added
 from mixtura.engines.native import Int, Pointer, address, checked, library, run
 from mixtura.engines.threads import ThreadsSweep, ordered_map
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.families.gaussian.gaps import patterns
 from mixtura.families.gaussian.records import GaussianStatistics
+from mixtura.families.patterns import patterns
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Chunk, Summary

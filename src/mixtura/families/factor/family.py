@@ -14,6 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.equations import settle
 from mixtura.families.factor.chart import FactorChart, factor_chart
+from mixtura.families.factor.gaps import FactorGapsLook, guessed
 from mixtura.families.factor.look import FactorLook
 from mixtura.families.factor.prior import NoisePrior, noise_prior
 from mixtura.families.factor.records import FactorParams, FactorStatistics, factor_params
@@ -21,8 +22,9 @@ from mixtura.families.factor.score import score
 from mixtura.families.factor.start import started
 from mixtura.families.factor.step import maximised
 from mixtura.families.factor.structure import FactorAnalytic
-from mixtura.families.frames import Affine
+from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.family import ROUNDED
+from mixtura.families.gaussian.gap_moments import column_gap_moments, refuse_lone
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
 from mixtura.supports import Positive, Real, Support
@@ -54,8 +56,10 @@ class FactorAnalysers(Family):
     # Added to every noise variance; None: the penalty relative to the table.
     reg_covar: float | None = None
     equations: tuple[Equation, ...] = ()
+    # Whether cells of its rows may be missing.
+    gaps: bool = False
     record = FactorParams
-    normal = True
+    fills_gaps = normal = True
     least_rows: ClassVar[int] = 2048
     start_numbers = 1 << 22
 
@@ -76,8 +80,11 @@ class FactorAnalysers(Family):
         self.kind.check_columns(survey.source.d)
         if self.reg_covar is None and len(survey.sample.X) < K:
             refuse_few_distinct(survey.source, K)
-        moments, d = survey.columns, survey.source.d
+        moments, fill = column_gap_moments(survey) if self.gaps else (survey.columns, None)
+        d = survey.source.d
         prior = noise_prior(self.kind, moments, self.reg_covar)
+        if self.gaps:
+            refuse_lone(survey.sample.X, prior.equations)
         unit = np.broadcast_to(prior.scale, (d,)) + prior.absolute
         unit = np.where(unit > 0, unit, 1.0)
         noise = unit.mean(keepdims=True) if self.kind.isotropic else unit
@@ -87,33 +94,53 @@ class FactorAnalysers(Family):
             np.broadcast_to(noise, self.kind.noise_shape(K, d)).copy(),
         )
         family = replace(self, equations=prior.equations)
-        return Settled(family, prior, base, (Affine(moments.mean, 1.0 / np.sqrt(unit)),))
+        frame = Affine(moments.mean, 1.0 / np.sqrt(unit))
+        return Settled(family, prior, base, (Filled(fill, frame) if fill else frame,))
 
     def params(self, arrays: Mapping[str, Array]) -> FactorParams:
         return factor_params(arrays["means"], arrays["loadings"], arrays["noise"])
+
+    def filling(self, X: AnyArray) -> FactorAnalysers:
+        gaps = bool(np.isnan(X.sum())) and bool(np.isnan(X).any())
+        return self if gaps == self.gaps else replace(self, gaps=gaps)
+
+    def whole(self) -> FactorAnalysers:
+        return replace(self, gaps=False)
+
+    def filled(self, X: AnyArray, params: FactorParams, k: int) -> Array:
+        return FactorGapsLook(X, params).filled(k)
+
+    def completed(
+        self, X: AnyArray, labels: AnyArray, params: FactorParams, rng: RandomNumbers
+    ) -> Array:
+        return FactorGapsLook(X, params).completed(labels, rng)
 
     def log_density(self, X: AnyArray, params: FactorParams) -> Array:
         out = np.empty((len(X), len(params.means)))
         for first in range(0, len(X), _ROWS):
             rows = slice(first, first + _ROWS)
-            out[rows] = FactorLook(X[rows], params).log_density
+            out[rows] = self.look(X[rows], params).log_density
         return out
 
-    def look(self, X: AnyArray, params: FactorParams) -> FactorLook:
-        return FactorLook(X, params)
+    def look(self, X: AnyArray, params: FactorParams) -> FactorLook | FactorGapsLook:
+        return FactorGapsLook(X, params) if self.gaps else FactorLook(X, params)
 
     def statistics(self, X: AnyArray, resp: Array, params: FactorParams) -> FactorStatistics:
-        return FactorLook(X, params).statistics(resp)
+        return self.look(X, params).statistics(resp)
 
     def start(
         self, X: AnyArray, resp: Array, params: FactorParams, prior: NoisePrior
     ) -> FactorParams:
+        X = guessed(X, resp, params.means.mean(axis=0)) if self.gaps else X
         return started(X, resp, params, self.kind, prior)
 
     def maximize(
         self, stats: FactorStatistics, params: FactorParams, prior: NoisePrior
     ) -> FactorParams:
         """One step of EM with expanded parameters."""
+        if self.gaps and np.any(prior.held):
+            # A missing cell of a held column is expected to vary as that, which says nothing.
+            stats = replace(stats, square=np.where(prior.held > 0, 0.0, stats.square))
         new = factor_params(*maximised(stats, params, self.kind, prior))
         prior.refuse_collapse(new, stats.counts)
         return new

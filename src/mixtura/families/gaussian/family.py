@@ -20,6 +20,7 @@ from mixtura.families.gaussian.conjugate import ConjugatePrior
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
+from mixtura.families.gaussian.held import without_held
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
 from mixtura.families.gaussian.prior import CovariancePrior
@@ -180,6 +181,8 @@ class Gaussian(Family):
             counts = np.array(counts)
             # Without rows a covariance stays, and no rows are too few for one that is known.
             counts[self.pinned.shapes(len(counts))] = 0.0
+        if self.gaps and np.any(prior.held):
+            scatter = without_held(prior, params, scatter)
         if prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:

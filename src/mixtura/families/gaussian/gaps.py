@@ -9,60 +9,16 @@ Jordan (1994), Supervised learning from incomplete data via an EM approach, NIPS
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtura.data.column_moments import ColumnMoments, Moments
-from mixtura.data.moments import TableMoments
-from mixtura.data.rows import Rows
-from mixtura.data.survey import Survey
+from mixtura.errors import IllDefined
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
+from mixtura.families.patterns import Patterns, patterns
 from mixtura.records import AnyArray, Array, RandomNumbers
-
-# Of one Gaussian for the whole table: steps at most, and where they end, in standard deviations.
-_STEPS, _SETTLED = 100, 1e-4
-# Added to correlations there: a column may be a sum of others.
-_RIDGE = 1e-9
-
-
-@dataclass(frozen=True)
-class Patterns:
-    """Rows by what is missing of them.
-
-    seen (P, d) says which columns the rows of each pattern have; order (n,) has the rows of one
-    after those of the other, and slices where each lies therein.
-    """
-
-    seen: NDArray[np.bool_]
-    order: NDArray[np.int64]
-    slices: tuple[slice, ...]
-
-    @property
-    def index(self) -> NDArray[np.int64]:
-        """The pattern of each row of `order`."""
-        return np.repeat(np.arange(len(self.seen)), [s.stop - s.start for s in self.slices])
-
-
-def patterns(X: AnyArray) -> Patterns:
-    """Those of the rows of X."""
-    missing = np.isnan(X)
-    packed = np.packbits(missing, axis=1)
-    # As whole numbers, where they are that short: these are sorted sooner than bytes are.
-    size = next((size for size in (1, 2, 4, 8) if size >= packed.shape[1]), packed.shape[1])
-    padded = np.zeros((len(X), size), np.uint8)
-    padded[:, : packed.shape[1]] = packed
-    keys = padded.view(f"{'u' if size <= 8 else 'V'}{size}").ravel()
-    order = np.argsort(keys, kind="stable")
-    ranked = keys[order]
-    new = np.ones(len(X), bool)
-    new[1:] = ranked[1:] != ranked[:-1]
-    starts = np.flatnonzero(new)
-    cuts = tuple(map(slice, starts, (*starts[1:], len(X))))
-    return Patterns(~missing[order[starts]], order, cuts)
 
 
 @dataclass(frozen=True)
@@ -145,11 +101,15 @@ class GapsLook:
         """By component: what it says of the patterns, and the scores of the rows in their order."""
         g, (K, d) = self.params, self.params.means.shape
         dense, (rows, there) = g.form.dense(g.covariances, K, d), self.ordered
-        told = [given(self.kinds.seen, dense[k]) for k in range(K)]
-        return [
-            (one, scores(np.where(there, rows - g.means[k], 0.0), self.kinds, one))
-            for k, one in enumerate(told)
-        ]
+        found = []
+        for k in range(K):
+            try:
+                told = given(self.kinds.seen, dense[k])
+            except np.linalg.LinAlgError:
+                raise IllDefined(k) from None
+            z = scores(np.where(there, rows - g.means[k], 0.0), self.kinds, told)
+            found.append((told, z))
+        return found
 
     @cached_property
     def log_density(self) -> Array:
@@ -205,66 +165,3 @@ class GapsLook:
             y = np.concatenate([y, form.residuals(about, g.means, g.whiten, k)])
             seconds.append(form.second(y, np.concatenate([r, np.ones(len(about))])))
         return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
-
-
-def one_gaussian(rows: Rows) -> tuple[Array, Array]:
-    """Mean (d,) and covariance (d, d) of the whole table by EM, its columns in their own units."""
-    X = np.asarray(rows.X, dtype=np.float64)
-    w = np.ones(len(X)) if rows.sample_weight is None else rows.sample_weight
-    centre, variance = _by_column(X, w)
-    unit = np.where(variance > 0, np.sqrt(variance), 1.0)
-    kinds = patterns(X)
-    Z, w, there = ((X - centre) / unit)[kinds.order], w[kinds.order], kinds.seen[kinds.index]
-    mean, covariance = np.zeros(X.shape[1]), np.eye(X.shape[1])
-    weights = np.add.reduceat(w, [own.start for own in kinds.slices])
-    for _ in range(_STEPS):
-        told = given(kinds.seen, covariance)
-        z = scores(np.where(there, Z - mean, 0.0), kinds, told)
-        y = np.where(there, Z - mean, expected(z, kinds, told))
-        step = w @ y / w.sum()
-        scatter = (y.T * w) @ y + np.einsum("p,pij->ij", weights, told.left)
-        new = scatter / w.sum() - np.outer(step, step) + _RIDGE * np.eye(len(mean))
-        moved = max(np.abs(step).max(), np.abs(new - covariance).max())
-        mean, covariance = mean + step, new
-        if moved < _SETTLED:
-            break
-    covariance = covariance * np.outer(unit, unit)
-    covariance[variance == 0], covariance[:, variance == 0] = 0.0, 0.0
-    return centre + unit * mean, covariance
-
-
-def _by_column(X: Array, w: Array) -> tuple[Array, Array]:
-    """Mean and variance of what is there of each column."""
-    seen = ~np.isnan(X)
-    total = w @ seen
-    first = X[np.argmax(seen, axis=0), np.arange(X.shape[1])]
-    away = np.where(seen, X - first, 0.0)
-    mean = (w @ away) / total
-    return first + mean, np.where(seen, (away - mean) ** 2, 0.0).T @ w / total
-
-
-def gap_moments(survey: Survey, *, correlates: bool) -> tuple[Moments, Callable[[AnyArray], Array]]:
-    """The table's moments, as told by a sample of its rows; and what fills gaps by them."""
-    sample = survey.sample
-    if not correlates:
-        weights = np.ones(sample.n) if sample.sample_weight is None else sample.sample_weight
-        mean, variance = _by_column(np.asarray(sample.X, dtype=np.float64), weights)
-        found = ColumnMoments(survey.source.weight, survey.rows, mean, variance)
-        return found, lambda X: np.where(np.isnan(X), mean, X)
-    mean, covariance = one_gaussian(sample)
-    whole = TableMoments(
-        survey.source.weight, survey.rows, mean, covariance, len(sample.X), survey.groups
-    )
-    unit = np.where(np.diagonal(covariance) > 0, np.sqrt(np.diagonal(covariance)), 1.0)
-    correlation = covariance / np.outer(unit, unit) + _RIDGE * np.eye(len(mean))
-
-    def fill(X: AnyArray) -> Array:
-        kinds, out = patterns(X), np.empty(X.shape)
-        there = kinds.seen[kinds.index]
-        Z = (np.asarray(X, dtype=np.float64)[kinds.order] - mean) / unit
-        told = given(kinds.seen, correlation)
-        filled = expected(scores(np.where(there, Z, 0.0), kinds, told), kinds, told)
-        out[kinds.order] = mean + unit * np.where(there, Z, filled)
-        return out
-
-    return whole, fill

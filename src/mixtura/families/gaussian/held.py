@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from mixtura.data.moments import NO_VARIANCE
 from mixtura.families.equations import HELD_SHARE, constants, sums
 from mixtura.families.gaussian.forms import Form, diagonal
+from mixtura.families.gaussian.records import GaussianParams
 from mixtura.records import Array, Equation
 
 
@@ -63,3 +65,20 @@ def null_directions(S: Array, unit: Array, form: Form) -> tuple[NDArray[np.bool_
     together = np.zeros((d, vectors.shape[1]))
     together[varied] = vectors
     return constant, together
+
+
+def without_held(prior: Any, params: GaussianParams, scatter: Array) -> Array:
+    """Scatter in whitened units, in the form, without the directions that `prior` holds.
+
+    A row that misses such a direction is expected to vary in it as the component does, which says
+    nothing: with x = Px + s, s in the held directions H of the reference S + H and alike in all
+    components, P = I - H (S + H)^-1, an M-step estimates the covariance of Px alone.
+    """
+    form, held, reference = prior.form, prior.held, prior.reference
+    if not form.correlates:
+        return np.asarray(scatter * (1.0 - held / form.restrict(reference)))
+    unit = np.sqrt(np.diagonal(reference))
+    off = np.linalg.solve(reference / np.outer(unit, unit), held / np.outer(unit, unit)).T
+    left = np.eye(len(unit)) - unit[:, None] * off / unit
+    left = params.whiten @ left @ params.root
+    return np.asarray(left @ scatter @ np.swapaxes(left, -1, -2))

@@ -10,7 +10,7 @@ equations 14 to 20.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,9 @@ from mixtura.families.frames import Frame
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
 from mixtura.records import AnyArray, Array
+
+# Below this share of what rows without errors would tell of a component's width they tell nothing.
+NOTHING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class MeasuredLook:
         """log p(x_i | k), (n, K)."""
         return np.stack([log_p for log_p, _, _ in self.known], axis=1)
 
+    def told(self, k: int) -> tuple[float, int]:
+        """(what the rows tell of the width of component k where that is least, as a share of what
+        they would without errors; the column that varies most there).
+
+        Of log v, v the variance in a direction, a row with an error s tells (v / (v + s))^2 / 2.
+        """
+        _, _, left = self.known[k]
+        share = np.eye(left.shape[1]) - left
+        values, vectors = np.linalg.eigh(np.mean(share @ share, axis=0))
+        away = self.params.root[k] @ vectors[:, 0]
+        unit = np.nanstd(self.split[0], axis=0)
+        return float(values[0]), int(np.argmax(np.abs(away) / unit))
+
     def statistics(self, resp: Array) -> GaussianStatistics:
         """The expected sums at these responsibilities."""
         first, second = np.empty_like(self.params.means), np.empty_like(self.params.root)
@@ -85,6 +101,8 @@ class Measured(Gaussian):
     """
 
     columns: int = 0
+    # Some of the rows, with their errors.
+    surveyed: AnyArray | None = field(default=None, repr=False, compare=False)
 
     def settled(self, survey: Survey, K: int) -> Settled:
         plain = Gaussian(self.structure, self.reg_covar, gaps=self.gaps)
@@ -95,7 +113,8 @@ class Measured(Gaussian):
                 "from its scatter: leave it out"
             )
         frames = tuple(_Own(frame, self.columns) for frame in found.frames)
-        return replace(found, family=self, frames=frames)
+        own = replace(self, surveyed=survey.sample.X)
+        return replace(found, family=own, frames=frames)
 
     def look(self, X: AnyArray, params: GaussianParams) -> MeasuredLook:
         return MeasuredLook(X, params)
@@ -105,6 +124,19 @@ class Measured(Gaussian):
 
     def statistics(self, X: AnyArray, resp: Array, params: GaussianParams) -> GaussianStatistics:
         return MeasuredLook(X, params).statistics(resp)
+
+    def edge(self, params: GaussianParams) -> str:
+        """Where errors explain all of a component's width: its likeliest variance is 0 there."""
+        assert self.surveyed is not None
+        look = MeasuredLook(self.surveyed, params)
+        for k in range(len(params.means)):
+            share, column = look.told(k)
+            if share < NOTHING:
+                return (
+                    f"in component {k} the errors explain the whole width of column {column} "
+                    "(counted from 0), or of a sum of columns with it: its own variance runs to 0"
+                )
+        return ""
 
     def condensed(self, survey: Survey) -> None:
         return None

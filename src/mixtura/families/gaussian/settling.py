@@ -16,7 +16,7 @@ from mixtura.families.base import Settled
 from mixtura.families.by_moments import by_moments
 from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.conjugate import conjugate_prior
-from mixtura.families.gaussian.gaps import gap_moments
+from mixtura.families.gaussian.gap_moments import gap_moments, refuse_lone
 from mixtura.families.gaussian.grain import grain_of
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.prior import CovariancePrior, absolute_prior, table_prior
@@ -44,12 +44,8 @@ def settled(kind: Any, survey: Survey, K: int) -> Settled:
             "0): leave out what is constant or a sum of others, or use 'VVV', 'EEE', 'EEV', "
             "'VVI' or 'EEI'"
         )
-    if kind.gaps and relative.equations:
-        named = ", ".join(str(j) for each in relative.equations for j in each.columns)
-        raise ValueError(
-            f"X has missing cells, and in column {named} (counted from 0) what is there has no "
-            "variance of its own, so nothing tells what is missing: leave the column out"
-        )
+    if kind.gaps:
+        refuse_lone(survey.sample.X, relative.equations)
     if type(form) is Full and not kind.gaps:
         grain = grain_of(survey.sample.X, survey.rows, relative.target)
         relative = replace(relative, grain=grain)

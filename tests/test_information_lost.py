@@ -1,0 +1,100 @@
+"""What gaps cost, against closed forms and the Jacobian of an EM step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixtura import GaussianMixture, Mixture
+from mixtura.data.rows import Rows
+from mixtura.engines.choose import open_sweep, resolve
+from mixtura.fitting.mixture_fit import prepare
+from mixtura.records import Array
+from mixtura.solvers.charted import Charted
+from mixtura.solvers.deviations import inverse_roots, variances
+
+
+def test_one_gaussian_with_gaps_in_one_column() -> None:
+    """Given the first column of all n rows and the second of n (1 - m), the mean of the second has
+    the variance v (rho^2 / n + (1 - rho^2) / (n (1 - m))) (Little & Rubin 2019, section 7.2)."""
+    rng, rho, m = np.random.default_rng(0), 0.8, 0.4
+    X = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=20_000)
+    X[rng.random(len(X)) < m, 1] = np.nan
+    found = GaussianMixture(1, tol=1e-10).fit(X).information_lost(X)
+    lost = 1 - 1 / (rho**2 + (1 - rho**2) / (1 - m))
+    np.testing.assert_allclose(found["means"], [[0, lost]], atol=0.01)
+    assert found["covariances"][0, 0, 0] == pytest.approx(0, abs=1e-3)
+    assert np.isnan(found["weights"]).all()
+
+
+@pytest.mark.parametrize("kind", ["normal", "poisson"])
+def test_of_a_column_by_itself_the_share_missing_is_lost(kind: str) -> None:
+    rng, missing = np.random.default_rng(1), np.array([0.1, 0.5])
+    X = rng.poisson(5, size=(5000, 2)).astype(float)
+    X[rng.random(X.shape) < missing] = np.nan
+    X = X[~np.isnan(X).all(axis=1)]
+    found = Mixture(kind, 1, random_state=0).fit(X).information_lost(X)
+    del found["weights"]
+    for lost in found.values():
+        np.testing.assert_allclose(lost[0], np.isnan(X).mean(axis=0), atol=0.02)
+
+
+def two_groups(n: int = 800) -> Array:
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(n, 2)) @ [[1, 0.7], [0, 0.7]] + 2.5 * rng.integers(0, 2, size=(n, 1))
+    X[rng.random(X.shape) < [0.1, 0.4]] = np.nan
+    return np.asarray(X[~np.isnan(X).all(axis=1)])
+
+
+def test_the_information_is_one_less_the_rate_of_em() -> None:
+    """In the chart the complete information is the identity (Dempster, Laird & Rubin 1977; Meng &
+    Rubin 1991, J. American Statistical Association 86)."""
+    X = two_groups()
+    mixture = GaussianMixture(2, random_state=0, tol=1e-12).fit(X)
+    params = mixture._fitted()[1]
+    rows, family = Rows(X), mixture.fitted_family().filling(X)
+    model = prepare(rows, family, 2, np.random.RandomState(0)).model.unpenalised()
+    sweep = open_sweep(resolve("auto", model), model, rows)
+    here = Charted.around(model, sweep, params, sweep(params))
+    roots, chart = inverse_roots(here), model.chart(params)
+    assert roots is not None
+
+    def step(free: Array) -> Array:
+        at = chart.params(free)
+        return np.asarray(chart.coordinates(model.m_step(sweep(at), at)))
+
+    h = 1e-5
+    rate = np.stack([(step(h * e) - step(-h * e)) / (2 * h) for e in np.eye(chart.size)], axis=1)
+    information = np.linalg.inv(roots @ roots.T) / len(X)
+    np.testing.assert_allclose(information, np.eye(chart.size) - rate, atol=2e-3)
+    spread = variances(chart, roots, "means")
+    assert spread.shape == (2, 2)
+    assert (spread > 1 / len(X)).all()
+
+
+def test_reports_tell_of_it_until_the_next_fit() -> None:
+    X = two_groups()
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    assert "lost to gaps" not in mixture.summary()
+    found = mixture.information_lost(X)
+    assert (found["means"][:, 1] > found["means"][:, 0]).all()
+    assert 0 < found["weights"][0] < 0.4
+    text = mixture.summary()
+    assert "lost to gaps" in text
+    assert "(x2)" in text
+    twice = mixture.information_lost(X, sample_weight=np.full(len(X), 2.0))
+    np.testing.assert_allclose(twice["means"], found["means"], atol=1e-6)
+    assert "lost to gaps" not in mixture.fit(X).summary()
+
+
+def test_what_cannot_be_told_is_refused_in_a_sentence() -> None:
+    X = two_groups()
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="no cell of X is missing"):
+        mixture.information_lost(X[~np.isnan(X).any(axis=1)])
+    far = GaussianMixture.from_parameters([0.5, 0.5], [[0, 0], [0, 0]], [np.eye(2)] * 2)
+    with pytest.raises(ValueError, match="flat or rises"):
+        far.information_lost(X)
+    none = GaussianMixture(2, covariance_type="VEE", random_state=0).fit(X)
+    with pytest.raises(ValueError, match="no simple free coordinates"):
+        none.information_lost(X)
