@@ -102,7 +102,8 @@ class _Search:
         if self.snapshot is not None and not known:
             self.snapshot.keep(name, end.arrays())
         steps, mean = winner.taken + end.iterations, end.trace[-1] / len(end.Q)
-        self.reports.append(StartReport(winner.name, steps, mean, "kept"))
+        unfinished = not end.converged
+        self.reports.append(StartReport(winner.name, steps, mean, "kept", unfinished=unfinished))
         return end
 
     def _whole(self, winner: _Runner) -> AdmixtureClimb:

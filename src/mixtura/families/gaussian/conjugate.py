@@ -66,7 +66,7 @@ class ConjugatePrior(CovariancePrior):
 
     @cached_property
     def _target_root(self) -> Array:
-        return np.linalg.cholesky(self.target)
+        return np.asarray(np.linalg.cholesky(self.target))
 
     def whitened(self, whiten: Array) -> CovariancePrior:
         if not (self.wishart and self.form.correlates):
