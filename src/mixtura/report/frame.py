@@ -50,9 +50,9 @@ def legend(figure: Figure, view: MixtureView, place: Place) -> None:
     if len(labels) > MOST_LEGEND:
         handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
         labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
-    if view.noise is not None:
+    if view.grey:
         handles.append(Line2D([], [], ls="", marker="o", ms=7, mec="none", color=NOISE_GREY))
-        labels.append("noise")
+        labels.append(view.grey)
     made = figure.legend(
         handles, labels, loc=place, title=f"{view.noun}, weight", fontsize=9, title_fontsize=9,
         frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",

@@ -29,6 +29,7 @@ class MixtureView:
     fit       how the parameters were found; None when they were given
     noun      what a component is called: a group, or the state of a chain
     noise     (share of the rows, log of its volume) of rows of no group; None where there are none
+    left_out  whether rows of a figure are marked that trimming left out
     notes     what else the report says of what was asked, (label, sentence)
     """
 
@@ -38,7 +39,13 @@ class MixtureView:
     fit: Fit | None = None
     noun: str = "group"
     noise: tuple[float, float] | None = None
+    left_out: bool = False
     notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def grey(self) -> str:
+        """What rows of no group are; empty where there are none."""
+        return "left out" if self.left_out else "noise" * (self.noise is not None)
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""
