@@ -22,6 +22,7 @@ from mixtura.estimators.answering import answers, totals
 from mixtura.estimators.document import Stored, restore, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
+from mixtura.estimators.known import group_names
 from mixtura.estimators.lazily import answered, lies_apart
 from mixtura.estimators.opened import asked, may_miss, small
 from mixtura.estimators.prior_setting import prior_notes
@@ -231,6 +232,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             portrait,
             self.fit_result_,
             noise=noise,
+            called=group_names(self),
             notes=(*notes(self), *prior_notes(self)),
         )
 

@@ -120,7 +120,8 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
         if column.header:
             header += f"\n{column.header}"
         cells[j] = (header, column.cells)
-    room = width - len(f" {view.noun}    weight ")
+    widest = max(len(view.noun), *(len(view.label(k)) for k in range(len(view.weights))))
+    room = width - len(f" {'':{widest}}    weight ")
     for count in range(len(cells), 0, -1):
         shown = telling_columns(view, count)
         used = sum(4 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
@@ -139,7 +140,7 @@ def _components(
         # As Text, so that brackets in a column's name are not read as markup.
         table.add_column(Text(header, justify="right"), justify="right", no_wrap=True)
     for k, colour in enumerate(colours(len(view.weights))):
-        label = Text(str(k), style=f"bold {colour}")
+        label = Text(view.label(k), style=f"bold {colour}")
         values = [Text(column[k]) for _, column in cells]
         table.add_row(label, percent(float(view.weights[k])), *values)
     return table
