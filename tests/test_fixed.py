@@ -322,3 +322,36 @@ def test_nothing_known_is_the_plain_fit():
     for fixed in ({}, {"means": np.full((3, 2), NAN), "weights": [NAN] * 3}):
         other = GaussianMixture(3, random_state=0, fixed=fixed).fit(X)
         np.testing.assert_array_equal(other.means_, plain.means_)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_starts_find_the_place_of_a_known_narrow_component(seed: int) -> None:
+    rng, d = np.random.default_rng(seed), 1 + seed % 3
+    place = rng.normal(size=d)
+    rows = np.vstack([2 * rng.normal(size=(540, d)), place + 0.05 * rng.normal(size=(60, d))])
+    known = np.stack([0.05**2 * np.eye(d), np.full((d, d), NAN)])
+    found = GaussianMixture(2, fixed={"covariances": known}, random_state=0).fit(1e3 + rows)
+    np.testing.assert_allclose(found.means_[0], 1e3 + place, atol=0.03)
+    assert found.weights_[0] == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.parametrize("weights", [None, "equal", [0.2, NAN, 0.3]])
+def test_one_covariance_of_all_that_is_known(weights) -> None:
+    shape = np.array([[1.0, 0.4], [0.4, 1.0]])
+    fixed = {"covariances": shape} | ({} if weights is None else {"weights": weights})
+    with np.errstate(divide="raise", invalid="raise"):
+        found = fitted(fixed, covariance_type="tied")
+    apart = fitted(fixed | {"covariances": np.stack([shape] * 3)})
+    assert found.fit_result_.verdict == "interior maximum"
+    assert not found.fit_result_.penalised
+    assert found.fit_result_.n_parameters == 6 + 2 * (weights is None)
+    assert found.fit_result_.loglik == pytest.approx(apart.fit_result_.loglik, abs=1e-5)
+
+
+def test_the_last_weight_follows() -> None:
+    some, all_known = fitted({"weights": [0.5, NAN, 0.2]}), fitted({"weights": [0.5, 0.3, 0.2]})
+    np.testing.assert_allclose(some.weights_, [0.5, 0.3, 0.2])
+    assert some.fit_result_.n_parameters == all_known.fit_result_.n_parameters == 15
+    # With nothing free among them they are no obstacle.
+    assert some.fit_result_.verdict == "interior maximum"
+    assert some.bic(X) == pytest.approx(all_known.bic(X), abs=1e-6)

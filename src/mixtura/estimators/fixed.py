@@ -51,6 +51,9 @@ def fixed_weights(estimator: Any) -> FixedWeights | None:
         )
     if not len(known):
         return None
+    if K - len(known) == 1:
+        # The last one follows.
+        return FixedWeights(np.where(np.isnan(values), 1.0 - total, values))
     return FixedWeights(values if some else values / total)
 
 

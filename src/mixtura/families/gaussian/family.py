@@ -180,7 +180,9 @@ class Gaussian(Family):
             counts = np.array(counts)
             # Without rows a covariance stays, and no rows are too few for one that is known.
             counts[self.pinned.shapes(len(counts))] = 0.0
-        if prior.bounds is not None:
+        if self.pinned is not None and len(self.pinned.shapes(len(counts))) == len(counts):
+            root = params.root
+        elif prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
             root = self.structure.roots(form, params, scatter, counts, prior)
