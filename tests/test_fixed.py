@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, poisson
 from sklearn.base import clone
@@ -322,3 +323,92 @@ def test_nothing_known_is_the_plain_fit():
     for fixed in ({}, {"means": np.full((3, 2), NAN), "weights": [NAN] * 3}):
         other = GaussianMixture(3, random_state=0, fixed=fixed).fit(X)
         np.testing.assert_array_equal(other.means_, plain.means_)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_starts_find_the_place_of_a_known_narrow_component(seed: int) -> None:
+    rng, d = np.random.default_rng(seed), 1 + seed % 3
+    place = rng.normal(size=d)
+    rows = np.vstack([2 * rng.normal(size=(540, d)), place + 0.05 * rng.normal(size=(60, d))])
+    known = np.stack([0.05**2 * np.eye(d), np.full((d, d), NAN)])
+    found = GaussianMixture(2, fixed={"covariances": known}, random_state=0).fit(1e3 + rows)
+    np.testing.assert_allclose(found.means_[0], 1e3 + place, atol=0.03)
+    assert found.weights_[0] == pytest.approx(0.1, abs=0.02)
+
+
+@pytest.mark.parametrize("weights", [None, "equal", [0.2, NAN, 0.3]])
+def test_one_covariance_of_all_that_is_known(weights) -> None:
+    shape = np.array([[1.0, 0.4], [0.4, 1.0]])
+    fixed = {"covariances": shape} | ({} if weights is None else {"weights": weights})
+    with np.errstate(divide="raise", invalid="raise"):
+        found = fitted(fixed, covariance_type="tied")
+    apart = fitted(fixed | {"covariances": np.stack([shape] * 3)})
+    assert found.fit_result_.verdict == "interior maximum"
+    assert not found.fit_result_.penalised
+    assert found.fit_result_.n_parameters == 6 + 2 * (weights is None)
+    assert found.fit_result_.loglik == pytest.approx(apart.fit_result_.loglik, abs=1e-5)
+
+
+def test_the_last_weight_follows() -> None:
+    some, all_known = fitted({"weights": [0.5, NAN, 0.2]}), fitted({"weights": [0.5, 0.3, 0.2]})
+    np.testing.assert_allclose(some.weights_, [0.5, 0.3, 0.2])
+    assert some.fit_result_.n_parameters == all_known.fit_result_.n_parameters == 15
+    # With nothing free among them they are no obstacle.
+    assert some.fit_result_.verdict == "interior maximum"
+    assert some.bic(X) == pytest.approx(all_known.bic(X), abs=1e-6)
+
+
+@pytest.mark.parametrize("known", [[NAN] * 4, [NAN, 0.3, NAN, NAN]])
+def test_a_floor_of_weights_is_the_best_one(known) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        counts = rng.dirichlet([0.3] * 4) * 50
+        held = FixedWeights(np.array(known), 0.1)
+        found = held.estimated(counts)
+        free = np.isnan(known)
+        left = 1 - np.nansum(known)
+
+        def lost(w, n=counts[free]):
+            return -float(n @ np.log(w))
+
+        begin = np.full(free.sum(), left / free.sum())
+        by_scipy = minimize(
+            lost,
+            begin,
+            method="SLSQP",
+            bounds=[(0.1, 1.0)] * int(free.sum()),
+            constraints={"type": "eq", "fun": lambda w, left=left: w.sum() - left},
+            options={"ftol": 1e-12},
+        )
+        assert found.sum() == pytest.approx(1)
+        assert found[free].min() >= 0.1
+        assert lost(found[free]) <= by_scipy.fun + 1e-7
+
+
+def test_no_weight_falls_below_its_floor(tmp_path) -> None:
+    plain = GaussianMixture(3, random_state=0).fit(X)
+    least = float(np.sort(plain.weights_)[0]) + 0.05
+    found = fitted({"least_weight": least})
+    assert found.weights_.min() == pytest.approx(least)
+    assert found.fit_result_.loglik < plain.fit_result_.loglik
+    assert np.diff(found.fit_result_.trace).min() > -1e-9
+    assert found.fit_result_.n_parameters == 17
+    # A floor that nothing touches changes nothing.
+    same = fitted({"least_weight": 0.01}).fit_result_.loglik
+    assert same == pytest.approx(fitted(None).fit_result_.loglik, abs=1e-5)
+    found.save(tmp_path / "m.json")
+    again = load(tmp_path / "m.json")
+    assert clone(again).fit(X).weights_.min() == pytest.approx(least)
+    assert (
+        PoissonMixture(2, fixed={"least_weight": 0.4}, random_state=0)
+        .fit(np.random.default_rng(0).poisson(3, (80, 1)))
+        .weights_.min()
+        >= 0.4 - 1e-12
+    )
+    for bad in (0.5, -0.1, "some", [0.1, 0.1]):
+        with pytest.raises(ValueError, match="least_weight"):
+            fitted({"least_weight": bad})
+    with pytest.raises(ValueError, match="that the known ones leave"):
+        fitted({"least_weight": 0.3, "weights": [0.6, NAN, NAN]})
+    with pytest.raises(ValueError, match="EM's steps alone"):
+        fitted({"least_weight": 0.1}, solver="lbfgs")

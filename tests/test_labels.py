@@ -29,6 +29,7 @@ from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
 from mixtura.estimators.known import labelled
 from mixtura.fitting.sample import sample_rows
+from mixtura.report.figures import draw
 
 CENTRES = np.array([[0.0, 0.0], [2.5, 0.0], [0.0, 2.5]])
 
@@ -144,8 +145,22 @@ def test_names_are_remembered_in_order(frame, tmp_path):
     np.testing.assert_array_equal(mixture.means_, by_number.means_)
     assert "0 is ash, 1 is elm" in mixture.summary()
     mixture.save(tmp_path / "model.json")
-    assert load(tmp_path / "model.json").classes_.tolist() == ["ash", "elm", "oak"]
+    again = load(tmp_path / "model.json")
+    assert again.classes_.tolist() == ["ash", "elm", "oak"]
+    for told in (mixture, again):
+        assert told.view().called == ("ash", "elm", "oak")
+        assert "2: oak" in told.summary()
+    figure = draw(again.view(), X, responsibilities=again.predict_proba(X))
+    said = [text.get_text().split()[-1] for text in figure.legends[0].get_texts()]
+    assert said == ["ash", "elm", "oak"]
     assert not hasattr(mixture.fit(X), "classes_")
+
+
+def test_components_without_a_name_have_their_number():
+    labels = [None if k < 0 else ("2", "elm")[k % 2] for k in SOME]
+    mixture = GaussianMixture(4, covariance_type="tied", random_state=0).fit(X, labels=labels)
+    assert mixture.view().called == ("2", "elm", "group 2", "3")
+    assert [mixture.view().label(k) for k in range(4)] == ["0: 2", "1: elm", "2", "3"]
 
 
 def test_labels_keep_their_order_and_other_components_follow():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from mixtura import GaussianMixture
 from mixtura.cli import app
 from mixtura.report.landscape import draw_landscape
-from mixtura.result import StartReport
+from mixtura.result import Fit, StartReport
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_kinds_of_starts_and_collapsed_ends(unsure: GaussianMixture) -> None:
     figure = draw_landscape(replace(unsure.fit_result_, starts=tuple(reports)))
     (ax,) = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["random", "kmeans"]
-    assert [text.get_text().strip() for text in ax.texts] == ["collapsed"]
+    assert [text.get_text().strip() for text in ax.texts] == ["collapsed", "this fit", *[""] * 10]
     assert "2 lower ones are not shown" in figure.get_supxlabel()
 
 
@@ -65,3 +66,44 @@ def test_the_command_draws_it(unsure: GaussianMixture, tmp_path: Path) -> None:
     assert figure.stat().st_size > 5000
     bad = run(app, ["show", str(tmp_path / "m.json"), "--landscape", str(tmp_path / "l.txt")])
     assert bad.exit_code == 2
+
+
+def test_with_a_prior_the_fit_is_the_highest_bar() -> None:
+    rows = np.random.default_rng(1).normal(size=(60, 2))
+    settings = {"prior": "fraley-raftery", "init_params": "random_from_data", "n_init": 12}
+    found = GaussianMixture(3, random_state=0, **settings).fit(rows)
+    fit = found.fit_result_
+    met = fit.landscape
+    assert fit.met == met[0]
+    # The log-density of the normal inverse Wishart law of each component, up to its constant.
+    d, nu, kappa, scale = 2, 4, 0.01, np.cov(rows.T) / 3
+    prior = 0.0
+    for mean, cov in zip(found.means_, found.covariances_, strict=True):
+        off, inverse = mean - rows.mean(axis=0), np.linalg.inv(cov)
+        prior -= (nu + d + 2) / 2 * np.log(np.linalg.det(cov))
+        prior -= 0.5 * np.trace(scale @ inverse) + 0.5 * kappa * off @ inverse @ off
+    objective = found.score_samples(rows).sum() + prior
+    assert met[0].mean_objective * 60 == pytest.approx(objective, rel=1e-9)
+    assert max(one.mean_loglik for one in met) > met[0].mean_loglik
+    (ax,) = found.landscape_figure().axes
+    assert ax.get_ylabel() == "log-likelihood + log prior"
+    assert ax.texts[0].get_text().strip() == "this fit"
+    assert ", this fit)" in found.summary()
+
+
+def test_ends_that_have_not_converged_are_apart(faithful: np.ndarray) -> None:
+    settings = {"init_params": "random_from_data", "n_init": 9, "max_iter": 60}
+    found = GaussianMixture(3, random_state=0, **settings).fit(faithful)
+    fit = found.fit_result_
+    unfinished = [one for one in fit.landscape if one.unfinished]
+    assert len(unfinished) > 0
+    assert sum(s.unfinished for s in fit.starts) == sum(sum(o.hits.values()) for o in unfinished)
+    figure = found.landscape_figure()
+    assert f"{len(fit.landscape) - len(unfinished)} optima met by" in figure.get_suptitle()
+    assert "not converged" in figure.axes[0].texts[fit.landscape.index(unfinished[0])].get_text()
+    assert "not converged" in found.summary()
+    again = Fit.from_dict(json.loads(json.dumps(fit.to_dict())))
+    assert again.landscape == fit.landscape
+    # Nothing is written of a start that has nothing of the kind.
+    plain = GaussianMixture(2, random_state=0).fit(faithful).fit_result_.to_dict()
+    assert set(plain["starts"][0]) == {"name", "iterations", "loglik", "outcome", "detail"}

@@ -203,3 +203,34 @@ def test_records_refuse_what_is_no_number():
         GaussianMixture(2, prior="fraley-raftery").fit(constant)
     with pytest.raises(ValueError, match="partial_fit knows no prior"):
         GaussianMixture(2, prior="fraley-raftery").partial_fit(X)
+
+
+def test_a_table_without_full_rank_is_told_before_any_step():
+    rng = np.random.default_rng(0)
+    for table in (
+        np.eye(4)[rng.integers(0, 4, 60)],
+        np.repeat(rng.normal(size=(2, 2)), 20, axis=0),
+    ):
+        with pytest.raises(ValueError, match="directions only"):
+            GaussianMixture(2, prior="fraley-raftery", random_state=0).fit(table)
+        given = GaussianMixture(2, prior=NormalInverseWishart(scale=1.0), random_state=0).fit(table)
+        assert given.converged_
+        assert np.linalg.eigvalsh(given.covariances_).min() > 1e-3
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_a_nearly_singular_table_is_climbed_to_the_top(covariance_type):
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(60, 3))
+    rows[:30] += 4
+    near = np.column_stack([rows, rows[:, 0] + 1e-6 * rng.normal(size=60)])
+    # The prior goes with the units of the table, and so must its optimum: these are no near ones.
+    apart = np.column_stack([rows, (near[:, 3] - rows[:, 0]) * 1e6])
+    found, alike = (
+        GaussianMixture(
+            2, covariance_type=covariance_type, prior="fraley-raftery", random_state=0
+        ).fit(each)
+        for each in (near, apart)
+    )
+    assert found.converged_
+    assert found.lower_bound_ == pytest.approx(alike.lower_bound_ + 6 * np.log(10), abs=1e-4)

@@ -11,6 +11,8 @@ from scipy.stats import multivariate_normal
 from mixtura import EigenvalueRatio, GaussianMixture, GaussianMixtureSearch, load, stream
 from mixtura.engines.trimming import kept_weights
 from mixtura.families.gaussian.ratio import best_floor
+from mixtura.report.figures import draw
+from mixtura.report.palette import NOISE_GREY
 
 SHAPES = ["full", "tied", "diag", "spherical"]
 
@@ -241,3 +243,37 @@ def test_float32_moves_no_row_over_the_threshold(seed: int) -> None:
     assert np.count_nonzero(found.predict(X.astype(np.float32)) == -1) == 39
     # However far out, a row is one of those that are left out.
     assert found.predict([[1e200, 1e6]]).tolist() == [-1]
+
+
+@pytest.mark.parametrize("digits", [0, 1, 6])
+def test_predict_leaves_out_the_rows_that_the_fit_left_out(digits: int) -> None:
+    rows = np.round(X[:, :1], digits)
+    found = GaussianMixture(2, trim=0.1, random_state=0).fit(rows)
+    fit, log_p = found.fit_result_, found.score_samples(rows)
+    left = found.predict(rows) == -1
+    # Of equal rows all stay or all go, however often the same value is there.
+    assert np.count_nonzero(left) <= int(0.1 * len(rows))
+    assert fit.rows == fit.weight == pytest.approx(len(rows) - int(0.1 * len(rows)))
+    assert log_p[left].max() < found.trim_threshold_ < log_p[~left].min()
+    # The trimmed likelihood: equal rows have equal terms, so which of them count is no matter.
+    assert fit.loglik == pytest.approx(np.sort(log_p)[int(0.1 * len(rows)) :].sum(), abs=1e-9)
+
+
+def test_equal_rows_share_what_is_left() -> None:
+    log_p = np.array([-1.0, -2.0, -2.0 * (1 + 1e-15), -2.0, -9.0])
+    kept, least = kept_weights(log_p, None, 0.45)
+    assert kept == pytest.approx([1, 2 / 3, 2 / 3, 2 / 3, 0])
+    assert least == log_p[2]
+    kept, _ = kept_weights(np.array([-1.0, -np.inf, -np.inf]), None, 0.4)
+    assert kept.tolist() == [1.0, 0.5, 0.5]
+
+
+def test_the_figure_marks_the_rows_left_out() -> None:
+    found = GaussianMixture(2, trim=ALPHA, random_state=0).fit(X)
+    left = found.predict(X) == -1
+    settings = {"responsibilities": found.predict_proba(X), "left_out": left}
+    figure = draw(found.view(), X, **settings)
+    (dots,) = figure.axes[0].collections
+    grey = np.isclose(dots.get_facecolors()[:, :3], NOISE_GREY).all(axis=1)
+    assert np.array_equal(grey, left)
+    assert figure.legends[0].get_texts()[-1].get_text() == "left out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import product
 from typing import Any
 
 from mixtura.ranges import Count, Finite, Positive
@@ -22,7 +23,9 @@ class StartReport:
     """One start: how it was made and where it led.
 
     loglik is the (unpenalised) mean log-likelihood per row where it ended, on the rows it was run
-    on; None when it failed. outcome is "kept", "dropped", "collapsed" or "failed".
+    on; None when it failed. outcome is "kept", "dropped", "collapsed" or "failed". Of those kept or
+    collapsed: belief is what the prior that was asked for adds to loglik in the objective, and
+    unfinished says that the climb ended before it converged.
     """
 
     name: str
@@ -30,61 +33,87 @@ class StartReport:
     loglik: float | None
     outcome: str
     detail: str = ""
+    belief: Finite = 0.0
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """An end that finished climbs met.
+    """An end that climbs met.
 
     mean_loglik  log-likelihood per row
     hits         how many of them, by the kind of start
     collapsed    whether components there are held up by the penalty alone
+    belief       what the prior that was asked for adds per row: ends are ranked by the sum
+    unfinished   whether the climbs ended there before they converged: it is no optimum then
     """
 
     mean_loglik: float
     hits: dict[str, int]
     collapsed: bool
+    belief: float = 0.0
+    unfinished: bool = False
+
+    @property
+    def mean_objective(self) -> float:
+        """What fits are chosen by, per row: the log-likelihood, and the prior where one is."""
+        return self.mean_loglik + self.belief
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What there is to say of it, in words."""
+        said = (("collapsed", self.collapsed), ("not converged", self.unfinished))
+        return tuple(word for word, holds in said if holds)
 
 
 def landscape_of(starts: Iterable[StartReport], gap: float) -> tuple[Optimum, ...]:
-    """The optima that finished climbs met, the highest first.
+    """The ends that climbs met, the highest objective first; those of climbs that have not
+    converged are apart.
 
     Ends are one optimum where the next higher is no further above than three times `SAME_OPTIMUM`
     and the `gap`, what was still to be gained where a climb ended.
     """
     starts = list(starts)
     margin = 3 * SAME_OPTIMUM + (gap if math.isfinite(gap) else 0.0)
-    met = [*_optima(starts, "kept", margin), *_optima(starts, "collapsed", margin)]
-    return tuple(sorted(met, key=lambda optimum: -optimum.mean_loglik))
+    kinds = product(("kept", "collapsed"), (False, True))
+    met = [one for kind in kinds for one in _optima(starts, kind, margin)]
+    return tuple(sorted(met, key=lambda optimum: -optimum.mean_objective))
+
+
+def climbs(landscape: Iterable[Optimum]) -> int:
+    """How many ended there."""
+    return sum(sum(one.hits.values()) for one in landscape)
 
 
 def chance_of_higher(landscape: Sequence[Optimum]) -> float | None:
     """The estimated chance that one more climb, begun as these were, ends higher than all of them.
 
-    None where fewer than FEWEST finished. After n climbs that met w optima, those not yet met take
+    None where fewer than FEWEST converged. After n climbs that met w optima, those not yet met take
     w (w + 1) / (n (n - 1)) of all starts (Boender & Rinnooy Kan 1987, Bayesian stopping rules for
     multistart global optimization methods, Mathematical Programming 37), and a new one is as often
     the highest of w + 1 as any; so w / (n (n - 1)), and at most 1 / (n + 1), what it is where no
     two ends are alike.
     """
-    n, w = sum(sum(one.hits.values()) for one in landscape), len(landscape)
+    optima = [one for one in landscape if not one.unfinished]
+    n, w = climbs(optima), len(optima)
     return None if n < FEWEST else min(w / (n * (n - 1)), 1 / (n + 1))
 
 
-def _optima(starts: Iterable[StartReport], outcome: str, margin: float) -> list[Optimum]:
-    """Those of the climbs that ended so."""
+def _optima(starts: Iterable[StartReport], kind: tuple[str, bool], margin: float) -> list[Optimum]:
+    """Those of the climbs that ended so: (outcome, whether unfinished)."""
     ends = [
-        (s.loglik, s.name)
+        (s.loglik + s.belief, s.name, s)
         for s in starts
-        if s.outcome == outcome and s.loglik is not None and not math.isnan(s.loglik)
+        if (s.outcome, s.unfinished) == kind and s.loglik is not None and not math.isnan(s.loglik)
     ]
     met: list[Optimum] = []
     last = math.inf
-    for loglik, name in sorted(ends, reverse=True):
-        if last - loglik > margin:
-            met.append(Optimum(loglik, {}, outcome == "collapsed"))
+    for height, name, one in sorted(ends, key=lambda end: end[:2], reverse=True):
+        if last - height > margin:
+            assert one.loglik is not None
+            met.append(Optimum(one.loglik, {}, kind[0] == "collapsed", one.belief, kind[1]))
         met[-1].hits[name] = met[-1].hits.get(name, 0) + 1
-        last = loglik
+        last = height
     return met
 
 
@@ -120,8 +149,14 @@ class Certificate:
 HELD = ("params", "summary")
 
 
+# What files leave out where there is nothing to say.
+_SELDOM = ("belief", "unfinished")
+
+
 def _without_held(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in items if name not in HELD}
+    return {
+        name: value for name, value in items if name not in HELD and (value or name not in _SELDOM)
+    }
 
 
 @dataclass(frozen=True)
@@ -198,14 +233,20 @@ class Fit:
 
     @property
     def landscape(self) -> tuple[Optimum, ...]:
-        """The optima that finished climbs met, the highest first; see `landscape_of`."""
+        """The ends that climbs met, the highest objective first; see `landscape_of`."""
         return landscape_of(self.starts, self.gap)
+
+    @property
+    def met(self) -> Optimum | None:
+        """The end in the landscape that is this fit's own; None without one."""
+        ends = [one for one in self.landscape if one.collapsed == bool(self.floored)]
+        return min(ends, key=lambda one: abs(one.mean_loglik - self.mean_loglik), default=None)
 
     @property
     def chance_of_higher(self) -> float | None:
         """The estimated chance that one more climb, begun as these were, ends higher.
 
-        None where fewer than eight finished; see `chance_of_higher`.
+        None where fewer than eight converged; see `chance_of_higher`.
         """
         return chance_of_higher(self.landscape)
 

@@ -32,6 +32,13 @@ def test_a_column_of_labels(names, tmp_path):
     mixture = load(out)
     where = mixture.classes_.searchsorted(names)
     np.testing.assert_allclose(mixture.means_[where], CENTRES, atol=1)
+    told = run("predict", out, table)
+    assert told.exit_code == 0, told.stderr
+    header, *rows = [line.split(",") for line in told.stdout.splitlines()]
+    assert header[3:] == ["label", *(f"p_{name}" for name in sorted(names))]
+    # Wherever the table names a group it is the one that is found.
+    given = [(row[2].removesuffix(".0"), row[3]) for row in rows if row[2]]
+    assert np.mean([a == b for a, b in given]) > 0.95
 
 
 @pytest.mark.parametrize(

@@ -127,3 +127,19 @@ def test_what_it_cannot_answer() -> None:
         GaussianMixture(2, solver="moments", covariance_type="tied").fit(long_tails)
     with pytest.raises(ValueError, match="'moments' finds as many"):
         Mixture("poisson", 3, init_params="moments").fit(np.arange(20.0)[:, None])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.repeat([[0.1, 0.4], [-2.0, 1.0]], 20, axis=0),
+        np.outer(np.arange(30.0), [1.0, 2.0]),
+        np.repeat([[0.1, 0.2, 0.9], [1.0, 2.0, 3.0], [-1.0, 0.5, 7.0]], 10, axis=0),
+    ],
+)
+def test_a_variance_of_rounding_alone_is_none(rows):
+    K = rows.shape[1]
+    with pytest.raises(FitError, match="nothing but rounding"):
+        GaussianMixture(K, covariance_type="spherical", solver="moments").fit(rows)
+    kept = GaussianMixture(K, covariance_type="spherical", solver="moments", reg_covar=0.01)
+    assert kept.fit(rows).covariances_.min() == pytest.approx(0.01)

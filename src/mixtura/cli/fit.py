@@ -268,14 +268,17 @@ def _fitted(
 
 def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) -> Outputs:
     def picture() -> Figure:
+        from mixtura.models.noise import NOISE
         from mixtura.report.figures import draw
 
         rows = shown_rows(data, seed)
+        trimmed = hasattr(mixture, "trim_threshold_")
         return draw(
             mixture.view(),
             rows.X,
             responsibilities=responsibilities(mixture, rows.X),
             sample_weight=rows.sample_weight,
+            left_out=mixture.predict(rows.X) == NOISE if trimmed else None,
         )
 
     return write_outputs(outputs, mixture.save, picture)

@@ -58,7 +58,8 @@ def predict(
     """Append to a table each row's most probable component and the probability of every one.
 
     New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too.
-    The label -1 is of noise and of rows as thin as those that were trimmed. Columns are matched by
+    The label -1 is of noise and of rows as thin as those that were trimmed; where the fit was told
+    names of groups, labels are these, and so are the ends of p_0, p_1, ... Columns are matched by
     name; others are kept. --columns is for models and tables without column names. The table may
     be larger than memory: it is read and written in pieces.
 
@@ -107,6 +108,9 @@ class _Told:
 
     def __init__(self, mixture: Any, scores: bool, top: int | None) -> None:
         self.mixture, self.scores = mixture, scores
+        from mixtura.estimators.known import group_names
+
+        self.names = group_names(mixture)
         self.K, self.all = int(mixture.n_components), len(mixture.weights_)
         self.top = None if top is None else min(top, self.all)
         if scores and is_posterior(mixture):
@@ -131,20 +135,30 @@ class _Told:
         label[label == self.K] = NOISE
         if hasattr(self.mixture, "trim_threshold_"):
             label = self.mixture.predict(X)
-        new: dict[str, AnyArray] = {"label": label}
+        new: dict[str, AnyArray] = {"label": self._called(label)}
         if self.top is None:
-            named = [f"p_{k}" for k in range(self.K)] + ["p_noise"] * (self.all - self.K)
+            named = [f"p_{name}" for name in self.names or range(self.K)] + ["p_noise"] * (
+                self.all - self.K
+            )
             new |= dict(zip(named, p.T, strict=True))
         else:
             first = np.argsort(-p, axis=1, kind="stable")[:, : self.top]
             shares = np.take_along_axis(p, first, axis=1)
             first[first == self.K] = NOISE
-            new |= {f"first_{i}": first[:, i] for i in range(self.top)}
+            new |= {f"first_{i}": self._called(first[:, i]) for i in range(self.top)}
             new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
         if self.reference is not None:
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
             new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
         return new
+
+    def _called(self, components: AnyArray) -> AnyArray:
+        """Their names, where labels had some; noise is -1 then too."""
+        import numpy as np
+
+        if not self.names:
+            return components
+        return np.array([*self.names, "-1"])[components]
 
 
 def _states(chain: Any, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:

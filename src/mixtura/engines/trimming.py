@@ -20,6 +20,8 @@ from mixtura.engines.choose import fill, open_sweep
 from mixtura.models.mixture import Mixture
 from mixtura.records import AnyArray, Array, Summary
 
+# Log-densities of one row that are worked out in two ways are no further apart, relatively.
+EQUAL = 1e-12
 ONLY = (
     "trim leaves out rows by their density among all rows, which only solver='auto', 'em', "
     "'squarem', 'anderson', 'lbfgs' and 'newton' are made for: use one of them"
@@ -36,18 +38,22 @@ def log_densities(engine: str, model: Mixture, rows: Rows, params: Any) -> Array
 def kept_weights(log_p: Array, weight: Array | None, alpha: float) -> tuple[Array, float]:
     """(weights (n,) without a share alpha of the total, the least log-density kept).
 
-    Rows of least density lose their weight first; one of them may keep a part. Among equals the
-    last goes first. Of whole weights a whole number goes, rounded down, as in TCLUST.
+    Rows of least density lose their weight first. Of whole weights a whole number goes, rounded
+    down, as in TCLUST. Where that ends among rows of equal density each of these keeps a like share
+    of its weight: what is left out is told by the density alone, not by the order of the rows.
     """
     w = np.ones(len(log_p)) if weight is None else weight
     gone = alpha * w.sum()
     if weight is None or (weight == np.round(weight)).all():
         gone = np.floor(gone + 1e-9)
     # A row without density in logarithms is the first to go.
-    order = np.argsort(-np.where(np.isnan(log_p), -np.inf, log_p), kind="stable")
-    room = w.sum() - gone - (np.cumsum(w[order]) - w[order])
+    height = np.where(np.isnan(log_p), -np.inf, log_p)
+    order = np.argsort(-height, kind="stable")
+    equal = _equals(height[order])
+    mass = np.bincount(equal, w[order])
+    room = np.clip(w.sum() - gone - (np.cumsum(mass) - mass), 0.0, mass)
     kept = np.empty_like(w)
-    kept[order] = np.clip(room, 0.0, w[order])
+    kept[order] = (room / np.maximum(mass, 1e-300))[equal] * w[order]
     # A crumb that only rounding left is no row.
     kept[kept < 1e-9 * w] = 0.0
     return kept, float(log_p[kept > 0].min())
@@ -62,6 +68,13 @@ def refuse_gaps(X: AnyArray) -> None:
             "with noise=True, which compares each with an even spread over its cells, or leave "
             "such rows out"
         )
+
+
+def _equals(falling: Array) -> AnyArray:
+    """The number of the group of equals, to rounding, that each of these numbers is in."""
+    with np.errstate(invalid="ignore"):
+        new = falling[:-1] - falling[1:] > EQUAL * (1.0 + np.abs(falling[:-1]))
+    return np.concatenate([[0], np.cumsum(new)])
 
 
 class Trimming(Sweep):

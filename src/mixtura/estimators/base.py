@@ -23,6 +23,7 @@ from mixtura.estimators.answering import answers, totals
 from mixtura.estimators.document import Stored, restore, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
+from mixtura.estimators.known import group_names
 from mixtura.estimators.lazily import answered, lies_apart
 from mixtura.estimators.lost import information_lost, lost_notes
 from mixtura.estimators.opened import asked, may_miss, small
@@ -261,6 +262,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             portrait,
             self.fit_result_,
             noise=noise,
+            called=group_names(self),
             notes=(*notes(self), *prior_notes(self), *lost_notes(self)),
         )
 

@@ -14,7 +14,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.records import Array
 
 FIXED_SETTINGS: list[Any] = [None, dict]
-NAMES = ("weights", "means", "covariances")
+NAMES = ("weights", "least_weight", "means", "covariances")
 # How far from one the weights may add up.
 _SLACK = 1e-6
 
@@ -34,9 +34,10 @@ def fixed_of(estimator: Any) -> Mapping[str, Any]:
 
 def fixed_weights(estimator: Any) -> FixedWeights | None:
     """The weights that are known; ValueError for what are none."""
-    given, K = fixed_of(estimator).get("weights"), estimator.n_components
+    K, least = estimator.n_components, _least_weight(estimator)
+    given = fixed_of(estimator).get("weights")
     if given is None:
-        return None
+        return FixedWeights(np.full(K, np.nan), least) if least else None
     if isinstance(given, str):
         if given != "equal":
             raise ValueError(f"fixed: weights are 'equal' or numbers, got {given!r}")
@@ -49,9 +50,30 @@ def fixed_weights(estimator: Any) -> FixedWeights | None:
         raise ValueError(
             f"fixed: weights {known.tolist()} must be above 0 and add up {more}: NaN is a free one"
         )
-    if not len(known):
+    if some and not least * (K - len(known)) <= 1 - total:
+        raise ValueError(
+            f"fixed: least_weight {least:g} of {K - len(known)} free weights is more than the "
+            f"{1 - total:g} that the known ones leave: give less"
+        )
+    if not len(known) and not least:
         return None
-    return FixedWeights(values if some else values / total)
+    if K - len(known) == 1:
+        # The last one follows.
+        return FixedWeights(np.where(np.isnan(values), 1.0 - total, values))
+    return FixedWeights(values, least) if some else FixedWeights(values / total)
+
+
+def _least_weight(estimator: Any) -> float:
+    """The floor of free weights; 0 for none. ValueError where so many cannot be so large."""
+    given, K = fixed_of(estimator).get("least_weight"), estimator.n_components
+    if given is None:
+        return 0.0
+    least = float(_numbers("least_weight", given, np.shape(given)).sum())
+    if np.size(given) != 1 or not 0 < least <= 1 / K:
+        raise ValueError(
+            f"fixed: least_weight is one number above 0 and at most 1/{K}, got {given!r}"
+        )
+    return least
 
 
 def with_fixed(estimator: Any, family: Family, d: int) -> Family:
@@ -86,7 +108,10 @@ def _held(given: Any) -> Array:
 
 def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
     """Floats of that shape, of which some may be NaN."""
-    values = _held(given)
+    try:
+        values = _held(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"fixed: {name} must be numbers, NaN if free, got {given!r}") from None
     if values.shape != shape:
         raise ValueError(f"fixed: {name} have shape {values.shape}, not {shape}: NaN is a free one")
     if np.isinf(values).any():

@@ -59,6 +59,14 @@ def refuse_told(what: str, estimator: Any) -> None:
         )
 
 
+def group_names(estimator: Any) -> tuple[str, ...]:
+    """What each component is called where labels had names, by its number where none had its;
+    empty where there are no names."""
+    names = [str(each) for each in estimator.__dict__.get("classes_", ())]
+    rest = range(len(names), getattr(estimator, estimator._groups)) if names else ()
+    return (*names, *(f"group {k}" if str(k) in names else str(k) for k in rest))
+
+
 def stored_names(estimator: Any) -> dict[str, Any]:
     """The parts of a model file; nothing without labels or errors."""
     held = {"classes": estimator.__dict__.get("classes_"), "told": estimator.__dict__.get("told_")}

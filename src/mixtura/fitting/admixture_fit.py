@@ -125,7 +125,9 @@ class _Search:
             self.best = end
         if not cut:
             self.ends.append((end.trace[-1], end.Q))
-        self.reports.append(StartReport(winner.name, steps, mean, "dropped" if cut else "kept"))
+        kept = "dropped" if cut else "kept"
+        unfinished = not end.converged
+        self.reports.append(StartReport(winner.name, steps, mean, kept, unfinished=unfinished))
 
     def _whole(self, winner: _Runner) -> AdmixtureClimb:
         """The climb on all markers."""

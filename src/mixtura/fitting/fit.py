@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -22,6 +23,7 @@ from mixtura.fitting.fingerprint import described, model_identity, resumed_seed
 from mixtura.fitting.journal_file import removed
 from mixtura.fitting.mixture_fit import journaled
 from mixtura.fitting.outcome import Outcome, better
+from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
 from mixtura.records import Params
@@ -135,14 +137,14 @@ def _best(search: Search, start: Any, n_init: int) -> Outcome:
             failure = error
             search.reports.append(StartReport("start", 0, None, "failed", str(error)))
             continue
-        mean = outcome.climb.summary.loglik / outcome.climb.summary.weight
-        search.reports.append(StartReport("start", outcome.climb.iterations, mean, "dropped"))
+        climb = outcome.climb
+        one = reported("start", climb.iterations, climb, "kept", search.model)
+        search.reports.append(replace(one, outcome="dropped"))
         if best is None or better(outcome, best):
             best, kept = outcome, len(search.reports) - 1
     if best is None:
         raise failure or FitError("no start was tried")
-    one = search.reports[kept]
-    search.reports[kept] = StartReport(one.name, one.iterations, one.loglik, "kept")
+    search.reports[kept] = replace(search.reports[kept], outcome="kept")
     return best
 
 

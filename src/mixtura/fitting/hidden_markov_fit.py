@@ -16,7 +16,7 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chain, report
+from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chain
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
@@ -121,18 +121,18 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
         chosen = finalists(runners, rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):
             if best is not None and (place >= chosen or search.late):
-                report(search, runner, "dropped")
+                search.report(runner, "dropped")
                 continue
             try:
                 outcome = search.climb(runner.params)
             except FAILURES as error:
                 failure = error
-                report(search, replace(runner, error=str(error)), "failed")
+                search.report(replace(runner, error=str(error)), "failed")
                 continue
             ended = replace(
                 runner, climb=outcome.climb, spent=runner.spent + outcome.climb.iterations
             )
-            report(search, ended, "collapsed" if outcome.floored else "kept")
+            search.report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
     if best is None:

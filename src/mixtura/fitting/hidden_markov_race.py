@@ -17,7 +17,6 @@ from mixtura.fitting.search import Search
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import AnyArray
-from mixtura.result import StartReport
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
@@ -86,7 +85,7 @@ def race_chain(search: Search, ground: Ground, rows: Sequences, task: ChainTask)
         runners = survivors(ended, sampled) if ended else []
         for runner in ended:
             if not any(runner is one for one in runners):
-                report(search, runner, "dropped")
+                search.report(runner, "dropped")
     search.sample_passes += starts.passes
     if not runners:
         raise FitError("no start could be climbed: " + search.reports[-1].detail)
@@ -142,13 +141,7 @@ def _run(
                 )
             )
         except FAILURES as error:
-            report(search, replace(runner, error=str(error)), "failed")
+            search.report(replace(runner, error=str(error)), "failed")
         finally:
             search.sample_passes += sweep.passes
     return found
-
-
-def report(search: Search, runner: Runner, outcome: str) -> None:
-    climb = runner.climb
-    mean = None if climb is None else climb.summary.loglik / climb.summary.weight
-    search.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))

@@ -317,9 +317,14 @@ def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
     """What starts are told of parameters that are known; None where none is."""
     if model.fixed is None and model.family.pinned is None:
         return None
-    means = None if model.family.pinned is None else model.family.pinned.means
+    pinned = model.family.pinned
+    means = None if pinned is None else pinned.means
     shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
-    return Anchors(shares, np.full((K, d), np.nan) if means is None else means)
+    places = np.full((K, d), np.nan) if means is None else means
+    if pinned is None or pinned.common or pinned.roots is None:
+        return Anchors(shares, places)
+    shaped = [k for k in pinned.shapes(K) if np.isnan(places[k]).any()]
+    return Anchors(shares, places, shaped, pinned.log_densities)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,4 +59,7 @@ def trimmed(ground: Ground, params: Any) -> Kept | None:
     left = log_p[(weights == 0) & given & np.isfinite(log_p)]
     if len(left):
         threshold -= 0.5 * max(threshold - float(left.max()), 0.0)
-    return Kept(int(np.count_nonzero(weights)), threshold)
+    # Equals of which one goes each keep a part: together they are a row fewer.
+    whole = np.ones(rows.n) if rows.sample_weight is None else rows.sample_weight
+    shares = weights[weights > 0] / whole[weights > 0]
+    return Kept(math.ceil(shares.sum() - 1e-6), threshold)

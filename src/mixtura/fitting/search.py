@@ -21,6 +21,7 @@ from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
+from mixtura.fitting.reported import reported
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
@@ -151,7 +152,7 @@ class Search:
             found = None if finer is None else self._finer(maker, init, finer)
             if found is not None and not found.floored and found.worth >= found.climb.objective:
                 for runner in runners:
-                    self._report(runner, "dropped")
+                    self.report(runner, "dropped")
                 return found, _as_fine(maker, self.model)
             self.model = coarse
         return self._climbs(maker, runners), maker
@@ -186,18 +187,21 @@ class Search:
                 outcome = self.climb(runner.params)
             except FAILURES as error:
                 failure = error
-                self._report(replace(runner, error=str(error)), "failed")
+                self.report(replace(runner, error=str(error)), "failed")
                 continue
             spent = runner.spent + outcome.climb.iterations
             ended = replace(runner, climb=outcome.climb, spent=spent)
-            self._report(ended, "collapsed" if outcome.floored else "kept")
+            self.report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
         # Beside noise starts are without it, and their heights tell nothing of its climbs.
         alike = type(maker.model) is type(self.model)
         thin = self._thin(runners, best) if alike else None
         for runner in runners:
-            self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
+            if thin is not None and runner is thin[0]:
+                self.report(replace(runner, climb=thin[1].climb), "kept")
+            else:
+                self.report(runner, "dropped")
         if thin is not None:
             return thin[1]
         if best is None:
@@ -358,20 +362,20 @@ class Search:
                 return race.run()
             finally:
                 for runner in race.failed:
-                    self._report(runner, "failed")
+                    self.report(runner, "failed")
                 self.sample_passes += math.ceil(race.passes - 1e-6)
                 self.moves += race.moves
         name, frame = RACE[0] if init == "auto" else (init, 0)
         try:
             return [Runner(name, maker.make(name, frame, self.rng))]
         except FAILURES as error:
-            self._report(Runner(name, maker.base, error=str(error)), "failed")
+            self.report(Runner(name, maker.base, error=str(error)), "failed")
             raise
 
-    def _report(self, runner: Runner, outcome: str) -> None:
-        climb = runner.climb
-        mean = None if climb is None else climb.summary.loglik / climb.summary.weight
-        self.reports.append(StartReport(runner.name, runner.spent, mean, outcome, runner.error))
+    def report(self, runner: Runner, outcome: str) -> None:
+        """Note where a start led."""
+        name, steps, error = runner.name, runner.spent, runner.error
+        self.reports.append(reported(name, steps, runner.climb, outcome, self.model, error))
 
 
 def _as_fine(maker: StartMaker, model: Model) -> StartMaker:

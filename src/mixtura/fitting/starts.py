@@ -128,6 +128,7 @@ class StartMaker:
 
     def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
         """The first responsibilities (n, K), by STARTS[name] in one of the frames."""
+        seek = frame % 2 == 1
         frame %= len(self.frames)
         Z, K = self.unit_free(frame), len(self.base.weights)
         means = self.given.get("means")
@@ -144,7 +145,8 @@ class StartMaker:
             return as_told(resp, self.weights, known, match=means is None)
         if self.anchors is None:
             return resp
-        return self.anchors.placed(resp, self.rows.X, self.weights, self.frames[frame])
+        own = self.frames[frame]
+        return self.anchors.placed(resp, self.rows.X, self.weights, own, seek=seek)
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
         """The start that follows from `split`, with the given parameters in their places."""

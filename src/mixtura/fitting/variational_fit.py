@@ -205,7 +205,9 @@ class _Finder:
         mean = end.climb.objective / self.rows.weight
         if self.listener is not None:
             self.listener.ended(end.climb, mean)
-        self.reports.append(StartReport(name, end.climb.iterations, mean, "kept"))
+        unfinished = not end.climb.converged
+        report = StartReport(name, end.climb.iterations, mean, "kept", unfinished=unfinished)
+        self.reports.append(report)
         return end
 
     def _moved(self, end: _End) -> _End:

@@ -14,12 +14,17 @@ from mixtura.records import Array, Chart, Summary
 
 @dataclass(frozen=True, eq=False)
 class FixedWeights:
-    """Weights (K,) that stay; NaN where one is free."""
+    """Weights (K,) that stay; NaN where one is free, and then at least `least`."""
 
     values: Array
+    least: float = 0.0
 
     def estimated(self, counts: Array) -> Array:
-        """The M-step: free weights share what is left as their expected rows do."""
+        """The M-step: free weights share what is left as their expected rows do: max(least, n / l).
+
+        With a floor it is the maximum of sum n_k log w_k by the conditions of Karush, Kuhn and
+        Tucker: l is such that they add up.
+        """
         free = np.isnan(self.values)
         if not free.any():
             return self.values
@@ -27,6 +32,13 @@ class FixedWeights:
         weights = self.values.copy()
         # Without any rows they share evenly.
         weights[free] = left * (counts[free] / rows if rows > 0 else 1.0 / free.sum())
+        low = free & (weights < self.least)
+        # Those at the floor leave less to the others, so more of these may get there.
+        while (weights[low] < self.least).any():
+            weights[low], others = self.least, free & ~low
+            left_over = left - self.least * low.sum()
+            weights[others] *= left_over / weights[others].sum()
+            low |= others & (weights < self.least)
         return weights
 
     @property
@@ -36,6 +48,8 @@ class FixedWeights:
 
     def obstacle(self) -> str:
         """Why the free weights have no coordinates of their own; empty where they have."""
+        if self.least:
+            return "fixed: a least weight is kept by EM's steps alone"
         if np.isnan(self.values).any():
             return "fixed: weights of which only some are known are kept by EM's steps alone"
         return ""

@@ -48,12 +48,14 @@ def draw(
     *,
     responsibilities: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    left_out: ArrayLike | None = None,
     title: str | None = None,
 ) -> Figure:
     """The mixture drawn over the rows it describes.
 
     X is (n, d) in the table's units, responsibilities (n, K), with noise (n, K + 1),
-    sample_weight (n,) or None for equal weights; title defaults to the number of groups and the
+    sample_weight (n,) or None for equal weights; left_out (n,) says which rows trimming left out,
+    which are grey, None that there is no trimming; title defaults to the number of groups and the
     columns' names. One column of numbers gives a histogram with the densities. Of Gaussians two
     give a scatter with ellipses, more a matrix of pairs; points have the colours of the components
     mixed by responsibility, noise is grey, and of many rows only 4000 are drawn. Of other families
@@ -65,6 +67,11 @@ def draw(
     components are Gaussian, or a column has none, or no row has weight.
     """
     view = printable_record(view)
+    view = replace(view, left_out=left_out is not None)
+    if left_out is not None:
+        # As a column of noise is: what is in no group.
+        grey = np.asarray(left_out, bool)[:, None]
+        responsibilities = np.hstack([np.where(grey, 0.0, responsibilities), grey])
     rows, resp, w, left = _checked(view, X, responsibilities, sample_weight)
     points = replace(_points(rows, resp, w, len(view.weights)), left=left)
     heading = title or f"{groups(view)} in {_names(view)}"
@@ -112,7 +119,7 @@ def _checked(
     K, d = len(view.weights), len(view.names)
     if rows.ndim != 2 or rows.shape[1] != d:
         raise ValueError(f"X has shape {rows.shape}, but the mixture has {d} columns")
-    shape = len(rows), K + (view.noise is not None)
+    shape = len(rows), K + bool(view.grey)
     if resp.shape != shape:
         raise ValueError(f"responsibilities have shape {resp.shape}, not {shape}")
     w = np.ones(len(rows)) if sample_weight is None else np.asarray(sample_weight, float)

@@ -45,20 +45,23 @@ def headed(figure: Figure, heading: str, notes: list[str]) -> None:
 def legend(figure: Figure, view: MixtureView, place: Place) -> None:
     """Each component's colour, number and weight, beside the axes, never over the data."""
     shades = colours(len(view.weights))
-    labels = _columned([percent(float(w)) for w in view.weights])
+    shares = _columned([percent(float(w)) for w in view.weights])
+    labels = [f"{share}   {view.name(k)}".rstrip(" ") for k, share in enumerate(shares)]
     handles = [Line2D([], [], ls="", marker="o", ms=7, mec="none", color=c) for c in shades]
     if len(labels) > MOST_LEGEND:
         handles = [*handles[:MOST_LEGEND], Line2D([], [], ls="")]
         labels = [*labels[:MOST_LEGEND], f"{len(shades) - MOST_LEGEND} more"]
-    if view.noise is not None:
+    if view.grey:
         handles.append(Line2D([], [], ls="", marker="o", ms=7, mec="none", color=NOISE_GREY))
-        labels.append("noise")
+        labels.append(view.grey)
     made = figure.legend(
         handles, labels, loc=place, title=f"{view.noun}, weight", fontsize=9, title_fontsize=9,
         frameon=False, labelcolor=INK, handletextpad=0.4, alignment="left",
         ncols=1 if place.startswith("outside") else 1 + (len(labels) - 1) // 8,
     )  # fmt: skip
     made.get_title().set_color(QUIET)
+    for text in made.get_texts():
+        text.set_parse_math(False)
 
 
 def _columned(shares: list[str]) -> list[str]:

@@ -7,18 +7,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mixtura.report.digits import counted
+from mixtura.report.ends import further, marks, ranked_by
 from mixtura.report.frame import LABEL, blank, headed
 from mixtura.report.palette import colours
 from mixtura.report.panels import INK, QUIET, quiet
-from mixtura.report.text import further
-from mixtura.result import Fit
+from mixtura.result import Fit, climbs
 
 # So many of the highest optima are drawn.
 MOST = 12
 
 
 def draw_landscape(fit: Fit) -> Figure:
-    """A bar for each optimum, the highest first, by how many climbs of which start ended there.
+    """A bar for each end, the highest first, by how many climbs of which start ended there.
+
+    Ends are as high as their objective: with a prior that was asked for it is in it.
 
     ValueError where no climb from a start has finished.
     """
@@ -36,25 +38,28 @@ def draw_landscape(fit: Fit) -> Figure:
         ax.barh(places, hits, left=left, color=colour, height=0.7, label=kind)
         left += hits
     for place, one in enumerate(shown):
-        if one.collapsed:
-            ax.text(left[place], place, "  collapsed", va="center", color=QUIET, fontsize=9)
-    ends = [one.mean_loglik * fit.weight for one in shown]
+        said = ", ".join(marks(fit, one))
+        ax.text(left[place], place, f"  {said}", va="center", color=QUIET, fontsize=9)
+    ends = [one.mean_objective * fit.weight for one in shown]
     digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
     ax.set_yticks(places, [f"{end:.{digits}f}" for end in ends])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0, 1.15 * left.max())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("climbs that ended there", **LABEL)
-    ax.set_ylabel("bound" if fit.bound else "log-likelihood", **LABEL)
+    ax.set_ylabel(ranked_by(fit), **LABEL)
     figure.legend(
         frameon=False, fontsize=9, labelcolor=INK, title="start", loc="outside right upper"
     )
     notes = ["Collapsed: only the penalty holds a component up."] * any(o.collapsed for o in met)
     notes += [f"{len(met) - MOST} lower ones are not shown."] * (len(met) > MOST)
+    notes += ["Not converged: the climb was on its way."] * any(o.unfinished for o in met)
     chance = further(fit)
     if chance:
         notes.append(f"One more climb {chance}.")
-    climbs = counted(sum(sum(one.hits.values()) for one in met), "climb")
-    optima = f"{len(met)} optim{'um' if len(met) == 1 else 'a'}"
-    headed(figure, f"{optima} met by {climbs}", notes)
+    found = [one for one in met if not one.unfinished]
+    optima = f"{len(found)} optim{'um' if len(found) == 1 else 'a'}"
+    heading = f"{optima} met by {counted(climbs(found), 'climb')}"
+    unfinished = climbs(met) - climbs(found)
+    headed(figure, heading + f", {unfinished} not converged" * (unfinished > 0), notes)
     return figure

@@ -15,6 +15,7 @@ from rich.text import Text
 from mixtura.families.digits import percent
 from mixtura.inference import criteria
 from mixtura.printable import printable_record
+from mixtura.report import ends
 from mixtura.report.chain_text import chain_table
 from mixtura.report.digits import counted, total
 from mixtura.report.page import plain
@@ -30,7 +31,7 @@ from mixtura.report.view import (
     wrapped,
 )
 from mixtura.report.warnings_text import warnings
-from mixtura.result import FEWEST, Fit, chance_of_higher
+from mixtura.result import Fit, climbs
 
 WIDTH = 100
 # At most this many columns of the table are shown, and fewer where they do not fit.
@@ -38,10 +39,6 @@ MOST_COLUMNS = 6
 HEADER_WIDTH = 18
 # The headline names this many columns.
 NAMED = 4
-# Of the optima met, so many are listed.
-OPTIMA = 5
-# Chances below are not told apart.
-MINUTE = 1e-3
 # A gap this small, relative to the log-likelihood per row, is rounding.
 NO_MORE_THAN_ROUNDING = 1e-12
 
@@ -123,7 +120,8 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
         if column.header:
             header += f"\n{column.header}"
         cells[j] = (header, column.cells)
-    room = width - len(f" {view.noun}    weight ")
+    widest = max(len(view.noun), *(len(view.label(k)) for k in range(len(view.weights))))
+    room = width - len(f" {'':{widest}}    weight ")
     for count in range(len(cells), 0, -1):
         shown = telling_columns(view, count)
         used = sum(4 + max(map(len, [*cells[j][0].split("\n"), *cells[j][1]])) for j in shown)
@@ -142,7 +140,7 @@ def _components(
         # As Text, so that brackets in a column's name are not read as markup.
         table.add_column(Text(header, justify="right"), justify="right", no_wrap=True)
     for k, colour in enumerate(colours(len(view.weights))):
-        label = Text(str(k), style=f"bold {colour}")
+        label = Text(view.label(k), style=f"bold {colour}")
         values = [Text(column[k]) for _, column in cells]
         table.add_row(label, percent(float(view.weights[k])), *values)
     return table
@@ -210,8 +208,8 @@ def _climb(fit: Fit) -> list[tuple[str, str]]:
     ]
     if fit.starts:
         rows.append(("starts", _starts(fit)))
-    optima, onward = _optima(fit), further(fit)
-    rows += [("optima met", optima)] if optima else []
+    met, onward = ends.optima(fit), ends.further(fit)
+    rows += [("optima met", met)] if met else []
     return [*rows, ("one more climb", onward)] if onward else rows
 
 
@@ -243,44 +241,12 @@ def _starts(fit: Fit) -> str:
     text = f"{len(fit.starts)} tried: {met}"
     if fit.moves:
         text += f"; {fit.moves} move{'s' * (fit.moves > 1)} of one group improved the best"
-    if count["kept"] < 2 or not fit.landscape:
+    own = fit.met
+    if count["kept"] < 2 or own is None or own.unfinished:
         return text
-    nearest = min(fit.landscape, key=lambda optimum: abs(optimum.mean_loglik - fit.mean_loglik))
-    same = sum(nearest.hits.values())
+    same = climbs([own])
     text += f"; {same} of {count['kept']} finished reached this same optimum"
     return text + (", so more starts may find a better one" if 2 * same < count["kept"] else "")
-
-
-def _optima(fit: Fit) -> str:
-    """ "-2754.55 (145), -2755.62 (74) and 3 lower: ..."; empty where there are not two."""
-    met = fit.landscape
-    if len(met) < 2:
-        return ""
-    ends = [one.mean_loglik * fit.weight for one in met[:OPTIMA]]
-    digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
-    said = [
-        f"{end:.{digits}f} ({sum(one.hits.values())}{', collapsed' * one.collapsed})"
-        for end, one in zip(ends, met, strict=False)
-    ]
-    rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
-    what = "bounds" if fit.bound else "log-likelihoods"
-    return ", ".join(said) + f"{rest}: {what}, and how often climbs ended there"
-
-
-def further(fit: Fit) -> str:
-    """The chance that one more climb ends higher; empty where no two ended in a regular optimum."""
-    met = fit.landscape
-    climbs = sum(sum(one.hits.values()) for one in met)
-    chance = chance_of_higher(met)
-    if chance is None and sum(start.outcome == "kept" for start in fit.starts) < 2:
-        return ""
-    if chance is None:
-        return f"ends higher with a chance not estimated: {FEWEST} are needed, {climbs} finished"
-    said = f"{100 * chance:.2g} %" if chance >= MINUTE else f"less than {100 * MINUTE:.2g} %"
-    return (
-        f"ends higher with a chance of about {said}, judged by {counted(climbs, 'climb')} that met "
-        f"{len(met)} optim{'um' if len(met) == 1 else 'a'}"
-    )
 
 
 def _block(rows: list[tuple[str, str]]) -> RenderableType:

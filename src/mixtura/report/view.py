@@ -29,6 +29,8 @@ class MixtureView:
     fit       how the parameters were found; None when they were given
     noun      what a component is called: a group, or the state of a chain
     noise     (share of the rows, log of its volume) of rows of no group; None where there are none
+    called    what components are called beside their numbers; empty where they have no names
+    left_out  whether rows of a figure are marked that trimming left out
     notes     what else the report says of what was asked, (label, sentence)
     """
 
@@ -38,7 +40,24 @@ class MixtureView:
     fit: Fit | None = None
     noun: str = "group"
     noise: tuple[float, float] | None = None
+    called: tuple[str, ...] = ()
+    left_out: bool = False
     notes: tuple[tuple[str, str], ...] = ()
+
+    def label(self, k: int) -> str:
+        """The number of component k, and its name where it has one."""
+        name = self.name(k)
+        return f"{k}: {name}" if name else str(k)
+
+    def name(self, k: int) -> str:
+        """What component k is called beside its number; empty where it has no name."""
+        name = shorten(self.called[k], LONGEST_NAME) if self.called else ""
+        return "" if name in (str(k), f"group {k}") else name
+
+    @property
+    def grey(self) -> str:
+        """What rows of no group are; empty where there are none."""
+        return "left out" if self.left_out else "noise" * (self.noise is not None)
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""

@@ -125,7 +125,7 @@ class Audit:
         optima = () if self.search is None else self.search.landscape
         if optima:
             listed = [
-                f"{each.mean_loglik * self.weight:.4f}{' (collapsed)' * each.collapsed}"
+                f"{each.mean_loglik * self.weight:.4f}" + "".join(f" ({m})" for m in each.marks)
                 for each in optima
             ]
             more = ", ..." if len(listed) > LISTED else ""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,14 @@ from mixtura.data.moments import source_moments
 from mixtura.data.survey import Survey
 from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart, RowsBefore
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.held import null_directions
 from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
     gaussian_params_from_root,
 )
+from mixtura.families.gaussian.triangular import square, times
 from mixtura.records import Array, Spike
 
 # Rows that a scatter without any is spread over: too few to be told from none.
@@ -66,8 +69,23 @@ class ConjugatePrior(CovariancePrior):
     def obstacle(self) -> str:
         return "a conjugate prior is climbed by EM's steps alone"
 
+    @cached_property
+    def _target_root(self) -> Array:
+        return np.asarray(np.linalg.cholesky(self.target))
+
+    def whitened(self, whiten: Array) -> CovariancePrior:
+        if not (self.wishart and self.form.correlates):
+            return super().whitened(whiten)
+        # By its root: of matrices that are nearly singular a product with them has half the digits.
+        return replace(self, target=square(times(whiten, self._target_root)))
+
     def log_prior(self, params: GaussianParams) -> float:
         found = super().log_prior(params)
+        if self.wishart and self.form.correlates:
+            d = params.means.shape[1]
+            half_log_det = self.form.half_log_det(params.whiten, d).sum()
+            trace = float(np.sum(times(params.whiten, self._target_root) ** 2))
+            found = float(-self.strength * (trace - 2 * half_log_det))
         if self.centre is None:
             return found
         off = self.form.move(params.whiten, params.means - self.centre)
@@ -169,6 +187,7 @@ def _wishart(
         # mclust's `var` has n - 1 for n, and too few rows have no correlations.
         whole = moments.covariance * (moments.rows / max(moments.rows - 1, 1))
         whole = np.diag(np.diagonal(whole)) if moments.rows <= d else whole
+        _refuse_singular(whole, form)
         scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)
     else:
         scale = np.asarray(asked.scale)
@@ -199,6 +218,18 @@ def before_rows(relative: CovariancePrior, asked: RowsBefore) -> ConjugatePrior:
     spread = np.linalg.eigvalsh(scatter) if scatter.ndim == 2 else scatter
     bounded = bool(np.min(spread) > 1e-12 * np.max(spread))
     return _changed(relative, {**found, "bounded": bounded})
+
+
+def _refuse_singular(whole: Array, form: Form) -> None:
+    """ValueError where a table's covariance is no scale of an inverse Wishart law."""
+    d = len(whole)
+    empty = null_directions(whole, np.sqrt(np.diagonal(whole)), form)[1].shape[1]
+    if empty:
+        raise ValueError(
+            f"prior: X varies in {d - empty} directions only and has {d} columns, so its "
+            "covariance, the scale by default, is singular: give NormalInverseWishart(scale=...), "
+            "leave out columns that follow from others, or use covariance_type='diag'"
+        )
 
 
 def _target(form: Form, scale: Array, d: int) -> Array:

@@ -183,7 +183,9 @@ class Gaussian(Family):
             counts[self.pinned.shapes(len(counts))] = 0.0
         if self.gaps and np.any(prior.held):
             scatter = without_held(prior, params, scatter)
-        if prior.bounds is not None:
+        if self.pinned is not None and len(self.pinned.shapes(len(counts))) == len(counts):
+            root = params.root
+        elif prior.bounds is not None:
             root = prior.bounds.roots(form, params, scatter, counts)
         else:
             root = self.structure.roots(form, params, scatter, counts, prior)

@@ -90,6 +90,17 @@ class Pinned:
         pulled = np.einsum("kij,kj->i", precisions, free)
         return np.tile(np.linalg.solve(precisions.sum(axis=0), pulled), (K, 1))
 
+    def log_densities(self, X: Array, k: int, means: Array) -> Array:
+        """Of rows (n, d), were component k, whose covariance is known, at these means: (n, m)."""
+        assert self.roots is not None
+        root = self.roots if self.form.shared else np.stack([self.roots[k]] * len(means))
+        there = gaussian_params_from_root(means, root, self.form)
+        found = np.empty((len(X), len(means)))
+        for i in range(len(means)):
+            y = self.form.residuals(X, there.means, there.whiten, i)
+            found[:, i] = there.log_norm[i] - 0.5 * np.einsum("ij,ij->i", y, y)
+        return found
+
     def rooted(self, roots: Array) -> Array:
         """The roots of an M-step with the known ones in their places."""
         return roots if self.roots is None else np.where(np.isnan(self.roots), roots, self.roots)

@@ -14,6 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.errors import FitError
 from mixtura.families.base import Settled
 from mixtura.families.by_moments import by_moments
+from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.frames import Affine, Filled
 from mixtura.families.gaussian.conjugate import conjugate_prior
 from mixtura.families.gaussian.gap_moments import gap_moments, refuse_lone
@@ -78,13 +79,18 @@ def from_moments(kind: Any, X: AnyArray, w: Array, K: int) -> tuple[Array, Gauss
             "in one column, without missing cells or a constraint: use solver='auto'"
         )
     found = by_moments(X, w, K, one_variance=kind.one_covariance)
-    if found.variances.min() <= 0:
+    floor, least = kind.reg_covar or 0.0, found.variances.min()
+    # Moments are sums over all rows, so a variance that is nothing beside theirs is rounding.
+    table = float(np.max(w @ (X - w @ X / w.sum()) ** 2) / w.sum())
+    if least < 0 or least + floor <= NUMERIC_SPREAD * table:
+        size = "below zero" if least < 0 else "of nothing but rounding"
         raise FitError(
-            "the moments of the table give a component a variance below zero: it has too few "
-            "rows for solver='moments', or is of no such mixture. Use solver='auto'"
+            f"the moments of the table give a component a variance {size}: it has too few rows, "
+            "or too few distinct ones, for solver='moments', or is of no such mixture. Use "
+            "solver='auto'"
         )
     each = found.variances[:1] if kind.form.shared else found.variances
-    covariances = each.reshape(kind.form.shape(K, d)) + (kind.reg_covar or 0.0)
+    covariances = each.reshape(kind.form.shape(K, d)) + floor
     return found.weights, gaussian_params(found.means, covariances, kind.form)
 
 

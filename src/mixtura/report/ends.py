@@ -1,0 +1,54 @@
+"""The ends that the climbs of a search met, in words."""
+
+from __future__ import annotations
+
+from mixtura.report.digits import counted
+from mixtura.result import FEWEST, Fit, Optimum, chance_of_higher, climbs
+
+# Of the optima met, so many are listed.
+OPTIMA = 5
+# Chances below are not told apart.
+MINUTE = 1e-3
+
+
+def optima(fit: Fit) -> str:
+    """ "-2754.55 (145), -2755.62 (74) and 3 lower: ..."; empty where there are not two."""
+    met = fit.landscape
+    if len(met) < 2:
+        return ""
+    ends = [one.mean_objective * fit.weight for one in met[:OPTIMA]]
+    digits = 2 if len({f"{end:.2f}" for end in ends}) == len(ends) else 5
+    said = [
+        f"{end:.{digits}f} ({', '.join((str(climbs([one])), *marks(fit, one)))})"
+        for end, one in zip(ends, met, strict=False)
+    ]
+    rest = f" and {len(met) - OPTIMA} lower" if len(met) > OPTIMA else ""
+    return ", ".join(said) + f"{rest}: {ranked_by(fit)}, and how often climbs ended there"
+
+
+def ranked_by(fit: Fit) -> str:
+    """What ends are compared by, and the fit is chosen by."""
+    if fit.bound:
+        return "bound"
+    return "log-likelihood" + " + log prior" * any(one.belief for one in fit.landscape)
+
+
+def marks(fit: Fit, one: Optimum) -> tuple[str, ...]:
+    """What there is to say of an end in the landscape; whether it is the fit's own, if not all."""
+    return (*one.marks, *["this fit"] * (one == fit.met and len(fit.landscape) > 1))
+
+
+def further(fit: Fit) -> str:
+    """The chance that one more climb ends higher; empty where no two ended in a regular optimum."""
+    met = [one for one in fit.landscape if not one.unfinished]
+    finished = climbs(met)
+    chance = chance_of_higher(met)
+    if chance is None and sum(start.outcome == "kept" for start in fit.starts) < 2:
+        return ""
+    if chance is None:
+        return f"ends higher with a chance not estimated: {FEWEST} are needed, {finished} converged"
+    said = f"{100 * chance:.2g} %" if chance >= MINUTE else f"less than {100 * MINUTE:.2g} %"
+    return (
+        f"ends higher with a chance of about {said}, judged by {counted(finished, 'climb')} that "
+        f"met {len(met)} optim{'um' if len(met) == 1 else 'a'}"
+    )
