@@ -17,7 +17,7 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Settled
-from mixtura.families.frames import Frame
+from mixtura.families.frames import Leading
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
 from mixtura.records import AnyArray, Array
@@ -94,7 +94,7 @@ class Measured(Gaussian):
                 "error: a column of X is constant or a sum of others, so nothing tells its errors "
                 "from its scatter: leave it out"
             )
-        frames = tuple(_Own(frame, self.columns) for frame in found.frames)
+        frames = tuple(Leading(frame, self.columns) for frame in found.frames)
         return replace(found, family=self, frames=frames)
 
     def look(self, X: AnyArray, params: GaussianParams) -> MeasuredLook:
@@ -108,14 +108,3 @@ class Measured(Gaussian):
 
     def condensed(self, survey: Survey) -> None:
         return None
-
-
-@dataclass(frozen=True)
-class _Own:
-    """A frame of the rows without their errors."""
-
-    frame: Frame
-    columns: int
-
-    def __call__(self, X: AnyArray) -> Array:
-        return self.frame(X[:, : self.columns])
