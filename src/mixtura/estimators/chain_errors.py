@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.sequences import Sequences
-from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.design import design
 from mixtura.fitting.mixture_fit import prepare
+from mixtura.inference.information import information_roots
 from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import Array
-from mixtura.solvers.certificate import FLAT
-from mixtura.solvers.charted import Charted
-from mixtura.solvers.curvature import information_times
 
 # Steps along the chart by which parameters are differentiated, in its units.
 _STEP = 1e-5
@@ -43,22 +40,10 @@ def standard_errors(
         # What was fitted keeps the columns alone.
         told = design(ground.survey.sample, model.columns, True, "covariate")
         model = replace(model, design=told)
-    if model.obstacle():
-        raise ValueError(f"no standard errors: {model.obstacle()}")
-    sweep = open_sweep(resolve("auto", model), model, rows)
-    summary = sweep(params)
-    here = Charted.around(model, sweep, params, summary)
-    slopes = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
-    values, directions = np.linalg.eigh(0.5 * (slopes + slopes.T) * summary.weight)
-    if not values.min(initial=np.inf) >= FLAT * summary.weight:
-        raise ValueError(
-            "no standard errors: the log-likelihood is flat or rises in some direction at these "
-            "parameters: fit to these sequences first, with a smaller tol or fewer states"
-        )
-    # The roots of the inverse information: columns whose squares sum to variances.
-    roots = directions / np.sqrt(values)
+    said = "no standard errors", "sequences", "states"
+    chart, roots = information_roots(model, params, rows, said)
     names = [name for name in params.arrays() if name != "weights"]
-    found = {name: _error(here.chart, roots, name) for name in names}
+    found = {name: _error(chart, roots, name) for name in names}
     if isinstance(model, Driven):
         logits = found.pop("logits")
         del found["transitions"]
