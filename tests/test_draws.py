@@ -10,6 +10,7 @@ from scipy import stats
 
 from mixtura import BayesianGaussianMixture, GaussianMixture, PoissonMixture
 from mixtura.estimators.draws import asked_draws
+from mixtura.estimators.exports import parts
 from mixtura.records import Array
 
 DRAWS = 20_000
@@ -26,7 +27,7 @@ def table(n: int = 300, seed: int = 0) -> Array:
 
 
 def drawn(mixture: Any, X: Any = None, draws: int = DRAWS) -> dict[str, Array]:
-    return asked_draws(mixture, X, None, draws, 1)[0]
+    return asked_draws(mixture, X, None, draws, 1, parts)[0]
 
 
 def close(draws: Array, mean: Array) -> None:
@@ -53,25 +54,25 @@ def test_moments_of_the_posterior(kind: str, process: bool) -> None:
     assert (found["weights"].sum(axis=1) <= 1 + 1e-12).all()
     close(found["means"], mixture.means_[held])
     # The mean of an inverse Wishart law, whose scale is the inverse of W = precision / freedom.
-    parts = mixture._components_of(held)
-    dense = parts.form.dense(parts.covariances, len(held), d)
-    freedom = parts.freedom[:, None, None]
+    law = mixture._components_of(held)
+    dense = law.form.dense(law.covariances, len(held), d)
+    freedom = law.freedom[:, None, None]
     mean = dense * freedom / (freedom - d - 1)
     close(found["covariances"], mean)
     away = found["means"] - mixture.means_[held]
     spread = away[:, :, :, None] * away[:, :, None, :]
-    close(spread, mean / parts.mean_precision[:, None, None])
+    close(spread, mean / law.mean_precision[:, None, None])
 
 
 def test_precisions_vary_as_a_wishart_law_says() -> None:
     """Each variance's inverse given the others: diagonal entries of precisions are gammas."""
     mixture = BayesianGaussianMixture(n_components=2, random_state=0).fit(table())
-    found, parts = drawn(mixture), mixture._components_of(mixture.held_)
+    found, law = drawn(mixture), mixture._components_of(mixture.held_)
     precision = np.linalg.inv(found["covariances"])
-    scale = np.linalg.inv(parts.covariances) / parts.freedom[:, None, None]
-    for k, free in enumerate(parts.freedom):
-        law = stats.chi2(free, scale=scale[k, 0, 0])
-        assert stats.kstest(precision[:, k, 0, 0], law.cdf).pvalue > 1e-5
+    scale = np.linalg.inv(law.covariances) / law.freedom[:, None, None]
+    for k, free in enumerate(law.freedom):
+        gamma = stats.chi2(free, scale=scale[k, 0, 0])
+        assert stats.kstest(precision[:, k, 0, 0], gamma.cdf).pvalue > 1e-5
 
 
 def test_one_component_at_maximum_likelihood() -> None:
@@ -97,8 +98,8 @@ def test_two_components_have_the_inverse_information() -> None:
     def loglik(free: Array) -> float:
         share = 1 / (1 + np.exp(-free[0]))
         dev = np.exp(0.5 * free[3:])
-        parts = [stats.norm(free[1 + k], dev[k]).pdf(X[:, 0]) for k in range(2)]
-        return float(np.log(share * parts[0] + (1 - share) * parts[1]).sum())
+        each = [stats.norm(free[1 + k], dev[k]).pdf(X[:, 0]) for k in range(2)]
+        return float(np.log(share * each[0] + (1 - share) * each[1]).sum())
 
     def free_of(weights: Array, means: Array, covariances: Array) -> Array:
         logits = np.log(weights[..., :1] / weights[..., 1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,8 @@ from mixtura.estimators.known import refuse_told
 from mixtura.inference.information import drawn_around, information_roots
 from mixtura.records import Array
 
+Parts = Callable[[Any, Any], dict[str, Array]]
+
 
 def posterior_draws(mixture: Any, draws: int, rng: np.random.RandomState) -> dict[str, Array]:
     """From a variational posterior, of the components that hold rows, in their order.
@@ -25,12 +28,12 @@ def posterior_draws(mixture: Any, draws: int, rng: np.random.RandomState) -> dic
     held = mixture.held_
     model, params = mixture._fitted()
     weights = model.weight_prior.drawn(params.concentration, draws, rng)[:, held]
-    means, covariances = mixture._components_of(held).drawn(draws, rng)
-    return {"weights": weights, "means": means, "covariances": covariances}
+    found = mixture._components_of(held).drawn(draws, rng)
+    return {"weights": weights} | dict(zip(("means", "covariances"), found, strict=True))
 
 
 def likelihood_draws(
-    mixture: Any, X: Any, sample_weight: Any, draws: int, rng: np.random.RandomState
+    mixture: Any, X: Any, sample_weight: Any, draws: int, rng: np.random.RandomState, parts: Parts
 ) -> dict[str, Array]:
     """The same for a fit at maximum likelihood, from the normal law of its free coordinates."""
     refuse_beside("to_arviz", mixture)
@@ -44,19 +47,17 @@ def likelihood_draws(
     model = replace(model, family=model.family.filling(rows.X))
     said = "to_arviz", "rows", "components"
     found = drawn_around(*information_roots(model, params, rows, said), draws, rng)
-    columns = np.arange(rows.d)
-    family = model.family
-    return {
-        "weights": np.stack([each.weights for each in found]),
-        "means": np.stack([each.components.means for each in found]),
-        "covariances": np.stack([family.covariances(each.components, columns) for each in found]),
-    }
+    told = [{"weights": each.weights} | parts(model.family, each.components) for each in found]
+    return {name: np.stack([each[name] for each in told]) for name in told[0]}
 
 
 def asked_draws(
-    mixture: Any, X: Any, sample_weight: Any, draws: int, random_state: Any
+    mixture: Any, X: Any, sample_weight: Any, draws: int, random_state: Any, parts: Parts
 ) -> tuple[dict[str, Array], Array, str]:
-    """(draws by name, the components that they are of, from which law); ValueError where none."""
+    """(draws by name, the components that they are of, from which law); ValueError where none.
+
+    parts(family, components) names what is to be told of components.
+    """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise ValueError(f"to_arviz: draws must be a whole number from 1, found {draws!r}")
     rng = check_random_state(mixture.random_state if random_state is None else random_state)
@@ -69,5 +70,5 @@ def asked_draws(
             "to_arviz: how sure a fit at maximum likelihood is hangs on its rows: give X, the rows "
             "that were fitted"
         )
-    found = likelihood_draws(mixture, X, sample_weight, draws, rng)
+    found = likelihood_draws(mixture, X, sample_weight, draws, rng, parts)
     return found, np.arange(len(mixture.means_)), "asymptotic normal law of the estimates"

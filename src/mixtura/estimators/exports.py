@@ -18,6 +18,7 @@ from mixtura.estimators.noisy import noise_of
 from mixtura.estimators.scikit_learn import to_sklearn
 from mixtura.exchange.quadratics import Quadratics
 from mixtura.families.gaussian.covariance import structure
+from mixtura.records import Array
 
 
 class Exports:
@@ -146,7 +147,7 @@ class Exports:
         self._refuse_beside("to_arviz")
         own: Any = self
         tree = _maker("tree", "arviz_base", "to_arviz")
-        found, components, law = asked_draws(own, X, sample_weight, draws, random_state)
+        found, components, law = asked_draws(own, X, sample_weight, draws, random_state, parts)
         return tree(found, components, own._names(), law)
 
     def _quadratics(self, what: str) -> Quadratics:
@@ -179,6 +180,12 @@ class Exports:
                     f"{what}: the other side knows components alone, and this mixture was fitted "
                     f"with {beside}: fit without that"
                 )
+
+
+def parts(family: Any, components: Any) -> dict[str, Array]:
+    """What draws tell of Gaussian components: means (K, d) and dense covariances (K, d, d)."""
+    columns = np.arange(components.means.shape[1])
+    return {"means": components.means, "covariances": family.covariances(components, columns)}
 
 
 def _maker(name: str, package: str, what: str) -> Callable[..., Any]:
