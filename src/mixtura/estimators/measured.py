@@ -11,7 +11,6 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.intervals import IntervalRows, refuse_settings, told
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.measured import Measured
 from mixtura.records import AnyArray, Array
 
@@ -59,7 +58,7 @@ class MeasuredRows(IntervalRows):
             In the units of X: standard deviations of the errors of cells, or in their squares the
             covariance of the errors of each row. The mixture is then of the numbers behind the
             rows (extreme deconvolution: Bovy, Hogg & Roweis 2011, Annals of Applied Statistics 5).
-            For covariance_type="full" and rows in memory.
+            For covariances without factors, and rows in memory.
         lower, upper : array-like of shape (n_samples, n_features), optional
             In the units of X: of a cell with a bound only lower < x <= upper is known, as in
             `Mixture.fit`. For covariance types without correlations and rows in memory.
@@ -168,10 +167,9 @@ def measured(family: Gaussian, d: int) -> Measured:
 
 def refuse_structure(mixture: Any, family: Any) -> None:
     """ValueError for components that know no errors."""
-    own = isinstance(family, Gaussian) and family.structure.inside
-    if not own or type(family.form) is not Full:
+    if not isinstance(family, Gaussian) or family.structure.factors is not None:
         raise ValueError(
-            "error: the M-step of rows with errors is known for covariance_type='full', found "
+            "error: the M-step of rows with errors is known for covariances without factors, found "
             f"{mixture.covariance_type!r}"
         )
 

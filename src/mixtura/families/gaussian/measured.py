@@ -49,7 +49,8 @@ class MeasuredLook:
         both = there[:, :, None] & there[:, None, :]
         d = rows.shape[1]
         found = []
-        for k, root in enumerate(self.params.root):
+        for k in range(len(self.params.means)):
+            root = self._root(k)
             total = np.where(both, root @ root.T + errors, 0.0)
             total[:, range(d), range(d)] += ~there
             factor = np.linalg.cholesky(total)
@@ -62,6 +63,12 @@ class MeasuredLook:
             found.append((log_p, mean, np.eye(d) - np.swapaxes(told, 1, 2) @ told))
         return found
 
+    def _root(self, k: int) -> Array:
+        """The root of component k's covariance, dense."""
+        form, root = self.params.form, self.params.root
+        one: Array = root if form.shared else root[k]
+        return one if form.correlates else one * np.eye(self.params.means.shape[1])
+
     @property
     def log_density(self) -> Array:
         """log p(x_i | k), (n, K)."""
@@ -69,17 +76,19 @@ class MeasuredLook:
 
     def statistics(self, resp: Array) -> GaussianStatistics:
         """The expected sums at these responsibilities."""
-        first, second = np.empty_like(self.params.means), np.empty_like(self.params.root)
+        form, first, seconds = self.params.form, np.empty_like(self.params.means), []
+        d = first.shape[1]
         for k, (_, mean, left) in enumerate(self.known):
             r = resp[:, k]
             first[k] = r @ mean
-            second[k] = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
-        return GaussianStatistics(resp.sum(axis=0), first, second)
+            second = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
+            seconds.append(form.as_second(form.restrict(second), d))
+        return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
 
 
 @dataclass(frozen=True)
 class Measured(Gaussian):
-    """`Gaussian` of the structure "full", for rows whose errors stand in columns behind them.
+    """`Gaussian` for rows whose errors stand in columns behind them, of every structure.
 
     columns says how many are the rows' own; variances of d errors follow, or d x d covariances.
     """
