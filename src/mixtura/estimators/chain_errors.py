@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.sequences import Sequences
-from mixtura.engines.choose import open_sweep, resolve
 from mixtura.families.design import design
 from mixtura.fitting.mixture_fit import prepare
+from mixtura.inference.information import information_roots
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import Array
-from mixtura.solvers.charted import Charted
-from mixtura.solvers.deviations import inverse_roots, variances
+from mixtura.solvers.deviations import variances
 
 
 def standard_errors(
@@ -42,19 +41,10 @@ def standard_errors(
         model = replace(model, design=told)
     if isinstance(model, DrivenFirst):
         model = replace(model, first=first_design(rows, model.first_columns))
-    if model.obstacle():
-        raise ValueError(f"no standard errors: {model.obstacle()}")
-    sweep = open_sweep(resolve("auto", model), model, rows)
-    summary = sweep(params)
-    here = Charted.around(model, sweep, params, summary)
-    roots = inverse_roots(here)
-    if roots is None:
-        raise ValueError(
-            "no standard errors: the log-likelihood is flat or rises in some direction at these "
-            "parameters: fit to these sequences first, with a smaller tol or fewer states"
-        )
+    said = "no standard errors", "sequences", "states"
+    chart, roots = information_roots(model, params, rows, said)
     names = [name for name in params.arrays() if name != "weights"]
-    found = {name: _error(here.chart, roots, name) for name in names}
+    found = {name: _error(chart, roots, name) for name in names}
     if isinstance(model, Driven):
         logits = found.pop("logits")
         del found["transitions"]

@@ -30,7 +30,7 @@ from mixtura.fitting.journal_file import removed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Categories
 from mixtura.solvers.problem import Solver
 
 if TYPE_CHECKING:
@@ -225,6 +225,10 @@ class ClimbedMixture(MixtureEstimator):
             trim=trim_of(self),
             fixed=fixed_weights(self),
         )
+
+    def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray:
+        """The rows of a fit, numbers in cells of which only an interval is known."""
+        return X
 
     def _concomitants(self) -> tuple[int, ...]:
         """The positions of the columns that the weights hang on."""

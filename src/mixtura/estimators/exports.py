@@ -12,11 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.atomic import atomic
 from mixtura.estimators import initial
+from mixtura.estimators.draws import asked_draws
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import noise_of
 from mixtura.estimators.scikit_learn import to_sklearn
 from mixtura.exchange.quadratics import Quadratics
 from mixtura.families.gaussian.covariance import structure
+from mixtura.records import Array
 
 
 class Exports:
@@ -105,6 +107,50 @@ class Exports:
             )
         return _maker("network", "torch", "to_torch")(self._quadratics("to_torch"))
 
+    def to_arviz(
+        self,
+        X: Any = None,
+        *,
+        sample_weight: Any = None,
+        draws: int = 1000,
+        random_state: Any = None,
+    ) -> Any:
+        """How sure the parameters are: draws of them for ArviZ. Needs `mixtura[arviz]`.
+
+        Of a `BayesianGaussianMixture` they are independent draws from its posterior, of the
+        components that hold rows, whose weights are parts of all; each covariance has a Wishart
+        law of its own there, dense for every covariance type. Of a `GaussianMixture` they are from
+        the normal law that estimates of many rows have, in free coordinates, so that every draw is
+        admissible: its covariance is the inverse of the observed information (Louis 1982, JRSS B
+        44). That is no posterior, and says too little where components hardly differ.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows that were fitted, for `GaussianMixture` only.
+        sample_weight : array-like of shape (n_samples,), optional
+        draws : int, default 1000
+        random_state : int, RandomState or None
+            None uses the estimator's own `random_state`.
+
+        Returns
+        -------
+        xarray.DataTree with the group "posterior": `weights` (1, draws, component), `means` (...,
+            component, column) and `covariances` (..., component, column, other_column), in the
+            order and the units of the attributes
+
+        Raises
+        ------
+        ValueError
+            For a likelihood that is flat in some direction at these parameters, a mixture of more
+            than components at maximum likelihood, or where arviz-base is not installed.
+        """
+        self._refuse_beside("to_arviz")
+        own: Any = self
+        tree = _maker("tree", "arviz_base", "to_arviz")
+        found, components, law = asked_draws(own, X, sample_weight, draws, random_state, parts)
+        return tree(found, components, own._names(), law)
+
     def _quadratics(self, what: str) -> Quadratics:
         """The fitted mixture as plain arrays, for `what`."""
         self._refuse_beside(what)
@@ -137,13 +183,20 @@ class Exports:
                 )
 
 
+def parts(family: Any, components: Any) -> dict[str, Array]:
+    """What draws tell of Gaussian components: means (K, d) and dense covariances (K, d, d)."""
+    columns = np.arange(components.means.shape[1])
+    return {"means": components.means, "covariances": family.covariances(components, columns)}
+
+
 def _maker(name: str, package: str, what: str) -> Callable[..., Any]:
     """The function of `mixtura.exchange` that needs an optional package."""
     try:
         import_module(package)
     except ImportError:
         raise ValueError(
-            f"{what} needs the package {package}: pip install 'mixtura[{package}]'"
+            f"{what} needs the package {package.replace('_', '-')}: pip install "
+            f"'mixtura[{package.partition('_')[0]}]'"
         ) from None
     found: Callable[..., Any] = getattr(import_module(f"mixtura.exchange.{name}"), name)
     return found

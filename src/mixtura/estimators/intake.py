@@ -120,6 +120,7 @@ def _in_memory(
             "iterator of chunks each time, or an array"
         )
     X, found = validated(estimator, X, [kind], least=2, filling=True)
+    X = estimator._stood_in(X, kind, found)
     refuse_few(estimator, len(X))
     rows = Rows(X)
     if sample_weight is not None:

@@ -42,7 +42,7 @@ def labelled(
 def hold_told(estimator: Any, names: tuple[str, ...], rows: Source) -> None:
     """Set `classes_`, and what the fit was told of its rows (`told_`), or take them away."""
     told = ["labels"] if isinstance(rows, KnownRows) else []
-    told += ["error"] if "_error" in estimator.__dict__ else []
+    told += [name for name in ("error", "bounds") if f"_{name}" in estimator.__dict__]
     for name, value in (("classes_", names), ("told_", told)):
         estimator.__dict__.pop(name, None)
         if value:
@@ -68,7 +68,7 @@ def group_names(estimator: Any) -> tuple[str, ...]:
 
 
 def stored_names(estimator: Any) -> dict[str, Any]:
-    """The parts of a model file; nothing without labels or errors."""
+    """The parts of a model file; nothing without labels, errors or bounds."""
     held = {"classes": estimator.__dict__.get("classes_"), "told": estimator.__dict__.get("told_")}
     return {
         name: [str(each) for each in value] for name, value in held.items() if value is not None
@@ -80,8 +80,10 @@ def restore_names(
 ) -> None:
     """Set `classes_` and `told_` from a file; ValueError where they are none of such."""
     if told is not None:
-        if not set(told) <= {"labels", "error"}:
-            raise ValueError(f"told is {list(told)}, and what can be told is labels and error")
+        if not set(told) <= {"labels", "error", "bounds"}:
+            raise ValueError(
+                f"told is {list(told)}, and what can be told is labels, error and bounds"
+            )
         estimator.told_ = np.array(told)
     if names is None:
         return

@@ -9,14 +9,13 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.choose import open_sweep, resolve
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.known import refuse_told
 from mixtura.families.digits import percent
 from mixtura.fitting.mixture_fit import prepare
+from mixtura.inference.information import information_roots
 from mixtura.records import Array
-from mixtura.solvers.charted import Charted
-from mixtura.solvers.deviations import inverse_roots, variances
+from mixtura.solvers.deviations import variances
 
 # Rows are drawn so often that there are so many: one draw of few rows is far from the mean of all.
 _DRAWN = 100_000
@@ -57,17 +56,9 @@ def _variances(estimator: Any, rows: Rows) -> dict[str, Array]:
     ground = prepare(rows, family, len(model.shares(params)), np.random.RandomState(0))
     prior = ground.model.unpenalised().prior
     model = replace(model, family=family, prior=prior)
-    if model.obstacle():
-        raise ValueError(f"information_lost: {model.obstacle()}")
-    sweep = open_sweep(resolve("auto", model), model, rows)
-    here = Charted.around(model, sweep, params, sweep(params))
-    roots = inverse_roots(here)
-    if roots is None:
-        raise ValueError(
-            "information_lost: the log-likelihood is flat or rises in some direction at these "
-            "parameters: fit to these rows first, with a smaller tol or fewer components"
-        )
-    return {name: variances(here.chart, roots, name) for name in params.arrays()}
+    said = "information_lost", "rows", "components"
+    chart, roots = information_roots(model, params, rows, said)
+    return {name: variances(chart, roots, name) for name in params.arrays()}
 
 
 def lost_notes(estimator: Any) -> list[tuple[str, str]]:

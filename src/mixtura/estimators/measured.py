@@ -10,25 +10,17 @@ import numpy as np
 from mixtura.data.door import as_numbers
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import RowOutputs
-from mixtura.engines.choose import fill
-from mixtura.estimators.beside import asked_beside
-from mixtura.estimators.climbed import ClimbedMixture
-from mixtura.estimators.known import refuse_told
+from mixtura.estimators.intervals import IntervalRows, refuse_settings, told
 from mixtura.families.gaussian.family import Gaussian
-from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.measured import Measured
 from mixtura.records import AnyArray, Array
 
-# Solvers that look at rows through the E-step alone, and engines that sweep by it.
-_SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
-_ENGINES = ("auto", "local", "threads")
 # Of the largest variance: covariances may be so far from symmetric and positive.
 _ROUNDING = 1e-10
 
 
-class MeasuredRows(ClimbedMixture):
-    """Fits and answers that know the errors of rows; by `ClimbedMixture` where none are given."""
+class MeasuredRows(IntervalRows):
+    """Fits and answers that know the errors of rows; by `IntervalRows` where none are given."""
 
     def fit(
         self,
@@ -40,6 +32,8 @@ class MeasuredRows(ClimbedMixture):
         checkpoint: Any = None,
         max_seconds: float | None = None,
         error: Any = None,
+        lower: Any = None,
+        upper: Any = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -65,7 +59,10 @@ class MeasuredRows(ClimbedMixture):
             In the units of X: standard deviations of the errors of cells, or in their squares the
             covariance of the errors of each row. The mixture is then of the numbers behind the
             rows (extreme deconvolution: Bovy, Hogg & Roweis 2011, Annals of Applied Statistics 5).
-            For covariance_type="full" and rows in memory.
+            For covariances without factors, and rows in memory.
+        lower, upper : array-like of shape (n_samples, n_features), optional
+            In the units of X: of a cell with a bound only lower < x <= upper is known, as in
+            `Mixture.fit`. For covariance types without correlations and rows in memory.
 
         Returns
         -------
@@ -76,22 +73,24 @@ class MeasuredRows(ClimbedMixture):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
+        known: dict[str, Any] = {"labels": labels, "max_seconds": max_seconds}
         if error is None:
-            return super().fit(
-                X, y, sample_weight, labels=labels, checkpoint=checkpoint, max_seconds=max_seconds
-            )
+            known |= {"checkpoint": checkpoint, "lower": lower, "upper": upper}
+            return super().fit(X, y, sample_weight, **known)
+        _refuse_both(lower, upper)
         if checkpoint is not None:
             raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
         self._error = error, sample_weight
         try:
-            return super().fit(X, y, sample_weight, labels=labels, max_seconds=max_seconds)
+            return super().fit(X, y, sample_weight, **known)
         finally:
             del self._error
 
     def _search(self, rows: Source, task: Any, *others: Any) -> Any:
         if "_error" in self.__dict__:
             error, weight = self._error
-            refuse_settings(self, task.family, rows)
+            refuse_structure(self, task.family)
+            refuse_settings(self, rows, "error")
             assert isinstance(rows, Rows)
             covered = as_numbers(error, "error")
             if weight is not None and len(covered) != rows.n:
@@ -100,29 +99,32 @@ class MeasuredRows(ClimbedMixture):
             rows = replace(rows, X=with_errors(rows.X, covered))
         return super()._search(rows, task, *others)
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion; ValueError after a fit with `error`: see `summary`."""
-        refuse_told("bic", self)
-        return super().bic(X, sample_weight)
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion; ValueError after a fit with `error`: see `summary`."""
-        refuse_told("aic", self)
-        return super().aic(X, sample_weight)
-
-    def score_samples(self, X: Any, error: Any = None) -> AnyArray:
-        """log p(x) of each row; `error` as in `fit`: then of the row as it was measured."""
+    def score_samples(
+        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
+    ) -> AnyArray:
+        """log p(x) of each row; `error`, `lower` and `upper` as in `fit`: of the row as it is."""
         if error is None:
-            return super().score_samples(X)
-        return self._of_measured(X, error, "log_density")
+            return super().score_samples(X, lower=lower, upper=upper)
+        return self._of_measured(X, error, "log_density", lower, upper)
 
-    def predict(self, X: Any, error: Any = None) -> AnyArray:
-        """The most probable component of each row; `error` as in `fit`."""
+    def predict(
+        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
+    ) -> AnyArray:
+        """The most probable component of each row; `error`, `lower` and `upper` as in `fit`."""
         if error is None:
-            return super().predict(X)
-        return np.asarray(self._of_measured(X, error, "responsibilities").argmax(axis=1))
+            return super().predict(X, lower=lower, upper=upper)
+        found = self._of_measured(X, error, "responsibilities", lower, upper)
+        return np.asarray(found.argmax(axis=1))
 
-    def predict_proba(self, X: Any, top: int | None = None, error: Any = None) -> Any:
+    def predict_proba(
+        self,
+        X: Any,
+        top: int | None = None,
+        error: Any = None,
+        *,
+        lower: Any = None,
+        upper: Any = None,
+    ) -> Any:
         """P(k | x): the responsibility of each component for each row.
 
         Parameters
@@ -130,28 +132,33 @@ class MeasuredRows(ClimbedMixture):
         X : array-like of shape (n_samples, n_features)
         top : int, optional
             Keep only so many of each row, the largest, as a sparse matrix.
-        error : as in `fit`, optional
+        error, lower, upper : as in `fit`, optional
             Of these rows; not with `top`.
         """
         if error is None:
-            return super().predict_proba(X, top)
+            return super().predict_proba(X, top, lower=lower, upper=upper)
         if top is not None:
             raise ValueError("error: with it all responsibilities are worked out: leave top out")
-        return self._of_measured(X, error, "responsibilities")
+        return self._of_measured(X, error, "responsibilities", lower, upper)
 
-    def _of_measured(self, X: Any, error: Any, what: str) -> Array:
+    def _of_measured(self, X: Any, error: Any, what: str, *bounds: Any) -> Array:
         """One of `RowOutputs` of rows with errors."""
-        rows = self._asked(X, filling=True)
-        model, params = self._fitted()
-        assert isinstance(model.family, Gaussian)
-        refuse_settings(self, model.family, rows)
+        _refuse_both(*bounds)
+        rows, family = self._asked(X, filling=True), self.fitted_family()
+        refuse_structure(self, family)
+        refuse_settings(self, rows, "error")
         assert isinstance(rows, Rows)
-        model = replace(model, family=measured(model.family, rows.d))
-        shape = (rows.n,) if what == "log_density" else (rows.n, len(params.weights))
-        out = np.empty(shape)
-        table = with_errors(rows.X, as_numbers(error, "error"))
-        fill("threads", model, table, params, RowOutputs(**{what: out}))
-        return out
+        assert isinstance(family, Gaussian)
+        wide = with_errors(rows.X, as_numbers(error, "error"))
+        return told(self, measured(family, rows.d), wide, what)
+
+
+def _refuse_both(*bounds: Any) -> None:
+    if any(each is not None for each in bounds):
+        raise ValueError(
+            "error: cells of which only an interval is known have no errors: leave error out, or "
+            "lower and upper"
+        )
 
 
 def measured(family: Gaussian, d: int) -> Measured:
@@ -159,25 +166,13 @@ def measured(family: Gaussian, d: int) -> Measured:
     return Measured(family.structure, family.reg_covar, gaps=family.gaps, columns=d)
 
 
-def refuse_settings(mixture: Any, family: Any, rows: Source) -> None:
-    """ValueError for what errors are not known to."""
-    if not isinstance(rows, Rows):
-        raise ValueError("error: X is read in pieces, and errors are of rows in memory: load it")
-    own = isinstance(family, Gaussian) and family.structure.inside
-    if not own or type(family.form) is not Full:
+def refuse_structure(mixture: Any, family: Any) -> None:
+    """ValueError for components that know no errors."""
+    if not isinstance(family, Gaussian) or family.structure.factors is not None:
         raise ValueError(
-            "error: the M-step of rows with errors is known for covariance_type='full', found "
+            "error: the M-step of rows with errors is known for covariances without factors, found "
             f"{mixture.covariance_type!r}"
         )
-    other = asked_beside(mixture)
-    if other:
-        raise ValueError(f"error: rows with errors know no {other}: leave {other} out")
-    for name, known in (("solver", _SOLVERS), ("engine", _ENGINES)):
-        value = getattr(mixture, name)
-        if value not in known:
-            raise ValueError(
-                f"error: {name} must be one of {', '.join(known)} with it, found {value!r}"
-            )
 
 
 def with_errors(X: AnyArray, error: Array) -> Array:

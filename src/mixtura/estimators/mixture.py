@@ -13,10 +13,10 @@ from mixtura.data.column_positions import positions
 from mixtura.data.door import column_names
 from mixtura.engines.choose import NAMES
 from mixtura.estimators.answering import ANSWERED_ROWS
-from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
+from mixtura.estimators.intervals import IntervalRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
@@ -41,7 +41,7 @@ from mixtura.supports import Simplex
 CONCOMITANTS = ["concomitant_coef_", "concomitant_intercept_"]
 
 
-class Mixture(ClimbedMixture):
+class Mixture(IntervalRows):
     """A mixture of components of any family, fitted from many short starts.
 
     Parameters

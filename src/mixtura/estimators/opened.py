@@ -19,7 +19,7 @@ from mixtura.data.tables import read_table
 from mixtura.engines.choose import APART
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Categories
 from mixtura.solvers.registry import needs_memory
 
 
@@ -41,6 +41,8 @@ class Fitting(Asking, Protocol):
     def _names(self) -> list[str]: ...
 
     def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
+
+    def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray: ...
 
 
 def wanted(kinds: Sequence[Family]) -> Wanted:

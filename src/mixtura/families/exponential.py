@@ -13,6 +13,9 @@ from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive
 
+# Intervals shorter than this share of the mean: the next term of the series is below rounding.
+SHORT = 1e-2
+
 
 @dataclass(frozen=True)
 class ExponentialParams(Params):
@@ -42,6 +45,15 @@ class Exponential(Family):
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> ExponentialParams:
         before = np.ones_like(stats.sums) if params is None else params.means
         return ExponentialParams(shares(stats.sums, stats.cells, before))
+
+    def within(self, lower: Array, upper: Array, means: Array) -> tuple[Array, dict[str, Array]]:
+        # Beyond `lower` it begins anew (Johnson, Kotz & Balakrishnan 1994, section 19.4).
+        width = (upper - lower) / means
+        with np.errstate(over="ignore", invalid="ignore"):
+            left = np.where(width < np.inf, width / np.expm1(width), 0.0)
+            series = width * (0.5 - width / 12 + width**3 / 720)
+        passed = np.where(width < SHORT, series, 1.0 - left)
+        return np.log(-np.expm1(-width)) - lower / means, {"sums": lower + means * passed}
 
     def score(self, stats: ColumnSums, params: ExponentialParams) -> dict[str, Array]:
         return {"means": (stats.sums / params.means - stats.cells) / params.means}

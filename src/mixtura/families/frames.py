@@ -36,6 +36,17 @@ class Filled:
         return self.frame(self.fill(X))
 
 
+@dataclass(frozen=True)
+class Leading:
+    """A frame of the first columns, without what stands behind them."""
+
+    frame: Frame
+    columns: int
+
+    def __call__(self, X: AnyArray) -> Array:
+        return self.frame(X[:, : self.columns])
+
+
 def standardised(X: AnyArray) -> Array:
     """Columns with mean 0 and deviation 1, gaps at the mean, constant columns at 0."""
     X = np.asarray(X, dtype=np.float64)

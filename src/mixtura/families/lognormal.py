@@ -55,6 +55,12 @@ class LogNormal(Normal):
         logs, _ = self.numbers(X)
         return np.asarray(super().log_density(X, params) - logs.sum(axis=1, keepdims=True))
 
+    def within(
+        self, lower: Array, upper: Array, means: Array, variances: Array
+    ) -> tuple[Array, dict[str, Array]]:
+        with np.errstate(divide="ignore"):
+            return super().within(np.log(lower), np.log(upper), means, variances)
+
     def means(self, params: LogNormalParams) -> Array:
         return np.exp(params.log_means + params.log_variances / 2)
 

@@ -12,6 +12,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.gaps import cells, observed, shares, totals
+from mixtura.families.truncated_normal import normal_within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
 
@@ -128,6 +129,13 @@ class Normal(Family):
         new = self.record(means + shift, found)
         prior.refuse_collapse(new, stats.counts)
         return new
+
+    def within(
+        self, lower: Array, upper: Array, means: Array, variances: Array
+    ) -> tuple[Array, dict[str, Array]]:
+        deviations = np.sqrt(variances)
+        log_p, one, two = normal_within((lower - means) / deviations, (upper - means) / deviations)
+        return log_p, {"first": deviations * one, "second": variances * two}
 
     def score(self, stats: NormalStatistics, params: Any) -> dict[str, Array]:
         v = _parts(params)[1]

@@ -11,6 +11,7 @@ from scipy.special import pdtr, pdtrc
 from mixtura.families.base import Family
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
+from mixtura.families.truncated_poisson import within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Positive
 
@@ -30,6 +31,7 @@ class Poisson(Family):
 
     record = PoissonParams
     statistics = summed
+    within = within
     allows_gaps = soft_starts = True
     column_kind = "counts"
 

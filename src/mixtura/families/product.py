@@ -14,6 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
+from mixtura.families.intervals import Cells, look_at
 from mixtura.families.portrait import Portrait
 from mixtura.families.portraits import joined
 from mixtura.families.product_parts import (
@@ -162,6 +163,11 @@ class Product(Family):
     def look(self, X: AnyArray, params: ProductParams) -> ProductLook:
         each = self._each(self._parts(X), params.blocks)
         return ProductLook(tuple(family.look(x, part) for family, x, part in each))
+
+    def between(self, cells: Cells, params: ProductParams) -> ProductLook:
+        """The look at cells of which only intervals may be known."""
+        parts = [cells.among(block.columns) for block in self.blocks]
+        return ProductLook(tuple(look_at(f, x, p) for f, x, p in self._each(parts, params.blocks)))
 
     def log_density(self, X: AnyArray, params: ProductParams) -> Array:
         return self.look(X, params).log_density

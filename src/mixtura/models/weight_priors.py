@@ -31,6 +31,10 @@ class WeightPrior(ABC):
         """The mean weights (K,), made to sum to one."""
 
     @abstractmethod
+    def drawn(self, concentration: Array, draws: int, rng: np.random.RandomState) -> Array:
+        """Weights (draws, K); what is left to one belongs to components beyond those K."""
+
+    @abstractmethod
     def divergence(self, concentration: Array) -> float:
         """The Kullback-Leibler divergence from the prior, every constant in."""
 
@@ -60,6 +64,12 @@ class Dirichlet(WeightPrior):
 
     def mean(self, concentration: Array) -> Array:
         return np.asarray(concentration / concentration.sum())
+
+    def drawn(self, concentration: Array, draws: int, rng: np.random.RandomState) -> Array:
+        beyond = self._sum(concentration) - concentration.sum()
+        each = rng.standard_gamma(concentration, size=(draws, len(concentration)))
+        total = each.sum(axis=1) + rng.standard_gamma(max(beyond, 0.0), size=draws)
+        return np.asarray(each / total[:, None])
 
     def divergence(self, concentration: Array) -> float:
         prior = self.total * self.alpha
@@ -96,6 +106,12 @@ class StickBreaking(WeightPrior):
         taken, left = concentration / concentration.sum(axis=0)
         weights = taken * np.append(1.0, np.cumprod(left)[:-1])
         return np.asarray(weights / weights.sum())
+
+    def drawn(self, concentration: Array, draws: int, rng: np.random.RandomState) -> Array:
+        a, b = concentration
+        taken = rng.beta(a, b, size=(draws, len(a)))
+        left = np.cumprod(1.0 - taken, axis=1)[:, :-1]
+        return np.asarray(taken * np.hstack([np.ones((draws, 1)), left]))
 
     def divergence(self, concentration: Array) -> float:
         a, b = concentration

@@ -21,6 +21,7 @@ from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.held import without_held
+from mixtura.families.gaussian.intervals import BetweenLook
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
 from mixtura.families.gaussian.prior import CovariancePrior
@@ -33,6 +34,7 @@ from mixtura.families.gaussian.records import (
 )
 from mixtura.families.gaussian.settling import from_moments, settled
 from mixtura.families.gaussian.span import span_of
+from mixtura.families.intervals import Cells
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
@@ -134,6 +136,10 @@ class Gaussian(Family):
 
     def look(self, X: AnyArray, params: GaussianParams) -> Look:
         return GapsLook(X, params) if self.gaps else super().look(X, params)
+
+    def between(self, cells: Cells, params: GaussianParams) -> Look:
+        """The look at cells of which only intervals may be known, of forms without correlations."""
+        return BetweenLook(cells, params)
 
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""

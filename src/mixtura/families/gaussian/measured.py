@@ -17,7 +17,7 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Settled
-from mixtura.families.frames import Frame
+from mixtura.families.frames import Leading
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
 from mixtura.records import AnyArray, Array
@@ -52,7 +52,8 @@ class MeasuredLook:
         both = there[:, :, None] & there[:, None, :]
         d = rows.shape[1]
         found = []
-        for k, root in enumerate(self.params.root):
+        for k in range(len(self.params.means)):
+            root = self._root(k)
             total = np.where(both, root @ root.T + errors, 0.0)
             total[:, range(d), range(d)] += ~there
             factor = np.linalg.cholesky(total)
@@ -64,6 +65,12 @@ class MeasuredLook:
             mean = np.einsum("ijl,ij->il", told, z)
             found.append((log_p, mean, np.eye(d) - np.swapaxes(told, 1, 2) @ told))
         return found
+
+    def _root(self, k: int) -> Array:
+        """The root of component k's covariance, dense."""
+        form, root = self.params.form, self.params.root
+        one: Array = root if form.shared else root[k]
+        return one if form.correlates else one * np.eye(self.params.means.shape[1])
 
     @property
     def log_density(self) -> Array:
@@ -79,23 +86,25 @@ class MeasuredLook:
         _, _, left = self.known[k]
         share = np.eye(left.shape[1]) - left
         values, vectors = np.linalg.eigh(np.mean(share @ share, axis=0))
-        away = self.params.root[k] @ vectors[:, 0]
+        away = self._root(k) @ vectors[:, 0]
         unit = np.nanstd(self.split[0], axis=0)
         return float(values[0]), int(np.argmax(np.abs(away) / unit))
 
     def statistics(self, resp: Array) -> GaussianStatistics:
         """The expected sums at these responsibilities."""
-        first, second = np.empty_like(self.params.means), np.empty_like(self.params.root)
+        form, first, seconds = self.params.form, np.empty_like(self.params.means), []
+        d = first.shape[1]
         for k, (_, mean, left) in enumerate(self.known):
             r = resp[:, k]
             first[k] = r @ mean
-            second[k] = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
-        return GaussianStatistics(resp.sum(axis=0), first, second)
+            second = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
+            seconds.append(form.as_second(form.restrict(second), d))
+        return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
 
 
 @dataclass(frozen=True)
 class Measured(Gaussian):
-    """`Gaussian` of the structure "full", for rows whose errors stand in columns behind them.
+    """`Gaussian` for rows whose errors stand in columns behind them, of every structure.
 
     columns says how many are the rows' own; variances of d errors follow, or d x d covariances.
     """
@@ -112,7 +121,7 @@ class Measured(Gaussian):
                 "error: a column of X is constant or a sum of others, so nothing tells its errors "
                 "from its scatter: leave it out"
             )
-        frames = tuple(_Own(frame, self.columns) for frame in found.frames)
+        frames = tuple(Leading(frame, self.columns) for frame in found.frames)
         own = replace(self, surveyed=survey.sample.X)
         return replace(found, family=own, frames=frames)
 
@@ -140,14 +149,3 @@ class Measured(Gaussian):
 
     def condensed(self, survey: Survey) -> None:
         return None
-
-
-@dataclass(frozen=True)
-class _Own:
-    """A frame of the rows without their errors."""
-
-    frame: Frame
-    columns: int
-
-    def __call__(self, X: AnyArray) -> Array:
-        return self.frame(X[:, : self.columns])

@@ -41,6 +41,24 @@ class GaussianPosterior(GaussianParams):
         freedom = self.freedom[:1] if self.form.shared else self.freedom
         return np.asarray(self.form.half_log_det(self.whiten, d) - 0.5 * d * np.log(freedom))
 
+    def drawn(self, draws: int, rng: np.random.RandomState) -> tuple[Array, Array]:
+        """Means (draws, K, d) and covariances (draws, K, d, d), dense whatever the form.
+
+        Precisions are R A A' R' with A lower triangular (Bartlett 1933; Johnson & Kotz 1972,
+        Continuous Multivariate Distributions, chapter 38) and R R' = W_k.
+        """
+        K, d = self.means.shape
+        roots = np.linalg.cholesky(self.form.dense(self.covariances, K, d))
+        means, covariances = np.empty((draws, K, d)), np.empty((draws, K, d, d))
+        for k, free in enumerate(self.freedom):
+            A = np.tril(rng.standard_normal((draws, d, d)), -1)
+            A[:, range(d), range(d)] = np.sqrt(rng.chisquare(free - np.arange(d), size=(draws, d)))
+            half = np.linalg.solve(A, np.broadcast_to(np.sqrt(free) * roots[k].T, A.shape))
+            covariances[:, k] = np.swapaxes(half, 1, 2) @ half
+            noise = rng.standard_normal((draws, 1, d)) / np.sqrt(self.mean_precision[k])
+            means[:, k] = self.means[k] + (noise @ half)[:, 0]
+        return means, covariances
+
     def predictive(self, X: AnyArray) -> Array:
         """log p(x | k, the rows), (n, K): a t density with v_k + 1 - d degrees of freedom.
 

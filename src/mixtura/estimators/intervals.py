@@ -1,0 +1,221 @@
+"""What `lower=` and `upper=` change of a mixture: cells of which only an interval is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+
+from mixtura.data.door import column_names
+from mixtura.data.rows import Rows
+from mixtura.data.source import Source
+from mixtura.engines.base import RowOutputs
+from mixtura.engines.choose import fill
+from mixtura.estimators.beside import asked_beside
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.intake import validated
+from mixtura.estimators.known import refuse_told
+from mixtura.families.base import Family
+from mixtura.families.intervals import Cells, censored, stranger, support
+from mixtura.fitting.journal_file import removed
+from mixtura.records import AnyArray, Array, Categories
+
+# Solvers that look at rows through the E-step alone, and engines that sweep by it.
+_SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
+_ENGINES = ("auto", "local", "threads")
+_KNOWN = (
+    "components of family 'normal', 'lognormal', 'exponential' and 'poisson', products of "
+    "these, and covariance types without correlations ('diag', 'spherical')"
+)
+
+
+class IntervalRows(ClimbedMixture):
+    """Fits and answers that know intervals of cells; by `ClimbedMixture` where none are given."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
+        lower: Any = None,
+        upper: Any = None,
+    ) -> Self:
+        """Fit the mixture to the rows of X.
+
+        Parameters
+        ----------
+        X, y, sample_weight, labels, checkpoint, max_seconds : as in `GaussianMixture.fit`
+            `labels` are the components of rows whose component is known, -1 of the others.
+        lower, upper : array-like of shape (n_samples, n_features), optional
+            In the units of X: of a cell with a bound only lower < x <= upper is known, whatever X
+            holds there; NaN and infinities are no bound, and a cell with two equal bounds is that
+            number. For rows in memory of families with a distribution function, whose columns are
+            independent within a component.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For input that cannot be fitted, naming what was found; the estimator is left as it was.
+        """
+        if lower is not None or upper is not None:
+            if checkpoint is not None:
+                raise ValueError(
+                    "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
+                )
+            self._bounds: Any = lower, upper, sample_weight
+        try:
+            self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
+        finally:
+            self.__dict__.pop("_bounds", None)
+        removed(checkpoint)
+        return self
+
+    def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray:
+        if "_bounds" not in self.__dict__:
+            return X
+        kind = kind.for_table(self._names(), found, X)
+        lower, upper, weight = self._bounds
+        cells = placed(X, lower, upper, kind, self._names())
+        self._bounds = cells, weight
+        return np.asarray(cells.x, dtype=X.dtype)
+
+    def _search(self, rows: Source, task: Any, *others: Any) -> Any:
+        if "_bounds" not in self.__dict__:
+            return super()._search(rows, task, *others)
+        refuse_settings(self, rows, "lower, upper")
+        assert isinstance(rows, Rows)
+        cells, weight = self._bounds
+        if not cells.bounded.any():
+            return super()._search(rows, task, *others)
+        # Of rows without weight some are left out at the door.
+        wide = cells.wide if len(cells.x) == rows.n else cells.wide[np.asarray(weight) > 0]
+        task = replace(task, family=censored(task.family))
+        found = super()._search(replace(rows, X=wide), task, *others)
+        plain = found.family.plain
+        return replace(found, family=plain, model=replace(found.model, family=plain))
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion; ValueError after a fit to more than X: see `summary`."""
+        refuse_told("bic", self)
+        return super().bic(X, sample_weight)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike information criterion; ValueError after a fit to more than X: see `summary`."""
+        refuse_told("aic", self)
+        return super().aic(X, sample_weight)
+
+    def score_samples(self, X: Any, *, lower: Any = None, upper: Any = None) -> AnyArray:
+        """log p(x) of each row; cells with bounds, as in `fit`, add log-probabilities."""
+        if lower is None and upper is None:
+            return super().score_samples(X)
+        return self._between(X, lower, upper, "log_density")
+
+    def predict(self, X: Any, *, lower: Any = None, upper: Any = None) -> AnyArray:
+        """The most probable component of each row; `lower` and `upper` as in `fit`."""
+        if lower is None and upper is None:
+            return super().predict(X)
+        return np.asarray(self._between(X, lower, upper, "responsibilities").argmax(axis=1))
+
+    def predict_proba(
+        self, X: Any, top: int | None = None, *, lower: Any = None, upper: Any = None
+    ) -> Any:
+        """P(k | x): the responsibility of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        top : int, optional
+            Keep only so many of each row, the largest, as a sparse matrix.
+        lower, upper : as in `fit`, optional
+            Of these rows; not with `top`.
+        """
+        if lower is None and upper is None:
+            return super().predict_proba(X, top)
+        if top is not None:
+            raise ValueError("lower, upper: with them all responsibilities are told: leave top out")
+        return self._between(X, lower, upper, "responsibilities")
+
+    def _between(self, X: Any, lower: Any, upper: Any, what: str) -> Array:
+        """One of `RowOutputs` of rows with intervals."""
+        family = self.fitted_family()
+        X, _ = validated(self, X, [family], reset=False, filling=True)
+        names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
+        cells = placed(X, lower, upper, family, names)
+        family.filling(cells.x).refuse(cells.x, names)
+        refuse_settings(self, Rows(X), "lower, upper")
+        return told(self, censored(family.filling(cells.x)), cells.wide, what)
+
+
+def told(mixture: Any, family: Family, wide: Array, what: str) -> Array:
+    """One of `RowOutputs` of rows with more columns behind, which this family knows."""
+    model, params = mixture._fitted()
+    out = np.empty((len(wide),) if what == "log_density" else (len(wide), len(params.weights)))
+    fill("threads", replace(model, family=family), wide, params, RowOutputs(**{what: out}))
+    return out
+
+
+def refuse_settings(mixture: Any, rows: Source, who: str) -> None:
+    """ValueError for what rows with more columns behind, `who`, are not known to."""
+    if not isinstance(rows, Rows):
+        raise ValueError(f"{who}: X is read in pieces, and these are of rows in memory: load it")
+    other = asked_beside(mixture)
+    if other:
+        raise ValueError(f"{who}: such rows know no {other}: leave {other} out")
+    for name, known in (("solver", _SOLVERS), ("engine", _ENGINES)):
+        value = getattr(mixture, name)
+        if value not in known:
+            raise ValueError(
+                f"{who}: {name} must be one of {', '.join(known)} with it, found {value!r}"
+            )
+
+
+def placed(X: AnyArray, lower: Any, upper: Any, family: Family, names: list[str]) -> Cells:
+    """The cells, a number of their interval standing in for those with one; ValueError else."""
+    x = np.array(X, dtype=np.float64)
+    low, high = (_bound(name, each, x.shape) for name, each in (("lower", lower), ("upper", upper)))
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    x[low == high] = low[low == high]
+    bounded = (low != high) & (np.isfinite(low) | np.isfinite(high))
+    who = stranger(family, bounded.any(axis=0))
+    if who:
+        raise ValueError(
+            f"lower, upper: intervals are known to {_KNOWN}; found {who!r}: leave its columns out"
+        )
+    least, whole = support(family, x.shape[1])
+    low = np.maximum(low, least)
+    last = np.where(whole, np.floor(high), high)
+    for i, j in np.argwhere(bounded & (last <= np.where(whole, np.floor(low), low))):
+        raise ValueError(
+            f"lower, upper: row {i}, column {names[j]!r} has lower={low[i, j]:g} and "
+            f"upper={high[i, j]:g}, and no number of family {family.name!r} is above the one and "
+            "at most the other"
+        )
+    with np.errstate(invalid="ignore"):
+        middle = np.where(high == np.inf, np.where(whole, np.floor(low) + 1, low), (low + high) / 2)
+    middle = np.where(
+        low == -np.inf, high, np.where(whole, np.minimum(np.ceil(middle), last), middle)
+    )
+    # All that a family has is no interval: such a cell is missing.
+    nothing = bounded & (low == least) & (high == np.inf)
+    x, bounded = np.where(nothing, np.nan, np.where(bounded, middle, x)), bounded & ~nothing
+    return Cells(x, np.where(bounded, low, np.nan), np.where(bounded, high, np.nan))
+
+
+def _bound(name: str, given: Any, shape: tuple[int, ...]) -> Array:
+    """That of each cell, NaN where there is none; ValueError for another shape."""
+    found = np.asarray(np.nan if given is None else given, dtype=np.float64)
+    if given is not None and found.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape of X, {shape}, NaN where a cell has no such bound, found "
+            f"{found.shape}"
+        )
+    return np.broadcast_to(found, shape)

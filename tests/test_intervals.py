@@ -1,0 +1,350 @@
+"""Cells of which only an interval is known: against SciPy, closed forms and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import integrate, optimize, stats
+
+from mixtura import Block, GaussianMixture, Mixture, Product, load
+from mixtura.families.exponential import Exponential
+from mixtura.families.intervals import Cells, censored
+from mixtura.families.lognormal import LogNormal
+from mixtura.families.normal import Normal
+from mixtura.families.poisson import Poisson
+from mixtura.families.priors import Flat
+from mixtura.families.truncated_normal import normal_within
+from mixtura.families.truncated_poisson import log_between
+from mixtura.models.mixture import Mixture as Model
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Array, Chunk
+
+# Of each family: parameters of two components in one column, and their law.
+LAWS: dict[str, tuple[Any, dict[str, Any], Callable[[int], Any]]] = {
+    "normal": (
+        Normal(),
+        {"means": [[0.0], [3.0]], "variances": [[1.0], [4.0]]},
+        lambda k: stats.norm([0.0, 3.0][k], [1.0, 2.0][k]),
+    ),
+    "lognormal": (
+        LogNormal(),
+        {"log_means": [[0.0], [1.0]], "log_variances": [[1.0], [0.25]]},
+        lambda k: stats.lognorm([1.0, 0.5][k], scale=np.exp([0.0, 1.0][k])),
+    ),
+    "exponential": (
+        Exponential(),
+        {"means": [[1.0], [6.0]]},
+        lambda k: stats.expon(scale=[1.0, 6.0][k]),
+    ),
+    "poisson": (
+        Poisson(),
+        {"rates": [[1.0], [6.0]]},
+        lambda k: stats.poisson([1.0, 6.0][k]),
+    ),
+}
+WEIGHTS = np.array([0.6, 0.4])
+
+
+def model(name: str) -> tuple[Model, MixtureParams]:
+    family, given, _ = LAWS[name]
+    parts = family.params({key: np.array(value) for key, value in given.items()})
+    return Model(censored(family), Flat()), MixtureParams(WEIGHTS, parts)
+
+
+def drawn(name: str, n: int, seed: int = 0) -> Array:
+    rng, law = np.random.default_rng(seed), LAWS[name][2]
+    labels = rng.choice(2, size=n, p=WEIGHTS)
+    return np.array([law(k).rvs(random_state=rng) for k in labels], dtype=float)[:, None]
+
+
+def bounds(x: Array, seed: int = 1) -> tuple[Array, Array]:
+    """Left-, right- and interval-censored cells, and some that are exact."""
+    kind = np.random.default_rng(seed).integers(0, 4, x.shape)
+    kind[x == 0] = 3
+    low, high = np.where(x > 0, 0.5 * x, x - 1.0), np.floor(x) + 1
+    return np.where(kind < 2, low, np.nan), np.where(kind % 2 == 0, high, np.nan)
+
+
+def told(name: str, x: Array, lower: Array, upper: Array) -> Array:
+    """The likelihood of each row, by SciPy."""
+    law, out = LAWS[name][2], np.zeros(len(x))
+    for k in range(2):
+        one = law(k)
+        point = (one.pmf if name == "poisson" else one.pdf)(x[:, 0])
+        low = np.where(np.isnan(lower), -np.inf, lower)[:, 0]
+        high = np.where(np.isnan(upper), np.inf, upper)[:, 0]
+        exact = np.isnan(lower[:, 0]) & np.isnan(upper[:, 0])
+        out += WEIGHTS[k] * np.where(exact, point, one.cdf(high) - one.cdf(low))
+    return np.log(out)
+
+
+def mixture(name: str, **settings: Any) -> Mixture:
+    return Mixture(name, 2, random_state=0, **settings)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_likelihood_is_a_difference_of_distribution_functions(name: str) -> None:
+    x = drawn(name, 200)
+    lower, upper = bounds(x)
+    found = mixture(name).fit(x, lower=lower, upper=upper)
+    for attribute, value in LAWS[name][1].items():
+        setattr(found, f"{attribute}_", np.array(value))
+    found.weights_ = WEIGHTS
+    expected = told(name, x, lower, upper)
+    np.testing.assert_allclose(
+        found.score_samples(x, lower=lower, upper=upper), expected, atol=1e-11
+    )
+    proba = found.predict_proba(x, lower=lower, upper=upper)
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(found.predict(x, lower=lower, upper=upper), proba.argmax(axis=1))
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_gradient_is_that_of_the_likelihood(name: str) -> None:
+    x = drawn(name, 100)
+    lower, upper = bounds(x)
+    found, params = model(name)
+    lower, upper = _placed(name, lower, upper)
+    chunk = Chunk(Cells(x, lower, upper).wide)
+    chart, rng = found.chart(params), np.random.default_rng(2)
+    here = 0.1 * rng.normal(size=chart.size)
+    gradient = chart.gradient(found.e_step(chunk, chart.params(here)), chart.params(here))
+    for _ in range(3):
+        way, step = rng.normal(size=chart.size), 1e-5
+        one, two = (
+            found.e_step(chunk, chart.params(here + sign * step * way)).loglik for sign in (1, -1)
+        )
+        assert gradient @ way == pytest.approx((one - two) / (2 * step), rel=1e-5, abs=1e-4)
+
+
+def _placed(name: str, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Bounds as the family is given them."""
+    some = ~(np.isnan(lower) & np.isnan(upper))
+    least = {"normal": -np.inf, "poisson": -1.0}.get(name, 0.0)
+    low = np.maximum(np.where(np.isnan(lower), -np.inf, lower), least)
+    high = np.where(np.isnan(upper), np.inf, upper)
+    return np.where(some, low, np.nan), np.where(some, high, np.nan)
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_fits_end_where_the_likelihood_is_flat(name: str) -> None:
+    """EM refuses a fall on its way; the end is a maximum of the likelihood that SciPy tells."""
+    x = drawn(name, 600)
+    lower, upper = bounds(x)
+    found = mixture(name, tol=1e-10).fit(x, lower=lower, upper=upper)
+    assert found.converged_
+    total = found.score_samples(x, lower=lower, upper=upper).sum()
+    assert total == pytest.approx(found.fit_result_.loglik, abs=1e-8)
+    for attribute in LAWS[name][1]:
+        best = getattr(found, f"{attribute}_")
+        for k in range(2):
+            for factor in (0.97, 1.03):
+                moved = best.copy()
+                moved[k] = moved[k] * factor + 0.01 * (factor - 1)
+                setattr(found, f"{attribute}_", moved)
+                other = found.score_samples(x, lower=lower, upper=upper).sum()
+                assert other < total
+        setattr(found, f"{attribute}_", best)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [(-1.0, 2.0), (3.0, 3.5), (-5.0, -4.0), (0.2, 0.2001), (1.0, np.inf), (-np.inf, -6.0)],
+)
+def test_moments_of_a_truncated_normal(a: float, b: float) -> None:
+    found = normal_within(np.array([a]), np.array([b]))
+    low, high = max(a, -40.0), min(b, 40.0)
+    top = min(max(0.0, low), high)  # where the density is largest
+
+    def moment(power: int) -> float:
+        parts = [
+            integrate.quad(
+                lambda z: z**power * np.exp((top * top - z * z) / 2), *ends, epsabs=0, epsrel=1e-12
+            )[0]
+            for ends in ((low, min(max(top + 6, low), high)),)
+        ]
+        return float(sum(parts))
+
+    mass = moment(0)
+    log_p = np.log(mass) - top * top / 2 - 0.5 * np.log(2 * np.pi)
+    expected = log_p, moment(1) / mass, moment(2) / mass
+    np.testing.assert_allclose(np.ravel(found), expected, rtol=1e-8)
+
+
+def test_tails_do_not_cancel() -> None:
+    """Far out log P is that of Mills' ratio (Johnson, Kotz & Balakrishnan 1994, 13.10.1)."""
+    far = np.array([1e2, 1e4, 1e8])
+    log_p, first, second = normal_within(far, np.full(3, np.inf))
+    mills = -(far**2) / 2 - 0.5 * np.log(2 * np.pi) - np.log(far)
+    np.testing.assert_allclose(log_p, mills - 1 / far**2 + 2.5 / far**4, rtol=1e-14)
+    np.testing.assert_allclose(first - far, 1 / far, rtol=3e-4, atol=3e-8)
+    np.testing.assert_allclose(second, far**2 + 2, rtol=1e-7)
+    mirrored = normal_within(np.full(3, -np.inf), -far)
+    np.testing.assert_array_equal(mirrored, (log_p, -first, second))
+    # Of a Poisson count far above its rate the first term is all but all.
+    told = log_between(np.array([900.0]), np.array([np.inf]), np.array([2.0]))
+    np.testing.assert_allclose(told, stats.poisson(2).logpmf(900) - np.log1p(-2 / 901), rtol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.3, 7.0, 90.0, 5000.0])
+def test_probabilities_of_counts_are_sums(rate: float) -> None:
+    first, last = np.array([0, 3, 60, 0, 4900, 5200]), np.array([2, 9, 300, 4800, 5100, 5900])
+    found = log_between(first.astype(float), last.astype(float), np.full(len(first), rate))
+    expected = [
+        float(np.logaddexp.reduce(stats.poisson(rate).logpmf(np.arange(a, b + 1))))
+        for a, b in zip(first, last, strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)
+
+
+def test_times_that_are_cut_off() -> None:
+    """Exponential: all time over the events (Lawless 2003, section 3.1.1)."""
+    rng = np.random.default_rng(0)
+    life, end = rng.exponential(5, (400, 1)), rng.exponential(8, (400, 1))
+    seen = life <= end
+    found = Mixture("exponential", 1, tol=1e-15).fit(
+        np.minimum(life, end), lower=np.where(seen, np.nan, end)
+    )
+    assert found.means_[0, 0] == pytest.approx(np.minimum(life, end).sum() / seen.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["normal", "diag", "spherical", "VII"])
+def test_a_normal_below_a_limit(kind: str) -> None:
+    """One component: the maximum of Tobin's likelihood (Tobin 1958, Econometrica 26)."""
+    x = np.random.default_rng(3).normal(1.0, 2.0, (300, 1))
+    upper = np.where(x < 0.5, 0.5, np.nan)
+    single: Any = (
+        Mixture("normal", 1, tol=1e-13)
+        if kind == "normal"
+        else GaussianMixture(1, covariance_type=kind, tol=1e-13)
+    )
+    found = single.fit(x, upper=upper)
+
+    def lost(free: Array) -> float:
+        law, low = stats.norm(free[0], np.exp(free[1])), x[:, 0] < 0.5
+        return float(-law.logpdf(x[~low, 0]).sum() - low.sum() * law.logcdf(0.5))
+
+    best = optimize.minimize(lost, [0.0, 0.0], tol=1e-12)
+    assert found.fit_result_.loglik == pytest.approx(-best.fun, abs=1e-7)
+    assert found.means_[0, 0] == pytest.approx(best.x[0], abs=1e-4)
+    variance = found.variances_ if kind == "normal" else found.covariances_
+    assert np.ravel(variance)[0] == pytest.approx(np.exp(2 * best.x[1]), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["diag", "spherical"])
+def test_coarse_rounding_is_undone(kind: str) -> None:
+    """Cells known to a width of 2 deviations; five standard errors of 3,000 rows are below 0.25."""
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=(3000, 2)) + np.array([[0, 0]] * 1500 + [[7, 5]] * 1500)
+    lower = 2.0 * np.floor(truth / 2.0)
+    found = GaussianMixture(2, covariance_type=kind, random_state=0)
+    found.fit(np.full_like(truth, np.nan), lower=lower, upper=lower + 2.0)
+    order = np.argsort(found.means_[:, 0])
+    np.testing.assert_allclose(found.means_[order], [[0, 0], [7, 5]], atol=0.2)
+    np.testing.assert_allclose(found.covariances_, 1.0, atol=0.25)
+    plain = GaussianMixture(2, covariance_type=kind, random_state=0).fit(lower + 1.0)
+    assert plain.covariances_.max() > 1.2
+    total = found.score_samples(truth, lower=lower, upper=lower + 2.0).sum()
+    assert total == pytest.approx(found.fit_result_.loglik, abs=1e-6)
+
+
+def test_exact_cells_are_the_plain_fit() -> None:
+    """To the last bit: no bounds, and bounds that are one number."""
+    x = drawn("normal", 200)
+    plain = mixture("normal").fit(x)
+    unbounded = mixture("normal").fit(
+        x, lower=np.full_like(x, -np.inf), upper=np.full_like(x, np.nan)
+    )
+    equal = mixture("normal").fit(np.full_like(x, np.nan), lower=x, upper=x)
+    for other in (unbounded, equal):
+        np.testing.assert_array_equal(other.means_, plain.means_)
+        np.testing.assert_array_equal(other.variances_, plain.variances_)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: mixture("normal"), lambda: GaussianMixture(2, covariance_type="diag", random_state=0)],
+)
+def test_wide_intervals_are_missing_cells(make: Callable[[], Any]) -> None:
+    rng = np.random.default_rng(5)
+    x = np.vstack([rng.normal(0, 1, (150, 2)), rng.normal(6, 1, (100, 2))])
+    gone = rng.uniform(size=x.shape) < 0.2
+    gone[gone.all(axis=1)] = False
+    holed = np.where(gone, np.nan, x)
+    lower, upper = np.where(gone, -1e9, np.nan), np.where(gone, 1e9, np.nan)
+    one, two = make().fit(holed), make().fit(x, lower=lower, upper=upper)
+    np.testing.assert_allclose(
+        two.score_samples(x, lower=lower, upper=upper), two.score_samples(holed), atol=1e-12
+    )
+    assert two.fit_result_.loglik == pytest.approx(one.fit_result_.loglik, abs=1e-3)
+
+
+def test_a_weight_is_copies_of_the_row() -> None:
+    x = drawn("exponential", 200)
+    lower, upper = bounds(x)
+    w = np.random.default_rng(3).integers(0, 3, len(x))
+    weighted = mixture("exponential", tol=1e-10).fit(x, None, w, lower=lower, upper=upper)
+    more = [np.repeat(each, w, axis=0) for each in (x, lower, upper)]
+    copies = mixture("exponential", tol=1e-10).fit(more[0], lower=more[1], upper=more[2])
+    assert weighted.fit_result_.loglik == pytest.approx(copies.fit_result_.loglik, abs=1e-3)
+
+
+def test_a_product_and_a_model_file(tmp_path: Any) -> None:
+    rng = np.random.default_rng(6)
+    x = np.column_stack(
+        [
+            np.concatenate([rng.lognormal(0, 0.5, 200), rng.lognormal(2, 0.5, 200)]),
+            np.concatenate([rng.poisson(2, 200), rng.poisson(9, 200)]),
+            np.concatenate([rng.binomial(1, 0.2, 200), rng.binomial(1, 0.8, 200)]),
+        ]
+    )
+    upper = np.full_like(x, np.nan)
+    upper[x[:, 0] < 1, 0] = 1.0
+    lower = np.full_like(x, np.nan)
+    lower[x[:, 1] > 10, 1] = 10
+    blocks = [Block("lognormal", 0), Block("poisson", 1), Block("bernoulli", 2)]
+    found = Mixture(Product(blocks), 2, random_state=0).fit(x, lower=lower, upper=upper)
+    rates = np.sort(found.parameters_["poisson.rates"][:, 0])
+    np.testing.assert_allclose(rates, [2, 9], atol=1.2)  # five standard errors
+    with pytest.raises(ValueError, match="bic: the fit was told bounds of its rows"):
+        found.bic(x)
+    found.save(tmp_path / "model.json")
+    again = load(tmp_path / "model.json")
+    np.testing.assert_array_equal(
+        again.score_samples(x, lower=lower, upper=upper),
+        found.score_samples(x, lower=lower, upper=upper),
+    )
+    assert list(again.told_) == ["bounds"]
+
+
+def test_bad_bounds_are_named() -> None:
+    x = drawn("exponential", 40)
+    none = np.full_like(x, np.nan)
+    at = none.copy()
+    at[3] = -1.0
+    few = mixture("exponential")
+    with pytest.raises(ValueError, match=r"lower must have the shape of X, \(40, 1\)"):
+        few.fit(x, lower=none[:5])
+    with pytest.raises(ValueError, match="row 3, column 'x1' has lower=0 and upper=-1, and no num"):
+        few.fit(x, upper=at)
+    with pytest.raises(ValueError, match=r"covariance types without correlations .*found 'full'"):
+        GaussianMixture(2).fit(x, lower=at)
+    with pytest.raises(ValueError, match="found 'student': leave its columns out"):
+        Mixture("student", 2).fit(x, lower=at)
+    with pytest.raises(ValueError, match="know no trim"):
+        GaussianMixture(2, covariance_type="diag", trim=0.1).fit(x, lower=at)
+    with pytest.raises(ValueError, match="engine must be one of auto, local, threads"):
+        GaussianMixture(2, covariance_type="diag", engine="compiled").fit(x, lower=at)
+    with pytest.raises(ValueError, match="checkpoint does not keep intervals"):
+        few.fit(x, lower=at, checkpoint="there")
+    with pytest.raises(ValueError, match="have no errors: leave error out"):
+        GaussianMixture(2).fit(x, error=0 * x, lower=at)
+    counts = np.array([[0.0], [1.0], [4.0], [5.0]])
+    between = np.array([[np.nan], [np.nan], [4.2], [np.nan]])
+    with pytest.raises(ValueError, match=r"row 2, column 'x1' has lower=4.2 and upper=4.8"):
+        mixture("poisson").fit(counts, lower=between, upper=between + 0.6)
+    assert not hasattr(few, "means_")
+    assert not hasattr(few, "_bounds")
