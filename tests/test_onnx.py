@@ -62,7 +62,8 @@ def test_of_a_row_with_a_gap_the_label_is_nobody(kind: str) -> None:
     X[[3, 80], 1] = np.nan
     label, shares, log_density = run(fitted(kind).to_onnx(), X)
     gaps = np.isnan(X).any(axis=1)
-    assert (label[gaps] == -1).all() and np.isnan(log_density[gaps]).all()
+    assert (label[gaps] == -1).all()
+    assert np.isnan(log_density[gaps]).all()
     assert np.isnan(shares[gaps]).all()
     assert np.array_equal(label[~gaps], fitted(kind).predict(X[~gaps]))
 
