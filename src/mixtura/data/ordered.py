@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
 
+from mixtura.data.door import is_dask
+from mixtura.data.lazy import collected
 from mixtura.records import AnyArray
 
 _KNOWN_TIMES = "iufMm"
@@ -25,9 +28,11 @@ def in_sequences(
 ) -> tuple[Any, AnyArray]:
     """A data frame without the columns that order it, and the length of each sequence.
 
+    Of a Dask frame whole sequences lie in each partition, and the rows stay there.
+
     Parameters
     ----------
-    X : data frame (pandas, Polars, PyArrow, ...) of n rows
+    X : data frame (pandas, Polars, PyArrow, Dask, ...) of n rows
     sequence : str, optional
         The column that tells sequences apart, numbers or text. Default: all rows are one.
     time : str, optional
@@ -54,22 +59,37 @@ def in_sequences(
     >>> list(X.columns), lengths.tolist()
     (['x'], [3, 2])
     """
+    if is_dask(X):
+        from mixtura.data.dask_sequences import in_partitions
+
+        return in_partitions(X, sequence, time)
+    X = collected(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise ValueError(
             f"X must be a data frame, got {type(X).__name__}: of an array give `lengths` themselves"
         )
     asked = {"sequence": sequence, "time": time}
-    for option, name in asked.items():
-        if name is not None and name not in frame.columns:
-            raise ValueError(
-                f"{option}={name!r}: there is no such column; X has {', '.join(frame.columns)}"
-            )
+    named = refuse_unknown(asked, frame.columns)
     if not len(frame):
         raise ValueError("X has no rows")
-    named = [name for name in asked.values() if name is not None]
     columns = [None if name is None else _values(frame[name]) for name in asked.values()]
     return frame.drop(named).to_native(), lengths_of(Order(*columns), len(frame))
+
+
+def refuse_unknown(asked: Mapping[str, str | None], known: Sequence[str]) -> list[str]:
+    """The columns that are asked for by some option; ValueError for one that there is not."""
+    for option, name in asked.items():
+        if name is not None and name not in known:
+            raise ValueError(
+                f"{option}={name!r}: there is no such column; X has {', '.join(map(str, known))}"
+            )
+    return [name for name in asked.values() if name is not None]
+
+
+def column_of(table: Any, name: str) -> AnyArray:
+    """The cells of a column of a data frame, None where there is none."""
+    return _values(nw.from_native(table, eager_only=True)[name])
 
 
 def _values(column: nw.Series[Any]) -> AnyArray:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequences import Sequences
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.data.sequences import Ordered
+from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.design import design
@@ -41,7 +41,7 @@ class ChainFound:
 
 
 def find_chain(
-    rows: Sequences,
+    rows: Ordered,
     task: ChainTask,
     rng: np.random.RandomState,
     journal: Checkpoint | None = None,
@@ -50,7 +50,7 @@ def find_chain(
     """The best of many starts; raises FitError if every one of them failed."""
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
-        engine = resolve(task.engine, model)
+        engine = resolve_for(rows, task.engine, model)
 
         def opened(model: Any, source: Any) -> Any:
             return open_sweep(engine, model, source)
@@ -65,7 +65,7 @@ def find_chain(
 
 
 def prepared_chain(
-    rows: Sequences, task: ChainTask, rng: np.random.RandomState
+    rows: Ordered, task: ChainTask, rng: np.random.RandomState
 ) -> tuple[Ground, HiddenMarkov]:
     """What starts are made on, of the steps without their order, and the model."""
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
@@ -96,7 +96,7 @@ def begun(ground: Ground, given: Mapping[str, Array]) -> HiddenMarkovParams:
     return HiddenMarkovParams(initial, components, initial, transitions)
 
 
-def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> Outcome:
+def _best(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -> Outcome:
     names = {"initial", "transitions", *ground.model.family.supports()}
     if names <= set(task.given):
         return search.climb(begun(ground, task.given))
@@ -128,7 +128,7 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
     return best
 
 
-def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
+def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask) -> ChainFound:
     """The same, its states by the rule of `state_order` where nothing given places them.
 
     Parts of states are by theirs wherever states are.
