@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.data.dask_source import DaskSource, computed, delayed
 from mixtura.data.door import refuse_no_partitions
-from mixtura.data.ordered import Order, column_of, lengths_of, refuse_unknown
+from mixtura.data.order import Order, column_of, lengths_of, refuse_unknown
 from mixtura.data.rows import Rows, taken
 from mixtura.data.sequences import Ordered, Sequences, stretches
 from mixtura.data.source import Source
@@ -47,8 +47,8 @@ class DaskSequences(DaskSource, Ordered):
                     "array or by divisions of a frame"
                 )
         self.places = [
-            Stretch(*place, np.asarray(ends[a:b] - place.first, dtype=np.int64))
-            for place, (a, b) in zip(source.places, pairwise([0, *upto]), strict=True)
+            Stretch(at.rows, at.first, at.before, np.asarray(ends[a:b] - at.first, dtype=np.int64))
+            for at, (a, b) in zip(source.places, pairwise([0, *upto]), strict=True)
         ]
 
     @property

@@ -41,9 +41,9 @@ def sequences(
     """
     X, lengths = _joined(collected(X), lengths)
     if reset and door.is_dask(X):
-        beside = {"sample_weight": sample_weight, "states": states}
-        beside["covariates"] = getattr(estimator, "covariates", None)
-        refuse_given("sequences in Dask partitions", beside, "load the table, or leave it out")
+        told = {"sample_weight": sample_weight, "states": states}
+        told["covariates"] = getattr(estimator, "covariates", None)
+        refuse_given("sequences in Dask partitions", told, "load the table, or leave it out")
         return _apart(estimator, X, lengths, kind)
     if is_stream(X):
         raise ValueError(
