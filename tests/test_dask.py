@@ -318,9 +318,37 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
         lambda X: GaussianMixture(2, solver="hard").fit(apart(X)),
         "solver='hard' needs all rows in memory",
     ),
-    "sequences": (
-        lambda X: mixtura.GaussianHMM(2).fit(apart(X)),
+    "a sequence in two partitions": (
+        lambda X: mixtura.GaussianHMM(2).fit(apart(X), [600, 200, N - 800]),
+        r"sequence 1 \(counted from 0\) goes on from partition 0 of X into partition 1",
+    ),
+    "lengths of other rows": (
+        lambda X: mixtura.GaussianHMM(2).fit(apart(X), [700, 700]),
+        "lengths add up to 1400, and X has 3001 rows",
+    ),
+    "weights of sequences": (
+        lambda X: mixtura.GaussianHMM(2).fit(apart(X), sample_weight=[1.0]),
+        "sample_weight cannot be given for sequences in Dask partitions",
+    ),
+    "answers about sequences": (
+        lambda X: mixtura.GaussianHMM(2).fit(X).predict(apart(X)),
         "a hidden Markov model holds its sequences in memory",
+    ),
+    "a name in two partitions": (
+        lambda X: mixtura.in_sequences(frame(X).assign(id=1), sequence="id"),
+        "sequence 1 has rows in partitions 0 and 1: sort the table",
+    ),
+    "time goes back": (
+        lambda X: mixtura.in_sequences(frame(X), time="a"),
+        "partition 0: the time of row .* lies before that of row",
+    ),
+    "no column of sequences": (
+        lambda X: mixtura.in_sequences(frame(X), sequence="id"),
+        "sequence='id': there is no such column; X has a, b, c",
+    ),
+    "an array without names": (
+        lambda X: mixtura.in_sequences(apart(X), sequence="id"),
+        "X must be a data frame, got a Dask array",
     ),
     "what has no use for partitions": (
         lambda X: mixtura.compare_solvers(apart(X), 2),
@@ -361,3 +389,62 @@ def test_a_damaged_part_is_named(X: np.ndarray, tmp_path: Path, damage: str) -> 
     bad.write_bytes(data)
     with pytest.raises(ValueError, match=r"1\.parquet: this is not a Parquet file"):
         GaussianMixture(2, engine="dask").fit(tmp_path)
+
+
+CHAINS: dict[str, Callable[[], Any]] = {
+    "GaussianHMM": lambda: mixtura.GaussianHMM(2, random_state=0),
+    "normal": lambda: mixtura.HiddenMarkov("normal", 2, random_state=0),
+    "poisson": lambda: mixtura.HiddenMarkov("poisson", 2, random_state=0),
+}
+
+
+def chain(sequences: int, steps: int) -> np.ndarray:
+    """Sequences of counts that stay for about twenty steps in one of two states."""
+    rng = np.random.default_rng(1)
+    states = np.cumsum(rng.uniform(size=(sequences, steps)) < 0.05, axis=1) % 2
+    return rng.poisson(3.0 + 6.0 * states[..., None], size=(sequences, steps, 2)).astype(float)
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_sequences_are_those_in_memory(name: str) -> None:
+    # Longer than the sample of starts, but where that would take long.
+    X = chain(20, 600 if name == "GaussianHMM" else 60)
+    lengths, rows = [X.shape[1]] * 20, X.reshape(-1, 2)
+    whole = CHAINS[name]().fit(rows, lengths)
+    found = CHAINS[name]().fit(da.from_array(rows, chunks=(7 * X.shape[1], 1)), lengths)
+    same(whole, found)
+    assert found.fit_result_.engine == "dask"
+    np.testing.assert_array_equal(found.predict(rows, lengths), whole.predict(rows, lengths))
+
+
+def test_laws_of_stays_of_sequences_in_partitions() -> None:
+    X, lengths = chain(8, 40).reshape(-1, 2), [40] * 8
+    lasting = mixtura.HiddenMarkov(
+        "poisson", 2, durations="geometric", max_duration=30, random_state=0
+    )
+    whole = lasting.fit(X, lengths)
+    loglik, stays = whole.fit_result_.loglik, whole.stays_
+    found = lasting.fit(da.from_array(X, chunks=(80, 2)), lengths)
+    assert found.fit_result_.loglik == pytest.approx(loglik, rel=1e-10)
+    # A law of few stays is flat: rounding is seen sooner there.
+    np.testing.assert_allclose(found.stays_, stays, rtol=1e-6)
+
+
+def test_sequences_by_a_column_and_a_checkpoint(tmp_path: Path) -> None:
+    X = chain(12, 50)
+    table = pd.DataFrame(X.reshape(-1, 2), columns=["a", "b"]).astype(np.float32)
+    table["id"] = np.repeat([f"s{i}" for i in range(12)], 50)
+    table["t"] = np.tile(np.arange(50), 12)
+    # Whole sequences to each partition, one of them empty.
+    parts = [table.iloc[:200], table.iloc[:0], table.iloc[200:250], table.iloc[250:]]
+    apart = dd.from_delayed([dask.delayed(part) for part in parts], meta=table.iloc[:0])
+    rows, lengths = mixtura.in_sequences(apart, sequence="id", time="t")
+    assert (list(rows.columns), lengths.tolist()) == (["a", "b"], [50] * 12)
+    whole = mixtura.HiddenMarkov("normal", 2, random_state=0).fit(table[["a", "b"]], lengths)
+    found = mixtura.HiddenMarkov("normal", 2, random_state=0).fit(
+        rows, lengths, checkpoint=tmp_path / "fit"
+    )
+    same(whole, found)
+    assert list(found.feature_names_in_) == ["a", "b"]
+    alone, only = mixtura.in_sequences(apart[["a"]].repartition(npartitions=1))
+    assert (list(alone.columns), only.tolist()) == (["a"], [600])

@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2, norm
 
-from mixtura import GaussianMixture, LatentClass, Mixture, PoissonMixture, goodness_of_fit
+from mixtura import GaussianMixture, LatentClass, Mixture, PoissonMixture, goodness_of_fit, load
 from mixtura.inference import goodness
 from mixtura.inference.gaussians import Gaussians
 
@@ -121,6 +121,32 @@ def test_without_refits_the_mixture_is_taken_as_it_is():
     assert not found.refitted
     assert found.p_value > 0.05
     assert goodness_of_fit(by_hand, X + 0.5, draws=19, random_state=0).p_value == 0.05
+
+
+def test_rows_that_were_not_fitted_are_compared_with_fits_to_other_draws():
+    """Then p-values of the same law are spread evenly, as they are of the rows of the fit."""
+    rng = np.random.default_rng(5)
+    found: dict[str, list[float]] = {"own": [], "other": []}
+    for _ in range(12):
+        X, other = rng.normal(size=(2, 60, 1))
+        mixture = GaussianMixture(1, random_state=0).fit(X)
+        for name, rows in (("own", X), ("other", other)):
+            tested = goodness_of_fit(mixture, rows, draws=9, random_state=0)
+            assert (tested.own_rows, tested.refitted) == (name == "own", True)
+            found[name].append(tested.p_value)
+    # The mean of 12 even ones is 0.55 give or take 0.085.
+    assert all(0.3 < np.mean(ps) < 0.8 for ps in found.values())
+    assert "beside the fit of another draw" in tested.summary()
+    assert goodness_of_fit(mixture, other + 1.5, draws=19, random_state=0).p_value == 0.05
+
+
+def test_rows_of_a_fit_in_float32_or_from_a_file_are_known_again(tmp_path):
+    X = two_groups(2).astype(np.float32)
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    assert goodness_of_fit(mixture, X, draws=1).own_rows
+    mixture.save(tmp_path / "two.json")
+    assert goodness_of_fit(load(tmp_path / "two.json"), X, draws=1).own_rows
+    assert not goodness_of_fit(mixture, X[:-1], draws=1).own_rows
 
 
 def test_other_families_by_their_draws():

@@ -198,7 +198,7 @@ def _states(frame: pa.Table, path: Path, name: str, K: int) -> AnyArray:
 def _lengths(
     frame: pa.Table, path: Path, order: tuple[str | None, str | None]
 ) -> tuple[AnyArray, AnyArray | None]:
-    from mixtura.data.ordered import Order, lengths_of
+    from mixtura.data.order import Order, lengths_of
     from mixtura.data.tables import TableError
 
     told = [

@@ -44,7 +44,7 @@ def goodness(
     other_rows: Annotated[
         bool,
         typer.Option(
-            "--other-rows", help="The model was fitted to other rows: no draw is refitted."
+            "--other-rows", help="Take the model as it is, for other rows: no draw is refitted."
         ),
     ] = False,
     figure: Annotated[Path | None, options.figure("Draw each component's quantiles there.")] = None,
@@ -58,7 +58,8 @@ def goodness(
 ) -> None:
     """Test whether a table looks like draws from the model fitted to it, each fitted alike.
 
-    The table is the one that the model was fitted to, in the same units.
+    The table is in the same units. If it is not the one that the model was fitted to, each draw is
+    compared with the fit of another one.
     """
     from mixtura.data.files import remarks
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
-from mixtura.data.dask_source import DaskSource, active_client, delayed, waited_for
+from mixtura.data.dask_source import DaskSource, computed, delayed
 from mixtura.data.door import refuse_no_partitions, weights_of
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
@@ -92,7 +92,7 @@ def _weights(w: Any, rows: Sequence[Any], lengths: Sequence[float] | None) -> li
     if not hasattr(type(w), "to_delayed"):
         values = weights_of(w)
         if lengths is None or np.isnan(lengths).any():
-            lengths = _computed(delayed(list)([delayed(len)(x) for x in rows]))
+            lengths = computed(delayed(list)([delayed(len)(x) for x in rows]))
         ends = np.cumsum([0, *lengths]).astype(int)
         if values.shape != (ends[-1],):
             raise ValueError(f"sample_weight has the shape {values.shape}, expected ({ends[-1]},)")
@@ -108,11 +108,6 @@ def _weights(w: Any, rows: Sequence[Any], lengths: Sequence[float] | None) -> li
             "alike, or make the weights a column of the frame"
         )
     return parts
-
-
-def _computed(task: Any) -> Any:
-    client = active_client()
-    return task.compute() if client is None else waited_for(client, task)
 
 
 def chosen(x: Any, names: Sequence[str]) -> Any:

@@ -20,6 +20,7 @@ from dask.delayed import delayed as _delayed
 from mixtura.data.rows import Part
 from mixtura.data.source import Source
 from mixtura.data.streamed import Piece, Reader, Streamed, Survey, surveyed
+from mixtura.records import AnyArray, Array
 
 T = TypeVar("T")
 _Looked = Survey | ValueError | None
@@ -41,6 +42,10 @@ class Place(NamedTuple):
     rows: int
     first: int
     before: int
+
+    def part(self, X: AnyArray, w: Array | None) -> Source:
+        """The partition's rows and weights as a part of the table."""
+        return Part(X, w, self.first, self.before)
 
 
 class DaskSource(Streamed):
@@ -81,7 +86,8 @@ class DaskSource(Streamed):
         if not held:
             raise ValueError(f"{told.name}: the table has no rows")
         self.blocks = [block for block, _ in held]
-        self.places, first, before = [], 0, 0
+        self.places: list[Any] = []
+        first, before = 0, 0
         for _, survey in held:
             self.places.append(Place(survey.n, first, before))
             first, before = first + survey.n, before + survey.positive
@@ -166,6 +172,12 @@ def waited_for(client: Any, task: Any) -> Any:
             raise _lost("it no longer answers") from None
 
 
+def computed(task: Any) -> Any:
+    """The result of a task, of the active cluster where there is one."""
+    client = active_client()
+    return task.compute() if client is None else waited_for(client, task)
+
+
 def _lost(why: str) -> ConnectionError:
     return ConnectionError(f"the Dask cluster gave no result: {why}")
 
@@ -215,7 +227,7 @@ def _worked(work: Callable[[Source], T], block: Piece, place: Place, name: str) 
             f"{name}: a partition had {place.rows} rows when it was opened and has {len(X)} now: "
             "the table must stay as it is while it is fitted"
         )
-    return work(Part(X, w, place.first, place.before))
+    return work(place.part(X, w))
 
 
 def _combined(combine: Callable[[T, T], T], parts: list[T]) -> T:

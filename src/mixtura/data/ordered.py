@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import narwhals as nw
-import numpy as np
 
+from mixtura.data.door import is_dask
+from mixtura.data.lazy import collected
+from mixtura.data.order import Order, cells, lengths_of, refuse_unknown
 from mixtura.records import AnyArray
-
-_KNOWN_TIMES = "iufMm"
-
-
-class Order(NamedTuple):
-    """Columns that say which sequence a row is of, and when it was; each (n,), or None."""
-
-    sequence: AnyArray | None = None
-    time: AnyArray | None = None
 
 
 def in_sequences(
@@ -25,9 +17,11 @@ def in_sequences(
 ) -> tuple[Any, AnyArray]:
     """A data frame without the columns that order it, and the length of each sequence.
 
+    Of a Dask frame whole sequences lie in each partition, and the rows stay there.
+
     Parameters
     ----------
-    X : data frame (pandas, Polars, PyArrow, ...) of n rows
+    X : data frame (pandas, Polars, PyArrow, Dask, ...) of n rows
     sequence : str, optional
         The column that tells sequences apart, numbers or text. Default: all rows are one.
     time : str, optional
@@ -54,110 +48,19 @@ def in_sequences(
     >>> list(X.columns), lengths.tolist()
     (['x'], [3, 2])
     """
+    if is_dask(X):
+        from mixtura.data.dask_sequences import in_partitions
+
+        return in_partitions(X, sequence, time)
+    X = collected(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         raise ValueError(
             f"X must be a data frame, got {type(X).__name__}: of an array give `lengths` themselves"
         )
     asked = {"sequence": sequence, "time": time}
-    for option, name in asked.items():
-        if name is not None and name not in frame.columns:
-            raise ValueError(
-                f"{option}={name!r}: there is no such column; X has {', '.join(frame.columns)}"
-            )
+    named = refuse_unknown(asked, frame.columns)
     if not len(frame):
         raise ValueError("X has no rows")
-    named = [name for name in asked.values() if name is not None]
-    columns = [None if name is None else _values(frame[name]) for name in asked.values()]
+    columns = [None if name is None else cells(frame[name]) for name in asked.values()]
     return frame.drop(named).to_native(), lengths_of(Order(*columns), len(frame))
-
-
-def _values(column: nw.Series[Any]) -> AnyArray:
-    """The cells of a column, None where there is none."""
-    found = np.asarray(column.to_numpy())
-    gaps = column.is_null().to_numpy()
-    if not gaps.any():
-        return found
-    found = found.astype(object)
-    found[gaps] = None
-    return found
-
-
-def lengths_of(order: Order, n: int, first: int = 0) -> AnyArray:
-    """The length of each sequence, (S,) int64; ValueError where rows are not in order.
-
-    `first` is the number of the first row, for messages.
-    """
-    starts = np.array([0])
-    if order.sequence is not None:
-        starts = _starts(np.asarray(order.sequence), first)
-    if order.time is not None:
-        _refuse_time(np.asarray(order.time), starts, first)
-    return np.diff(np.append(starts, n)).astype(np.int64)
-
-
-def _starts(ids: AnyArray, first: int) -> AnyArray:
-    gaps = _missing(ids)
-    if gaps.any():
-        raise ValueError(
-            f"the column of sequences has no value in row {first + int(np.argmax(gaps))}: fill it "
-            "in, or leave the row out"
-        )
-    starts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])
-    met: dict[Any, int] = {}
-    for start in starts.tolist():
-        name = ids[start].item() if hasattr(ids[start], "item") else ids[start]
-        if name in met:
-            raise ValueError(
-                f"sequence {name!r} begins in row {first + met[name]} and again in row "
-                f"{first + start}, with others between: sort the table by sequence, and by time "
-                "within each"
-            )
-        met[name] = start
-    return starts
-
-
-def _refuse_time(time: AnyArray, starts: AnyArray, first: int) -> None:
-    gaps = _missing(time)
-    if gaps.any():
-        raise ValueError(
-            f"the column of times has no value in row {first + int(np.argmax(gaps))}: fill it in; "
-            "for a step that nobody saw leave the other cells empty, not its time"
-        )
-    back = np.flatnonzero(_not_after(time)) + 1
-    back = back[~np.isin(back, starts)]
-    if len(back):
-        row = int(back[0])
-        told = "is that of" if time[row] == time[row - 1] else "lies before that of"
-        remedy = (
-            "keep one row for each time"
-            if time[row] == time[row - 1]
-            else "sort the table by sequence, and by time within each"
-        )
-        raise ValueError(
-            f"the time of row {first + row} ({time[row]}) {told} row {first + row - 1} "
-            f"({time[row - 1]}) of the same sequence: {remedy}"
-        )
-
-
-def _not_after(time: AnyArray) -> AnyArray:
-    """Whether each time but the first is none after that before it."""
-    # Of objects dates, periods and times of day know their order; text has another than is meant.
-    known = time.dtype.kind in _KNOWN_TIMES or (
-        time.dtype.kind == "O" and not any(isinstance(each, str | bytes) for each in time)
-    )
-    with contextlib.suppress(TypeError):
-        if known:
-            return np.asarray(time[1:] <= time[:-1], dtype=bool)
-    raise ValueError(
-        f"the column of times holds {type(time[0]).__name__} ({time[0]!r}), whose order is not "
-        "known: give numbers or dates"
-    )
-
-
-def _missing(values: AnyArray) -> AnyArray:
-    if values.dtype.kind in "Mm":
-        return np.isnat(values)
-    if values.dtype.kind == "O":
-        return np.array([each is None or each != each for each in values], dtype=bool)
-    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), dtype=bool)

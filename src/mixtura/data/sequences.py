@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +14,44 @@ from mixtura.data.door import as_numbers, column, weights_of
 from mixtura.data.kinds import Kinds, kinds_of
 from mixtura.data.nulls import as_nan
 from mixtura.data.rows import Rows
+from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array, Chunk
 
 # A sample of a long sequence is so many pieces of it.
 _PIECES = 16
 
 
+class Ordered(Source):
+    """Rows that are whole sequences, wherever they lie.
+
+    known (n,) int64 are the states of steps, -1 where nobody knows; None where nobody does.
+    """
+
+    known: AnyArray | None
+
+    @property
+    @abstractmethod
+    def stops(self) -> AnyArray:
+        """Where sequences stop."""
+
+    @property
+    @abstractmethod
+    def firsts(self) -> float:
+        """How many sequences there are, by their weights."""
+
+    @abstractmethod
+    def rows(self) -> Source:
+        """The steps that were seen, as rows without order."""
+
+    @abstractmethod
+    def spread(
+        self, n: int, rng: np.random.RandomState, whole: bool = False
+    ) -> tuple[Sequences, bool]:
+        """About n rows from everywhere, in memory, and whether any sequence was cut for them."""
+
+
 @dataclass(frozen=True)
-class Sequences(Rows):
+class Sequences(Rows, Ordered):
     """Whole sequences: ends (S,) int64 says before which row each stops, the last at n.
 
     Rows of a sequence have the same weight: 2 is the sequence twice. A row of NaN alone is a step
@@ -93,41 +124,44 @@ class Sequences(Rows):
     def spread(
         self, n: int, rng: np.random.RandomState, whole: bool = False
     ) -> tuple[Sequences, bool]:
-        """About n rows from everywhere, and whether any sequence was cut for them.
-
-        Sequences of more than n / `_PIECES` rows are cut into pieces, which are sequences of the
-        sample. Of as many stretches of these as are taken each gives one, at random, so that what
-        comes late in a table, or late in a sequence, is there. Where sequences must stay `whole`
-        there are fewer steps of each instead.
-        """
+        """About n rows from everywhere, by `stretches`."""
         if self.n <= n:
             return self, False
-        lengths = np.diff(self.stops, prepend=0)
-        piece = max(n // _PIECES, 1)
-        if whole and lengths.max() > piece:
-            return self._thinned(-(-self.n // n)), False
-        parts = -(-lengths // piece)
-        which = np.repeat(np.arange(len(lengths)), parts)
-        place = np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
-        starts = self.starts[which] + place * lengths[which] // parts[which]
-        stops = np.append(starts[1:], self.n)
-        many = max(len(starts) * n // self.n, 1)
-        edges = np.arange(many + 1) * len(starts) // many
-        taken = edges[:-1] + (rng.uniform(size=many) * np.diff(edges)).astype(np.int64)
-        starts, stops = starts[taken], stops[taken]
-        ends = np.cumsum(stops - starts, dtype=np.int64)
-        at = np.arange(ends[-1]) + np.repeat(stops - ends, stops - starts)
-        return self._of(at, ends), bool((parts[which[taken]] > 1).any())
-
-    def _thinned(self, m: int) -> Sequences:
-        """The first step of each sequence, and every m-th after it."""
-        lengths = np.diff(self.stops, prepend=0)
-        within = np.arange(self.n) - np.repeat(self.starts, lengths)
-        return self._of(np.flatnonzero(within % m == 0), np.cumsum(-(-lengths // m)))
-
-    def _of(self, at: AnyArray, ends: AnyArray) -> Sequences:
+        at, ends, cut = stretches(self.stops, n, rng, whole)
         w, known = (None if each is None else each[at] for each in (self.sample_weight, self.known))
-        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside)
+        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside), cut
+
+
+def stretches(
+    stops: AnyArray, n: int, rng: np.random.RandomState, whole: bool
+) -> tuple[AnyArray, AnyArray, bool]:
+    """(numbers of about n rows from everywhere, where sequences stop in them, whether any was cut).
+
+    Sequences of more than n / `_PIECES` rows are cut into pieces, which are sequences of the
+    sample. Of as many stretches of these as are taken each gives one, at random, so that what
+    comes late in a table, or late in a sequence, is there. Where sequences must stay `whole`
+    there are fewer steps of each instead: the first, and every m-th after it.
+    """
+    lengths, total = np.diff(stops, prepend=0), int(stops[-1])
+    if total <= n:
+        return np.arange(total), stops, False
+    piece, begins = max(n // _PIECES, 1), stops - lengths
+    if whole and lengths.max() > piece:
+        m = -(-total // n)
+        within = np.arange(total) - np.repeat(begins, lengths)
+        return np.flatnonzero(within % m == 0), np.cumsum(-(-lengths // m)), False
+    parts = -(-lengths // piece)
+    which = np.repeat(np.arange(len(lengths)), parts)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
+    starts = begins[which] + place * lengths[which] // parts[which]
+    ceiling = np.append(starts[1:], total)
+    many = max(len(starts) * n // total, 1)
+    edges = np.arange(many + 1) * len(starts) // many
+    taken = edges[:-1] + (rng.uniform(size=many) * np.diff(edges)).astype(np.int64)
+    starts, ceiling = starts[taken], ceiling[taken]
+    ends = np.cumsum(ceiling - starts, dtype=np.int64)
+    at = np.arange(ends[-1]) + np.repeat(ceiling - ends, ceiling - starts)
+    return at, ends, bool((parts[which[taken]] > 1).any())
 
 
 def ends_of(lengths: Any, n: int) -> AnyArray:

@@ -279,7 +279,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Sequences):
             return X
         kind = self._fitted()[0].family
-        return sequences(self, X, lengths, kind, sample_weight=sample_weight, states=states)[0]
+        rows: Sequences = sequences(
+            self, X, lengths, kind, sample_weight=sample_weight, states=states
+        )[0]
+        return rows
 
     def _paths(self, rows: Sequences) -> tuple[Array, AnyArray]:
         """(log joint density of each sequence's likeliest path (S,), the states (n,))."""

@@ -210,7 +210,7 @@ class HiddenMarkov(FittedChain):
         Parameters
         ----------
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
-            Sequences one after the other.
+            Sequences one after the other. Of a Dask array or frame each lies within one partition.
         lengths : array-like of int, optional
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional

@@ -15,10 +15,11 @@ from mixtura.data.exact import refuse_inexact
 from mixtura.data.lazy import collected
 from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
-from mixtura.data.sequences import Sequences, ends_of, known_states, sequence_weights
+from mixtura.data.refusal import refuse_given
+from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import columns_of
-from mixtura.estimators.opened import taken
+from mixtura.estimators.opened import note_columns, opened, refuse_scales, taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Categories
@@ -33,12 +34,17 @@ def sequences(
     sample_weight: Any = None,
     states: Any = None,
     reset: bool = False,
-) -> tuple[Sequences, Family]:
+) -> tuple[Any, Family]:
     """The rows with their ends, and the family for their table; ValueError where they are none.
 
     `reset` says whether they are those of a fit.
     """
     X, lengths = _joined(collected(X), lengths)
+    if reset and door.is_dask(X):
+        told = {"sample_weight": sample_weight, "states": states}
+        told["covariates"] = getattr(estimator, "covariates", None)
+        refuse_given("sequences in Dask partitions", told, "load the table, or leave it out")
+        return _apart(estimator, X, lengths, kind)
     if is_stream(X):
         raise ValueError(
             "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
@@ -61,6 +67,20 @@ def sequences(
         door.refuse_extreme_scales(seen.X, names)
         _refuse_few(estimator, seen.n)
     return table, kind
+
+
+def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered, Family]:
+    """Whole sequences in the partitions of a Dask collection."""
+    from mixtura.data.dask_sequences import DaskSequences
+
+    source: Any = opened(X, None, kind.allows_gaps)
+    if source.dtype != np.float64:
+        source = opened(X.astype(np.float64), None, kind.allows_gaps)
+    note_columns(estimator, source)
+    refuse_scales(source, 1, estimator._names())
+    _refuse_few(estimator, source.n)
+    table = DaskSequences(source, ends_of(lengths, source.n))
+    return table, kind.for_table(estimator._names(), (), None)
 
 
 def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequences import Sequences
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.data.sequences import Ordered
+from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.design import design
@@ -45,7 +45,7 @@ class ChainFound:
 
 
 def find_chain(
-    rows: Sequences,
+    rows: Ordered,
     task: ChainTask,
     rng: np.random.RandomState,
     journal: Checkpoint | None = None,
@@ -55,7 +55,7 @@ def find_chain(
     clock = Clock(task.max_seconds)
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
-        engine = resolve(task.engine, model)
+        engine = resolve_for(rows, task.engine, model)
 
         def opened(model: Any, source: Any) -> Any:
             return open_sweep(engine, model, source)
@@ -73,7 +73,7 @@ def find_chain(
 
 
 def prepared_chain(
-    rows: Sequences, task: ChainTask, rng: np.random.RandomState
+    rows: Ordered, task: ChainTask, rng: np.random.RandomState
 ) -> tuple[Ground, HiddenMarkov]:
     """What starts are made on, of the steps without their order, and the model."""
     ground = prepare(rows.rows(), task.family, task.n_states, rng)
@@ -108,7 +108,7 @@ def begun(ground: Ground, given: Mapping[str, Array]) -> HiddenMarkovParams:
     return HiddenMarkovParams(initial, components, initial, transitions)
 
 
-def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> Outcome:
+def _best(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -> Outcome:
     names = {"initial", "transitions", *ground.model.family.supports()}
     if names <= set(task.given):
         return search.climb(begun(ground, task.given))
@@ -140,7 +140,7 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
     return best
 
 
-def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTask) -> ChainFound:
+def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask) -> ChainFound:
     """The same, its states by the rule of `state_order` where nothing given places them.
 
     Parts of states are by theirs wherever states are.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mixtura.data.sequences import Sequences
-from mixtura.engines.choose import open_sweep, resolve
+from mixtura.data.sequences import Ordered
+from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas
 from mixtura.fitting.account import account
 from mixtura.fitting.hidden_markov_fit import ChainFound, begun, prepared_chain
@@ -48,13 +48,13 @@ class Plain:
 
 
 def plain_chain(
-    rows: Sequences, task: ChainTask, rng: RandomNumbers, listener: FitListener | None = None
+    rows: Ordered, task: ChainTask, rng: RandomNumbers, listener: FitListener | None = None
 ) -> ChainFound:
     """The end of `task.max_iter` steps at most from parameters that are all given."""
     with single_blas:
         ground, model = prepared_chain(rows, task, rng)  # type: ignore[arg-type]
         model = model.unpenalised()
-        engine = resolve(task.engine, model)
+        engine = resolve_for(rows, task.engine, model)
         sweep = open_sweep(engine, model, rows)
         step = None if listener is None else listener.stepped
         start = begun(ground, task.given)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered, Sequences
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.hidden_markov_starts import MIXTURE, ChainStarts
 from mixtura.fitting.hidden_markov_task import ChainTask
@@ -57,7 +57,7 @@ def survivors(runners: list[Runner], sampled: bool) -> list[Runner]:
     return [runners[0], *([mixture] if mixture is not runners[0] else []), *rest][:kept]
 
 
-def race_chain(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> list[Runner]:
+def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -> list[Runner]:
     """Every start that still stands, the best first, after short runs on some sequences."""
     K = task.n_states
     allowed = np.ones((K, K), dtype=bool) if task.allowed is None else task.allowed
@@ -70,7 +70,7 @@ def race_chain(search: Search, ground: Ground, rows: Sequences, task: ChainTask)
         # Pieces of sequences begin anywhere, and say nothing of where sequences do.
         first, model = np.ones(K, dtype=bool), replace(model, held=(*model.held, "initial"))
         given.pop("initial", None)
-    sampled = sample is not rows
+    sampled = sample.n < rows.n
     timed = sampled and K > 1 and not np.tril(allowed, -1).any()
     starts = ChainStarts(model, sample, ground, allowed, first, search.rng, timed)
     runners = []

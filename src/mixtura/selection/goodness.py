@@ -4,13 +4,13 @@ The statistic is `inference.goodness`'s. Its law hangs on the mixture and on how
 is drawn: tables of as many rows from the mixture, each refitted by the search that found it, and
 compared with its own fit (parametric bootstrap: Stute, Gonzalez Manteiga & Presedo Quindimil 1993,
 Bootstrap based goodness-of-fit tests, Metrika 40). Without the refits p-values would be far too
-large: a mixture is close to the table that it was fitted to.
+large: a mixture is close to the table that it was fitted to. To other rows it is not, and there a
+draw is two tables: one that is fitted, and one that this fit, as new to it, is compared with.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 # Rows that are taken from a table at a time.
 PIECE = 100_000
 LEVEL = 0.05
+# Log-likelihoods of one table differ by so much, by the precision of the parameters.
+ROUNDED = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-4}
 MEASURES = {
     "anderson-darling": "Anderson-Darling distance of the distribution functions",
     "characteristic": "distance of the characteristic functions",
@@ -53,6 +55,7 @@ class GoodnessOfFit:
     draws, exceeded   tables drawn from the mixture, and those at least as far from theirs
     failed      draws that could not be fitted again, counted among the exceeded
     refitted    whether each draw was
+    own_rows    whether the mixture was fitted to this table, as its log-likelihood says
     rows, columns   of the table
     components  one `ComponentQQ` for each that holds a row, of Gaussian components; else empty
     uniform     with one column of them P(X <= x) of its rows, in order, (rows,): uniform where the
@@ -67,6 +70,7 @@ class GoodnessOfFit:
     exceeded: int
     failed: int
     refitted: bool
+    own_rows: bool
     rows: int
     columns: tuple[str, ...]
     components: tuple[ComponentQQ, ...] = ()
@@ -89,6 +93,10 @@ class GoodnessOfFit:
     def summary(self) -> str:
         """The test, and each component beside its law, as text."""
         how = "refitted" if self.refitted else "compared with the mixture as it is"
+        if self.refitted and not self.own_rows:
+            how = (
+                "each beside the fit of another draw, as this table is not the one that was fitted"
+            )
         lines = [
             f"{self.headline}",
             f"  {MEASURES[self.measure]}: {self.statistic:.4g}, of {self.rows:,} rows",
@@ -141,8 +149,11 @@ def goodness_of_fit(
     draws : int, default 99
         Tables drawn from the mixture. 99 can reject at 1 %, 999 at 0.1 %.
     refit : bool, default True
-        Whether each of them is fitted anew, as the table was. False is for rows that the mixture
-        was not fitted to. Mixtures set by hand are never refitted.
+        Whether the mixture is fitted anew for each of them: to it, if X are the rows that the
+        mixture was fitted to, which their log-likelihood tells; else to another draw, of as many
+        rows as the fit had. False takes the mixture as it is, without errors of estimation: other
+        rows of the same law are then rejected too often. Mixtures set by hand are never refitted;
+        one of `partial_fit` is as one of other rows.
     random_state : int, RandomState or None for the mixture's own
     n_jobs : int, optional
         Processes, as in joblib. The answer does not depend on it.
@@ -170,12 +181,17 @@ def goodness_of_fit(
     draws = whole("draws", draws)
     state = mixture.random_state if random_state is None else random_state
     yardstick = Yardstick(int(check_random_state(state).randint(2**31 - 1)))
-    refit = refit and getattr(mixture, "fit_result_", None) is not None
+    fit = getattr(mixture, "fit_result_", None)
+    refit, own = refit and fit is not None, _fitted_to(mixture, rows)
+    apart = 0 if own or fit is None else round(fit.weight)
     statistic = yardstick.of(mixture, rows)
     if listener is not None:
         listener.began(mixture.n_components, statistic)
     exceeded, drawn = 0, []
-    for value in _resampled(yardstick, mixture, len(rows), draws, refit, n_jobs):
+    tables = (
+        delayed(yardstick.drawn)(mixture, len(rows), i + 1, refit, apart) for i in range(draws)
+    )
+    for value in Parallel(n_jobs=n_jobs, return_as="generator")(tables):
         drawn.append(value)
         exceeded += value >= statistic
         if listener is not None:
@@ -190,6 +206,7 @@ def goodness_of_fit(
         exceeded=exceeded,
         failed=drawn.count(float("inf")),
         refitted=refit,
+        own_rows=own,
         rows=len(rows),
         columns=tuple(mixture._names()),
         components=component_quantiles(mixture._gaussians(), rows) if normal else (),
@@ -198,12 +215,13 @@ def goodness_of_fit(
     )
 
 
-def _resampled(
-    yardstick: Yardstick, mixture: Any, n: int, draws: int, refit: bool, n_jobs: int | None
-) -> Iterator[float]:
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    asked = (delayed(yardstick.drawn)(mixture, n, i + 1, refit) for i in range(draws))
-    yield from parallel(asked)
+def _fitted_to(mixture: Any, rows: Array) -> bool:
+    """Whether these are the rows of the fit: so many, of that log-likelihood."""
+    fit = getattr(mixture, "fit_result_", None)
+    if fit is None or round(fit.weight) != len(rows):
+        return False
+    slack = ROUNDED[np.dtype(getattr(mixture, "means_", rows).dtype)]
+    return math.isclose(mixture.score(rows), fit.mean_loglik, rel_tol=slack, abs_tol=slack)
 
 
 def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:

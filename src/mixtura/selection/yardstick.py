@@ -51,18 +51,27 @@ class Yardstick:
         weights, roots = _scales(np.asarray(drawn, dtype=np.float64), labels)
         return characteristic_distance(X, fixed, weights, roots, lambda t: characteristic(drawn, t))
 
-    def drawn(self, mixture: ClimbedMixture, n: int, place: int, refit: bool = True) -> float:
-        """The statistic of n rows drawn from the mixture; infinite where they cannot be fitted."""
+    def drawn(
+        self, mixture: ClimbedMixture, n: int, place: int, refit: bool = True, apart: int = 0
+    ) -> float:
+        """The statistic of n rows drawn from the mixture; infinite where they cannot be fitted.
+
+        The mixture that is refitted is one of these rows, or of `apart` other ones where that is
+        not 0.
+        """
         own = self._own(place, 0)
         X = np.ascontiguousarray(mixture.sample(n, random_state=own)[0])
         if not refit:
             return self.of(mixture, X, place)
         again = clone(mixture).set_params(random_state=own, warm_start=False, verbose=0)
         names = getattr(mixture, "feature_names_in_", None)
+        Y = X
+        if apart:
+            Y = np.ascontiguousarray(mixture.sample(apart, random_state=self._own(place, 2))[0])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                again.fit(X if names is None else NamedRows(X, tuple(names), None))
+                again.fit(Y if names is None else NamedRows(Y, tuple(names), None))
         except (FitError, *FAILURES):
             return float("inf")
         return self.of(again, X, place)
