@@ -12,12 +12,14 @@ import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura.data.genotypes import Genotypes, from_dosages
@@ -28,6 +30,7 @@ from mixtura.records import AnyArray, Array
 SIZE = (100, 3000, 3)
 SEEDS = range(10)
 THREADS = 2
+LARGER = (("BN", (500, 20_000, 5)), ("PSD", (300, 10_000, 4)), ("BN", (1000, 5000, 8)))
 # Seeds of the sets that some individuals are left out of.
 PROJECTED = range(4)
 
@@ -59,6 +62,7 @@ def run(console: Console) -> None:
     console.print(_passes())
     console.print(_projections())
     console.print(_fits())
+    console.print(_equal_times())
 
 
 def _passes() -> Table:
@@ -122,6 +126,32 @@ def _projection(seed: int, size: tuple[int, int, int], missing: float) -> list[f
     true = truth[new].max(axis=1)
     found = joint.Q_[new], fitted.transform(X[new])
     return [float(np.sqrt(np.mean(error**2))), *(float((Q.max(1) - true).mean()) for Q in found)]
+
+
+def _equal_times() -> Table:
+    """Larger sets: where our fit is when `adamixture` has ended, and when each ends."""
+    table = Table(title="larger sets: log-likelihoods less that of our fit at its end, seconds")
+    headers = ("set", "ours", "adamixture at its end", "ours by then", "seconds", "adamixture's")
+    for header in headers:
+        table.add_column(header, justify="right")
+    for kind, size in LARGER:
+        X, _ = simulated(kind, 0, size)
+        genotypes = from_dosages(X)
+        start = time.perf_counter()
+        ours = mixtura.Admixture(size[2], random_state=0).fit(genotypes).fit_result_.loglik
+        seconds = time.perf_counter() - start
+        other = _adamixture(genotypes, size[2], 0)
+        name = f"{kind} {size[0]:,} x {size[1]:,}, {size[2]}"
+        cells = ["-"] * 4
+        if other is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model = mixtura.Admixture(size[2], random_state=0)
+                cut = model.fit(genotypes, max_seconds=other[2]).fit_result_.loglik
+            cells = [f"{other[0] - ours:+.2f}", f"{cut - ours:+.2f}"]
+            cells += [f"{each:.1f}" for each in (seconds, other[2])]
+        table.add_row(name, f"{ours:.2f}", *cells)
+    return table
 
 
 def _fits() -> Table:
