@@ -1,4 +1,4 @@
-"""Ancestry: a pass beside NumPy, and whole fits beside `adamixture` on simulated sets.
+"""Ancestry: a pass beside NumPy, new individuals, and whole fits beside `adamixture`.
 
 `adamixture` (1.8) runs in an environment of its own, which uv makes; without uv it is left out. Its
 likelihood is ours at the Q and P that it writes. Seconds are those that it tells and those of our
@@ -7,6 +7,7 @@ default fit; both use two threads.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,9 @@ from mixtura.records import AnyArray, Array
 SIZE = (100, 3000, 3)
 SEEDS = range(10)
 THREADS = 2
+LARGER = (("BN", (500, 20_000, 5)), ("PSD", (300, 10_000, 4)), ("BN", (1000, 5000, 8)))
+# Seeds of the sets that some individuals are left out of.
+PROJECTED = range(4)
 
 
 def simulated(kind: str, seed: int, size: tuple[int, int, int]) -> tuple[AnyArray, Array]:
@@ -53,9 +57,11 @@ def error(Q: Array, truth: Array) -> float:
 
 
 def run(console: Console) -> None:
-    """Print both tables."""
+    """Print the tables."""
     console.print(_passes())
+    console.print(_projections())
     console.print(_fits())
+    console.print(_larger())
 
 
 def _passes() -> Table:
@@ -92,6 +98,58 @@ def _best(work: object) -> float:
         work()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def _projections() -> Table:
+    """One individual in ten left out: how far its largest share is off, on average."""
+    table = Table(title="largest share of who was left out: mean of found less true")
+    headers = ("set, missing of those fitted", "one standard error", "joint fit", "`transform`")
+    for header in (*headers, "`transform` less joint"):
+        table.add_column(header, justify="right")
+    for size, missing in (((400, 2000, 4), 0.0), ((200, 10_000, 3), 0.0), ((120, 700, 3), 0.6)):
+        rows = np.mean([_projection(seed, size, missing) for seed in PROJECTED], axis=0)
+        name = f"{size[0]} x {size[1]:,}, {size[2]}, {missing:.0%}"
+        table.add_row(name, *(f"{each:+.3f}" for each in [*rows, rows[2] - rows[1]]))
+    return table
+
+
+def _projection(seed: int, size: tuple[int, int, int], missing: float) -> list[float]:
+    """(standard error of a share, how far off the joint fit is, and `transform`)."""
+    n, _, K = size
+    X, truth = simulated("BN", seed, size)
+    rng, new = np.random.default_rng(seed), np.arange(n) % 10 == 0
+    X = np.where((rng.random(X.shape) < missing) & ~new[:, None], np.nan, X)
+    joint = mixtura.Admixture(K, random_state=0).fit(X)
+    fitted = mixtura.Admixture(K, random_state=0).fit(X[~new])
+    error = joint.standard_errors(X, replicates=8)[new]
+    true = truth[new].max(axis=1)
+    found = joint.Q_[new], fitted.transform(X[new])
+    return [float(np.sqrt(np.mean(error**2))), *(float((Q.max(1) - true).mean()) for Q in found)]
+
+
+def _larger() -> Table:
+    """Where both end, and after how much work: CPU seconds, which a busy machine leaves alone."""
+    table = Table(title="larger sets: log-likelihood, CPU seconds (adamixture's with its start)")
+    for header in ("set", "ours", "adamixture less ours", "CPU", "adamixture's"):
+        table.add_column(header, justify="right")
+    for kind, size in LARGER:
+        X, _ = simulated(kind, 0, size)
+        genotypes = from_dosages(X)
+        start = time.process_time()
+        ours = mixtura.Admixture(size[2], random_state=0).fit(genotypes).fit_result_.loglik
+        seconds, before = time.process_time() - start, _children()
+        other = _adamixture(genotypes, size[2], 0)
+        cells = [f"{ours:.2f}", "-", f"{seconds:.1f}", f"{_children() - before:.1f}"]
+        if other is not None:
+            cells[1] = f"{other[0] - ours:+.2f}"
+        table.add_row(f"{kind} {size[0]:,} x {size[1]:,}, {size[2]}", *cells)
+    return table
+
+
+def _children() -> float:
+    """CPU seconds of the processes that have ended."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _fits() -> Table:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import mixtura
+from mixtura.data.genotypes import from_dosages
 from mixtura.estimators.admixture_document import admixture_document
 from mixtura.fitting.admixture_projection import _noise
+from mixtura.inference.residuals import residual_correlations
 from mixtura.store import write_document
 from tests.ancestry.panels import balding_nichols, matched
 
@@ -101,6 +105,25 @@ def test_relatives_and_missing_ancestry_show_in_the_residuals():
     poor = mixtura.Admixture(1).fit(X).residual_correlations(X)
     alike = (Q[:, 0, None] - Q[:, 0] < 0.1) & (Q[:, 0] > 0.8) & (Q[:, 0, None] > 0.8)
     assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
+
+
+def test_residuals_of_who_carries_one_copy():
+    """All haploid: as an array of ploidy 1. Men among women: nobody correlates where all fits."""
+    X, Q, P = balding_nichols(60, 2000, 2, 3, alpha=0.5)
+    X = (X > 0).astype(np.uint8)
+    alone = residual_correlations(from_dosages(X, 1), Q, P)
+    single = np.arange(60, dtype=np.uint8) % 2
+    coded = replace(from_dosages(2 * X), haploid=np.full(2000, 2, np.uint8), single=single)
+    np.testing.assert_allclose(residual_correlations(coded, Q, P), alone, atol=1e-12)
+    rng = np.random.default_rng(0)
+    X = np.where(single[:, None] == 1, 2 * rng.binomial(1, Q @ P.T), rng.binomial(2, Q @ P.T))
+    mixed = replace(from_dosages(X), haploid=np.ones(2000, np.uint8), single=single)
+    found = mixtura.Admixture(2, random_state=0).fit(mixed).residual_correlations(mixed)
+    men = np.ix_(single == 1, single == 1)
+    women = np.ix_(single == 0, single == 0)
+    for block in (men, women, np.ix_(single == 1, single == 0)):
+        off = found[block][~np.eye(30, dtype=bool)]
+        assert abs(off.mean()) < 0.004
 
 
 def test_nobody_is_put_where_nobody_belongs():

@@ -55,7 +55,7 @@ def test_calls_are_what_they_say(cyvcf2, tmp_path, name):
     assert found.haploid.tolist() == [0, 0, 1, 1, 1, 2, 2]
     assert found.single.tolist() == [1, 1, 0, 0]
     assert (found.skipped, found.impossible) == (3, 2)
-    assert found.remarks[0] == "3 markers that are no SNPs with one ALT allele are left out"
+    assert found.remarks[0] == "left out as no SNPs with one ALT allele: 3 of 10 markers"
 
 
 def test_a_fit_to_all_kinds_of_files_is_the_same(cyvcf2, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 from pathlib import Path
@@ -139,3 +140,21 @@ def test_a_file_that_is_not_there(folder: Path) -> None:
     done = run("ancestry", "no.bed")
     assert done.exit_code == 2
     assert "no.bed: there is no such file" in done.stderr
+
+
+def test_a_vcf_file(folder: Path) -> None:
+    """Its files are named without .vcf.gz, and what is left out of it is noted."""
+    pytest.importorskip("cyvcf2")
+    rng = np.random.default_rng(0)
+    calls = np.array(["0/0", "0|1", "1/1"])[rng.integers(0, 3, (50, 12))]
+    lines = [f"1 {j} . A {'C' if j else 'C,G'} . . . GT {' '.join(calls[j])}" for j in range(50)]
+    head = ["#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT", *(f"i{i}" for i in range(12))]
+    text = "##fileformat=VCFv4.2\n##contig=<ID=1>\n"
+    text += '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+    text += "\n".join([" ".join(head), *lines]).replace(" ", "\t") + "\n"
+    Path("cohort.vcf.gz").write_bytes(gzip.compress(text.encode()))
+    done = run("ancestry", "cohort.vcf.gz", "--starts", 1, "--folds", 0, "--no-figure")
+    assert done.exit_code == 0, done.output
+    assert "12 individuals, 49 markers" in done.stdout
+    assert "note: left out as no SNPs with one ALT allele: 1 of 50 markers" in done.stderr
+    assert np.loadtxt("cohort.2.P").shape == (49, 2)

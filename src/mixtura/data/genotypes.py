@@ -64,10 +64,10 @@ class Genotypes:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What of a file was left out, a sentence each."""
-        told = []
+        told, total = [], self.skipped + self.markers
         if self.skipped:
             told.append(
-                f"{self.skipped:,} markers that are no SNPs with one ALT allele are left out"
+                f"left out as no SNPs with one ALT allele: {self.skipped:,} of {total:,} markers"
             )
         if self.impossible:
             told.append(

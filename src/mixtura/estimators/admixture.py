@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
 from mixtura.estimators.deadline import deadline
 from mixtura.estimators.fitted_admixture import FittedAdmixture
@@ -17,6 +18,7 @@ from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.journal_file import removed
 from mixtura.inference.populations import matching
 from mixtura.records import Array
+from mixtura.result import Fit
 from mixtura.solvers.clock import TIMED_OUT
 from mixtura.solvers.settings import check_integer, check_number
 
@@ -144,20 +146,24 @@ class Admixture(FittedAdmixture):
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
         self.modes_ = [Q if labels is not None else Q[:, matching(Q, self.Q_)] for Q in modes]
+        self._remember(genotypes, fit)
+        removed(checkpoint)
+        return self
+
+    def _remember(self, genotypes: Genotypes, fit: Fit) -> None:
+        """Names and the account; a warning where it did not converge."""
         self.fit_result_ = fit
         self.converged_, self.n_iter_ = fit.converged, fit.iterations
         self.n_features_in_ = genotypes.markers
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
         self.alleles_ = genotypes.alleles
-        removed(checkpoint)
         if not fit.converged:
             warnings.warn(
                 f"the climb did not converge ({fit.reason}): raise "
                 + ("max_seconds" if fit.reason == TIMED_OUT else "max_iter or tol"),
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        return self
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Fit, and return `Q_`."""

@@ -42,7 +42,8 @@ def sequences(
     X, lengths = _joined(collected(X), lengths)
     if reset and door.is_dask(X):
         told = {"sample_weight": sample_weight, "states": states}
-        told["covariates"] = getattr(estimator, "covariates", None)
+        for name in ("covariates", "initial_covariates"):
+            told[name] = getattr(estimator, name, None)
         refuse_given("sequences in Dask partitions", told, "load the table, or leave it out")
         return _apart(estimator, X, lengths, kind)
     if is_stream(X):

@@ -25,7 +25,7 @@ from mixtura.solvers.clock import TIMED_OUT
 SMOOTHED, DRAWN = 5, 3
 ROUNDS = (6, 12)
 # Genotypes, and markers at least, on which starts are raced.
-SAMPLE, LEAST = 10_000_000, 5_000
+SAMPLE, LEAST = 2_500_000, 5_000
 # EM steps that bring the frequencies of markers outside the sample to the winner's shares.
 JOINED = 2
 

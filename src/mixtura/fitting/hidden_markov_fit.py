@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequences import Ordered
+from mixtura.data.sequences import Ordered, Sequences
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
@@ -92,6 +92,7 @@ def prepared_chain(
         known = design(ground.survey.sample, task.covariates, True, "covariate")
         if not task.initial_covariates:
             return ground, Driven(*settings, design=known, allowed=task.allowed)
+        assert isinstance(rows, Sequences)
         first = first_design(rows, task.initial_covariates)
         law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
         return ground, replace(law, begins=task.first)
