@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from mixtura.fitting.search import Outcome, Search
+from mixtura.fitting.outcome import Outcome
+from mixtura.fitting.search import Search
 from mixtura.models.base import Model
 from mixtura.records import Spike
 from mixtura.result import Fit

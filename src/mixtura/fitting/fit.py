@@ -21,7 +21,8 @@ from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import described, model_identity, resumed_seed
 from mixtura.fitting.journal_file import removed
 from mixtura.fitting.mixture_fit import journaled
-from mixtura.fitting.search import Outcome, Search, better
+from mixtura.fitting.outcome import Outcome, better
+from mixtura.fitting.search import Search
 from mixtura.models.base import Model
 from mixtura.records import Params
 from mixtura.result import Fit, StartReport

@@ -20,8 +20,9 @@ from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chai
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
+from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
-from mixtura.fitting.search import Outcome, Search, better
+from mixtura.fitting.search import Search
 from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -64,7 +65,7 @@ def find_chain(
             model, rows, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
         )
         with clock.hearing(journal is None):
-            outcome = _best(search, ground, rows, task)
+            outcome = search.at_scales(lambda: _best(search, ground, rows, task), search.climb)
         sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)

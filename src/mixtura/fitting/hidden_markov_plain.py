@@ -12,7 +12,8 @@ from mixtura.fitting.account import account
 from mixtura.fitting.hidden_markov_fit import ChainFound, begun, prepared_chain
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
-from mixtura.fitting.search import Outcome, Search
+from mixtura.fitting.outcome import Outcome
+from mixtura.fitting.search import Search
 from mixtura.records import RandomNumbers
 from mixtura.result import Certificate
 from mixtura.solvers.climb import Climb

@@ -25,9 +25,10 @@ from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.condensed import restored
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
+from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.prepared import Ground, trimmed
 from mixtura.fitting.sample import sample_rows
-from mixtura.fitting.search import Outcome, Search
+from mixtura.fitting.search import Search
 from mixtura.fitting.starts import StartMaker
 from mixtura.fitting.without_some import MOST, improved
 from mixtura.models.concomitant import Concomitant

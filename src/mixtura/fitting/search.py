@@ -8,9 +8,10 @@ is far ahead without the gain of its spikes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, FitError, IllDefined, Vanishing
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.race import RACE, OpenSweep, Race, Runner
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model
@@ -35,9 +37,6 @@ from mixtura.solvers.registry import solver_name
 RACE_STEPS = 10
 # Nats per row by which a start that was left for its narrow components must be ahead to be climbed.
 THIN_GAIN = 0.01
-# Nats for each row in components that only the penalty holds up by which an end with such must be
-# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
-MERIT = 3.0
 # What is said of such an end.
 UPHELD = "a component is held up by the penalty against collapse"
 # At most this many starts of a race are climbed to the top, if the first ones end on a spike; and
@@ -48,21 +47,6 @@ FINALISTS, SOUND, SURE = 3, 2, 2
 SCALES = 3
 # `n_init="auto"` ends where one more start ends higher with this chance, or after so many.
 HARDLY, ENDLESS = 0.01, 100
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
-
-    remark is what the engine has to say of its passes.
-    """
-
-    climb: Climb
-    floored: tuple[Spike, ...]
-    penalised: bool
-    worth: float
-    certificate: Certificate
-    remark: str = ""
 
 
 @dataclass
@@ -87,6 +71,7 @@ class Search:
     clock: Clock = NEVER
     place: str = ""
     cut: str = ""
+    narrow: list[Climb] = field(default_factory=list)
 
     def from_starts(self, maker: StartMaker, init: str, n_init: int | str) -> Outcome:
         """The best of the initialisations; raises the last error if every one failed."""
@@ -140,17 +125,29 @@ class Search:
         return chance is not None and chance <= HARDLY
 
     def _at_scales(self, maker: StartMaker, init: str) -> Outcome:
-        """An initialisation; and another in the scale of its components, where these are far
-        narrower than the table, so that a penalty of the table's width hid what is inside them."""
-        best = self._initialisation(maker, init)
-        coarse = self.model
+        """An initialisation; and another in the scale of its components."""
+
+        def first() -> Outcome:
+            return self._initialisation(maker, init)
+
+        def again(end: MixtureParams) -> Outcome:
+            finer = replace(maker, model=maker.model.as_fine_as(self.model))
+            return self._in_scale(finer, init, end)
+
+        return self.at_scales(first, again) if init == "auto" else first()
+
+    def at_scales(self, first: Callable[[], Outcome], again: Callable[[Any], Outcome]) -> Outcome:
+        """The first end; or one reached `again` from there in the scale of its components, where
+        these are far narrower than the table, so that a penalty of the table's width hid what is
+        inside them."""
+        best, coarse = first(), self.model
         try:
-            for _ in range(SCALES if init == "auto" else 0):
-                finer = self.model.finer(best.climb.summary, best.climb.params)
+            for _ in range(SCALES):
+                finer, end = self._finer(best.climb)
                 if finer is None or self.late:
                     break
-                self.model, maker = finer, replace(maker, model=maker.model.as_fine_as(finer))
-                outcome = self._in_scale(maker, init, best)
+                self.model = finer
+                outcome = again(end.params)
                 if not better(outcome, best):
                     break
                 best = outcome
@@ -161,19 +158,37 @@ class Search:
             self.model = coarse
         return best
 
-    def _in_scale(self, maker: StartMaker, init: str, coarse: Outcome) -> Outcome:
-        """An initialisation; from the coarse optimum where float64 holds no start of that scale:
-        about its own means alone it knows sums to all digits."""
+    def _finer(self, best: Climb) -> tuple[Model | None, Climb]:
+        """(the model in the scale of an end's components, that end): of the best, else of one that
+        was left because all its components are narrow."""
+        for end in (best, *self.narrow):
+            found = self.model.finer(end.summary, end.params)
+            if found is not None:
+                return found, end
+        return None, best
+
+    def _in_scale(self, maker: StartMaker, init: str, coarse: MixtureParams) -> Outcome:
+        """An initialisation, or the climb from a coarse end: where float64 holds no start of that
+        scale, about its own means alone it knows sums to all digits."""
         try:
-            return self._initialisation(maker, init)
+            best = self._initialisation(maker, init)
         except FAILURES:
-            return self.climb(coarse.climb.params)
+            return self.climb(coarse)
+        try:
+            other = self.climb(coarse)
+        except FAILURES:
+            return best
+        return other if better(other, best) else best
 
     def _initialisation(self, maker: StartMaker, init: str) -> Outcome:
         """Climb from the best start; from the next ones only while the climbs end on a spike."""
         best: Outcome | None = None
         failure: Exception = FitError("no start was tried")
         runners = self._runners(maker, init)
+        # Beside noise starts are without it, and their ends tell nothing of its climbs.
+        alike = type(maker.model) is type(self.model)
+        ends = [one.climb for one in runners if alike and one.climb is not None]
+        self.narrow = [end for end in ends if self._all_narrow(end)]
         whole = pass_work(maker.model, maker.base, self.rows.positive)
         most = self.passes + allowed_work(maker.model, maker.base, self.rows) / whole
         for place in range(FINALISTS + SOUND):
@@ -193,8 +208,6 @@ class Search:
             self._report(ended, "collapsed" if outcome.floored else "kept")
             if best is None or better(outcome, best):
                 best = outcome
-        # Beside noise starts are without it, and their heights tell nothing of its climbs.
-        alike = type(maker.model) is type(self.model)
         thin = self._thin(runners, best) if alike else None
         for runner in runners:
             self._report(runner, "kept" if thin is not None and runner is thin[0] else "dropped")
@@ -203,6 +216,10 @@ class Search:
         if best is None:
             raise failure
         return best
+
+    def _all_narrow(self, climb: Climb) -> bool:
+        found = self.model.guard(climb.summary, climb.params)
+        return len(found) == len(climb.params.weights)
 
     def _next(self, runners: list[Runner], place: int) -> Runner | None:
         """The start whose turn it is, taken out: the first ones, then those without a spike."""
@@ -236,7 +253,7 @@ class Search:
     def from_given(self, start: MixtureParams) -> Outcome:
         """Climb from a mixture the caller gave; if that only leads to a singularity, keep it."""
         try:
-            return self.climb(start)
+            return self.at_scales(lambda: self.climb(start), self.climb)
         except FAILURES as error:
             start = self.model.begun_at(start)
             kept = em(Problem(self.model, self.open_sweep(self.model, self.rows), start, 0, 0))
@@ -378,16 +395,3 @@ def _height(runner: Runner) -> float:
     """The log-likelihood per row where it stands; minus infinity where it has not begun."""
     climb = runner.climb
     return -np.inf if climb is None else climb.summary.loglik / climb.summary.weight
-
-
-def better(new: Outcome, old: Outcome) -> bool:
-    """Better beyond rounding, so that equal optima keep the order in which they were found.
-
-    An end with components that the penalty holds up must be far ahead of a regular one.
-    """
-    if new.floored and not old.floored:
-        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
-    if old.floored and not new.floored:
-        return not better(old, new)
-    margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
-    return new.worth > old.worth + margin

@@ -15,9 +15,10 @@ import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import allowed_work
+from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Race
-from mixtura.fitting.search import Outcome, Search, better
+from mixtura.fitting.search import Search
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.responsibilities import normalise
 

@@ -18,8 +18,9 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.families.base import Family
 from mixtura.fitting.mixture_fit import prepare
+from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.prepared import Ground
-from mixtura.fitting.search import Outcome, Search
+from mixtura.fitting.search import Search
 from mixtura.inference.nesting import responsibilities, split
 from mixtura.records import Array
 from mixtura.solvers.climb import Climb

@@ -20,8 +20,9 @@ from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.opened import missing_row
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare
+from mixtura.fitting.outcome import better
 from mixtura.fitting.prepared import trimmed
-from mixtura.fitting.search import Search, better
+from mixtura.fitting.search import Search
 from mixtura.inference import criteria
 from mixtura.records import AnyArray, Spike
 from mixtura.result import Fit

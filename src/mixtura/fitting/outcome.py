@@ -1,0 +1,41 @@
+"""Where a climb on all rows ended, and which of two ends is the better one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mixtura.records import Spike
+from mixtura.result import Certificate
+from mixtura.solvers.climb import Climb
+
+# Nats for each row in components that only the penalty holds up by which an end with such must be
+# worth more than a regular one: a row far out is, a plane through rounded numbers is not.
+MERIT = 3.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
+
+    remark is what the engine has to say of its passes.
+    """
+
+    climb: Climb
+    floored: tuple[Spike, ...]
+    penalised: bool
+    worth: float
+    certificate: Certificate
+    remark: str = ""
+
+
+def better(new: Outcome, old: Outcome) -> bool:
+    """Better beyond rounding, so that equal optima keep the order in which they were found.
+
+    An end with components that the penalty holds up must be far ahead of a regular one.
+    """
+    if new.floored and not old.floored:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
+    if old.floored and not new.floored:
+        return not better(old, new)
+    margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
+    return new.worth > old.worth + margin
