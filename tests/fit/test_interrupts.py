@@ -39,6 +39,7 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
     """Ctrl-C after so many steps of EM, all starts together."""
     note = Logbook.note
     monkeypatch.setattr(Clock, "_last", -np.inf)
+    monkeypatch.setattr(clock, "ONE", 0.0)
 
     def pressed(*after: int) -> None:
         steps = [0]
@@ -114,6 +115,15 @@ def test_twice_is_an_interrupt_and_changes_nothing(
     press(1)
     with pytest.raises(KeyboardInterrupt):
         mixture.fit(X)
+
+
+def test_one_press_that_is_heard_twice_is_one(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "ONE", 60.0)
+    press(20, 21)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        GaussianMixture(3, n_init=50, engine="local", random_state=0).fit(X)
 
 
 def test_where_it_is_an_interrupt_at_once(press: Press, tmp_path: Path) -> None:

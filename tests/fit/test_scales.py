@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
-from mixtura import DegenerateWarning, GaussianMixture
+from mixtura import DegenerateWarning, GaussianMixture, HiddenMarkov
 from mixtura.records import Array
 
 
@@ -67,6 +69,51 @@ def test_groups_a_hundred_million_widths_apart(form: str) -> None:
     entropy = 1 + np.log(2 * np.pi) + np.log(6)
     assert found.score(X) == pytest.approx(-entropy, abs=0.05)
     assert not found.fit_result_.floored
+
+
+def along_one_axis(d: int, far: float) -> tuple[Array, Array]:
+    """(three groups of unit variance that lie apart in the first column alone, their means)."""
+    means = np.zeros((3, d))
+    means[:, 0] = far * np.array([0.0, 1.0, 2.5])
+    rng = np.random.default_rng(1)
+    return np.repeat(means, 200, axis=0) + rng.normal(size=(600, d)), means
+
+
+@pytest.mark.parametrize(("d", "far"), [(2, 3e7), (5, 3e7), (5, 1e9), (2, 1e11)])
+@pytest.mark.parametrize(
+    "form", ["full", "tied", "diag", "spherical", "VVE", "EEV", "VEV", "EVV", "EEI"]
+)
+def test_groups_far_apart_along_one_axis(form: str, d: int, far: float) -> None:
+    X, means = along_one_axis(d, far)
+    found = GaussianMixture(3, covariance_type=form, random_state=0).fit(X)
+    begin = {"weights_init": np.full(3, 1 / 3), "means_init": means, "random_state": 0}
+    truth = GaussianMixture(3, covariance_type=form, **begin).fit(X)
+    entropy = d / 2 * (1 + np.log(2 * np.pi)) + np.log(3)
+    assert found.score(X) >= truth.score(X) - 1e-6
+    assert found.score(X) == pytest.approx(-entropy, abs=0.1)
+    assert not found.fit_result_.floored
+
+
+@pytest.mark.parametrize("family", ["full", "diag", "tied"])
+@pytest.mark.parametrize("far", [3e7, 1e8, 1e10])
+def test_states_far_apart(family: str, far: float) -> None:
+    rng = np.random.default_rng(0)
+    states = np.repeat(rng.integers(3, size=60), 10)
+    X = along_one_axis(2, far)[1][states] + rng.normal(size=(600, 2))
+    found = HiddenMarkov(family, 3, random_state=0).fit(X)
+    assert not found.fit_result_.floored
+    np.testing.assert_array_equal(found.predict(X), states)
+    assert np.abs(found.means_[:, 1]).max() < 0.5
+
+
+def test_rows_on_a_plane_are_no_scale() -> None:
+    X, _ = along_one_axis(2, 1e9)
+    X = np.column_stack([X, X.sum(axis=1)])
+    found = GaussianMixture(3, covariance_type="full", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found.fit(X)
+    assert found.fit_result_.floored
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e5])

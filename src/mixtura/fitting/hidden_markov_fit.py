@@ -66,7 +66,7 @@ def find_chain(
             model, rows, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
         )
         with clock.hearing(journal is None):
-            outcome = _best(search, ground, rows, task)
+            outcome = search.at_scales(lambda: _best(search, ground, rows, task), search.climb)
         sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)

@@ -1,4 +1,4 @@
-"""Where a start ended, and which of two ends is better."""
+"""Where a climb on all rows ended, and which of two ends is the better one."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ TIMED_OUT = "stopped: max_seconds had passed"
 INTERRUPTED = "stopped: interrupted"
 # Seconds within which a second Ctrl-C ends the program, though the fit is another by then.
 TWICE = 2.0
+# And within which it is the same one: told to a process and to its group, it is heard twice.
+ONE = 0.05
 
 
 class Clock:
@@ -58,6 +60,8 @@ class Clock:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         now, before = time.monotonic(), Clock._last
+        if now - before < ONE:
+            return
         if self.interrupted or now - before < TWICE:
             signal.default_int_handler(number, frame)
         self.interrupted, Clock._last = True, now

@@ -39,7 +39,7 @@ from mixtura.families.gaussian.records import (
 from mixtura.families.gaussian.scatter import (
     own_scatter,
     own_spectrum,
-    rounding,
+    own_spread,
     table_scatter,
     within_components,
 )
@@ -237,6 +237,8 @@ class CovariancePrior(Prior):
             most = 2 * a / ((float(rows.min()) + 2 * a) * least) if a > 0 else 0.0
             if most <= PENALTY_SHARE:
                 return []
+        # Far below NUMERIC_SPREAD eigenvalues are rounding, and may be no more than 0.
+        spread = np.maximum(spread, 1e-300)
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))
         held = rows * self.count_scale
         # Without what the penalty added: many rows on a thin line are no spike, on one value are.
@@ -318,18 +320,16 @@ class CovariancePrior(Prior):
         if self.strength == 0 or self.reference is None or not self.floorless:
             return None
         own = own_scatter(form, stats, params)
-        values = own_spectrum(self, own)
-        spread = self._least(values, K)
+        spread = np.broadcast_to(own_spread(self, own, params.means), K)
         # Rows on one value, or on a plane, say nothing of a scale: what they have is rounding.
-        rounded = rounding(self, params.means) - NUMERIC_SPREAD * self._least(-values, K)
-        sound = (counts >= few_rows(form.columns(d))) & (spread > rounded)
+        sound = (counts >= few_rows(form.columns(d))) & (spread > 0)
         w = np.broadcast_to(self._rows(counts), counts.shape)[sound]
         if not (2 * self.strength > COARSE * w * spread[sound]).any():
             return None
         S, pivots = within_components(form, own, counts, sound, d)
         target = form.restrict(S)
         found = replace(self, target=target, scale=target, pivots=pivots, reference=S)
-        wider = found._least(own_spectrum(found, own), K)[sound]
+        wider = np.broadcast_to(own_spread(found, own, params.means), K)[sound]
         return found if (w * wider).min() > FINER * (w * spread[sound]).min() else None
 
     def smoothed(self, params: GaussianParams) -> GaussianParams:

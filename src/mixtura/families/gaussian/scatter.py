@@ -8,7 +8,7 @@ import numpy as np
 
 from mixtura.data.column_moments import Moments
 from mixtura.data.moments import TableMoments
-from mixtura.families.collapse import ROUNDED_SPREAD
+from mixtura.families.collapse import NUMERIC_SPREAD, ROUNDED_SPREAD
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
 from mixtura.families.gaussian.triangular import within
@@ -48,12 +48,34 @@ def own_spectrum(prior: Any, own: Array) -> AnyArray:
     return np.asarray(own / prior.form.restrict(prior.reference))
 
 
-def rounding(prior: Any, means: Array) -> float:
-    """The largest such eigenvalue that rows on one value may have, so far out are they."""
+def own_spread(prior: Any, own: Array, means: Array) -> Array:
+    """The smallest such eigenvalue of each scatter, (K,) or (1,) where it is shared; 0 where
+    that is rounding, so far out are the rows.
+
+    1 / lambda_max(L^-1 S L^-T), L L' the scatter in units of its own deviations: to all digits also
+    where S is far wider than it along some axes alone, as eigenvalues of S^-1 L L' are not. Rows on
+    a plane have no L, and on one value no more than the steps of float64 there.
+    """
+    form, d = prior.form, means.shape[1]
     steps = ROUNDINGS * np.spacing(np.abs(means)).max(axis=0)
-    if prior.form.correlates:
-        return ROUNDED_SPREAD + float(np.square(prior.units * steps).sum(axis=1).max())
-    return ROUNDED_SPREAD + float(np.max(steps**2 / prior.form.restrict(prior.reference)))
+    if not form.correlates:
+        own = form.variances(own, len(means), d)
+        spread = (own / prior.reference).min(axis=1)
+        known = (own > steps**2).all(axis=1)
+    else:
+        own = own.reshape(-1, d, d)
+        spread, known = np.zeros(len(own)), np.zeros(len(own), dtype=bool)
+        for k, each in enumerate(own):
+            if not (np.diagonal(each) > 0).all():
+                continue
+            units = np.sqrt(np.diagonal(each))
+            values, axes = np.linalg.eigh(each / np.outer(units, units))
+            if values[0] <= NUMERIC_SPREAD * values[-1]:
+                continue
+            whiten = axes / units[:, None] / np.sqrt(values)
+            spread[k] = 1.0 / np.linalg.eigvalsh(whiten.T @ prior.reference @ whiten)[-1]
+            known[k] = np.square(whiten * steps[:, None]).sum(axis=0).max() < 1.0
+    return np.where(known & (spread > ROUNDED_SPREAD), spread, 0.0)
 
 
 def table_scatter(form: Form, moments: Moments) -> Array:

@@ -1,0 +1,163 @@
+"""Climbs on all rows, and what their ends look like.
+
+They are at maximum likelihood. One that runs into a singularity is climbed again with the penalty
+that keeps every component at finite width, and is preferred to a regular end only where it is far
+ahead without the gain of its spikes (`outcome.better`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.errors import FAILURES, Collapse, IllDefined, Vanishing
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.outcome import Outcome
+from mixtura.fitting.race import OpenSweep
+from mixtura.models.base import Model
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Spike
+from mixtura.result import StartReport
+from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import NEVER, Clock
+from mixtura.solvers.em import em
+from mixtura.solvers.examine import Examiner
+from mixtura.solvers.problem import Problem, Solver
+from mixtura.solvers.registry import solver_name
+
+# What is said of an end with a component that only the penalty holds up.
+UPHELD = "a component is held up by the penalty against collapse"
+
+
+@dataclass
+class Climbs:
+    """What all climbs share, and the tally of what they did.
+
+    They end by the `clock` with what they have then; `place` says where the search is, `cut` what
+    it left out.
+    """
+
+    model: Model
+    rows: Source
+    open_sweep: OpenSweep
+    tol: float
+    max_iter: int
+    rng: np.random.RandomState
+    solver: Solver = em
+    listener: FitListener | None = None
+    passes: int = 0
+    sample_passes: int = 0
+    moves: int = 0
+    reports: list[StartReport] = field(default_factory=list)
+    clock: Clock = NEVER
+    place: str = ""
+    cut: str = ""
+
+    @property
+    def late(self) -> bool:
+        """Whether its time has passed."""
+        return self.clock.passed
+
+    def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
+        """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
+        start = self.model.begun_at(start)
+        try:
+            outcome = self._climbed(self.model.unpenalised(), start, history)
+        except FAILURES as error:
+            if not self.model.penalised:
+                raise
+            if isinstance(error, Vanishing):
+                # From the end of the penalised climb the same way would be as slow.
+                outcome = replace(self._climbed(self.model, start, ()), remark=str(error))
+            else:
+                outcome = self._penalised(start)
+        if self.listener is not None:
+            summary = outcome.climb.summary
+            self.listener.ended(outcome.climb, summary.loglik / summary.weight)
+        return outcome
+
+    def _penalised(self, start: MixtureParams) -> Outcome:
+        """A climb with the penalty; without it from there on, where that ends in a regular top."""
+        outcome = self._climbed(self.model, start, ())
+        if outcome.floored or not outcome.climb.converged:
+            return outcome
+        try:
+            freed = self._climbed(self.model.unpenalised(), outcome.climb.params, ())
+        except (Collapse, IllDefined) as error:
+            return self._held_up(outcome, error.component)
+        except FAILURES:
+            return outcome
+        return freed if freed.climb.converged else outcome
+
+    def _held_up(self, outcome: Outcome, k: int) -> Outcome:
+        """An end from where component k collapses as soon as there is no penalty."""
+        climb, model = outcome.climb, self.model
+        found = {each.component: each for each in model.standings(climb.summary, climb.params)}
+        if k not in found or not found[k].held_up:
+            return outcome
+        floored = (Spike(k, found[k].rows, found[k].spread or 0.0),)
+        certificate = replace(outcome.certificate, verdict="boundary", detail=UPHELD)
+        worth = self._worth(model, climb, [k])
+        return replace(outcome, floored=floored, certificate=certificate, worth=worth)
+
+    def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:
+        """One climb and what its end looks like."""
+        step = None if self.listener is None else self.listener.stepped
+        sweep = self.open_sweep(model, self.rows)
+        problem = Problem(
+            model, sweep, start, self.tol, self.max_iter, history, step, clock=self.clock
+        )
+        # There is a penalised climb to fall back on.
+        strict = self.model.penalised and not model.penalised
+        try:
+            climb = self.solver(problem)
+            if not isinstance(climb, Climb):
+                raise TypeError(
+                    f"solver {solver_name(self.solver)!r} returned {type(climb).__name__}: it "
+                    "returns a Climb, as `Logbook.finish` makes one"
+                )
+            model.refuse_inadmissible(climb.params)
+            examiner = Examiner(problem, self.solver, strict)
+            climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
+            remark = sweep.remark(climb.params, climb.summary)
+        finally:
+            self.passes += sweep.passes
+        found = model.guard(climb.summary, climb.params) if self.model.penalised else []
+        if strict and found:
+            # On the way only a bound was looked at, and this end is a spike.
+            raise Collapse(found[0].component, found[0].count, found[0].spread)
+        if strict and certificate.verdict == "not converged" and certificate.curvature is not None:
+            # Towards a noise of zero the slope fades so slowly that a climb may not get there.
+            for part in model.vanishing(climb.summary, climb.params, slowly=True).items():
+                raise Vanishing(*part)
+        columns = model.vanishing(climb.summary, climb.params)
+        floored = tuple(replace(spike, columns=columns.get(spike.component, ())) for spike in found)
+        if model.penalised and certificate.verdict == "interior maximum":
+            certificate = replace(certificate, verdict="penalised maximum")
+        worth = self._worth(model, climb) + model.belief(climb.params)
+        return Outcome(climb, floored, model.penalised, worth, certificate, remark)
+
+    def _edge(self, model: Model, climb: Climb) -> str:
+        """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
+        if model.penalised and model.guard(climb.summary, climb.params):
+            return UPHELD
+        if model.at_edge(climb.summary, climb.params):
+            for spike in model.guard(climb.summary, climb.params):
+                return (
+                    f"component {spike.component} holds {spike.count:.3g} rows, and its smallest "
+                    f"variance is only {spike.spread:.2g} of the table's"
+                )
+            return "a component holds less than a row"
+        endless = [each.said() for each in model.endless(climb.summary, climb.params)]
+        return "; ".join(filter(None, [model.edge(climb.params), *endless]))
+
+    def _worth(self, model: Model, climb: Climb, also: Sequence[int] = ()) -> float:
+        # By the model it climbed: no penalty is taken away that an end never had.
+        sober = model.sobered(climb.summary, climb.params, also)
+        if sober is climb.params:
+            return climb.summary.loglik
+        self.passes += 1
+        return self.open_sweep(model, self.rows)(sober).loglik
