@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     AsJson,
     NoFigure,
@@ -44,6 +45,7 @@ WORDS = (
     ("weight=", "--weight "),
     ("ends=", "--ends "),
     ("(ends)", "(--ends A,B)"),
+    ("max_seconds and checkpoint:", "--max-seconds and --checkpoint:"),
 )
 
 
@@ -93,6 +95,18 @@ def blocks(
         int,
         typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same fit."),
     ] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Note there how far the fit is; go on from there."),
+    ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-3,
+            metavar="FLOAT",
+            help="End the search after so long, with the best it has met.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json."),
@@ -111,13 +125,14 @@ def blocks(
     dialect: Dialect,
 ) -> None:
     """Find the blocks of a network's nodes: who is joined with whom, and how."""
-    outputs = checked_outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    refuse_checkpoint(checkpoint)
     stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
     told = nodes or Path(f"{stem}.blocks.csv")
     read = {"the list that is read": table, "--out": outputs.model, "--figure": outputs.figure}
-    refuse_shared(read | {"--nodes": told})
+    refuse_shared(read | {"--checkpoint": checkpoint, "--nodes": told})
     model = _unfitted(_number(blocks, bipartite), str(edges), str(degrees), bipartite, seed)
-    with Working("reading") as working:
+    with resumable(checkpoint), Working("reading") as working:
         from mixtura.data.files import refuse_unwritable
         from mixtura.data.networks.reading import as_network
         from mixtura.data.writing import write_table
@@ -133,7 +148,7 @@ def blocks(
                 bipartite=bipartite,
             )
             working.doing = "fitting"
-            _fit(model, network)
+            _fit(model, network, checkpoint, max_seconds)
         except ValueError as error:
             raise type(error)(_in_words(str(error), table)) from None
         working.doing = "writing"
@@ -173,14 +188,16 @@ def _unfitted(
     )
 
 
-def _fit(model: BlockModel, network: Any) -> None:
+def _fit(
+    model: BlockModel, network: Any, checkpoint: Path | None, max_seconds: float | None
+) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(network)
+        model.fit(network, checkpoint=checkpoint, max_seconds=max_seconds)
     fit = model.fit_result_
     if not fit.converged:
         note(f"warning: the fit did not converge in {fit.iterations} steps: try another --seed")

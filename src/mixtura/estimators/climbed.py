@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from abc import abstractmethod
 from dataclasses import replace
@@ -33,7 +32,7 @@ from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.settings import check_number
+from mixtura.solvers.settings import refuse_timed
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -288,12 +287,7 @@ class ClimbedMixture(MixtureEstimator):
 
 def _timed(task: Any, max_seconds: Any, checkpoint: Any) -> Task:
     """The task with its time; ValueError where no clock can end it."""
-    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    refuse_timed(max_seconds, checkpoint)
     if not isinstance(task, Task):
         raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
-    if checkpoint is not None:
-        raise ValueError(
-            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
-            "clock does not: leave out one of them"
-        )
     return replace(task, max_seconds=float(max_seconds))

@@ -54,6 +54,15 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
     return tuple(int(K) for K in each)
 
 
+def plain(value: Any) -> Any:
+    """A setting as a file holds it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    return value if isinstance(value, str | int | float | None) else type(value).__name__
+
+
 def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: bool) -> None:
     """NetworkError for a network that edges of this law, or this model, cannot make; `free` where
     the number of blocks is."""

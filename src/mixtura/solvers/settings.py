@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 from mixtura.models.base import Model
 
@@ -35,4 +37,14 @@ def refuse_obstacle(name: str, model: Model) -> None:
     if model.obstacle():
         raise ValueError(
             f"solver={name!r} cannot climb here: {model.obstacle()}. Use solver='em' or 'auto'"
+        )
+
+
+def refuse_timed(max_seconds: Any, checkpoint: Any) -> None:
+    """ValueError for what is no time, and for a time beside a checkpoint."""
+    check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
+    if checkpoint is not None:
+        raise ValueError(
+            "max_seconds and checkpoint: a fit that is taken up again repeats its steps, and a "
+            "clock does not: leave out one of them"
         )

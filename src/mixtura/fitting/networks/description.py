@@ -14,7 +14,8 @@ from mixtura.data.networks.network import Network
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
-from mixtura.fitting.networks.search import BUDGET, Search, merged, work
+from mixtura.fitting.networks.moves import merged
+from mixtura.fitting.networks.search import BUDGET, Climber, Search, work
 from mixtura.fitting.networks.sides import Sizes, side_of, spans, stepped
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
 from mixtura.models.partition import met_between
@@ -58,7 +59,8 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     """Merges from about the root of twice the edges, or `most`, down;
     then a search around the best."""
     net = task.network
-    climber = PartitionClimber(net, aim, task.max_iter)
+    plain = PartitionClimber(net, aim, task.max_iter)
+    climber = task.watched(plain)
     corrected = aim is Aim.DESCRIPTION_DEGREES
     begun = _begun(net, most)
     first = begun
@@ -82,15 +84,17 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
         points = SPECTRA[name](net, min(sum(first), net.n - 2) or 1, task.seed)
         end = climber.climb(clusters(points, first, net.sides, task.seed), first, rng)
         keep(first, end)
-        _merge_down(climber, end, first, rng, keep)
+        _merge_down(task, climber, aim, end, first, rng, keep)
+        if task.clock.over():
+            break
     searches: dict[Sizes, Search] = {}
     while True:
         blocks = min(lengths, key=lambda blocks: lengths[blocks])
         around = [each for each in _around(blocks, first) if each not in searches]
-        if not around:
+        if not around or (blocks in searches and task.clock.over()):
             break
-        for each in around:
-            searches[each] = Search(climber, each, task.n_init, task.seed)
+        for each in [blocks] if task.clock.over() else around:
+            searches[each] = task.search(plain, each)
             found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
             assert isinstance(found, PartitionEnd)
             keep(each, found)
@@ -115,16 +119,18 @@ def _around(blocks: Sizes, most: Sizes) -> list[Sizes]:
 
 
 def _merge_down(
-    climber: PartitionClimber,
+    task: BlockTask,
+    climber: Climber,
+    aim: Aim,
     end: PartitionEnd,
     blocks: Sizes,
     rng: np.random.Generator,
     keep: Callable[[Sizes, PartitionEnd], float],
 ) -> None:
-    before, longer, nodes = math.inf, 0, climber.network.sides
-    while max(blocks) > 1 and longer < WORSE:
+    before, longer, nodes = math.inf, 0, task.network.sides
+    while max(blocks) > 1 and longer < WORSE and not task.clock.over():
         K, side = sum(blocks), side_of(blocks)
-        pairs = cheapest(met_between(climber.network, end.labels, K), end.labels, climber)
+        pairs = cheapest(met_between(task.network, end.labels, K), end.labels, task.network, aim)
         pairs = [pair for pair in pairs if side[pair[0]] == side[pair[1]]]
         count = max(1, K // 10) if K > SINGLY else 1
         starts = [_without(end.labels, pairs, count)]
@@ -165,10 +171,10 @@ def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyA
     return np.unique(new, return_inverse=True)[1]
 
 
-def cheapest(met: Array, labels: AnyArray, climber: PartitionClimber) -> list[tuple[int, int]]:
+def cheapest(met: Array, labels: AnyArray, network: Network, aim: Aim) -> list[tuple[int, int]]:
     """Pairs of blocks, those first whose merge lowers the objective least;
     priors of sizes aside."""
-    K, directed = len(met), climber.network.directed
+    K, directed = len(met), network.directed
     worth = np.zeros((K, K))
     for table in [met, met.T][: 1 + directed]:
         each = gammaln(table + 1.0)
@@ -178,7 +184,7 @@ def cheapest(met: Array, labels: AnyArray, climber: PartitionClimber) -> list[tu
             np.fill_diagonal(gains, 0.0)
             worth[r] += gains.sum(axis=1)
         sums = table.sum(axis=1)
-        if climber.aim is Aim.DESCRIPTION_DEGREES:
+        if aim is Aim.DESCRIPTION_DEGREES:
             worth -= gammaln(np.add.outer(sums, sums) + 1.0)
             worth += np.add.outer(gammaln(sums + 1.0), gammaln(sums + 1.0))
         else:
