@@ -84,6 +84,10 @@ def _chosen(
         kept = corrected_from(task, best.search, best.end)
     else:
         kept = variational_from(task, best.end.labels, best.blocks)
+        tried = best.search
+        passes = kept.fit.passes + tried.steps
+        fit = replace(kept.fit, starts=tuple(tried.starts), moves=tried.moves, passes=passes)
+        kept = replace(kept, fit=fit)
     said = "; ".join(filter(None, (kept.fit.remark, best.remark)))
     return replace(kept, fit=replace(kept.fit, remark=said)), path
 

@@ -8,18 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from mixtura.data.networks.network import Network
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
+from mixtura.fitting.networks.merging import mergeable, shape_of, without_some
 from mixtura.fitting.networks.moves import merged
+from mixtura.fitting.networks.resplit import resplit
 from mixtura.fitting.networks.search import BUDGET, Climber, Search, work
-from mixtura.fitting.networks.sides import Sizes, side_of, spans, stepped
+from mixtura.fitting.networks.sides import Sizes, stepped
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
-from mixtura.models.partition import met_between
-from mixtura.records import AnyArray, Array
 
 # Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
 SINGLY, TRIED = 24, 4
@@ -57,7 +56,7 @@ class Shortest:
 
 def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     """Merges from about the root of twice the edges, or `most`, down;
-    then a search around the best."""
+    then a search around the best, and splits and merges of its blocks."""
     net = task.network
     plain = PartitionClimber(net, aim, task.max_iter)
     climber = task.watched(plain)
@@ -98,7 +97,16 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
             found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
             assert isinstance(found, PartitionEnd)
             keep(each, found)
-    search = searches[blocks]
+    gained = resplit(task, climber, aim, (blocks, ends[blocks]), first, keep)
+    blocks = min(lengths, key=lambda blocks: lengths[blocks])
+    search = searches.get(blocks) or task.search(plain, blocks)
+    if gained:
+        search.begun_at("splits and merges", ends[blocks].labels)
+    # All that was tried is told of the one that is kept.
+    others = [each for each in searches.values() if each is not search]
+    search.starts = [start for each in (*others, search) for start in each.starts]
+    search.moves += gained + sum(each.moves for each in others)
+    search.steps += sum(each.steps for each in others)
     return Shortest(search, ends[blocks], blocks, lengths[blocks], lengths, cut)
 
 
@@ -129,14 +137,12 @@ def _merge_down(
 ) -> None:
     before, longer, nodes = math.inf, 0, task.network.sides
     while max(blocks) > 1 and longer < WORSE and not task.clock.over():
-        K, side = sum(blocks), side_of(blocks)
-        pairs = cheapest(met_between(task.network, end.labels, K), end.labels, task.network, aim)
-        pairs = [pair for pair in pairs if side[pair[0]] == side[pair[1]]]
+        K, pairs = sum(blocks), mergeable(end.labels, task.network, blocks, aim)
         count = max(1, K // 10) if K > SINGLY else 1
-        starts = [_without(end.labels, pairs, count)]
+        starts = [without_some(end.labels, pairs, count)]
         if count == 1:
             starts = [merged(end.labels, r, s) for r, s in pairs[:TRIED]]
-        shapes = [_blocks_of(start, nodes) for start in starts]
+        shapes = [shape_of(start, nodes) for start in starts]
         ends = [climber.climb(*begun, rng) for begun in zip(starts, shapes, strict=True)]
         worth = [each.bound for each in ends]
         if len(set(shapes)) > 1:
@@ -147,65 +153,3 @@ def _merge_down(
         length = keep(blocks, end)
         longer = longer + 1 if length > before else 0
         before = length
-
-
-def _blocks_of(labels: AnyArray, nodes: Sizes) -> Sizes:
-    return tuple(len(np.unique(labels[at])) for at in spans(nodes))
-
-
-def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyArray:
-    """The labels after `count` merges of pairs that share no block."""
-    used: set[int] = set()
-    new = np.array(labels)
-    done = 0
-    for r, s in pairs:
-        if done == count:
-            break
-        if r in used or s in used:
-            continue
-        new[new == s] = r
-        used |= {r, s}
-        done += 1
-    if done < count:
-        raise AssertionError(f"{count} merges among {len(pairs)} pairs")
-    return np.unique(new, return_inverse=True)[1]
-
-
-def cheapest(met: Array, labels: AnyArray, network: Network, aim: Aim) -> list[tuple[int, int]]:
-    """Pairs of blocks, those first whose merge lowers the objective least;
-    priors of sizes aside."""
-    K, directed = len(met), network.directed
-    worth = np.zeros((K, K))
-    for table in [met, met.T][: 1 + directed]:
-        each = gammaln(table + 1.0)
-        for r in range(K):
-            gains = gammaln(table[r] + table + 1.0) - each[r] - each
-            gains[:, r] = 0.0
-            np.fill_diagonal(gains, 0.0)
-            worth[r] += gains.sum(axis=1)
-        sums = table.sum(axis=1)
-        if aim is Aim.DESCRIPTION_DEGREES:
-            worth -= gammaln(np.add.outer(sums, sums) + 1.0)
-            worth += np.add.outer(gammaln(sums + 1.0), gammaln(sums + 1.0))
-        else:
-            size = np.bincount(labels, minlength=K)
-            worth -= xlogy(np.add.outer(sums, sums), np.add.outer(size, size))
-            worth += np.add.outer(xlogy(sums, size), xlogy(sums, size))
-    worth += _inside(met, directed)
-    rows, columns = np.triu_indices(K, 1)
-    order = np.argsort(-worth[rows, columns], kind="stable")
-    return [(int(rows[i]), int(columns[i])) for i in order]
-
-
-def _inside(met: Array, directed: bool) -> Array:
-    """What the counts within a merged block gain over those within and between the two."""
-    own = np.diagonal(met)
-    both = np.add.outer(own, own) + met + met.T
-
-    def single(x: Array) -> Array:
-        if directed:
-            return np.asarray(gammaln(x + 1.0))
-        return np.asarray(gammaln(0.5 * x + 1.0) + 0.5 * x * math.log(2.0))
-
-    apart = gammaln(met + 1.0) + (gammaln(met.T + 1.0) if directed else 0.0)
-    return np.asarray(single(both) - np.add.outer(single(own), single(own)) - apart)

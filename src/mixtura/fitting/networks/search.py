@@ -250,7 +250,12 @@ class Search:
 
 def work(network: Network, K: int) -> float:
     """Multiplications of an ordinary climb."""
-    return 2.0 * STEPS * K * float(network.edges.nnz + network.listed.nnz + network.n * K)
+    return STEPS * sweep_work(network, K)
+
+
+def sweep_work(network: Network, K: int) -> float:
+    """Multiplications of one step of it."""
+    return 2.0 * K * float(network.edges.nnz + network.listed.nnz + network.n * K)
 
 
 def affordable(network: Network, K: int) -> int:
