@@ -38,6 +38,7 @@ BENCHMARKS = {
     "hmmmemory": "hmm_memory",
     "bayes": "bayes",
     "blocks": "blocks",
+    "described": "described",
     "contamination": "contamination",
     "detectability": "detectability",
     "singular": "singular",

@@ -124,12 +124,13 @@ class Certificate:
     verdict       "interior maximum", "penalised maximum" (of the log-likelihood with the penalty
                   against collapse), "ridge" (a direction in which the log-likelihood is flat),
                   "saddle" (one in which it still rises, though no way up was found), "boundary"
-                  (a component is empty or at its floor), "not a maximum" (a solver that looks for
+                  (a component is empty or at its floor), "local maximum" (of a block model: no move
+                  of one node gains, nor other parameters), "not a maximum" (a solver that looks for
                   something else found it), "not converged" or "not examined"
     curvature     smallest eigenvalue of the observed information as a share of the complete-data
                   information: 1 minus EM's rate of convergence; None when not examined
     error         how far from it the nearest true eigenvalue may be
-    method        "exact" (every direction), "lanczos" or "none"
+    method        "exact" (every direction), "lanczos", "single moves" or "none"
     passes        sweeps over all rows that the examination took, escapes included
     saddles_left  saddles and ridges met on the way and left
     detail        why the verdict is "boundary", "not a maximum", "not converged" or "not

@@ -120,3 +120,28 @@ def test_two_sides(folder: Path) -> None:
         done = run("blocks", "went.csv", *options)
         assert done.exit_code == 2
         assert words in done.output.replace("\n", " "), done.output
+
+
+def test_a_clock_and_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("blocks", KARATE, "-k", 2, "--no-figure", "--max-seconds", "0.001")
+    assert done.exit_code == 0, done.output
+    assert "max_seconds ended the search early" in done.stdout
+    done = run("blocks", KARATE, "-k", 2, "--max-seconds", 1, "--checkpoint", "c")
+    assert done.exit_code == 2
+    assert "--max-seconds and --checkpoint" in done.output
+    done = run("blocks", KARATE, "--checkpoint", "karate.png")
+    assert done.exit_code == 2
+    assert "--checkpoint" in done.output
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    words = ("blocks", KARATE, "-k", 2, "--checkpoint", "c", "--no-figure")
+    with monkeypatch.context() as patched:
+        patched.setattr(mixtura.BlockModel, "_keep", stopped)
+        done = run(*words)
+    assert done.exit_code == 130
+    assert "the same command goes on from c" in done.output
+    assert Path("c").exists()
+    assert run(*words).exit_code == 0
+    assert not Path("c").exists()

@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from known_networks import KARATE, LAWS, drawn, karate
 from scipy.sparse import csr_array
@@ -139,6 +141,30 @@ def test_scores_are_mixtures_over_blocks(law):
         params.means(rows, columns, tau)[[0, 2]],
         [tau[0] @ params.matrix @ tau[1], tau[1] @ np.diag(params.matrix)],
     )
+
+
+def test_a_frame_of_new_nodes_goes_by_the_names_of_its_columns():
+    model = mixtura.BlockModel(2, random_state=0).fit(KARATE)
+    new = np.where(np.isin(model.nodes_, [33, 34]), 1.0, 0.0)[None]
+    frame = pd.DataFrame(new, columns=model.nodes_)
+    shuffled = frame[np.random.default_rng(0).permutation(model.nodes_)]
+    text = pl.DataFrame({str(name): shuffled[name].to_numpy() for name in shuffled})
+    for given in (frame, shuffled, text):
+        np.testing.assert_array_equal(model.predict_proba(given), model.predict_proba(new))
+    fewer = np.where(np.isin(model.nodes_, [1, 2]), np.nan, new)
+    few = shuffled.drop(columns=[1, 2])
+    np.testing.assert_array_equal(model.predict_proba(few), model.predict_proba(fewer))
+    with pytest.raises(ValueError, match="pairs: column 0 is no node that is asked for"):
+        model.predict(pd.DataFrame(new))
+    with pytest.raises(ValueError, match="pairs: column 34 holds"):
+        model.predict(pd.DataFrame({34: ["x"]}))
+
+
+def test_a_search_by_description_tells_its_starts():
+    model = fitted("auto", degree_corrected="auto", n_init=6)
+    assert len(model.fit_result_.starts) > 6
+    assert "starts" in model.summary()
+    assert "1: shortest description" not in model.summary()
 
 
 def test_held_out_pairs_are_foretold():

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli import options
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import Working, command, note, print_json, print_text, split_names
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.options import AsJson, NoFigure, Quiet, Seed
+from mixtura.cli.ending import interrupted, leave_if_interrupted
+from mixtura.cli.options import AsJson, Checkpoint, MaxSeconds, NoFigure, Quiet, Seed
 from mixtura.cli.outputs import checked_outputs, named, refuse_shared, write_outputs
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ WORDS = (
     ("weight=", "--weight "),
     ("ends=", "--ends "),
     ("(ends)", "(--ends A,B)"),
+    ("max_seconds and checkpoint:", "--max-seconds and --checkpoint:"),
 )
 
 
@@ -82,6 +85,8 @@ def blocks(
         str | None, typer.Option(metavar="COLUMN", help="The column of counts or strengths.")
     ] = None,
     seed: Seed = 0,
+    checkpoint: Checkpoint = None,
+    max_seconds: MaxSeconds = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json."),
@@ -98,13 +103,14 @@ def blocks(
     dialect: Dialect,
 ) -> None:
     """Find the blocks of a network's nodes: who is joined with whom, and how."""
-    outputs = checked_outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    refuse_checkpoint(checkpoint)
     stem = table.name.removesuffix(".gz").rpartition(".")[0] or table.name
     told = nodes or Path(f"{stem}.blocks.csv")
     read = {"the list that is read": table, "--out": outputs.model, "--figure": outputs.figure}
-    refuse_shared(read | {"--nodes": told})
+    refuse_shared(read | {"--checkpoint": checkpoint, "--nodes": told})
     model = _unfitted(_number(blocks, bipartite), str(edges), str(degrees), bipartite, seed)
-    with Working("reading") as working:
+    with resumable(checkpoint), Working("reading") as working:
         from mixtura.data.files import refuse_unwritable
         from mixtura.data.networks.reading import as_network
         from mixtura.data.writing import write_table
@@ -120,7 +126,7 @@ def blocks(
                 bipartite=bipartite,
             )
             working.doing = "fitting"
-            _fit(model, network)
+            _fit(model, network, checkpoint, max_seconds)
         except ValueError as error:
             raise type(error)(_in_words(str(error), table)) from None
         working.doing = "writing"
@@ -137,6 +143,7 @@ def blocks(
         print_text(model.summary(), end="")
         written = [f"{path} ({what})" for what, path in files.items() if path]
         print_text(f"\n  wrote {', '.join(written)}")
+    leave_if_interrupted(model.fit_result_)
 
 
 def _number(text: str, bipartite: bool) -> int | tuple[int, int] | str:
@@ -160,16 +167,20 @@ def _unfitted(
     )
 
 
-def _fit(model: BlockModel, network: Any) -> None:
+def _fit(
+    model: BlockModel, network: Any, checkpoint: Path | None, max_seconds: float | None
+) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(network)
+        model.fit(network, checkpoint=checkpoint, max_seconds=max_seconds)
     fit = model.fit_result_
-    if not fit.converged:
+    if interrupted(fit):
+        note(f"warning: {fit.reason}")
+    elif not fit.converged:
         note(f"warning: the fit did not converge in {fit.iterations} steps: try another --seed")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -17,14 +19,19 @@ from mixtura.estimators.fitted_blocks import FittedBlocks
 from mixtura.estimators.network_intake import (
     blocks_of,
     law_of,
+    plain,
     refuse_dense,
     refuse_unlike,
     warn_of_diagonal,
 )
+from mixtura.fitting.journal_file import removed
 from mixtura.fitting.networks.auto import Choice, chosen
 from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
+from mixtura.fitting.networks.journal import opened
+from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
 from mixtura.records import AnyArray
+from mixtura.solvers.settings import refuse_timed
 
 
 class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -150,6 +157,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         observed: Any = None,
         weight: str | None = None,
         ends: tuple[str, str] | None = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> Self:
         """Fit to a network.
 
@@ -163,6 +172,13 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         weight : the column or attribute of edges that holds x; default each listed edge counts 1
         ends : the two columns of an edge list that hold the nodes; default source and target, else
             the first two
+        checkpoint : path, optional
+            The ends of climbs are written there. Killed and called again with the same network,
+            settings and integer `random_state`, the fit goes on from there to the same answer; then
+            the file is removed
+        max_seconds : float, optional
+            When these have passed the search ends with the best it has met; climbs that are going
+            on are not cut short
 
         Raises
         ------
@@ -171,6 +187,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         """
         del y
         self._validate_params()
+        if max_seconds is not None:
+            refuse_timed(max_seconds, checkpoint)
         # Of an array of settings a bool is NumPy's.
         corrected = (
             self.degree_corrected
@@ -189,20 +207,39 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
             ends=ends,
             bipartite=bool(self.bipartite),
         )
-        law = law_of(self.edges, corrected, net)
+        clock = Clock(math.inf if max_seconds is None else float(max_seconds))
+        with clock.hearing(checkpoint is None):
+            self._fit(net, corrected, checkpoint, clock)
+        removed(checkpoint)
+        return self
+
+    def _fit(self, net: Network, corrected: bool | str, checkpoint: Any, clock: Clock) -> None:
         free = isinstance(self.n_blocks, str)
+        law = law_of(self.edges, corrected, net)
         refuse_unlike(net, law, corrected, free)
         warn_of_diagonal(net, law)
         blocks = blocks_of(self.max_blocks if free else self.n_blocks, net, free)
         starts = None if self.n_init == "auto" else int(self.n_init)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        task = BlockTask(net, law, starts, int(self.max_iter), float(self.tol), seed)
-        if self.inference == "belief":
-            refuse_dense(net, law, self.n_blocks, corrected)
-            self._keep(fit_belief(task, blocks[0]), (), net)
-        else:
-            self._keep(*chosen(task, blocks, corrected, free), net)
-        return self
+        settings = {name: plain(value) for name, value in self.get_params(deep=False).items()}
+        with opened(checkpoint, net, seed, settings) as journal:
+            limits = int(self.max_iter), float(self.tol), seed, clock, journal
+            task = BlockTask(net, law, starts, *limits)
+            if self.inference == "belief":
+                refuse_dense(net, law, self.n_blocks, corrected)
+                found = fit_belief(task, blocks[0])
+                path: tuple[Choice, ...] = ()
+            else:
+                found, path = chosen(task, blocks, corrected, free)
+        self._keep(found, path, net)
+        if clock.cut:
+            fit = self.fit_result_
+            what = "Ctrl-C" if clock.interrupted else "max_seconds"
+            said = "; ".join(filter(None, (fit.remark, f"{what} ended the search early")))
+            self.converged_ = fit.converged and not clock.interrupted
+            self.fit_result_ = replace(
+                fit, remark=said, converged=self.converged_, reason=clock.reason(fit.reason, "")
+            )
 
     def fit_predict(self, network: Any, y: Any = None, **beside: Any) -> AnyArray:
         """`fit`, and the block of each node (n,)."""

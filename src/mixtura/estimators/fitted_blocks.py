@@ -65,7 +65,8 @@ class FittedBlocks:
         Parameters
         ----------
         pairs : (m, n) array or sparse matrix: x from each new node to each of `nodes_`, NaN where
-            missing; of bipartite models to those of the other side
+            missing; or a frame whose columns are called as nodes, missing where there is none; of
+            bipartite models to those of the other side
         back : (m, n), of directed models: x from each of `nodes_` to each new node; default missing
         side : of bipartite models the side of the new nodes, 0 or 1
 
@@ -76,13 +77,13 @@ class FittedBlocks:
         check_is_fitted(self, "params_")
         if back is not None and not self.directed_:
             raise ValueError("back: the model is undirected, and a pair has one x: leave it out")
-        n, law = len(self.nodes_), self._law
+        nodes, law = self.nodes_, self._law
         if side not in (0, 1) or (side and self.sides_ is None):
             raise ValueError(f"side={side!r} is 0 or 1, and 1 of bipartite models only")
         if self.sides_ is not None:
             return self._placed_on(int(side), pairs)
-        into = None if back is None else new_pairs(back, n, law, "back")
-        return self.params_.place(new_pairs(pairs, n, law, "pairs"), into, self.memberships_)
+        into = None if back is None else new_pairs(back, nodes, law, "back")
+        return self.params_.place(new_pairs(pairs, nodes, law, "pairs"), into, self.memberships_)
 
     def _placed_on(self, side: int, pairs: Any) -> Array:
         """(m, K) memberships of new nodes of one side of a bipartite network."""
@@ -90,7 +91,7 @@ class FittedBlocks:
         n, K, first = len(self.nodes_), self.params_.K, self.params_.first
         own, other = facing(K, first, side)
         nodes = facing(n, self.sides_[0], 1 - side)[0]
-        told = new_pairs(pairs, self.sides_[1 - side], self._law, "pairs").among(n, nodes.start)
+        told = new_pairs(pairs, self.nodes_[nodes], self._law, "pairs").among(n, nodes.start)
         found = np.zeros((told.edges.shape[0], K))
         narrow = self.params_.facing(side)
         found[:, own] = narrow.place(told, None, self.memberships_[:, other])

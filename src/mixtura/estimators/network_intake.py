@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from scipy.sparse import coo_array, csr_array, issparse
 
@@ -53,6 +54,15 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
             where = "the network" if len(sides) == 1 else f"side {number} of the network"
             raise ValueError(f"{name}={asked}, and {where} has {n} nodes: use fewer blocks")
     return tuple(int(K) for K in each)
+
+
+def plain(value: Any) -> Any:
+    """A setting as a file holds it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    return value if isinstance(value, str | int | float | None) else type(value).__name__
 
 
 def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: bool) -> None:
@@ -126,9 +136,14 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
             )
 
 
-def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
-    """Pairs of new nodes with n fitted ones: a matrix (m, n), dense or sparse,
-    NaN where missing."""
+def new_pairs(given: Any, nodes: AnyArray, law: Edges, name: str) -> NewPairs:
+    """Pairs of new nodes with the n fitted ones: a matrix (m, n), dense or sparse, NaN where
+    missing, or a frame whose columns are called as these nodes, in any order; other nodes are
+    missing."""
+    n = len(nodes)
+    frame = nw.from_native(given, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        given = _by_name(frame, nodes, name)
     matrix = coo_array(given if issparse(given) else np.atleast_2d(as_numbers(given, name)))
     if matrix.ndim != 2 or matrix.shape[1] != n:
         raise ValueError(
@@ -143,6 +158,23 @@ def new_pairs(given: Any, n: int, law: Edges, name: str) -> NewPairs:
     edges = csr_array((data[~gone], (matrix.row[~gone], matrix.col[~gone])), shape=shape)
     missing = csr_array((np.ones(gone.sum()), (matrix.row[gone], matrix.col[gone])), shape=shape)
     return NewPairs(edges, missing)
+
+
+def _by_name(frame: nw.DataFrame[Any], nodes: AnyArray, name: str) -> Array:
+    """(m, n) the columns of a frame as the nodes stand, NaN where there is none."""
+    index = {str(node): place for place, node in enumerate(nodes.tolist())}
+    if len(index) < len(nodes):
+        raise ValueError(f"{name}: some nodes have one name: give an array, ordered as nodes_")
+    for column in frame.columns:
+        if str(column) not in index:
+            raise ValueError(
+                f"{name}: column {column!r} is no node that is asked for: call columns as nodes_, "
+                "or give an array in their order"
+            )
+    found = np.full((len(frame), len(nodes)), np.nan)
+    for column, values in zip(frame.columns, frame.iter_columns(), strict=True):
+        found[:, index[str(column)]] = as_numbers(values.to_numpy(), f"{name}: column {column!r}")
+    return found
 
 
 def refuse_values(values: Array, law: Edges, name: str) -> None:

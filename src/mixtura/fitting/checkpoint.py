@@ -48,7 +48,7 @@ class Checkpoint:
         head = {"format": FORMAT, "version": VERSION, "mixtura": __version__, "identity": asked}
         self.name = str(path)
         self._lines = JournalFile(
-            path, head, lambda found: _refuse_another(self.name, _identity(path, found), asked)
+            path, head, lambda found: refuse_another(self.name, _identity(path, found), asked)
         )
         self._waiting: list[bytes] = []
         self._written = time.monotonic()
@@ -145,15 +145,16 @@ def digest_of(arrays: Mapping[str, Array]) -> str:
     return found.hexdigest()
 
 
-def _refuse_another(path: str, known: dict[str, Any], asked: dict[str, Any]) -> None:
+def refuse_another(path: str, known: dict[str, Any], asked: dict[str, Any]) -> None:
+    """CheckpointError where the fit that a checkpoint is of is not the one that is asked for."""
     # What was given as random_state does not matter beside the seed that came of it.
     for name in {**known, **asked}.keys() - {"random_state"}:
         if known.get(name) == asked.get(name):
             continue
         told = "random_state" if name == "seed" else name
         was, now = known.get(told), asked.get(told)
-        if name == "rows":
-            what = "of other rows"
+        if name in ("rows", "network"):
+            what = "of other rows" if name == "rows" else "of another network"
         elif was == now:
             what = f"of another state of the same random_state, {now!r}"
         else:

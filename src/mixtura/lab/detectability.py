@@ -45,7 +45,8 @@ def run(seed: int, *, n: int, networks: int) -> Findings:
         ("signal", WAYS[0], "least", "most", WAYS[1]),
         tuple(rows),
     )
-    return Findings((table,), lambda: _figure(rows))
+    size = f"{networks} networks of {n:,} nodes with {DEGREE:g} neighbours on average"
+    return Findings((table,), lambda: _figure(rows, size))
 
 
 def planted(n: int, signal: float, rng: np.random.Generator) -> csr_array:
@@ -86,7 +87,7 @@ def _spectral(A: csr_array) -> AnyArray:
     return np.asarray(vectors[:, values.argmin()] > 0)
 
 
-def _figure(rows: list[tuple[float, ...]]) -> Figure:
+def _figure(rows: list[tuple[float, ...]], size: str) -> Figure:
     figure = blank(7.6, 4.4)
     ax = figure.add_subplot()
     quiet(ax, 9, 6)
@@ -102,8 +103,11 @@ def _figure(rows: list[tuple[float, ...]]) -> Figure:
     ax.legend(frameon=False, fontsize=9)
     headed(
         figure,
-        "Below the threshold blocks are there, and nobody finds them",
-        ["Points: means over networks; the band is from the least to the most of them."],
+        "Two planted blocks can be found only where |c_in - c_out| > 2 sqrt(c)",
+        [
+            f"Points: means over {size}, c.",
+            "The band is from the least to the most of them; guessing has an overlap of 0.",
+        ],
     )
     return figure
 

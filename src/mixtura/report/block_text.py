@@ -150,6 +150,8 @@ def _facts(view: BlockView) -> Iterator[tuple[str, str]]:
         yield "description", f"{view.description:.3f} nats, the lower the better"
     if view.path:
         yield "compared", _compared(view.path)
+    if fit.verdict == "local maximum":
+        yield "this point is", "a maximum: no node gains by going elsewhere"
     yield "ended", f"{fit.reason} after {counted(fit.iterations, 'step')}"
     yield "starts", _starts(fit)
     yield "solver, engine", f"{fit.solver}; {fit.engine}"

@@ -18,7 +18,7 @@ from mixtura.fitting.networks.block_fit import (
     variational_from,
 )
 from mixtura.fitting.networks.description import shortest
-from mixtura.fitting.networks.search import halved, merged
+from mixtura.fitting.networks.moves import halved, merged
 from mixtura.fitting.networks.sides import Sizes, joined, parted, stepped
 from mixtura.fitting.networks.units import standardised
 from mixtura.models.block_model import Edges
@@ -84,6 +84,10 @@ def _chosen(
         kept = corrected_from(task, best.search, best.end)
     else:
         kept = variational_from(task, best.end.labels, best.blocks)
+        tried = best.search
+        passes = kept.fit.passes + tried.steps
+        fit = replace(kept.fit, starts=tuple(tried.starts), moves=tried.moves, passes=passes)
+        kept = replace(kept, fit=fit)
     said = "; ".join(filter(None, (kept.fit.remark, best.remark)))
     return replace(kept, fit=replace(kept.fit, remark=said)), path
 
@@ -125,7 +129,7 @@ class _Walk:
         at: Sizes = (1,) * len(self.most)
         self.found[at] = fit_variational(self.task, at)
         self.walked.append(at)
-        while sum(at) - sum(self.best) < WORSE:
+        while sum(at) - sum(self.best) < WORSE and not self.task.clock.over():
             ahead = self._beside(at, (1,))
             if not ahead:
                 break
@@ -136,7 +140,7 @@ class _Walk:
     def down(self) -> None:
         """Again by merges of what was found with one more."""
         for at, above in zip(reversed(self.walked[1:-1]), reversed(self.walked), strict=False):
-            if sum(self.best) - 1 > sum(at):
+            if sum(self.best) - 1 > sum(at) or self.task.clock.over():
                 break
             again = fit_variational(self.task, at, self._starts(above, at))
             if again.fit.loglik > self.found[at].fit.loglik:
@@ -147,7 +151,7 @@ class _Walk:
         while True:
             before = self.best
             ahead = [at for at in self._beside(before, (1, -1)) if at not in self.found]
-            if not ahead:
+            if not ahead or self.task.clock.over():
                 break
             at = self._promising(before, ahead)
             self.found[at] = fit_variational(self.task, at, self._starts(before, at))

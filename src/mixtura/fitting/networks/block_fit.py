@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -16,7 +16,8 @@ from mixtura.engines.native import variant
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.belief_fit import BeliefClimber
 from mixtura.fitting.networks.climbers import HolesClimber, PartitionClimber, VariationalClimber
-from mixtura.fitting.networks.search import Search
+from mixtura.fitting.networks.journal import ClimbJournal, Watched
+from mixtura.fitting.networks.search import Climber, Clock, Search
 from mixtura.fitting.networks.sides import Sizes, first_of, side_of, spans
 from mixtura.models.block_model import BlockParams, Edges, cells, entropy, icl, n_parameters, shares
 from mixtura.models.degree_corrected import CorrectedParams
@@ -44,6 +45,16 @@ class BlockTask:
     max_iter: int
     tol: float
     seed: int
+    clock: Clock = field(default_factory=Clock)
+    journal: ClimbJournal | None = None
+
+    def watched(self, climber: Climber) -> Climber:
+        """The climber, which the journal follows."""
+        return climber if self.journal is None else Watched(climber, self.law, self.journal)
+
+    def search(self, climber: Climber, blocks: Sizes, bounds: bool = True) -> Search:
+        """A search with so many blocks on each side."""
+        return Search(self.watched(climber), blocks, self.n_init, self.seed, bounds, self.clock)
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ def fit_variational(
     """The best bound that was found with so many blocks on each side; `alone`, from no other start
     than those `beside`, and without moves."""
     climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, blocks, task.n_init, task.seed)
+    search = task.search(climber, blocks)
     end = search.best_from(beside) if alone else search.find(beside)
     assert isinstance(end, BlockEnd)
     return _variational(task, search, end)
@@ -85,7 +96,7 @@ def fit_variational(
 def variational_from(task: BlockTask, labels: AnyArray, blocks: Sizes) -> BlockFound:
     """Where the climb from these labels ends."""
     climber = VariationalClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, blocks, task.n_init, task.seed)
+    search = task.search(climber, blocks)
     end = search.begun_at("shortest description", labels)
     assert isinstance(end, BlockEnd)
     return _variational(task, search, end)
@@ -117,7 +128,7 @@ def _variational(task: BlockTask, search: Search, end: BlockEnd) -> BlockFound:
 def fit_belief(task: BlockTask, K: int) -> BlockFound:
     """The highest estimate of the log-likelihood at which belief propagation ended."""
     climber = BeliefClimber(task.network, task.law, task.max_iter, task.tol)
-    search = Search(climber, (K,), task.n_init, task.seed, bounds=False)
+    search = task.search(climber, (K,), bounds=False)
     end = search.find()
     assert isinstance(end, BeliefEnd)
     net, order = task.network, largest_first(end.labels, (K,))
@@ -125,6 +136,7 @@ def fit_belief(task: BlockTask, K: int) -> BlockFound:
     fit = replace(
         _account(task, search, end.trace, end.change <= climber.rest),
         gap=float("nan"),
+        certificate=Certificate("not examined", detail="Bethe's estimate is no bound"),
         n_parameters=n_parameters(task.law, (K,), net.directed),
         solver="belief propagation",
         empty=_empty(memberships),
@@ -153,7 +165,7 @@ def fit_corrected(
     climber: PartitionClimber | HolesClimber = HolesClimber(net, task.max_iter, task.tol)
     if net.fully_observed:
         climber = PartitionClimber(net, Aim.PROFILE, task.max_iter)
-    search = Search(climber, blocks, task.n_init, task.seed)
+    search = task.search(climber, blocks)
     end = search.find(beside)
     assert isinstance(end, PartitionEnd)
     return corrected_from(task, search, end)
@@ -241,8 +253,15 @@ def _account(task: BlockTask, search: Search, trace: tuple[float, ...], converge
         starts=tuple(search.starts),
         moves=search.moves,
         rows=n,
-        certificate=Certificate("not examined", detail="block models have no certificate"),
+        certificate=_certificate(converged),
     )
+
+
+def _certificate(converged: bool) -> Certificate:
+    """Climbs of bounds and of partitions rest where no node's move gains, nor other parameters."""
+    if not converged:
+        return Certificate("not converged", detail="nodes were still moving")
+    return Certificate("local maximum", method="single moves")
 
 
 def _empty(memberships: Array) -> tuple[int, ...]:

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, xlogy
 
 from mixtura.data.networks.network import Network
 from mixtura.engines.partition import Aim, PartitionEnd
 from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
-from mixtura.fitting.networks.search import BUDGET, Search, merged, work
-from mixtura.fitting.networks.sides import Sizes, side_of, spans, stepped
+from mixtura.fitting.networks.merging import mergeable, shape_of, without_some
+from mixtura.fitting.networks.moves import merged
+from mixtura.fitting.networks.resplit import resplit
+from mixtura.fitting.networks.search import BUDGET, Climber, Search, work
+from mixtura.fitting.networks.sides import Sizes, stepped
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
-from mixtura.models.partition import met_between
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray
 
 # Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
 SINGLY, TRIED = 24, 4
@@ -56,9 +57,10 @@ class Shortest:
 
 def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     """Merges from about the root of twice the edges, or `most`, down;
-    then a search around the best."""
+    then a search around the best, and splits and merges of its blocks."""
     net = task.network
-    climber = PartitionClimber(net, aim, task.max_iter)
+    plain = PartitionClimber(net, aim, task.max_iter)
+    climber = task.watched(plain)
     corrected = aim is Aim.DESCRIPTION_DEGREES
     begun = _begun(net, most)
     first = begun
@@ -80,21 +82,32 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     for number, name in enumerate(names):
         rng = np.random.default_rng([task.seed, number, int(aim)])
         points = SPECTRA[name](net, min(sum(first), net.n - 2) or 1, task.seed)
-        end = climber.climb(clusters(points, first, net.sides, task.seed), first, rng)
+        end = _climbed(climber, clusters(points, first, net.sides, task.seed), first, rng)
         keep(first, end)
-        _merge_down(climber, end, first, rng, keep)
+        _merge_down(task, climber, aim, end, first, rng, keep)
+        if task.clock.over():
+            break
     searches: dict[Sizes, Search] = {}
     while True:
         blocks = min(lengths, key=lambda blocks: lengths[blocks])
         around = [each for each in _around(blocks, first) if each not in searches]
-        if not around:
+        if not around or (blocks in searches and task.clock.over()):
             break
-        for each in around:
-            searches[each] = Search(climber, each, task.n_init, task.seed)
+        for each in [blocks] if task.clock.over() else around:
+            searches[each] = task.search(plain, each)
             found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
             assert isinstance(found, PartitionEnd)
             keep(each, found)
-    search = searches[blocks]
+    gained = resplit(task, climber, aim, (blocks, ends[blocks]), first, keep)
+    blocks = min(lengths, key=lambda blocks: lengths[blocks])
+    search = searches.get(blocks) or task.search(plain, blocks)
+    if gained:
+        search.begun_at("splits and merges", ends[blocks].labels)
+    # All that was tried is told of the one that is kept.
+    others = [each for each in searches.values() if each is not search]
+    search.starts = [start for each in (*others, search) for start in each.starts]
+    search.moves += gained + sum(each.moves for each in others)
+    search.steps += sum(each.steps for each in others)
     return Shortest(search, ends[blocks], blocks, lengths[blocks], lengths, cut)
 
 
@@ -114,24 +127,33 @@ def _around(blocks: Sizes, most: Sizes) -> list[Sizes]:
     return [each for each in near if all(1 <= K <= top for K, top in zip(each, most, strict=True))]
 
 
+def _climbed(
+    climber: Climber, start: AnyArray, blocks: Sizes, rng: np.random.Generator
+) -> PartitionEnd:
+    """The end of a climb of partitions, which a journal may have given again."""
+    end = climber.climb(start, blocks, rng)
+    assert isinstance(end, PartitionEnd)
+    return end
+
+
 def _merge_down(
-    climber: PartitionClimber,
+    task: BlockTask,
+    climber: Climber,
+    aim: Aim,
     end: PartitionEnd,
     blocks: Sizes,
     rng: np.random.Generator,
     keep: Callable[[Sizes, PartitionEnd], float],
 ) -> None:
-    before, longer, nodes = math.inf, 0, climber.network.sides
-    while max(blocks) > 1 and longer < WORSE:
-        K, side = sum(blocks), side_of(blocks)
-        pairs = cheapest(met_between(climber.network, end.labels, K), end.labels, climber)
-        pairs = [pair for pair in pairs if side[pair[0]] == side[pair[1]]]
+    before, longer, nodes = math.inf, 0, task.network.sides
+    while max(blocks) > 1 and longer < WORSE and not task.clock.over():
+        K, pairs = sum(blocks), mergeable(end.labels, task.network, blocks, aim)
         count = max(1, K // 10) if K > SINGLY else 1
-        starts = [_without(end.labels, pairs, count)]
+        starts = [without_some(end.labels, pairs, count)]
         if count == 1:
             starts = [merged(end.labels, r, s) for r, s in pairs[:TRIED]]
-        shapes = [_blocks_of(start, nodes) for start in starts]
-        ends = [climber.climb(*begun, rng) for begun in zip(starts, shapes, strict=True)]
+        shapes = [shape_of(start, nodes) for start in starts]
+        ends = [_climbed(climber, *begun, rng) for begun in zip(starts, shapes, strict=True)]
         worth = [each.bound for each in ends]
         if len(set(shapes)) > 1:
             # What tells the partition hangs on how many blocks each side has.
@@ -141,65 +163,3 @@ def _merge_down(
         length = keep(blocks, end)
         longer = longer + 1 if length > before else 0
         before = length
-
-
-def _blocks_of(labels: AnyArray, nodes: Sizes) -> Sizes:
-    return tuple(len(np.unique(labels[at])) for at in spans(nodes))
-
-
-def _without(labels: AnyArray, pairs: list[tuple[int, int]], count: int) -> AnyArray:
-    """The labels after `count` merges of pairs that share no block."""
-    used: set[int] = set()
-    new = np.array(labels)
-    done = 0
-    for r, s in pairs:
-        if done == count:
-            break
-        if r in used or s in used:
-            continue
-        new[new == s] = r
-        used |= {r, s}
-        done += 1
-    if done < count:
-        raise AssertionError(f"{count} merges among {len(pairs)} pairs")
-    return np.unique(new, return_inverse=True)[1]
-
-
-def cheapest(met: Array, labels: AnyArray, climber: PartitionClimber) -> list[tuple[int, int]]:
-    """Pairs of blocks, those first whose merge lowers the objective least;
-    priors of sizes aside."""
-    K, directed = len(met), climber.network.directed
-    worth = np.zeros((K, K))
-    for table in [met, met.T][: 1 + directed]:
-        each = gammaln(table + 1.0)
-        for r in range(K):
-            gains = gammaln(table[r] + table + 1.0) - each[r] - each
-            gains[:, r] = 0.0
-            np.fill_diagonal(gains, 0.0)
-            worth[r] += gains.sum(axis=1)
-        sums = table.sum(axis=1)
-        if climber.aim is Aim.DESCRIPTION_DEGREES:
-            worth -= gammaln(np.add.outer(sums, sums) + 1.0)
-            worth += np.add.outer(gammaln(sums + 1.0), gammaln(sums + 1.0))
-        else:
-            size = np.bincount(labels, minlength=K)
-            worth -= xlogy(np.add.outer(sums, sums), np.add.outer(size, size))
-            worth += np.add.outer(xlogy(sums, size), xlogy(sums, size))
-    worth += _inside(met, directed)
-    rows, columns = np.triu_indices(K, 1)
-    order = np.argsort(-worth[rows, columns], kind="stable")
-    return [(int(rows[i]), int(columns[i])) for i in order]
-
-
-def _inside(met: Array, directed: bool) -> Array:
-    """What the counts within a merged block gain over those within and between the two."""
-    own = np.diagonal(met)
-    both = np.add.outer(own, own) + met + met.T
-
-    def single(x: Array) -> Array:
-        if directed:
-            return np.asarray(gammaln(x + 1.0))
-        return np.asarray(gammaln(0.5 * x + 1.0) + 0.5 * x * math.log(2.0))
-
-    apart = gammaln(met + 1.0) + (gammaln(met.T + 1.0) if directed else 0.0)
-    return np.asarray(single(both) - np.add.outer(single(own), single(own)) - apart)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,10 +11,12 @@ import numpy as np
 from mixtura.data.networks.network import Network
 from mixtura.engines.threads import ordered_map
 from mixtura.errors import LikelihoodFell
+from mixtura.fitting.networks.moves import proposed
 from mixtura.fitting.networks.sides import Sizes, joined, parted
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
 from mixtura.records import AnyArray, Array
 from mixtura.result import StartReport
+from mixtura.solvers import clock as solvers
 
 # Multiplications that all starts may take, and moves as much again; how many there are at most.
 BUDGET, MOST_STARTS, FEWEST_STARTS = 1e9, 60, 4
@@ -64,6 +66,17 @@ class Climber(Protocol):
         """The log-likelihood (nats) that an objective stands for."""
 
 
+class Clock(solvers.Clock):
+    """The time of a search; `cut` once its end left something out."""
+
+    cut = False
+
+    def over(self) -> bool:
+        """Whether it has passed: asked only where something is then left out."""
+        self.cut = self.cut or self.passed
+        return self.cut
+
+
 @dataclass
 class Search:
     """Starts and moves with so many blocks on each side; what was met is in `starts`, `moves` and
@@ -73,6 +86,7 @@ class Search:
     seed    all random numbers follow from it
     bounds  whether the objective is a bound, so that moves can be judged by it; else all starts are
             climbed to the end, of which there are 4 by default, and nothing is moved
+    clock   ends it with what it has by then
     """
 
     climber: Climber
@@ -80,6 +94,7 @@ class Search:
     n_init: int | None
     seed: int
     bounds: bool = True
+    clock: Clock = field(default_factory=Clock)
     starts: list[StartReport] = field(default_factory=list)
     moves: int = 0
     steps: int = 0
@@ -108,7 +123,7 @@ class Search:
 
     def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
         best: End | None = None
-        for name, end in zip(names, ends, strict=True):
+        for name, end in zip(names, ends, strict=False):
             self._note(name, end)
             if end is not None and (best is None or end.bound > best.bound):
                 best = end
@@ -121,7 +136,7 @@ class Search:
         steps = SPRINT
         while True:
             ends = list(self._climbs(states, steps))
-            done = [(name, end) for name, end in zip(names, ends, strict=True) if end is not None]
+            done = [(name, end) for name, end in zip(names, ends, strict=False) if end is not None]
             done.sort(key=lambda each: -each[1].bound)
             kept = done[: (len(done) + 1) // 2]
             for name, end in done[len(kept) :]:
@@ -176,7 +191,7 @@ class Search:
         budget = BUDGET / work(self.climber.network, self.K)
         patience, left = min(PATIENCE * self.K, max(budget / 4, 2.0)), max(budget, 2.0)
         failed = 0
-        while failed < patience and left > 0:
+        while failed < patience and left > 0 and not self.clock.over():
             count = int(min(AT_ONCE, np.ceil(left)))
             proposals = [self._proposed(best.labels, rng) for _ in range(count)]
             leash = 4 * SPRINT if self._raced else None
@@ -201,7 +216,8 @@ class Search:
         return joined(parts, self.blocks)
 
     def _climbs(self, starts: list[AnyArray], steps: int | None = None) -> Iterator[End | None]:
-        """The ends of climbs side by side; None where the objective fell."""
+        """The ends of climbs side by side; None where the objective fell. Where time is over, those
+        up to the first that has one."""
         seeds = np.random.SeedSequence([self.seed, self.K, self.steps, len(starts)])
 
         def climbed(task: tuple[AnyArray, np.random.SeedSequence]) -> End | None:
@@ -211,7 +227,13 @@ class Search:
             except LikelihoodFell:
                 return None
 
-        return ordered_map(climbed, zip(starts, seeds.spawn(len(starts)), strict=True))
+        held = False
+        tasks = zip(starts, seeds.spawn(len(starts)), strict=True)
+        for number, end in enumerate(ordered_map(climbed, tasks), 1):
+            held = held or end is not None
+            yield end
+            if held and number < len(starts) and self.clock.over():
+                return
 
     def _note(self, name: str, end: End | None, outcome: str = "kept") -> None:
         if end is None:
@@ -225,55 +247,14 @@ class Search:
 
 def work(network: Network, K: int) -> float:
     """Multiplications of an ordinary climb."""
-    return 2.0 * STEPS * K * float(network.edges.nnz + network.listed.nnz + network.n * K)
+    return STEPS * sweep_work(network, K)
+
+
+def sweep_work(network: Network, K: int) -> float:
+    """Multiplications of one step of it."""
+    return 2.0 * K * float(network.edges.nnz + network.listed.nnz + network.n * K)
 
 
 def affordable(network: Network, K: int) -> int:
     """How many starts BUDGET allows."""
     return int(np.clip(BUDGET / work(network, K), FEWEST_STARTS, MOST_STARTS))
-
-
-def proposed(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
-    """Labels after a split and a merge, or with some nodes put elsewhere."""
-    chosen = MOVES[int(rng.integers(len(MOVES)))]
-    return chosen(labels, K, rng)
-
-
-def split_and_merge(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
-    """Two blocks become one, and its number goes to half of another."""
-    new = np.array(labels)
-    kept, gone = rng.choice(K, 2, replace=False)
-    new[new == gone] = kept
-    # Small blocks as often as large ones: hubs are few.
-    divisible = np.flatnonzero(np.bincount(new, minlength=K) > 1)
-    if len(divisible):
-        halved(new, int(rng.choice(divisible)), int(gone), rng)
-    return new
-
-
-def merged(labels: AnyArray, kept: int, gone: int) -> AnyArray:
-    """The labels with two blocks in one, numbers closed up."""
-    new = np.where(labels == gone, kept, labels)
-    return new - (new > gone)
-
-
-def swapped(labels: AnyArray, K: int, rng: np.random.Generator) -> AnyArray:
-    """A tenth to a third of the nodes change places with each other."""
-    new = np.array(labels)
-    count = max(2, int(len(new) * rng.uniform(0.1, 0.35)))
-    some = rng.choice(len(new), min(count, len(new)), replace=False)
-    new[some] = rng.permutation(new[some])
-    return new
-
-
-def halved(labels: AnyArray, block: int, other: int, rng: np.random.Generator) -> None:
-    """Half of a block's nodes, at random, go to another block, in place."""
-    members = np.flatnonzero(labels == block)
-    labels[members[rng.random(len(members)) < 0.5]] = other
-
-
-MOVES: tuple[Callable[[AnyArray, int, np.random.Generator], AnyArray], ...] = (
-    split_and_merge,
-    split_and_merge,
-    swapped,
-)
