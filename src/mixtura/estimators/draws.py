@@ -13,7 +13,7 @@ from mixtura.data.rows import Rows
 from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.known import refuse_told
 from mixtura.inference.information import drawn_around, information_roots
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 Parts = Callable[[Any, Any], dict[str, Array]]
 
@@ -53,7 +53,7 @@ def likelihood_draws(
 
 def asked_draws(
     mixture: Any, X: Any, sample_weight: Any, draws: int, random_state: Any, parts: Parts
-) -> tuple[dict[str, Array], Array, str]:
+) -> tuple[dict[str, Array], AnyArray, str]:
     """(draws by name, the components that they are of, from which law); ValueError where none.
 
     parts(family, components) names what is to be told of components.
