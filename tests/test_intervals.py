@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize, stats
+from scipy import integrate, optimize, special, stats
 
 from mixtura import Block, GaussianMixture, Mixture, Product, load
 from mixtura.families.exponential import Exponential
+from mixtura.families.gamma import Gamma, normaliser
 from mixtura.families.intervals import Cells, censored
 from mixtura.families.lognormal import LogNormal
 from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
 from mixtura.families.priors import Flat
+from mixtura.families.truncated_gamma import gamma_within
 from mixtura.families.truncated_normal import normal_within
 from mixtura.families.truncated_poisson import log_between
 from mixtura.models.mixture import Mixture as Model
@@ -38,6 +40,11 @@ LAWS: dict[str, tuple[Any, dict[str, Any], Callable[[int], Any]]] = {
         Exponential(),
         {"means": [[1.0], [6.0]]},
         lambda k: stats.expon(scale=[1.0, 6.0][k]),
+    ),
+    "gamma": (
+        Gamma(),
+        {"means": [[1.0], [8.0]], "shapes": [[2.0], [6.0]]},
+        lambda k: stats.gamma([2.0, 6.0][k], scale=[0.5, 8 / 6][k]),
     ),
     "poisson": (
         Poisson(),
@@ -172,6 +179,30 @@ def test_moments_of_a_truncated_normal(a: float, b: float) -> None:
     log_p = np.log(mass) - top * top / 2 - 0.5 * np.log(2 * np.pi)
     expected = log_p, moment(1) / mass, moment(2) / mass
     np.testing.assert_allclose(np.ravel(found), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [0.01, 0.7, 5.0, 400.0])
+def test_moments_of_a_truncated_gamma(shape: float) -> None:
+    """The mean by a larger shape, the mean logarithm by differences of log P by the shape."""
+    lower = shape * np.array([0.0, 0.0, 0.8, 1.0, 1.3, 0.999])
+    upper = shape * np.array([0.5, 2.0, 1.1, np.inf, np.inf, 1.001])
+    h = 1e-6
+
+    def log_mass(a: float) -> Array:
+        log_p = gamma_within(lower, upper, np.full(6, a))[0]
+        return log_p + normaliser(np.full(6, a)) + special.gammaln(a)
+
+    log_p, mean, logs = gamma_within(lower, upper, np.full(6, shape))
+    law = stats.gamma(shape)
+    np.testing.assert_allclose(
+        np.exp(log_p + normaliser(np.full(6, shape))),
+        law.cdf(upper) - law.cdf(lower),
+        rtol=1e-9,
+        atol=1e-15,
+    )
+    np.testing.assert_allclose(mean, np.exp(log_mass(shape + 1) - log_mass(shape)), rtol=1e-9)
+    slope = (log_mass(shape * (1 + h)) - log_mass(shape * (1 - h))) / (2 * h * shape)
+    np.testing.assert_allclose(logs, slope, rtol=1e-6, atol=1e-6 / shape)
 
 
 def test_tails_do_not_cancel() -> None:

@@ -25,8 +25,8 @@ from mixtura.records import AnyArray, Array, Categories
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
 _ENGINES = ("auto", "local", "threads")
 _KNOWN = (
-    "components of family 'normal', 'lognormal', 'exponential' and 'poisson', products of "
-    "these, and covariance types without correlations ('diag', 'spherical')"
+    "components of family 'normal', 'lognormal', 'exponential', 'gamma' and 'poisson', products "
+    "of these, and covariance types without correlations ('diag', 'spherical')"
 )
 
 
