@@ -117,6 +117,19 @@ class Sequences(Rows):
         at = np.arange(ends[-1]) + np.repeat(stops - ends, stops - starts)
         return self._of(at, ends), bool((parts[which[taken]] > 1).any())
 
+    def only(self, which: AnyArray) -> Sequences:
+        """The sequences of which `which` (S,) is true."""
+        lengths = np.diff(self.stops, prepend=0)
+        return self._of(np.flatnonzero(np.repeat(which, lengths)), np.cumsum(lengths[which]))
+
+    @staticmethod
+    def joined(parts: list[Sequences]) -> Sequences:
+        """The sequences of several, without weights or known states."""
+        ends = np.cumsum(np.concatenate([np.diff(part.stops, prepend=0) for part in parts]))
+        return Sequences(
+            np.concatenate([part.X for part in parts]), None, ends, None, parts[0].beside
+        )
+
     def _thinned(self, m: int) -> Sequences:
         """The first step of each sequence, and every m-th after it."""
         lengths = np.diff(self.stops, prepend=0)

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Sequences
+from mixtura.data.source import Source
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
@@ -47,8 +49,12 @@ def find_chain(
     rng: np.random.RandomState,
     journal: Checkpoint | None = None,
     listener: FitListener | None = None,
+    parts: SequenceParts | None = None,
 ) -> ChainFound:
-    """The best of many starts; raises FitError if every one of them failed."""
+    """The best of many starts; raises FitError if every one of them failed.
+
+    With `parts`, of which `rows` are a sample, these are what is climbed over.
+    """
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
         engine = resolve(task.engine, model)
@@ -58,9 +64,10 @@ def find_chain(
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
-        search = Search(model, rows, over_all, task.tol, task.max_iter, rng, climber, listener)
+        whole: Source = rows if parts is None else parts
+        search = Search(model, whole, over_all, task.tol, task.max_iter, rng, climber, listener)
         outcome = _best(search, ground, rows, task)
-        sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
+        sizes = whole.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
@@ -111,7 +118,7 @@ def _best(search: Search, ground: Ground, rows: Sequences, task: ChainTask) -> O
         if isinstance(task.n_init, str) and search.enough(index, best):
             break
         runners = race_chain(search, ground, rows, task)
-        chosen = finalists(runners, rows.n > SAMPLE_ROWS)
+        chosen = finalists(runners, search.rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):
             if place >= chosen and best is not None:
                 report(search, runner, "dropped")
@@ -153,7 +160,7 @@ def _in_order(found: ChainFound, search: Search, rows: Sequences, task: ChainTas
     fit = replace(
         found.fit,
         params=params,
-        summary=search.open_sweep(found.model, rows)(params),
+        summary=search.open_sweep(found.model, search.rows)(params),
         empty=tuple(sorted(int(place[k]) for k in found.fit.empty)),
         floored=tuple(
             replace(spike, component=int(place[spike.component])) for spike in found.fit.floored
