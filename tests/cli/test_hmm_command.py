@@ -270,3 +270,21 @@ def test_rows_that_may_be_several_sequences_are_not_joined_without_a_word(
     assert "all 90 rows are taken for one sequence" in told.stderr
     assert "--sequence walk" in told.stderr
     assert "one sequence" not in run("score", fitted, table, *ORDER).stderr
+
+
+def test_first_states_that_hang_on_a_column(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    age = rng.normal(50, 10, size=60)
+    first = (rng.uniform(size=60) < 1 / (1 + np.exp((50 - age) / 5))).astype(int)
+    bites = rng.poisson(np.array([2, 12])[np.repeat(first, 4)])
+    table = pd.DataFrame(
+        {"who": np.repeat(np.arange(60), 4), "bites": bites, "age": np.repeat(age, 4)}
+    )
+    table.to_csv("t.csv", index=False)
+    asked = ("hmm", "t.csv", "--sequence", "who", "--family", "poisson", "--no-figure")
+    done = run(*asked, "--initial-covariates", "age")
+    assert done.exit_code == 0, done.output
+    assert "Log-odds of a first state, beside 0" in done.stdout
+    told = json.loads(run("show", "t.model.json", "--json").stdout)
+    assert np.ravel(told["initial_coef"])[1] > 0.05
+    assert run("predict", "t.model.json", "t.csv", "--sequence", "who").exit_code == 0

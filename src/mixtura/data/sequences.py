@@ -128,8 +128,24 @@ class Sequences(Rows, Ordered):
         if self.n <= n:
             return self, False
         at, ends, cut = stretches(self.stops, n, rng, whole)
+        return self._of(at, ends), cut
+
+    def only(self, which: AnyArray) -> Sequences:
+        """The sequences of which `which` (S,) is true."""
+        lengths = np.diff(self.stops, prepend=0)
+        return self._of(np.flatnonzero(np.repeat(which, lengths)), np.cumsum(lengths[which]))
+
+    @staticmethod
+    def joined(parts: list[Sequences]) -> Sequences:
+        """The sequences of several, without weights or known states."""
+        ends = np.cumsum(np.concatenate([np.diff(part.stops, prepend=0) for part in parts]))
+        return Sequences(
+            np.concatenate([part.X for part in parts]), None, ends, None, parts[0].beside
+        )
+
+    def _of(self, at: AnyArray, ends: AnyArray) -> Sequences:
         w, known = (None if each is None else each[at] for each in (self.sample_weight, self.known))
-        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside), cut
+        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside)
 
 
 def stretches(

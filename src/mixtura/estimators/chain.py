@@ -301,5 +301,5 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         refuse_impossible(loglik)
-        # Sums of rounded shares may exceed 1 by a unit in the last place.
+        # Where moves hang on covariates, or stays have a law, rounding may lead beyond 1.
         return loglik, np.minimum(posterior, 1.0, out=posterior)

@@ -12,6 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from mixtura.data.opening import is_stream
+from mixtura.data.refusal import refuse_given
+from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain_laws import (
@@ -23,7 +26,7 @@ from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.driving import either
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
-from mixtura.estimators.sequence_intake import sequences
+from mixtura.estimators.sequence_intake import sequence_parts, sequences
 from mixtura.families.base import Family
 from mixtura.families.given import Beside, Given
 from mixtura.families.product import Product
@@ -31,6 +34,7 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity, resumed_seed
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
+from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -211,6 +215,10 @@ class HiddenMarkov(FittedChain):
         ----------
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
             Sequences one after the other. Of a Dask array or frame each lies within one partition.
+            Or a callable that returns a fresh iterator of such tables, or of pairs (table,
+            lengths), each of whole sequences: only one of them is in memory at a time. Starts, and
+            what is relative to the table, are then of a sample of whole sequences, and the first
+            table holds every category.
         lengths : array-like of int, optional
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
@@ -232,16 +240,26 @@ class HiddenMarkov(FittedChain):
         self._validate_params()
         before = dict(self.__dict__)
         try:
-            rows, kind = sequences(
-                self,
-                X,
-                lengths,
-                self._family(),
-                sample_weight=sample_weight,
-                states=states,
-                reset=True,
-            )
-            found = self._find(rows, kind, checkpoint, max_seconds)
+            if callable(X) and is_stream(X):
+                told = {"lengths": lengths, "sample_weight": sample_weight, "states": states}
+                refuse_given("a callable", {**told, "checkpoint": checkpoint}, "parts hold lengths")
+                parts, kind = sequence_parts(self, X, self._family())
+                sampler = np.random.RandomState(
+                    check_random_state(self.random_state).randint(2**31)
+                )
+                rows = parts.sample(SAMPLE_ROWS, sampler)
+                found = self._find(rows, kind, None, max_seconds, parts)
+            else:
+                rows, kind = sequences(
+                    self,
+                    X,
+                    lengths,
+                    self._family(),
+                    sample_weight=sample_weight,
+                    states=states,
+                    reset=True,
+                )
+                found = self._find(rows, kind, checkpoint, max_seconds)
             self._keep(found, rows)
         except BaseException:
             self.__dict__.clear()
@@ -269,12 +287,17 @@ class HiddenMarkov(FittedChain):
         return Beside(asked, given, Given("covariate", hanging))
 
     def _find(
-        self, rows: Sequences, kind: Family, checkpoint: Any, max_seconds: float | None
+        self,
+        rows: Sequences,
+        kind: Family,
+        checkpoint: Any,
+        max_seconds: float | None,
+        parts: SequenceParts | None = None,
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
-            return find_chain(rows, task, np.random.RandomState(seed))
+            return find_chain(rows, task, np.random.RandomState(seed), parts=parts)
         seed = resumed_seed(checkpoint, self.random_state, seed)
         told = chain_identity(rows, task, seed, self.random_state)
         with Checkpoint(checkpoint, told) as journal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ from mixtura.data.lazy import collected
 from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
 from mixtura.data.refusal import refuse_given
+from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import columns_of
@@ -34,10 +35,11 @@ def sequences(
     sample_weight: Any = None,
     states: Any = None,
     reset: bool = False,
+    whole: bool = True,
 ) -> tuple[Any, Family]:
     """The rows with their ends, and the family for their table; ValueError where they are none.
 
-    `reset` says whether they are those of a fit.
+    `reset` says whether they are those of a fit, `whole` whether they are all of them.
     """
     X, lengths = _joined(collected(X), lengths)
     if reset and door.is_dask(X):
@@ -49,7 +51,8 @@ def sequences(
     if is_stream(X):
         raise ValueError(
             "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
-            "array or the frame"
+            "array or the frame; to fit to more than that, give HiddenMarkov.fit a callable that "
+            "returns an iterator of parts"
         )
     rows, found = _validated(estimator, X, kind, reset)
     ends = ends_of(lengths, len(rows))
@@ -66,7 +69,8 @@ def sequences(
     kind.refuse(seen.X, names)
     if reset:
         door.refuse_extreme_scales(seen.X, names)
-        _refuse_few(estimator, seen.n)
+        if whole:
+            _refuse_few(estimator, seen.n)
     return table, kind
 
 
@@ -82,6 +86,33 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
     _refuse_few(estimator, source.n)
     table = DaskSequences(source, ends_of(lengths, source.n))
     return table, kind.for_table(estimator._names(), (), None)
+
+
+def sequence_parts(
+    estimator: Any, read: Callable[[], Iterable[Any]], kind: Family
+) -> tuple[SequenceParts, Family]:
+    """Sequences that a callable gives part by part, and the family for the first part's columns."""
+
+    def part(given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
+        X, lengths = given if isinstance(given, tuple) else (given, None)
+        return sequences(estimator, X, lengths, kind, reset=reset, whole=False)
+
+    first = next(iter(read()), None)
+    if first is None:
+        raise ValueError("X gave no part: it must return a fresh iterator each time it is called")
+    kind = part(first, kind, True)[1]
+    del first
+
+    def fresh() -> Iterator[Sequences]:
+        for i, given in enumerate(read()):
+            try:
+                yield part(given, kind, False)[0]
+            except (ValueError, BadRow) as error:
+                raise ValueError(f"X, part {i} (counted from 0): {error}") from None
+
+    parts = SequenceParts(fresh)
+    _refuse_few(estimator, parts.n)
+    return parts, kind
 
 
 def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:

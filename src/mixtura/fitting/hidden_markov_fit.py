@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences
+from mixtura.data.source import Source
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
@@ -50,8 +52,12 @@ def find_chain(
     rng: np.random.RandomState,
     journal: Checkpoint | None = None,
     listener: FitListener | None = None,
+    parts: SequenceParts | None = None,
 ) -> ChainFound:
-    """The best of many starts; raises FitError if every one of them failed."""
+    """The best of many starts; raises FitError if every one of them failed.
+
+    With `parts`, of which `rows` are a sample, these are what is climbed over.
+    """
     clock = Clock(task.max_seconds)
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
@@ -62,12 +68,13 @@ def find_chain(
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
+        whole: Source = rows if parts is None else parts
         search = Search(
-            model, rows, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
+            model, whole, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
         )
         with clock.hearing(journal is None):
             outcome = search.at_scales(lambda: _best(search, ground, rows, task), search.climb)
-        sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
+        sizes = whole.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
@@ -119,7 +126,7 @@ def _best(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -> Out
         if not search.goes_on(index, task.n_init, best):
             break
         runners = race_chain(search, ground, rows, task)
-        chosen = finalists(runners, rows.n > SAMPLE_ROWS)
+        chosen = finalists(runners, search.rows.n > SAMPLE_ROWS)
         for place, runner in enumerate(runners):
             if best is not None and (place >= chosen or search.late):
                 search.report(runner, "dropped")
@@ -161,7 +168,7 @@ def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask)
     fit = replace(
         found.fit,
         params=params,
-        summary=search.open_sweep(found.model, rows)(params),
+        summary=search.open_sweep(found.model, search.rows)(params),
         empty=tuple(sorted(int(place[k]) for k in found.fit.empty)),
         floored=tuple(
             replace(spike, component=int(place[spike.component])) for spike in found.fit.floored

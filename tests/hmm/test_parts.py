@@ -1,0 +1,81 @@
+"""Sequences that are read part by part, one of them in memory: the fit of the whole table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mixtura import GaussianHMM, HiddenMarkov
+
+RNG = np.random.default_rng(2)
+LENGTHS = RNG.integers(20, 60, size=40)
+STATES = np.concatenate([np.repeat([0, 1], [n // 2, n - n // 2]) for n in LENGTHS])
+X = RNG.poisson(np.array([2.0, 9.0])[STATES])[:, None].astype(float)
+WALKS = np.split(X, np.cumsum(LENGTHS)[:-1])
+
+
+def pairs():
+    """Five walks at a time."""
+    for i in range(0, len(WALKS), 5):
+        some = WALKS[i : i + 5]
+        yield np.concatenate(some), [len(each) for each in some]
+
+
+@pytest.mark.parametrize("read", [lambda: iter(WALKS), pairs])
+def test_parts_are_the_table(read):
+    whole = HiddenMarkov("poisson", 2, random_state=0).fit(X, LENGTHS)
+    parts = HiddenMarkov("poisson", 2, random_state=0).fit(read)
+    assert parts.score(X, LENGTHS) == pytest.approx(whole.score(X, LENGTHS), abs=1e-4)
+    assert parts.fit_result_.loglik == pytest.approx(parts.score(X, LENGTHS), abs=1e-8)
+    np.testing.assert_allclose(parts.transitions_, whole.transitions_, atol=1e-3)
+    assert parts.fit_result_.verdict == "interior maximum"
+    assert parts.fit_result_.rows == len(X)
+
+
+def test_files_are_read_one_at_a_time(tmp_path: Path):
+    # 24,000 steps in files: more than what starts are made of.
+    rng, steps = np.random.default_rng(1), 300
+    for i in range(80):
+        state = np.cumsum(rng.uniform(size=steps) < 0.05) % 2
+        np.save(
+            tmp_path / f"{i:02}.npy",
+            np.array([0.0, 4.0])[state, None] + rng.normal(size=(steps, 1)),
+        )
+    files = sorted(tmp_path.glob("*.npy"))
+    opened: list[Path] = []
+
+    def read():
+        for path in files:
+            opened.append(path)
+            yield np.load(path)
+
+    hmm = HiddenMarkov("diag", 2, random_state=0).fit(read)
+    table = np.concatenate([np.load(path) for path in files])
+    assert hmm.fit_result_.loglik == pytest.approx(hmm.score(table, [steps] * 80), abs=1e-6)
+    np.testing.assert_allclose(hmm.means_[:, 0], [0.0, 4.0], atol=0.1)
+    assert np.diag(hmm.transitions_) == pytest.approx([0.95, 0.95], abs=0.01)
+    assert hmm.fit_result_.sample_rows <= 10_000 < hmm.fit_result_.rows == 24_000
+    # Each pass reads every file again.
+    assert len(opened) > 5 * len(files)
+
+
+@pytest.mark.filterwarnings("ignore:the climb did not converge")
+def test_laws_of_lengths_know_the_longest_of_all_parts():
+    semi = HiddenMarkov("poisson", 2, durations="poisson", max_duration=500, max_iter=3)
+    assert semi.fit(pairs).durations_.shape == (2, max(LENGTHS))
+
+
+def test_what_cannot_be_read_part_by_part_is_refused():
+    for name, value in (("lengths", [3]), ("states", [0]), ("sample_weight", [1.0])):
+        with pytest.raises(ValueError, match=f"{name} cannot be given for a callable"):
+            HiddenMarkov("poisson", 2).fit(pairs, **{name: value})
+    once = iter(WALKS)
+    for given in (lambda: iter(()), lambda: once):
+        with pytest.raises(ValueError, match="return a fresh iterator"):
+            HiddenMarkov("poisson", 2).fit(given)
+    with pytest.raises(ValueError, match=r"X, part 1 \(counted from 0\): "):
+        HiddenMarkov("poisson", 2).fit(lambda: iter([WALKS[0], WALKS[1] - 50.0]))
+    with pytest.raises(ValueError, match=r"give HiddenMarkov\.fit a callable"):
+        GaussianHMM(2).fit(pairs)
