@@ -64,9 +64,9 @@ def refuse_gaps(X: AnyArray) -> None:
     if np.isnan(X).any():
         raise ValueError(
             "trim leaves out the rows of least density, and X has missing cells: densities of rows "
-            "that miss different cells have different units, and none is less than the other. Fit "
-            "with noise=True, which compares each with an even spread over its cells, or leave "
-            "such rows out"
+            "that miss different cells have different units, and none is less than the other. Use "
+            "noise (noise=True, --noise), which compares each with an even spread over its cells, "
+            "or leave such rows out"
         )
 
 

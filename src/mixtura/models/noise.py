@@ -19,7 +19,8 @@ NOISE = -1
 # Said where cells are missing.
 MARGINAL = (
     "noise: X has missing cells, and a volume that is given or lies along principal axes does not "
-    "say how noise is spread over some of the columns: use noise=True, the box of the columns"
+    "say how noise is spread over some of the columns: use the box of the columns (noise=True, "
+    "--noise)"
 )
 # Less noise than this share of the rows is none.
 LEAST_NOISE = 1e-6
