@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from typing import Any
 
@@ -113,3 +115,47 @@ def test_what_it_does_not_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match="engine='torch' needs the package torch"):
         GaussianMixture(2, engine="torch").fit(table())
+
+
+# SciPy reads its setting once, when it is imported.
+DISPATCHED = """
+import numpy as np, sklearn, torch
+from sklearn.mixture import GaussianMixture as Theirs
+from mixtura import GaussianHMM, GaussianMixture, Mixture, MixtureRegression, goodness_of_fit
+
+torch.set_num_threads(1)
+rng = np.random.default_rng(0)
+X = torch.tensor(np.vstack([rng.normal(0, 1, (60, 2)), rng.normal(5, 1, (40, 2))]))
+ours = GaussianMixture(2, random_state=0, tol=1e-12).fit(X)
+begun = {name + "_init": torch.tensor(getattr(ours, name + "_"))
+         for name in ("weights", "means", "precisions")}
+with sklearn.config_context(array_api_dispatch=True):
+    theirs = Theirs(2, init_params="random", reg_covar=0, tol=1e-12, max_iter=1000, **begun)
+    theirs.fit(X)
+    again = GaussianMixture(2, random_state=0, tol=1e-12)
+    assert torch.equal(again.fit_predict(X), ours.predict(X))
+    assert np.array_equal(again.means_, ours.means_)
+    weighted = GaussianMixture(2, random_state=0).fit(X, sample_weight=torch.ones(100))
+    for what in ("predict", "predict_proba", "score_samples"):
+        told, expected = getattr(again, what)(X), getattr(theirs, what)(X)
+        assert type(told) is type(expected) is torch.Tensor, what
+        assert (told.dtype, told.device) == (expected.dtype, expected.device), what
+        assert torch.allclose(told, expected, rtol=1e-6, atol=1e-6), what
+    assert abs(again.score(X) - float(theirs.score(X))) < 1e-9
+    assert again.partial_fit(X).score_samples(X.float()).dtype == torch.float32
+    Mixture("normal", 2, random_state=0).fit(X)
+    GaussianHMM(2, random_state=0).fit(X).predict(X)
+    MixtureRegression(2, random_state=0).fit(X[:, :1], X[:, 1]).predict(X[:, :1])
+    assert goodness_of_fit(ours, X, draws=1).own_rows
+"""
+
+
+def test_the_dispatch_of_scikit_learn_answers_in_tensors_as_its_own_does(torch: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DISPATCHED],
+        env=os.environ | {"SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

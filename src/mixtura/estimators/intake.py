@@ -79,7 +79,7 @@ def validated(
         "ensure_all_finite": "allow-nan",
     }
     if not isinstance(X, NamedRows):
-        X = as_nan(collected(X), gaps)
+        X = as_nan(collected(door.host(X)), gaps)
     rows, found = _numbers(estimator, X, kinds, reset, how)
     if not gaps:
         told = getattr(estimator, "feature_names_in_", None)

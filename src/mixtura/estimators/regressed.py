@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mixtura.data.door import column_names, refuse_unfit
+from mixtura.data.door import column_names, host, refuse_unfit
+from mixtura.data.lazy import collected
 from mixtura.data.rows import Rows
 from mixtura.estimators.answering import answers
 from mixtura.estimators.mixture import Mixture
@@ -38,6 +39,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
 
     def _table(self, X: Any, y: Any = None, *, reset: bool = False) -> Array:
         """X, checked, and y as the last column; zeros where there is no y."""
+        X, y = collected(host(X)), collected(host(y))
         refuse_unfit(X)
         if not reset:
             check_is_fitted(self)

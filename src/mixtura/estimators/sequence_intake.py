@@ -153,7 +153,7 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
         found = validate_data(estimator, X.X, **how)
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
         return found, X.categories
-    X = as_nan(X, False)
+    X = as_nan(door.host(X), False)
     door.refuse_masked(X)
     known = kind.categories
     X, codes = coded(X, lambda names: taken([kind], names) if reset or known else [], known)
