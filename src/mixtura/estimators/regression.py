@@ -120,7 +120,15 @@ class MixtureRegression(FittedRegression):
         self.verbose, self.verbose_interval = verbose, verbose_interval
         self.weights, self.solver, self.engine = weights, solver, engine
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        checkpoint: Any = None,
+    ) -> Self:
         """Fit the regressions of y on the columns of X.
 
         Parameters
@@ -129,7 +137,7 @@ class MixtureRegression(FittedRegression):
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 2 is the row twice.
-        checkpoint : path, optional
+        labels, checkpoint : optional
             As in `Mixture.fit`.
 
         Raises
@@ -141,7 +149,7 @@ class MixtureRegression(FittedRegression):
         """
         before = dict(self.__dict__)
         try:
-            mixture = self._found(X, y, sample_weight, checkpoint)
+            mixture = self._found(X, y, sample_weight, checkpoint, labels)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -151,13 +159,16 @@ class MixtureRegression(FittedRegression):
         self._hold(mixture)
         return self
 
-    def _found(self, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Mixture:
+    def _found(
+        self, X: Any, y: Any, sample_weight: Any, checkpoint: Any, labels: Any = None
+    ) -> Mixture:
         """The mixture of the table of X and y, fitted."""
         table = self._table(X, y, reset=True)
         target = str(getattr(y, "name", None) or "y")
         names = self._names()
         mixture = self._mixture(names)
-        mixture._fit(NamedRows(table, (*names, target), None), sample_weight, None, checkpoint)
+        rows = NamedRows(table, (*names, target), None)
+        mixture._fit(rows, sample_weight, None, checkpoint, labels)
         return mixture
 
     def _mixture(self, names: list[str]) -> Mixture:
@@ -241,7 +252,7 @@ class MixtureRegression(FittedRegression):
         self.dispersion_ = mixture.parameters_.get("dispersions")
         self.covariates_ = [self._names()[j] for j in kind.columns(self.n_features_in_ + 1)]
         self.weights_ = mixture.weights_
-        for name in ("concomitant_coef_", "concomitant_intercept_"):
+        for name in ("concomitant_coef_", "concomitant_intercept_", "classes_"):
             self.__dict__.pop(name, None)
             if hasattr(mixture, name):
                 setattr(self, name, getattr(mixture, name))
