@@ -304,7 +304,7 @@ def test_a_search_fits_cells_with_the_labels(kind):
     p = alone.predict_proba(X)
     unsure = -np.log(p.max(axis=1))[SOME < 0].sum()
     assert results["icl"][0] - results["bic"][0] == pytest.approx(2 * unsure, abs=1e-3)
-    with pytest.raises(ValueError, match="labels speak of 3 groups|3 different names"):
+    with pytest.raises(ValueError, match=r"labels speak of 3 groups|3 different names"):
         GaussianMixtureSearch([1, 2], random_state=0).fit(X, labels=labels)
     with pytest.raises(ValueError, match="knows no labels"):
         GaussianMixtureSearch([3], effort="quick").fit(X, labels=labels)

@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.atomic import atomic
 from mixtura.estimators import initial
-from mixtura.estimators.inherited import equations_of
-from mixtura.estimators.noisy import noise_of
+from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.scikit_learn import to_sklearn
 from mixtura.exchange.quadratics import Quadratics
 from mixtura.families.gaussian.covariance import structure
@@ -40,7 +39,8 @@ class Exports:
         ValueError
             For a mixture with noise or trimmed rows, or a posterior that cannot be told there.
         """
-        self._refuse_beside("to_sklearn")
+        check_is_fitted(self)
+        refuse_beside("to_sklearn", self, fitted=True)
         return to_sklearn(self)
 
     def to_onnx(
@@ -106,7 +106,8 @@ class Exports:
 
     def _quadratics(self, what: str) -> Quadratics:
         """The fitted mixture as plain arrays, for `what`."""
-        self._refuse_beside(what)
+        check_is_fitted(self)
+        refuse_beside(what, self, fitted=True)
         own: Any = self
         _, params = own._fitted()
         means, form = params.components.means, structure(own.covariance_type).form
@@ -120,20 +121,6 @@ class Exports:
         return Quadratics(
             params.log_weights + params.components.log_norm, means, whiten, tuple(own._names())
         )
-
-    def _refuse_beside(self, what: str) -> None:
-        """ValueError where the fitted mixture is more than its components."""
-        check_is_fitted(self)
-        for beside, found in (
-            ("noise", noise_of(self) is not None),
-            ("trim", "trim_threshold_" in self.__dict__),
-            ("columns that are constant or follow from others", bool(equations_of(self))),
-        ):
-            if found:
-                raise ValueError(
-                    f"{what}: the other side knows components alone, and this mixture was fitted "
-                    f"with {beside}: fit without that"
-                )
 
 
 def _maker(name: str, package: str, what: str) -> Callable[..., Any]:
