@@ -94,12 +94,12 @@ def test_what_moves_have_deleted_is_left_out_or_refused() -> None:
 
 def test_what_is_more_than_components_or_no_mixture_is_refused() -> None:
     X = table()
-    with pytest.raises(ValueError, match=r"to_sklearn: .* with noise: fit without that"):
+    with pytest.raises(ValueError, match="to_sklearn knows no noise: fit without"):
         GaussianMixture(2, noise=True, random_state=0).fit(X).to_sklearn()
-    with pytest.raises(ValueError, match=r"to_onnx: .* with trim: fit without that"):
+    with pytest.raises(ValueError, match="to_onnx knows no trim: fit without"):
         GaussianMixture(2, trim=0.1, random_state=0).fit(X).to_onnx()
     tied = GaussianMixture(2, random_state=0).fit(np.c_[X, X[:, 0] + X[:, 1]])
-    with pytest.raises(ValueError, match="with columns that are constant or follow from others"):
+    with pytest.raises(ValueError, match="knows no columns that are constant or follow"):
         tied.to_sklearn()
     with pytest.raises(ValueError, match=r"from_sklearn: mixture must be .* got dict"):
         from_sklearn({})

@@ -18,7 +18,10 @@ from sklearn.discriminant_analysis import (
 from mixtura import (
     BayesianGaussianMixture,
     GaussianMixture,
+    GaussianMixtureSearch,
     Mixture,
+    MixtureRegression,
+    MixtureSearch,
     PoissonMixture,
     StudentMixture,
     load,
@@ -27,6 +30,7 @@ from mixtura import (
 from mixtura.data.known_rows import KnownRows, labels_of
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep
+from mixtura.errors import FitError
 from mixtura.estimators.known import labelled
 from mixtura.fitting.sample import sample_rows
 from mixtura.report.figures import draw
@@ -279,3 +283,58 @@ def test_a_checkpoint_is_of_its_labels(tmp_path):
     told = [saved._identity(KnownRows(X, None, known), task, 0) for known in (SOME, Z)]
     assert told[0]["labels"] != told[1]["labels"]
     assert "labels" not in saved._identity(Rows(X), task, 0)
+
+
+@pytest.mark.parametrize("kind", ["names", "memberships"])
+def test_a_search_fits_cells_with_the_labels(kind):
+    labels = np.array([None if k < 0 else "abc"[k] for k in SOME], dtype=object)
+    if kind == "memberships":
+        labels = np.where(SOME[:, None] < 0, np.nan, np.eye(3)[SOME])
+    search = GaussianMixtureSearch([1, 2, 3, 4], covariance_type=["EEE"], random_state=0)
+    search.fit(X, labels=labels)
+    results = search.cv_results_
+    # Cells that cannot hold the labelled groups are none.
+    assert results["param_n_components"].tolist() == [3, 4]
+    alone = GaussianMixture(3, covariance_type="EEE", random_state=0).fit(X, labels=labels)
+    assert results["loglik"][0] == pytest.approx(alone.fit_result_.loglik, abs=1e-5)
+    assert getattr(search.best_estimator_, "classes_", np.array([])).tolist() == (
+        ["a", "b", "c"] if kind == "names" else []
+    )
+    # What labelled rows are is no uncertainty of ICL.
+    p = alone.predict_proba(X)
+    unsure = -np.log(p.max(axis=1))[SOME < 0].sum()
+    assert results["icl"][0] - results["bic"][0] == pytest.approx(2 * unsure, abs=1e-3)
+    with pytest.raises(ValueError, match=r"labels speak of 3 groups|3 different names"):
+        GaussianMixtureSearch([1, 2], random_state=0).fit(X, labels=labels)
+    with pytest.raises(ValueError, match="knows no labels"):
+        GaussianMixtureSearch([3], effort="quick").fit(X, labels=labels)
+    with pytest.raises(FitError, match=r"trim=0.1 knows none"):
+        GaussianMixtureSearch([3], covariance_type=["EEE"], trim=0.1).fit(X, labels=labels)
+
+
+def test_a_search_over_families_knows_labels():
+    rng = np.random.default_rng(0)
+    z = rng.integers(0, 2, 120)
+    counts = rng.poisson(np.array([2.0, 9.0])[z])[:, None]
+    labels = np.where(np.arange(120) % 4 == 0, 1 - z, -1)
+    search = MixtureSearch(["poisson"], [1, 2], random_state=0).fit(counts, labels=labels)
+    # Component 1 is label 1: the group of the smaller mean.
+    means = search.best_estimator_.parameters_["rates"].ravel()
+    assert means[0] > means[1]
+
+
+def test_regressions_know_labels(tmp_path):
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(0, 10, 200), rng.integers(0, 2, 200)
+    y = np.where(z, 2 + 3 * x, 30 - 2 * x) + rng.normal(size=200)
+    names = [("down", "up")[k] if i % 5 == 0 else None for i, k in enumerate(z)]
+    found = MixtureRegression(2, random_state=0).fit(x[:, None], y, labels=names)
+    assert found.classes_.tolist() == ["down", "up"]
+    np.testing.assert_allclose(found.coef_.ravel(), [-2, 3], atol=0.2)
+    other = MixtureRegression(2, random_state=0).fit(x[:, None], y, labels=1 - z)
+    # All labels known: least squares of each group.
+    for k, own in enumerate((z == 1, z == 0)):
+        np.testing.assert_allclose(other.coef_[k, 0], np.polyfit(x[own], y[own], 1)[0])
+    found.save(tmp_path / "m.json")
+    assert load(tmp_path / "m.json").classes_.tolist() == ["down", "up"]
+    assert not hasattr(found.fit(x[:, None], y), "classes_")

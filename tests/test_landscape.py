@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mixtura import GaussianMixture
 from mixtura.cli import app
-from mixtura.report.landscape import draw_landscape
+from mixtura.report.landscape import PALE, draw_landscape
 from mixtura.result import Fit, StartReport
 
 
@@ -101,6 +101,12 @@ def test_ends_that_have_not_converged_are_apart(faithful: np.ndarray) -> None:
     figure = found.landscape_figure()
     assert f"{len(fit.landscape) - len(unfinished)} optima met by" in figure.get_suptitle()
     assert "not converged" in figure.axes[0].texts[fit.landscape.index(unfinished[0])].get_text()
+    pale = {
+        bar.get_alpha()
+        for bar, one in zip(figure.axes[0].patches, fit.landscape, strict=True)
+        if one.unfinished
+    }
+    assert pale == {PALE}
     assert "not converged" in found.summary()
     again = Fit.from_dict(json.loads(json.dumps(fit.to_dict())))
     assert again.landscape == fit.landscape

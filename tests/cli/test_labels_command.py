@@ -57,3 +57,14 @@ def test_refused_in_its_own_words(names, more, said, tmp_path):
     ended = run("fit", table, "--labels", "kind", "--no-figure", *more)
     assert ended.exit_code == 2
     assert said in " ".join(ended.stderr.split())
+
+
+def test_select_tries_enough_groups_for_the_labels(tmp_path):
+    table, out = table_with(["oak", "elm", "ash"], tmp_path / "t.csv"), tmp_path / "m.json"
+    more = ["--covariance", "EEE", "--no-figure", "--out", out]
+    ended = run("select", table, "--labels", "kind", "-k", "1:4", *more)
+    assert ended.exit_code == 0, ended.stderr
+    assert load(out).classes_.tolist() == ["ash", "elm", "oak"]
+    ended = run("select", table, "--labels", "kind", "-k", "1:2", *more)
+    assert ended.exit_code == 2
+    assert "names 3 groups" in " ".join(ended.stderr.split())

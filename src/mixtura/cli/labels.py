@@ -1,4 +1,4 @@
-"""Groups that are known, on the command line: `mixtura fit --labels COLUMN`."""
+"""Groups that are known, on the command line: `mixtura fit` and `select --labels COLUMN`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def beside_labels(exclude: list[str] | None, labels: str | None) -> list[str] | 
 
 
 def labels_in(
-    data: Table | Streamed, path: Path, column: str | None, components: int, bayes: bool
+    data: Table | Streamed, path: Path, column: str | None, components: int, bayes: bool = False
 ) -> list[str | None] | None:
     """The name of the group of each row, None where nobody knows; ValueError where that cannot be.
 

@@ -25,6 +25,7 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
+from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.options import (
     AsJson,
     Checkpoint,
@@ -82,6 +83,7 @@ def select(
     eigenvalue_ratio: EigenRatio = None,
     columns: Columns = None,
     exclude: Exclude = None,
+    labels: Labels = None,
     weights: Weights = None,
     importance: Importance = False,
     seed: Seed = 0,
@@ -144,13 +146,19 @@ def select(
         )
         kinds = search._kinds()
         data = whole_table(
-            table, split_names(columns), weights, split_names(exclude), dialect, kinds
+            table,
+            split_names(columns),
+            weights,
+            beside_labels(split_names(exclude), labels),
+            dialect,
+            kinds,
         )
+        known = labels_in(data, table, labels, max(numbers))
         if not (quiet or as_json):
             note_remarks(data.remarks)
         began = time.perf_counter()
         with resumable(checkpoint):
-            _searched(search, data, working, checkpoint)
+            _searched(search, data, working, checkpoint, known)
             seconds = time.perf_counter() - began
             found = selection(search, len(data.X))
             working.doing = "writing"
@@ -209,13 +217,19 @@ def parsed(text: str, option: str = "--components") -> list[int]:
     return sorted(numbers)
 
 
-def _searched(search: Any, data: Any, working: Working, checkpoint: Path | None) -> None:
+def _searched(
+    search: Any,
+    data: Any,
+    working: Working,
+    checkpoint: Path | None,
+    labels: list[str | None] | None,
+) -> None:
     """Fit the search; its warning of too few groups is said in the command's own words."""
     from mixtura import StillRisingWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        search.fit_table(data, Selecting(working), checkpoint)
+        search.fit_table(data, Selecting(working), checkpoint, labels)
     for each in caught:
         if each.category is StillRisingWarning:
             best = search.best_params_["n_components"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import asked_noise, noise_of
 
 
@@ -22,8 +23,20 @@ def beside(estimator: Any) -> str:
     return "noise" if noise_of(estimator) is not None else asked_beside(estimator)
 
 
-def refuse_beside(what: str, estimator: Any) -> None:
-    """ValueError where something knows components alone."""
-    name = beside(estimator)
+def _fitted_beside(estimator: Any) -> str:
+    """What the fitted mixture is more than its components; empty where it is nothing more."""
+    for name, found in (
+        ("noise", noise_of(estimator) is not None),
+        ("trim", "trim_threshold_" in estimator.__dict__),
+        ("columns that are constant or follow from others", bool(equations_of(estimator))),
+    ):
+        if found:
+            return name
+    return ""
+
+
+def refuse_beside(what: str, estimator: Any, *, fitted: bool = False) -> None:
+    """ValueError where something knows components alone; `fitted`: whatever was asked of a fit."""
+    name = _fitted_beside(estimator) if fitted else beside(estimator)
     if name:
-        raise ValueError(f"{what} knows no {name}: fit without it for that")
+        raise ValueError(f"{what} knows no {name}: fit without that")

@@ -12,9 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.atomic import atomic
 from mixtura.estimators import initial
+from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.draws import asked_draws
-from mixtura.estimators.inherited import equations_of
-from mixtura.estimators.noisy import noise_of
 from mixtura.estimators.scikit_learn import to_sklearn
 from mixtura.exchange.quadratics import Quadratics
 from mixtura.families.gaussian.covariance import structure
@@ -42,7 +41,8 @@ class Exports:
         ValueError
             For a mixture with noise or trimmed rows, or a posterior that cannot be told there.
         """
-        self._refuse_beside("to_sklearn")
+        check_is_fitted(self)
+        refuse_beside("to_sklearn", self, fitted=True)
         return to_sklearn(self)
 
     def to_onnx(
@@ -145,7 +145,8 @@ class Exports:
             For a likelihood that is flat in some direction at these parameters, a mixture of more
             than components at maximum likelihood, or where arviz-base is not installed.
         """
-        self._refuse_beside("to_arviz")
+        check_is_fitted(self)
+        refuse_beside("to_arviz", self, fitted=True)
         own: Any = self
         tree = _maker("tree", "arviz_base", "to_arviz")
         found, components, law = asked_draws(own, X, sample_weight, draws, random_state, parts)
@@ -153,7 +154,8 @@ class Exports:
 
     def _quadratics(self, what: str) -> Quadratics:
         """The fitted mixture as plain arrays, for `what`."""
-        self._refuse_beside(what)
+        check_is_fitted(self)
+        refuse_beside(what, self, fitted=True)
         own: Any = self
         _, params = own._fitted()
         means, form = params.components.means, structure(own.covariance_type).form
@@ -167,20 +169,6 @@ class Exports:
         return Quadratics(
             params.log_weights + params.components.log_norm, means, whiten, tuple(own._names())
         )
-
-    def _refuse_beside(self, what: str) -> None:
-        """ValueError where the fitted mixture is more than its components."""
-        check_is_fitted(self)
-        for beside, found in (
-            ("noise", noise_of(self) is not None),
-            ("trim", "trim_threshold_" in self.__dict__),
-            ("columns that are constant or follow from others", bool(equations_of(self))),
-        ):
-            if found:
-                raise ValueError(
-                    f"{what}: the other side knows components alone, and this mixture was fitted "
-                    f"with {beside}: fit without that"
-                )
 
 
 def parts(family: Any, components: Any) -> dict[str, Array]:

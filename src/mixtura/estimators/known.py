@@ -12,15 +12,16 @@ from mixtura.data.source import Source
 
 
 def labelled(
-    estimator: Any, rows: Source, sample_weight: Any, labels: Any
+    estimator: Any, rows: Source, sample_weight: Any, labels: Any, K: int | None = None
 ) -> tuple[Source, tuple[str, ...]]:
     """(the rows of a fit with what is known of them, the names of the first components).
 
-    ValueError where labels are not those of the rows.
+    `K` is the number of components, by default the estimator's. ValueError where labels are not
+    those of the rows.
     """
     if labels is None:
         return rows, ()
-    if not estimator._knows_labels:
+    if not getattr(estimator, "_knows_labels", True):
         raise ValueError(f"labels: {type(estimator).__name__} knows none: use GaussianMixture")
     if not isinstance(rows, Rows):
         raise ValueError(
@@ -30,13 +31,20 @@ def labelled(
     w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     # Of rows without weight some are left out at the door.
     all_rows = rows.n if w is None or w.ndim == 0 else len(w)
-    known, names = labels_of(labels, all_rows, estimator.n_components)
+    known, names = labels_of(labels, all_rows, K or estimator.n_components)
     if known is None:
         return rows, ()
     if len(known) != rows.n:
         assert w is not None
         known = known[w > 0]
     return KnownRows(rows.X, rows.sample_weight, known), names
+
+
+def labelled_groups(rows: Source, names: tuple[str, ...]) -> int:
+    """How many components the labels of rows speak of; 0 without labels."""
+    if not isinstance(rows, KnownRows) or rows.known is None:
+        return 0
+    return len(names) or int(rows.known.shape[1] if rows.known.ndim == 2 else rows.known.max() + 1)
 
 
 def hold_told(estimator: Any, names: tuple[str, ...], rows: Source) -> None:

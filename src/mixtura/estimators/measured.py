@@ -39,21 +39,8 @@ class MeasuredRows(IntervalRows):
 
         Parameters
         ----------
-        X : array-like or data frame of shape (n_samples, n_features)
-            float32 stays float32 in the fitted attributes; sums are always in float64. Also a
-            table larger than memory (see `mixtura.stream`): the path of a .csv, .parquet or .npy
-            file or a folder of .parquet files, a np.memmap, or a callable that returns a fresh
-            iterator of chunks. Missing cells are NaN.
-        y : ignored
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative; a weight of 2 is the row twice, 0 the row absent.
-        labels : array-like, optional
-            What is known of the rows' components, as in `Mixture.fit`.
-        checkpoint : path, optional
-            The fit writes there how far it is. Killed and called again with the same rows and
-            settings, it goes on from there to the identical answer; then the file is removed.
-        max_seconds : float, optional
-            The search ends by then with what it has met, as in `Mixture.fit`.
+        X, y, sample_weight, labels, checkpoint, max_seconds
+            As in `Mixture.fit`; missing cells are NaN.
         error : array-like of shape (n_samples, n_features) or (n_samples, n_features, \
                 n_features), optional
             In the units of X: standard deviations of the errors of cells, or in their squares the

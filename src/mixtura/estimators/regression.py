@@ -126,6 +126,7 @@ class MixtureRegression(FittedRegression):
         y: Any,
         sample_weight: Any = None,
         *,
+        labels: Any = None,
         checkpoint: Any = None,
         max_seconds: float | None = None,
     ) -> Self:
@@ -137,7 +138,7 @@ class MixtureRegression(FittedRegression):
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 2 is the row twice.
-        checkpoint : path, optional
+        labels, checkpoint : optional
         max_seconds : float, optional
             As in `Mixture.fit`.
 
@@ -150,7 +151,7 @@ class MixtureRegression(FittedRegression):
         """
         before = dict(self.__dict__)
         try:
-            mixture = self._found(X, y, sample_weight, checkpoint, max_seconds)
+            mixture = self._found(X, y, sample_weight, checkpoint, labels, max_seconds)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -161,7 +162,13 @@ class MixtureRegression(FittedRegression):
         return self
 
     def _found(
-        self, X: Any, y: Any, sample_weight: Any, checkpoint: Any, max_seconds: float | None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        checkpoint: Any,
+        labels: Any,
+        max_seconds: float | None,
     ) -> Mixture:
         """The mixture of the table of X and y, fitted."""
         if y is None:
@@ -171,7 +178,9 @@ class MixtureRegression(FittedRegression):
         names = self._names()
         mixture = self._mixture(names)
         rows = NamedRows(table, (*names, target), None)
-        mixture._fit(rows, sample_weight, checkpoint=checkpoint, max_seconds=max_seconds)
+        mixture._fit(
+            rows, sample_weight, checkpoint=checkpoint, labels=labels, max_seconds=max_seconds
+        )
         return mixture
 
     def _mixture(self, names: list[str]) -> Mixture:
@@ -255,7 +264,7 @@ class MixtureRegression(FittedRegression):
         self.dispersion_ = mixture.parameters_.get("dispersions")
         self.covariates_ = [self._names()[j] for j in kind.columns(self.n_features_in_ + 1)]
         self.weights_ = mixture.weights_
-        for name in ("concomitant_coef_", "concomitant_intercept_"):
+        for name in ("concomitant_coef_", "concomitant_intercept_", "classes_"):
             self.__dict__.pop(name, None)
             if hasattr(mixture, name):
                 setattr(self, name, getattr(mixture, name))

@@ -46,7 +46,7 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         weights = {} if task.fixed is None else {"weights": task.fixed.values}
         parts = {} if pinned is None else {"means": pinned.means, "roots": pinned.roots}
         given = weights | {name: part for name, part in parts.items() if part is not None}
-        least = [] if task.fixed is None or not task.fixed.least else [task.fixed.least]
+        least = [task.fixed.least] if task.fixed is not None and task.fixed.least else []
         own["fixed"] = [digest_of(given), pinned is not None and pinned.common, *least]
     return _of_fit(rows, own, seed, random_state)
 

@@ -148,7 +148,7 @@ def _found(
             "fixed parameters or prior: leave them out, or use solver='auto'"
         )
     if isinstance(rows, KnownRows):
-        _refuse_labels(task, solver, ground.engine)
+        refuse_labels(task, solver, ground.engine)
     search = Search(
         ground.model,
         rows,
@@ -202,7 +202,7 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
         )
 
 
-def _refuse_labels(task: Task, solver: str, engine: str) -> None:
+def refuse_labels(task: Task, solver: str, engine: str) -> None:
     """ValueError for settings that know no labels."""
     for asked, found in (
         (task.trim, f"trim={task.trim:g}"),

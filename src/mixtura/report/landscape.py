@@ -15,6 +15,8 @@ from mixtura.result import Fit, climbs
 
 # So many of the highest optima are drawn.
 MOST = 12
+# How strong the colour is of an end that is no optimum.
+PALE = 0.4
 
 
 def draw_landscape(fit: Fit) -> Figure:
@@ -35,7 +37,9 @@ def draw_landscape(fit: Fit) -> Figure:
     places, left = np.arange(len(shown)), np.zeros(len(shown))
     for kind, colour in zip(kinds, colours(len(kinds)), strict=True):
         hits = np.array([one.hits.get(kind, 0) for one in shown])
-        ax.barh(places, hits, left=left, color=colour, height=0.7, label=kind)
+        bars = ax.barh(places, hits, left=left, color=colour, height=0.7, label=kind)
+        for bar, one in zip(bars, shown, strict=True):
+            bar.set_alpha(PALE if one.unfinished else 1.0)
         left += hits
     for place, one in enumerate(shown):
         said = ", ".join(marks(fit, one))

@@ -134,7 +134,7 @@ def _components(
     view: MixtureView, shown: list[int], cells: list[tuple[str, tuple[str, ...]]]
 ) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    table.add_column(view.noun, justify="right", no_wrap=True)
+    table.add_column(view.noun, justify="left" if view.called else "right", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)
     for header, _ in cells:
         # As Text, so that brackets in a column's name are not read as markup.

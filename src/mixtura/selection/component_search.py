@@ -20,6 +20,7 @@ from mixtura.errors import FitError
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import held
+from mixtura.estimators.known import hold_told, labelled, labelled_groups
 from mixtura.estimators.weighing import COUNTS, light
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
@@ -27,6 +28,7 @@ from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
 from mixtura.records import AnyArray, Array
 from mixtura.selection.cell_journal import CellJournal
+from mixtura.selection.grid import enough_for
 from mixtura.selection.points import AnyPoint
 from mixtura.selection.ranking import Ranking, ranked
 from mixtura.selection.rounds import CellLines, Fitter, Rounds
@@ -67,6 +69,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         y: Any = None,
         sample_weight: Any = None,
         *,
+        labels: Any = None,
         checkpoint: Any = None,
         listener: GridListener | None = None,
     ) -> Self:
@@ -81,6 +84,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative; a weight of 2 is the row twice, but for the folds of "heldout".
+        labels : array-like of shape (n_samples,) or (n_samples, G), optional
+            As in `GaussianMixture.fit`; cells with fewer components than the labels speak of are
+            left out. "heldout" is of the rows left out without their labels.
         checkpoint : path, optional
             Finished cells are written there. Killed and called again, also with a larger grid, the
             search does not fit them again. The file stays: delete it when it is not needed.
@@ -97,14 +103,18 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         FitError
             If no mixture of the grid may be chosen; with the reason of the first.
         """
-        self._fit(X, sample_weight, listener, checkpoint)
+        self._fit(X, sample_weight, listener, checkpoint, labels)
         return self
 
     def fit_table(
-        self, table: Table, listener: GridListener | None = None, checkpoint: Any = None
+        self,
+        table: Table,
+        listener: GridListener | None = None,
+        checkpoint: Any = None,
+        labels: Any = None,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
-        self._fit(table, table.sample_weight, listener, checkpoint)
+        self._fit(table, table.sample_weight, listener, checkpoint, labels)
         return self
 
     def _fit(
@@ -113,6 +123,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any,
         listener: GridListener | None,
         checkpoint: Any,
+        labels: Any = None,
     ) -> None:
         rows, kinds = held(self, X, sample_weight, self._kinds())
         if rows.apart and self.n_jobs not in (None, 1):
@@ -121,6 +132,10 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 "each other, and its workers share the passes of each: leave n_jobs out"
             )
         components, lanes = self._grid(rows, kinds)
+        wide = int(np.shape(labels)[1]) if np.ndim(labels) == 2 else max(components)
+        rows, names = labelled(self, rows, sample_weight, labels, wide)
+        components = enough_for(labelled_groups(rows, names), components)
+        lanes = [lane._replace(n_components=components[0]) for lane in lanes]
         self.effort_ = self._effort(rows, lanes)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings = self._settings(kinds) | {"random_state": seed}
@@ -144,16 +159,20 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             found = rounds.run()
         ranking = self._refitted(grid, found, fitter)
         self._choose(ranking, rows, settings, max(components), len(components))
+        if self.refit:
+            hold_told(self.best_estimator_, names, rows)
 
     def _told(
         self, rows: Source, settings: dict[str, Any], folds: Sequence[Fold]
     ) -> dict[str, Any]:
         """What a checkpoint must have in common with a search that takes it up."""
+        known = getattr(rows, "known", None)
         return {
             **self._identity(settings),
             "effort": self.effort_,
             "solver": described(self.solver),
             "rows": digest(rows),
+            **({"labels": digest_of({"labels": known})} if known is not None else {}),
             "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
             "mixtura": __version__,
         }

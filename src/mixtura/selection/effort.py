@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
@@ -50,6 +51,8 @@ def not_quick(search: Asked, rows: Source, names: Iterable[str]) -> str:
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
     assert isinstance(rows, Rows)
+    if isinstance(rows, KnownRows):
+        return "knows no labels"
     # A sum is NaN if one of its terms is, and takes no array of its own.
     if np.isnan(rows.X.sum()):
         return "is for whole rows, and X has missing cells"

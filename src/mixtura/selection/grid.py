@@ -83,3 +83,14 @@ def gridded(search: Shaped, d: int) -> tuple[list[int], list[tuple[str, float | 
         if prior is not None and not prior >= 0:
             raise ValueError(f"reg_covar: {prior!r} is below 0: use 0 or more, or None")
     return components, [(name, reg) for name in names for reg in priors]
+
+
+def enough_for(groups: int, components: list[int]) -> list[int]:
+    """Those of the numbers of components that hold the labelled groups; ValueError for none."""
+    found = [K for K in components if groups <= K]
+    if not found:
+        raise ValueError(
+            f"labels speak of {groups} groups, and n_components of the search ends at "
+            f"{max(components)}: try {groups} and more"
+        )
+    return found

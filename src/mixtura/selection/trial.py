@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
@@ -19,11 +20,13 @@ from mixtura.errors import FAILURES
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.opened import missing_row
 from mixtura.fitting.account import account
-from mixtura.fitting.mixture_fit import Found, prepare
+from mixtura.fitting.mixture_fit import Found, prepare, refuse_labels
 from mixtura.fitting.outcome import better
 from mixtura.fitting.prepared import trimmed
 from mixtura.fitting.search import Search
 from mixtura.inference import criteria
+from mixtura.models.known_states import as_known
+from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Spike
 from mixtura.result import Fit
 from mixtura.selection.points import AnyPoint
@@ -127,7 +130,11 @@ def tried(
 def _certainty(mixture: ClimbedMixture, part: Source) -> float:
     """sum_i w_i log max_k P(k | x_i) of the rows of a table in memory, or of one of its parts."""
     assert isinstance(part, Rows)
-    best = np.log(mixture.predict_proba(part.X).max(axis=1).astype(np.float64))
+    p = mixture.predict_proba(part.X)
+    if isinstance(part, KnownRows):
+        with np.errstate(divide="ignore"):
+            p = normalise(as_known(np.log(p.astype(np.float64)), part.known))[1]
+    best = np.log(p.max(axis=1).astype(np.float64))
     w = part.sample_weight
     return float(best.sum() if w is None else w @ best)
 
@@ -150,6 +157,8 @@ def fitted(
         trim=task.trim,
     )
     name, solver = resolve_solver(task.solver, ground.model)
+    if isinstance(rows, KnownRows):
+        refuse_labels(task, name, ground.engine)
     search = Search(ground.model, rows, ground.open_sweep, task.tol, task.max_iter, rng, solver)
     outcome = search.from_starts(ground.maker, task.init_params, task.n_init)
     start = None

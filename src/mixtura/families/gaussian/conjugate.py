@@ -13,7 +13,6 @@ spherical  rows = (nu + 2) / d, and 1: one of the variance of all columns
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -29,15 +28,12 @@ from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
-    gaussian_params_from_root,
 )
 from mixtura.families.gaussian.triangular import square, times
 from mixtura.records import Array, Spike
 
 # Rows that a scatter without any is spread over: too few to be told from none.
 _NO_ROWS = 1e-12
-# The M-step of a structure, as `families.gaussian.covariance` has it.
-Roots = Callable[[Form, GaussianParams, Array, Array, CovariancePrior], Array]
 
 
 @dataclass(frozen=True)
@@ -107,23 +103,15 @@ class ConjugatePrior(CovariancePrior):
         found = None if self.wishart else super().finer(params, counts, stats)
         return found if isinstance(found, ConjugatePrior) else None
 
-    def maximized(
-        self, roots: Roots, stats: GaussianStatistics, params: GaussianParams
-    ) -> GaussianParams:
-        """The M-step, `roots` being the structure's; a component without rows ends at the prior."""
-        counts, form = stats.counts, self.form
-        shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
-        scatter = form.about(counts, shift, stats.second)
-        if self.centre is not None:
-            kappa, to_centre = self.shrinkage, form.move(params.whiten, self.centre - params.means)
-            total = counts + kappa
-            off = form.about(counts * kappa / total, shift - to_centre, np.zeros_like(scatter))
-            scatter = scatter - off
-            shift = (counts[:, None] * shift + kappa * to_centre) / total[:, None]
-        means = params.means + form.move(params.root, shift)
-        new = gaussian_params_from_root(means, roots(form, params, scatter, counts, self), form)
-        self.refuse_collapse(new, counts)
-        return new
+    def drawn(
+        self, params: GaussianParams, counts: Array, shift: Array, scatter: Array
+    ) -> tuple[Array, Array]:
+        if self.centre is None:
+            return shift, scatter
+        kappa, to_centre = self.shrinkage, self.form.move(params.whiten, self.centre - params.means)
+        total = counts + kappa
+        off = self.form.about(counts * kappa / total, shift - to_centre, np.zeros_like(scatter))
+        return (counts[:, None] * shift + kappa * to_centre) / total[:, None], scatter - off
 
 
 def conjugate_prior(

@@ -16,7 +16,6 @@ from mixtura.families.condensed import Condensed
 from mixtura.families.conjugate import Conjugate
 from mixtura.families.equations import settle
 from mixtura.families.gaussian.chart import GaussianChart, gaussian_chart
-from mixtura.families.gaussian.conjugate import ConjugatePrior
 from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
@@ -174,14 +173,14 @@ class Gaussian(Family):
     def maximize(
         self, stats: GaussianStatistics, params: GaussianParams, prior: CovariancePrior
     ) -> GaussianParams:
-        """The M-step. A component with no rows keeps its mean and its covariance."""
-        if isinstance(prior, ConjugatePrior):
-            return prior.maximized(self.structure.roots, stats, params)
+        """The M-step. A component with no rows keeps its mean and its covariance, or ends at a
+        conjugate prior's."""
         counts, form = stats.counts, self.form
         shift = stats.first / np.where(counts > 0, counts, 1.0)[:, None]
         if self.pinned is None:
-            means = params.means + form.move(params.root, shift)
             scatter = form.about(counts, shift, stats.second)
+            shift, scatter = prior.drawn(params, counts, shift, scatter)
+            means = params.means + form.move(params.root, shift)
         else:
             means, scatter = self.pinned.placed(params, stats, shift)
             counts = np.array(counts)

@@ -44,7 +44,7 @@ from mixtura.families.gaussian.scatter import (
     within_components,
 )
 from mixtura.families.gaussian.triangular import square, times
-from mixtura.families.gaussian.upheld import upheld, widened
+from mixtura.families.gaussian.upheld import at_the_floor, upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -198,6 +198,12 @@ class CovariancePrior(Prior):
             k = int(np.argmax(bad))
             raise Collapse(k, float(rows[k]), float(spread[k]))
 
+    def drawn(
+        self, params: GaussianParams, counts: Array, shift: Array, scatter: Array
+    ) -> tuple[Array, Array]:
+        """How far means move (K, d), and the scatter about them: as the rows alone have it."""
+        return shift, scatter
+
     def spread(self, params: GaussianParams) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
         K = len(params.means)
@@ -227,7 +233,7 @@ class CovariancePrior(Prior):
         """Where volumes or shapes are shared also those that only the others keep from collapse:
         their rows lie on a plane. `stats` tell."""
         if np.any(self.absolute):
-            return self._at_the_floor(params, counts)
+            return at_the_floor(self, params, counts)
         spread = self.spread(params)
         d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
         a = self.strength
@@ -262,14 +268,6 @@ class CovariancePrior(Prior):
             if self.form.shared
             else rows < few_rows(self.form.columns(d))
         )
-
-    def _at_the_floor(self, params: GaussianParams, counts: Array) -> list[Spike]:
-        if self.form.correlates:
-            dense = self.form.dense(params.covariances, *params.means.shape)
-            smallest = np.linalg.eigvalsh(dense).min(axis=1)
-        else:
-            smallest = self.form.variances(params.covariances, *params.means.shape).min(axis=1)
-        return spikes((self.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
 
     def constant(
         self, params: GaussianParams, counts: Array

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.collapse import ORDINARY_SHARE, PENALTY_SHARE, SPURIOUS_SPREAD
+from mixtura.families.collapse import ORDINARY_SHARE, PENALTY_SHARE, SPURIOUS_SPREAD, spikes
 from mixtura.families.gaussian.records import GaussianParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Spike
 
 # A share of the smallest variance above which what was added is most of it.
 MOST = 0.5
@@ -52,3 +52,13 @@ def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
     values = np.where(values < least[:, None], ORDINARY_SHARE, values)
     axes = root @ vectors
     return np.asarray((axes * values[:, None, :]) @ np.swapaxes(axes, 1, 2))
+
+
+def at_the_floor(prior: Any, params: GaussianParams, counts: Array) -> list[Spike]:
+    """The components whose smallest variance is what the prior adds to all."""
+    form, shape = prior.form, params.means.shape
+    if form.correlates:
+        smallest = np.linalg.eigvalsh(form.dense(params.covariances, *shape)).min(axis=1)
+    else:
+        smallest = form.variances(params.covariances, *shape).min(axis=1)
+    return spikes((prior.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
