@@ -80,12 +80,17 @@ class Sequences(Rows, Ordered):
         return float(len(self.stops)) if w is None else float(w[self.starts].sum())
 
     @cached_property
-    def seen(self) -> AnyArray:
-        """Which rows are steps that somebody saw, (n,)."""
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
         # A sum is NaN if one of its terms is, and quicker than a look at every row.
         with np.errstate(invalid="ignore", over="ignore"):
-            if not np.isnan(self.X.sum()):
-                return np.ones(self.n, dtype=bool)
+            return not np.isnan(self.X.sum())
+
+    @cached_property
+    def seen(self) -> AnyArray:
+        """Which rows are steps that somebody saw, (n,)."""
+        if self.complete:
+            return np.ones(self.n, dtype=bool)
         return np.asarray(~np.isnan(np.delete(self.X, self.beside, axis=1)).all(axis=1))
 
     @cached_property
@@ -116,7 +121,7 @@ class Sequences(Rows, Ordered):
     def rows(self) -> Rows:
         """The steps that were seen, as rows without order."""
         w = self.sample_weight
-        if self.seen.all():
+        if self.complete or self.seen.all():
             return Rows(self.X, w)
         X = np.ascontiguousarray(self.X[self.seen])
         return Rows(X, None if w is None else w[self.seen])

@@ -196,8 +196,17 @@ class ChainSweep(ThreadsSweep):
         found = self._states(params, back=True)
         if found is not None:
             return found
-        emitted = self.emitted(params)
-        return RECURSION(emitted, params.initial, params.transitions, self.rows.stops, None)[:2]
+        law, emitted = (params.initial, params.transitions), self.emitted(params)
+        loglik, posterior, _ = RECURSION(emitted, *law, self.rows.stops, None)
+        # Sums of rounded shares may exceed 1 by a unit in the last place.
+        return loglik, np.minimum(posterior, 1.0, out=posterior)
+
+    def logliks(self, params: Any) -> Array:
+        """Log-likelihoods of sequences alone, (S,)."""
+        law = params.initial, params.transitions
+        lanes = Lanes(self.rows.stops)
+        found = beside(self._any_steps(params), law, lanes, back=False, sums=False)
+        return self.filtered(params)[0] if found is None else found.loglik
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
         """The same with P(state | its sequence up to that step) (n, K)."""

@@ -81,7 +81,11 @@ class DrivenSweep(ChainSweep):
         return params.initial, moves, self.emitted(params), self.rows.stops
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:
-        return recursion(*self._asked(params))[:2]
+        loglik, posterior = recursion(*self._asked(params))[:2]
+        return loglik, np.minimum(posterior, 1.0, out=posterior)
+
+    def logliks(self, params: Any) -> Array:
+        return self.filtered(params)[0]
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
         return filtered(*self._asked(params))[:2]

@@ -107,7 +107,11 @@ class StaySweep(ChainSweep):
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:
         rule = self.model.rule(params)
-        return recursion(rule, self.emitted(params), self.rows.stops, None)[:2]
+        loglik, posterior = recursion(rule, self.emitted(params), self.rows.stops, None)[:2]
+        return loglik, np.minimum(posterior, 1.0, out=posterior)
+
+    def logliks(self, params: Any) -> Array:
+        return self._forward(params)[0]
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
         return self._forward(params)[:2]

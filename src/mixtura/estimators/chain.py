@@ -192,7 +192,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         With known `states` that of steps and these states together.
         """
         rows = self._asked(X, lengths, sample_weight, states)
-        loglik, w = self._smoothed(rows)[0], rows.sample_weight
+        loglik, w = self._logliks(rows), rows.sample_weight
         return float(loglik.sum() if w is None else w[rows.starts] @ loglik)
 
     def score_samples(
@@ -205,7 +205,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def bic(self, X: Any, lengths: Any = None) -> float:
         """-2 log-likelihood + p log n, n the number of steps; lower is better."""
         rows = self._asked(X, lengths)
-        return -2.0 * float(self._smoothed(rows)[0].sum()) + self._size() * math.log(rows.n)
+        return -2.0 * float(self._logliks(rows).sum()) + self._size() * math.log(rows.n)
 
     def aic(self, X: Any, lengths: Any = None) -> float:
         """-2 log-likelihood + 2 p; lower is better."""
@@ -301,5 +301,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         refuse_impossible(loglik)
-        # Where moves hang on covariates, or stays have a law, rounding may lead beyond 1.
-        return loglik, np.minimum(posterior, 1.0, out=posterior)
+        return loglik, posterior
+
+    def _logliks(self, rows: Sequences) -> Array:
+        model, params = self._fitted()
+        loglik = chain_sweep(model, rows).logliks(params)
+        refuse_impossible(loglik)
+        return loglik

@@ -55,7 +55,8 @@ class HiddenMarkov(FittedChain):
         A climb stops when the estimated log-likelihood still to be gained, per step, is below it.
     max_iter : int, default 1000
     n_init : int or "auto", default 1
-        Repeats of the whole search, which has about nine starts itself; "auto" as in `Mixture`.
+        Repeats of the whole search, which has about nine starts itself, of regressions
+        nineteen; "auto" as in `Mixture`.
     transitions : array-like of shape (n_states, n_states), optional
         Above 0 where a transition is allowed; others are 0 and stay it. Default: all are.
     topology : {"left-right", "linear", "cyclic", "banded"}, optional

@@ -65,7 +65,8 @@ def sequences(
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
-    _refuse_gaps(rows, table.seen, names, kind)
+    if not (table.complete or kind.allows_gaps):
+        _refuse_gaps(rows, table.seen, names, kind)
     kind.refuse(seen.X, names)
     if reset:
         door.refuse_extreme_scales(seen.X, names)
@@ -162,8 +163,6 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
 
 
 def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
-    if kind.allows_gaps or (seen.all() and not np.isnan(X.sum())):
-        return
     gaps = np.isnan(X) & seen[:, None]
     if gaps.any():
         i, j = np.argwhere(gaps)[0]

@@ -22,6 +22,8 @@ from mixtura.solvers.problem import Problem
 
 # EM steps of a start in each round; the better half goes on.
 ROUNDS = (6, 12, 24)
+# Of regressions: after six steps a start tells little of where it leads.
+REGRESSIONS = (18, 12, 24)
 # Rows of the sequences on which starts are raced.
 SAMPLE_ROWS = 10_000
 # So many of the best starts are climbed to the top where a table has no more rows than that.
@@ -78,7 +80,7 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
         runners.append(Runner(name, model.with_arrays(params, given) if given else params))
         if K == 1:
             break
-    for steps in ROUNDS:
+    for steps in REGRESSIONS if starts.regressions else ROUNDS:
         if search.late and runners[0].climb is not None:
             break
         ended = sorted(_run(search, model, sample, runners, steps), key=lambda one: -one.worth)

@@ -21,6 +21,7 @@ from mixtura.fitting.budget import allowed_work
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Race
 from mixtura.fitting.starts import STARTS
+from mixtura.models.driven import Driven
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.state_order import reordered
@@ -33,6 +34,9 @@ from mixtura.supports import TINY
 SEGMENTS = (4, 16, 64)
 # Starts from chance, and how likely a state of theirs lasts another step.
 CHANCES, STAYS = 4, (0.6, 0.95)
+# Starts from stretches drawn at random, and how many of these there are for each state: of
+# regressions, whose states no centres of rows tell apart.
+STRETCHES = (2, 4) * 5
 # Mixtures that begin, the best ones of a race.
 MIXTURES = 2
 # How their names begin.
@@ -60,6 +64,11 @@ class ChainStarts:
     timed: bool = False
     passes: int = 0
 
+    @property
+    def regressions(self) -> bool:
+        """Whether states are regressions; not where covariates of moves alone are given."""
+        return self.model.family.conditional and not isinstance(self.model, Driven)
+
     def all(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
         """(how it was made, the start) of each."""
         yield from self._mixtures()
@@ -70,6 +79,9 @@ class ChainStarts:
             name = ("k-means++", "random_from_data")[i % 2]
             resp = STARTS[name](self._framed(i), self._weights(), len(self.first), self.rng)
             yield f"{name}, random transitions", self._from(resp, STAYS[i // 2 % len(STAYS)])
+        for each in STRETCHES if self.regressions else ():
+            if 2 * each * len(self.first) <= self.rows.rows().n:
+                yield f"{each} random stretches a state", self._stretches(each)
 
     def _mixtures(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
         maker = self.ground.maker
@@ -95,6 +107,14 @@ class ChainStarts:
         means = np.stack([np.bincount(piece, weights=w * z) / total for z in Z.T], axis=1)
         resp = STARTS["kmeans"](means, total, len(self.first), self.rng)
         return self._from(resp[piece], None)
+
+    def _stretches(self, each: int) -> HiddenMarkovParams:
+        """That of steps next to each other, cut at random into so many stretches for each state."""
+        n, K = self.rows.rows().n, len(self.first)
+        cuts = np.sort(self.rng.choice(np.arange(1, n), each * K - 1, replace=False))
+        state = self.rng.permutation(np.arange(each * K) % K)
+        mine = np.eye(K)[np.repeat(state, np.diff([0, *cuts, n]))]
+        return self._from(0.98 * mine + 0.02 / K, None)
 
     def _framed(self, which: int) -> Array:
         frames = self.ground.maker.frames

@@ -147,7 +147,7 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         block_forward(g, block, n, 0, K);
         if (g->faint)
             return ROAD_RUN_OUT;
-        if (!s->back) {
+        if (!s->back && s->posterior) {
             filtered_states(g, n);
             put_states(&g->e, s->posterior, n);
         }
