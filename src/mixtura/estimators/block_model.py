@@ -225,10 +225,10 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         with opened(checkpoint, net, seed, settings) as journal:
             limits = int(self.max_iter), float(self.tol), seed, clock, journal
             task = BlockTask(net, law, starts, *limits)
+            path: tuple[Choice, ...] = ()
             if self.inference == "belief":
                 refuse_dense(net, law, self.n_blocks, corrected)
                 found = fit_belief(task, blocks[0])
-                path: tuple[Choice, ...] = ()
             else:
                 found, path = chosen(task, blocks, corrected, free)
         self._keep(found, path, net)

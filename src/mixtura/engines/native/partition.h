@@ -22,7 +22,9 @@ struct partition_work {
     double *out, *in; /* K: sums of rows and columns */
     double *size;  /* K: nodes */
     double *to, *from; /* K: ends of the node at hand, by block of the other end */
+    double *worth; /* K: what block_worth says of each block */
     double *alike; /* K x kinds: nodes of a block by degree, for the description of degrees */
+    double leaves, knows[2]; /* of the node at hand: what its block's worth gains without it, ln alike */
 };
 
 static double table_at(const struct mixtura_partition *p, double x)
@@ -117,15 +119,27 @@ static double move_gain(const struct mixtura_partition *p, const struct partitio
     gain += pair_worth(p, mr[s] - o[s] + f[r]) - pair_worth(p, mr[s]);
     if (p->directed)
         gain += pair_worth(p, ms[r] + o[r] - f[s]) - pair_worth(p, ms[r]);
-    gain += block_worth(p, w->out[r] - out, w->in[r] - in, w->size[r] - 1.0) -
-            block_worth(p, w->out[r], w->in[r], w->size[r]);
-    gain += block_worth(p, w->out[s] + out, w->in[s] + in, w->size[s] + 1.0) -
-            block_worth(p, w->out[s], w->in[s], w->size[s]);
+    gain += w->leaves;
+    gain += block_worth(p, w->out[s] + out, w->in[s] + in, w->size[s] + 1.0) - w->worth[s];
     if (p->objective == DESCRIPTION_DEGREES)
-        for (int64_t q = 2 * i; q <= 2 * i + p->directed; q++)
-            gain += log(w->alike[s * p->kinds + p->kind[q]] + 1.0) -
-                    log(w->alike[r * p->kinds + p->kind[q]]);
+        for (int64_t q = 0; q <= p->directed; q++)
+            gain += log(w->alike[s * p->kinds + p->kind[2 * i + q]] + 1.0) - w->knows[q];
     return gain;
+}
+
+/* What is the same wherever node i goes from r. */
+static void at_hand(const struct mixtura_partition *p, struct partition_work *w, int64_t i, int64_t r,
+                    double out, double in)
+{
+    w->leaves = block_worth(p, w->out[r] - out, w->in[r] - in, w->size[r] - 1.0) - w->worth[r];
+    if (p->objective == DESCRIPTION_DEGREES)
+        for (int64_t q = 0; q <= p->directed; q++)
+            w->knows[q] = log(w->alike[r * p->kinds + p->kind[2 * i + q]]);
+}
+
+static void told_worth(const struct mixtura_partition *p, struct partition_work *w, int64_t r)
+{
+    w->worth[r] = block_worth(p, w->out[r], w->in[r], w->size[r]);
 }
 
 static void move_node(const struct mixtura_partition *p, struct partition_work *w, int64_t i, int64_t r,
@@ -150,6 +164,8 @@ static void move_node(const struct mixtura_partition *p, struct partition_work *
         w->alike[r * p->kinds + p->kind[q]] -= 1.0;
         w->alike[s * p->kinds + p->kind[q]] += 1.0;
     }
+    told_worth(p, w, r);
+    told_worth(p, w, s);
     p->labels[i] = (int32_t)s;
 }
 
@@ -200,7 +216,7 @@ static double objective_of(const struct mixtura_partition *p, const struct parti
 /* Moves of single nodes until none gains; a block's last node stays. Returns 1 without memory. */
 static int partition(struct mixtura_partition *p)
 {
-    int64_t K = p->K, numbers = K * K + 5 * K + K * p->kinds;
+    int64_t K = p->K, numbers = K * K + 6 * K + K * p->kinds;
     double *memory = calloc((size_t)numbers, 8);
     if (!memory)
         return 1;
@@ -210,8 +226,11 @@ static int partition(struct mixtura_partition *p)
     w.size = w.in + K;
     w.to = w.size + K;
     w.from = w.to + K;
-    w.alike = w.from + K;
+    w.worth = w.from + K;
+    w.alike = w.worth + K;
     count_blocks(p, &w);
+    for (int64_t r = 0; r < K; r++)
+        told_worth(p, &w, r);
     p->value[0] = objective_of(p, &w);
     int64_t moved = 1;
     for (p->steps = 0; p->steps < p->max_iter && moved;) {
@@ -229,6 +248,7 @@ static int partition(struct mixtura_partition *p)
                 out += w.to[t];
                 in += w.from[t];
             }
+            at_hand(p, &w, i, r, out, in);
             int64_t from, to;
             own_blocks(&p->sides, i, K, &from, &to);
             for (int64_t s = from; s < to; s++) {

@@ -15,11 +15,10 @@ from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
 from mixtura.fitting.networks.merging import mergeable, shape_of, without_some
 from mixtura.fitting.networks.moves import merged
-from mixtura.fitting.networks.resplit import resplit
+from mixtura.fitting.networks.resplit import climbed, resplit
 from mixtura.fitting.networks.search import BUDGET, Climber, Search, work
 from mixtura.fitting.networks.sides import Sizes, stepped
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
-from mixtura.records import AnyArray
 
 # Above so many blocks a tenth of them is merged at a time; below, several pairs are tried.
 SINGLY, TRIED = 24, 4
@@ -62,11 +61,11 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     plain = PartitionClimber(net, aim, task.max_iter)
     climber = task.watched(plain)
     corrected = aim is Aim.DESCRIPTION_DEGREES
-    begun = _begun(net, most)
-    first = begun
+    told = _begun(net, most)
+    first = told
     while max(first) > SINGLY and most == net.sides and work(net, sum(first)) > MOST_FIRST * BUDGET:
         first = tuple(max(K * 3 // 4, 1) for K in first)
-    cut = sum(first) if first != begun else 0
+    cut = sum(first) if first != told else 0
     names = spectra(net)
     if work(net, sum(first)) > BUDGET:
         names = names[-1:]
@@ -82,7 +81,8 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     for number, name in enumerate(names):
         rng = np.random.default_rng([task.seed, number, int(aim)])
         points = SPECTRA[name](net, min(sum(first), net.n - 2) or 1, task.seed)
-        end = _climbed(climber, clusters(points, first, net.sides, task.seed), first, rng)
+        begun = clusters(points, first, net.sides, task.seed)
+        end = climbed(climber, begun, first, rng)
         keep(first, end)
         _merge_down(task, climber, aim, end, first, rng, keep)
         if task.clock.over():
@@ -127,15 +127,6 @@ def _around(blocks: Sizes, most: Sizes) -> list[Sizes]:
     return [each for each in near if all(1 <= K <= top for K, top in zip(each, most, strict=True))]
 
 
-def _climbed(
-    climber: Climber, start: AnyArray, blocks: Sizes, rng: np.random.Generator
-) -> PartitionEnd:
-    """The end of a climb of partitions, which a journal may have given again."""
-    end = climber.climb(start, blocks, rng)
-    assert isinstance(end, PartitionEnd)
-    return end
-
-
 def _merge_down(
     task: BlockTask,
     climber: Climber,
@@ -153,7 +144,7 @@ def _merge_down(
         if count == 1:
             starts = [merged(end.labels, r, s) for r, s in pairs[:TRIED]]
         shapes = [shape_of(start, nodes) for start in starts]
-        ends = [_climbed(climber, *begun, rng) for begun in zip(starts, shapes, strict=True)]
+        ends = [climbed(climber, *begun, rng) for begun in zip(starts, shapes, strict=True)]
         worth = [each.bound for each in ends]
         if len(set(shapes)) > 1:
             # What tells the partition hangs on how many blocks each side has.

@@ -72,12 +72,12 @@ def _tried(
     if split is None:
         return []
     more = stepped(blocks, side, 1)
-    first = _climbed(climber, split, more, rng)
+    first = climbed(climber, split, more, rng)
     found = [(more, first)]
     for pair in mergeable(first.labels, climber.network, more, aim)[:TRIED]:
         rest = merged(first.labels, *pair)
         fewer = shape_of(rest, climber.network.sides)
-        found.append((fewer, _climbed(climber, rest, fewer, rng)))
+        found.append((fewer, climbed(climber, rest, fewer, rng)))
     return found
 
 
@@ -94,9 +94,10 @@ def _split(
     return joined([*parts[:side], new, *parts[side + 1 :]], stepped(blocks, side, 1))
 
 
-def _climbed(
+def climbed(
     climber: Climber, start: AnyArray, blocks: Sizes, rng: np.random.Generator
 ) -> PartitionEnd:
+    """Where a partition that a climber polishes ends."""
     end = climber.climb(start, blocks, rng)
     assert isinstance(end, PartitionEnd)
     return end
