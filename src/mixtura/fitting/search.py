@@ -132,7 +132,7 @@ class Search(Climbs):
             self.model, fine = finer, _as_fine(maker, finer)
             with suppress(*FAILURES):
                 found = self._climbs(fine, self._runners(fine, "auto"))
-                if not found.floored and found.worth >= found.climb.objective:
+                if _regular(found):
                     for runner in runners:
                         self.report(runner, "dropped")
                     return found
@@ -276,6 +276,12 @@ class Search(Climbs):
 def _as_fine(maker: StartMaker, model: Model) -> StartMaker:
     """The same, whose components are kept as wide as this model keeps them."""
     return replace(maker, model=maker.model.as_fine_as(model))
+
+
+def _regular(end: Outcome) -> bool:
+    """Whether no component is narrow, held up or without rows."""
+    at_edge = end.floored or end.certificate.verdict == "boundary"
+    return not at_edge and end.worth >= end.climb.objective
 
 
 def _height(runner: Runner) -> float:
