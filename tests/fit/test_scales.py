@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mixtura import DegenerateWarning, GaussianMixture, HiddenMarkov
+from mixtura.fitting.climbs import Climbs
+from mixtura.fitting.outcome import Outcome
 from mixtura.records import Array
 
 
@@ -35,6 +38,24 @@ def test_many_pairs_none_of_which_is_far_narrower_than_the_table(gap: float) -> 
     X = np.repeat(means, 60, axis=0) + np.random.default_rng(0).normal(size=(1200, 1))
     found = GaussianMixture(20, random_state=0).fit(X)
     assert np.abs(np.sort(found.means_[:, 0]) - means[:, 0]).max() < 1.0
+
+
+def test_where_the_race_asks_for_a_finer_scale_no_climb_is_made_in_the_table_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[float] = []
+    climb = Climbs.climb
+
+    def noted(self: Climbs, *args: Any) -> Outcome:
+        begun.append(float(np.max(self.model.prior.scale)))
+        return climb(self, *args)
+
+    monkeypatch.setattr(Climbs, "climb", noted)
+    X, _ = nested(2, 1e4, 0)
+    found = GaussianMixture(4, random_state=0).fit(X)
+    assert found.converged_
+    # The table is 1e4 wide, a component 1.
+    assert begun[0] < 10.0
 
 
 def test_three_scales() -> None:
