@@ -22,6 +22,7 @@ from mixtura.engines.base import Sweep
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
+from mixtura.fitting.columns import BY_COLUMN
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
@@ -141,7 +142,10 @@ class Race:
             return ((BY_LABELS, 0), (BY_LABELS, 1), *RACE[:6])
         if self._wide:
             return WIDE
-        return RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
+        field = RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
+        if self.maker.given or self.maker.parted is None:
+            return field
+        return (*field, (BY_COLUMN, 0))
 
     @property
     def _known(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
+from mixtura.fitting.columns import BY_COLUMN, by_column
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.seeding import clusters, nearest, seeds
@@ -122,6 +124,11 @@ class StartMaker:
         w = self.rows.sample_weight
         return np.ones(len(self.rows.X)) if w is None else w
 
+    @cached_property
+    def parted(self) -> Array | None:
+        """Responsibilities by one column in which groups lie far apart; None without one."""
+        return by_column(self.unit_free(0), len(self.base.weights))
+
     def unit_free(self, frame: int) -> Array:
         """The sample in one of the frames."""
         return self.frames[frame](self.rows.X)
@@ -137,7 +144,9 @@ class StartMaker:
             assert known is not None
             return by_labels(Z, self.weights, known, STARTS["k-means++"](Z, self.weights, K, rng))
         resp = (
-            STARTS[name](Z, self.weights, K, rng)
+            self.parted
+            if name == BY_COLUMN and self.parted is not None
+            else STARTS[name](Z, self.weights, K, rng)
             if means is None
             else one_hot(nearest(Z, self.frames[frame](means)), K)
         )

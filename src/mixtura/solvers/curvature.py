@@ -9,6 +9,7 @@ is 1 minus the smallest; Dempster, Laird & Rubin 1977, section 3).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,8 +79,13 @@ def information_times(here: Charted, vector: Array) -> Array:
 
 def information(here: Charted) -> Array:
     """The observed information per row at the chart's centre, (size, size); a pass for each row."""
-    rows = np.stack([information_times(here, row) for row in np.eye(here.chart.size)])
-    return np.asarray(0.5 * (rows + rows.T))
+    return symmetric(information_times(here, row) for row in np.eye(here.chart.size))
+
+
+def symmetric(rows: Iterable[Array]) -> Array:
+    """A matrix of these rows, without what is not symmetric of them."""
+    found = np.stack(list(rows))
+    return np.asarray(0.5 * (found + found.T))
 
 
 def smallest_curvature(

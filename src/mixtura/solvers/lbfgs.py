@@ -15,9 +15,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
 from mixtura.solvers.climb import Climb
-from mixtura.solvers.curvature import information
+from mixtura.solvers.curvature import information_times, symmetric
 from mixtura.solvers.descent import MEMORY, Axes, Descent, downhill
 from mixtura.solvers.problem import Problem
 
@@ -65,7 +66,12 @@ def sphered(problem: Problem) -> Climb:
     here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
     descent = Descent(problem, here)
     while descent.book.left:
-        known = information(here)
+        rows: list[Array] = []
+        for axis in np.eye(here.chart.size):
+            if problem.late:
+                return descent.finished("sphered")
+            rows.append(information_times(here, axis))
+        known = symmetric(rows)
         if not np.isfinite(known).all():
             descent.exhausted()
             break
