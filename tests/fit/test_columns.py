@@ -12,7 +12,7 @@ from mixtura.records import Array
 
 
 def humps(far: float, seed: int) -> tuple[Array, Array]:
-    """(rows in four narrow groups `far` apart in x1, with three humps in x2 whatever the group; z)."""
+    """(rows in four narrow groups, `far` apart in x1, and in three humps of x2; the groups)."""
     rng = np.random.default_rng(seed)
     z = rng.integers(0, 4, 400)
     X = rng.normal(size=(400, 2))
