@@ -13,6 +13,7 @@ from mixtura.estimators.hmm_face import HmmFace
 from mixtura.estimators.hmm_priors import GONE, PRIOR, WEIGHT, Setting, before, filled, stored
 from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.base import Family
+from mixtura.families.gaussian.covariance import structure
 from mixtura.families.mixed import MixtureOf
 from mixtura.records import AnyArray, Array
 
@@ -119,7 +120,7 @@ class GMMHMM(HmmFace):
         shape = stored(self.covariance_type, d)
         if len(shape) == 2:
             told, scale, one, law = "covars_weight", "covars_prior", 1, self.covars_weight
-            means = self.n_mix if self.covariance_type == "tied" else 1
+            means = self.n_mix if structure(self.covariance_type).form.shared else 1
             rows = 0.0 if law is None else float(filled(told, law, ())) + means + d + 1
         else:
             told, scale, one, law = "covars_prior", "covars_weight", 1, self.covars_prior
