@@ -288,3 +288,31 @@ def test_the_command_takes_factors_by_name(tmp_path: Path, monkeypatch: pytest.M
     refused = run("fit", "table.csv", "--covariance", "UUU:0", "--no-figure")
     assert refused.exit_code == 2
     assert "n_factors must be an integer from 1" in refused.output
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 6, 10])
+def test_the_warning_begins_where_loadings_and_noise_say_more_than_a_covariance(d: int) -> None:
+    """Ledermann's bound; above it the covariance's slopes in its parameters have fewer dimensions
+    than there are parameters."""
+    rng = np.random.default_rng(d)
+    for q in range(1, d):
+        loadings = rng.normal(size=(d, q))
+        slopes = [np.diag(unit).ravel() for unit in np.eye(d)]
+        for unit in np.eye(d * q).reshape(-1, d, q):
+            slopes.append((unit @ loadings.T + loadings @ unit.T).ravel())
+        free = FactorAnalytic(q).n_parameters(1, d)
+        above = q > d + (1 - np.sqrt(1 + 8 * d)) / 2 + 1e-9
+        assert (np.linalg.matrix_rank(np.array(slopes)) < free) == above
+        for letters in LETTERS:
+            found = FactorAnalytic(q, letters).excess(1, d)
+            assert bool(found) == (above and not letters.endswith("C")), (letters, q)
+
+
+def test_more_factors_than_covariances_determine_are_told_once() -> None:
+    X = groups(200, 4)[0]
+    with pytest.warns(UserWarning, match=r"Ledermann.* 1.63 factors.*'full' or 'UUU:1'") as told:
+        mixture = GaussianMixture(1, covariance_type="UUU:2", random_state=0).fit(X)
+    assert len(told) == 1
+    assert "Ledermann" in mixture.summary()
+    # What the report advises beside fewer groups where the top is a ridge.
+    assert mixture.view().portrait.simpler == "fewer factors"

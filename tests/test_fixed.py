@@ -412,3 +412,21 @@ def test_no_weight_falls_below_its_floor(tmp_path) -> None:
         fitted({"least_weight": 0.3, "weights": [0.6, NAN, NAN]})
     with pytest.raises(ValueError, match="EM's steps alone"):
         fitted({"least_weight": 0.1}, solver="lbfgs")
+
+
+@pytest.mark.parametrize("known", [None, [0.4, NAN, NAN]])
+def test_a_floor_that_leaves_nothing_free_is_the_weights_themselves(known: list[float] | None):
+    """Without a warning of NumPy, which the tests make an error."""
+    weights = [1 / 3] * 3 if known is None else [0.4, 0.3, 0.3]
+    floor = {"least_weight": weights[-1]} | ({"weights": known} if known else {})
+    floored = GaussianMixture(3, fixed=floor, random_state=0).fit(X)
+    given = GaussianMixture(3, fixed={"weights": weights}, random_state=0).fit(X)
+    np.testing.assert_allclose(floored.weights_, weights, rtol=1e-12)
+    np.testing.assert_allclose(floored.means_, given.means_, atol=1e-6)
+    assert floored.fit_result_.n_parameters == 15
+
+
+def test_a_known_covariance_that_is_none_is_told_with_its_component():
+    wrong = {"covariances": [np.eye(2), FREE, -np.eye(2)]}
+    with pytest.raises(ValueError, match="covariances of component 2"):
+        GaussianMixture(3, fixed=wrong).fit(X)

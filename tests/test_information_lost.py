@@ -98,3 +98,13 @@ def test_what_cannot_be_told_is_refused_in_a_sentence() -> None:
     none = GaussianMixture(2, covariance_type="VEE", random_state=0).fit(X)
     with pytest.raises(ValueError, match="no simple free coordinates"):
         none.information_lost(X)
+
+
+def test_of_a_heywood_case_fewer_factors_are_named() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4)) + rng.normal(size=(300, 1)) * [1, 1, 1, 0]
+    X[::7, 0] = np.nan
+    mixture = GaussianMixture(1, covariance_type="UUU:1", random_state=0).fit(X)
+    mixture.noise_variance_[0, 3] = 1e-9
+    with pytest.raises(ValueError, match="fewer components, or fewer factors"):
+        mixture.information_lost(X)

@@ -257,6 +257,8 @@ def test_other_families_beside_noise_and_with_weights_on_columns():
         (np.full((300, 2), 0.5), r"have \(300, 3\)"),
         (np.full((300, 3), 0.5), "add up to 1"),
         (["a", 1, 2.5] * 100, "neither all numbers nor all text"),
+        (["a", "b", "c", "d"] * 75, "the names are 'a', 'b', 'c', 'd'"),
+        (["a", 1, 2.5] * 100, "found 'a' and 1"),
         (["a"] * 7, r"labels has shape \(7,\)"),
     ],
 )
@@ -338,3 +340,20 @@ def test_regressions_know_labels(tmp_path):
     found.save(tmp_path / "m.json")
     assert load(tmp_path / "m.json").classes_.tolist() == ["down", "up"]
     assert not hasattr(found.fit(x[:, None], y), "classes_")
+
+
+@pytest.mark.parametrize("unknown", [-1, -1.0, np.int64(-1), "-1", "nan", "None", "<NA>", ""])
+def test_what_nobody_knows_among_names(unknown):
+    labels = np.array([unknown if k < 0 else "abc"[k] for k in SOME], dtype=object)
+    known, names = labels_of(labels, 300, 3)
+    assert names == ("a", "b", "c")
+    np.testing.assert_array_equal(known, SOME)
+
+
+def test_names_stay_on_one_short_line_of_the_report():
+    names = ["a\nb", "c" * 80, "d"]
+    labels = np.array([None if k < 0 else names[k] for k in SOME], dtype=object)
+    told = dict(GaussianMixture(3, random_state=0).fit(X, labels=labels).view().notes)["labels"]
+    assert told.startswith("0 is a b, 1 is ccc")
+    assert "\n" not in told
+    assert "c" * 80 not in told

@@ -113,3 +113,14 @@ def test_ends_that_have_not_converged_are_apart(faithful: np.ndarray) -> None:
     # Nothing is written of a start that has nothing of the kind.
     plain = GaussianMixture(2, random_state=0).fit(faithful).fit_result_.to_dict()
     assert set(plain["starts"][0]) == {"name", "iterations", "loglik", "outcome", "detail"}
+
+
+def test_what_ends_are_ranked_by_is_no_taller_than_the_axes() -> None:
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(50, 2)), rng.normal(8, 1, size=(50, 2))])
+    found = GaussianMixture(2, prior="fraley-raftery", random_state=0).fit(X)
+    figure = found.landscape_figure()
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    assert ax.get_ylabel() == "log-likelihood\n+ log prior"
+    assert ax.yaxis.label.get_window_extent().height < ax.get_window_extent().height

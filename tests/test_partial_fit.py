@@ -567,3 +567,9 @@ def test_an_absurd_value_is_refused_and_nothing_learnt(value: float) -> None:
     with pytest.raises(ValueError, match=r"x2 holds .* standard deviations from the rows before"):
         gm.partial_fit(chunk)
     np.testing.assert_array_equal(gm.means_, before)
+
+
+def test_the_report_of_a_stream_asks_for_rows(grown: GaussianMixture) -> None:
+    told = " ".join(grown.partial_fit(table(600, 1)).summary().split())
+    assert "may still move; give more rows." in told
+    assert "iterations" not in told

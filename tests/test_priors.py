@@ -179,6 +179,8 @@ def test_checkpoints_go_on_to_the_same_end(tmp_path):
         ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean has 3 numbers"),
         ({"prior": NormalInverseWishart(dof=0.5)}, "needs more than 1"),
         ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "positive definite"),
+        ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "got the least eigenvalue -1"),
+        ({"prior": NormalInverseWishart(scale=[1, 2, 3, 4, 5])}, r"got shape \(5,\)"),
         ({"prior": NormalInverseWishart(scale=-1), "covariance_type": "diag"}, "above 0"),
         (
             {"prior": NormalInverseWishart(scale=[1, 2]), "covariance_type": "spherical"},

@@ -256,3 +256,20 @@ def test_nothing_is_clipped_or_warned_about(K: int, d: int) -> None:
         assert box.x1 <= page.x1 + 1
         for ax in figure.axes:
             assert not box.overlaps(ax.get_window_extent())
+
+
+def test_each_panel_has_the_rows_that_have_its_cells() -> None:
+    view, X, resp = make(2, 3, n=60)
+    X[:20, 0], X[20:40, 1], X[40:, 2] = np.nan, np.nan, np.nan
+    figure = draw(view, X, responsibilities=resp)
+    shown = [
+        np.sum(~np.isnan(np.ma.filled(ax.collections[0].get_offsets(), np.nan)).any(axis=1))
+        for ax in figure.axes[3:]
+    ]
+    # No row is whole; each pair of columns has a third of them.
+    assert shown == [20, 20, 20]
+    for ax in figure.axes[:3]:
+        (bars,) = [patch for patch in ax.patches if hasattr(patch, "get_data")]
+        heights, edges, _ = bars.get_data()
+        assert np.sum(heights * np.diff(edges)) == pytest.approx(1)
+    assert "Rows that miss cells (60) are in the panels whose cells they have." in caption(figure)

@@ -106,3 +106,11 @@ def test_the_commands_offer_importance(tmp_path: Path, monkeypatch: pytest.Monke
     counted = run("select", "t.csv", "--weights", "w", "-k", "1:3", "--no-figure")
     assert "sum to 1," in counted
     assert "raise --components" not in counted
+
+
+@pytest.mark.parametrize("way", ["fit", "fit_predict", "partial_fit"])
+def test_a_warning_of_a_fit_is_at_the_line_that_asked_for_it(way: str) -> None:
+    mixture = GaussianMixture(2, max_iter=1, random_state=0)
+    with pytest.warns(UserWarning, match="did not converge|sum to") as told:
+        getattr(mixture, way)(X, sample_weight=W / W.sum())
+    assert {each.filename for each in told} == {__file__}

@@ -68,3 +68,23 @@ def test_select_tries_enough_groups_for_the_labels(tmp_path):
     ended = run("select", table, "--labels", "kind", "-k", "1:2", *more)
     assert ended.exit_code == 2
     assert "names 3 groups" in " ".join(ended.stderr.split())
+
+
+def test_drawn_rows_have_the_names(tmp_path):
+    table, out = table_with(["oak", "elm", "ash"], tmp_path / "t.csv"), tmp_path / "m.json"
+    run("fit", table, "--labels", "kind", "-k", "3", "--no-figure", "--out", out)
+    drawn = run("sample", out, "-n", "50")
+    rows = [line.split(",") for line in drawn.stdout.splitlines()[1:]]
+    assert {name for *_, name in rows} == {"ash", "elm", "oak"}
+    centres = dict(zip(["oak", "elm", "ash"], CENTRES, strict=True))
+    far = [np.hypot(*(np.array([a, b], float) - centres[name])) for a, b, name in rows]
+    assert np.mean(far) < 2
+
+
+def test_scores_of_rows_with_gaps_are_refused_with_the_way_out(tmp_path):
+    table, out = table_with("xyz", tmp_path / "t.csv"), tmp_path / "m.json"
+    run("fit", table, "--labels", "kind", "-k", "3", "--no-figure", "--out", out)
+    table.write_text("a,b\n0,1\n,2\n")
+    ended = run("predict", out, table, "--scores")
+    assert ended.exit_code == 2
+    assert "leave out --scores" in " ".join(ended.stderr.split())

@@ -33,6 +33,7 @@ def labels_in(
     import pyarrow.compute as pc
 
     from mixtura.data.columns import is_number, is_text, kind_of, plain
+    from mixtura.data.known_rows import listed_names
     from mixtura.data.numerals import MISSING
     from mixtura.data.tables import Table
 
@@ -58,7 +59,7 @@ def labels_in(
         raise ValueError(f"{path}: --labels {column} is blank in all rows: leave it out")
     if len(names) > components:
         raise ValueError(
-            f"{path}: --labels {column} names {len(names)} groups, and --components is "
-            f"{components}: use --components {len(names)} or more"
+            f"{path}: --labels {column} names {len(names)} groups ({listed_names(sorted(names))}), "
+            f"and --components is {components}: use --components {len(names)} or more"
         )
     return found

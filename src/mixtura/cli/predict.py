@@ -128,6 +128,7 @@ class _Told:
         import numpy as np
         from scipy.special import entr
 
+        from mixtura.estimators.known import called
         from mixtura.models.noise import NOISE
 
         p = self.mixture.predict_proba(X)
@@ -135,7 +136,7 @@ class _Told:
         label[label == self.K] = NOISE
         if hasattr(self.mixture, "trim_threshold_"):
             label = self.mixture.predict(X)
-        new: dict[str, AnyArray] = {"label": self._called(label)}
+        new: dict[str, AnyArray] = {"label": called(self.names, label)}
         if self.top is None:
             named = [f"p_{name}" for name in self.names or range(self.K)] + ["p_noise"] * (
                 self.all - self.K
@@ -145,20 +146,17 @@ class _Told:
             first = np.argsort(-p, axis=1, kind="stable")[:, : self.top]
             shares = np.take_along_axis(p, first, axis=1)
             first[first == self.K] = NOISE
-            new |= {f"first_{i}": self._called(first[:, i]) for i in range(self.top)}
+            new |= {f"first_{i}": called(self.names, first[:, i]) for i in range(self.top)}
             new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
         if self.reference is not None:
+            if np.isnan(X).any():
+                raise ValueError(
+                    "--scores are of whole rows, and some cells are missing: leave out --scores, "
+                    "or such rows"
+                )
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
             new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
         return new
-
-    def _called(self, components: AnyArray) -> AnyArray:
-        """Their names, where labels had some; noise is -1 then too."""
-        import numpy as np
-
-        if not self.names:
-            return components
-        return np.array([*self.names, "-1"])[components]
 
 
 def _states(chain: Any, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:

@@ -30,7 +30,7 @@ def sample(
     out: TableOut = None,
     prefix: Prefix = "",
 ) -> None:
-    """Draw rows from a model, each with the label of its component.
+    """Draw rows from a model, each with the label of its component: its name, where it has one.
 
     Of a hidden Markov model they are the steps of one sequence, with their states.
     """
@@ -39,6 +39,7 @@ def sample(
     from mixtura.data.categories import named_columns
     from mixtura.data.files import refuse_unwritable
     from mixtura.data.tables import append_columns
+    from mixtura.estimators.known import called, group_names
 
     def frames() -> Iterator[pa.Table]:
         done = 0
@@ -46,7 +47,7 @@ def sample(
         for X, labels in drawn:
             columns = zip(names, named_columns(X, family.categories), strict=True)
             rows = pa.table({name: pa.array(values) for name, values in columns})
-            yield append_columns(rows, {f"{prefix}{what}": labels}, model)
+            yield append_columns(rows, {f"{prefix}{what}": called(groups, labels)}, model)
             done += len(X)
             told(done)
 
@@ -56,6 +57,6 @@ def sample(
         mixture = load_row_model(model)
         chain = is_chain(mixture)
         what = "state" if chain else "label"
-        family = mixture.fitted_family()
+        family, groups = mixture.fitted_family(), group_names(mixture)
         names, told = mixture.view().names, working.paced(n, None)
         put_table(frames(), out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from mixtura.records import AnyArray, Array, Chunk
 
 # How far from one the memberships of a row may add up.
 _SLACK = 1e-6
+# Text where nobody knows: none, and what `astype(str)` makes of a missing value.
+UNKNOWN = ("", "-1", "nan", "None", "<NA>")
+# Names that a message lists.
+LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, 
     """(labels of n rows as `Chunk.known` has them, the names of the first components).
 
     `labels` are numbers of components (n,), names (n,), or memberships (n, K); None, NaN, a masked
-    cell, an empty name and -1 say that nobody knows. Names are put in order, numbers among them by
-    size; without any there are no names. None where nothing is known of any row. ValueError for
-    what is no component, and for memberships that do not add up to one.
+    cell, -1 and the text `UNKNOWN` say that nobody knows. Names are put in order, numbers among
+    them by size; without any there are no names. None where nothing is known of any row. ValueError
+    for what is no component, and for memberships that do not add up to one.
     """
     if labels is None:
         return None, ()
@@ -84,16 +89,23 @@ def _told(given: Any) -> list[Any]:
     """What is told of each row, None where nothing is."""
     import pyarrow as pa
 
+    each = np.array(given, dtype=object)
+    # Beside names the number -1 is still no name.
+    each[[isinstance(one, Real) and one == -1 for one in each]] = None
     try:
-        found = pa.array(np.asarray(given, dtype=object), from_pandas=True).to_pylist()
-    except pa.ArrowException as error:
+        found = pa.array(each, from_pandas=True).to_pylist()
+    except pa.ArrowException:
+        there = [one for one in each if one is not None and one is not np.nan]
+        other = [one for one in there if isinstance(one, str) != isinstance(there[0], str)]
+        found = " and ".join(map(repr, [*there[:1], *other[:1]]))
         raise ValueError(
-            f"labels are neither all numbers nor all text ({error}): give one kind"
+            f"labels are neither all numbers nor all text (found {found}): give one kind, and "
+            "None, NaN or -1 where nobody knows"
         ) from None
     nested = next((each for each in found if isinstance(each, list | dict)), None)
     if nested is not None:
         raise ValueError(f"labels hold {nested!r}: give one number or name for each row")
-    return [None if each in ("", "-1") else each for each in found]
+    return [None if one in UNKNOWN else one for one in found]
 
 
 def _named(found: list[str | None], K: int) -> tuple[AnyArray | None, tuple[str, ...]]:
@@ -101,11 +113,17 @@ def _named(found: list[str | None], K: int) -> tuple[AnyArray | None, tuple[str,
     if len(names) > K:
         raise ValueError(
             f"labels have {len(names)} different names, and there are {K} components: use "
-            f"n_components={len(names)} or more"
+            f"n_components={len(names)} or more; the names are {listed_names(names)}"
         )
     places: dict[str | None, int] = {name: k for k, name in enumerate(names)} | {None: -1}
     known = np.array([places[each] for each in found], dtype=np.int64)
     return (known if names else None), tuple(names)
+
+
+def listed_names(names: list[str]) -> str:
+    """The first of them, for a message."""
+    more = len(names) - LISTED
+    return ", ".join(map(repr, names[:LISTED])) + (f" and {more} more" if more > 0 else "")
 
 
 def _place(name: str) -> tuple[float, str]:

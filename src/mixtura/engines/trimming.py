@@ -84,7 +84,7 @@ class Trimming(Sweep):
         if not isinstance(rows, Rows):
             raise ValueError(
                 "trim needs all rows in memory, and these are read from a file or in chunks: load "
-                "the table and fit the array, or use noise=True"
+                "the table and fit the array, or use noise (noise=True, --noise)"
             )
         super().__init__(rows)
         self.engine, self.model, self.alpha = engine, model, alpha

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +14,7 @@ from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.clocked import timed
-from mixtura.estimators.complaints import complaints
+from mixtura.estimators.complaints import complaints, warn_caller
 from mixtura.estimators.fixed import fixed_weights, with_fixed
 from mixtura.estimators.intake import admitted
 from mixtura.estimators.known import hold_told, labelled
@@ -280,7 +279,7 @@ class ClimbedMixture(MixtureEstimator):
     def _keep(self, found: Found, dtype: np.dtype[Any]) -> None:
         self._hold(found, dtype)
         for message, category in complaints(found.fit, self, found.model):
-            warnings.warn(message, category, stacklevel=4)
+            warn_caller(message, category)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         """Set what was found, without a word."""

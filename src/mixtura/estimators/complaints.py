@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
 from typing import Protocol
 
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.estimators.clocked import cut_short
+from mixtura.estimators.factored import excess
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning, doubt, light
 from mixtura.families.base import Family
 from mixtura.models.base import Model
@@ -25,6 +28,14 @@ NEARLY_ALL = 0.99
 class DegenerateWarning(UserWarning):
     """A component of the best mixture is empty, or only the penalty keeps it from collapse, or one
     of its coefficients has no finite estimate."""
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line that called this package, however deep that is."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("mixtura."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 class Fitted(Protocol):
@@ -61,6 +72,8 @@ def complaints(
         yield fit.reason, ConvergenceWarning
     if isinstance(model, Noisy) and fit.params.weights[-1] >= NEARLY_ALL:
         yield _all_noise(float(fit.params.weights[-1]), model.uniform), DegenerateWarning
+    if excess(mixture):
+        yield excess(mixture), UserWarning
     if fit.empty:
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):

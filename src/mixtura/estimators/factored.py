@@ -61,6 +61,12 @@ def factors_of(estimator: Any) -> FactorAnalytic | None:
     return structure(estimator.covariance_type).factors
 
 
+def excess(estimator: Any) -> str:
+    """What is to be said of more factors than covariances determine; empty where there are none."""
+    kind = structure(getattr(estimator, "covariance_type", "full")).factors
+    return kind.excess(*estimator.means_.shape) if kind else ""
+
+
 def hold(estimator: Any, params: MixtureParams, dtype: np.dtype[Any]) -> None:
     """Set the fitted arrays, the loadings in their canonical rotation."""
     for name in DENSE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def fixed_weights(estimator: Any) -> FixedWeights | None:
     K, least = estimator.n_components, _least_weight(estimator)
     given = fixed_of(estimator).get("weights")
     if given is None:
-        return FixedWeights(np.full(K, np.nan), least) if least else None
+        return _floored(np.full(K, np.nan), least) if least else None
     if isinstance(given, str):
         if given != "equal":
             raise ValueError(f"fixed: weights are 'equal' or numbers, got {given!r}")
@@ -50,7 +51,7 @@ def fixed_weights(estimator: Any) -> FixedWeights | None:
         raise ValueError(
             f"fixed: weights {known.tolist()} must be above 0 and add up {more}: NaN is a free one"
         )
-    if some and not least * (K - len(known)) <= 1 - total:
+    if some and not least * (K - len(known)) <= (1 - total) * (1 + _SLACK):
         raise ValueError(
             f"fixed: least_weight {least:g} of {K - len(known)} free weights is more than the "
             f"{1 - total:g} that the known ones leave: give less"
@@ -60,7 +61,16 @@ def fixed_weights(estimator: Any) -> FixedWeights | None:
     if K - len(known) == 1:
         # The last one follows.
         return FixedWeights(np.where(np.isnan(values), 1.0 - total, values))
-    return FixedWeights(values, least) if some else FixedWeights(values / total)
+    return _floored(values, least) if some else FixedWeights(values / total)
+
+
+def _floored(values: Array, least: float) -> FixedWeights:
+    """Weights (K,), NaN where free and then at least so large; all known where none can be more."""
+    free = np.isnan(values)
+    left = 1.0 - float(values[~free].sum())
+    if math.isclose(least * free.sum(), left, rel_tol=_SLACK):
+        return FixedWeights(np.where(free, left / free.sum(), values))
+    return FixedWeights(values, least)
 
 
 def _least_weight(estimator: Any) -> float:

@@ -9,6 +9,8 @@ import numpy as np
 from mixtura.data.known_rows import KnownRows, labels_of
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.models.noise import NOISE
+from mixtura.records import AnyArray
 
 
 def labelled(
@@ -73,6 +75,11 @@ def group_names(estimator: Any) -> tuple[str, ...]:
     names = [str(each) for each in estimator.__dict__.get("classes_", ())]
     rest = range(len(names), getattr(estimator, estimator._groups)) if names else ()
     return (*names, *(f"group {k}" if str(k) in names else str(k) for k in rest))
+
+
+def called(names: tuple[str, ...], components: AnyArray) -> AnyArray:
+    """Components by their names, where labels had some; noise is -1 then too."""
+    return np.array([*names, str(NOISE)])[components] if names else components
 
 
 def stored_names(estimator: Any) -> dict[str, Any]:

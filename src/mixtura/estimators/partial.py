@@ -55,6 +55,7 @@ from mixtura.fitting.account import named
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Summary
+from mixtura.report.warnings_text import LEARNING
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.online import Pace, Running, batches, enough_rows, present
 
@@ -64,7 +65,7 @@ BATCH = 500
 DELAY = 10.0
 # A stream is young until it has so many rows for each free parameter, within these bounds.
 GROWN_UP, LEAST, MOST = 20, 2_000, 20_000
-REASON = "stopped: partial_fit learns as long as rows come; its log-likelihood is an estimate"
+REASON = f"{LEARNING}; its log-likelihood is an estimate"
 
 
 def absorb(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict
 from numbers import Real
 from typing import Any
@@ -11,9 +10,11 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from mixtura.data.source import Source
+from mixtura.estimators.complaints import warn_caller
 from mixtura.estimators.fixed import fixed_note
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.fitting.mixture_fit import Found
+from mixtura.report.view import LONGEST_NAME, shorten
 from mixtura.schema import read
 
 # What the parameters may be.
@@ -31,11 +32,9 @@ def warn_of_none(estimator: Any, rows: Source) -> None:
     trim, weighted = trim_of(estimator), getattr(rows, "sample_weight", None) is not None
     # The margin is that of `kept_weights`.
     if trim and not weighted and trim * rows.positive + 1e-9 < 1:
-        warnings.warn(
+        warn_caller(
             f"trim={trim:g} of {rows.positive} rows is less than one row, so that none is left "
-            f"out: use trim={1 / rows.positive:.2g} or more, or trim=0",
-            UserWarning,
-            stacklevel=4,
+            f"out: use trim={1 / rows.positive:.2g} or more, or trim=0"
         )
 
 
@@ -78,7 +77,8 @@ def notes(estimator: Any) -> tuple[tuple[str, str], ...]:
         found.append(("constraint", f"eigenvalues at most {constraint.c:g} apart, {units}"))
     names = estimator.__dict__.get("classes_")
     if names is not None:
-        told = ", ".join(f"{k} is {name}" for k, name in enumerate(names))
+        each = [f"{k} is {shorten(str(name), LONGEST_NAME)}" for k, name in enumerate(names)]
+        told = ", ".join(each)
         found.append(("labels", f"{told}; the log-likelihood is that of rows and labels"))
     return (*found, *fixed_note(estimator))
 

@@ -117,7 +117,7 @@ class RowAnswers:
         Raises
         ------
         ValueError
-            For components that are no Gaussians: use `predictive_p_values`.
+            For components that are no Gaussians: use `predictive_p_values`; for missing cells.
         """
         check_is_fitted(self)
         model, params = self._of_components()
@@ -162,7 +162,8 @@ class RowAnswers:
         Raises
         ------
         ValueError
-            For components that cannot be drawn from, or fewer than 1 draws.
+            For components that cannot be drawn from, fewer than 1 draws, or missing cells, for
+            densities of different cells have different units.
         """
         return self.predictive_reference(n_samples=n_samples, random_state=random_state)(X)
 

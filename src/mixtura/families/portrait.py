@@ -81,6 +81,7 @@ class Portrait:
     simpler    what would be a simpler family, where there is one: "a simpler covariance"
     collapse   onto what a component may collapse, and what of it is then small
     lone       what is to be said of columns that collapse by themselves, "{columns}" among it
+    excess     what is to be said where a table like this cannot determine it; empty where it can
     one_covariance, correlates   as of the family
     tails      (K,) degrees of freedom of ellipses that are those of t densities; None: normal ones
     lines      of regressions: what is expected over the main covariate
@@ -97,6 +98,7 @@ class Portrait:
     simpler: str = ""
     collapse: tuple[str, str] = ("a point", "spread")
     lone: str = ""
+    excess: str = ""
     one_covariance: bool = False
     correlates: bool = False
     tails: Array | None = None

@@ -30,9 +30,11 @@ def information_roots(
     here = Charted.around(model, sweep, params, summary)
     roots = inverse_roots(here)
     if roots is None:
+        simpler = getattr(getattr(model, "family", None), "simpler", "")
         raise ValueError(
             f"{what}: the log-likelihood is flat or rises in some direction at these "
             f"parameters: fit to these {table} first, with a smaller tol or fewer {groups}"
+            + (f", or {simpler}" if simpler else "")
         )
     return here.chart, roots
 

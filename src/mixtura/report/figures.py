@@ -114,7 +114,7 @@ def _quiet_about_glyphs() -> Iterator[None]:
 def _checked(
     view: MixtureView, X: ArrayLike, responsibilities: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Array, Array, Array, int]:
-    """(rows, responsibilities, weights) of the rows that count, and how many have gaps instead."""
+    """(rows, responsibilities, weights) of the rows that count, and how many of them have gaps."""
     rows, resp = np.asarray(X, float), np.asarray(responsibilities, float)
     K, d = len(view.weights), len(view.names)
     if rows.ndim != 2 or rows.shape[1] != d:
@@ -128,9 +128,11 @@ def _checked(
     counted, left = w > 0, 0
     if view.portrait.among is not None:
         whole = ~np.isnan(rows).any(axis=1)
-        if counted.any() and not (counted & whole).any():
+        left = int((counted & ~whole).sum())
+        # Of two columns the one panel takes both; of more each panel takes what it can.
+        if d == 2 and counted.any() and not (counted & whole).any():
             raise ValueError("X has a missing value in every row: this figure is of whole rows")
-        left, counted = int((counted & ~whole).sum()), counted & whole
+        counted = counted & whole if d == 2 else counted
     kept = rows[counted]
     if np.isinf(kept).any():
         raise ValueError("X has infinite values: a figure needs numbers only")
@@ -264,7 +266,10 @@ def _notes(view: MixtureView, points: Points) -> list[str]:
     if shown < n:
         notes.append(f"{shown:,} of {n:,} rows drawn, chosen at random.")
     if points.left:
-        notes.append(f"Without {points.left:,} more of which a cell is missing.")
+        gaps = f"Rows that miss cells ({points.left:,}) are in the panels whose cells they have."
+        if len(view.names) == 2:
+            gaps = f"Without {points.left:,} more of which a cell is missing."
+        notes.append(gaps)
     return notes
 
 

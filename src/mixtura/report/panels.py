@@ -36,7 +36,7 @@ class Points:
     X       all rows, (n, d), and their weights w (n,)
     shown   indices of the rows drawn as points
     paint   their colours, (len(shown), 3)
-    left    how many more there are that have a gap
+    left    how many rows have a gap
     """
 
     X: Array
@@ -159,8 +159,8 @@ def scatter(
         for coverage in COVERAGES:
             ax.add_patch(ellipse(view, k, i, j, coverage, colour))
         number(ax, k, colour, (float(view.means[k, i]), float(view.means[k, j])), boxed=marks)
-    ax.set_xlim(*reach(view.column(i), points.X[:, i]))
-    ax.set_ylim(*reach(view.column(j), points.X[:, j]))
+    ax.set_xlim(*reach(view.column(i), points.of(i)[0]))
+    ax.set_ylim(*reach(view.column(j), points.of(j)[0]))
 
 
 def ellipse(view: MixtureView, k: int, i: int, j: int, coverage: float, colour: str) -> Ellipse:

@@ -15,6 +15,9 @@ from mixtura.report.view import (
 )
 from mixtura.solvers.clock import INTERRUPTED
 
+# Why no stream of chunks has converged.
+LEARNING = "stopped: partial_fit learns as long as rows come"
+
 
 def warnings(view: MixtureView) -> list[str]:
     """What to know before believing the numbers, worst first; empty for a sound fit."""
@@ -30,6 +33,8 @@ def warnings(view: MixtureView) -> list[str]:
     elif not fit.converged:
         reason = fit.reason.removeprefix("stopped: ")
         remedy = f"{noun.capitalize()}s may still move; allow more iterations."
+        if fit.reason.startswith(LEARNING):
+            remedy = f"{noun.capitalize()}s may still move; give more rows."
         if fit.reason.startswith(INTERRUPTED):
             remedy = "Fit again for the whole search."
         found.append(f"Not converged: {reason}. {remedy}")
@@ -44,6 +49,8 @@ def warnings(view: MixtureView) -> list[str]:
             f"as well. Fewer {noun}s{f', or {simpler},' if simpler else ''} would be better "
             "determined."
         )
+    if view.portrait.excess:
+        found.append(f"{view.portrait.excess}.")
     K = len(view.weights)
     found += [
         _collapsed(why, view.portrait, noun)

@@ -60,6 +60,7 @@ class FactorAnalysers(Family):
     gaps: bool = False
     record = FactorParams
     fills_gaps = normal = True
+    simpler = "fewer factors"
     least_rows: ClassVar[int] = 2048
     start_numbers = 1 << 22
 
@@ -177,7 +178,7 @@ class FactorAnalysers(Family):
 
     def portrait(self, params: FactorParams, weights: Array, names: Sequence[str]) -> Portrait:
         means, variances = params.means, params.variances
-        return normal_portrait(
+        told = normal_portrait(
             self.name,
             self.kind.words,
             weights,
@@ -187,6 +188,8 @@ class FactorAnalysers(Family):
             partial(self.covariances, params),
             lone=HEYWOOD,
         )
+        excess = self.kind.excess(*means.shape)
+        return replace(told, simpler=self.simpler, excess=excess)
 
     def refuse_inadmissible(self, params: Any) -> None:
         """Nothing: its M-step refuses what is not positive definite itself."""

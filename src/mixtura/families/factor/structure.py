@@ -11,8 +11,9 @@ Bishop 1999), CUU common loadings, and so on.
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from numbers import Integral
 
@@ -117,6 +118,31 @@ class FactorAnalytic:
         q = min(q, d)  # without its constant columns a table may have fewer than there are factors
         rows, columns = self.noise_shape(K, d)
         return matrices * (d * q - q * (q - 1) // 2) + rows * columns
+
+    def excess(self, K: int, d: int) -> str:
+        """What is said where K covariances over d columns do not determine so many factors; empty
+        where they can.
+
+        Of one component the bound is Ledermann's (1937), Psychometrika 2: d (d + 1) / 2 numbers for
+        d q - q (q - 1) / 2 loadings and d of the noise. Components with common loadings share all
+        but the diagonal; with isotropic noise any q < d has enough.
+        """
+        if self._determined(K, d):
+            return ""
+        fewer = [replace(self, n_factors=q) for q in range(self.n_factors - 1, 0, -1)]
+        most = next((repr(str(each)) for each in fewer if each._determined(K, d)), "'diag'")
+        bound = d + (1 - math.sqrt(1 + 8 * d)) / 2
+        return (
+            f"covariance_type={str(self)!r} has more parameters than covariances of {d} columns "
+            f"determine (Ledermann's bound for one of them is {bound:.3g} factors): use 'full' or "
+            f"{most}"
+        )
+
+    def _determined(self, K: int, d: int) -> bool:
+        rows = self.noise_shape(K, d)[0]
+        corners, diagonals = (1, rows) if self.common_loadings else (K, K)
+        numbers = diagonals * d + corners * d * (d - 1) // 2
+        return self.isotropic or self.n_parameters(K, d) <= numbers
 
 
 def parsed(name: str) -> FactorAnalytic | None:

@@ -222,16 +222,19 @@ def _refuse_singular(whole: Array, form: Form) -> None:
 
 def _target(form: Form, scale: Array, d: int) -> Array:
     """Lambda in the form's shape for one component; ValueError where it is none."""
+    got = f"shape {scale.shape}" + (f", the least {scale.min():.3g}" if scale.size else "")
     if form.correlates:
-        full = scale if scale.ndim == 2 else np.diag(np.broadcast_to(scale, d))
+        full = np.diag(np.broadcast_to(scale, d)) if scale.shape in ((), (d,)) else scale
         # Sums of weighed rows are symmetric to rounding.
         right = full.shape == (d, d) and np.allclose(full, full.T, rtol=1e-10, atol=0.0)
-        if right and np.linalg.eigvalsh(full).min() > 0:
+        if right and (least := np.linalg.eigvalsh(full).min()) > 0:
             return np.asarray(0.5 * (full + full.T))
+        if full.shape == (d, d):
+            got = f"the least eigenvalue {least:.3g}" if right else "one that is not symmetric"
     elif form.name == "diag" and scale.shape in ((), (d,)) and np.all(scale > 0):
         return np.broadcast_to(scale, d).copy()
     elif form.name == "spherical" and scale.shape == () and scale > 0:
         return np.asarray(scale / d)
     kinds = {"diag": f"a number above 0 or {d} of them", "spherical": "one number above 0"}
     wanted = kinds.get(form.name, f"symmetric and positive definite, ({d}, {d})")
-    raise ValueError(f"prior: scale must be {wanted} here, got shape {scale.shape}")
+    raise ValueError(f"prior: scale must be {wanted} here, got {got}")

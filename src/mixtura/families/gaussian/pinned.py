@@ -166,7 +166,10 @@ def pins(form: Form, means: Array | None, common: bool, covariances: Array | Non
             )
         whole = np.flatnonzero(~gaps.any(axis=1))
         known = covariances if form.shared else covariances[whole]
-        form.support.check(known, "fixed: covariances")
+        if form.shared:
+            form.support.check(known, "fixed: covariances")
+        for k in [] if form.shared else whole:
+            form.support.check(covariances[[k]], f"fixed: covariances of component {k}")
         roots[... if form.shared else whole] = form.root_of(known)
     if means is None and not common and roots is None:
         return None
