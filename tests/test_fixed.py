@@ -412,3 +412,14 @@ def test_no_weight_falls_below_its_floor(tmp_path) -> None:
         fitted({"least_weight": 0.3, "weights": [0.6, NAN, NAN]})
     with pytest.raises(ValueError, match="EM's steps alone"):
         fitted({"least_weight": 0.1}, solver="lbfgs")
+
+
+@pytest.mark.parametrize("name", ["weights", "least_weight", "means", "covariances"])
+def test_none_is_nothing_known(name, tmp_path):
+    found = fitted({name: None}, tol=1e-6)
+    assert found.fit_result_.loglik == fitted(None, tol=1e-6).fit_result_.loglik
+    assert "known" not in found.summary()
+    found.save(tmp_path / "m.json")
+    assert load(tmp_path / "m.json").summary() == found.summary()
+    both = fitted({name: None} | {"weights": "equal"})
+    assert "known weights equal: not estimated" in " ".join(both.summary().split())
