@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -20,6 +22,7 @@ from mixtura.records import Array, Chunk
 from mixtura.solvers.certificate import bound_on_gap, certify
 from mixtura.solvers.charted import Charted
 from mixtura.solvers.climb import Climb
+from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.curvature import Curvature, smallest_curvature
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
@@ -241,6 +244,23 @@ def test_a_saddle_is_no_end_that_counts_as_converged() -> None:
     assert certificate.verdict == "saddle"
     assert not ended.converged
     assert "saddle" in ended.reason
+
+
+def test_the_clock_is_blamed_where_it_passed() -> None:
+    # Its time is over once the climb has ended, at a saddle that steps are left to leave.
+    X = two_clusters(2)
+    model, start = equal_components(X, "full")
+    sweep, clock = LocalSweep(model, Rows(X)), Clock(math.inf)
+    problem = Problem(model, sweep, start, tol=1e-6, max_iter=500, clock=clock)
+    climb = em(problem)
+    clock.until = 0.0
+    before = sweep.passes
+    ended, certificate = Examiner(problem, em).examined(climb)
+    assert (ended.converged, ended.reason) == (False, TIMED_OUT)
+    assert certificate.verdict == "saddle"
+    # The look at the point reached is all that was made.
+    assert sweep.passes - before == certificate.passes < 20
+    assert ended.params is climb.params
 
 
 def test_a_saddle_below_a_singularity_only_is_told_of_when_asked() -> None:

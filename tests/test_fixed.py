@@ -430,3 +430,14 @@ def test_a_known_covariance_that_is_none_is_told_with_its_component():
     wrong = {"covariances": [np.eye(2), FREE, -np.eye(2)]}
     with pytest.raises(ValueError, match="covariances of component 2"):
         GaussianMixture(3, fixed=wrong).fit(X)
+
+
+@pytest.mark.parametrize("name", ["weights", "least_weight", "means", "covariances"])
+def test_none_is_nothing_known(name, tmp_path):
+    found = fitted({name: None}, tol=1e-6)
+    assert found.fit_result_.loglik == fitted(None, tol=1e-6).fit_result_.loglik
+    assert "known" not in found.summary()
+    found.save(tmp_path / "m.json")
+    assert load(tmp_path / "m.json").summary() == found.summary()
+    both = fitted({name: None} | {"weights": "equal"})
+    assert "known weights equal: not estimated" in " ".join(both.summary().split())

@@ -350,3 +350,12 @@ def test_a_fits_own_precisions_are_a_start_in_any_units() -> None:
         precisions_init=fitted.precisions_,
     ).fit(X)
     assert again.fit_result_.loglik >= fitted.fit_result_.loglik - 1e-6
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("covariance", ["spherical", "VII", "EII"])
+def test_a_constant_column_is_no_measure(covariance: str, faithful: np.ndarray) -> None:
+    rows = np.column_stack([faithful, np.full(len(faithful), 3.0)])
+    found = GaussianMixture(2, covariance_type=covariance, random_state=0).fit(rows)
+    assert np.isfinite(found.fit_result_.loglik)
+    np.testing.assert_allclose(found.means_[:, 2], 3.0)

@@ -220,15 +220,33 @@ def test_tails_do_not_cancel() -> None:
     np.testing.assert_allclose(told, stats.poisson(2).logpmf(900) - np.log1p(-2 / 901), rtol=1e-9)
 
 
-@pytest.mark.parametrize("rate", [0.3, 7.0, 90.0, 5000.0])
+@pytest.mark.parametrize("rate", [1e-300, 1e-5, 3e-4, 0.3, 7.0, 20.5, 90.0, 5000.0])
 def test_probabilities_of_counts_are_sums(rate: float) -> None:
-    first, last = np.array([0, 3, 60, 0, 4900, 5200]), np.array([2, 9, 300, 4800, 5100, 5900])
+    first, last = (
+        np.array([0, 0, 0, 3, 60, 0, 4900, 5200]),
+        np.array([2, 50, 63, 9, 300, 4800, 5100, 5900]),
+    )
     found = log_between(first.astype(float), last.astype(float), np.full(len(first), rate))
     expected = [
         float(np.logaddexp.reduce(stats.poisson(rate).logpmf(np.arange(a, b + 1))))
         for a, b in zip(first, last, strict=True)
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)
+
+
+# It takes many steps to no rate at all.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_wide_interval_about_a_rate_of_nothing() -> None:
+    """A component of zeros beside one of counts: cells of which next to nothing is known."""
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((300, 1)) < 0.5, 0.0, rng.poisson(20.0, (300, 1)))
+    lower, upper = np.full(X.shape, np.nan), np.full(X.shape, np.nan)
+    lower[:20], upper[:20] = -1.0, 50.0
+    found = Mixture("poisson", 2, random_state=0).fit(X, lower=lower, upper=upper)
+    alone = Mixture("poisson", 2, random_state=0).fit(X[20:])
+    rates = [mixture.parameters_["rates"] for mixture in (found, alone)]
+    np.testing.assert_allclose(*rates, atol=1e-4)
+    assert found.fit_result_.loglik == pytest.approx(alone.fit_result_.loglik, abs=1e-3)
 
 
 def test_times_that_are_cut_off() -> None:

@@ -287,9 +287,10 @@ def test_a_checkpoint_is_of_its_labels(tmp_path):
     assert "labels" not in saved._identity(Rows(X), task, 0)
 
 
-@pytest.mark.parametrize("kind", ["names", "memberships"])
+@pytest.mark.parametrize("kind", ["names", "a column of names", "memberships"])
 def test_a_search_fits_cells_with_the_labels(kind):
     labels = np.array([None if k < 0 else "abc"[k] for k in SOME], dtype=object)
+    labels = pd.DataFrame({"of": labels}) if kind == "a column of names" else labels
     if kind == "memberships":
         labels = np.where(SOME[:, None] < 0, np.nan, np.eye(3)[SOME])
     search = GaussianMixtureSearch([1, 2, 3, 4], covariance_type=["EEE"], random_state=0)
@@ -300,7 +301,7 @@ def test_a_search_fits_cells_with_the_labels(kind):
     alone = GaussianMixture(3, covariance_type="EEE", random_state=0).fit(X, labels=labels)
     assert results["loglik"][0] == pytest.approx(alone.fit_result_.loglik, abs=1e-5)
     assert getattr(search.best_estimator_, "classes_", np.array([])).tolist() == (
-        ["a", "b", "c"] if kind == "names" else []
+        [] if kind == "memberships" else ["a", "b", "c"]
     )
     # What labelled rows are is no uncertainty of ICL.
     p = alone.predict_proba(X)
@@ -338,8 +339,15 @@ def test_regressions_know_labels(tmp_path):
     for k, own in enumerate((z == 1, z == 0)):
         np.testing.assert_allclose(other.coef_[k, 0], np.polyfit(x[own], y[own], 1)[0])
     found.save(tmp_path / "m.json")
-    assert load(tmp_path / "m.json").classes_.tolist() == ["down", "up"]
+    again = load(tmp_path / "m.json")
+    assert again.classes_.tolist() == ["down", "up"]
+    for mixture, name in itertools.product((found, again), ("bic", "aic")):
+        with pytest.raises(ValueError, match=f"{name}: the fit was told labels of its rows"):
+            getattr(mixture, name)(x[:, None], y)
     assert not hasattr(found.fit(x[:, None], y), "classes_")
+    fit = found.fit_result_
+    expected = fit.n_parameters * np.log(200) - 2 * fit.loglik
+    assert found.bic(x[:, None], y) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("unknown", [-1, -1.0, np.int64(-1), "-1", "nan", "None", "<NA>", ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixtura.estimators.fixed import fixed_parts
 from mixtura.estimators.inherited import equations_of
 from mixtura.estimators.noisy import asked_noise, noise_of
 
@@ -12,10 +13,11 @@ def asked_beside(estimator: Any) -> str:
     """The setting that asks for it; empty where none does."""
     if asked_noise(estimator) is not None:
         return "noise"
-    asked = (
-        name for name in ("trim", "constraint", "fixed", "prior") if getattr(estimator, name, None)
-    )
-    return next(asked, "")
+    asked = {
+        name: getattr(estimator, name, None) for name in ("trim", "constraint", "fixed", "prior")
+    }
+    asked["fixed"] = fixed_parts(asked["fixed"])
+    return next((name for name, value in asked.items() if value), "")
 
 
 def beside(estimator: Any) -> str:

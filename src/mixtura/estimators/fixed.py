@@ -20,10 +20,15 @@ NAMES = ("weights", "least_weight", "means", "covariances")
 _SLACK = 1e-6
 
 
+def fixed_parts(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is known, by name, without what is None."""
+    return {name: part for name, part in (given or {}).items() if part is not None}
+
+
 def fixed_of(estimator: Any) -> Mapping[str, Any]:
     """What is known, by name; ValueError for other names, and beside what knows of none."""
-    asked: Mapping[str, Any] = getattr(estimator, "fixed", None) or {}
-    unknown = [name for name in asked if name not in NAMES]
+    given = getattr(estimator, "fixed", None)
+    asked, unknown = fixed_parts(given), [name for name in given or {} if name not in NAMES]
     if unknown:
         raise ValueError(f"fixed has {unknown[0]!r}: what may be fixed is {', '.join(NAMES)}")
     for name in ("weights_init", "means_init", "precisions_init", "noise", "concomitants"):
@@ -131,7 +136,7 @@ def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
 
 def fixed_note(estimator: Any) -> tuple[tuple[str, str], ...]:
     """What the report says of it."""
-    asked = getattr(estimator, "fixed", None) or {}
+    asked = fixed_parts(getattr(estimator, "fixed", None))
     told = [f"{name} {value}" if isinstance(value, str) else name for name, value in asked.items()]
     return (("known", f"{', '.join(told)}: not estimated, as far as given"),) if told else ()
 
@@ -154,4 +159,5 @@ def _is_numbers(value: Any) -> bool:
 
 def plain_fixed(value: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter for a model file."""
-    return {name: part if isinstance(part, str) else _held(part) for name, part in value.items()}
+    asked = fixed_parts(value).items()
+    return {name: part if isinstance(part, str) else _held(part) for name, part in asked}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.door import column, weights_of
 from mixtura.data.known_rows import KnownRows, labels_of
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -30,7 +31,7 @@ def labelled(
             "labels need all rows in memory, and these are read from a file or in chunks: load "
             "the table and fit the array"
         )
-    w = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    w = None if sample_weight is None else weights_of(sample_weight)
     # Of rows without weight some are left out at the door.
     all_rows = rows.n if w is None or w.ndim == 0 else len(w)
     known, names = labels_of(labels, all_rows, K or estimator.n_components)
@@ -40,6 +41,12 @@ def labelled(
         assert w is not None
         known = known[w > 0]
     return KnownRows(rows.X, rows.sample_weight, known), names
+
+
+def groups_in(labels: Any, most: int) -> int:
+    """How many components labels are written for: columns of memberships, else `most`."""
+    given = labels if most == 1 else column(labels)
+    return int(np.shape(given)[1]) if np.ndim(given) == 2 else most
 
 
 def labelled_groups(rows: Source, names: tuple[str, ...]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
 
+from mixtura.estimators.fixed import fixed_parts
 from mixtura.estimators.noisy import asked_noise
 from mixtura.families.base import Family
 from mixtura.families.conjugate import (
@@ -36,7 +37,7 @@ KINDS: dict[str, type[Conjugate]] = {
 def asked_family(estimator: Any, plain: Family) -> Family:
     """The family under what an estimator asks for; ValueError for settings that do not agree."""
     asked = asked_priors(estimator.prior)
-    known = getattr(estimator, "fixed", None)
+    known = fixed_parts(getattr(estimator, "fixed", None))
     if asked and (asked_noise(estimator) is not None or estimator.trim or known):
         raise ValueError(
             "prior: with noise, trimming or parameters that are fixed the components are not those "

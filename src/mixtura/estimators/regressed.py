@@ -14,6 +14,7 @@ from mixtura.data.door import column_names, host, refuse_unfit
 from mixtura.data.lazy import collected
 from mixtura.data.rows import Rows
 from mixtura.estimators.answering import answers
+from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixture import Mixture
 from mixtura.families.regression.family import Regression
 from mixtura.records import AnyArray, Array
@@ -129,13 +130,18 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
     def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
 
-        n is the sum of the weights.
+        n is the sum of the weights. ValueError where the fit was given labels.
         """
+        refuse_told("bic", self)
         total, weight = self._total(X, y, sample_weight)
         return -2.0 * total + self.fit_result_.n_parameters * math.log(weight)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion, -2 log-likelihood + 2 p; lower is better."""
+        """Akaike information criterion, -2 log-likelihood + 2 p; lower is better.
+
+        ValueError where the fit was given labels.
+        """
+        refuse_told("aic", self)
         total, _ = self._total(X, y, sample_weight)
         return -2.0 * total + 2.0 * self.fit_result_.n_parameters
 

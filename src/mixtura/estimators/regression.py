@@ -264,7 +264,7 @@ class MixtureRegression(FittedRegression):
         self.dispersion_ = mixture.parameters_.get("dispersions")
         self.covariates_ = [self._names()[j] for j in kind.columns(self.n_features_in_ + 1)]
         self.weights_ = mixture.weights_
-        for name in ("concomitant_coef_", "concomitant_intercept_", "classes_"):
+        for name in ("concomitant_coef_", "concomitant_intercept_", "classes_", "told_"):
             self.__dict__.pop(name, None)
             if hasattr(mixture, name):
                 setattr(self, name, getattr(mixture, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammainc, gammaincc
+from scipy.special import gammainc, gammaincc, xlogy
 
 from mixtura.families.factorials import log_factorials
 from mixtura.records import Array
@@ -41,21 +41,22 @@ def log_between(first: Array, last: Array, rates: Array) -> Array:
         out = np.log(p)
     by_terms = few | (p < _HELD) & (right | left)
     if by_terms.any():
-        begin = np.where(right, first, np.where(last < np.inf, last, first))
-        some = [each[by_terms] for each in (first, last, rates, begin)]
-        out[by_terms] = _log_sum(*some)
+        out[by_terms] = _log_sum(first[by_terms], last[by_terms], rates[by_terms])
     return out
 
 
-def _log_sum(first: Array, last: Array, rates: Array, begin: Array) -> Array:
-    """The same by the terms from `begin`, one of the two ends, on."""
-    up, x, term, total = begin == first, begin.copy(), np.ones(len(begin)), np.zeros(len(begin))
-    scale = x * np.log(rates) - rates - log_factorials(np.maximum(x, 0.0))
-    live = first <= last
-    while live.any():
-        total[live] += term[live]
-        ratio = np.where(up, rates / np.maximum(x + 1, 1.0), x / rates)
-        term, x = np.where(live, term * ratio, 0.0), x + np.where(up, 1, -1)
-        live &= (first <= x) & (x <= last) & (term > _SMALL * total)
-    with np.errstate(divide="ignore"):
+def _log_sum(first: Array, last: Array, rates: Array) -> Array:
+    """The same by the terms both ways from the largest, so that none exceeds it."""
+    top = np.clip(np.floor(rates), first, last)
+    scale = xlogy(top, rates) - rates - log_factorials(np.maximum(top, 0.0))
+    total = np.where(first <= last, 1.0, 0.0)
+    # An empty interval is -1, where no ratio is.
+    with np.errstate(all="ignore"):
+        for step in (1, -1):
+            x, term, live = top.copy(), np.ones(len(top)), first <= last
+            while live.any():
+                term = np.where(live, term * (rates / (x + 1) if step > 0 else x / rates), 0.0)
+                x += step
+                live &= (first <= x) & (x <= last) & (term > _SMALL * total)
+                total[live] += term[live]
         return np.asarray(scale + np.log(total))

@@ -20,7 +20,7 @@ from mixtura.errors import FitError
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import held
-from mixtura.estimators.known import hold_told, labelled, labelled_groups
+from mixtura.estimators.known import groups_in, hold_told, labelled, labelled_groups
 from mixtura.estimators.weighing import COUNTS, light
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
@@ -132,7 +132,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 "each other, and its workers share the passes of each: leave n_jobs out"
             )
         components, lanes = self._grid(rows, kinds)
-        wide = int(np.shape(labels)[1]) if np.ndim(labels) == 2 else max(components)
+        wide = groups_in(labels, max(components))
         rows, names = labelled(self, rows, sample_weight, labels, wide)
         components = enough_for(labelled_groups(rows, names), components)
         lanes = [lane._replace(n_components=components[0]) for lane in lanes]

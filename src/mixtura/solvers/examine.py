@@ -50,8 +50,8 @@ class Examiner:
             before = sweep.passes
             certificate, seen = certify(model, sweep, climb, edge(climb), rng)
             further = None
-            if seen is None:
-                # Not converged, or not to be examined: there is nothing to go on from.
+            if seen is None or self.problem.late:
+                # Not converged, or not to be examined: there is nothing to go on from, or no time.
                 passes += sweep.passes - before
                 break
             start = None
@@ -83,16 +83,16 @@ class Examiner:
     def _judged(self, climb: Climb, certificate: Certificate) -> Climb:
         """The climb with what may be left; not converged where that is too much."""
         bound = bound_on_gap(climb, certificate)
+        mean = abs(climb.objective) / climb.summary.weight
         if certificate.verdict == "saddle":
             reason = "stopped: at a saddle, and max_iter or a singularity ended every way up"
-            return replace(climb, gap=bound, converged=False, reason=reason)
-        if certificate.verdict == "not converged":
+        elif certificate.verdict == "not converged":
             reason = f"stopped: on {certificate.detail}"
-            return replace(climb, gap=bound, converged=False, reason=reason)
-        mean = abs(climb.objective) / climb.summary.weight
-        if bound <= max(self.problem.tol, ROUGH * ROUNDING * (1.0 + mean)):
+        elif bound <= max(self.problem.tol, ROUGH * ROUNDING * (1.0 + mean)):
             return replace(climb, gap=bound)
-        reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
+        else:
+            reason = f"stopped: up to {bound:.2g} per row may be left, and max_iter ended the climb"
+        reason = self.problem.clock.why if self.problem.late else reason
         return replace(climb, gap=bound, converged=False, reason=reason)
 
     def _from(self, climb: Climb, start: object, tol: float) -> Climb | None:

@@ -60,7 +60,9 @@ def own_spread(prior: Any, own: Array, means: Array) -> Array:
     steps = ROUNDINGS * np.spacing(np.abs(means)).max(axis=0)
     if not form.correlates:
         own = form.variances(own, len(means), d)
-        spread = (own / prior.reference).min(axis=1)
+        # A column that is constant in the table is no measure of a component.
+        units = np.broadcast_to(prior.reference, own.shape)
+        spread = np.divide(own, units, where=units > 0, out=np.full(own.shape, np.inf)).min(axis=1)
         known = (own > steps**2).all(axis=1)
     else:
         own = own.reshape(-1, d, d)
