@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from known_networks import drawn, karate
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura.fitting.journal_file import CheckpointError
 from mixtura.fitting.networks.journal import ClimbJournal
+from mixtura.solvers.clock import TIMED_OUT
 
 
 class Killed(Exception):
@@ -98,11 +100,18 @@ def test_what_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("settings", CASES[:5], ids=str)
 def test_a_clock_ends_the_search_with_what_it_has(settings):
-    model = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e-9)
+    with pytest.warns(ConvergenceWarning, match="^stopped: max_seconds had passed: .* give more"):
+        model = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e-9)
     whole = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e6)
-    assert "max_seconds ended the search early" in model.fit_result_.remark
+    fit, free = model.fit_result_, settings["n_blocks"] == "auto"
+    assert "max_seconds ended the search early" in fit.remark
+    assert (fit.converged, model.converged_, fit.reason) == (False, False, TIMED_OUT)
+    # What ended is one climb: of a number of blocks that was given it is a maximum.
+    assert ("number of blocks" in fit.remark) == free
+    assert (fit.verdict == "not converged") == free
+    assert whole.converged_
     assert "max_seconds" not in whole.fit_result_.remark
-    if settings["n_blocks"] != "auto":
+    if not free:
         assert model.fit_result_.passes < whole.fit_result_.passes
     assert model.memberships_.shape[1] == len(model.block_weights_)
     assert "max_seconds ended the search early" in model.summary()
