@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from known_networks import drawn, karate
@@ -73,6 +75,29 @@ def test_a_line_that_was_cut_short_is_climbed_again(tmp_path, monkeypatch):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     same(mixtura.BlockModel(2, n_init=8, random_state=0).fit(karate(), checkpoint=path), plain)
+
+
+def test_ends_are_small_and_soon_on_the_disk(tmp_path, monkeypatch):
+    """The first at once, others within a second though no other follows; shares of the highest."""
+    path, sizes, add = tmp_path / "fit.checkpoint", [], ClimbJournal.add
+
+    def slow(journal, *told):
+        add(journal, *told)
+        sizes.append(path.stat().st_size)
+        if len(sizes) == 2:
+            time.sleep(0.3)
+            sizes.append(path.stat().st_size)
+
+    monkeypatch.setattr("mixtura.estimators.block_model.removed", lambda path: None)
+    monkeypatch.setattr("mixtura.fitting.networks.journal.INTERVAL", 0.1)
+    monkeypatch.setattr("mixtura.fitting.networks.search.ordered_map", map)
+    monkeypatch.setattr(ClimbJournal, "add", slow)
+    network = drawn("bernoulli", False, False, False)
+    mixtura.BlockModel(3, n_init=40, random_state=0).fit(network, checkpoint=path)
+    assert 0 < sizes[0] < sizes[2]
+    lines = path.read_bytes().splitlines()[1:]
+    whole = [line for line in lines if b"memberships" in line]
+    assert 0 < len(whole) < len(lines) / 4
 
 
 def test_what_is_refused(tmp_path, monkeypatch):
