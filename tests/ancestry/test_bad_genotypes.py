@@ -97,6 +97,7 @@ def spoilt(i, j, value):
         ({}, spoilt(2, 5, 0.5), "X has 0.5 for individual 2"),
         ({}, spoilt(slice(None), 4, np.nan), "marker 4 .* has no genotype, all are missing"),
         ({}, spoilt([1, 3], slice(None), np.nan), "individual 1 .* and 1 more have no genotype"),
+        ({}, np.zeros((4, 3)), "X: at each marker all individuals carry the same allele"),
         ({"n_populations": 7}, X, "n_populations=7 is more than the 6 individuals"),
         ({"n_populations": 0}, X, "n_populations must be an integer, at least 1, got 0"),
         ({"solver": "sqp"}, X, "solver must be one of auto, em, got 'sqp'"),

@@ -81,7 +81,8 @@ def test_a_fit_to_all_kinds_of_files_is_the_same(cyvcf2, tmp_path):
         (["1 10 x AT A . . . GT 0/1 0/0 0/0 0/0"], "0 SNPs with one ALT allele, and 1 other"),
         (["1 10 x A C . . . GT 0/1/1 0/0 0/0 0/0"], "at 1:10 .* more than two copies: give an"),
         (["1 10 x A C . . . GT 0/3 0/0 0/0 0/0"], "at 1:10 there are genotypes of alleles that"),
-        (["1 10 x A C . . . DP 3 3 3 3"], "small.vcf: this is no VCF file, or it is damaged"),
+        (["1 10 x A C . . . DP 3 3 3 3"], r"at 1:10 there is no GT, and other fields \(DS, "),
+        (["1 10 x A C . . . GT ./. . ./. ./."], "0 SNPs with one ALT allele, and 1 without any"),
         (["1 10"], "small.vcf: this is no VCF file, or it is damaged"),
     ],
 )
@@ -96,6 +97,26 @@ def test_files_that_are_none(cyvcf2, tmp_path, lines, message):
         genotypes_of(path, 4)
     with pytest.raises(ValueError, match="there is no such file"):
         genotypes_of(tmp_path / "other.bcf")
+
+
+@pytest.mark.parametrize("name", ["small.vcf", "small.vcf.gz"])
+def test_headers_are_told_in_our_words_alone(cyvcf2, tmp_path, capfd, name):
+    path = written(tmp_path / name, ["1 10 x A C . . . GT 0/1 0/0 0/0 0/0"], "abca")
+    with pytest.raises(ValueError, match="two individuals are called a: give each a name of its"):
+        genotypes_of(path)
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t10\tx\tA\tC\t.\t.\t.\n"
+    path = tmp_path / "sites.vcf"
+    path.write_text(HEAD + columns)
+    with pytest.raises(ValueError, match="this VCF file holds no individuals, only markers"):
+        genotypes_of(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_marker_without_any_call_is_left_out_and_told(cyvcf2, tmp_path):
+    lines = ["1 10 x A C . . . GT 0/1 0/0 1/1 0/0", "X 11 y A C . . . GT ./. . ./. ./."]
+    found = genotypes_of(written(tmp_path / "small.vcf", lines))
+    assert (found.ids, found.empty, found.haploid) == (("x",), 1, None)
+    assert found.remarks == ("left out as all calls are missing: 1 of 2 markers",)
 
 
 def test_without_the_reader(tmp_path, monkeypatch):

@@ -126,6 +126,7 @@ def test_a_clock_and_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch)
     done = run("blocks", KARATE, "-k", 2, "--no-figure", "--max-seconds", "0.001")
     assert done.exit_code == 0, done.output
     assert "max_seconds ended the search early" in done.stdout
+    assert "warning: --max-seconds ended the search early: give it more" in done.stderr
     done = run("blocks", KARATE, "-k", 2, "--max-seconds", 1, "--checkpoint", "c")
     assert done.exit_code == 2
     assert "--max-seconds and --checkpoint" in done.output

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from known_networks import drawn, karate
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura.fitting.journal_file import CheckpointError
 from mixtura.fitting.networks.journal import ClimbJournal
+from mixtura.solvers.clock import TIMED_OUT
 
 
 class Killed(Exception):
@@ -73,6 +77,29 @@ def test_a_line_that_was_cut_short_is_climbed_again(tmp_path, monkeypatch):
     same(mixtura.BlockModel(2, n_init=8, random_state=0).fit(karate(), checkpoint=path), plain)
 
 
+def test_ends_are_small_and_soon_on_the_disk(tmp_path, monkeypatch):
+    """The first at once, others within a second though no other follows; shares of the highest."""
+    path, sizes, add = tmp_path / "fit.checkpoint", [], ClimbJournal.add
+
+    def slow(journal, *told):
+        add(journal, *told)
+        sizes.append(path.stat().st_size)
+        if len(sizes) == 2:
+            time.sleep(0.3)
+            sizes.append(path.stat().st_size)
+
+    monkeypatch.setattr("mixtura.estimators.block_model.removed", lambda path: None)
+    monkeypatch.setattr("mixtura.fitting.networks.journal.INTERVAL", 0.1)
+    monkeypatch.setattr("mixtura.fitting.networks.search.ordered_map", map)
+    monkeypatch.setattr(ClimbJournal, "add", slow)
+    network = drawn("bernoulli", False, False, False)
+    mixtura.BlockModel(3, n_init=40, random_state=0).fit(network, checkpoint=path)
+    assert 0 < sizes[0] < sizes[2]
+    lines = path.read_bytes().splitlines()[1:]
+    whole = [line for line in lines if b"memberships" in line]
+    assert 0 < len(whole) < len(lines) / 4
+
+
 def test_what_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "fit.checkpoint"
     with monkeypatch.context() as patched:
@@ -98,11 +125,18 @@ def test_what_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("settings", CASES[:5], ids=str)
 def test_a_clock_ends_the_search_with_what_it_has(settings):
-    model = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e-9)
+    with pytest.warns(ConvergenceWarning, match="^stopped: max_seconds had passed: .* give more"):
+        model = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e-9)
     whole = mixtura.BlockModel(random_state=0, **settings).fit(karate(), max_seconds=1e6)
-    assert "max_seconds ended the search early" in model.fit_result_.remark
+    fit, free = model.fit_result_, settings["n_blocks"] == "auto"
+    assert "max_seconds ended the search early" in fit.remark
+    assert (fit.converged, model.converged_, fit.reason) == (False, False, TIMED_OUT)
+    # What ended is one climb: of a number of blocks that was given it is a maximum.
+    assert ("number of blocks" in fit.remark) == free
+    assert (fit.verdict == "not converged") == free
+    assert whole.converged_
     assert "max_seconds" not in whole.fit_result_.remark
-    if settings["n_blocks"] != "auto":
+    if not free:
         assert model.fit_result_.passes < whole.fit_result_.passes
     assert model.memberships_.shape[1] == len(model.block_weights_)
     assert "max_seconds ended the search early" in model.summary()

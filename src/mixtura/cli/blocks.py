@@ -173,6 +173,8 @@ def _fit(
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
+    from mixtura.solvers.clock import TIMED_OUT
+
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -180,6 +182,9 @@ def _fit(
     fit = model.fit_result_
     if interrupted(fit):
         note(f"warning: {fit.reason}")
+    elif fit.reason == TIMED_OUT:
+        said = fit.remark.rpartition("; ")[2].replace("max_seconds", "--max-seconds")
+        note(f"warning: {said}: give it more")
     elif not fit.converged:
         note(f"warning: the fit did not converge in {fit.iterations} steps: try another --seed")
 

@@ -47,6 +47,7 @@ class Genotypes:
     single           (n,) uint8 or None
     impossible       calls of both alleles where one copy is carried, which were set to missing
     skipped          markers of the file that are none here: indels, several alternative alleles
+    empty            markers of the file that were left out as all their calls are missing
     """
 
     codes: AnyArray
@@ -60,15 +61,18 @@ class Genotypes:
     single: AnyArray | None = None
     impossible: int = 0
     skipped: int = 0
+    empty: int = 0
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What of a file was left out, a sentence each."""
-        told, total = [], self.skipped + self.markers
+        told, total = [], self.skipped + self.empty + self.markers
         if self.skipped:
             told.append(
                 f"left out as no SNPs with one ALT allele: {self.skipped:,} of {total:,} markers"
             )
+        if self.empty:
+            told.append(f"left out as all calls are missing: {self.empty:,} of {total:,} markers")
         if self.impossible:
             told.append(
                 f"{self.impossible:,} heterozygous calls of who carries one copy (men on X, all on "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +29,11 @@ def read_vcf(path: Path) -> Genotypes:
     is missing; phase does not matter. Where all calls are of one copy ("1"), and on Y and MT,
     everybody carries one; where some are, those do of whom most such calls are of one. Of them
     heterozygous calls are missing. ValueError without cyvcf2, and for files that hold no such
-    marker, more than two copies, or are damaged.
+    marker, no individuals or GT, more than two copies, or are damaged.
     """
     try:
         from cyvcf2 import VCF
+        from cyvcf2.cyvcf2 import set_htslib_log_level
     except ImportError:
         raise ValueError(
             f"{path}: VCF files are read with cyvcf2: install mixtura[vcf], or make a .bed file of "
@@ -38,19 +42,43 @@ def read_vcf(path: Path) -> Genotypes:
     if not path.is_file():
         what = "this is a folder: name a file" if path.is_dir() else "there is no such file"
         raise ValueError(f"{path}: {what}")
+    # The library's own lines would come before the error that says the same.
+    set_htslib_log_level(0)
     try:
         # Without genotypes cyvcf2 has OSError for a file that is none, Exception for a bad line.
         with VCF(str(path), lazy=True) as file:
             calls = _Calls(path, tuple(map(str, file.samples)))
+            if not calls.names:
+                raise ValueError(
+                    f"{path}: this VCF file holds no individuals, only markers (sites): give one "
+                    "with their genotypes"
+                )
             for record in file:
                 calls.add(record)
     except ValueError:
         raise
     except Exception as error:
+        if twice := _named_twice(path):
+            raise ValueError(
+                f"{path}: two individuals are called {twice}: give each a name of its own"
+            ) from None
         raise ValueError(
             f"{path}: this is no VCF file, or it is damaged or cut short ({error}): write it again"
         ) from None
     return calls.genotypes()
+
+
+def _named_twice(path: Path) -> str:
+    """The first name of a header that comes again; empty where none does, or it is no text."""
+    opened = open if path.suffix.lower() == ".vcf" else gzip.open
+    with suppress(OSError, EOFError, zlib.error), opened(path, "rb") as file:
+        for line in file:
+            if line.startswith(b"#CHROM"):
+                names = line.decode(errors="replace").rstrip("\r\n").split("\t")[9:]
+                return next((name for name in names if names.count(name) > 1), "")
+            if not line.startswith(b"##"):
+                break
+    return ""
 
 
 class _Calls:
@@ -66,7 +94,7 @@ class _Calls:
         self.one: list[int] = []
         # Calls of one copy less those of two, where both are met.
         self.single = np.zeros(len(names), dtype=np.int64)
-        self.skipped = 0
+        self.skipped = self.empty = 0
 
     def add(self, record: Any) -> None:
         """One line of the file."""
@@ -75,7 +103,13 @@ class _Calls:
             self.skipped += 1
             return
         where = f"{record.CHROM}:{record.POS}"
-        drawn = record.genotype.array()[:, :-1]
+        try:
+            drawn = record.genotype.array()[:, :-1]
+        except Exception:
+            raise ValueError(
+                f"{self.path}: at {where} there is no GT, and other fields (DS, GP, DP, ...) are "
+                "not read: give a file of called genotypes, or an array of copies of an allele"
+            ) from None
         if drawn.shape[1] > 2 and (drawn[:, 2:] != _NONE).any():
             raise ValueError(
                 f"{self.path}: at {where} there are genotypes of more than two copies: give an "
@@ -90,6 +124,9 @@ class _Calls:
         lone = (second == _NONE) | (drawn.shape[1] == 1)
         copies = np.where(lone, 2 * first, first + second).astype(np.int8)
         known = (first >= 0) & (lone | (second >= 0))
+        if not known.any():
+            self.empty += 1
+            return
         copies[~known] = _MISSING
         lone &= known
         some = bool(lone.any())
@@ -118,6 +155,7 @@ class _Calls:
             raise ValueError(
                 f"{self.path}: there are {n} individuals and {M} SNPs with one ALT allele"
                 + (f", and {self.skipped:,} other markers" if self.skipped else "")
+                + (f", and {self.empty:,} without any call" if self.empty else "")
             )
         self._packed()
         codes, impossible = np.concatenate(self.codes), 0
@@ -130,5 +168,5 @@ class _Calls:
         return Genotypes(
             codes, n, names=self.names, ids=tuple(self.ids), alleles=alleles,
             haploid=haploid if haploid.any() else None, single=single, impossible=impossible,
-            skipped=self.skipped,
+            skipped=self.skipped, empty=self.empty,
         )  # fmt: skip

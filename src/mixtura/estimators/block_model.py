@@ -31,6 +31,8 @@ from mixtura.fitting.networks.journal import opened
 from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
 from mixtura.records import AnyArray
+from mixtura.result import Certificate, Fit
+from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
 from mixtura.solvers.settings import refuse_timed
 
 
@@ -177,8 +179,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
             settings and integer `random_state`, the fit goes on from there to the same answer; then
             the file is removed
         max_seconds : float, optional
-            When these have passed the search ends with the best it has met; climbs that are going
-            on are not cut short
+            When these have passed the search ends with the best it has met, and a
+            ConvergenceWarning; climbs that are going on are not cut short. Not together with
+            `checkpoint`
 
         Raises
         ------
@@ -231,15 +234,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
                 found = fit_belief(task, blocks[0])
             else:
                 found, path = chosen(task, blocks, corrected, free)
-        self._keep(found, path, net)
         if clock.cut:
-            fit = self.fit_result_
-            what = "Ctrl-C" if clock.interrupted else "max_seconds"
-            said = "; ".join(filter(None, (fit.remark, f"{what} ended the search early")))
-            self.converged_ = fit.converged and not clock.interrupted
-            self.fit_result_ = replace(
-                fit, remark=said, converged=self.converged_, reason=clock.reason(fit.reason, "")
-            )
+            found = replace(found, fit=_cut(found.fit, clock, free))
+        self._keep(found, path, net)
 
     def fit_predict(self, network: Any, y: Any = None, **beside: Any) -> AnyArray:
         """`fit`, and the block of each node (n,)."""
@@ -252,8 +249,25 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         self.path_, self.n_edges_, self.directed_ = path, net.n_edges, net.directed
         self.loops_ = net.has_loops
         if not found.fit.converged:
-            warnings.warn(
-                f"not converged after max_iter={self.max_iter} steps: allow more",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            told = f"not converged after max_iter={self.max_iter} steps: allow more"
+            if found.fit.reason.startswith((TIMED_OUT, INTERRUPTED)):
+                told = f"{found.fit.reason}: {found.fit.remark.rpartition('; ')[2]}; give more time"
+            warnings.warn(told, ConvergenceWarning, stacklevel=4)
+
+
+def _cut(fit: Fit, clock: Clock, free: bool) -> Fit:
+    """What the clock or Ctrl-C left: an end of a climb, and where the number of blocks is `free`
+    perhaps not of one with the best number."""
+    what = "Ctrl-C" if clock.interrupted else "max_seconds"
+    said = f"{what} ended the search early"
+    certificate = fit.certificate
+    if free:
+        said += ", and the number of blocks may be where it began"
+        certificate = Certificate("not converged", detail="numbers of blocks were left out")
+    return replace(
+        fit,
+        remark="; ".join(filter(None, (fit.remark, said))),
+        converged=False,
+        reason=clock.reason(clock.why, ""),
+        certificate=certificate,
+    )

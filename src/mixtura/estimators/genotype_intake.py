@@ -35,7 +35,8 @@ def genotypes_of(X: Any, ploidy: int = 2) -> Genotypes:
 
 
 def usable(genotypes: Genotypes, K: int) -> int:
-    """The number of monomorphic markers; ValueError where something has no genotypes at all."""
+    """The number of monomorphic markers; ValueError where something has no genotypes at
+    all, or no marker varies."""
     n = genotypes.individuals
     if n < K:
         raise ValueError(f"n_populations={K} is more than the {n} individuals")
@@ -43,6 +44,11 @@ def usable(genotypes: Genotypes, K: int) -> int:
     _refuse_unseen("marker", np.flatnonzero(found.known == 0), genotypes.ids)
     _refuse_unseen("individual", found.absent, genotypes.names)
     fixed = (found.first == 0) | (found.first == genotypes.ploidy * found.known)
+    if K > 1 and fixed.all():
+        raise ValueError(
+            "X: at each marker all individuals carry the same allele, so nothing tells "
+            "populations apart: give markers that vary"
+        )
     return int(np.count_nonzero(fixed))
 
 
