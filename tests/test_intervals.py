@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
+from sklearn.base import clone
 
 from mixtura import Block, GaussianMixture, Mixture, Product, load
 from mixtura.families.exponential import Exponential
@@ -17,7 +18,7 @@ from mixtura.families.lognormal import LogNormal
 from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
 from mixtura.families.priors import Flat
-from mixtura.families.truncated_gamma import gamma_within
+from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.families.truncated_normal import normal_within
 from mixtura.families.truncated_poisson import log_between
 from mixtura.models.mixture import Mixture as Model
@@ -162,7 +163,7 @@ def test_fits_end_where_the_likelihood_is_flat(name: str) -> None:
     [(-1.0, 2.0), (3.0, 3.5), (-5.0, -4.0), (0.2, 0.2001), (1.0, np.inf), (-np.inf, -6.0)],
 )
 def test_moments_of_a_truncated_normal(a: float, b: float) -> None:
-    found = normal_within(np.array([a]), np.array([b]))
+    found = normal_within(*np.array([[a], [b], [b - a]]))
     low, high = max(a, -40.0), min(b, 40.0)
     top = min(max(0.0, low), high)  # where the density is largest
 
@@ -186,13 +187,13 @@ def test_moments_of_a_truncated_gamma(shape: float) -> None:
     """The mean by a larger shape, the mean logarithm by differences of log P by the shape."""
     lower = shape * np.array([0.0, 0.0, 0.8, 1.0, 1.3, 0.999])
     upper = shape * np.array([0.5, 2.0, 1.1, np.inf, np.inf, 1.001])
-    h = 1e-6
+    width, h = log_width(lower, upper), 1e-6
 
     def log_mass(a: float) -> Array:
-        log_p = gamma_within(lower, upper, np.full(6, a))[0]
+        log_p = gamma_within(lower, upper, width, np.full(6, a))[0]
         return log_p + normaliser(np.full(6, a)) + special.gammaln(a)
 
-    log_p, mean, logs = gamma_within(lower, upper, np.full(6, shape))
+    log_p, mean, logs = gamma_within(lower, upper, width, np.full(6, shape))
     law = stats.gamma(shape)
     np.testing.assert_allclose(
         np.exp(log_p + normaliser(np.full(6, shape))),
@@ -207,13 +208,13 @@ def test_moments_of_a_truncated_gamma(shape: float) -> None:
 
 def test_tails_do_not_cancel() -> None:
     """Far out log P is that of Mills' ratio (Johnson, Kotz & Balakrishnan 1994, 13.10.1)."""
-    far = np.array([1e2, 1e4, 1e8])
-    log_p, first, second = normal_within(far, np.full(3, np.inf))
+    far, endless = np.array([1e2, 1e4, 1e8]), np.full(3, np.inf)
+    log_p, first, second = normal_within(far, endless, endless)
     mills = -(far**2) / 2 - 0.5 * np.log(2 * np.pi) - np.log(far)
     np.testing.assert_allclose(log_p, mills - 1 / far**2 + 2.5 / far**4, rtol=1e-14)
     np.testing.assert_allclose(first - far, 1 / far, rtol=3e-4, atol=3e-8)
     np.testing.assert_allclose(second, far**2 + 2, rtol=1e-7)
-    mirrored = normal_within(np.full(3, -np.inf), -far)
+    mirrored = normal_within(-endless, -far, endless)
     np.testing.assert_array_equal(mirrored, (log_p, -first, second))
     # Of a Poisson count far above its rate the first term is all but all.
     told = log_between(np.array([900.0]), np.array([np.inf]), np.array([2.0]))
@@ -293,6 +294,22 @@ def test_exact_cells_are_the_plain_fit() -> None:
     for other in (unbounded, equal):
         np.testing.assert_array_equal(other.means_, plain.means_)
         np.testing.assert_array_equal(other.variances_, plain.variances_)
+
+
+@pytest.mark.parametrize("name", ["normal", "diag", "lognormal", "gamma", "exponential"])
+@pytest.mark.parametrize("width", [1e-8, 1e-12, 4e-16])
+def test_the_narrowest_intervals_are_their_middles(name: str, width: float) -> None:
+    """log P(a < x <= b) is log p + log(b - a) there, and the fit is that of the numbers."""
+    x = 1.0 + drawn("gamma", 250)
+    diag = GaussianMixture(2, covariance_type="diag", random_state=0)
+    single = diag if name == "diag" else mixture(name)
+    lower = x * (1 - width)
+    plain = clone(single).fit(x)
+    found = single.fit(x, lower=lower, upper=x)
+    assert found.converged_
+    assert found.fit_result_.certificate.verdict == plain.fit_result_.certificate.verdict
+    told = plain.fit_result_.loglik + np.log(x - lower).sum()
+    assert found.fit_result_.loglik == pytest.approx(told, abs=1e-7 + 1e3 * width)
 
 
 @pytest.mark.parametrize(
