@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import Block, GaussianMixture, Mixture, Product, load
 from mixtura.families.exponential import Exponential
@@ -396,3 +397,57 @@ def test_bad_bounds_are_named() -> None:
         mixture("poisson").fit(counts, lower=between, upper=between + 0.6)
     assert not hasattr(few, "means_")
     assert not hasattr(few, "_bounds")
+
+
+def test_infinities_on_the_wrong_side_are_named() -> None:
+    x, none = drawn("normal", 40), np.full((40, 1), np.nan)
+    low, high = none.copy(), none.copy()
+    low[2], high[3] = np.inf, -np.inf
+    found = mixture("normal").fit(x)
+    for call in (mixture("normal").fit, found.score_samples, found.predict):
+        with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf, and no number"):
+            call(x, lower=low)
+        with pytest.raises(ValueError, match="row 3, column 'x1' has upper=-inf, and no number"):
+            call(x, upper=high)
+    with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf"):
+        mixture("normal").fit(x, lower=low, upper=low)
+
+
+def test_columns_without_an_end_are_named() -> None:
+    x = np.array([[1.0], [2.0], [3.0], [4.0]])
+    diag = GaussianMixture(1, covariance_type="diag")
+    for single in (Mixture("exponential", 1), Mixture("normal", 1), diag):
+        with pytest.warns(ConvergenceWarning, match="'x1' .* bounds it from above, so that"):
+            single.fit(x, lower=x)
+    with pytest.warns(ConvergenceWarning, match="'x1' .* bounds it from below, so that"):
+        Mixture("normal", 1).fit(x, upper=x)
+    with pytest.warns(ConvergenceWarning, match="'x1' .* hold 1 to 2, so that nothing tells"):
+        Mixture("normal", 1).fit(x, lower=1.0 - x / 10 + 0.1, upper=1.0 + x)
+    with pytest.raises(ValueError, match=r"'x1' .* bounds it from below"):
+        GaussianMixture(2, covariance_type="diag").fit(x, upper=np.ones(x.shape))
+    with pytest.raises(ValueError, match=r"'x1' .* hold 1 to 2"):
+        Mixture("normal", 1).fit(x, lower=np.full_like(x, 1.0), upper=np.full_like(x, 2.0))
+
+
+def test_one_bracket_tells_an_exponential_mean() -> None:
+    """P(1 < x <= 2) = e^-1/m - e^-2/m is highest where e^-1/m is a half: m = 1 / log 2."""
+    x = np.array([[1.2], [1.4], [1.6]])
+    found = Mixture("exponential", 1, tol=1e-14)
+    found.fit(x, lower=np.full_like(x, 1.0), upper=np.full_like(x, 2.0))
+    assert found.means_[0, 0] == pytest.approx(1 / np.log(2), rel=1e-5)
+
+
+def test_rows_that_bounds_leave_empty_are_named() -> None:
+    x = drawn("exponential", 40)
+    low = np.full_like(x, np.nan)
+    low[5] = -1.0
+    with pytest.raises(ValueError, match="lower, upper: row 5 has only intervals of all numbers"):
+        mixture("exponential").fit(x, lower=low)
+    both = np.hstack([x, x])
+    low = np.hstack([np.full_like(x, np.nan), np.full_like(x, -1.0)])
+    with pytest.raises(ValueError, match="lower, upper: column 'x2' has only intervals of all"):
+        mixture("exponential").fit(both, lower=low)
+    kept = np.where(np.arange(40) == 5, 0, 1)
+    low = np.full_like(x, np.nan)
+    low[5] = -1.0
+    mixture("exponential").fit(x, None, kept, lower=low)
