@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import integrate, optimize, special, stats
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import Block, GaussianMixture, Mixture, Product, load
 from mixtura.families.exponential import Exponential
@@ -17,7 +19,7 @@ from mixtura.families.lognormal import LogNormal
 from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
 from mixtura.families.priors import Flat
-from mixtura.families.truncated_gamma import gamma_within
+from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.families.truncated_normal import normal_within
 from mixtura.families.truncated_poisson import log_between
 from mixtura.models.mixture import Mixture as Model
@@ -162,7 +164,7 @@ def test_fits_end_where_the_likelihood_is_flat(name: str) -> None:
     [(-1.0, 2.0), (3.0, 3.5), (-5.0, -4.0), (0.2, 0.2001), (1.0, np.inf), (-np.inf, -6.0)],
 )
 def test_moments_of_a_truncated_normal(a: float, b: float) -> None:
-    found = normal_within(np.array([a]), np.array([b]))
+    found = normal_within(*np.array([[a], [b], [b - a]]))
     low, high = max(a, -40.0), min(b, 40.0)
     top = min(max(0.0, low), high)  # where the density is largest
 
@@ -186,13 +188,13 @@ def test_moments_of_a_truncated_gamma(shape: float) -> None:
     """The mean by a larger shape, the mean logarithm by differences of log P by the shape."""
     lower = shape * np.array([0.0, 0.0, 0.8, 1.0, 1.3, 0.999])
     upper = shape * np.array([0.5, 2.0, 1.1, np.inf, np.inf, 1.001])
-    h = 1e-6
+    width, h = log_width(lower, upper), 1e-6
 
     def log_mass(a: float) -> Array:
-        log_p = gamma_within(lower, upper, np.full(6, a))[0]
+        log_p = gamma_within(lower, upper, width, np.full(6, a))[0]
         return log_p + normaliser(np.full(6, a)) + special.gammaln(a)
 
-    log_p, mean, logs = gamma_within(lower, upper, np.full(6, shape))
+    log_p, mean, logs = gamma_within(lower, upper, width, np.full(6, shape))
     law = stats.gamma(shape)
     np.testing.assert_allclose(
         np.exp(log_p + normaliser(np.full(6, shape))),
@@ -207,13 +209,13 @@ def test_moments_of_a_truncated_gamma(shape: float) -> None:
 
 def test_tails_do_not_cancel() -> None:
     """Far out log P is that of Mills' ratio (Johnson, Kotz & Balakrishnan 1994, 13.10.1)."""
-    far = np.array([1e2, 1e4, 1e8])
-    log_p, first, second = normal_within(far, np.full(3, np.inf))
+    far, endless = np.array([1e2, 1e4, 1e8]), np.full(3, np.inf)
+    log_p, first, second = normal_within(far, endless, endless)
     mills = -(far**2) / 2 - 0.5 * np.log(2 * np.pi) - np.log(far)
     np.testing.assert_allclose(log_p, mills - 1 / far**2 + 2.5 / far**4, rtol=1e-14)
     np.testing.assert_allclose(first - far, 1 / far, rtol=3e-4, atol=3e-8)
     np.testing.assert_allclose(second, far**2 + 2, rtol=1e-7)
-    mirrored = normal_within(np.full(3, -np.inf), -far)
+    mirrored = normal_within(-endless, -far, endless)
     np.testing.assert_array_equal(mirrored, (log_p, -first, second))
     # Of a Poisson count far above its rate the first term is all but all.
     told = log_between(np.array([900.0]), np.array([np.inf]), np.array([2.0]))
@@ -313,6 +315,22 @@ def test_exact_cells_are_the_plain_fit() -> None:
         np.testing.assert_array_equal(other.variances_, plain.variances_)
 
 
+@pytest.mark.parametrize("name", ["normal", "diag", "lognormal", "gamma", "exponential"])
+@pytest.mark.parametrize("width", [1e-8, 1e-12, 4e-16])
+def test_the_narrowest_intervals_are_their_middles(name: str, width: float) -> None:
+    """log P(a < x <= b) is log p + log(b - a) there, and the fit is that of the numbers."""
+    x = 1.0 + drawn("gamma", 250)
+    diag = GaussianMixture(2, covariance_type="diag", random_state=0)
+    single = diag if name == "diag" else mixture(name)
+    lower = x * (1 - width)
+    plain = clone(single).fit(x)
+    found = single.fit(x, lower=lower, upper=x)
+    assert found.converged_
+    assert found.fit_result_.certificate.verdict == plain.fit_result_.certificate.verdict
+    told = plain.fit_result_.loglik + np.log(x - lower).sum()
+    assert found.fit_result_.loglik == pytest.approx(told, abs=1e-7 + 1e3 * width)
+
+
 @pytest.mark.parametrize(
     "make",
     [lambda: mixture("normal"), lambda: GaussianMixture(2, covariance_type="diag", random_state=0)],
@@ -397,3 +415,57 @@ def test_bad_bounds_are_named() -> None:
         mixture("poisson").fit(counts, lower=between, upper=between + 0.6)
     assert not hasattr(few, "means_")
     assert not hasattr(few, "_bounds")
+
+
+def test_infinities_on_the_wrong_side_are_named() -> None:
+    x, none = drawn("normal", 40), np.full((40, 1), np.nan)
+    low, high = none.copy(), none.copy()
+    low[2], high[3] = np.inf, -np.inf
+    found = mixture("normal").fit(x)
+    for call in (mixture("normal").fit, found.score_samples, found.predict):
+        with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf, and no number"):
+            call(x, lower=low)
+        with pytest.raises(ValueError, match="row 3, column 'x1' has upper=-inf, and no number"):
+            call(x, upper=high)
+    with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf"):
+        mixture("normal").fit(x, lower=low, upper=low)
+
+
+def test_columns_without_an_end_are_named() -> None:
+    x = np.array([[1.0], [2.0], [3.0], [4.0]])
+    diag = GaussianMixture(1, covariance_type="diag")
+    for single in (Mixture("exponential", 1), Mixture("normal", 1), diag):
+        with pytest.warns(ConvergenceWarning, match="'x1' .* bounds it from above, so that"):
+            single.fit(x, lower=x)
+    with pytest.warns(ConvergenceWarning, match="'x1' .* bounds it from below, so that"):
+        Mixture("normal", 1).fit(x, upper=x)
+    with pytest.warns(ConvergenceWarning, match="'x1' .* hold 1 to 2, so that nothing tells"):
+        Mixture("normal", 1).fit(x, lower=1.0 - x / 10 + 0.1, upper=1.0 + x)
+    with pytest.raises(ValueError, match=r"'x1' .* bounds it from below"):
+        GaussianMixture(2, covariance_type="diag").fit(x, upper=np.ones(x.shape))
+    with pytest.raises(ValueError, match=r"'x1' .* hold 1 to 2"):
+        Mixture("normal", 1).fit(x, lower=np.full_like(x, 1.0), upper=np.full_like(x, 2.0))
+
+
+def test_one_bracket_tells_an_exponential_mean() -> None:
+    """P(1 < x <= 2) = e^-1/m - e^-2/m is highest where e^-1/m is a half: m = 1 / log 2."""
+    x = np.array([[1.2], [1.4], [1.6]])
+    found = Mixture("exponential", 1, tol=1e-14)
+    found.fit(x, lower=np.full_like(x, 1.0), upper=np.full_like(x, 2.0))
+    assert found.means_[0, 0] == pytest.approx(1 / np.log(2), rel=1e-5)
+
+
+def test_rows_that_bounds_leave_empty_are_named() -> None:
+    x = drawn("exponential", 40)
+    low = np.full_like(x, np.nan)
+    low[5] = -1.0
+    with pytest.raises(ValueError, match="lower, upper: row 5 has only intervals of all numbers"):
+        mixture("exponential").fit(x, lower=low)
+    both = np.hstack([x, x])
+    low = np.hstack([np.full_like(x, np.nan), np.full_like(x, -1.0)])
+    with pytest.raises(ValueError, match="lower, upper: column 'x2' has only intervals of all"):
+        mixture("exponential").fit(both, lower=low)
+    kept = np.where(np.arange(40) == 5, 0, 1)
+    low = np.full_like(x, np.nan)
+    low[5] = -1.0
+    mixture("exponential").fit(x, None, kept, lower=low)

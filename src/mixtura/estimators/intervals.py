@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.door import column_names
 from mixtura.data.rows import Rows
@@ -17,7 +19,7 @@ from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
 from mixtura.families.base import Family
-from mixtura.families.intervals import Cells, censored, stranger, support
+from mixtura.families.intervals import Cells, censored, stranger, support, unbounded
 from mixtura.fitting.journal_file import removed
 from mixtura.records import AnyArray, Array, Categories
 
@@ -53,9 +55,9 @@ class IntervalRows(ClimbedMixture):
             `labels` are the components of rows whose component is known, -1 of the others.
         lower, upper : array-like of shape (n_samples, n_features), optional
             In the units of X: of a cell with a bound only lower < x <= upper is known, whatever X
-            holds there; NaN and infinities are no bound, and a cell with two equal bounds is that
-            number. For rows in memory of families with a distribution function, whose columns are
-            independent within a component.
+            holds there; NaN, -inf below and inf above are no bound, and a cell with two equal
+            bounds is that number. For rows in memory of families with a distribution function,
+            whose columns are independent within a component.
 
         Returns
         -------
@@ -85,6 +87,7 @@ class IntervalRows(ClimbedMixture):
         kind = kind.for_table(self._names(), found, X)
         lower, upper, weight = self._bounds
         cells = placed(X, lower, upper, kind, self._names())
+        _refuse_endless(cells, X, weight, self._names())
         self._bounds = cells, weight
         return np.asarray(cells.x, dtype=X.dtype)
 
@@ -98,10 +101,24 @@ class IntervalRows(ClimbedMixture):
             return super()._search(rows, task, *others)
         # Of rows without weight some are left out at the door.
         wide = cells.wide if len(cells.x) == rows.n else cells.wide[np.asarray(weight) > 0]
+        present = wide if rows.sample_weight is None else wide[rows.sample_weight > 0]
+        self._doubt_unbounded(Cells.of(present), task.family)
         task = replace(task, family=censored(task.family))
         found = super()._search(replace(rows, X=wide), task, *others)
         plain = found.family.plain
         return replace(found, family=plain, model=replace(found.model, family=plain))
+
+    def _doubt_unbounded(self, cells: Cells, family: Family) -> None:
+        """Warn of columns where nothing holds components; ValueError where rows are alike too."""
+        for j, why in unbounded(cells, family):
+            said = (
+                f"lower, upper: column {self._names()[j]!r} has intervals alone, and {why}: "
+                "give the numbers or other bounds of some cells, or leave the column out"
+            )
+            few = len(np.unique(cells.x, axis=0)) < max(2, self.n_components)
+            if few and not getattr(self, "reg_covar", 0):
+                raise ValueError(said)
+            warnings.warn(said, ConvergenceWarning, stacklevel=6)
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; ValueError after a fit to more than X: see `summary`."""
@@ -178,11 +195,31 @@ def refuse_settings(mixture: Any, rows: Source, who: str) -> None:
             )
 
 
+def _refuse_endless(cells: Cells, X: AnyArray, weight: Any, names: list[str]) -> None:
+    """ValueError for a row or a column that bounds have left without any cell."""
+    gone = np.isnan(cells.x) & ~np.isnan(X)
+    there = np.ones(len(X), bool) if np.shape(weight) != (len(X),) else np.asarray(weight) != 0
+    rows, columns = (np.isnan(cells.x).all(axis=axis) & gone.any(axis=axis) for axis in (1, 0))
+    where = [f"row {i}" for i in np.flatnonzero(rows & there)]
+    where += [f"column {names[j]!r}" for j in np.flatnonzero(columns)]
+    if where:
+        raise ValueError(
+            f"lower, upper: {where[0]} has only intervals of all numbers that the family knows, "
+            "which are missing cells: leave it out, or give a bound that tells more"
+        )
+
+
 def placed(X: AnyArray, lower: Any, upper: Any, family: Family, names: list[str]) -> Cells:
     """The cells, a number of their interval standing in for those with one; ValueError else."""
     x = np.array(X, dtype=np.float64)
     low, high = (_bound(name, each, x.shape) for name, each in (("lower", lower), ("upper", upper)))
     low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    for i, j in np.argwhere((low == np.inf) | (high == -np.inf)):
+        end = "lower=inf" if low[i, j] == np.inf else "upper=-inf"
+        raise ValueError(
+            f"lower, upper: row {i}, column {names[j]!r} has {end}, and no number lies beyond: "
+            "NaN, lower=-inf and upper=inf are no bound"
+        )
     x[low == high] = low[low == high]
     bounded = (low != high) & (np.isfinite(low) | np.isfinite(high))
     who = stranger(family, bounded.any(axis=0))
@@ -190,7 +227,7 @@ def placed(X: AnyArray, lower: Any, upper: Any, family: Family, names: list[str]
         raise ValueError(
             f"lower, upper: intervals are known to {_KNOWN}; found {who!r}: leave its columns out"
         )
-    least, whole = support(family, x.shape[1])
+    least, whole, _ = support(family, x.shape[1])
     low = np.maximum(low, least)
     last = np.where(whole, np.floor(high), high)
     for i, j in np.argwhere(bounded & (last <= np.where(whole, np.floor(low), low))):

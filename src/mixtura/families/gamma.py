@@ -14,7 +14,7 @@ from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import cells, observed, shares
 from mixtura.families.roots import falling_root
-from mixtura.families.truncated_gamma import gamma_within
+from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Positive
 
@@ -121,7 +121,9 @@ class Gamma(Family):
         self, lower: Array, upper: Array, means: Array, shapes: Array
     ) -> tuple[Array, dict[str, Array]]:
         scale = means / shapes
-        log_p, mean, logs = gamma_within(lower / scale, upper / scale, shapes)
+        log_p, mean, logs = gamma_within(
+            lower / scale, upper / scale, log_width(lower, upper), shapes
+        )
         return log_p + normaliser(shapes), {"sums": scale * mean, "logs": np.log(scale) + logs}
 
     def score(self, stats: GammaStatistics, params: GammaParams) -> dict[str, Array]:

@@ -10,6 +10,7 @@ Extensions, section 2.8.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, ClassVar, Protocol
@@ -143,17 +144,33 @@ def stranger(family: Any, some: NDArray[np.bool_]) -> str:
     return "" if not some.any() or (knows and not family.correlates) else str(family.name)
 
 
-def support(family: Any, d: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Above what the cells of d columns lie, and whether they are whole numbers, each (d,)."""
+def support(family: Any, d: int) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Above what the cells of d columns lie, whether they are whole numbers, and whether components
+    have a width there beside their place, each (d,)."""
     blocks = getattr(family, "blocks", None)
     if blocks is None:
-        counts = family.column_kind == "counts"
-        return np.full(d, -1.0 if counts else family.least), np.full(d, counts)
-    least, whole = np.full(d, -np.inf), np.zeros(d, dtype=bool)
+        counts, has_width = family.column_kind == "counts", len(family.supports()) > 1
+        least = -1.0 if counts else family.least
+        return np.full(d, least), np.full(d, counts), np.full(d, has_width)
+    least, whole, wide = np.full(d, -np.inf), np.zeros(d, dtype=bool), np.zeros(d, dtype=bool)
     for block in blocks:
         own = list(block.columns)
-        least[own], whole[own] = support(block.family, len(own))
-    return least, whole
+        least[own], whole[own], wide[own] = support(block.family, len(own))
+    return least, whole, wide
+
+
+def unbounded(cells: Cells, family: Any) -> Iterator[tuple[int, str]]:
+    """(column, why) where cells are intervals alone, and nothing holds components there."""
+    least, _, wide = support(family, cells.x.shape[1])
+    alone = (cells.bounded | np.isnan(cells.x)).all(axis=0) & cells.bounded.any(axis=0)
+    for j in map(int, np.flatnonzero(alone)):
+        low, high = (side[cells.bounded[:, j], j] for side in (cells.lower, cells.upper))
+        if np.isinf(high).all() or (low == least[j]).all():
+            end = "above" if np.isinf(high).all() else "below"
+            yield j, f"no cell bounds it from {end}, so that the likelihood has no maximum"
+        elif wide[j] and low.max() < high.min():
+            common = f"{low.max():g} to {high.min():g}"
+            yield j, f"all its intervals hold {common}, so that nothing tells a component's width"
 
 
 class Censored(Family):

@@ -13,6 +13,7 @@ from mixtura.families.frames import standardised
 from mixtura.families.gaps import observed
 from mixtura.families.normal import Normal, NormalPrior
 from mixtura.families.portrait import Portrait, separation
+from mixtura.families.truncated_gamma import log_width
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive, Real
 
@@ -59,7 +60,8 @@ class LogNormal(Normal):
         self, lower: Array, upper: Array, means: Array, variances: Array
     ) -> tuple[Array, dict[str, Array]]:
         with np.errstate(divide="ignore"):
-            return super().within(np.log(lower), np.log(upper), means, variances)
+            ends = np.log(lower), np.log(upper), log_width(lower, upper)
+            return self._between(*ends, means, variances)
 
     def means(self, params: LogNormalParams) -> Array:
         return np.exp(params.log_means + params.log_variances / 2)

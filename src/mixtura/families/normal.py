@@ -133,8 +133,14 @@ class Normal(Family):
     def within(
         self, lower: Array, upper: Array, means: Array, variances: Array
     ) -> tuple[Array, dict[str, Array]]:
+        return self._between(lower, upper, upper - lower, means, variances)
+
+    def _between(
+        self, lower: Array, upper: Array, width: Array, means: Array, variances: Array
+    ) -> tuple[Array, dict[str, Array]]:
         deviations = np.sqrt(variances)
-        log_p, one, two = normal_within((lower - means) / deviations, (upper - means) / deviations)
+        ends = lower - means, upper - means, width
+        log_p, one, two = normal_within(*(each / deviations for each in ends))
         return log_p, {"first": deviations * one, "second": variances * two}
 
     def score(self, stats: NormalStatistics, params: Any) -> dict[str, Array]:

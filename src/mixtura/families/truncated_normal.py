@@ -20,10 +20,11 @@ LOG_ROOT_2PI = 0.5 * float(np.log(2 * np.pi))
 _NARROW, _NODES = 4.0, leggauss(16)
 
 
-def normal_within(lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+def normal_within(lower: Array, upper: Array, width: Array) -> tuple[Array, Array, Array]:
     """(log P(lower < z <= upper), E[z | there], E[z^2 | there]), each (m,), for z ~ N(0, 1).
 
-    -inf and inf are no bound.
+    -inf and inf are no bound. `width` is upper - lower, which a caller knows to more digits:
+    from the ends in their own units.
     """
     # To the left, where distribution functions are small.
     with np.errstate(invalid="ignore"):
@@ -31,9 +32,9 @@ def normal_within(lower: Array, upper: Array) -> tuple[Array, Array, Array]:
     a, b = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     with np.errstate(all="ignore"):
         log_p, first, second = _tail(a, b)
-        narrow = (b - a) * np.maximum(np.abs(a), np.abs(b)) < _NARROW
+        narrow = width * np.maximum(np.abs(a), np.abs(b)) < _NARROW
     if narrow.any():
-        log_p[narrow], first[narrow], second[narrow] = _narrow(a[narrow], b[narrow])
+        log_p[narrow], first[narrow], second[narrow] = _narrow(a[narrow], b[narrow], width[narrow])
     return log_p, np.where(flip, -first, first), second
 
 
@@ -50,10 +51,10 @@ def _tail(a: Array, b: Array) -> tuple[Array, Array, Array]:
     return log_ndtr(b) + np.log1p(-share), first, second
 
 
-def _narrow(a: Array, b: Array) -> tuple[Array, Array, Array]:
+def _narrow(a: Array, b: Array, width: Array) -> tuple[Array, Array, Array]:
     """The same by integrals over a narrow interval."""
     nodes, weights = _NODES
-    middle, half = (a + b) / 2, (b - a) / 2
+    middle, half = (a + b) / 2, width / 2
     step = half[:, None] * nodes
     mass = weights * np.exp(-step * (middle[:, None] + step / 2))
     total = mass.sum(axis=1)

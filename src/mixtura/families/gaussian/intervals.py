@@ -37,8 +37,9 @@ class BetweenLook:
         log_p, second = -0.5 * (y**2 + LOG_2PI) - np.log(deviation), y**2
         gone, some = np.isnan(cells.x), cells.bounded
         log_p[gone], y[gone], second[gone] = 0.0, 0.0, 1.0
-        bounds = ((each - mean) / deviation for each in (cells.lower, cells.upper))
-        log_p[some], y[some], second[some] = normal_within(*(each[some] for each in bounds))
+        ends = (cells.lower - mean, cells.upper - mean, cells.upper - cells.lower)
+        told = normal_within(*((each / deviation)[some] for each in ends))
+        log_p[some], y[some], second[some] = told
         return log_p.sum(axis=1), y, second
 
     @property
