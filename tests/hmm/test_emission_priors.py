@@ -146,6 +146,27 @@ def log_law(kind: str, S, rows: float, scatter, weight: float, off) -> float:
     return float(-0.5 * rows * np.log(np.diag(S)).sum() - 0.5 * (np.diag(B) / np.diag(S)).sum())
 
 
+@pytest.mark.parametrize("kind", ["full", "tied"])
+def test_one_number_fills_every_cell_of_a_prior_without_an_inverse(kind):
+    # As at hmmlearn, whose step this is.
+    hmm = gaussian(kind, n_iter=1, covars_prior=0.3, covars_weight=1.0, means_weight=0.0)
+    posterior = hmm.predict_proba(WAVES, LENGTHS)
+    hmm.fit(WAVES, LENGTHS)
+    n = posterior.sum(axis=0)
+    scatter = np.zeros((2, 2, 2))
+    for k in range(2):
+        off = WAVES - posterior[:, k] @ WAVES / n[k]
+        scatter[k] = (posterior[:, k, None] * off).T @ off
+    told = scatter.sum(axis=0) if kind == "tied" else scatter
+    rows = n.sum() if kind == "tied" else n[:, None, None]
+    right = np.broadcast_to((0.3 + told) / rows, hmm.covars_.shape)
+    np.testing.assert_allclose(hmm.covars_, right, rtol=1e-9)
+    found = GaussianHMM(2, kind, covars_prior=0.3, random_state=0).fit(WAVES, LENGTHS)
+    near = 0.3 * (np.ones((2, 2)) + 1e-9 * np.eye(2))
+    full = GaussianHMM(2, kind, covars_prior=near, random_state=0).fit(WAVES, LENGTHS)
+    np.testing.assert_allclose(found.covars_, full.covars_, rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
 def test_a_gaussian_step_is_scipys_maximum(kind):
     weight = 9.0

@@ -67,7 +67,12 @@ class ConjugatePrior(CovariancePrior):
 
     @cached_property
     def _target_root(self) -> Array:
-        return np.asarray(np.linalg.cholesky(self.target))
+        try:
+            return np.asarray(np.linalg.cholesky(self.target))
+        except np.linalg.LinAlgError:
+            # Rows that vary in fewer directions than there are columns, as rows all alike.
+            values, axes = np.linalg.eigh(self.target)
+            return np.asarray(axes * np.sqrt(np.maximum(values, 0.0)))
 
     def whitened(self, whiten: Array) -> CovariancePrior:
         if not (self.wishart and self.form.correlates):
