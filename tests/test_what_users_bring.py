@@ -86,13 +86,14 @@ COLUMNS: dict[str, Callable[[np.ndarray], Any]] = {
     "pandas frame": lambda values: pd.DataFrame({"given": values}),
     "polars frame": lambda values: pl.DataFrame({"given": values}),
     "arrow table": lambda values: pa.table({"given": values}),
+    "lazy frame": lambda values: pl.LazyFrame({"given": values}),
 }
 
 
 @pytest.mark.parametrize("form", COLUMNS)
 def test_one_column_is_a_column(form: str) -> None:
     as_column = COLUMNS[form]
-    w, names = 1.0 + TWO, np.array(["left", "right"], dtype=object)[TWO]
+    w, names = TWO + (np.arange(len(TWO)) % 3 > 0), np.array(["left", "right"], dtype=object)[TWO]
     plain = mixture().fit(X, sample_weight=w, labels=names)
     for labels in (names, TWO):
         found = mixture().fit(X, sample_weight=as_column(w), labels=as_column(labels))

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.lazy import collected, is_dask
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
@@ -18,11 +19,6 @@ from mixtura.records import AnyArray, Array
 HEAVIEST = 1e250
 # The square of so many standard deviations leaves no digit of the other rows' variance.
 FAR = 1e8
-
-
-def is_dask(X: Any) -> bool:
-    """Whether `X` is a Dask array or data frame."""
-    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
 def refuse_dask(X: Any, name: str = "X") -> None:
@@ -89,12 +85,14 @@ def refuse_masked(X: Any, name: str = "X") -> None:
         )
 
 
-def column(values: Any) -> Any:
-    """What is given for each row: of a frame or an array of one column that column.
+def at_hand(values: Any) -> Any:
+    """A tensor as an array, what is made when asked for worked out; anything else as it is."""
+    return values.compute() if is_dask(values) else collected(host(values))
 
-    A tensor as an array, a Dask collection worked out; anything else as it is.
-    """
-    values = values.compute() if is_dask(values) else host(values)
+
+def column(values: Any) -> Any:
+    """What is given for each row, `at_hand`: of a frame or array of one column that column."""
+    values = at_hand(values)
     frame = nw.from_native(values, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame) and len(frame.columns) == 1:
         return frame[frame.columns[0]].to_native()

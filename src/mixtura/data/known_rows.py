@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.door import as_numbers, column
+from mixtura.data.door import as_numbers, at_hand, column
 from mixtura.data.rows import Rows
 from mixtura.data.sequences import known_states
 from mixtura.records import AnyArray, Array, Chunk
@@ -56,7 +56,7 @@ def labels_of(labels: Any, n: int, K: int) -> tuple[AnyArray | None, tuple[str, 
     if labels is None:
         return None, ()
     # Of one component one column is its memberships.
-    labels = labels if K == 1 else column(labels)
+    labels = at_hand(labels) if K == 1 else column(labels)
     if isinstance(labels, np.ma.MaskedArray):
         # A cell that is masked is one that nobody knows.
         labels = _unmasked(labels)

@@ -10,10 +10,14 @@ import narwhals as nw
 import pyarrow as pa
 
 from mixtura.data.columnar import piece_rows
-from mixtura.data.door import is_dask
 
 # Numbers of float64 take so many bytes.
 _BYTES = 8
+
+
+def is_dask(X: Any) -> bool:
+    """Whether `X` is a Dask array or data frame."""
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "__dask_graph__")
 
 
 def is_dataset(X: Any) -> bool:

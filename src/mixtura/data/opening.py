@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.door import is_dask, weights_of
-from mixtura.data.lazy import is_lazy, lazy_frames
+from mixtura.data.door import weights_of
+from mixtura.data.lazy import is_dask, is_lazy, lazy_frames
 from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed

@@ -6,8 +6,7 @@ from typing import Any
 
 import narwhals as nw
 
-from mixtura.data.door import is_dask
-from mixtura.data.lazy import collected
+from mixtura.data.lazy import collected, is_dask
 from mixtura.data.order import Order, cells, lengths_of, refuse_unknown
 from mixtura.records import AnyArray
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.door import is_dask, refuse_no_partitions
+from mixtura.data.door import refuse_no_partitions
+from mixtura.data.lazy import is_dask
 from mixtura.data.source import Source
 from mixtura.records import AnyArray
 

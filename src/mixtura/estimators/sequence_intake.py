@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 from mixtura.data import door
 from mixtura.data.categories import coded
 from mixtura.data.exact import refuse_inexact
-from mixtura.data.lazy import collected
+from mixtura.data.lazy import collected, is_dask
 from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream
 from mixtura.data.refusal import refuse_given
@@ -42,7 +42,7 @@ def sequences(
     `reset` says whether they are those of a fit, `whole` whether they are all of them.
     """
     X, lengths = _joined(collected(X), lengths)
-    if reset and door.is_dask(X):
+    if reset and is_dask(X):
         told = {"sample_weight": sample_weight, "states": states}
         for name in ("covariates", "initial_covariates"):
             told[name] = getattr(estimator, name, None)
