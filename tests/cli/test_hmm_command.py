@@ -288,3 +288,10 @@ def test_first_states_that_hang_on_a_column(folder: Path) -> None:
     told = json.loads(run("show", "t.model.json", "--json").stdout)
     assert np.ravel(told["initial_coef"])[1] > 0.05
     assert run("predict", "t.model.json", "t.csv", "--sequence", "who").exit_code == 0
+    done = run(*asked, "--initial-covariates", "nope")
+    assert done.exit_code == 2
+    assert "--initial-covariates has 'nope', which is no column" in done.stderr
+    done = run("hmm", "t.csv", "--exclude", "who", "--initial-covariates", "age", "--no-figure")
+    assert done.exit_code == 2
+    assert "one sequence" in done.stderr
+    assert "--sequence" in done.stderr

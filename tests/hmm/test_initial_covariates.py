@@ -18,6 +18,7 @@ from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import open_sweep
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.models.driven_first import DrivenFirst, first_design
+from mixtura.report.chain_figure import draw_chain
 
 RNG = np.random.default_rng(5)
 S, STEPS = 120, 6
@@ -191,7 +192,9 @@ def test_the_gradient_is_the_finite_difference(fitted):
         ({"durations": "poisson"}, "initial_covariates with durations"),
         ({"tied_rows": [0, 0]}, "initial_covariates with tied_rows"),
         ({"initial": "fixed", "first_states": [1, 1]}, "initial_covariates with initial='fixed'"),
-        ({"initial_covariates": "agge"}, "has 'agge', which is no column"),
+        ({"initial_covariates": "agge"}, "^initial_covariates has 'agge', which is no column"),
+        ({"covariates": "agge"}, "^covariates has 'agge', which is no column"),
+        ({"initial_covariates": {"age"}}, "initial_covariates must .* has no order: give a list"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, said):
@@ -200,15 +203,75 @@ def test_what_does_not_go_together_is_refused(settings, said):
         HiddenMarkov("poisson", 2, **asked).fit(TABLE[["bites", "age"]], LENGTHS)
 
 
+def test_of_one_sequence_no_first_state_hangs_on_anything():
+    with pytest.raises(ValueError, match=r"X is one sequence, .*: give lengths"):
+        HiddenMarkov("poisson", 2, initial_covariates="age").fit(TABLE[["bites", "age"]])
+
+
+@pytest.mark.parametrize("settings", [{"n_states": 1}, {"topology": "left-right"}])
+def test_one_state_to_begin_in_is_the_model_without_a_logit(settings, tmp_path):
+    asked = {"n_states": 2, "random_state": 0} | settings
+    table, lengths = TABLE[["bites", "age"]][: 20 * STEPS], [STEPS] * 20
+    plain = HiddenMarkov("poisson", **asked).fit(table[["bites"]], lengths)
+    told = HiddenMarkov("poisson", initial_covariates="age", **asked).fit(table, lengths)
+    worth = plain.score(table[["bites"]], lengths)
+    assert told.score(table, lengths) == pytest.approx(worth, abs=1e-6)
+    assert told.fit_result_.n_parameters == plain.fit_result_.n_parameters
+    assert not told.initial_coef_.any()
+    assert told.initial_[0] == 1.0
+    assert np.isnan(told.standard_errors(table, lengths)["initial_coef"]).all()
+    told.save(tmp_path / "chain.json")
+    assert mixtura.load(tmp_path / "chain.json").score(table, lengths) == told.score(table, lengths)
+
+
+def test_of_three_states_two_may_be_begun_in():
+    table, lengths = TABLE[["bites", "age"]][: 40 * STEPS], [STEPS] * 40
+    asked = {"first_states": [0, 1, 1], "initial_covariates": "age", "random_state": 0}
+    told = HiddenMarkov("poisson", 3, **asked).fit(table, lengths)
+    # Beside the first of those allowed.
+    assert told.initial_[0] == 0.0
+    assert not told.initial_coef_[:2].any()
+    assert told.initial_coef_[2, 0] != 0.0
+    plain = HiddenMarkov("poisson", 3, first_states=[0, 1, 1], random_state=0)
+    plain.fit(table[["bites"]], lengths)
+    assert told.fit_result_.n_parameters == plain.fit_result_.n_parameters + 1
+    assert told.fit_result_.loglik > plain.fit_result_.loglik
+
+
+def test_the_figure_shows_what_states_describe(fitted):
+    X = TABLE[["bites", "age"]]
+    never = np.array([[1.0 - 6e-16, 6e-16], [0.25, 0.75]])
+    view = replace(fitted.view(), transitions=never)
+    assert view.stays.tolist() == [np.inf, 4.0]
+    figure = draw_chain(view, X.to_numpy(), LENGTHS, fitted.predict_proba(X, LENGTHS))
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert "bites" in labels
+    assert "age" not in labels
+
+
+def test_it_says_what_it_cannot_draw(fitted):
+    with pytest.raises(NotImplementedError, match="the first states of this model hang on"):
+        fitted.sample(3)
+
+
 def test_a_first_row_without_its_covariate_is_refused():
-    gap = TABLE[["bites", "age"]].astype(float)
+    few = TABLE[["bites", "age"]][: 40 * STEPS].astype(float)
+    gap, lengths = few.copy(), [STEPS] * 40
+    asked = {"initial_covariates": "age", "random_state": 0}
+    whole = HiddenMarkov("poisson", 2, **asked).fit(gap, lengths)
     gap.iloc[2 * STEPS + 1, 1] = np.nan
-    with pytest.raises(ValueError, match="states cannot hang on what is missing"):
-        HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, LENGTHS)
-    # A step that nobody saw needs its covariate only where it is the first.
+    told = HiddenMarkov("poisson", 2, **asked).fit(gap, lengths)
+    # Later rows say nothing of it.
+    np.testing.assert_array_equal(told.initial_coef_, whole.initial_coef_)
+    assert told.score(gap, lengths) == whole.score(few, lengths)
+    first = gap.copy()
+    first.iloc[2 * STEPS, 1] = np.nan
+    with pytest.raises(ValueError, match=f"in row {2 * STEPS}: states cannot hang on what is mis"):
+        HiddenMarkov("poisson", 2, **asked).fit(first, lengths)
+    # A step that nobody saw needs it too where it is the first.
     gap.iloc[2 * STEPS + 1, 0] = np.nan
-    HiddenMarkov("poisson", 2, initial_covariates="age", random_state=0).fit(gap, LENGTHS)
+    HiddenMarkov("poisson", 2, **asked).fit(gap, lengths)
     gap.iloc[2 * STEPS] = np.nan
     said = f"initial_covariates: column 1 .* missing in row {2 * STEPS}"
     with pytest.raises(ValueError, match=said):
-        HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, LENGTHS)
+        HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, lengths)

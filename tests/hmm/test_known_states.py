@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from mixtura import HiddenMarkov, PoissonHMM
+from mixtura.errors import FitError
 
 RNG = np.random.default_rng(5)
 RUNS = np.repeat(RNG.integers(0, 3, size=40), RNG.integers(3, 9, size=40))
@@ -44,6 +45,29 @@ def test_every_path_that_agrees():
     np.testing.assert_array_equal(before[2:].argmax(axis=1), [1, 2])
     ahead = hmm.forecast(X, 1, states=known)
     np.testing.assert_allclose(ahead[0, 0], hmm.transmat_[2], atol=1e-12)
+    size = hmm.bic(X) + 2 * hmm.score(X)
+    assert hmm.bic(X, states=known) == pytest.approx(size - 2 * np.log(total), abs=1e-10)
+    size = hmm.aic(X) + 2 * hmm.score(X)
+    assert hmm.aic(X, states=known) == pytest.approx(size - 2 * np.log(total), abs=1e-10)
+    # Step 3 is told by the state known of step 2 alone; step 2 nobody saw.
+    law = stats.poisson(hmm.lambdas_[:, 0])
+    below = hmm.transmat_[1] @ (law.cdf(7) - 0.5 * law.pmf(7))
+    residuals = hmm.pseudo_residuals(X, states=known)
+    assert residuals[3] == pytest.approx(stats.norm.ppf(below), abs=1e-10)
+    assert np.isnan(residuals[2])
+
+
+def test_what_contradicts_known_states_says_so():
+    on = PoissonHMM(2, init_params="")
+    on.startprob_, on.transmat_ = [1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]]
+    on.lambdas_ = [[1.0], [4.0]]
+    X, back = np.array([[2.0], [5.0], [3.0]]), [-1, 1, 0]
+    for ask in (on.score, on.predict, on.filter):
+        with pytest.raises(ValueError, match=r"no path .* through its known states: look at these"):
+            ask(X, states=back)
+    moves = HiddenMarkov("poisson", 2, topology="left-right", random_state=0)
+    with pytest.raises(FitError, match=r"through its known states: .* or look at states"):
+        moves.fit(COUNTS, states=[*back, *[-1] * (len(COUNTS) - 3)])
 
 
 @pytest.mark.parametrize(("family", "rows"), [("poisson", COUNTS), ("diag", SPEED)])

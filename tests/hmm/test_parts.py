@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mixtura import GaussianHMM, HiddenMarkov
@@ -77,5 +78,15 @@ def test_what_cannot_be_read_part_by_part_is_refused():
             HiddenMarkov("poisson", 2).fit(given)
     with pytest.raises(ValueError, match=r"X, part 1 \(counted from 0\): "):
         HiddenMarkov("poisson", 2).fit(lambda: iter([WALKS[0], WALKS[1] - 50.0]))
+    words = [pd.DataFrame({"c": list(each)}) for each in ("abab", "abzb")]
+    for given, said in (
+        (None, "X, called, returned NoneType: it must return a fresh iterator"),
+        ([(WALKS[0], [len(WALKS[0])], 1)], r"X, part 0 .*: got a tuple of 3: give a table"),
+        ([WALKS[0], WALKS[1][:0]], r"X, part 1 .*: it has no rows: leave it out"),
+        (words, r"X, part 1 .* 'z' in row 2, .*: let the first part hold every category"),
+    ):
+        kind = "categorical" if given is words else "poisson"
+        with pytest.raises(ValueError, match=said):
+            HiddenMarkov(kind, 2).fit(lambda given=given: given)
     with pytest.raises(ValueError, match=r"give HiddenMarkov\.fit a callable"):
         GaussianHMM(2).fit(pairs)

@@ -153,8 +153,7 @@ def hmm(
             "topology": None if topology is None else str(topology),
             "durations": _lengths(durations, max_duration),
             "max_duration": max_duration,
-            "covariates": split_names(covariates),
-            "initial_covariates": split_names(initial_covariates),
+            **_hanging(data, lengths, covariates, initial_covariates),
         }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None
@@ -185,6 +184,25 @@ def hmm(
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
     leave_if_interrupted(chain.fit_result_)
+
+
+def _hanging(
+    data: Table, lengths: AnyArray, covariates: str | None, initial_covariates: str | None
+) -> dict[str, list[str] | None]:
+    """The columns that moves and first states hang on; ValueError in the command's words."""
+    from mixtura.data.column_positions import positions
+
+    if initial_covariates is not None and len(lengths) == 1:
+        raise ValueError(
+            "--initial-covariates: the table is one sequence, whose one first state tells of no "
+            "covariate: name the column of sequences, --sequence"
+        )
+    asked = {"covariates": split_names(covariates)}
+    asked["initial_covariates"] = split_names(initial_covariates)
+    for name, columns in asked.items():
+        if columns is not None:
+            positions(columns, data.names, f"--{name.replace('_', '-')}")
+    return asked
 
 
 def _lengths(durations: Durations | None, most: int | None) -> str | None:

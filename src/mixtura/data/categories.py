@@ -64,6 +64,14 @@ class Wanted:
             raise TableError(str(error).replace("X:", f"{path}:", 1)) from None
 
 
+class UnmetCategory(ValueError):
+    """A category that the fit never met; `met` says which, without what to do."""
+
+    def __init__(self, met: str) -> None:
+        self.met = met
+        super().__init__(f"{met}: leave the row out, or make it a missing value")
+
+
 NUMBERS = Wanted()
 
 
@@ -179,10 +187,9 @@ def _codes(texts: pa.Array, categories: tuple[str, ...], name: str, first: int) 
     lost = pc.and_(pc.is_null(codes), pc.is_valid(texts)).to_numpy(zero_copy_only=False)
     if lost.any():
         row = int(lost.argmax())
-        raise ValueError(
+        raise UnmetCategory(
             f"X: column {name!r} holds {texts[row].as_py()!r} in row {first + row}, a category "
-            f"that the fit never met ({_listed(categories)}): leave the row out, or make it a "
-            "missing value"
+            f"that the fit never met ({_listed(categories)})"
         )
     return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
 

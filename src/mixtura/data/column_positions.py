@@ -18,8 +18,9 @@ def positions(columns: Any, names: Sequence[str], what: str) -> list[int]:
     names = list(names)
     if isinstance(columns, (str, Integral)):
         columns = [columns]
-    if not isinstance(columns, Iterable):
-        raise ValueError(f"{what} must be column names or positions, got {columns!r}")
+    if not isinstance(columns, Iterable) or isinstance(columns, set | frozenset):
+        why = ", which has no order: give a list" * isinstance(columns, Iterable)
+        raise ValueError(f"{what} must be column names or positions, got {columns!r}{why}")
     found = [_position(column, names, what) for column in columns]
     if not found:
         raise ValueError(f"{what} names no column: give at least one of {_known(names)}")

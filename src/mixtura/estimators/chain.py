@@ -115,7 +115,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             best_paths(emitted[part], initial, moves[part] if moves.ndim == 3 else moves, k)
             for part in parts
         ]
-        refuse_impossible(np.array([worth[0] for worth, _ in found]))
+        refuse_impossible(np.array([worth[0] for worth, _ in found]), rows)
         return np.stack([worth for worth, _ in found]), np.hstack([path for _, path in found])
 
     def predict_proba(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
@@ -141,16 +141,17 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         law = self._filtered(ahead)
         return np.stack([law[ahead.stops - k + i] for i in range(k)], axis=1)
 
-    def pseudo_residuals(self, X: Any, lengths: Any = None) -> Array:
+    def pseudo_residuals(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
         """How far each step lies from what those before it foretell, (n_steps,), in deviations.
 
         Phi^-1 of P(X_t <= x_t | x_1, ..., x_t-1), for one column: independent and standard normal
         where the model holds. Of counts the middle between the steps of that law is taken, which is
-        so near enough where counts are not small. A step that nobody saw has none (nan).
+        so near enough where counts are not small. A step that nobody saw has none (nan). Of known
+        `states` those of the steps before are taken.
 
         Zucchini, MacDonald & Langrock (2016), section 6.3: forecast pseudo-residuals.
         """
-        rows = self._asked(X, lengths)
+        rows = self._asked(X, lengths, states=states)
         if rows.d != 1:
             raise ValueError(
                 f"X has {rows.d} columns, and pseudo-residuals are those of one: fit a model to it"
@@ -202,14 +203,14 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         loglik, posterior = self._smoothed(self._asked(X, lengths, states=states))
         return float(loglik.sum()), posterior
 
-    def bic(self, X: Any, lengths: Any = None) -> float:
+    def bic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:
         """-2 log-likelihood + p log n, n the number of steps; lower is better."""
-        rows = self._asked(X, lengths)
+        rows = self._asked(X, lengths, states=states)
         return -2.0 * float(self._logliks(rows).sum()) + self._size() * math.log(rows.n)
 
-    def aic(self, X: Any, lengths: Any = None) -> float:
+    def aic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:
         """-2 log-likelihood + 2 p; lower is better."""
-        return -2.0 * self.score(X, lengths) + 2.0 * self._size()
+        return -2.0 * self.score(X, lengths, states=states) + 2.0 * self._size()
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
         """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
@@ -288,23 +289,23 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """(log joint density of each sequence's likeliest path (S,), the states (n,))."""
         model, params = self._fitted()
         loglik, states = chain_sweep(model, rows).likeliest(params)
-        refuse_impossible(loglik)
+        refuse_impossible(loglik, rows)
         return loglik, states
 
     def _filtered(self, rows: Sequences) -> Array:
         model, params = self._fitted()
         loglik, found = chain_sweep(model, rows).filtered(params)
-        refuse_impossible(loglik)
+        refuse_impossible(loglik, rows)
         return found
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
         model, params = self._fitted()
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
-        refuse_impossible(loglik)
+        refuse_impossible(loglik, rows)
         return loglik, posterior
 
     def _logliks(self, rows: Sequences) -> Array:
         model, params = self._fitted()
         loglik = chain_sweep(model, rows).logliks(params)
-        refuse_impossible(loglik)
+        refuse_impossible(loglik, rows)
         return loglik

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.door import as_numbers
+from mixtura.data.sequences import Sequences
 from mixtura.models.stationary import closed_classes
 from mixtura.records import AnyArray, Array
 
@@ -140,11 +141,14 @@ def _left_for_good(allowed: AnyArray) -> AnyArray:
     return np.flatnonzero((reach & ~reach.T).any(axis=1))
 
 
-def refuse_impossible(loglik: Array) -> None:
-    """ValueError where a sequence has no path."""
+def refuse_impossible(loglik: Array, rows: Sequences) -> None:
+    """ValueError where one of these sequences has no path."""
     bad = np.flatnonzero(np.isneginf(loglik))
     if len(bad):
+        first, last = rows.starts[bad[0]], rows.stops[bad[0]]
+        told = rows.known is not None and bool((rows.known[first:last] >= 0).any())
         raise ValueError(
             f"sequence {int(bad[0])} (counted from 0) has no path of positive probability under "
-            "this model: look at its cells, and at transitions and first states that are 0"
+            f"this model{' through its known states' * told}: look at "
+            f"{'these, at ' * told}its cells, and at transitions and first states that are 0"
         )

@@ -31,6 +31,11 @@ def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
     for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
         if some:
             refuse_driven(what, asked.durations, asked.initial, tied)
+    if columns.first and len(rows.stops) == 1:
+        raise ValueError(
+            "initial_covariates: X is one sequence, whose one first state tells of no covariate: "
+            "give lengths, or leave initial_covariates out"
+        )
     if columns.moves:
         refuse_gaps(rows.X, rows.stops, columns.moves)
     # One state is never left, and has no lengths.

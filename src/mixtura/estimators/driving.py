@@ -42,12 +42,6 @@ def columns_of(estimator: Any, names: Sequence[str]) -> Columns:
     return Columns(*found)
 
 
-def either(*asked: Any) -> list[Any]:
-    """The names or positions in any of these settings, each once."""
-    lists = [[each] if np.ndim(each) == 0 else list(each) for each in asked if each is not None]
-    return list(dict.fromkeys(name for each in lists for name in each))
-
-
 def refuse_driven(what: str, durations: str | None, initial: str, tied: tuple[int, ...]) -> None:
     """ValueError where settings do not go together with covariates, by their parameter's name."""
     for name, asked, why in (

@@ -23,10 +23,9 @@ from mixtura.estimators.chain_laws import (
 )
 from mixtura.estimators.chain_task import chain_task
 from mixtura.estimators.clocked import cut_short, timed
-from mixtura.estimators.driving import either
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
-from mixtura.estimators.sequence_intake import sequence_parts, sequences
+from mixtura.estimators.sequence_intake import PARTS_HOLD, sequence_parts, sequences
 from mixtura.families.base import Family
 from mixtura.families.given import Beside, Given
 from mixtura.families.product import Product
@@ -243,7 +242,7 @@ class HiddenMarkov(FittedChain):
         try:
             if callable(X) and is_stream(X):
                 told = {"lengths": lengths, "sample_weight": sample_weight, "states": states}
-                refuse_given("a callable", {**told, "checkpoint": checkpoint}, "parts hold lengths")
+                refuse_given("a callable", {**told, "checkpoint": checkpoint}, PARTS_HOLD)
                 parts, kind = sequence_parts(self, X, self._family())
                 sampler = np.random.RandomState(
                     check_random_state(self.random_state).randint(2**31)
@@ -281,7 +280,8 @@ class HiddenMarkov(FittedChain):
         asked = family(self.family)
         blocks = asked.blocks if isinstance(asked, Product) else ()
         # Of a fitted model the family holds them already.
-        given = either(self.covariates, self.initial_covariates)
+        told = {name: getattr(self, name) for name in ("covariates", "initial_covariates")}
+        given = {name: columns for name, columns in told.items() if columns is not None}
         if not given or any(isinstance(block.family, Given) for block in blocks):
             return asked
         hanging = "transitions" if self.initial_covariates is None else "states"

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from mixtura.data import door
-from mixtura.data.categories import coded
+from mixtura.data.categories import UnmetCategory, coded
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.nulls import as_nan
@@ -19,11 +19,17 @@ from mixtura.data.refusal import refuse_given
 from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
-from mixtura.estimators.driving import columns_of
+from mixtura.estimators.driving import Columns, columns_of
 from mixtura.estimators.opened import note_columns, opened, refuse_scales, taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Categories
+
+# Why nothing is given beside a callable.
+PARTS_HOLD = (
+    "its parts are tables or pairs (table, lengths), and hold nothing else: leave it out, or load "
+    "the table"
+)
 
 
 def sequences(
@@ -57,11 +63,12 @@ def sequences(
     rows, found = _validated(estimator, X, kind, reset)
     ends = ends_of(lengths, len(rows))
     names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
+    columns = columns_of(estimator, names)
+    rows = _first_rows_alone(rows, ends, columns)
     if reset:
         kind = kind.for_table(names, found, rows)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
-    beside = columns_of(estimator, names).all
-    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, beside)
+    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, columns.all)
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
@@ -75,6 +82,18 @@ def sequences(
     return table, kind
 
 
+def _first_rows_alone(X: AnyArray, ends: AnyArray, columns: Columns) -> AnyArray:
+    """The rows, where what only first states hang on is that of the first row if it is missing."""
+    own = [j for j in columns.first if j not in columns.moves]
+    gaps = np.isnan(X[:, own])
+    if not gaps.any():
+        return X
+    lengths = np.diff(ends, prepend=0)
+    X = X.copy()
+    X[:, own] = np.where(gaps, np.repeat(X[ends - lengths][:, own], lengths, axis=0), X[:, own])
+    return X
+
+
 def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered, Family]:
     """Whole sequences in the partitions of a Dask collection."""
     from mixtura.data.dask_sequences import DaskSequences
@@ -83,6 +102,11 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
     if source.dtype != np.float64:
         source = opened(X.astype(np.float64), None, kind.allows_gaps)
     note_columns(estimator, source)
+    if source.survey.empty >= 0:
+        raise ValueError(
+            f"X: row {source.survey.empty} (counted from 0) has no value in any column, and steps "
+            "that nobody saw are summed over in memory only: load the table"
+        )
     refuse_scales(source, 1, estimator._names())
     _refuse_few(estimator, source.n)
     table = DaskSequences(source, ends_of(lengths, source.n))
@@ -94,22 +118,38 @@ def sequence_parts(
 ) -> tuple[SequenceParts, Family]:
     """Sequences that a callable gives part by part, and the family for the first part's columns."""
 
-    def part(given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
-        X, lengths = given if isinstance(given, tuple) else (given, None)
-        return sequences(estimator, X, lengths, kind, reset=reset, whole=False)
+    def part(i: int, given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
+        try:
+            pair = given if isinstance(given, tuple) else (given, None)
+            if len(pair) != 2:
+                raise ValueError(f"got a tuple of {len(pair)}: give a table, or (table, lengths)")
+            if np.shape(pair[0])[:1] == (0,):
+                raise ValueError("it has no rows: leave it out")
+            return sequences(estimator, *pair, kind, reset=reset, whole=False)
+        except UnmetCategory as error:
+            told = f"{error.met}: let the first part hold every category"
+        except (ValueError, BadRow) as error:
+            told = str(error)
+        raise ValueError(f"X, part {i} (counted from 0): {told}")
 
-    first = next(iter(read()), None)
+    def begun() -> Iterator[Any]:
+        found = read()
+        if not isinstance(found, Iterable):
+            raise ValueError(
+                f"X, called, returned {type(found).__name__}: it must return a fresh iterator of "
+                "parts each time it is called"
+            )
+        return iter(found)
+
+    first = next(begun(), None)
     if first is None:
         raise ValueError("X gave no part: it must return a fresh iterator each time it is called")
-    kind = part(first, kind, True)[1]
+    kind = part(0, first, kind, True)[1]
     del first
 
     def fresh() -> Iterator[Sequences]:
-        for i, given in enumerate(read()):
-            try:
-                yield part(given, kind, False)[0]
-            except (ValueError, BadRow) as error:
-                raise ValueError(f"X, part {i} (counted from 0): {error}") from None
+        for i, given in enumerate(begun()):
+            yield part(i, given, kind, False)[0]
 
     parts = SequenceParts(fresh)
     _refuse_few(estimator, parts.n)

@@ -118,7 +118,10 @@ class Given(Family):
 
 @dataclass(frozen=True)
 class Beside(Product):
-    """A family for all columns but some that are given: a `Product` of the two, for a table."""
+    """A family for all columns but some that are given: a `Product` of the two, for a table.
+
+    given are these columns, or several such by the argument that names them.
+    """
 
     asked: Family = field(default_factory=Given)
     given: Any = ()
@@ -163,14 +166,20 @@ class Beside(Product):
         return Product([*blocks, Block(self.kind, self._given(names))])
 
     def _given(self, names: Sequence[str]) -> list[int]:
-        return positions(self.given, names, f"{self.kind.what}s")
+        asked = self.given if isinstance(self.given, Mapping) else {self._what: self.given}
+        found = (j for what, columns in asked.items() for j in positions(columns, names, what))
+        return list(dict.fromkeys(found))
+
+    @property
+    def _what(self) -> str:
+        return f"{self.kind.what}s"
 
     def _others(self, names: Sequence[str]) -> list[int]:
         given = self._given(names)
         others = [j for j in range(len(names)) if j not in given]
         if not others:
             raise ValueError(
-                f"{self.kind.what}s names every column, so nothing is left that components could "
+                f"{self._what} names every column, so nothing is left that components could "
                 "describe"
             )
         return others

@@ -219,8 +219,9 @@ class Driven(HiddenMarkov):
         return HiddenMarkov.n_parameters(self, params) + free * self._design.size
 
     def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
+        hanging = "transitions" if self.columns else "first states"
         raise NotImplementedError(
-            "the transitions of this model hang on covariates, and it does not say where these lie"
+            f"the {hanging} of this model hang on covariates, and it does not say where these lie"
         )
 
 

@@ -173,8 +173,8 @@ class DrivenFirst(Driven):
         told = self.sequences * logit_information(z, own, first.shares)
         turned = np.kron(np.eye(len(free)), first.turn) @ unit_free(told)
         whole = np.zeros((K, first.size, turned.shape[1]))
-        whole[free] = turned.reshape(len(free), first.size, -1)
-        columns = whole.reshape(params.first_logits.size, -1)
+        whole[free] = turned.reshape(len(free), first.size, turned.shape[1])
+        columns = whole.reshape(params.first_logits.size, turned.shape[1])
         around = AroundLinear(Real(), params.first_logits, columns)
         scales = np.ones(around.map.shape[1])
         return Fields(

@@ -252,9 +252,11 @@ def _refuse_impossible(chunk: Chunk, which: AnyArray, log_density: Array) -> Non
     if nowhere.any():
         row = before + first + int(np.argmax(nowhere))
         raise FitError(f"row {row} has no density under any state: look at its cells")
+    told = chunk.known is not None and bool((chunk.known[first : ends[s]] >= 0).any())
     raise FitError(
-        f"the sequence that begins at row {before + first} has no path of positive probability: "
-        "allow more transitions, or first states"
+        f"the sequence that begins at row {before + first} has no path of positive probability"
+        f"{' through its known states' * told}: allow more transitions, or first states"
+        f"{', or look at states' * told}"
     )
 
 

@@ -39,7 +39,7 @@ def draw_chain(
     """
     view = printable_record(view)
     shown, starts = _shown(lengths)
-    columns = telling_columns(view, MOST_COLUMNS)
+    columns = telling_columns(view, MOST_COLUMNS, view.own)
     figure = blank(9.0, 4.6 + 1.5 * len(columns))
     heights = [*[1.5] * len(columns), 0.8, 2.6]
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[1.0, 1.3])
@@ -187,7 +187,7 @@ def _coloured(ax: Axes, K: int, both: bool = False) -> None:
 
 
 def _heading(view: ChainView) -> str:
-    names = [shorten(name, 24) for name in view.names]
+    names = [shorten(view.names[j], 24) for j in view.own]
     return f"{groups(view)} of {', '.join(names) if len(names) < 5 else f'{len(names)} columns'}"
 
 
@@ -204,6 +204,6 @@ def _notes(view: ChainView, shown: int, drawn: int, lengths: AnyArray, columns: 
         notes.append(f"Drawn are the first {of}.")
     elif len(lengths) > 1:
         notes.append("Vertical lines: where a sequence ends.")
-    if columns < len(view.names):
-        notes.append(f"The {columns} of {len(view.names)} columns in which states differ most.")
+    if columns < len(view.own):
+        notes.append(f"The {columns} of {len(view.own)} columns in which states differ most.")
     return notes

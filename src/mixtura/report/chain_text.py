@@ -49,7 +49,7 @@ def _odds(view: ChainView) -> str:
         for i, j in np.argwhere(view.transitions > 0):
             if i != j:
                 lines.append(f"  {i} to {j}   {_line(view.logits[i, j], view.covariates)}")
-    if view.first_logits is not None:
+    if view.first_logits is not None and len(view.weights) > 1:
         lines.append("Log-odds of a first state, beside 0, at the covariates of its step:")
         odds = view.first_logits
         lines += [f"  {k}   {_line(odds[k], view.first_covariates)}" for k in range(1, len(odds))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from mixtura.result import Fit
 
 # Below these an unfinished climb is at the top for all that can be told.
 TOP_GAP, TOP_GRADIENT = 1e-9, 1e-6
+# A state that is left with a smaller probability is never left.
+NEVER = 1e-9
 # Names in sentences are no longer; lists longer than so many end in "and 5 more".
 LONGEST_NAME, MOST_LISTED = 24, 6
 
@@ -99,18 +102,26 @@ class ChainView(MixtureView):
     noun: str = "state"
 
     @property
+    def own(self) -> list[int]:
+        """The columns that states describe."""
+        given = (*self.covariates, *self.first_covariates)
+        return [j for j, name in enumerate(self.names) if name not in given]
+
+    @property
     def stays(self) -> Array:
         """Expected steps of a stay, (K,): 1 / (1 - P(stay)), where lengths have no other law."""
         if self.durations is not None:
             return mean_lengths(self.durations)
         with np.errstate(divide="ignore"):
-            return np.asarray(1.0 / (1.0 - np.minimum(np.diag(self.transitions), 1.0)))
+            leave = 1.0 - np.diag(self.transitions)
+            return np.asarray(1.0 / np.where(leave < NEVER, 0.0, leave))
 
 
-def telling_columns(view: MixtureView, limit: int) -> list[int]:
-    """The `limit` columns in which components differ most, in the table's order."""
+def telling_columns(view: MixtureView, limit: int, among: Sequence[int] | None = None) -> list[int]:
+    """The `limit` columns in which components differ most, all or `among` these, in order."""
     held = set(view.fit.held) if view.fit else set()
-    rank = [(j in held, -round(float(s), 9), j) for j, s in enumerate(view.portrait.tells)]
+    own = range(len(view.names)) if among is None else among
+    rank = [(j in held, -round(float(view.portrait.tells[j]), 9), j) for j in own]
     return sorted(j for _, _, j in sorted(rank)[:limit])
 
 
