@@ -245,8 +245,9 @@ def test_other_families_know_weights():
     order = np.argsort(mixture.rates_[:, 0])
     np.testing.assert_allclose(mixture.rates_[order], rates, atol=1e-4)
     assert mixture.fit_result_.n_parameters == 4
-    factors = GaussianMixture(2, covariance_type="UUU:1", fixed={"weights": "equal"}).fit(X)
-    assert factors.bic(X) == pytest.approx(factors.fit_result_.loglik * -2 + 12 * np.log(len(X)))
+    wide = np.c_[X, np.random.default_rng(8).normal(size=len(X))]
+    factors = GaussianMixture(2, covariance_type="UUU:1", fixed={"weights": "equal"}).fit(wide)
+    assert factors.bic(wide) == pytest.approx(factors.fit_result_.loglik * -2 + 18 * np.log(len(X)))
     with pytest.raises(ValueError, match="knows only weights"):
         PoissonMixture(2, fixed={"means": [[2.0, 9.0], [NAN, NAN]]}).fit(counts)
 
