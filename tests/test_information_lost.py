@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mixtura import GaussianMixture, Mixture
+from mixtura import GaussianMixture, Mixture, load
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fitting.mixture_fit import prepare
@@ -98,3 +100,19 @@ def test_what_cannot_be_told_is_refused_in_a_sentence() -> None:
     none = GaussianMixture(2, covariance_type="VEE", random_state=0).fit(X)
     with pytest.raises(ValueError, match="no simple free coordinates"):
         none.information_lost(X)
+
+
+def test_weights_of_the_fit_are_asked_for_again(tmp_path: Path) -> None:
+    """Also where they add up to the number of rows; from a model file, where they do not."""
+    X = two_groups(200)
+    w = np.where(np.arange(len(X)) % 2, 0.5, 1.5)
+    w *= len(X) / w.sum()
+    for weights in (w, 2 * w):
+        found = GaussianMixture(1).fit(X, None, weights)
+        with pytest.raises(ValueError, match="the fit was given sample_weight"):
+            found.information_lost(X)
+        assert found.information_lost(X, weights)["means"].shape == (1, 2)
+    found.save(tmp_path / "model.json")
+    with pytest.raises(ValueError, match="information_lost: the fit was given sample_weight"):
+        load(tmp_path / "model.json").information_lost(X)
+    assert GaussianMixture(1).fit(X, None, np.ones(len(X))).information_lost(X)

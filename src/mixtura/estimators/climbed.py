@@ -127,11 +127,17 @@ class ClimbedMixture(MixtureEstimator):
         labels: Any = None,
         checkpoint: Any = None,
         max_seconds: float | None = None,
+        **beyond: Any,
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`.
 
-        Also of rows of which `labels` know another.
+        Also of rows of which `labels` know another. `beyond` are the others that `fit` may have
+        and `predict` too: `lower`, `upper`, `error`.
         """
+        if beyond:
+            beside = {"labels": labels, "checkpoint": checkpoint, "max_seconds": max_seconds}
+            self.fit(X, y, sample_weight, **(beyond | beside))
+            return self.predict(X, **beyond)
         rows = self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         found: AnyArray = (
             self.predict(rows)
