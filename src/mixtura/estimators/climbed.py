@@ -131,12 +131,11 @@ class ClimbedMixture(MixtureEstimator):
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`.
 
-        Also of rows of which `labels` know another. `beyond` are the others that `fit` may have
-        and `predict` too: `lower`, `upper`, `error`.
+        Also of rows of which `labels` know another. `beyond`: what else `fit` and `predict` take.
         """
         if beyond:
-            beside = {"labels": labels, "checkpoint": checkpoint, "max_seconds": max_seconds}
-            self.fit(X, y, sample_weight, **(beyond | beside))
+            beyond_fit = beyond | {"labels": labels, "checkpoint": checkpoint}
+            self.fit(X, y, sample_weight, max_seconds=max_seconds, **beyond_fit)
             return self.predict(X, **beyond)
         rows = self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         found: AnyArray = (
