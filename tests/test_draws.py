@@ -143,6 +143,13 @@ def test_what_cannot_be_drawn_is_said() -> None:
     assert not hasattr(PoissonMixture(2), "to_arviz")
 
 
+def test_weights_of_the_fit_are_asked_for_again() -> None:
+    X = table(50)
+    mixture = GaussianMixture(2, random_state=0).fit(X, None, np.arange(len(X)) % 3)
+    with pytest.raises(ValueError, match="to_arviz: the fit was given sample_weight"):
+        drawn(mixture, X)
+
+
 def test_without_arviz_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "arviz_base", None)
     mixture = BayesianGaussianMixture(n_components=2, random_state=0).fit(table(50))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mixtura import GaussianMixture, Mixture
+from mixtura import GaussianMixture, Mixture, load
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fitting.mixture_fit import prepare
@@ -108,3 +110,19 @@ def test_of_a_heywood_case_fewer_factors_are_named() -> None:
     mixture.noise_variance_[0, 3] = 1e-9
     with pytest.raises(ValueError, match="fewer components, or fewer factors"):
         mixture.information_lost(X)
+
+
+def test_weights_of_the_fit_are_asked_for_again(tmp_path: Path) -> None:
+    """Also where they add up to the number of rows; from a model file, where they do not."""
+    X = two_groups(200)
+    w = np.where(np.arange(len(X)) % 2, 0.5, 1.5)
+    w *= len(X) / w.sum()
+    for weights in (w, 2 * w):
+        found = GaussianMixture(1).fit(X, None, weights)
+        with pytest.raises(ValueError, match="the fit was given sample_weight"):
+            found.information_lost(X)
+        assert found.information_lost(X, weights)["means"].shape == (1, 2)
+    found.save(tmp_path / "model.json")
+    with pytest.raises(ValueError, match="information_lost: the fit was given sample_weight"):
+        load(tmp_path / "model.json").information_lost(X)
+    assert GaussianMixture(1).fit(X, None, np.ones(len(X))).information_lost(X)

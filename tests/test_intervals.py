@@ -417,6 +417,30 @@ def test_bad_bounds_are_named() -> None:
     assert not hasattr(few, "_bounds")
 
 
+@pytest.mark.parametrize("kind", ["bounds", "error"])
+def test_what_a_fit_was_told_is_told_again(kind: str) -> None:
+    x = np.vstack([drawn("normal", 80), drawn("normal", 80, 1) + 9])
+    told: dict[str, Any] = {"error": np.ones_like(x)}
+    if kind == "bounds":
+        told = {"lower": x - 1, "upper": x + 1}
+    found = GaussianMixture(2, covariance_type="diag", random_state=0)
+    labels = found.fit_predict(x, **told)
+    np.testing.assert_array_equal(labels, clone(found).fit(x, **told).predict(x, **told))
+    total, w = found.score_samples(x, **told), np.arange(len(x)) % 3.0
+    assert found.score(x, **told) == pytest.approx(found.fit_result_.mean_loglik, abs=1e-12)
+    assert found.score(x, None, w, **told) == pytest.approx(w @ total / w.sum(), abs=1e-12)
+    assert ("errors" if kind == "error" else "bounds") in found.summary()
+    gaps = np.where(np.arange(len(x)) == 3, np.nan, x[:, 0])[:, None]
+    for what in ("impute", "information_lost", "partial_fit"):
+        with pytest.raises(ValueError, match=f"{what}: rows are taken for the numbers themselves"):
+            getattr(found, what)(gaps, **told)
+        with pytest.raises(TypeError, match=rf"{what}\(\) got an unexpected .* 'low'"):
+            getattr(found, what)(gaps, low=1)
+    if kind == "error":
+        with pytest.warns(UserWarning, match="impute: the fit was told error of its rows"):
+            found.impute(gaps)
+
+
 def test_infinities_on_the_wrong_side_are_named() -> None:
     x, none = drawn("normal", 40), np.full((40, 1), np.nan)
     low, high = none.copy(), none.copy()

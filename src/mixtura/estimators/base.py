@@ -23,7 +23,7 @@ from mixtura.estimators.answering import answers, totals
 from mixtura.estimators.document import Stored, restore, to_document
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
-from mixtura.estimators.known import group_names
+from mixtura.estimators.known import group_names, refuse_beyond, refuse_unweighted, told_notes
 from mixtura.estimators.lazily import answered, lies_apart
 from mixtura.estimators.lost import information_lost, lost_notes
 from mixtura.estimators.opened import asked, may_miss, small
@@ -101,7 +101,9 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         """
         return self._prepare(X, "labels", dtype=np.dtype(np.int64))
 
-    def impute(self, X: Any, draws: int | None = None, random_state: Any = None) -> Array:
+    def impute(
+        self, X: Any, draws: int | None = None, random_state: Any = None, **beyond: Any
+    ) -> Array:
         """The rows with their missing cells (NaN) filled in; cells that are there stay.
 
         Parameters
@@ -113,6 +115,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             there, E[x | the others] = sum_k P(k | the others) E[x | k, the others].
         random_state : int, RandomState or None
             Of the draws; None uses the estimator's own `random_state`.
+        beyond : refused: rows are taken for the numbers themselves, without errors or bounds
 
         Returns
         -------
@@ -124,10 +127,13 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             For components whose missing cells are not known given the others.
         """
         check_is_fitted(self)
+        refuse_beyond("impute", beyond)
         seed = self.random_state if random_state is None else random_state
         return imputed(self, self._asked(X, filling=True), draws, seed)
 
-    def information_lost(self, X: Any, sample_weight: Any = None) -> dict[str, Array]:
+    def information_lost(
+        self, X: Any, sample_weight: Any = None, **beyond: Any
+    ) -> dict[str, Array]:
         """What the missing cells (NaN) of X cost: the share lost of what rows tell, by parameter.
 
         Parameters
@@ -135,6 +141,8 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         X : array-like of shape (n_samples, n_features)
             The rows of the fit.
         sample_weight : array-like of shape (n_samples,), optional
+            Those of the fit, which are to be given again.
+        beyond : refused, as by `impute`
 
         Returns
         -------
@@ -150,9 +158,12 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         Raises
         ------
         ValueError
-            Where nothing is missing, where the log-likelihood is flat, or has no free coordinates.
+            Where nothing is missing, where the fit had weights and none are given, where the
+            log-likelihood is flat, or has no free coordinates.
         """
         check_is_fitted(self)
+        refuse_beyond("information_lost", beyond)
+        refuse_unweighted("information_lost", self, sample_weight)
         rows = self._asked(X, filling=True)
         if sample_weight is not None and isinstance(rows, Rows):
             rows = Rows(rows.X, self._weights_for(sample_weight, rows.X))
@@ -263,7 +274,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             self.fit_result_,
             noise=noise,
             called=group_names(self),
-            notes=(*notes(self), *prior_notes(self), *lost_notes(self)),
+            notes=(*notes(self), *told_notes(self), *prior_notes(self), *lost_notes(self)),
         )
 
     def summary(self) -> str:

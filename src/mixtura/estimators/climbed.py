@@ -126,11 +126,16 @@ class ClimbedMixture(MixtureEstimator):
         labels: Any = None,
         checkpoint: Any = None,
         max_seconds: float | None = None,
+        **beyond: Any,
     ) -> AnyArray:
         """`fit`, then the most probable component of each row; parameters are those of `fit`.
 
-        Also of rows of which `labels` know another.
+        Also of rows of which `labels` know another. `beyond`: what else `fit` and `predict` take.
         """
+        if beyond:
+            beyond_fit = beyond | {"labels": labels, "checkpoint": checkpoint}
+            self.fit(X, y, sample_weight, max_seconds=max_seconds, **beyond_fit)
+            return self.predict(X, **beyond)
         rows = self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         found: AnyArray = (
             self.predict(rows)

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.estimators.beside import refuse_beside
-from mixtura.estimators.known import refuse_told
+from mixtura.estimators.known import refuse_told, refuse_unweighted
 from mixtura.inference.information import drawn_around, information_roots
 from mixtura.records import AnyArray, Array
 
@@ -39,6 +39,7 @@ def likelihood_draws(
     """The same for a fit at maximum likelihood, from the normal law of its free coordinates."""
     refuse_beside("to_arviz", mixture)
     refuse_told("to_arviz", mixture)
+    refuse_unweighted("to_arviz", mixture, sample_weight)
     rows = mixture._asked(X, filling=True)
     if not isinstance(rows, Rows):
         raise ValueError("to_arviz: X is read in pieces, and this is of rows in memory: load it")

@@ -129,6 +129,7 @@ class Exports:
         X : array-like of shape (n_samples, n_features)
             The rows that were fitted, for `GaussianMixture` only.
         sample_weight : array-like of shape (n_samples,), optional
+            Those of the fit, which are to be given again.
         draws : int, default 1000
         random_state : int, RandomState or None
             None uses the estimator's own `random_state`.
@@ -143,7 +144,8 @@ class Exports:
         ------
         ValueError
             For a likelihood that is flat in some direction at these parameters, a mixture of more
-            than components at maximum likelihood, or where arviz-base is not installed.
+            than components at maximum likelihood, weights of the fit that are not given again, or
+            where arviz-base is not installed.
         """
         check_is_fitted(self)
         refuse_beside("to_arviz", self, fitted=True)

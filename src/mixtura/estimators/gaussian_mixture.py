@@ -320,18 +320,18 @@ class GaussianMixture(MeasuredRows, AfterFit):
         found = [factored.scores(params, piece).astype(rows.dtype) for piece, *_ in pieces]
         return np.concatenate(found)
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, **beyond: Any) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.
 
         The first call is a `fit` to its chunk, so it has as many rows as that needs; later ones
         any number. After `fit` or `load` the steps go on from the mixture there. What is promised,
         what the attributes mean then and what is kept: `mixtura.estimators.partial`.
 
-        Parameters and errors are those of `fit`; ValueError also where n_components or
-        covariance_type were changed in between. The estimator is then left as it was.
+        Parameters and errors are those of `fit`, `beyond` is refused; ValueError also where
+        n_components or covariance_type were changed in between: the estimator stays as it was.
         """
         refuse_beside("partial_fit", self)
-        absorb(self, X, sample_weight)
+        absorb(self, X, sample_weight, **beyond)
         return self
 
     _components = "covariance_type"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Any) ->
     model, params = mixture._fitted()
     if not (model.family.allows_gaps or model.family.fills_gaps):
         raise ValueError(f"impute: components of family {model.family.name!r} fill no gaps")
+    if "error" in mixture.__dict__.get("told_", ()):
+        warnings.warn(
+            "impute: the fit was told error of its rows; here X is taken for the numbers "
+            "themselves, as if measured without error",
+            stacklevel=3,
+        )
     X, family, parts = rows.X, model.family, params.components
     resp = np.asarray(answers(mixture, rows, "responsibilities", wide=True), dtype=np.float64)
     K = resp.shape[1] - isinstance(model, Noisy)

@@ -136,6 +136,24 @@ class IntervalRows(ClimbedMixture):
             return super().score_samples(X)
         return self._between(X, lower, upper, "log_density")
 
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        lower: Any = None,
+        upper: Any = None,
+    ) -> float:
+        """The mean of `score_samples` per unit of weight; without bounds X is what it says."""
+        if lower is None and upper is None:
+            return super().score(X, y, sample_weight)
+        return self._mean(self.score_samples(X, lower=lower, upper=upper), sample_weight)
+
+    def _mean(self, log_p: AnyArray, sample_weight: Any) -> float:
+        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
+        return float(np.average(log_p, weights=w))
+
     def predict(self, X: Any, *, lower: Any = None, upper: Any = None) -> AnyArray:
         """The most probable component of each row; `lower` and `upper` as in `fit`."""
         if lower is None and upper is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,11 @@ def labelled_groups(rows: Source, names: tuple[str, ...]) -> int:
 
 def hold_told(estimator: Any, names: tuple[str, ...], rows: Source) -> None:
     """Set `classes_`, and what the fit was told of its rows (`told_`), or take them away."""
+    w = rows.sample_weight if isinstance(rows, Rows) else None
+    weighted = w is not None and bool(np.any(w != 1))
     told = ["labels"] if isinstance(rows, KnownRows) else []
     told += [name for name in ("error", "bounds") if f"_{name}" in estimator.__dict__]
-    for name, value in (("classes_", names), ("told_", told)):
+    for name, value in (("classes_", names), ("told_", told), ("_weighted", weighted)):
         estimator.__dict__.pop(name, None)
         if value:
             setattr(estimator, name, np.array(value))
@@ -74,6 +77,45 @@ def refuse_told(what: str, estimator: Any) -> None:
             f"{what}: the fit was told {' and '.join(told)} of its rows, which X alone does not "
             "say: what it is worth is in fit_result_ and summary()"
         )
+
+
+def refuse_beyond(what: str, beyond: dict[str, Any]) -> None:
+    """ValueError for what a fit may be told of its rows and this may not; TypeError for others."""
+    strange = [name for name in beyond if name not in ("lower", "upper", "error")]
+    if strange:
+        raise TypeError(f"{what}() got an unexpected keyword argument {strange[0]!r}")
+    if beyond:
+        raise ValueError(
+            f"{what}: rows are taken for the numbers themselves; {', '.join(beyond)} is known to "
+            "fit, fit_predict, predict, predict_proba, score and score_samples alone: leave it out"
+        )
+
+
+def refuse_unweighted(what: str, estimator: Any, sample_weight: Any) -> None:
+    """ValueError where the rows of a fit come back without the weights that they had there."""
+    fit, weighted = estimator.__dict__.get("fit_result_"), "_weighted" in estimator.__dict__
+    if fit is not None and fit.rows > 0:
+        # A model file tells of weights by their sum alone.
+        weighted |= not math.isclose(fit.weight, fit.rows, rel_tol=1e-9)
+    if sample_weight is None and weighted:
+        raise ValueError(
+            f"{what}: the fit was given sample_weight, and it is asked of the same rows: give "
+            "sample_weight= as in the fit"
+        )
+
+
+def told_notes(estimator: Any) -> list[tuple[str, str]]:
+    """What the report says of errors and bounds: (label, sentence)."""
+    told = estimator.__dict__.get("told_", ())
+    said = {
+        "error": ("errors", "known of the rows: the groups are of the numbers behind them"),
+        "bounds": ("bounds", "of cells of which only an interval is known"),
+    }
+    return [
+        (label, f"{words}; the log-likelihood is that of rows and {label}")
+        for name, (label, words) in said.items()
+        if name in told
+    ]
 
 
 def group_names(estimator: Any) -> tuple[str, ...]:

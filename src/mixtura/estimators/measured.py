@@ -94,6 +94,22 @@ class MeasuredRows(IntervalRows):
             return super().score_samples(X, lower=lower, upper=upper)
         return self._of_measured(X, error, "log_density", lower, upper)
 
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        error: Any = None,
+        lower: Any = None,
+        upper: Any = None,
+    ) -> float:
+        """The mean of `score_samples` per unit of weight; without `error`, X is what it says."""
+        if error is None:
+            return super().score(X, y, sample_weight, lower=lower, upper=upper)
+        found = self.score_samples(X, error, lower=lower, upper=upper)
+        return self._mean(found, sample_weight)
+
     def predict(
         self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
     ) -> AnyArray:

@@ -46,6 +46,7 @@ from mixtura.estimators import factored
 from mixtura.estimators.gaussian_face import GaussianFace
 from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
+from mixtura.estimators.known import refuse_beyond
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
 from mixtura.families.gaussian.covariance import structure
@@ -68,8 +69,9 @@ GROWN_UP, LEAST, MOST = 20, 2_000, 20_000
 REASON = f"{LEARNING}; its log-likelihood is an estimate"
 
 
-def absorb(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
+def absorb(estimator: GaussianFace, X: Any, sample_weight: Any, **beyond: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
+    refuse_beyond("partial_fit", beyond)
     if factored.factors_of(estimator) is not None:
         raise ValueError(
             f"partial_fit: covariance_type={str(estimator.covariance_type)!r} has factors, whose "
