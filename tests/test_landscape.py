@@ -86,7 +86,7 @@ def test_with_a_prior_the_fit_is_the_highest_bar() -> None:
     assert met[0].mean_objective * 60 == pytest.approx(objective, rel=1e-9)
     assert max(one.mean_loglik for one in met) > met[0].mean_loglik
     (ax,) = found.landscape_figure().axes
-    assert ax.get_ylabel() == "log-likelihood + log prior"
+    assert ax.get_ylabel() == "log-likelihood\n+ log prior"
     assert ax.texts[0].get_text().strip() == "this fit"
     assert ", this fit)" in found.summary()
 

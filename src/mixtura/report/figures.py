@@ -63,8 +63,10 @@ def draw(
     probabilities, probabilities of categories. Of many columns the six are drawn in which the
     components differ most.
 
-    Raises ValueError if the arrays do not fit the mixture, values are infinite, or missing where
-    components are Gaussian, or a column has none, or no row has weight.
+    A panel shows the rows that have its cells.
+
+    Raises ValueError if the arrays do not fit the mixture, values are infinite, a column has none,
+    no row of two Gaussian columns has both, or no row has weight.
     """
     view = printable_record(view)
     view = replace(view, left_out=left_out is not None)
