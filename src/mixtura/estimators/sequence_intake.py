@@ -102,11 +102,6 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
     if source.dtype != np.float64:
         source = opened(X.astype(np.float64), None, kind.allows_gaps)
     note_columns(estimator, source)
-    if source.survey.empty >= 0:
-        raise ValueError(
-            f"X: row {source.survey.empty} (counted from 0) has no value in any column, and steps "
-            "that nobody saw are summed over in memory only: load the table"
-        )
     refuse_scales(source, 1, estimator._names())
     _refuse_few(estimator, source.n)
     table = DaskSequences(source, ends_of(lengths, source.n))
