@@ -112,7 +112,7 @@ def test_two_sides(folder: Path) -> None:
     np.testing.assert_array_equal(table["block"][:12] == table["block"][0], np.arange(12) < 6)
     assert "or one of these" not in done.output
     for options, words in (
-        (("-k", "2,3"), "--blocks 2,3: this is neither a number from 1 on nor auto"),
+        (("-k", "2,3"), "nor auto; two numbers are for --bipartite"),
         (("--bipartite", "-k", "2,x"), "nor two of these (2,3)"),
         (("--bipartite", "-k", "2,11"), "--blocks (2, 11), and side 1"),
         (("--bipartite", "--directed"), "--directed and --bipartite do not go together"),

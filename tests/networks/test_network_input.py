@@ -71,6 +71,8 @@ def test_far_gaussian_edges_with_missing_pairs() -> None:
         (3.0 * (np.ones((6, 6)) - np.eye(6)), "every pair has the same x, 3"),
         (1e200 * PLAIN, "in other units"),
         (pd.DataFrame(PLAIN), "to_numpy"),
+        (PLAIN[:4], r"give bipartite=True if its rows and columns are two kinds of nodes, or edge"),
+        (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), "two columns are called 'a': give"),
     ],
 )
 def test_what_cannot_be_fitted_is_told(network: object, words: str) -> None:
@@ -122,3 +124,33 @@ def test_a_diagonal_of_ones_in_correlations_is_remarked_on() -> None:
     near = np.corrcoef(np.random.default_rng(0).normal(size=(8, 30)))
     with pytest.warns(UserWarning, match="the diagonal is 1 everywhere .* set it to 0"):
         mixtura.BlockModel(1, edges="gaussian", random_state=0).fit(near)
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (
+            pd.DataFrame([[1, 0]], columns=["0", "0"]),
+            "pairs: two columns are called '0': give each",
+        ),
+        (pd.DataFrame([["a", 0]], columns=["0", "1"]), "column '0' holds text values that are no"),
+        (pd.DataFrame(index=[0]), "pairs: the frame has no columns: give some that are called"),
+    ],
+)
+def test_frames_of_new_nodes_that_are_none(frame: pd.DataFrame, words: str) -> None:
+    model = mixtura.BlockModel(2, n_init=4, random_state=0).fit(PLAIN)
+    with pytest.raises(ValueError, match=words):
+        model.predict(frame)
+
+
+def test_numbers_of_blocks_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"n_blocks=\(2, 3\): .*two are for bipartite=True"):
+        mixtura.BlockModel((2, 3)).fit(PLAIN)
+    with pytest.raises(ValueError, match=r"n_blocks=3 is more than max_blocks=2, .* leave max_bl"):
+        mixtura.BlockModel(3, max_blocks=2).fit(PLAIN)
+    asked = {"bipartite": True, "n_init": 4, "random_state": 0}
+    pair, array = (
+        mixtura.BlockModel(blocks, **asked).fit(PLAIN[:4]) for blocks in ((2, 3), np.array([2, 3]))
+    )
+    assert array.block_matrix_.shape == (2, 3)
+    np.testing.assert_array_equal(array.memberships_, pair.memberships_)

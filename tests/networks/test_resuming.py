@@ -38,6 +38,17 @@ def same(one, other):
         assert getattr(one.fit_result_, name) == getattr(other.fit_result_, name)
 
 
+def test_without_a_seed_that_of_the_file_is_taken(tmp_path, monkeypatch):
+    path = tmp_path / "fit.checkpoint"
+    with monkeypatch.context() as patched:
+        patched.setattr("mixtura.estimators.block_model.removed", lambda path: None)
+        plain = mixtura.BlockModel(3, n_init=4).fit(karate(), checkpoint=path)
+        size = path.stat().st_size
+        again = mixtura.BlockModel(3, n_init=4).fit(karate(), checkpoint=path)
+    same(again, plain)
+    assert path.stat().st_size == size
+
+
 @pytest.mark.parametrize("settings", CASES, ids=str)
 def test_a_killed_fit_goes_on_to_the_same_answer(tmp_path, monkeypatch, settings):
     network = karate()

@@ -152,6 +152,8 @@ def _number(text: str, bipartite: bool) -> int | tuple[int, int] | str:
     each = text.split(",")
     if len(each) > 1 + bipartite or not all(one.isdecimal() and int(one) for one in each):
         pair = ", nor two of these (2,3)" if bipartite else ""
+        if len(each) > 1 and not bipartite:
+            pair = "; two numbers are for --bipartite"
         raise ValueError(f"--blocks {text}: this is neither a number from 1 on nor auto{pair}")
     return int(text) if len(each) == 1 else (int(each[0]), int(each[1]))
 

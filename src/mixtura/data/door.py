@@ -105,8 +105,12 @@ def as_numbers(values: Any, name: str) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
+        kind = type(values).__name__
+        if isinstance(values, np.ndarray):
+            told = any(isinstance(value, str) for value in values.flat)
+            kind = "text" if told else f"{values.dtype}"
         raise ValueError(
-            f"{name} holds {type(values).__name__} values that are no numbers, or rows of unlike "
+            f"{name} holds {kind} values that are no numbers, or rows of unlike "
             "lengths: give numbers"
         ) from None
 

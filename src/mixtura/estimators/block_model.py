@@ -8,6 +8,7 @@ from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -27,7 +28,7 @@ from mixtura.estimators.network_intake import (
 from mixtura.fitting.journal_file import removed
 from mixtura.fitting.networks.auto import Choice, chosen
 from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
-from mixtura.fitting.networks.journal import opened
+from mixtura.fitting.networks.journal import opened, resumed_seed
 from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
 from mixtura.records import AnyArray
@@ -111,7 +112,13 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_blocks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), tuple, list],
+        "n_blocks": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            tuple,
+            list,
+            np.ndarray,
+        ],
         "edges": [StrOptions({"auto", *(each.value for each in Edges)})],
         "degree_corrected": ["boolean", StrOptions({"auto"})],
         "inference": [StrOptions({"variational", "belief"})],
@@ -177,7 +184,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         checkpoint : path, optional
             The ends of climbs are written there. Killed and called again with the same network,
             settings and integer `random_state`, the fit goes on from there to the same answer; then
-            the file is removed
+            the file is removed. With random_state=None the seed is taken from the file
         max_seconds : float, optional
             When these have passed the search ends with the best it has met, and a
             ConvergenceWarning; climbs that are going on are not cut short. Not together with
@@ -198,7 +205,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
             if self.degree_corrected == "auto"
             else bool(self.degree_corrected)
         )
-        if corrected == "auto" and self.n_blocks != "auto":
+        if corrected == "auto" and not isinstance(self.n_blocks, str):
             raise ValueError(
                 'degree_corrected="auto" chooses with the number of blocks: give n_blocks="auto"'
             )
@@ -222,8 +229,15 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         refuse_unlike(net, law, corrected, free)
         warn_of_diagonal(net, law)
         blocks = blocks_of(self.max_blocks if free else self.n_blocks, net, free)
+        if not free and self.max_blocks is not None and max(blocks) > self.max_blocks:
+            raise ValueError(
+                f"n_blocks={self.n_blocks} is more than max_blocks={self.max_blocks}, which bounds "
+                'n_blocks="auto": leave max_blocks out'
+            )
         starts = None if self.n_init == "auto" else int(self.n_init)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if checkpoint is not None and self.random_state is None:
+            seed = resumed_seed(checkpoint, seed)
         settings = {name: plain(value) for name, value in self.get_params(deep=False).items()}
         with opened(checkpoint, net, seed, settings) as journal:
             limits = int(self.max_iter), float(self.tol), seed, clock, journal

@@ -127,7 +127,8 @@ class FittedBlocks:
         return self.params_.means(*self._pairs(source, target), self.memberships_)
 
     def sample(self, random_state: Any = None) -> tuple[csr_array, AnyArray]:
-        """A network drawn from the model, between the nodes that were fitted in their blocks.
+        """A network drawn from the model, between the nodes that were fitted in `labels_`: how
+        sure these are, `memberships_`, is left out.
 
         Loops are drawn where the network that was fitted has any, and by degree-corrected models.
 

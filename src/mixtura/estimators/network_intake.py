@@ -12,6 +12,7 @@ from scipy.sparse import coo_array, csr_array, issparse
 
 from mixtura.data.door import as_numbers
 from mixtura.data.networks.network import Network, NetworkError
+from mixtura.data.networks.reading import frame_of
 from mixtura.models.block_model import Edges, NewPairs
 from mixtura.records import AnyArray, Array
 
@@ -42,10 +43,13 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
     name, sides = "max_blocks" if most else "n_blocks", network.sides
     if asked is None:
         return sides
+    asked = asked.tolist() if isinstance(asked, np.ndarray) else asked
     each = list(asked) if isinstance(asked, tuple | list) else [asked] * len(sides)
     whole = all(isinstance(K, int | np.integer) and K is not True and K >= 1 for K in each)
     if not whole or len(each) != len(sides):
         wanted = "a number from 1 on" + (" or two of these, (K1, K2)" if len(sides) > 1 else "")
+        if len(each) > 1 == len(sides):
+            wanted += " (two are for bipartite=True)"
         raise ValueError(f'{name}={asked!r}: give {wanted}, or n_blocks="auto"')
     if most:
         return tuple(min(int(K), n) for K, n in zip(each, sides, strict=True))
@@ -58,8 +62,8 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
 
 def plain(value: Any) -> Any:
     """A setting as a file holds it."""
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     return value if isinstance(value, str | int | float | None) else type(value).__name__
@@ -122,7 +126,11 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
     """ValueError for what belief propagation is not for."""
     what = 'inference="belief"'
     for wrong, found, remedy in (
-        (n_blocks == "auto", 'n_blocks="auto"', "give a number: there is no bound to compare by"),
+        (
+            isinstance(n_blocks, str),
+            'n_blocks="auto"',
+            "give a number: there is no bound to compare by",
+        ),
         (bool(corrected), f"degree_corrected={corrected!r}", "degree_corrected=False"),
         (law is Edges.GAUSSIAN, "Gaussian edges", "bernoulli or poisson edges"),
         (network.directed, "a directed network", "an undirected one"),
@@ -141,7 +149,7 @@ def new_pairs(given: Any, nodes: AnyArray, law: Edges, name: str) -> NewPairs:
     missing, or a frame whose columns are called as these nodes, in any order; other nodes are
     missing."""
     n = len(nodes)
-    frame = nw.from_native(given, eager_only=True, pass_through=True)
+    frame = frame_of(given, name)
     if isinstance(frame, nw.DataFrame):
         given = _by_name(frame, nodes, name)
     matrix = coo_array(given if issparse(given) else np.atleast_2d(as_numbers(given, name)))
@@ -162,6 +170,8 @@ def new_pairs(given: Any, nodes: AnyArray, law: Edges, name: str) -> NewPairs:
 
 def _by_name(frame: nw.DataFrame[Any], nodes: AnyArray, name: str) -> Array:
     """(m, n) the columns of a frame as the nodes stand, NaN where there is none."""
+    if not frame.columns:
+        raise ValueError(f"{name}: the frame has no columns: give some that are called as nodes_")
     index = {str(node): place for place, node in enumerate(nodes.tolist())}
     if len(index) < len(nodes):
         raise ValueError(f"{name}: some nodes have one name: give an array, ordered as nodes_")

@@ -23,9 +23,11 @@ def from_matrix(given: Any, directed: bool | None, observed: Any) -> Network:
     """
     matrix = coo_array(given) if issparse(given) else _dense(given)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        sides = "bipartite=True if its rows and columns are two kinds of nodes, or "
         raise NetworkError(
-            f"network: an array of shape {matrix.shape} is no adjacency matrix, which is square; "
-            "give edge lists as a pandas or Polars frame"
+            f"network: an array of shape {matrix.shape} is no adjacency matrix, which is square: "
+            f"give {sides if matrix.ndim == 2 else ''}"
+            "edge lists as a pandas or Polars frame"
         )
     pairs = _entries(matrix)
     names = np.arange(matrix.shape[0])

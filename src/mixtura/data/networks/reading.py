@@ -119,7 +119,7 @@ def _from_frame(
     text: bool = False,
 ) -> Network:
     try:
-        frame = nw.from_native(given, eager_only=True)
+        frame = frame_of(given, place, pass_through=False)
     except TypeError:
         raise NetworkError(
             f"network: a {type(given).__name__} is no network: give a square array or sparse "
@@ -139,6 +139,19 @@ def _from_frame(
         return between(pairs, len(one), np.concatenate([one, other]), observed)
     codes, names = _coded(sides)
     return from_pairs((codes[0], codes[1], values), names, bool(directed), observed)
+
+
+def frame_of(given: Any, place: str, pass_through: bool = True) -> Any:
+    """A frame as Narwhals', other things as they are, or TypeError; NetworkError for columns of one
+    name."""
+    try:
+        return nw.from_native(given, eager_only=True, pass_through=pass_through)
+    except nw.exceptions.DuplicateError:
+        names = list(given.columns)
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NetworkError(
+            f"{place}: two columns are called {twice!r}: give each a name of its own"
+        ) from None
 
 
 def _ends(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:

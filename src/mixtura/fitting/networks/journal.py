@@ -30,7 +30,14 @@ from mixtura.engines.holes import HolesEnd
 from mixtura.engines.partition import PartitionEnd
 from mixtura.errors import LikelihoodFell
 from mixtura.fitting.checkpoint import digest_of, refuse_another
-from mixtura.fitting.journal_file import CheckpointError, JournalFile, damaged, line_of
+from mixtura.fitting.journal_file import (
+    CheckpointError,
+    JournalFile,
+    damaged,
+    first_record,
+    line_of,
+    refuse_unwritable,
+)
 from mixtura.fitting.networks.search import Climber, End
 from mixtura.fitting.networks.sides import Sizes
 from mixtura.models.block_model import BlockParams, Edges
@@ -218,6 +225,13 @@ def opened(
     if path is None:
         return nullcontext()
     return ClimbJournal(path, {"network": _digest(network), "seed": seed, **settings})
+
+
+def resumed_seed(path: Any, drawn: int) -> int:
+    """The seed of a fit with random_state=None: that of its checkpoint, if there is one."""
+    refuse_unwritable(path)
+    known = ((first_record(path) or {}).get("identity") or {}).get("seed")
+    return known if type(known) is int else drawn
 
 
 def _digest(network: Network) -> str:
