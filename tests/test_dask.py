@@ -332,7 +332,19 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     ),
     "answers about sequences": (
         lambda X: mixtura.GaussianHMM(2).fit(X).predict(apart(X)),
-        "a hidden Markov model holds its sequences in memory",
+        "answers about states are of sequences in memory: ask partition by partition, or give",
+    ),
+    "a search over states": (
+        lambda X: mixtura.HiddenMarkovSearch(mixtura.HiddenMarkov("normal")).fit(apart(X)),
+        "X is a Dask collection, and this needs its rows in memory",
+    ),
+    "totals of counts": (
+        lambda X: mixtura.MultinomialHMM(2, n_trials=5).fit(apart(abs(X).round()).rechunk((-1, 3))),
+        "n_trials cannot be given for sequences in Dask partitions: load the table",
+    ),
+    "one column in two roles": (
+        lambda X: mixtura.in_sequences(frame(X), sequence="a", time="a"),
+        "time='a': sequence is that column too",
     ),
     "a name in two partitions": (
         lambda X: mixtura.in_sequences(frame(X).assign(id=1), sequence="id"),

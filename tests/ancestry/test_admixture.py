@@ -8,8 +8,10 @@ import pytest
 import mixtura
 from mixtura.data.genotypes import from_dosages
 from mixtura.engines.ancestry import Passes
+from mixtura.fitting.admixture_fit import modes_of
 from mixtura.inference.populations import matching
 from mixtura.models.admixture import AdmixtureModel, AdmixtureParams
+from mixtura.result import StartReport, landscape_of
 from tests.ancestry.panels import balding_nichols, demo, matched, plain_loglik
 
 
@@ -127,3 +129,16 @@ def test_each_optimum_has_its_shares():
         assert climbed.trace[-1] / 24 == pytest.approx(optimum.mean_loglik, abs=1e-3)
     turned = found.Q_[:, ::-1]
     np.testing.assert_array_equal(found.align(turned).modes_[0], turned)
+
+
+def test_shares_of_optima_between_ends_that_did_not_converge():
+    heights = {-1.0: False, -1.0 - 1e-12: True, -2.0: False, -3.0: True, -1.0 - 2e-12: False}
+    starts = [
+        StartReport("random", 9, height, "kept", unfinished=unfinished)
+        for height, unfinished in heights.items()
+    ]
+    ends = [(height, np.array([[height]]), unfinished) for height, unfinished in heights.items()]
+    landscape = landscape_of(starts, 0.0)
+    modes = modes_of(ends, landscape)
+    assert [mode.item() for mode in modes] == [one.mean_loglik for one in landscape]
+    assert [mode.item() for mode in modes] == [-1.0, -1.0 - 1e-12, -2.0, -3.0]

@@ -95,3 +95,8 @@ def test_a_row_of_no_sequence_is_named(names):
 def test_a_table_without_rows_is_refused():
     with pytest.raises(ValueError, match="X has no rows"):
         in_sequences(pd.DataFrame(TABLE)[:0], sequence="who")
+
+
+def test_one_column_has_one_role():
+    with pytest.raises(ValueError, match="time='t': sequence is that column too"):
+        in_sequences(pd.DataFrame({"t": [1, 2], "x": [3, 4]}), sequence="t", time="t")

@@ -165,6 +165,28 @@ def test_planted_blocks_are_found(settings):
         assert (3, 2) in [each.sides for each in model.path_]
 
 
+@pytest.mark.parametrize("K", [2, 3])
+def test_blocks_that_no_side_shows_alone_are_found(K):
+    """Balanced ones: all rows have one margin, and so have all columns."""
+    rows, columns = np.repeat(np.arange(K), 36 // K), np.arange(36) % K
+    chances = 0.1 + 0.6 * np.eye(K)
+    A = (np.random.default_rng(0).random((36, 36)) < chances[np.ix_(rows, columns)]).astype(float)
+    settings = {"bipartite": True, "n_init": 3, "tol": 1e-5, "random_state": 0}
+    model = mixtura.BlockModel("auto", max_blocks=(K + 1, K), **settings).fit(A)
+    assert model.block_matrix_.shape == (K, K)
+    assert adjusted_rand_score(rows, model.labels_[:36]) > 0.9
+    assert adjusted_rand_score(columns, model.labels_[36:]) > 0.9
+    assert model.icl_ >= mixtura.BlockModel((K, K), **settings).fit(A).icl_ - 1e-2
+    tried = [each.sides for each in model.path_]
+    assert max(tried) <= (K + 1, K)
+    assert max(second for _, second in tried) == K
+
+
+def test_most_blocks_of_each_side_are_for_two_sides():
+    with pytest.raises(ValueError, match=r"max_blocks=\(2, 3\): give a number from 1 on"):
+        mixtura.BlockModel("auto", max_blocks=(2, 3)).fit(np.eye(6)[::-1])
+
+
 def test_icl_counts_the_parameters_of_both_sides():
     """Keribin, Brault, Celeux & Govaert (2015)."""
     model = mixtura.BlockModel((3, 2), bipartite=True, n_init=4, random_state=0).fit(planted())

@@ -22,13 +22,22 @@ class Order(NamedTuple):
 
 
 def refuse_unknown(asked: Mapping[str, str | None], known: Sequence[str]) -> list[str]:
-    """The columns that are asked for by some option; ValueError for one that there is not."""
+    """The columns that are asked for by some option; ValueError for one that there is not, and for
+    one that two options ask for."""
+    taken: dict[str, str] = {}
     for option, name in asked.items():
         if name is not None and name not in known:
             raise ValueError(
                 f"{option}={name!r}: there is no such column; X has {', '.join(map(str, known))}"
             )
-    return [name for name in asked.values() if name is not None]
+        if name in taken:
+            raise ValueError(
+                f"{option}={name!r}: {taken[name]} is that column too: give each a column of "
+                "its own"
+            )
+        if name is not None:
+            taken[name] = option
+    return list(taken)
 
 
 def column_of(table: Any, name: str) -> AnyArray:

@@ -63,9 +63,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         Clauset & Jacobs 2014). A matrix (n1, n2) has the first side in its rows
     directed : bool, optional
         By default graphs as they say, matrices where they are not symmetric, edge lists never
-    max_blocks : int, optional
-        What "auto" tries at most, on each side; by default ICL goes on until three numbers in a row
-        are worse, and descriptions begin at the root of twice the edges
+    max_blocks : int or (int, int), optional
+        What "auto" tries at most, on each side, or on each of two; by default ICL goes on until
+        three numbers in a row are worse, and descriptions begin at the root of twice the edges
     n_init : int or "auto", default "auto"
         Starts for each K, spectral and random; "auto" is 4 to 60, by the size of the network
     max_iter : int, default 1000
@@ -124,7 +124,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         "inference": [StrOptions({"variational", "belief"})],
         "bipartite": ["boolean"],
         "directed": ["boolean", None],
-        "max_blocks": [Interval(Integral, 1, None, closed="left"), None],
+        "max_blocks": [Interval(Integral, 1, None, closed="left"), None, tuple, list],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="neither")],
@@ -140,7 +140,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         inference: str = "variational",
         bipartite: bool = False,
         directed: bool | None = None,
-        max_blocks: int | None = None,
+        max_blocks: int | tuple[int, int] | None = None,
         n_init: int | str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-8,

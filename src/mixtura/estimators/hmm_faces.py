@@ -280,6 +280,11 @@ class MultinomialHMM(_Symbols):
 
     def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
         if self.n_trials is not None:
+            if not isinstance(rows, Sequences):
+                raise ValueError(
+                    "n_trials cannot be given for sequences in Dask partitions: load the table, or "
+                    "leave it out"
+                )
             totals = np.where(rows.seen, np.nansum(rows.X, axis=1), np.nan)
             if np.shape(self.n_trials) not in ((), totals.shape):
                 raise ValueError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from mixtura.fitting.admixture_snapshot import Snapshot, digest
 from mixtura.fitting.admixture_starts import AdmixtureGround, spread_markers
 from mixtura.models.admixture import AdmixtureParams
 from mixtura.records import AnyArray, Array
-from mixtura.result import Certificate, Fit, StartReport
+from mixtura.result import Certificate, Fit, Optimum, StartReport
 from mixtura.solvers.clock import TIMED_OUT
 
 # Starts of a race, from smoothed genotypes and by chance, and the steps of its rounds, after which
@@ -28,6 +30,9 @@ ROUNDS = (6, 12)
 SAMPLE, LEAST = 2_500_000, 5_000
 # EM steps that bring the frequencies of markers outside the sample to the winner's shares.
 JOINED = 2
+
+# Of the end of a climb: log-likelihood, shares, and whether it was unfinished.
+End = tuple[float, Array, bool]
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,18 @@ def fit_admixture(
             raise
     assert search.best is not None
     params, fit = search.account(search.best)
-    falling = sorted(search.ends, key=lambda end: -end[0])
-    firsts = np.cumsum([0, *(sum(one.hits.values()) for one in fit.landscape)])[:-1]
-    return params, fit, [falling[first][1] for first in firsts]
+    return params, fit, modes_of(search.ends, fit.landscape)
+
+
+def modes_of(ends: list[End], landscape: Iterable[Optimum]) -> list[Array]:
+    """The shares of the highest of the ends that each optimum is made of.
+
+    Converged ends and others are apart in a landscape, and may lie between each other.
+    """
+    falling = sorted(ends, key=lambda end: -end[0])
+    left = {kind: iter([end for end in falling if end[2] == kind]) for kind in (False, True)}
+    met = [list(islice(left[one.unfinished], sum(one.hits.values()))) for one in landscape]
+    return [same[0][1] for same in met]
 
 
 class _Search:
@@ -106,8 +120,8 @@ class _Search:
         self.fixed = None if labels is None else labels >= 0
         self.solver = replace(task.solver, fixed=self.fixed)
         self.reports: list[StartReport] = []
-        # Log-likelihood and shares of each; of the best all.
-        self.ends: list[tuple[float, Array]] = []
+        self.ends: list[End] = []
+        # Of the best all is kept.
         self.best: AdmixtureClimb | None = None
 
     def climb(self, index: int) -> None:
@@ -123,10 +137,10 @@ class _Search:
         cut = end.reason == TIMED_OUT and not higher
         if higher:
             self.best = end
-        if not cut:
-            self.ends.append((end.trace[-1], end.Q))
-        kept = "dropped" if cut else "kept"
         unfinished = not end.converged
+        if not cut:
+            self.ends.append((end.trace[-1], end.Q, unfinished))
+        kept = "dropped" if cut else "kept"
         self.reports.append(StartReport(winner.name, steps, mean, kept, unfinished=unfinished))
 
     def _whole(self, winner: _Runner) -> AdmixtureClimb:

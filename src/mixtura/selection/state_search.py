@@ -15,6 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.door import refuse_dask
 from mixtura.data.sequences import Sequences
 from mixtura.data.tables import NamedRows
 from mixtura.errors import FAILURES, FitError
@@ -121,6 +122,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
             Where no model may be chosen; with the reason of the first.
         """
         numbers = self._numbers()
+        refuse_dask(X)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         trials = [self._tried(K, seed, X, lengths, sample_weight) for K in numbers]
         self.trials_ = trials

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -93,11 +94,15 @@ def _chosen(
 
 
 def _by_icl(task: BlockTask, most: Sizes) -> tuple[BlockFound, tuple[Choice, ...]]:
-    """Up from one block until ICL falls for good, then back down by merges."""
+    """Up from one block until ICL falls for good, then back down by merges; anew from where two
+    sides gain together."""
     walk = _Walk(task, most)
-    walk.up()
-    walk.down()
-    walk.around()
+    at: Sizes | None = (1,) * len(most)
+    while at is not None:
+        walk.up(at)
+        walk.down()
+        walk.around()
+        at = walk.together()
     found = walk.found
     path = tuple(Choice.of(blocks, False, "icl", walk.value(blocks)) for blocks in sorted(found))
     return found[walk.best], path
@@ -107,7 +112,8 @@ def _by_icl(task: BlockTask, most: Sizes) -> tuple[BlockFound, tuple[Choice, ...
 class _Walk:
     """Numbers of blocks, one after the other, and what was found with each.
 
-    Of two sides the one grows of which a look at splits alone promises more.
+    Of two sides the one grows of which a look at splits alone promises more; both, where neither
+    gains alone.
     """
 
     task: BlockTask
@@ -124,17 +130,17 @@ class _Walk:
         """The numbers with the highest ICL."""
         return max(self.found, key=self.value)
 
-    def up(self) -> None:
-        """From one block on each side."""
-        at: Sizes = (1,) * len(self.most)
-        self.found[at] = fit_variational(self.task, at)
-        self.walked.append(at)
+    def up(self, at: Sizes) -> None:
+        """From so many blocks on each side."""
+        if at not in self.found:
+            self.found[at] = fit_variational(self.task, at)
+        self.walked = [at]
         while sum(at) - sum(self.best) < WORSE and not self.task.clock.over():
             ahead = self._beside(at, (1,))
             if not ahead:
                 break
             before, at = at, self._promising(at, ahead)
-            self.found[at] = fit_variational(self.task, at, self._starts(before, at))
+            self._fit(before, at)
             self.walked.append(at)
 
     def down(self) -> None:
@@ -142,9 +148,7 @@ class _Walk:
         for at, above in zip(reversed(self.walked[1:-1]), reversed(self.walked), strict=False):
             if sum(self.best) - 1 > sum(at) or self.task.clock.over():
                 break
-            again = fit_variational(self.task, at, self._starts(above, at))
-            if again.fit.loglik > self.found[at].fit.loglik:
-                self.found[at] = again
+            self._fit(above, at)
 
     def around(self) -> None:
         """Where sides could grow otherwise: numbers beside the best."""
@@ -154,9 +158,25 @@ class _Walk:
             if not ahead or self.task.clock.over():
                 break
             at = self._promising(before, ahead)
-            self.found[at] = fit_variational(self.task, at, self._starts(before, at))
+            self._fit(before, at)
             if self.best == before:
                 break
+
+    def together(self) -> Sizes | None:
+        """One block more on each of two sides than the best has, if that is better: where nodes of
+        a side differ only in which blocks of the other they meet, no side gains alone."""
+        before = self.best
+        at = tuple(K + 1 for K in before)
+        if len(at) == 1 or at in self.found or not self._allowed(at) or self.task.clock.over():
+            return None
+        self._fit(before, at)
+        return at if self.best == at else None
+
+    def _fit(self, before: Sizes, at: Sizes) -> None:
+        """With so many blocks, also from what was found before; the higher bound is kept."""
+        found = fit_variational(self.task, at, self._starts(before, at))
+        if at not in self.found or found.fit.loglik > self.found[at].fit.loglik:
+            self.found[at] = found
 
     def _promising(self, at: Sizes, ahead: list[Sizes]) -> Sizes:
         if len(ahead) == 1:
@@ -170,19 +190,23 @@ class _Walk:
 
     def _beside(self, blocks: Sizes, steps: tuple[int, ...]) -> list[Sizes]:
         near = [stepped(blocks, side, by) for by in steps for side in range(len(blocks))]
-        return [
-            each
-            for each in near
-            if all(1 <= K <= top for K, top in zip(each, self.most, strict=True))
-        ]
+        return [each for each in near if self._allowed(each)]
+
+    def _allowed(self, blocks: Sizes) -> bool:
+        return all(1 <= K <= top for K, top in zip(blocks, self.most, strict=True))
 
     def _starts(self, at: Sizes, near: Sizes) -> Iterable[tuple[str, AnyArray]]:
-        """Starts with `near` blocks from what was found with others, one more or less on a side."""
-        side = next(s for s, (K, other) in enumerate(zip(at, near, strict=True)) if other != K)
+        """Starts with `near` blocks from what was found with others: of each side as many, one
+        more or one less."""
         parts = parted(self.found[at].labels, at, self.task.network.sides)
-        how = _splits if near[side] > at[side] else _merges
-        for name, changed in how(parts[side], at[side], self.task.seed):
-            yield name, joined([*parts[:side], changed, *parts[side + 1 :]], near)
+        seed = self.task.seed
+        changed = [
+            repeat(("", part)) if other == K else (_splits if other > K else _merges)(part, K, seed)
+            for part, K, other in zip(parts, at, near, strict=True)
+        ]
+        for sides in zip(*changed, strict=False):
+            name = max(name for name, _ in sides)
+            yield name, joined((part for _, part in sides), near)
 
 
 def _icl(found: BlockFound) -> float:
