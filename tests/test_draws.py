@@ -134,7 +134,7 @@ def test_what_cannot_be_drawn_is_said() -> None:
     mixture = GaussianMixture(2, random_state=0).fit(X)
     with pytest.raises(ValueError, match="give X, the rows that were fitted"):
         drawn(mixture)
-    with pytest.raises(ValueError, match="draws must be a whole number from 1, found 0"):
+    with pytest.raises(ValueError, match="draws must be a whole number from 1 on, got 0"):
         drawn(mixture, X, 0)
     with pytest.raises(ValueError, match="leave X out"):
         drawn(BayesianGaussianMixture(n_components=2, random_state=0).fit(X), X)

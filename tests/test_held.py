@@ -60,7 +60,7 @@ def test_constant_columns_of_factors_are_no_parameters() -> None:
     of_three = factor_params(np.zeros((2, 3)), np.ones((2, 3, 3)), np.ones((2, 3)))
     assert constant.n_parameters(params) == plain.n_parameters(of_three) < 2 * (4 + 9 + 4)
     made = GaussianMixture(2, covariance_type=kind, solver="em", max_iter=1, random_state=0)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match="Ledermann's bound"):
         fit = made.fit(CONSTANT).fit_result_
     # Weights, then means, loadings and noise in two columns: there is no third factor in them.
     assert fit.n_parameters == 1 + 2 * (2 + 3 + 2)

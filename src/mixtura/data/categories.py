@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from mixtura.data.columns import is_text, kind_of, plain
 from mixtura.data.door import column_names
-from mixtura.data.nulls import is_na
+from mixtura.data.exact import is_na
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array, Categories
 

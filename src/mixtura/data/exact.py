@@ -39,9 +39,15 @@ def refuse_inexact(X: Any, name: str = "X") -> None:
             )
 
 
+def is_na(value: Any) -> bool:
+    """Whether it is what pandas has for a missing value, which is not even equal or unequal."""
+    return type(value).__name__ == "NAType"
+
+
 def beyond(values: list[Any]) -> str | None:
     """What a column with these ends (None: missing) holds that float64 cannot tell apart."""
-    largest = max((abs(value) for value in values if value is not None), default=0)
+    there = [value for value in values if not (value is None or is_na(value))]
+    largest = max(map(abs, there), default=0)
     if not largest > EXACT_INTEGER:
         return None
     return f"holds integers beyond 2**53 ({largest}), which float64 cannot tell apart"

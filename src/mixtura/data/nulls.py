@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixtura.data.columns import is_number, kind_of, plain
+from mixtura.data.exact import is_na
 from mixtura.records import AnyArray
 
 
@@ -44,8 +45,3 @@ def _known(values: list[Any]) -> AnyArray:
     out = np.empty(len(values), dtype=object)
     out[:] = [np.nan if is_na(value) else value for value in values]
     return out
-
-
-def is_na(value: Any) -> bool:
-    """Whether it is what pandas has for a missing value, which is not even equal or unequal."""
-    return type(value).__name__ == "NAType"

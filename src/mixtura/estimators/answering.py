@@ -47,7 +47,7 @@ def answers(
             wanted["log_density"] = np.empty(len(X), dtype=np.float64 if trimmed else rows.dtype)
         fill(engine, model, X, params, RowOutputs(**wanted))
         if doubtful and not trimmed:
-            _refuse_lost(model, params, X, wanted["log_density"], where.start)
+            refuse_lost(model, params, X, wanted["log_density"], where.start)
         if trimmed:
             trimmed_labels(out[where], wanted["log_density"], mixture)
     if what == "labels" and isinstance(fitted, Noisy):
@@ -69,7 +69,7 @@ def totals(mixture: Any, source: Source) -> tuple[float, float]:
     return source.reduced(summed, lambda one, two: (one[0] + two[0], one[1] + two[1]))
 
 
-def _refuse_lost(
+def refuse_lost(
     model: Mixture, params: Any, X: AnyArray, log_density: AnyArray, first: int
 ) -> None:
     """ValueError where a row has no density under any component, not even in logarithms."""

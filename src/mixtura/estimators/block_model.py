@@ -229,7 +229,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         refuse_unlike(net, law, corrected, free)
         warn_of_diagonal(net, law)
         blocks = blocks_of(self.max_blocks if free else self.n_blocks, net, free)
-        if not free and self.max_blocks is not None and max(blocks) > self.max_blocks:
+        most = self.max_blocks
+        if not free and most is not None and max(blocks) > np.max(most):
             raise ValueError(
                 f"n_blocks={self.n_blocks} is more than max_blocks={self.max_blocks}, which bounds "
                 'n_blocks="auto": leave max_blocks out'

@@ -14,10 +14,12 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill
+from mixtura.estimators.answering import refuse_lost
 from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
+from mixtura.estimators.tables_beside import present, table_beside
 from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, stranger, support, unbounded
 from mixtura.fitting.journal_file import removed
@@ -73,7 +75,7 @@ class IntervalRows(ClimbedMixture):
                 raise ValueError(
                     "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
                 )
-            self._bounds: Any = lower, upper, sample_weight
+            self._bounds: Any = lower, upper, present(sample_weight)
         try:
             self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         finally:
@@ -85,10 +87,11 @@ class IntervalRows(ClimbedMixture):
         if "_bounds" not in self.__dict__:
             return X
         kind = kind.for_table(self._names(), found, X)
-        lower, upper, weight = self._bounds
+        lower, upper, there = self._bounds
+        lower, upper = self._bound("lower", lower, there), self._bound("upper", upper, there)
         cells = placed(X, lower, upper, kind, self._names())
-        _refuse_endless(cells, X, weight, self._names())
-        self._bounds = cells, weight
+        _refuse_endless(cells, X, there, self._names())
+        self._bounds = cells, there
         return np.asarray(cells.x, dtype=X.dtype)
 
     def _search(self, rows: Source, task: Any, *others: Any) -> Any:
@@ -96,17 +99,27 @@ class IntervalRows(ClimbedMixture):
             return super()._search(rows, task, *others)
         refuse_settings(self, rows, "lower, upper")
         assert isinstance(rows, Rows)
-        cells, weight = self._bounds
+        cells, there = self._bounds
         if not cells.bounded.any():
             return super()._search(rows, task, *others)
         # Of rows without weight some are left out at the door.
-        wide = cells.wide if len(cells.x) == rows.n else cells.wide[np.asarray(weight) > 0]
-        present = wide if rows.sample_weight is None else wide[rows.sample_weight > 0]
-        self._doubt_unbounded(Cells.of(present), task.family)
+        wide = cells.wide if len(cells.x) == rows.n else cells.wide[there]
+        counted = wide if rows.sample_weight is None else wide[rows.sample_weight > 0]
+        self._doubt_unbounded(Cells.of(counted), task.family)
         task = replace(task, family=censored(task.family))
         found = super()._search(replace(rows, X=wide), task, *others)
         plain = found.family.plain
         return replace(found, family=plain, model=replace(found.model, family=plain))
+
+    def _bound(self, name: str, given: Any, there: AnyArray | None = None) -> Array | None:
+        """What is given for each cell; rows that are not there have no bound."""
+        if given is None:
+            return None
+        columns = getattr(self, "feature_names_in_", None)
+        found = table_beside(name, given, columns, gaps=True)
+        if there is not None and found.ndim == 2 and len(found) == len(there):
+            found = np.where(there[:, None], found, np.nan)
+        return found
 
     def _doubt_unbounded(self, cells: Cells, family: Family) -> None:
         """Warn of columns where nothing holds components; ValueError where rows are alike too."""
@@ -184,7 +197,8 @@ class IntervalRows(ClimbedMixture):
         family = self.fitted_family()
         X, _ = validated(self, X, [family], reset=False, filling=True)
         names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
-        cells = placed(X, lower, upper, family, names)
+        bounds = self._bound("lower", lower), self._bound("upper", upper)
+        cells = placed(X, *bounds, family, names)
         family.filling(cells.x).refuse(cells.x, names)
         refuse_settings(self, Rows(X), "lower, upper")
         return told(self, censored(family.filling(cells.x)), cells.wide, what)
@@ -194,7 +208,10 @@ def told(mixture: Any, family: Family, wide: Array, what: str) -> Array:
     """One of `RowOutputs` of rows with more columns behind, which this family knows."""
     model, params = mixture._fitted()
     out = np.empty((len(wide),) if what == "log_density" else (len(wide), len(params.weights)))
-    fill("threads", replace(model, family=family), wide, params, RowOutputs(**{what: out}))
+    model, log_density = replace(model, family=family), np.empty(len(wide))
+    fill("threads", model, wide, params, RowOutputs(**({"log_density": log_density} | {what: out})))
+    if what != "log_density":
+        refuse_lost(model, params, wide, log_density, 0)
     return out
 
 
@@ -213,10 +230,11 @@ def refuse_settings(mixture: Any, rows: Source, who: str) -> None:
             )
 
 
-def _refuse_endless(cells: Cells, X: AnyArray, weight: Any, names: list[str]) -> None:
+def _refuse_endless(cells: Cells, X: AnyArray, there: AnyArray | None, names: list[str]) -> None:
     """ValueError for a row or a column that bounds have left without any cell."""
     gone = np.isnan(cells.x) & ~np.isnan(X)
-    there = np.ones(len(X), bool) if np.shape(weight) != (len(X),) else np.asarray(weight) != 0
+    if there is None or len(there) != len(X):
+        there = np.ones(len(X), dtype=bool)
     rows, columns = (np.isnan(cells.x).all(axis=axis) & gone.any(axis=axis) for axis in (1, 0))
     where = [f"row {i}" for i in np.flatnonzero(rows & there)]
     where += [f"column {names[j]!r}" for j in np.flatnonzero(columns)]
@@ -227,7 +245,9 @@ def _refuse_endless(cells: Cells, X: AnyArray, weight: Any, names: list[str]) ->
         )
 
 
-def placed(X: AnyArray, lower: Any, upper: Any, family: Family, names: list[str]) -> Cells:
+def placed(
+    X: AnyArray, lower: Array | None, upper: Array | None, family: Family, names: list[str]
+) -> Cells:
     """The cells, a number of their interval standing in for those with one; ValueError else."""
     x = np.array(X, dtype=np.float64)
     low, high = (_bound(name, each, x.shape) for name, each in (("lower", lower), ("upper", upper)))
@@ -265,9 +285,9 @@ def placed(X: AnyArray, lower: Any, upper: Any, family: Family, names: list[str]
     return Cells(x, np.where(bounded, low, np.nan), np.where(bounded, high, np.nan))
 
 
-def _bound(name: str, given: Any, shape: tuple[int, ...]) -> Array:
+def _bound(name: str, given: Array | None, shape: tuple[int, ...]) -> Array:
     """That of each cell, NaN where there is none; ValueError for another shape."""
-    found = np.asarray(np.nan if given is None else given, dtype=np.float64)
+    found = np.asarray(np.nan if given is None else given)
     if given is not None and found.shape != shape:
         raise ValueError(
             f"{name} must have the shape of X, {shape}, NaN where a cell has no such bound, found "

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from mixtura.data.door import as_numbers
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.intervals import IntervalRows, refuse_settings, told
+from mixtura.estimators.tables_beside import present, table_beside
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
 from mixtura.records import AnyArray, Array
@@ -67,7 +67,7 @@ class MeasuredRows(IntervalRows):
         _refuse_both(lower, upper)
         if checkpoint is not None:
             raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
-        self._error = error, sample_weight
+        self._error = error, present(sample_weight)
         try:
             return super().fit(X, y, sample_weight, **known)
         finally:
@@ -75,13 +75,16 @@ class MeasuredRows(IntervalRows):
 
     def _search(self, rows: Source, task: Any, *others: Any) -> Any:
         if "_error" in self.__dict__:
-            error, weight = self._error
+            error, there = self._error
             refuse_structure(self, task.family)
             refuse_settings(self, rows, "error")
             assert isinstance(rows, Rows)
-            covered = as_numbers(error, "error")
-            if weight is not None and len(covered) != rows.n:
-                covered = covered[np.asarray(weight) > 0]
+            columns = getattr(self, "feature_names_in_", None)
+            covered = table_beside("error", error, columns, gaps=False)
+            if there is not None and len(covered) == len(there):
+                # What is said of a row that is not there does not matter.
+                covered[~there] = 0.0
+                covered = covered if len(covered) == rows.n else covered[there]
             task = replace(task, family=measured(task.family, rows.d))
             rows = replace(rows, X=with_errors(rows.X, covered))
         return super()._search(rows, task, *others)
@@ -152,7 +155,10 @@ class MeasuredRows(IntervalRows):
         refuse_settings(self, rows, "error")
         assert isinstance(rows, Rows)
         assert isinstance(family, Gaussian)
-        wide = with_errors(rows.X, as_numbers(error, "error"))
+        wide = with_errors(
+            rows.X,
+            table_beside("error", error, getattr(self, "feature_names_in_", None), gaps=False),
+        )
         return told(self, measured(family, rows.d), wide, what)
 
 

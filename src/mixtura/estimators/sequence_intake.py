@@ -54,7 +54,7 @@ def sequences(
             told[name] = getattr(estimator, name, None)
         refuse_given("sequences in Dask partitions", told, "load the table, or leave it out")
         return _apart(estimator, X, lengths, kind)
-    if door.is_dask(X):
+    if is_dask(X):
         raise ValueError(
             "X: a Dask collection is for fit, and answers about states are of sequences in memory: "
             "ask partition by partition, or give X.compute() where it fits there"
