@@ -103,12 +103,16 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
     search = searches.get(blocks) or task.search(plain, blocks)
     if gained:
         search.begun_at("splits and merges", ends[blocks].labels)
-    # All that was tried is told of the one that is kept.
-    others = [each for each in searches.values() if each is not search]
-    search.starts = [start for each in (*others, search) for start in each.starts]
-    search.moves += gained + sum(each.moves for each in others)
-    search.steps += sum(each.steps for each in others)
+    search.moves += gained
+    _tell(search, [each for each in searches.values() if each is not search])
     return Shortest(search, ends[blocks], blocks, lengths[blocks], lengths, cut)
+
+
+def _tell(search: Search, others: list[Search]) -> None:
+    """All that was tried, of the search that is kept."""
+    search.starts = [start for each in (*others, search) for start in each.starts]
+    search.moves += sum(each.moves for each in others)
+    search.steps += sum(each.steps for each in others)
 
 
 def _begun(network: Network, most: Sizes) -> Sizes:
