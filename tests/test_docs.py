@@ -28,8 +28,10 @@ OPTIONAL = {
     "docs/dask.md": "dask",
     "docs/torch.md": "torch",
     "mixtura.data.dask_blocks": "dask",
+    "mixtura.data.dask_sequences": "dask",
     "mixtura.data.dask_source": "dask",
     "mixtura.exchange.network": "torch",
+    "mixtura.exchange.tree": "arviz_base",
 }
 MODULES = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")

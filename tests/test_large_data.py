@@ -226,7 +226,7 @@ def test_fits_that_cannot_be_made(files: Path, tmp_path: Path) -> None:
         assert not hasattr(mixture, "n_features_in_")
     with pytest.raises(ValueError, match="columns cannot be given for a callable"):
         mixtura.stream(lambda: iter([X5]), columns=["a"])
-    with pytest.raises(ValueError, match=r"give a path, a np\.memmap, or a callable"):
+    with pytest.raises(ValueError, match=r"give a path, a np\.memmap, a Dask array"):
         mixtura.stream(X5)
     with pytest.raises(ValueError, match="one chunk of rows"):
         GaussianMixture(2).partial_fit(path)
