@@ -88,7 +88,10 @@ class IntervalRows(ClimbedMixture):
             return X
         kind = kind.for_table(self._names(), found, X)
         lower, upper, there = self._bounds
-        lower, upper = self._bound("lower", lower, there), self._bound("upper", upper, there)
+        lower, upper = (
+            None if each is None else self._beside(name, each, there, absent=np.nan)
+            for name, each in (("lower", lower), ("upper", upper))
+        )
         cells = placed(X, lower, upper, kind, self._names())
         _refuse_endless(cells, X, there, self._names())
         self._bounds = cells, there
@@ -111,14 +114,17 @@ class IntervalRows(ClimbedMixture):
         plain = found.family.plain
         return replace(found, family=plain, model=replace(found.model, family=plain))
 
-    def _bound(self, name: str, given: Any, there: AnyArray | None = None) -> Array | None:
-        """What is given for each cell; rows that are not there have no bound."""
-        if given is None:
-            return None
+    def _beside(
+        self, name: str, given: Any, there: AnyArray | None = None, *, absent: float
+    ) -> Array:
+        """The table `given` beside X, in which rows that are not there hold `absent`.
+
+        Where that is NaN its own cells may be missing.
+        """
         columns = getattr(self, "feature_names_in_", None)
-        found = table_beside(name, given, columns, gaps=True)
-        if there is not None and found.ndim == 2 and len(found) == len(there):
-            found = np.where(there[:, None], found, np.nan)
+        found = table_beside(name, given, columns, gaps=bool(np.isnan(absent)))
+        if there is not None and len(found) == len(there):
+            found[~there] = absent
         return found
 
     def _doubt_unbounded(self, cells: Cells, family: Family) -> None:
@@ -197,8 +203,11 @@ class IntervalRows(ClimbedMixture):
         family = self.fitted_family()
         X, _ = validated(self, X, [family], reset=False, filling=True)
         names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
-        bounds = self._bound("lower", lower), self._bound("upper", upper)
-        cells = placed(X, *bounds, family, names)
+        lower, upper = (
+            None if each is None else self._beside(name, each, absent=np.nan)
+            for name, each in (("lower", lower), ("upper", upper))
+        )
+        cells = placed(X, lower, upper, family, names)
         family.filling(cells.x).refuse(cells.x, names)
         refuse_settings(self, Rows(X), "lower, upper")
         return told(self, censored(family.filling(cells.x)), cells.wide, what)

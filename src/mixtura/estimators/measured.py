@@ -10,7 +10,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.intervals import IntervalRows, refuse_settings, told
-from mixtura.estimators.tables_beside import present, table_beside
+from mixtura.estimators.tables_beside import present
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
 from mixtura.records import AnyArray, Array
@@ -79,12 +79,10 @@ class MeasuredRows(IntervalRows):
             refuse_structure(self, task.family)
             refuse_settings(self, rows, "error")
             assert isinstance(rows, Rows)
-            columns = getattr(self, "feature_names_in_", None)
-            covered = table_beside("error", error, columns, gaps=False)
-            if there is not None and len(covered) == len(there):
-                # What is said of a row that is not there does not matter.
-                covered[~there] = 0.0
-                covered = covered if len(covered) == rows.n else covered[there]
+            # What is said of a row that is not there does not matter.
+            covered = self._beside("error", error, there, absent=0.0)
+            if there is not None and len(covered) == len(there) != rows.n:
+                covered = covered[there]
             task = replace(task, family=measured(task.family, rows.d))
             rows = replace(rows, X=with_errors(rows.X, covered))
         return super()._search(rows, task, *others)
@@ -157,7 +155,7 @@ class MeasuredRows(IntervalRows):
         assert isinstance(family, Gaussian)
         wide = with_errors(
             rows.X,
-            table_beside("error", error, getattr(self, "feature_names_in_", None), gaps=False),
+            self._beside("error", error, absent=0.0),
         )
         return told(self, measured(family, rows.d), wide, what)
 

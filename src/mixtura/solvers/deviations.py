@@ -9,7 +9,7 @@ import numpy as np
 from mixtura.records import Array
 from mixtura.solvers.certificate import FLAT
 from mixtura.solvers.charted import Charted
-from mixtura.solvers.curvature import information_times
+from mixtura.solvers.curvature import information
 
 # Steps along the chart by which parameters are differentiated, in its units.
 _STEP = 1e-5
@@ -21,9 +21,8 @@ def inverse_roots(here: Charted) -> Array | None:
     A pass for each of its numbers. None where the log-likelihood is flat or rises in a direction.
     Louis (1982), J. Royal Statistical Society B 44.
     """
-    slopes = np.stack([information_times(here, unit) for unit in np.eye(here.chart.size)])
     weight = here.centre.summary.weight
-    values, directions = np.linalg.eigh(0.5 * (slopes + slopes.T) * weight)
+    values, directions = np.linalg.eigh(information(here) * weight)
     if not values.min(initial=np.inf) >= FLAT * weight:
         return None
     return np.asarray(directions / np.sqrt(values))
