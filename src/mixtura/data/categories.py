@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from mixtura.data.columns import is_text, kind_of, plain
 from mixtura.data.door import column_names
 from mixtura.data.exact import is_na
+from mixtura.data.framed import framed
 from mixtura.data.refusal import TableError
 from mixtura.records import AnyArray, Array, Categories
 
@@ -88,8 +89,8 @@ def coded(
     are codes already. ValueError for a category that the fit never met; `first` is the number of
     the first row.
     """
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
+    frame = framed(X)
+    if frame is not None:
         if not any(takes(frame.columns)):
             return X, known
         columns = {column.name: _of_series(column) for column in frame.iter_columns()}

@@ -6,11 +6,11 @@ import sys
 from datetime import date, timedelta
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
@@ -93,8 +93,8 @@ def at_hand(values: Any) -> Any:
 def column(values: Any) -> Any:
     """What is given for each row, `at_hand`: of a frame or array of one column that column."""
     values = at_hand(values)
-    frame = nw.from_native(values, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame) and len(frame.columns) == 1:
+    frame = framed(values)
+    if frame is not None and len(frame.columns) == 1:
         return frame[frame.columns[0]].to_native()
     single = isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1
     return values[:, 0] if single else values

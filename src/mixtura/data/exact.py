@@ -14,6 +14,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from mixtura.data.framed import framed
 from mixtura.records import AnyArray
 
 # Beyond this float64 cannot tell neighbouring integers apart.
@@ -74,8 +75,8 @@ def _text(values: Iterable[Any]) -> str | None:
 
 def _columns(X: Any, name: str) -> Iterator[tuple[str, str | None]]:
     """Each column's name, and what is wrong with it."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
+    frame = framed(X)
+    if frame is not None:
         for column in frame.iter_columns():
             yield repr(column.name), _of_series(column)
         return

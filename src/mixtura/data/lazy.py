@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
 
 from mixtura.data.columnar import piece_rows
@@ -33,7 +34,9 @@ def is_lazy(X: Any) -> bool:
 
 def _is_plan(X: Any) -> bool:
     # Dask's frames are plans too, with a way of their own.
-    return not is_dask(X) and isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
+    if isinstance(X, np.ndarray) or is_dask(X):
+        return False
+    return isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
 
 
 def collected(X: Any) -> Any:

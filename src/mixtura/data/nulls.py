@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mixtura.data.columns import is_number, kind_of, plain
 from mixtura.data.exact import is_na
+from mixtura.data.framed import framed
 from mixtura.records import AnyArray
 
 
@@ -28,8 +29,8 @@ def as_nan(X: Any, gaps: bool) -> Any:
         return X
     if isinstance(X, np.ndarray):
         return _known(X.ravel().tolist()).reshape(X.shape) if _holds_na(X) else X
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    frame = framed(X)
+    if frame is None:
         return X
     odd = [column for column in frame.iter_columns() if column.dtype == nw.Object]
     new = {c.name: _known(c.to_list()) for c in odd if _holds_na(c.to_numpy())}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import narwhals as nw
-
+from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.order import Order, cells, lengths_of, refuse_unknown
 from mixtura.records import AnyArray
@@ -52,8 +51,8 @@ def in_sequences(
 
         return in_partitions(X, sequence, time)
     X = collected(X)
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    frame = framed(X)
+    if frame is None:
         raise ValueError(
             f"X must be a data frame, got {type(X).__name__}: of an array give `lengths` themselves"
         )

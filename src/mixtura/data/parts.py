@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -29,6 +28,7 @@ from mixtura.data.files import (
     refuse_equal_names,
     suffix,
 )
+from mixtura.data.framed import framed
 from mixtura.data.layout import Layout, sniff
 from mixtura.data.lines import not_utf8
 from mixtura.data.numerals import PLAIN, numbers_of, plain, stranger
@@ -255,8 +255,8 @@ def _called(names: tuple[str, ...] | None) -> str:
 def as_floats(X: Any) -> AnyArray:
     """An array or a frame as numbers, float32 where it is that; ValueError for inexact integers."""
     refuse_unfit(X)
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    array = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
+    frame = framed(X)
+    array = np.asarray(X) if frame is None else frame.to_numpy()
     if array.dtype.kind not in "iufbO":
         raise ValueError(f"its type is {array.dtype}")
     return array if array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
@@ -264,5 +264,5 @@ def as_floats(X: Any) -> AnyArray:
 
 def frame_names(X: Any) -> tuple[str, ...] | None:
     """The column names of a frame; None for an array."""
-    frame = nw.from_native(X, eager_only=True, pass_through=True)
-    return tuple(map(str, frame.columns)) if isinstance(frame, nw.DataFrame) else None
+    frame = framed(X)
+    return None if frame is None else tuple(map(str, frame.columns))

@@ -21,7 +21,7 @@ from mixtura.engines.lanes import Lanes
 from mixtura.engines.local import LocalSweep
 from mixtura.engines.native import chain as sequential
 from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, swept
-from mixtura.engines.threads import ThreadsSweep, ordered_map, single_blas
+from mixtura.engines.threads import ThreadsSweep, ordered_map, shared, single_blas
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
@@ -45,8 +45,7 @@ class Found:
 
 
 def _all(one: Callable[[Stretches], T], parts: list[Stretches]) -> list[T]:
-    # A thread that is woken for a few steps costs more than they do.
-    return list(map(one, parts) if len(parts) == 1 else ordered_map(one, parts))
+    return shared(one, parts)
 
 
 def beside(

@@ -45,7 +45,9 @@ def packs(stops: Ints, weight: Array | None, *, whole: bool = False) -> list[Str
     """
     n = int(stops[-1])
     bounds = _bounds(stops, n, whole=whole)
-    cuts = np.union1d(stops, bounds)
+    # Both are sorted, and few: `np.union1d` hashes them.
+    cuts = np.sort(np.concatenate([stops, bounds]), kind="stable")
+    cuts = cuts[np.diff(cuts, prepend=-1) > 0]
     sequence = np.searchsorted(stops, cuts[:-1], side="right")
     begins = np.concatenate([[0], stops[:-1]])[sequence]
     ends = stops[sequence]

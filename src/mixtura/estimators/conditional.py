@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from mixtura.data.columns import listed
 from mixtura.data.door import refuse_unfit
+from mixtura.data.framed import framed
 from mixtura.families.equations import settle
 from mixtura.inference.conditioning import Conditional
 from mixtura.records import Array, Equation
@@ -98,8 +98,8 @@ class ConditionalMixture:
 
     @staticmethod
     def _rows(X: Any, names: tuple[str, ...], what: str) -> Array:
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-        if isinstance(frame, nw.DataFrame):
+        frame = framed(X)
+        if frame is not None:
             lost = [name for name in names if name not in frame.columns]
             if lost:
                 raise ValueError(f"{what} has no {listed(lost)}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
 from mixtura.data import door
 from mixtura.data.exact import refuse_inexact
+from mixtura.data.framed import framed
 from mixtura.data.lazy import collected
 from mixtura.data.nulls import as_nan
 from mixtura.records import AnyArray, Array
@@ -23,8 +23,8 @@ def table_beside(name: str, given: Any, columns: Any, *, gaps: bool) -> Array:
     given = as_nan(collected(door.host(given)), gaps)
     door.refuse_dask(given, name)
     door.refuse_masked(given, name)
-    frame = nw.from_native(given, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame) and columns is not None:
+    frame = framed(given)
+    if frame is not None and columns is not None:
         found, wanted = list(map(str, frame.columns)), list(map(str, columns))
         if found != wanted:
             raise ValueError(
@@ -32,7 +32,7 @@ def table_beside(name: str, given: Any, columns: Any, *, gaps: bool) -> Array:
                 "of X, in this order"
             )
     refuse_inexact(given, name)
-    if isinstance(frame, nw.DataFrame):
+    if frame is not None:
         # Nullable columns are objects to NumPy.
         given = np.column_stack([column.to_numpy() for column in frame.iter_columns()])
     return np.array(door.as_numbers(given, name))
