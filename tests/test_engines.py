@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,41 @@ def test_chunks_still_queued_are_cancelled(closed: bool) -> None:
     # Whatever was left in the queue would run before these.
     list(threads.ordered_map(lambda rows: None, [slice(0, 1)] * 4))
     assert len(ran) <= 2
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_shared_parts_are_done_by_the_caller_too() -> None:
+    barrier = threading.Barrier(2)
+
+    def met(part: int) -> tuple[int, bool]:
+        # The first two are begun together, or the barrier breaks.
+        if part < 2:
+            barrier.wait(WAIT)
+        return part, threading.current_thread() is threading.main_thread()
+
+    found = threads.shared(met, range(20))
+    assert [part for part, _ in found] == list(range(20))
+    assert {here for _, here in found[:2]} == {True, False}
+    # Inside a worker, and for one part, nobody else is asked.
+    nested = threads.shared(lambda part: threads.shared(lambda inner: part, range(3)), range(4))
+    assert nested == [[part] * 3 for part in range(4)]
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_after_an_error_no_shared_part_is_begun() -> None:
+    ran: list[int] = []
+    barrier = threading.Barrier(2)
+
+    def run(part: int) -> None:
+        ran.append(part)
+        barrier.wait(WAIT)
+        if part == 0:
+            raise ValueError("part 0")
+        time.sleep(0.2)
+
+    with pytest.raises(ValueError, match="part 0"):
+        threads.shared(run, range(50))
+    assert sorted(ran) == [0, 1]
 
 
 @every_structure
