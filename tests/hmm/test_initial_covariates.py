@@ -238,6 +238,39 @@ def test_of_three_states_two_may_be_begun_in():
     assert told.fit_result_.loglik > plain.fit_result_.loglik
 
 
+def test_beside_a_state_that_sequences_begin_in():
+    """No sequence begins in state 0: the others are told beside state 1, the same from any start.
+
+    The logit's errors are those of a logistic regression, of states that are plain to see.
+    """
+    rng = np.random.default_rng(0)
+    age = rng.normal(size=150)
+    state = np.where(rng.uniform(size=150) < 1.0 / (1.0 + np.exp(-age)), 2, 1)
+    X, moves = [], np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.3, 0.1, 0.6]])
+    for person, k in enumerate(state):
+        for _ in range(5):
+            X.append([rng.normal(20.0 * k), age[person]])
+            k = rng.choice(3, p=moves[k])
+    X, lengths = np.array(X), [5] * 150
+    asked = {"initial_covariates": [1]}
+    fits = [HiddenMarkov("normal", 3, random_state=i, **asked).fit(X, lengths) for i in (0, 1)]
+    first, second = fits
+    np.testing.assert_allclose(first.initial_coef_[1:], second.initial_coef_[1:], atol=1e-4)
+    assert first.initial_intercept_[1] == first.initial_coef_[1, 0] == 0.0
+    assert first.fit_result_.certificate.verdict == "interior maximum"
+    assert "0   no sequence begins in it" in first.summary()
+    assert "beside 1" in first.summary()
+    z = np.column_stack([np.ones(150), age])
+    at = np.array([first.initial_intercept_[2], first.initial_coef_[2, 0]])
+    p = 1.0 / (1.0 + np.exp(-z @ at))
+    np.testing.assert_allclose(z.T @ ((state == 2) - p), 0.0, atol=1e-3)
+    errors = np.sqrt(np.diag(np.linalg.inv(z.T @ (z * (p * (1 - p))[:, None]))))
+    found = first.standard_errors(X, lengths)
+    told = [found["initial_intercept"][2], found["initial_coef"][2, 0]]
+    np.testing.assert_allclose(told, errors, rtol=1e-3)
+    assert np.isnan(found["initial_coef"][:2]).all()
+
+
 def test_the_figure_shows_what_states_describe(fitted):
     X = TABLE[["bites", "age"]]
     never = np.array([[1.0 - 6e-16, 6e-16], [0.25, 0.75]])

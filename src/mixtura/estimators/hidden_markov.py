@@ -107,8 +107,8 @@ class HiddenMarkov(FittedChain):
         moves expected, on average.
     initial_intercept_, initial_coef_ : arrays, with `initial_covariates`
         Of shapes (n_states,) and (n_states, n_covariates):
-        log P(k) / P(0) = intercept[k] + coef[k] @ c for the first row's c, beside the first state
-        that may be begun in. `initial_` is the law expected, on average.
+        log P(k) / P(r) = intercept[k] + coef[k] @ c for the first row's c, beside the first state
+        r that sequences begin in: `initial_[r]`, the law expected on average, is above 1e-6.
     <parameter>_ : arrays
         Each parameter of the family by its name, as in `Mixture`: `means_`, `rates_`, ...
     parameters_, family_, converged_, n_iter_, lower_bound_, n_features_in_, fit_result_

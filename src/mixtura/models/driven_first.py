@@ -27,12 +27,20 @@ from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import AnyArray, Array, Chunk, Summary
 from mixtura.supports import Real
 
+# No sequence begins in a state that fewer than one of a million is expected to begin in.
+NEVER = 1e-6
+
+
+def reference(initial: Array) -> int:
+    """The first state that sequences begin in, of such a law: logits are told beside it."""
+    return int((initial > NEVER).argmax())
+
 
 @dataclass(frozen=True)
 class DrivenFirstParams(DrivenParams):
-    """first_logits (K, q): log P(k | c) / P(0 | c) of the first state, the intercept first.
+    """first_logits (K, q): log P(k | c) / P(r | c) of the first state, the intercept first.
 
-    initial is the law expected, on average over the sequences.
+    initial is the law expected, on average over the sequences; r is its `reference`.
     """
 
     first_logits: Annotated[Array, Real()]
@@ -40,8 +48,12 @@ class DrivenFirstParams(DrivenParams):
     def states(self, order: AnyArray) -> DrivenFirstParams:
         found = super().states(order)
         assert isinstance(found, DrivenFirstParams)
-        logits = self.first_logits[order]
-        return replace(found, first_logits=logits - logits[0])
+        return replace(found, first_logits=self.first_logits[order]).beside()
+
+    def beside(self) -> DrivenFirstParams:
+        """The same law, its logits beside the reference."""
+        logits = self.first_logits
+        return replace(self, first_logits=logits - logits[reference(self.initial)])
 
 
 @dataclass(frozen=True)
@@ -56,10 +68,10 @@ class DrivenFirstStatistics(DrivenStatistics):
 class DrivenFirst(Driven):
     """As `Driven`, with a first state that is a multinomial logit of its step's covariates.
 
-    log P(z_1 = k | c_1) / P(z_1 = 0 | c_1) = a_k + c_1'b_k
+    log P(z_1 = k | c_1) / P(z_1 = r | c_1) = a_k + c_1'b_k, beside the `reference` r
 
     first    the columns, which the family does not model either
-    begins   (K,), where a sequence may begin; others are told beside the first of them
+    begins   (K,), where a sequence may begin
 
     M-step: one step of Newton's method in these logits; all else as there. With "initial" held the
     law is that of the parameters, whatever the covariates.
@@ -132,8 +144,7 @@ class DrivenFirst(Driven):
         out = met.sum(axis=1) * (1.0 if chunk.weight is None else chunk.weight[starts])
         z = self._first.z(np.asarray(chunk.X, dtype=np.float64)[starts])
         apart = (met - shares) * out[:, None]
-        reference = self._may(len(params.initial)).argmax()
-        apart[:, reference] = shares[:, reference] = 0.0
+        apart[:, reference(params.initial)] = shares[:, reference(params.initial)] = 0.0
         if "initial" in self.held:
             # Pieces of sequences begin where a covariate may be missing.
             z, apart = np.zeros_like(z), np.zeros_like(apart)
@@ -145,9 +156,9 @@ class DrivenFirst(Driven):
 
     def _of_law(self, initial: Array) -> Array:
         """Logits of one law for all sequences."""
-        may, logs = self._may(len(initial)), np.log(np.maximum(initial, LEAST))
+        logs = np.log(np.maximum(initial, LEAST)) - np.log(initial[reference(initial)])
         logits = np.zeros((len(initial), self._first.size))
-        logits[:, 0] = np.where(may, logs - logs[may.argmax()], 0.0)
+        logits[:, 0] = np.where(self._may(len(initial)), logs, 0.0)
         return logits
 
     def m_step(self, summary: Summary, params: Any) -> DrivenFirstParams:
@@ -155,7 +166,8 @@ class DrivenFirst(Driven):
         found = super().m_step(summary, params)
         step = newton(stats.first_information, stats.first_slopes)
         step = bounded(step.reshape(1, len(params.initial), -1))[0] @ self._first.turn.T
-        return DrivenFirstParams(**found.__dict__, first_logits=params.first_logits + step)
+        logits = params.first_logits + step
+        return DrivenFirstParams(**found.__dict__, first_logits=logits).beside()
 
     others: ClassVar[tuple[str, ...]] = ("logits", "first_logits")
 
@@ -164,7 +176,8 @@ class DrivenFirst(Driven):
 
     def other_fields(self, params: Any) -> Fields:
         found, K, first = super().other_fields(params), len(params.initial), self._first
-        free = np.delete(np.flatnonzero(self._may(K)), 0)
+        # What a state hangs on that no sequence begins in, nothing tells.
+        free = np.flatnonzero(self._may(K) & (params.initial > NEVER))[1:]
         ends = np.arange(len(first.rows)) + 1
         shares = np.exp(replace(self, held=()).first_law(first.rows, ends, params))
         own = np.maximum(shares[:, free], LEAST)

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mixtura.models.driven_first import NEVER, reference
 from mixtura.records import Array
 from mixtura.report.palette import colours, heat
 from mixtura.report.view import ChainView
@@ -50,9 +51,12 @@ def _odds(view: ChainView) -> str:
             if i != j:
                 lines.append(f"  {i} to {j}   {_line(view.logits[i, j], view.covariates)}")
     if view.first_logits is not None and len(view.weights) > 1:
-        lines.append("Log-odds of a first state, beside 0, at the covariates of its step:")
-        odds = view.first_logits
-        lines += [f"  {k}   {_line(odds[k], view.first_covariates)}" for k in range(1, len(odds))]
+        beside = reference(view.initial)
+        lines.append(f"Log-odds of a first state, beside {beside}, at the covariates of its step:")
+        for k, odds in enumerate(view.first_logits):
+            met = view.initial[k] > NEVER
+            told = _line(odds, view.first_covariates) if met else "no sequence begins in it"
+            lines += [f"  {k}   {told}"] * (k != beside)
     return "\n".join(lines)
 
 
