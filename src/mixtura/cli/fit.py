@@ -17,6 +17,7 @@ from mixtura.cli.bayes import (
     refuse_prior_alone,
     responsibilities,
 )
+from mixtura.cli.beside import Error, Lower, Upper, beside, given_beside
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     Working,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.families.base import Family
+    from mixtura.records import Array
 
 
 @command
@@ -87,6 +89,9 @@ def fit(
     weights: Weights = None,
     importance: Importance = False,
     labels: Labels = None,
+    lower: Lower = None,
+    upper: Upper = None,
+    error: Error = None,
     seed: Seed = 0,
     starts: Starts = 1,
     solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
@@ -156,6 +161,8 @@ def fit(
         settings = posterior_settings(settings, weight_prior, concentration)
     else:
         refuse_prior_alone(weight_prior, concentration)
+    besides = beside(lower, upper, error)
+    given_beside(settings, besides, bayes=bayes, checkpoint=checkpoint, in_pieces=in_pieces)
     # Left out when not given, so that the defaults are the estimator's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
@@ -166,7 +173,7 @@ def fit(
             table,
             split_names(columns),
             weights,
-            beside_labels(split_names(exclude), labels),
+            [*(beside_labels(split_names(exclude), labels) or []), *besides.columns] or None,
             in_pieces,
             dialect,
             [kind_of(made_of)],
@@ -179,8 +186,8 @@ def fit(
             raise ValueError(f"--components {components}: {table} has only {rows}: use fewer")
         known = labels_in(data, table, labels, components, bayes)
         with resumable(checkpoint):
-            beside = checkpoint, known, max_seconds
-            mixture = _fitted(data, settings, working, *beside, said_on_screen=not silent)
+            also = checkpoint, known, max_seconds, besides.arrays(data, table)
+            mixture = _fitted(data, settings, working, *also, said_on_screen=not silent)
             working.doing = "writing" if outputs.figure is None else "drawing"
             outputs = _write(mixture, data, outputs, seed)
     if as_json:
@@ -240,6 +247,7 @@ def _fitted(
     checkpoint: Path | None,
     labels: list[str | None] | None,
     max_seconds: float | None,
+    arrays: dict[str, Array],
     *,
     said_on_screen: bool,
 ) -> Any:
@@ -259,7 +267,7 @@ def _fitted(
         mixture = unfitted(settings)
         if isinstance(data, Streamed):
             data.on_rows = working.paced(data.n, mixture.tol)
-        mixture.fit_table(data, working, checkpoint, labels, max_seconds)
+        mixture.fit_table(data, working, checkpoint, labels, max_seconds, **arrays)
     fit = mixture.fit_result_
     if not told and fit is not None and not fit.converged:
         note(f"warning: {unfinished(fit)}")

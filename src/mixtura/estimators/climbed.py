@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -152,15 +153,22 @@ class ClimbedMixture(MixtureEstimator):
         checkpoint: Any = None,
         labels: Any = None,
         max_seconds: float | None = None,
+        **beside: Any,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables` or `stream`, with its names and weights.
 
         `listener` is told of progress, a `mixtura.fitting.listeners.FitListener`. A `checkpoint`
-        is left where it is: the caller removes it when the result is safe.
+        is left where it is: the caller removes it when the result is safe. `beside` is what `fit`
+        takes beside the cells.
         """
         weights = None if isinstance(table, Streamed) else table.sample_weight
-        self._fit(table, weights, listener, checkpoint, labels, max_seconds)
+        with self._told_of(weights, **beside):
+            self._fit(table, weights, listener, checkpoint, labels, max_seconds)
         return self
+
+    def _told_of(self, sample_weight: Any) -> AbstractContextManager[None]:
+        """Holds what is known beside the cells while a fit lasts: here nothing is."""
+        return nullcontext()
 
     def _fit(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -70,18 +72,25 @@ class IntervalRows(ClimbedMixture):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        if lower is not None or upper is not None:
-            if checkpoint is not None:
-                raise ValueError(
-                    "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
-                )
-            self._bounds: Any = lower, upper, present(sample_weight)
-        try:
+        if checkpoint is not None and (lower is not None or upper is not None):
+            raise ValueError(
+                "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
+            )
+        with self._told_of(sample_weight, lower=lower, upper=upper):
             self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
-        finally:
-            self.__dict__.pop("_bounds", None)
         removed(checkpoint)
         return self
+
+    @contextmanager
+    def _told_of(
+        self, sample_weight: Any, *, lower: Any = None, upper: Any = None
+    ) -> Iterator[None]:
+        if lower is not None or upper is not None:
+            self._bounds: Any = lower, upper, present(sample_weight)
+        try:
+            yield
+        finally:
+            self.__dict__.pop("_bounds", None)
 
     def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray:
         if "_bounds" not in self.__dict__:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
@@ -61,17 +63,24 @@ class MeasuredRows(IntervalRows):
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
         known: dict[str, Any] = {"labels": labels, "max_seconds": max_seconds}
-        if error is None:
-            known |= {"checkpoint": checkpoint, "lower": lower, "upper": upper}
+        known |= {"checkpoint": checkpoint, "lower": lower, "upper": upper}
+        if error is not None:
+            _refuse_both(lower, upper)
+            if checkpoint is not None:
+                raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
+        with self._told_of(sample_weight, error=error):
             return super().fit(X, y, sample_weight, **known)
-        _refuse_both(lower, upper)
-        if checkpoint is not None:
-            raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
-        self._error = error, present(sample_weight)
+
+    @contextmanager
+    def _told_of(self, sample_weight: Any, *, error: Any = None, **bounds: Any) -> Iterator[None]:
+        if error is not None:
+            self._error = error, present(sample_weight)
         try:
-            return super().fit(X, y, sample_weight, **known)
+            with super()._told_of(sample_weight, **bounds):
+                yield
         finally:
-            del self._error
+            if error is not None:
+                del self._error
 
     def _search(self, rows: Source, task: Any, *others: Any) -> Any:
         if "_error" in self.__dict__:

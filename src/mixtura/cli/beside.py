@@ -1,0 +1,134 @@
+"""What is known of cells beside their numbers: `--lower`, `--upper` and `--error` of commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mixtura.cli.console import split_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mixtura.data.streamed import Streamed
+    from mixtura.data.tables import Table
+    from mixtura.records import Array
+
+Lower = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X=LOW,...",
+        help="Of column X only LOW < X is known where column LOW has a number.",
+    ),
+]
+Upper = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X=UP,...",
+        help="Of column X only X <= UP is known where column UP has a number.",
+    ),
+]
+Error = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X=SD,...", help="Column SD has the standard deviations of the errors of X."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """asked: of each option that was given, which column stands beside which."""
+
+    asked: dict[str, dict[str, str]]
+
+    @property
+    def columns(self) -> list[str]:
+        """Those that are no data."""
+        return list(dict.fromkeys(name for each in self.asked.values() for name in each.values()))
+
+    def arrays(self, data: Table | Streamed, path: Path) -> dict[str, Array]:
+        """The estimator's arguments; ValueError where the table does not have them."""
+        from mixtura.data.tables import Table
+
+        if not self.asked:
+            return {}
+        if not isinstance(data, Table):
+            option = next(iter(self.asked))
+            raise ValueError(f"--{option} needs {path} in memory: use --in-memory, or fewer rows")
+        return {
+            option: placed(option, pairs, data.X, data.names, data.frame, path)
+            for option, pairs in self.asked.items()
+        }
+
+
+def beside(lower: str | None, upper: str | None, error: str | None) -> Beside:
+    """What was asked for; ValueError for what is no pair of columns."""
+    given = {"lower": lower, "upper": upper, "error": error}
+    if error is not None and (lower or upper) is not None:
+        other = "lower" if lower is not None else "upper"
+        raise ValueError(f"--error knows no --{other}: leave one of them out")
+    return Beside({name: _pairs(name, text) for name, text in given.items() if text is not None})
+
+
+def _pairs(option: str, text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in split_names(text) or ():
+        column, equals, other = (part.strip() for part in pair.partition("="))
+        if not (column and equals and other):
+            raise ValueError(
+                f"--{option} {pair!r}: give pairs of columns as COLUMN=OTHER, with commas between"
+            )
+        if column in found:
+            raise ValueError(f"--{option}: column {column!r} is there twice: give it once")
+        found[column] = other
+    return found
+
+
+def placed(
+    option: str,
+    pairs: dict[str, str],
+    X: Array,
+    names: tuple[str, ...],
+    frame: pa.Table,
+    path: Path,
+) -> Array:
+    """An array of X's shape: what the other columns say, and elsewhere that nothing is known."""
+    import numpy as np
+
+    from mixtura.data.columns import description, floats, is_number, kind_of
+
+    found = np.full(X.shape, 0.0 if option == "error" else np.nan)
+    for column, other in pairs.items():
+        if column not in names:
+            known = ", ".join(names)
+            raise ValueError(f"{path}: --{option} {column}={other}: {column!r} is none of {known}")
+        if not is_number(kind_of(frame, other)):
+            told = description(frame, other)
+            raise ValueError(f"{path}: --{option} {column}={other}: column {other!r} {told}")
+        j, values = names.index(column), floats(frame, other)
+        blank = np.flatnonzero(np.isnan(values) & ~np.isnan(X[:, j]))
+        if option == "error" and len(blank):
+            raise ValueError(
+                f"{path}: --error {column}={other}: {other!r} is blank in row {blank[0] + 1}, and "
+                f"{column!r} has a number there: write its error, 0 where there is none, or leave both "
+                "blank"
+            )
+        found[:, j] = np.where(np.isnan(values), found[:, j], values)
+    return found
+
+
+def given_beside(settings: dict[str, Any], asked: Beside, **others: Any) -> None:
+    """ValueError where what stands beside cells does not go together with other options."""
+    for option in asked.asked:
+        for name, other in others.items():
+            if other:
+                raise ValueError(f"--{option} knows no --{name.replace('_', '-')}: leave one out")
+        if option == "error" and "family" in settings:
+            raise ValueError(
+                f"--error is for Gaussian groups, and --family is {settings['family']}: leave one "
+                "of them out"
+            )
