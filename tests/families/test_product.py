@@ -51,7 +51,7 @@ def test_gaps_are_left_out_where_columns_are_independent_and_refused_where_not()
     found = fitted(FAMILY, missing, 2)
     assert found.fit.converged
     missing[3, 4] = np.nan
-    with pytest.raises(ValueError, match=r"column '4' has a gap in row 3"):
+    with pytest.raises(ValueError, match=r"column 'x5' has a gap in row 3"):
         fitted(FAMILY, missing, 2)
 
 
