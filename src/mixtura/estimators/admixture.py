@@ -15,6 +15,7 @@ from mixtura.estimators.complaints import warn_caller
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
+from mixtura.fitting.admixture_snapshot import resumed_seed
 from mixtura.fitting.journal_file import removed
 from mixtura.inference.populations import matching
 from mixtura.records import Array
@@ -119,9 +120,9 @@ class Admixture(FittedAdmixture):
             it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
             is not. Where everybody is labelled there are as many populations as names.
         checkpoint : path, optional
-            The climbs write there where they are. Killed and called again with the same genotypes,
-            settings and integer `random_state`, the fit goes on from there to the same answer;
-            then the file is removed.
+            The climbs write there where they are. Killed and called again with the same genotypes
+            and settings, the fit goes on from there to the same answer, with random_state=None by
+            the seed that stands there; then the file is removed.
         max_seconds : float, optional
             No race begins after so long, and a climb ends where it is; the best met is kept. Not
             together with `checkpoint`.
@@ -145,6 +146,8 @@ class Admixture(FittedAdmixture):
         self._fixed = None if labels is None else labels >= 0
         task = AdmixtureTask(self.n_populations, self.n_init, self._climber(clock), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if checkpoint is not None and self.random_state is None:
+            seed = resumed_seed(checkpoint, seed)
         params, fit, modes = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)

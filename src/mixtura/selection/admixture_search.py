@@ -17,6 +17,7 @@ from mixtura.fitting.admixture_folds import CrossValidation
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
+from mixtura.selection.search_file import resumed_seed
 from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.settings import check_integer
 from mixtura.version import __version__
@@ -92,8 +93,9 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         checkpoint : path, optional
             Finished fits and errors are written there; beside it, with the number after its name,
             where the climbs of the one that comes are. Killed or interrupted and called again, also
-            with other numbers, with the same genotypes, settings and integer `random_state`, the
-            search goes on to the same answer. The file stays: delete it when it is not needed.
+            with other numbers, with the same genotypes and settings, the search goes on to the same
+            answer, with random_state=None by the seed that stands there. The file stays: delete it
+            when it is not needed.
         max_seconds : float, optional
             No number is begun after so long, but the first; the one that is being fitted is kept if
             it is the first, and what has no error by then goes without. Not together with
@@ -109,6 +111,8 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
             check_integer("folds", self.folds, 2)
         clock = clock_of(max_seconds, checkpoint)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if checkpoint is not None and self.random_state is None:
+            seed = resumed_seed(checkpoint, seed)
         settings = self.get_params() | {"random_state": seed}
         folds = settings.pop("folds")
         first = Admixture(**settings | {"n_populations": numbers[0]})
