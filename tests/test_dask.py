@@ -366,10 +366,6 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
         lambda X: mixtura.compare_solvers(apart(X), 2),
         "X is a Dask collection, and this needs its rows in memory",
     ),
-    "what joins columns": (
-        lambda X: mixtura.MixtureRegression(2).fit(apart(X), X[:, 0]),
-        "X is a Dask collection, and this needs its rows in memory",
-    ),
     "a text file": (
         lambda X: GaussianMixture(2, engine="dask").fit(__file__),
         "engine 'dask' reads Parquet files and folders of them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -95,17 +96,29 @@ def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:
         waited_for(Client(), None)
 
 
-def test_a_cluster_without_workers_is_not_waited_for_for_ever(
-    X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+class Mute:
+    """A scheduler that is stopped, or behind a dead connection: asked, it says nothing."""
+
+    async def identity(self, n_workers: int) -> None:
+        await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("mute", [False, True])
+def test_a_cluster_that_does_nothing_is_not_waited_for_for_ever(
+    X: np.ndarray, monkeypatch: pytest.MonkeyPatch, mute: bool
 ) -> None:
     from mixtura.data import dask_source
 
+    why = "its scheduler has not answered for" if mute else "it has had no worker for"
     monkeypatch.setattr(dask_source, "PATIENCE", 0.3)
     monkeypatch.setattr(dask_source, "LOOK", 0.1)
     how: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(**how) as cluster,
-        distributed.Client(cluster),
-        pytest.raises(ConnectionError, match="gave no result: it has had no worker for"),
+        distributed.Client(cluster) as client,
     ):
-        GaussianMixture(2).fit(da.from_array(X, chunks=CHUNKS))
+        if mute:
+            monkeypatch.setattr(client, "scheduler", Mute())
+        with pytest.raises(ConnectionError, match="gave no result: " + why):
+            GaussianMixture(2).fit(da.from_array(X, chunks=CHUNKS))
+        monkeypatch.undo()

@@ -63,6 +63,24 @@ def test_killed_and_resumed(panel, tmp_path, monkeypatch, solver):
     assert again.starts == whole.starts
 
 
+@pytest.mark.parametrize("search", [False, True])
+def test_without_a_seed_that_of_the_file_goes_on(panel, tmp_path, monkeypatch, search):
+    kind = mixtura.AdmixtureSearch if search else mixtura.Admixture
+    path, model = tmp_path / "file", kind(3, tol=1e-2)
+    np.random.seed(5)
+    whole = kind(3, tol=1e-2).fit(panel)
+    np.random.seed(5)
+    with monkeypatch.context() as patch:
+        killed_after(patch, 12, 400)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(panel, checkpoint=path)
+    np.random.seed(6)
+    model.fit(panel, checkpoint=path)
+    fits = [each.best_estimator_ if search else each for each in (model, whole)]
+    np.testing.assert_array_equal(*[each.Q_ for each in fits])
+    assert fits[0].fit_result_.trace == fits[1].fit_result_.trace
+
+
 def test_another_fit_is_refused(panel, tmp_path, monkeypatch):
     path = tmp_path / "fit.npz"
     with monkeypatch.context() as patch:

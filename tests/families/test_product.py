@@ -51,14 +51,14 @@ def test_gaps_are_left_out_where_columns_are_independent_and_refused_where_not()
     found = fitted(FAMILY, missing, 2)
     assert found.fit.converged
     missing[3, 4] = np.nan
-    with pytest.raises(ValueError, match=r"column '4' has a gap in row 3"):
+    with pytest.raises(ValueError, match=r"column 'x5' has a gap in row 3"):
         fitted(FAMILY, missing, 2)
 
 
 def test_a_bad_cell_is_named_by_its_row_in_the_table() -> None:
     long = np.ones((40_000, 2))
     long[33_333, 1] = 0.5
-    with pytest.raises(ValueError, match=r"column '1' holds 0.5 in row 33333: choose"):
+    with pytest.raises(ValueError, match=r"column 'x2' holds 0.5 in row 33333: choose"):
         fitted("poisson", long, 2)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
 from mixtura.data.dask_source import DaskSource, computed, delayed
-from mixtura.data.door import refuse_no_partitions, weights_of
+from mixtura.data.door import as_numbers, refuse_no_partitions, refuse_unfit, weights_of
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
 from mixtura.data.refusal import TableError, refuse_given
@@ -40,31 +40,70 @@ def of_collection(
     columns, weights and exclude are names, for a frame; sample_weight is an array (n,) or a Dask
     collection partitioned as X is. ValueError for what cannot be rows of numbers.
     """
-    refuse_no_partitions(X)
-    if hasattr(X, "columns"):
-        return _of_frame(X, columns, weights, exclude, sample_weight, gaps)
-    named = {"columns": columns, "weights": weights, "exclude": exclude}
-    refuse_given("a Dask array", named, "its columns have no names")
-    if X.dtype.kind not in "iufb":
+    blocks, names = _pieces(X, columns, weights, exclude, sample_weight)
+    return DaskSource(blocks, "X", names, gaps)
+
+
+def with_response(X: Any, y: Any, names: Sequence[str], sample_weight: Any = None) -> DaskSource:
+    """The rows of X and in a last column their response y, under these names.
+
+    y is an array (n,), or a Dask series or array partitioned as X is.
+    """
+    if not hasattr(type(y), "to_delayed"):
+        refuse_unfit(y, "y")
+    elif y.ndim != 1 or getattr(y.dtype, "kind", "O") not in "iufb":
+        what = f"{y.ndim} dimensions" if y.ndim != 1 else f"type {y.dtype}"
         raise ValueError(
-            f"X: this is a Dask array of shape {X.shape} and type {X.dtype}: give rows of numbers"
+            f"y is a Dask {type(y).__name__} of {what}: a response is one column of numbers, such "
+            "as frame['name']"
         )
-    X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
-    rows = X.to_delayed().ravel().tolist()
-    w = _weights(sample_weight, rows, X.chunks[0])
-    return DaskSource(
-        [delayed(_block)(x, each, None) for x, each in zip(rows, w, strict=True)], "X", None, gaps
-    )
+    columns = names[:-1] if hasattr(X, "columns") else None
+    blocks, _ = _pieces(X, columns, None, None, sample_weight, y)
+    return DaskSource(blocks, "X with y", tuple(names))
 
 
-def _of_frame(
+def _pieces(
     X: Any,
     columns: Sequence[str] | None,
     weights: str | None,
     exclude: Sequence[str] | None,
     sample_weight: Any,
-    gaps: bool,
-) -> DaskSource:
+    y: Any = None,
+) -> tuple[list[Any], tuple[str, ...] | None]:
+    """The partitions as lazy pairs of rows, y their last column if given, and weights; names."""
+    refuse_no_partitions(X)
+    if hasattr(X, "columns"):
+        names = _chosen_names(X, columns, weights, exclude)
+        if weights is not None and sample_weight is not None:
+            raise ValueError("sample_weight: weights names a column of them: leave one of them out")
+        rows, lengths = list(X.to_delayed()), None
+    else:
+        named = {"columns": columns, "weights": weights, "exclude": exclude}
+        refuse_given("a Dask array", named, "its columns have no names")
+        names, (rows, lengths) = None, _array_parts(X)
+    w = beside(sample_weight, rows, lengths)
+    last = beside(y, rows, lengths, "y")
+    blocks = [
+        delayed(_block)(x, each, names, weights, response)
+        for x, each, response in zip(rows, w, last, strict=True)
+    ]
+    return blocks, None if names is None else tuple(names)
+
+
+def _array_parts(X: Any) -> tuple[list[Any], Sequence[float]]:
+    """The chunks of rows of an array of numbers, and how many each has, NaN where unknown."""
+    if X.dtype.kind not in "iufb":
+        raise ValueError(
+            f"X: this is a Dask array of shape {X.shape} and type {X.dtype}: give rows of numbers"
+        )
+    X = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+    return X.to_delayed().ravel().tolist(), X.chunks[0]
+
+
+def _chosen_names(
+    X: Any, columns: Sequence[str] | None, weights: str | None, exclude: Sequence[str] | None
+) -> list[str]:
+    """Those of the columns of a frame that are its rows, which are numbers."""
     known = [str(name) for name in X.columns]
     for name in (*(columns or ()), *(exclude or ()), *([weights] if weights else ())):
         if name not in known:
@@ -77,35 +116,32 @@ def _of_frame(
                 f"X: column {name!r} is of type {kind}, and rows are numbers: choose columns by "
                 "X[[...]], or write its values as codes"
             )
-    if weights is not None and sample_weight is not None:
-        raise ValueError("sample_weight: weights names a column of them: leave one of them out")
-    rows = X.to_delayed()
-    w = _weights(sample_weight, rows, None)
-    blocks = [delayed(_block)(x, each, names, weights) for x, each in zip(rows, w, strict=True)]
-    return DaskSource(blocks, "X", tuple(names), gaps)
+    return names
 
 
-def _weights(w: Any, rows: Sequence[Any], lengths: Sequence[float] | None) -> list[Any]:
-    """What there is of weights for each partition of the rows."""
+def beside(
+    w: Any, rows: Sequence[Any], lengths: Sequence[float] | None, name: str = "sample_weight"
+) -> list[Any]:
+    """What there is for each partition of the rows of one number for each row."""
     if w is None:
         return [None] * len(rows)
     if not hasattr(type(w), "to_delayed"):
-        values = weights_of(w)
+        values = weights_of(w, name)
         if lengths is None or np.isnan(lengths).any():
             lengths = computed(delayed(list)([delayed(len)(x) for x in rows]))
         ends = np.cumsum([0, *lengths]).astype(int)
         if values.shape != (ends[-1],):
-            raise ValueError(f"sample_weight has the shape {values.shape}, expected ({ends[-1]},)")
+            raise ValueError(f"{name} has the shape {values.shape}, expected ({ends[-1]},)")
         return [values[a:b] for a, b in pairwise(ends)]
     if hasattr(w, "chunks") and lengths is not None and not np.isnan([*lengths, *w.shape]).any():
         if w.shape != (sum(lengths),):
-            raise ValueError(f"sample_weight has the shape {w.shape}, expected ({sum(lengths)},)")
+            raise ValueError(f"{name} has the shape {w.shape}, expected ({sum(lengths)},)")
         w = w.rechunk((tuple(lengths),))
     parts = np.ravel(np.asarray(w.to_delayed(), dtype=object)).tolist()
     if len(parts) != len(rows):
         raise ValueError(
-            f"sample_weight: it has {len(parts)} partitions and X has {len(rows)}: partition both "
-            "alike, or make the weights a column of the frame"
+            f"{name}: it has {len(parts)} partitions and X has {len(rows)}: partition both alike, "
+            "as columns of one frame are"
         )
     return parts
 
@@ -122,8 +158,10 @@ def chosen(x: Any, names: Sequence[str]) -> Any:
     return x[list(names)]
 
 
-def _block(x: Any, w: Any, names: list[str] | None, weights: str | None = None) -> Piece:
-    """Rows as numbers and their weights, of one partition."""
+def _block(
+    x: Any, w: Any, names: list[str] | None, weights: str | None = None, y: Any = None
+) -> Piece:
+    """Rows as numbers, the last column y where there is one, and weights, of one partition."""
     if names is not None:
         w = w if weights is None else chosen(x, [weights])[weights]
         x = chosen(x, names)
@@ -132,7 +170,18 @@ def _block(x: Any, w: Any, names: list[str] | None, weights: str | None = None) 
         own = None if w is None else np.ascontiguousarray(w, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"X: a partition cannot be read as rows of numbers ({error})") from None
-    return X, own
+    return X if y is None else _joined(X, y), own
+
+
+def _joined(X: AnyArray, y: Any) -> Array:
+    refuse_unfit(y, "y")
+    values = as_numbers(y, "y")
+    if values.shape != X.shape[:1]:
+        raise ValueError(
+            f"y has the shape {values.shape} in a partition, and X {len(X)} rows there: partition "
+            "both alike, as columns of one frame are"
+        )
+    return np.column_stack([np.asarray(X, dtype=np.float64), values])
 
 
 def of_parquet(

@@ -95,7 +95,9 @@ class DaskSource(Streamed):
         self.reader = replace(told, pieces=self._pieces)
 
     def _fits(self) -> bool:
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = known_workers(self.client, PATIENCE)
+        if workers is None:
+            raise _silent()
         limits = [worker["memory_limit"] for worker in workers]
         size = self.n * (self.d + 1) * self.dtype.itemsize
         # A limit of 0 is none.
@@ -154,16 +156,19 @@ def waited_for(client: Any, task: Any) -> Any:
     from distributed import CancelledError, KilledWorker, TimeoutError
 
     future = client.compute(task)
-    seen = time.monotonic()
+    seen = heard = time.monotonic()
     while True:
         try:
             return future.result(timeout=LOOK)
         except TimeoutError:
             if client.status != "running":
                 raise _lost("it no longer answers") from None
-            if client.scheduler_info(n_workers=1)["workers"]:
-                seen = time.monotonic()
-            elif time.monotonic() - seen > PATIENCE:
+            workers, now = known_workers(client, LOOK, 1), time.monotonic()
+            heard = heard if workers is None else now
+            seen = now if workers else seen
+            if now - heard > PATIENCE:
+                raise _silent() from None
+            if now - seen > PATIENCE and workers is not None:
                 raise _lost(f"it has had no worker for {PATIENCE:.0f} s") from None
         except KilledWorker as error:
             why = f"the workers that were given {error.task} died, one after the other"
@@ -172,10 +177,28 @@ def waited_for(client: Any, task: Any) -> Any:
             raise _lost("it no longer answers") from None
 
 
+def known_workers(client: Any, seconds: float, at_most: int = -1) -> list[Any] | None:
+    """What the scheduler says of its workers; None where it does not answer in so many seconds.
+
+    A client waits for ever for one that is there and mute: stopped, or behind a dead connection.
+    """
+    from distributed import TimeoutError
+
+    try:
+        found = client.sync(client.scheduler.identity, n_workers=at_most, callback_timeout=seconds)
+    except (TimeoutError, OSError):
+        return None
+    return list(found["workers"].values())
+
+
 def computed(task: Any) -> Any:
     """The result of a task, of the active cluster where there is one."""
     client = active_client()
     return task.compute() if client is None else waited_for(client, task)
+
+
+def _silent() -> ConnectionError:
+    return _lost(f"its scheduler has not answered for {PATIENCE:.0f} s")
 
 
 def _lost(why: str) -> ConnectionError:

@@ -39,6 +39,11 @@ class Source(ABC):
         """Columns."""
 
     @property
+    def names(self) -> list[str]:
+        """What messages call the columns."""
+        return [f"x{j + 1}" for j in range(self.d)]
+
+    @property
     @abstractmethod
     def dtype(self) -> np.dtype[np.floating]:
         """The type of the numbers."""
@@ -79,6 +84,10 @@ class Columns(Source):
     @property
     def d(self) -> int:
         return len(self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        return [self.source.names[j] for j in self.columns]
 
     @property
     def dtype(self) -> np.dtype[np.floating]:

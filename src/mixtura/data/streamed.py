@@ -103,6 +103,10 @@ class Streamed(Source):
         return len(self.survey.low)
 
     @property
+    def names(self) -> list[str]:
+        return super().names if self.reader.names is None else list(self.reader.names)
+
+    @property
     def dtype(self) -> np.dtype[np.floating]:
         return self.survey.dtype
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,15 +10,17 @@ from sklearn.utils import check_random_state
 
 from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
-from mixtura.estimators.deadline import deadline
+from mixtura.estimators.clocked import clock_of
+from mixtura.estimators.complaints import warn_caller
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
+from mixtura.fitting.admixture_snapshot import resumed_seed
 from mixtura.fitting.journal_file import removed
 from mixtura.inference.populations import matching
 from mixtura.records import Array
 from mixtura.result import Fit
-from mixtura.solvers.clock import TIMED_OUT
+from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.settings import check_integer, check_number
 
 SOLVERS = ("auto", "em")
@@ -119,9 +120,9 @@ class Admixture(FittedAdmixture):
             it; None, NaN, pandas.NA, these as text ("NA", "nan", ...), blanks, "-" and -1 where it
             is not. Where everybody is labelled there are as many populations as names.
         checkpoint : path, optional
-            The climbs write there where they are. Killed and called again with the same genotypes,
-            settings and integer `random_state`, the fit goes on from there to the same answer;
-            then the file is removed.
+            The climbs write there where they are. Killed and called again with the same genotypes
+            and settings, the fit goes on from there to the same answer, with random_state=None by
+            the seed that stands there; then the file is removed.
         max_seconds : float, optional
             No race begins after so long, and a climb ends where it is; the best met is kept. Not
             together with `checkpoint`.
@@ -133,15 +134,20 @@ class Admixture(FittedAdmixture):
             more populations than individuals, or than labels where everybody has one.
         """
         self._check()
-        until = deadline(max_seconds, checkpoint)
+        return self._fit_by(clock_of(max_seconds, checkpoint), X, y, checkpoint)
+
+    def _fit_by(self, clock: Clock, X: Any, y: Any, checkpoint: Any) -> Self:
+        """`fit`, by a clock that may be that of a longer search."""
         genotypes = self._genotypes(X)
         for remark in genotypes.remarks:
-            warnings.warn(remark, UserWarning, stacklevel=2)
+            warn_caller(remark)
         self.monomorphic_ = usable(genotypes, self.n_populations)
         labels, self.populations_ = labelled(y, genotypes.individuals, self.n_populations)
         self._fixed = None if labels is None else labels >= 0
-        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(until), labels)
+        task = AdmixtureTask(self.n_populations, self.n_init, self._climber(clock), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if checkpoint is not None and self.random_state is None:
+            seed = resumed_seed(checkpoint, seed)
         params, fit, modes = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)
@@ -158,11 +164,10 @@ class Admixture(FittedAdmixture):
         self.individuals_, self.markers_ = list(genotypes.names), list(genotypes.ids)
         self.alleles_ = genotypes.alleles
         if not fit.converged:
-            warnings.warn(
+            warn_caller(
                 f"the climb did not converge ({fit.reason}): raise "
                 + ("max_seconds" if fit.reason == TIMED_OUT else "max_iter or tol"),
                 ConvergenceWarning,
-                stacklevel=3,
             )
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:

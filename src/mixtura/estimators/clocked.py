@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
 from mixtura.result import Fit
-from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
+from mixtura.solvers.clock import INTERRUPTED, NEVER, TIMED_OUT, Clock
 from mixtura.solvers.settings import refuse_timed
 
 Asked = TypeVar("Asked")
@@ -22,6 +22,14 @@ def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> 
     if not isinstance(task, Task | ChainTask):
         raise ValueError("max_seconds ends searches at maximum likelihood only: use max_iter here")
     return replace(task, max_seconds=float(max_seconds))
+
+
+def clock_of(max_seconds: Any, checkpoint: object) -> Clock:
+    """The time of a search, which begins now; ValueError where no clock can end it."""
+    if max_seconds is None:
+        return NEVER
+    refuse_timed(max_seconds, checkpoint)
+    return Clock(float(max_seconds))
 
 
 def cut_short(fit: Fit) -> str:

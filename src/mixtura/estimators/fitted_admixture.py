@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +25,7 @@ from mixtura.inference.residuals import residual_correlations
 from mixtura.records import AnyArray, Array
 from mixtura.report.ancestry_text import ancestry_text
 from mixtura.result import Fit
+from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.settings import check_integer
 from mixtura.store import write_document
 
@@ -188,10 +188,10 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._validated(self._same(X), folds, random_state)
 
     def _validated(
-        self, genotypes: Genotypes, folds: int, random_state: Any, until: float = math.inf
+        self, genotypes: Genotypes, folds: int, random_state: Any, clock: Clock = NEVER
     ) -> CrossValidation:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(until), folds, seed)
+        return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(clock), folds, seed)
 
     def fst(self) -> Array:
         """Hudson's Fst between each two populations, from `P_`: (n_populations, n_populations).
@@ -244,8 +244,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         fit: Fit = self.fit_result_
         return fit
 
-    def _climber(self, until: float = math.inf) -> AdmixtureSolver:
-        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed, until)
+    def _climber(self, clock: Clock = NEVER) -> AdmixtureSolver:
+        return AdmixtureSolver(self.tol, self.max_iter, self.solver == "em", self._fixed, clock)
 
     def _genotypes(self, X: Any) -> Genotypes:
         return genotypes_of(X, self.ploidy)

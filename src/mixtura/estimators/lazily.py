@@ -22,22 +22,39 @@ def answered(estimator: Any, X: Any, what: str, width: int, dtype: np.dtype[Any]
 
     Its shape is (n,), or (n, width) where that is not 0; n is NaN where X does not know its own.
     """
-    import dask.array
-
     from mixtura.data.dask_source import delayed
 
     blocks, lengths, found = _blocks(estimator, X)
-    da: Any = dask.array
     told, dtype = delayed(estimator, traverse=False), dtype or found
+    parts = [delayed(_answer)(told, block, what, width, dtype) for block in blocks]
+    return _gathered(parts, lengths, width, dtype)
+
+
+def responded(estimator: Any, method: str, X: Any, y: Any = None, width: int = 0) -> Any:
+    """A method's answer for each row of a Dask collection and of y beside it, as `answered`."""
+    from mixtura.data.dask_blocks import beside
+    from mixtura.data.dask_source import delayed
+
+    blocks, lengths, _ = _blocks(estimator, X)
+    told = delayed(estimator, traverse=False)
+    dtype = np.dtype(np.int64 if method == "classify" else np.float64)
     parts = [
-        da.from_delayed(
-            delayed(_answer)(told, block, what, width, dtype),
-            shape=(n, width) if width else (n,),
-            dtype=dtype,
-        )
-        for block, n in zip(blocks, lengths, strict=True)
+        delayed(_response)(told, method, block, response, width, dtype)
+        for block, response in zip(blocks, beside(y, blocks, lengths, "y"), strict=True)
     ]
-    return da.concatenate(parts, allow_unknown_chunksizes=True)
+    return _gathered(parts, lengths, width, dtype)
+
+
+def _gathered(parts: list[Any], lengths: list[float], width: int, dtype: np.dtype[Any]) -> Any:
+    """The parts, one after the other, as a Dask array."""
+    import dask.array
+
+    da: Any = dask.array
+    arrays = [
+        da.from_delayed(part, shape=(n, width) if width else (n,), dtype=dtype)
+        for part, n in zip(parts, lengths, strict=True)
+    ]
+    return da.concatenate(arrays, allow_unknown_chunksizes=True)
 
 
 def _blocks(estimator: Any, X: Any) -> tuple[list[Any], list[float], np.dtype[Any]]:
@@ -72,4 +89,13 @@ def _answer(estimator: Any, rows: Any, what: str, width: int, dtype: np.dtype[An
     if not len(rows):
         return np.empty((0, width) if width else 0, dtype)
     found: AnyArray = estimator._prepare(rows, what, wide=width > 0, dtype=dtype)
+    return found
+
+
+def _response(
+    estimator: Any, method: str, rows: Any, y: Any, width: int, dtype: np.dtype[Any]
+) -> AnyArray:
+    if not len(rows):
+        return np.empty((0, width) if width else 0, dtype)
+    found: AnyArray = getattr(estimator, method)(*((rows,) if y is None else (rows, y)))
     return found

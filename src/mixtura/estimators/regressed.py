@@ -10,16 +10,36 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mixtura.data.door import column_names, host, refuse_unfit
-from mixtura.data.lazy import collected
+from mixtura.data.door import column_names, host, refuse_no_partitions, refuse_unfit
+from mixtura.data.lazy import collected, is_dask
 from mixtura.data.rows import Rows
-from mixtura.estimators.answering import answers
+from mixtura.data.streamed import Streamed
+from mixtura.estimators.answering import answers, totals
 from mixtura.estimators.known import refuse_told
+from mixtura.estimators.lazily import responded
 from mixtura.estimators.mixture import Mixture
+from mixtura.estimators.weighing import weighed
 from mixtura.families.regression.family import Regression
 from mixtura.records import AnyArray, Array
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
+
+# What is asked of the mixture where y is known, by method.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "predict_proba": {"what": "responsibilities", "wide": True},
+    "classify": {"what": "labels", "dtype": np.dtype(np.int64)},
+    "score_samples": {"what": "log_density"},
+}
+
+
+def response_name(y: Any) -> str:
+    """What the column of the response is called; Dask arrays have names for Dask alone."""
+    return "y" if hasattr(y, "chunks") else str(getattr(y, "name", None) or "y")
+
+
+def refuse_no_response(y: Any) -> None:
+    if y is None:
+        raise ValueError("y is None, and a regression needs a response: give one for each row")
 
 
 class FittedRegression(BaseEstimator):  # type: ignore[misc]
@@ -27,6 +47,8 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
 
     random_state: Any
     n_features_in_: int
+    feature_names_in_: AnyArray
+    weights_: Array
     mixture_: Mixture
     fit_result_: Fit
 
@@ -68,6 +90,23 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         self._refuse_gaps(rows)
         return np.column_stack([rows, np.asarray(response, dtype=np.float64)])
 
+    def _apart(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False) -> Streamed:
+        """The rows of a Dask collection where they lie, with y as the last column."""
+        from mixtura.data.dask_blocks import with_response
+
+        refuse_no_partitions(X)
+        if reset:
+            self.n_features_in_ = X.shape[1]
+            self.__dict__.pop("feature_names_in_", None)
+            if hasattr(X, "columns"):
+                self.feature_names_in_ = np.array([str(name) for name in X.columns], dtype=object)
+        elif not hasattr(X, "columns") and X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        return with_response(X, y, (*self._names(), response_name(y)), sample_weight)
+
     def _refuse_gaps(self, rows: Array) -> None:
         """ValueError, naming the column, where a number is missing or infinite."""
         gaps = np.argwhere(~np.isfinite(rows))
@@ -98,29 +137,35 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         -------
         array of shape (n_samples,), in the response's units
         """
+        if is_dask(X):
+            return self._lazily("predict", X, wide=False)
         table = self._table(X)
         return np.asarray((self._shares(table) * self.predict_components(X)).sum(axis=1))
 
     def predict_components(self, X: Any) -> Array:
         """The expected response within each component, (n_samples, n_components)."""
+        if is_dask(X):
+            return self._lazily("predict_components", X)
         table = self._table(X)
         return self._kind(self.mixture_).expected(table, self.mixture_._fitted()[1].components)
 
     def predict_weights(self, X: Any) -> Array:
         """P(k), or P(k | x) with concomitants, before y is seen, (n_samples, n_components)."""
+        if is_dask(X):
+            return self._lazily("predict_weights", X)
         return np.array(self._shares(self._table(X)))
 
     def predict_proba(self, X: Any, y: Any) -> AnyArray:
         """P(k | x, y): the responsibility of each component for each row, rows summing to one."""
-        return self._answers(X, y, "responsibilities", wide=True)
+        return self._answers("predict_proba", X, y)
 
     def classify(self, X: Any, y: Any) -> AnyArray:
         """The component with the largest responsibility for each row, (n_samples,)."""
-        return self._answers(X, y, "labels", dtype=np.dtype(np.int64))
+        return self._answers("classify", X, y)
 
     def score_samples(self, X: Any, y: Any) -> AnyArray:
         """log p(y | x) of each row under the whole mixture, (n_samples,)."""
-        return self._answers(X, y, "log_density")
+        return self._answers("score_samples", X, y)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The mean log-likelihood of y given x per row (per unit of weight); not R squared."""
@@ -145,14 +190,30 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         total, _ = self._total(X, y, sample_weight)
         return -2.0 * total + 2.0 * self.fit_result_.n_parameters
 
-    def _answers(self, X: Any, y: Any, what: str, **how: Any) -> AnyArray:
+    def _lazily(self, method: str, X: Any, y: Any = None, *, wide: bool = True) -> AnyArray:
+        """A Dask array of what a method answers about each row, (n, K) where `wide`, else (n,)."""
+        check_is_fitted(self)
+        found: AnyArray = responded(self, method, X, y, len(self.weights_) if wide else 0)
+        return found
+
+    def _answers(self, method: str, X: Any, y: Any) -> AnyArray:
         """What the mixture says of each row."""
+        how = ANSWERS[method]
+        refuse_no_response(y)
+        if is_dask(X):
+            return self._lazily(method, X, y, wide=how.get("wide", False))
         table = self._table(X, y)
         self._kind(self.mixture_).refuse(table, self.mixture_._names())
-        return answers(self.mixture_, Rows(table), what, **how)
+        return answers(self.mixture_, Rows(table), **how)
 
     def _total(self, X: Any, y: Any, sample_weight: Any) -> tuple[float, float]:
         """(log-likelihood, weight) of these rows."""
+        if is_dask(X):
+            check_is_fitted(self)
+            refuse_no_response(y)
+            source = self._apart(X, y, sample_weight)
+            self._kind(self.mixture_).refuse_source(source)
+            return totals(self.mixture_, weighed(source, self.mixture_.weights))
         log_p = self.score_samples(X, y)
         if sample_weight is None:
             return float(log_p.sum()), float(len(log_p))

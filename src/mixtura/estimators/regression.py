@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.column_positions import positions
+from mixtura.data.lazy import is_dask
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.document import to_document
 from mixtura.estimators.mixture import Mixture
-from mixtura.estimators.regressed import FittedRegression
+from mixtura.estimators.regressed import FittedRegression, refuse_no_response, response_name
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
@@ -135,7 +136,8 @@ class MixtureRegression(FittedRegression):
         Parameters
         ----------
         X : array-like or data frame of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+            Of a Dask array or frame the rows stay where they lie, and answers are Dask arrays.
+        y : array-like of shape (n_samples,), or a Dask series or array partitioned as X is
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 2 is the row twice.
         labels, checkpoint : optional
@@ -171,13 +173,15 @@ class MixtureRegression(FittedRegression):
         max_seconds: float | None,
     ) -> Mixture:
         """The mixture of the table of X and y, fitted."""
-        if y is None:
-            raise ValueError("y is None, and a regression needs a response: give one for each row")
-        table = self._table(X, y, reset=True)
-        target = str(getattr(y, "name", None) or "y")
-        names = self._names()
-        mixture = self._mixture(names)
-        rows = NamedRows(table, (*names, target), None)
+        refuse_no_response(y)
+        rows: Any
+        if is_dask(X):
+            # Its weights lie beside it.
+            rows, sample_weight = self._apart(X, y, sample_weight, reset=True), None
+        else:
+            table = self._table(X, y, reset=True)
+            rows = NamedRows(table, (*self._names(), response_name(y)), None)
+        mixture = self._mixture(self._names())
         mixture._fit(
             rows, sample_weight, checkpoint=checkpoint, labels=labels, max_seconds=max_seconds
         )

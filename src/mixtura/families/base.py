@@ -209,11 +209,11 @@ class Family(ABC):
             refuse_not_positive(X, names, self.name)
 
     def refuse_source(self, source: Source) -> None:
-        """`refuse` all rows of a table, whose columns are named by where they stand."""
-        source.reduced(self._refuse_part, lambda *_: None)
+        """`refuse` all rows of a table."""
+        names = source.names
+        source.reduced(lambda part: self._refuse_part(part, names), lambda *_: None)
 
-    def _refuse_part(self, part: Source) -> None:
-        names = [str(j) for j in range(part.d)]
+    def _refuse_part(self, part: Source, names: list[str]) -> None:
         for X, weight, where, *_ in part.chunks(_PIECE):
             there = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +13,7 @@ import numpy as np
 from mixtura.engines.ancestry import Passed, Passes, em_shares, newton_shares
 from mixtura.fitting.admixture_snapshot import Snapshot
 from mixtura.records import AnyArray, Array
-from mixtura.solvers.clock import TIMED_OUT
+from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.convergence import ROUNDING, Ascent
 
 # EM steps before the first of Newton's, which overshoots far from the top.
@@ -125,19 +124,14 @@ class AdmixtureSolver:
     em        EM alone (FRAPPE: Tang, Peng, Wang & Risch 2005, Genetic Epidemiology 28), instead of
               block relaxation (ADMIXTURE: Alexander, Novembre & Lange 2009, Genome Research 19)
     fixed     (n,) individuals whose Q stays as given
-    until     the time, by `time.monotonic`, at which it ends wherever it is
+    clock     ends it wherever it is
     """
 
     tol: float
     max_iter: int
     em: bool = False
     fixed: AnyArray | None = None
-    until: float = math.inf
-
-    @property
-    def late(self) -> bool:
-        """Whether its time has passed."""
-        return time.monotonic() >= self.until
+    clock: Clock = NEVER
 
     def __call__(
         self,
@@ -173,7 +167,7 @@ class AdmixtureSolver:
             gap = (0.5 * slope + max(0.0, moved)) * max(1.0, *trail.stretches, 1.0)
             if len(trail.stretches) > 1 or slope == 0.0:
                 reason = self._why(gap, ascent)
-            if reason or (late := self.late) or taken == self.max_iter:
+            if reason or (late := self.clock.passed) or taken == self.max_iter:
                 break
             Q, P, passed = self._step(passes, Q, to, passed, trail)
             ascent.add(passed.improved)
@@ -181,7 +175,7 @@ class AdmixtureSolver:
             if snapshot is not None:
                 here = {"Q": Q, "P": P, "taken": np.array(taken), "values": np.array(ascent.values)}
                 snapshot.at(here | trail.arrays())
-        limit = TIMED_OUT if late else f"stopped: max_iter={self.max_iter} steps were taken"
+        limit = self.clock.why if late else f"stopped: max_iter={self.max_iter} steps were taken"
         norm = math.sqrt(slope)
         values = tuple(ascent.values)
         return AdmixtureClimb(Q, passed.P, values, bool(reason), reason or limit, gap, norm, taken)

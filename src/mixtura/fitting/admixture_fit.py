@@ -74,7 +74,7 @@ def fit_admixture(
         search = _Search(genotypes, task, np.random.RandomState(seed), snapshot)
         try:
             for i in range(task.n_init):
-                if i == 0 or not task.solver.late:
+                if i == 0 or not task.solver.clock.passed:
                     search.climb(i)
         except KeyboardInterrupt:
             if snapshot is not None:

@@ -41,16 +41,8 @@ class Snapshot:
             self._read(str(path))
 
     def _read(self, name: str) -> None:
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                found = {each: file[each] for each in file.files}
-            told = str(found.pop("identity"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            raise CheckpointError(
-                f"{name}: this is not a checkpoint of an Admixture: give another name"
-            ) from None
-        # Those from before ploidy was written are of diploids, as most are.
-        known, asked = {"ploidy": 2} | json.loads(told), json.loads(self.identity)
+        found, known = _parts(self.path, name)
+        asked = json.loads(self.identity)
         if known != asked:
             what = next(key for key in asked if known.get(key) != asked[key])
             raise CheckpointError(
@@ -95,6 +87,29 @@ class Snapshot:
         with atomic(self.path) as part, part.open("wb") as file:
             write(file, **every)
         self._written = time.monotonic()
+
+
+def _parts(path: Path, name: str) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+    """The arrays of a file, and which fit it is of."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {each: file[each] for each in file.files}
+        # Those from before ploidy was written are of diploids, as most are.
+        known: dict[str, Any] = {"ploidy": 2} | json.loads(str(found.pop("identity")))
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        raise CheckpointError(
+            f"{name}: this is not a checkpoint of an Admixture: give another name"
+        ) from None
+    return found, known
+
+
+def resumed_seed(path: Any, drawn: int) -> int:
+    """The seed of a fit with random_state=None: that of its checkpoint, if there is one."""
+    refuse_unwritable(path)
+    if not Path(path).exists():
+        return drawn
+    known = _parts(Path(path), str(path))[1].get("random_state")
+    return known if type(known) is int else drawn
 
 
 def digest(genotypes: Genotypes) -> str:

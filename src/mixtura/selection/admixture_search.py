@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,12 +12,13 @@ from sklearn.utils import check_random_state
 
 from mixtura.data.genotypes import Genotypes
 from mixtura.estimators.admixture import Admixture
-from mixtura.estimators.deadline import deadline
+from mixtura.estimators.clocked import clock_of
 from mixtura.fitting.admixture_folds import CrossValidation
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
-from mixtura.solvers.clock import TIMED_OUT
+from mixtura.selection.search_file import resumed_seed
+from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.settings import check_integer
 from mixtura.version import __version__
 
@@ -94,8 +93,9 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         checkpoint : path, optional
             Finished fits and errors are written there; beside it, with the number after its name,
             where the climbs of the one that comes are. Killed or interrupted and called again, also
-            with other numbers, with the same genotypes, settings and integer `random_state`, the
-            search goes on to the same answer. The file stays: delete it when it is not needed.
+            with other numbers, with the same genotypes and settings, the search goes on to the same
+            answer, with random_state=None by the seed that stands there. The file stays: delete it
+            when it is not needed.
         max_seconds : float, optional
             No number is begun after so long, but the first; the one that is being fitted is kept if
             it is the first, and what has no error by then goes without. Not together with
@@ -109,8 +109,10 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         numbers = _numbers(self.n_populations)
         if self.folds != 0:
             check_integer("folds", self.folds, 2)
-        until = deadline(max_seconds, checkpoint)
+        clock = clock_of(max_seconds, checkpoint)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if checkpoint is not None and self.random_state is None:
+            seed = resumed_seed(checkpoint, seed)
         settings = self.get_params() | {"random_state": seed}
         folds = settings.pop("folds")
         first = Admixture(**settings | {"n_populations": numbers[0]})
@@ -121,36 +123,35 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         told = {} if checkpoint is None else _identity(genotypes, y, settings | {"folds": folds})
         with AdmixtureJournal(checkpoint, told) as journal:
             for K in numbers:
-                if self.trials_ and time.monotonic() >= until:
+                if self.trials_ and clock.passed:
                     break
                 if progress is not None:
                     progress(K)
                 one = Admixture(**settings | {"n_populations": K})
-                self._try(one, genotypes, y, journal, until)
+                self._try(one, genotypes, y, journal, clock)
         self.left_out_ = [K for K in numbers if K not in self.admixtures_]
         self.best_n_populations_ = self._best()
         self.best_estimator_ = self.admixtures_[self.best_n_populations_]
         return self
 
     def _try(
-        self, one: Admixture, genotypes: Genotypes, y: Any, journal: AdmixtureJournal, until: float
+        self, one: Admixture, genotypes: Genotypes, y: Any, journal: AdmixtureJournal, clock: Clock
     ) -> None:
         """A trial of one number, from the journal where it is known there."""
         K, seed = one.n_populations, one.random_state
         if K in journal.fits:
             one = journal.fits[K]
         else:
-            left = None if until == math.inf else max(until - time.monotonic(), 1e-3)
-            one.fit(genotypes, y, checkpoint=journal.climbing(K), max_seconds=left)
+            one._fit_by(clock, genotypes, y, journal.climbing(K))
             if one.fit_result_.reason == TIMED_OUT and self.trials_:
                 return
             journal.add_fit(K, one)
         if self.trials_ and y is None:
             one.align(next(reversed(self.admixtures_.values())).Q_)
         cv = journal.errors.get(K)
-        if self.folds and cv is None and time.monotonic() < until:
-            cv = one._validated(genotypes, self.folds, seed, until)
-            if time.monotonic() >= until:
+        if self.folds and cv is None and not clock.passed:
+            cv = one._validated(genotypes, self.folds, seed, clock)
+            if clock.passed:
                 cv = None
             else:
                 journal.add_error(K, cv)
