@@ -114,8 +114,8 @@ def placed(
         if option == "error" and len(blank):
             raise ValueError(
                 f"{path}: --error {column}={other}: {other!r} is blank in row {blank[0] + 1}, and "
-                f"{column!r} has a number there: write its error, 0 where there is none, or leave both "
-                "blank"
+                f"{column!r} has a number there: write its error, 0 where there is none, or leave "
+                "both blank"
             )
         found[:, j] = np.where(np.isnan(values), found[:, j], values)
     return found
