@@ -149,11 +149,6 @@ class _Told:
             new |= {f"first_{i}": called(self.names, first[:, i]) for i in range(self.top)}
             new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
         if self.reference is not None:
-            if np.isnan(X).any():
-                raise ValueError(
-                    "--scores are of whole rows, and some cells are missing: leave out --scores, "
-                    "or such rows"
-                )
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
             new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
         return new

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.sampling import draw
 from mixtura.estimators.answering import ANSWERED_ROWS, answers
+from mixtura.families.patterns import patterns
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture
@@ -104,7 +107,8 @@ class RowAnswers:
 
         The tail of the squared Mahalanobis distance, chi-squared in d columns (Hotelling 1931),
         averaged over the components a row may be of: sum_k P(k | x) P(chi2_d >= delta_k(x)^2).
-        Exact, without draws, and free of units. Beside noise that of the components alone.
+        Exact, without draws, and free of units. Beside noise that of the components alone. Of a row
+        with missing cells (NaN) by the columns that it has.
 
         Parameters
         ----------
@@ -117,7 +121,8 @@ class RowAnswers:
         Raises
         ------
         ValueError
-            For components that are no Gaussians: use `predictive_p_values`; for missing cells.
+            For components that are no Gaussians: use `predictive_p_values`; for missing cells
+            beside columns that the others tell.
         """
         check_is_fitted(self)
         model, params = self._of_components()
@@ -127,18 +132,40 @@ class RowAnswers:
                 "distance: use predictive_p_values, or of a posterior score_samples(X, "
                 "predictive=True)"
             )
-        d = self.n_features_in_ - len(getattr(model.family, "equations", ()))
-        found = []
-        for x in self._pieces(X, filling=False):
-            density = self._filled(model, params, x, "component_log_density", len(params.weights))
+        told = len(getattr(model.family, "equations", ()))
+        K = len(params.weights)
+
+        def scores(x: AnyArray, seen: AnyArray) -> Array:
+            if told and not seen.all():
+                raise ValueError(
+                    "outlier_scores: some cells are missing, and columns of this model are "
+                    "constant or sums of others: fill the cells in, or fit without such columns"
+                )
+            density = self._filled(model, params, x, "component_log_density", K)
             joint = density + params.log_weights
             # Too far out for a density in logarithms, a row is of the heaviest component.
             joint = np.where(np.isneginf(joint.max(axis=1))[:, None], params.log_weights, joint)
             shares = joint - logsumexp(joint, axis=1, keepdims=True)
-            squares = 2 * (params.components.log_norm - density)
-            tails = _log_tail(np.maximum(squares, 0.0), max(d, 1))
-            found.append(-np.asarray(logsumexp(shares + tails, axis=1)) / np.log(10))
-        return np.asarray(np.maximum(np.concatenate(found), 0.0))
+            highest = params.components.log_norm
+            if not seen.all():
+                at = np.where(seen, model.family.means(params.components), np.nan)
+                highest = self._filled(model, params, at, "component_log_density", K).diagonal()
+            tails = _log_tail(np.maximum(2 * (highest - density), 0.0), max(seen.sum() - told, 1))
+            return np.asarray(logsumexp(shares + tails, axis=1) / -np.log(10))
+
+        return np.asarray(np.maximum(self._by_pattern(X, scores), 0.0))
+
+    def _by_pattern(self, X: Any, answer: Callable[[AnyArray, AnyArray], Array]) -> Array:
+        """answer(rows, which columns they have) of all rows; 0 of those that have none."""
+        found = []
+        for x in self._pieces(X):
+            kinds, out = patterns(x), np.zeros(len(x))
+            for seen, where in zip(kinds.seen, kinds.slices, strict=True):
+                if seen.any():
+                    at = kinds.order[where]
+                    out[at] = answer(x[at], seen)
+            found.append(out)
+        return np.concatenate(found)
 
     def predictive_p_values(
         self, X: Any, *, n_samples: int = DRAWS, random_state: Any = None
@@ -147,7 +174,9 @@ class RowAnswers:
 
         (1 + m) / (1 + n_samples), m of n_samples draws (Davison & Hinkley 1997, 4.2). It is 1 minus
         the share of the mixture within the smallest region that reaches the row. Beside noise that
-        of the components alone; of a trimmed fit that of the mixture of the rows that were kept.
+        of the components alone; of a trimmed fit that of the mixture of the rows that were kept. A
+        row with missing cells (NaN) is held beside draws that lack the same ones, as densities of
+        different cells have different units; for each such pattern all draws are looked at.
 
         Parameters
         ----------
@@ -162,8 +191,7 @@ class RowAnswers:
         Raises
         ------
         ValueError
-            For components that cannot be drawn from, fewer than 1 draws, or missing cells, for
-            densities of different cells have different units.
+            For components that cannot be drawn from, or fewer than 1 draws.
         """
         return self.predictive_reference(n_samples=n_samples, random_state=random_state)(X)
 
@@ -187,13 +215,21 @@ class RowAnswers:
             rows, _ = draw(model, n_samples, params, check_random_state(seed))
         except NotImplementedError as error:
             raise ValueError(f"predictive_p_values: {error}") from None
-        drawn = np.sort(self._filled(model, params, rows, "log_density"))
+
+        @cache
+        def drawn(packed: bytes) -> Array:
+            seen = np.frombuffer(packed, dtype=bool)
+            x = rows if seen.all() else np.where(seen, rows, np.nan)
+            return np.sort(self._filled(model, params, x, "log_density"))
+
+        def above(x: AnyArray, seen: AnyArray) -> Array:
+            densities = self._filled(model, params, x, "log_density")
+            below = np.searchsorted(drawn(seen.tobytes()), densities, side="right")
+            # Of rows that have no cell 0 is left.
+            return np.asarray(below - float(n_samples))
 
         def p_values(X: Any) -> Array:
-            pieces = self._pieces(X, filling=False)
-            found = [self._filled(model, params, x, "log_density") for x in pieces]
-            below = np.searchsorted(drawn, np.concatenate(found), side="right")
-            return np.asarray((1.0 + below) / (1.0 + n_samples))
+            return np.asarray((1.0 + n_samples + self._by_pattern(X, above)) / (1.0 + n_samples))
 
         return p_values
 
@@ -206,9 +242,9 @@ class RowAnswers:
         plain = MixtureParams(shares / shares.sum(), params.components)
         return Mixture(model.family, model.prior), plain
 
-    def _pieces(self, X: Any, *, filling: bool = True) -> Iterator[AnyArray]:
+    def _pieces(self, X: Any) -> Iterator[AnyArray]:
         """The rows asked about, some at a time."""
-        rows = self._asked(X, filling=filling)
+        rows = self._asked(X, filling=True)
         size = rows.n if isinstance(rows, Rows) and rows.n <= ANSWERED_ROWS else ANSWERED_ROWS
         return (x for x, *_ in rows.chunks(size))
 
@@ -217,7 +253,10 @@ class RowAnswers:
     ) -> Array:
         """One of `RowOutputs` of a model, float64."""
         out = np.empty((len(x), width) if width else len(x))
-        fill(resolve(self.engine, model), model, x, params, RowOutputs(**{what: out}))
+        model = replace(model, family=model.family.filling(x))
+        # That of the fit may know no gaps.
+        engine = resolve("auto" if model.family.gaps else self.engine, model)
+        fill(engine, model, x, params, RowOutputs(**{what: out}))
         return out
 
 
