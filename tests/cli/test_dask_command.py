@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,17 @@ def test_what_is_refused(
     monkeypatch.setattr("mixtura.cli.apart.PATIENCE", 0.5)
     found = run("fit", table, *arguments, "--no-figure")
     assert (found.exit_code, message in found.stderr) == (2, True), found.stderr
+
+
+def test_a_port_that_takes_calls_and_says_nothing(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mixtura.cli.apart.PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        where = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        found = run("fit", table, "--engine", "dask", "--scheduler", where, "--no-figure")
+    assert found.exit_code == 2
+    assert "no Dask scheduler answers there within" in found.stderr
 
 
 def test_other_files_are_refused(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +33,22 @@ def cluster(engine: str, address: str | None) -> Iterator[None]:
             "--scheduler needs the package distributed: pip install 'mixtura[dask]'"
         ) from None
     try:
+        asyncio.run(asyncio.wait_for(_asked(address), PATIENCE))
         client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         why = f"within {PATIENCE:.0f} s" if isinstance(error, OSError) else f"({error})"
         raise ValueError(f"--scheduler {address}: no Dask scheduler answers there {why}") from None
     with client:
         yield
+
+
+async def _asked(address: str) -> None:
+    """Returns once the scheduler has answered: a client waits for ever for one that is mute."""
+    from distributed import rpc
+
+    ask: Any = rpc
+    async with ask(address) as scheduler:
+        await scheduler.identity(n_workers=1)
 
 
 def apart_table(
