@@ -188,6 +188,16 @@ def test_a_weight_is_copies_of_the_row() -> None:
     assert weighted.fit_result_.loglik == pytest.approx(copies.fit_result_.loglik, abs=1e-4)
 
 
+def test_errors_of_0_are_none() -> None:
+    X = np.random.default_rng(3).normal(size=(40, 2))
+    told = GaussianMixture(3, random_state=0).fit(X, error=np.zeros((40, 2)))
+    plain = GaussianMixture(3, random_state=0).fit(X)
+    assert told.fit_result_.loglik == plain.fit_result_.loglik
+    np.testing.assert_array_equal(told.means_, plain.means_)
+    with pytest.raises(ValueError, match="error"):
+        plain.fit(X, error=np.zeros((40, 3)))
+
+
 def test_bad_errors_are_named() -> None:
     X, error, S = rows(40)
     bad = error.copy()

@@ -92,8 +92,11 @@ class MeasuredRows(IntervalRows):
             covered = self._beside("error", error, there, absent=0.0)
             if there is not None and len(covered) == len(there) != rows.n:
                 covered = covered[there]
-            task = replace(task, family=measured(task.family, rows.d))
-            rows = replace(rows, X=with_errors(rows.X, covered))
+            wide = with_errors(rows.X, covered)
+            # Where nothing is in error the moves and kernels of plain rows find more.
+            if covered.any():
+                task = replace(task, family=measured(task.family, rows.d))
+                rows = replace(rows, X=wide)
         return super()._search(rows, task, *others)
 
     def score_samples(
