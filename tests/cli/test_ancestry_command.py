@@ -109,7 +109,7 @@ def test_checkpoint_and_clock(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """Interrupted after the first number the command goes on, and removes the file at its end."""
     from mixtura.estimators.admixture import Admixture
 
-    fit = Admixture.fit
+    fit = Admixture._fit_by
 
     def interrupted(self, *args, **kwargs):
         if self.n_populations == 3:
@@ -118,7 +118,7 @@ def test_checkpoint_and_clock(file: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     asked = ("ancestry", file, "-k", "2:3", "--starts", 1, "--folds", 0, "--checkpoint", "run.ckpt")
     with monkeypatch.context() as patch:
-        patch.setattr(Admixture, "fit", interrupted)
+        patch.setattr(Admixture, "_fit_by", interrupted)
         done = run(*asked)
     assert done.exit_code == 130
     assert "the same command goes on from run.ckpt" in done.stderr
