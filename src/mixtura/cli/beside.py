@@ -82,6 +82,8 @@ def _pairs(option: str, text: str) -> dict[str, str]:
             raise ValueError(
                 f"--{option} {pair!r}: give pairs of columns as COLUMN=OTHER, with commas between"
             )
+        if column == other:
+            raise ValueError(f"--{option} {pair!r}: a column cannot stand beside itself")
         if column in found:
             raise ValueError(f"--{option}: column {column!r} is there twice: give it once")
         found[column] = other

@@ -6,10 +6,9 @@ table of the kinds of rows where these are few, else from the family's densities
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from mixtura.models.known_states import as_known
 from mixtura.models.recursions import filtered_in_logarithms, or_in_logarithms
 from mixtura.records import AnyArray, Array, Chunk, Summary
 
-T = TypeVar("T")
 # Rows of a chunk whose densities and states are in memory.
 _CHUNK = 1 << 16
 
@@ -42,10 +40,6 @@ class Found:
     starts: Array
     met: Array
     sums: list[Any]
-
-
-def _all(one: Callable[[Stretches], T], parts: list[Stretches]) -> list[T]:
-    return shared(one, parts)
 
 
 def beside(
@@ -64,10 +58,10 @@ def beside(
         return swept(part, emission, law, posterior=posterior, back=back, sums=sums), own
 
     try:
-        parts, found = lanes.cut, _all(one, lanes.cut)
+        parts, found = lanes.cut, shared(one, lanes.cut)
     except NoLaw:
         try:
-            parts, found = lanes.whole, _all(one, lanes.whole)
+            parts, found = lanes.whole, shared(one, lanes.whole)
         except RunOut:
             return None
     except RunOut:
@@ -88,9 +82,9 @@ def likeliest(steps: Steps, law: tuple[Array, Array], lanes: Lanes) -> tuple[Arr
         return Paths(part, steps.emission()[0], law, states)
 
     try:
-        parts = _all(one, lanes.cut)
+        parts = shared(one, lanes.cut)
     except NoLaw:
-        parts = _all(one, lanes.whole)
+        parts = shared(one, lanes.whole)
     behind = 0
     for part in reversed(parts):
         behind = part.tell(behind)

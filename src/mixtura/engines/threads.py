@@ -67,30 +67,33 @@ def shared(function: Callable[[S], T], parts: Sequence[S]) -> list[T]:
     """function(part) for each part, the caller at work beside the pool; answers in order.
 
     For parts of less than a millisecond: nobody is woken for one of them alone, and a thread that
-    does not come in time is not waited for. After an error no further part is begun.
+    does not come in time is not waited for. After an error no further part is begun, and of
+    several the first part's is raised.
     """
     count = min(workers(), len(parts))
     if count <= 1 or getattr(_here, "is_worker", False):
         return [function(part) for part in parts]
     found: dict[int, T] = {}
+    errors: dict[int, BaseException] = {}
+    # Threads take turns at it: a step of this iterator is one of the interpreter's own.
     left = iter(range(len(parts)))
 
     def work() -> None:
-        try:
-            for i in left:
+        for i in left:
+            try:
                 found[i] = function(parts[i])
-        except BaseException:
-            deque(left, maxlen=0)
-            raise
+            except BaseException as error:
+                errors[i] = error
+                deque(left, maxlen=0)
 
     others = [_pool_of(workers()).submit(work) for _ in range(count - 1)]
     try:
         work()
     finally:
-        begun = [other for other in others if not other.cancel()]
-        wait(begun)
-    for other in begun:
-        other.result()
+        deque(left, maxlen=0)
+        wait([other for other in others if not other.cancel()])
+    if errors:
+        raise errors[min(errors)]
     return [found[i] for i in range(len(parts))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ from mixtura.records import AnyArray, Array
 
 # Rows drawn for p-values: they are known to 0.0016 or better.
 DRAWS = 100_000
+# Their densities are kept of so many patterns of missing cells.
+_KEPT = 64
 # Tails below are worked out in logarithms, by so many terms of a series.
 LEAST_TAIL, TERMS = 1e-290, 12
 
@@ -216,7 +218,7 @@ class RowAnswers:
         except NotImplementedError as error:
             raise ValueError(f"predictive_p_values: {error}") from None
 
-        @cache
+        @lru_cache(maxsize=_KEPT)
         def drawn(packed: bytes) -> Array:
             seen = np.frombuffer(packed, dtype=bool)
             x = rows if seen.all() else np.where(seen, rows, np.nan)

@@ -27,7 +27,7 @@ from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.records import AnyArray, Array, Chunk, Summary
 from mixtura.supports import Real
 
-# No sequence begins in a state that fewer than one of a million is expected to begin in.
+# A state that fewer than one sequence of a million begins in is taken for one that none does.
 NEVER = 1e-6
 
 

@@ -18,7 +18,7 @@ from mixtura.fitting.admixture_snapshot import digest
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
 from mixtura.selection.search_file import resumed_seed
-from mixtura.solvers.clock import TIMED_OUT, Clock
+from mixtura.solvers.clock import Clock
 from mixtura.solvers.settings import check_integer
 from mixtura.version import __version__
 
@@ -143,7 +143,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
             one = journal.fits[K]
         else:
             one._fit_by(clock, genotypes, y, journal.climbing(K))
-            if one.fit_result_.reason == TIMED_OUT and self.trials_:
+            if one.fit_result_.reason == clock.why and self.trials_:
                 return
             journal.add_fit(K, one)
         if self.trials_ and y is None:
