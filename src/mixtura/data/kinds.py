@@ -67,7 +67,8 @@ def _dense(code: AnyArray, most: int) -> tuple[AnyArray, int]:
     if most > 4 * len(code) + _MOST:
         values, found = np.unique(code, return_inverse=True)
         return found.ravel(), len(values)
-    met = np.zeros(most, dtype=bool)
-    met[code] = True
+    met = np.bincount(code, minlength=most) > 0
+    if met.all():
+        return code, most
     place = np.cumsum(met) - 1
     return place[code], int(place[-1]) + 1
