@@ -8,6 +8,7 @@ import pytest
 import mixtura
 from mixtura.data.genotypes import from_dosages
 from mixtura.engines.ancestry import Passes
+from mixtura.fitting import admixture_fit
 from mixtura.fitting.admixture_fit import modes_of
 from mixtura.inference.populations import matching
 from mixtura.models.admixture import AdmixtureModel, AdmixtureParams
@@ -30,6 +31,20 @@ def test_seven_populations_are_found():
         assert found.converged_
         # As large as each other, where the reference run's hold 7 to 25.
         assert np.abs(found.Q_.sum(axis=0) - 15).max() < 4
+
+
+def test_starts_that_are_on_one_way_are_climbed_once(monkeypatch):
+    X, _, _ = balding_nichols(120, 1500, 4, seed=4)
+    found = mixtura.Admixture(4, random_state=0).fit(X).fit_result_
+    monkeypatch.setattr(admixture_fit, "ONE_WAY", -1.0)
+    each = mixtura.Admixture(4, random_state=0).fit(X).fit_result_
+    assert found.loglik == pytest.approx(each.loglik, abs=1e-3)
+    # Of eight starts four went on for twelve steps more, and one does now.
+    assert len(found.starts) == len(each.starts) == 8
+    assert found.passes < each.passes - 36
+    with pytest.warns(UserWarning, match="max_seconds"):
+        cut = mixtura.Admixture(4, random_state=0).fit(X, max_seconds=1e-9).fit_result_
+    assert len(cut.starts) == 1
 
 
 @pytest.mark.parametrize(("n", "M", "K"), [(60, 2000, 2), (120, 1500, 4)])

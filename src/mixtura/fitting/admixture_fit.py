@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from mixtura.data.genotypes import Genotypes
 from mixtura.engines.ancestry import Passes
@@ -26,6 +27,10 @@ from mixtura.solvers.clock import TIMED_OUT
 # half are dropped.
 SMOOTHED, DRAWN = 5, 3
 ROUNDS = (6, 12)
+# Runners are on one way after a round where their shares differ by no more than this of an
+# individual, on average, and their log-likelihoods per individual too: by less than half of it on
+# simulated sets whose runners end alike, and by 30 times it where they end apart.
+ONE_WAY = 0.01
 # Genotypes, and markers at least, on which starts are raced.
 SAMPLE, LEAST = 2_500_000, 5_000
 # EM steps that bring the frequencies of markers outside the sample to the winner's shares.
@@ -158,13 +163,15 @@ class _Search:
         runners = self._starts()
         for steps in ROUNDS:
             runners = sorted((self._run(each, steps) for each in runners), key=_height)
+            kept = runners[: (len(runners) + 1) // 2 if steps != ROUNDS[-1] else 1]
+            kept = [each for i, each in enumerate(kept) if not _met(each, kept[:i])]
+            for slow in runners:
+                if all(slow is not each for each in kept):
+                    mean = slow.loglik / len(slow.Q)
+                    self.reports.append(StartReport(slow.name, slow.taken, mean, "dropped"))
+            runners = kept
             if len(runners) == 1:
                 break
-            kept = (len(runners) + 1) // 2 if steps != ROUNDS[-1] else 1
-            for slow in runners[kept:]:
-                mean = slow.loglik / len(slow.Q)
-                self.reports.append(StartReport(slow.name, slow.taken, mean, "dropped"))
-            runners = runners[:kept]
         return runners[0]
 
     def _run(self, runner: _Runner, steps: int) -> _Runner:
@@ -180,6 +187,8 @@ class _Search:
         if K == 1:
             return [self._runner("mean", self.ground.drawn(1, rng))]
         for i in range(SMOOTHED):
+            if made and self.solver.clock.passed:
+                return made
             made.append(self._runner("smoothed", self.ground.smoothed(K, rng, half=i > 0)))
         made += [self._runner("random", self.ground.drawn(K, rng)) for _ in range(DRAWN)]
         return made
@@ -240,6 +249,18 @@ def _identity(genotypes: Genotypes, task: AdmixtureTask, seed: int) -> dict[str,
 
 def _height(runner: _Runner) -> float:
     return -runner.loglik
+
+
+def _met(runner: _Runner, ahead: list[_Runner]) -> bool:
+    """Whether one of those ahead of it is on the same way."""
+    return any(_apart(runner, other) <= ONE_WAY for other in ahead)
+
+
+def _apart(runner: _Runner, other: _Runner) -> float:
+    """The greater of the differences of mean shares and of mean log-likelihoods."""
+    Q = other.Q[:, linear_sum_assignment(-(runner.Q.T @ other.Q))[1]]
+    shares = 0.5 * np.abs(runner.Q - Q).sum(axis=1).mean()
+    return float(max(shares, abs(runner.loglik - other.loglik) / len(Q)))
 
 
 def _frequencies(genotypes: Genotypes) -> Array:
