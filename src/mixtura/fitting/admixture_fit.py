@@ -183,7 +183,8 @@ class _Search:
         )
 
     def _starts(self) -> list[_Runner]:
-        K, rng, made = self.task.K, self.rng, []
+        K, rng = self.task.K, self.rng
+        made: list[_Runner] = []
         if K == 1:
             return [self._runner("mean", self.ground.drawn(1, rng))]
         for i in range(SMOOTHED):
