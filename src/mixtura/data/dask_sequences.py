@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,9 +12,9 @@ import numpy as np
 from mixtura.data.dask_source import DaskSource, computed, delayed
 from mixtura.data.door import refuse_no_partitions
 from mixtura.data.order import Order, column_of, lengths_of, refuse_unknown
-from mixtura.data.rows import Rows, taken
-from mixtura.data.sequences import Ordered, Sequences, stretches
-from mixtura.data.source import Source
+from mixtura.data.sequences import Sequences
+from mixtura.data.sequences_apart import SequencesApart
+from mixtura.data.source import Source, T
 from mixtura.records import AnyArray, Array
 
 
@@ -28,15 +30,13 @@ class Stretch(NamedTuple):
         return Sequences(X, w, self.ends)
 
 
-class DaskSequences(DaskSource, Ordered):
-    """The rows of a source as sequences that stop at `ends` (S,), without weights.
+class DaskSequences(SequencesApart):
+    """The rows of a source as sequences; ValueError where one crosses into the next partition."""
 
-    ValueError where one of them crosses from a partition into the next.
-    """
+    away = True
 
     def __init__(self, source: DaskSource, ends: AnyArray) -> None:
-        self.__dict__.update(source.__dict__)
-        self.source, self.ends, self.known = source, ends, None
+        super().__init__(source, ends)
         edges = [*(place.first for place in source.places), source.n]
         upto = np.searchsorted(ends, edges[1:], side="right")
         for p, (edge, i) in enumerate(zip(edges[1:], upto, strict=True)):
@@ -46,28 +46,14 @@ class DaskSequences(DaskSource, Ordered):
                     f"into partition {p + 1}: partition X where sequences end, by rechunk of an "
                     "array or by divisions of a frame"
                 )
-        self.places = [
+        self.parts = copy(source)
+        self.parts.places = [
             Stretch(at.rows, at.first, at.before, np.asarray(ends[a:b] - at.first, dtype=np.int64))
             for at, (a, b) in zip(source.places, pairwise([0, *upto]), strict=True)
         ]
 
-    @property
-    def stops(self) -> AnyArray:
-        return self.ends
-
-    @property
-    def firsts(self) -> float:
-        return float(len(self.ends))
-
-    def rows(self) -> Source:
-        return self.source
-
-    def spread(
-        self, n: int, rng: np.random.RandomState, whole: bool = False
-    ) -> tuple[Sequences, bool]:
-        at, ends, cut = stretches(self.ends, n, rng, whole)
-        found: Rows = taken(self.source, at)
-        return Sequences(found.X, None, ends), cut
+    def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
+        return self.parts.reduced(work, combine)
 
 
 def in_partitions(X: Any, sequence: str | None, time: str | None) -> tuple[Any, AnyArray]:

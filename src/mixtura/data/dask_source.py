@@ -54,7 +54,7 @@ class DaskSource(Streamed):
     Where a cluster is the scheduler and has room, the blocks stay in its memory.
     """
 
-    apart = True
+    apart = away = True
 
     def __init__(
         self,

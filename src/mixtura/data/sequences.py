@@ -35,6 +35,11 @@ class Ordered(Source):
         """Where sequences stop."""
 
     @property
+    def starts(self) -> AnyArray:
+        """Where sequences begin."""
+        return np.concatenate([[0], self.stops[:-1]])
+
+    @property
     @abstractmethod
     def firsts(self) -> float:
         """How many sequences there are, by their weights."""
@@ -42,6 +47,10 @@ class Ordered(Source):
     @abstractmethod
     def rows(self) -> Source:
         """The steps that were seen, as rows without order."""
+
+    @abstractmethod
+    def begins(self) -> Rows:
+        """The first step of each sequence, in memory."""
 
     @abstractmethod
     def spread(
@@ -67,11 +76,6 @@ class Sequences(Rows, Ordered):
     def stops(self) -> AnyArray:
         """Where sequences stop; without `ends` the rows are one."""
         return np.array([self.n]) if self.ends is None else self.ends
-
-    @property
-    def starts(self) -> AnyArray:
-        """Where sequences begin."""
-        return np.concatenate([[0], self.stops[:-1]])
 
     @cached_property
     def firsts(self) -> float:
@@ -126,6 +130,10 @@ class Sequences(Rows, Ordered):
         X = np.ascontiguousarray(self.X[self.seen])
         return Rows(X, None if w is None else w[self.seen])
 
+    def begins(self) -> Rows:
+        w = self.sample_weight
+        return Rows(self.X[self.starts], None if w is None else w[self.starts])
+
     def spread(
         self, n: int, rng: np.random.RandomState, whole: bool = False
     ) -> tuple[Sequences, bool]:
@@ -133,24 +141,8 @@ class Sequences(Rows, Ordered):
         if self.n <= n:
             return self, False
         at, ends, cut = stretches(self.stops, n, rng, whole)
-        return self._of(at, ends), cut
-
-    def only(self, which: AnyArray) -> Sequences:
-        """The sequences of which `which` (S,) is true."""
-        lengths = np.diff(self.stops, prepend=0)
-        return self._of(np.flatnonzero(np.repeat(which, lengths)), np.cumsum(lengths[which]))
-
-    @staticmethod
-    def joined(parts: list[Sequences]) -> Sequences:
-        """The sequences of several, without weights or known states."""
-        ends = np.cumsum(np.concatenate([np.diff(part.stops, prepend=0) for part in parts]))
-        return Sequences(
-            np.concatenate([part.X for part in parts]), None, ends, None, parts[0].beside
-        )
-
-    def _of(self, at: AnyArray, ends: AnyArray) -> Sequences:
         w, known = (None if each is None else each[at] for each in (self.sample_weight, self.known))
-        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside)
+        return Sequences(np.ascontiguousarray(self.X[at]), w, ends, known, self.beside), cut
 
 
 def stretches(

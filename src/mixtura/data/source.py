@@ -23,8 +23,9 @@ class Source(ABC):
     over them, taken in order, is the same to the last bit.
     """
 
-    # Whether the rows lie in parts elsewhere, so that work is sent to them.
+    # Whether the rows lie in parts, so that work is sent to each, and whether in other processes.
     apart: ClassVar[bool] = False
+    away: ClassVar[bool] = False
     # Rows with a positive weight in the parts of a table before this one.
     before: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,9 +12,9 @@ from mixtura.data.source import Source
 from mixtura.engines import local, threads
 from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
 from mixtura.engines.chain import ChainSweep
-from mixtura.engines.dask import DaskSweep
 from mixtura.engines.kernels import KERNELS, kernel_of
 from mixtura.engines.known import KnownSweep
+from mixtura.engines.parts import PartsSweep
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.records import AnyArray
@@ -60,17 +61,17 @@ def resolve(engine: str, model: Model) -> str:
 
 def resolve_for(rows: Source, engine: str, model: Model) -> str:
     """The engine that runs over these rows; ValueError where they do not lie where it runs."""
-    if rows.apart and engine not in ("auto", APART):
+    if rows.away and engine not in ("auto", APART):
         raise ValueError(
             f"engine={engine!r} runs in this process, and the rows lie in Dask partitions: use "
             "engine='auto', which sweeps each where it is"
         )
-    if engine == APART and not rows.apart:
+    if engine == APART and not rows.away:
         raise ValueError(
             "engine='dask' is for Dask arrays and data frames and for Parquet files, and these "
             "rows are in this process: use engine='auto', or give dask.array.from_array(X)"
         )
-    return resolve(APART if rows.apart else engine, model)
+    return resolve(APART if rows.away else engine, model)
 
 
 def _named(model: Model) -> str:
@@ -84,7 +85,8 @@ def _named(model: Model) -> str:
 def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     """A sweep of that (resolved) engine over the rows."""
     if rows.apart:
-        return DaskSweep(model, rows, _open_best)
+        opener = _open_best if engine == APART else partial(open_sweep, engine)
+        return PartsSweep(model, rows, opener)
     if engine == APART:
         return _open_best(model, rows)
     if engine in PLAIN:

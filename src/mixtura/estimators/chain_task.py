@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.estimators.chain_laws import allowed_moves, as_law, refuse_law, tied_groups
 from mixtura.estimators.driving import refuse_driven
 from mixtura.estimators.lasting import among_others, longest_stay, refuse_durations
 from mixtura.families.base import Family
 from mixtura.fitting.hidden_markov_task import ChainTask
-from mixtura.models.driven import refuse_gaps
 
 
-def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
+def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
     """What is asked of a fit; ValueError where laws are none."""
     K = asked.n_states
     allowed, first = allowed_moves(
@@ -36,8 +35,6 @@ def chain_task(asked: Any, kind: Family, rows: Sequences) -> ChainTask:
             "initial_covariates: X is one sequence, whose one first state tells of no covariate: "
             "give lengths, or leave initial_covariates out"
         )
-    if columns.moves:
-        refuse_gaps(rows.X, rows.stops, columns.moves)
     # One state is never left, and has no lengths.
     if asked.durations is not None and K > 1:
         refuse_durations(asked.durations, asked.max_duration, asked.initial, tied)

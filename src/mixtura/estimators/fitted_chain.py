@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.estimators import driving
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.complaints import DegenerateWarning, collapse_told
@@ -43,7 +43,7 @@ class FittedChain(ChainEstimator):
     initial_: AnyArray
     transitions_: AnyArray
 
-    def _keep(self, found: ChainFound, rows: Sequences) -> None:
+    def _keep(self, found: ChainFound, rows: Ordered) -> None:
         """Set what was found; warn where it did not converge."""
         self.family_ = found.model.family
         params, fit = found.params, found.fit

@@ -14,8 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.opening import is_stream
 from mixtura.data.refusal import refuse_given
-from mixtura.data.sequence_parts import SequenceParts
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain_laws import (
     TOPOLOGIES,
@@ -33,7 +32,6 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import chain_identity, resumed_seed
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
-from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS
 from mixtura.fitting.journal_file import removed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -216,9 +214,8 @@ class HiddenMarkov(FittedChain):
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
             Sequences one after the other. Of a Dask array or frame each lies within one partition.
             Or a callable that returns a fresh iterator of such tables, or of pairs (table,
-            lengths), each of whole sequences: only one of them is in memory at a time. Starts, and
-            what is relative to the table, are then of a sample of whole sequences, and the first
-            table holds every category.
+            lengths), each of whole sequences: only one of them is in memory at a time, and the fit
+            is that of all in one table. The first table holds every category.
         lengths : array-like of int, optional
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
@@ -242,13 +239,8 @@ class HiddenMarkov(FittedChain):
         try:
             if callable(X) and is_stream(X):
                 told = {"lengths": lengths, "sample_weight": sample_weight, "states": states}
-                refuse_given("a callable", {**told, "checkpoint": checkpoint}, PARTS_HOLD)
-                parts, kind = sequence_parts(self, X, self._family())
-                sampler = np.random.RandomState(
-                    check_random_state(self.random_state).randint(2**31)
-                )
-                rows = parts.sample(SAMPLE_ROWS, sampler)
-                found = self._find(rows, kind, None, max_seconds, parts)
+                refuse_given("a callable", told, PARTS_HOLD)
+                rows, kind = sequence_parts(self, X, self._family())
             else:
                 rows, kind = sequences(
                     self,
@@ -259,7 +251,7 @@ class HiddenMarkov(FittedChain):
                     states=states,
                     reset=True,
                 )
-                found = self._find(rows, kind, checkpoint, max_seconds)
+            found = self._find(rows, kind, checkpoint, max_seconds)
             self._keep(found, rows)
         except BaseException:
             self.__dict__.clear()
@@ -289,16 +281,15 @@ class HiddenMarkov(FittedChain):
 
     def _find(
         self,
-        rows: Sequences,
+        rows: Ordered,
         kind: Family,
         checkpoint: Any,
         max_seconds: float | None,
-        parts: SequenceParts | None = None,
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         if checkpoint is None:
-            return find_chain(rows, task, np.random.RandomState(seed), parts=parts)
+            return find_chain(rows, task, np.random.RandomState(seed))
         seed = resumed_seed(checkpoint, self.random_state, seed)
         told = chain_identity(rows, task, seed, self.random_state)
         with Checkpoint(checkpoint, told) as journal:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov, SemiMarkovParams
@@ -50,7 +50,7 @@ def refuse_durations(
         )
 
 
-def longest_stay(max_duration: int | None, rows: Sequences) -> int:
+def longest_stay(max_duration: int | None, rows: Ordered) -> int:
     """D, where the tail of a law begins: as given, else LONGEST, but no longer than a sequence.
 
     Of stays beyond the longest sequence the rows tell nothing, and memory grows with D.

@@ -23,6 +23,7 @@ from mixtura.estimators.driving import Columns, columns_of
 from mixtura.estimators.opened import note_columns, opened, refuse_scales, taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
+from mixtura.models.driven import refuse_gaps
 from mixtura.records import AnyArray, Categories
 
 # Why nothing is given beside a callable.
@@ -72,6 +73,8 @@ def sequences(
     rows = _first_rows_alone(rows, ends, columns)
     if reset:
         kind = kind.for_table(names, found, rows)
+    if columns.moves:
+        refuse_gaps(rows, ends, columns.moves)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
     table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, columns.all)
     seen = table.rows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.data.source import Source
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
@@ -51,9 +51,7 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
     return _of_fit(rows, own, seed, random_state)
 
 
-def chain_identity(
-    rows: Sequences, task: ChainTask, seed: int, random_state: Any
-) -> dict[str, Any]:
+def chain_identity(rows: Ordered, task: ChainTask, seed: int, random_state: Any) -> dict[str, Any]:
     """The same of a fit of a hidden Markov model."""
     laws = {
         "given": digest_of(task.given),

@@ -9,9 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.sequence_parts import SequenceParts
-from mixtura.data.sequences import Ordered, Sequences
-from mixtura.data.source import Source
+from mixtura.data.sequences import Ordered
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
@@ -52,12 +50,8 @@ def find_chain(
     rng: np.random.RandomState,
     journal: Checkpoint | None = None,
     listener: FitListener | None = None,
-    parts: SequenceParts | None = None,
 ) -> ChainFound:
-    """The best of many starts; raises FitError if every one of them failed.
-
-    With `parts`, of which `rows` are a sample, these are what is climbed over.
-    """
+    """The best of many starts; raises FitError if every one of them failed."""
     clock = Clock(task.max_seconds)
     with single_blas, single_openmp():
         ground, model = prepared_chain(rows, task, rng)
@@ -68,13 +62,12 @@ def find_chain(
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
-        whole: Source = rows if parts is None else parts
         search = Search(
-            model, whole, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
+            model, rows, over_all, task.tol, task.max_iter, rng, climber, listener, clock=clock
         )
         with clock.hearing(journal is None):
             outcome = search.at_scales(lambda: _best(search, ground, rows, task), search.climb)
-        sizes = whole.positive, min(rows.n, SAMPLE_ROWS)
+        sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
@@ -99,7 +92,6 @@ def prepared_chain(
         known = design(ground.survey.sample, task.covariates, True, "covariate")
         if not task.initial_covariates:
             return ground, Driven(*settings, design=known, allowed=task.allowed)
-        assert isinstance(rows, Sequences)
         first = first_design(rows, task.initial_covariates)
         law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
         return ground, replace(law, begins=task.first)

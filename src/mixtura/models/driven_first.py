@@ -10,8 +10,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from mixtura.coordinates import AroundLinear, Fields
-from mixtura.data.rows import Rows
-from mixtura.data.sequences import Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.families.design import Design, design, natural, newton, unit_free
 from mixtura.models.concomitant import logit_information
 from mixtura.models.driven import (
@@ -228,9 +227,8 @@ def refuse_first_gaps(x: Array, rows: AnyArray, columns: tuple[int, ...]) -> Non
         )
 
 
-def first_design(rows: Sequences, columns: tuple[int, ...]) -> Design:
+def first_design(rows: Ordered, columns: tuple[int, ...]) -> Design:
     """That of the first rows of sequences; ValueError where one is missing, or says nothing new."""
-    x, w = np.asarray(rows.X[rows.starts], dtype=np.float64), rows.sample_weight
-    refuse_first_gaps(x, rows.starts, columns)
-    sample = Rows(x, None if w is None else w[rows.starts])
-    return design(sample, columns, True, "initial covariate")
+    found = rows.begins()
+    refuse_first_gaps(found.X, rows.starts, columns)
+    return design(found, columns, True, "initial covariate")

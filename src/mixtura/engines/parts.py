@@ -12,10 +12,10 @@ from mixtura.models.base import Model
 from mixtura.records import Summary
 
 
-class DaskSweep(Sweep):
+class PartsSweep(Sweep):
     """Sum of the sweeps over the parts of a source; `opener` opens those."""
 
-    engine = "dask"
+    engine = "parts"
 
     def __init__(self, model: Model, rows: Source, opener: Opener) -> None:
         super().__init__(rows)
@@ -38,4 +38,4 @@ class DaskSweep(Sweep):
 
     def over(self, rows: Source) -> Sweep:
         opener = self.opener
-        return DaskSweep(self.model, rows, opener) if rows.apart else opener(self.model, rows)
+        return PartsSweep(self.model, rows, opener) if rows.apart else opener(self.model, rows)
