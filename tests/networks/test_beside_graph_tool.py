@@ -14,19 +14,24 @@ PYTHON = system_python()
 pytestmark = pytest.mark.skipif(PYTHON is None, reason="python3-graph-tool is not installed")
 
 
-def test_a_partition_is_scored_alike():
-    A = network(asked(PYTHON, name="karate", corrected=False, search=False))
-    some = np.random.default_rng(0).integers(3, size=34)
-    score = asked(PYTHON, name="karate", corrected=False, labels=some.tolist())["score"]
-    assert description_length(as_network(A), some, 3, False) == pytest.approx(score, abs=1e-6)
+@pytest.mark.parametrize(
+    ("name", "directed"), [("karate", False), ("celegansneural", False), ("polblogs", True)]
+)
+def test_a_partition_is_scored_alike(name, directed):
+    """Of simple edges, of parallel ones, of loops and directions."""
+    told = asked(PYTHON, name)
+    some = np.random.default_rng(0).integers(3, size=told["n"])
+    score = asked(PYTHON, name, directed=directed, labels=some.tolist())["score"]
+    net = as_network(network(told, directed), directed=directed)
+    assert description_length(net, some, 3, False) == pytest.approx(score, rel=1e-9)
 
 
 def test_ours_is_as_short_as_its_own():
-    told = asked(PYTHON, name="dolphins", corrected=True, search=True)
+    told = asked(PYTHON, "dolphins", corrected=True, searches=1)
     A = network(told)
     model = mixtura.BlockModel("auto", degree_corrected=True, n_init=6, random_state=0).fit(A)
     labels = model.labels_.tolist()
-    score = asked(PYTHON, name="dolphins", corrected=True, labels=labels)["score"]
+    score = asked(PYTHON, "dolphins", corrected=True, labels=labels)["score"]
     assert score < told["own"] * (1 + MOST)
     # Numbers of partitions are rounded there.
     assert model.description_length_ == pytest.approx(score, abs=5)

@@ -247,6 +247,7 @@ def test_the_report():
     ("network", "settings", "words"),
     [
         (-karate(), {}, "a negative edge"),
+        (-karate(), {"degree_corrected": True}, 'edges="gaussian", degree_corrected=False'),
         (2 * karate(), {}, "Bernoulli edges are there or not"),
         (karate() + np.eye(34), {}, "joined with itself"),
         (0.5 * karate(), {"edges": "poisson"}, "whole numbers"),

@@ -65,6 +65,33 @@ def test_a_parquet_file_with_weights(tmp_path):
     assert network.names[0] == "n1"
 
 
+EDGES = "ann bob 2\nbob cid 1\ncid dot 4\ndot ann 1\n"
+
+
+@pytest.mark.parametrize("sep", [" ", ",", "\t"])
+@pytest.mark.parametrize("head", ["", "source target w\n", "who whom w\n"])
+def test_names_in_the_first_line_of_a_file_are_an_edge_where_they_are_nodes(tmp_path, head, sep):
+    """As `networkx.write_edgelist` and `write_weighted_edgelist` write them: without a header."""
+    path = tmp_path / "edges.txt"
+    path.write_text((head + EDGES).replace(" ", sep))
+    network = as_network(path, weight="w" if head else "x3")
+    assert network.names.tolist() == ["ann", "bob", "cid", "dot"]
+    expected = np.zeros((4, 4))
+    expected[[0, 1, 2, 0], [1, 2, 3, 3]] = [2, 1, 4, 1]
+    np.testing.assert_array_equal(network.edges.toarray(), expected + expected.T)
+    path.write_text("".join(line[:7] + "\n" for line in EDGES.splitlines()).replace(" ", sep))
+    assert as_network(path).n_edges == 4
+
+
+def test_a_first_line_that_cannot_be_an_edge_is_a_header(tmp_path):
+    path = tmp_path / "edges.csv"
+    path.write_text("a,b,weight\na,c,2.5\nb,c,1\n")
+    assert as_network(path).n_edges == 2
+    path.write_text("a,b\na,c\nb,c\n")
+    assert as_network(path).n_edges == 3
+    assert as_network(path, ends=("a", "b")).n_edges == 2
+
+
 @pytest.mark.parametrize("graph", [networkx_graph, igraph_graph])
 def test_graphs_with_weights(graph):
     assert as_network(graph(), weight="strength").edges.sum() == 2 * 156

@@ -75,10 +75,11 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: boo
     values = network.values()
     if not len(values):
         raise NetworkError("network: there is no edge in it, and nothing tells blocks apart")
+    measured = 'edges="gaussian"' + (", degree_corrected=False" if corrected else "")
     if law is not Edges.GAUSSIAN and values.min() < 0:
         raise NetworkError(
             f"network: a negative edge ({values.min():g}), which edges={law.value!r} do not have: "
-            'use edges="gaussian"'
+            f"use {measured}"
         )
     if law is Edges.BERNOULLI:
         _refuse_not_binary(network, values)
@@ -86,7 +87,7 @@ def refuse_unlike(network: Network, law: Edges, corrected: bool | str, free: boo
         odd = float(values[values != np.floor(values)][0])
         raise NetworkError(
             f"network: an edge of {odd:g}, and edges={law.value!r} are counts, whole numbers: use "
-            'edges="gaussian"'
+            f"{measured}"
         )
     if corrected and free and not network.fully_observed:
         raise NetworkError(

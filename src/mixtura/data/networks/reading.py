@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import issparse
 
 from mixtura.data.dialect import Dialect
-from mixtura.data.files import AS_IT_LOOKS, is_text_file, read_frame
+from mixtura.data.files import AS_IT_LOOKS, is_text_file
+from mixtura.data.networks.edge_files import ends_of, read_edges
 from mixtura.data.networks.graphs import from_igraph, from_networkx
 from mixtura.data.networks.matrices import (
     between,
@@ -22,8 +23,6 @@ from mixtura.data.networks.matrices import (
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.records import AnyArray
 
-# Names under which the two ends of an edge are looked for, in this order.
-ENDS = (("source", "target"), ("from", "to"), ("node1", "node2"), ("i", "j"))
 # Names of nodes that are numbers, and words for none among them.
 WHOLE = re.compile("0|-?[1-9][0-9]{0,17}")
 GAPS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
@@ -50,7 +49,8 @@ def as_network(
     observed : (n, n) mask, dense or sparse, of the pairs that were looked at; default all but NaN
     weight : the column of an edge list, or the attribute of a graph's edges, that holds x; by
         default each edge that is listed counts 1
-    ends : the two columns of an edge list that hold the nodes; default `ENDS`, else the first two
+    ends : the two columns of an edge list that hold the nodes; default `edge_files.ENDS`, else the
+        first two
     dialect : how a text file is written, where that is to be said
     bipartite : whether nodes are of two sides, and pairs lie between these only: the rows and the
         columns of a matrix, `observed` alike; the two columns of an edge list, where equal names in
@@ -76,8 +76,7 @@ def as_network(
         )
     if isinstance(given, str | Path):
         place = str(given)
-        frame = read_frame(given, dialect, lambda columns: _ends(columns, ends, place))
-        text = is_text_file(given)
+        frame, text = read_edges(given, dialect, ends, weight), is_text_file(given)
         told = weight, ends, bipartite
         return _from_frame(frame, place, directed, observed, *told, text=text)
     package = type(given).__module__.split(".")[0]
@@ -126,7 +125,7 @@ def _from_frame(
             "matrix, a NetworkX or igraph graph, a pandas or Polars edge list, or the name of "
             "a file"
         ) from None
-    first, second = _ends(list(frame.columns), ends, place)
+    first, second = ends_of(list(frame.columns), ends, place)
     sides = [_column(frame, name, place) for name in (first, second)]
     sides = _numbered(sides) if text else sides
     values = np.ones(len(sides[0]))
@@ -152,40 +151,6 @@ def frame_of(given: Any, place: str, pass_through: bool = True) -> Any:
         raise NetworkError(
             f"{place}: two columns are called {twice!r}: give each a name of its own"
         ) from None
-
-
-def _ends(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
-    """The columns that hold the nodes of an edge."""
-    unnamed = [name for name in columns if not isinstance(name, str)]
-    if unnamed:
-        raise NetworkError(
-            f"{place}: a frame is an edge list with named columns, and this has a column "
-            f"{unnamed[0]!r}: give an adjacency matrix as an array (frame.to_numpy()), or name the "
-            "columns source and target"
-        )
-    if asked is not None:
-        unknown = [name for name in asked if name not in columns]
-        if len(asked) != 2 or unknown:
-            found = ",".join(str(name) for name in asked)
-            raise NetworkError(
-                f"{place}: ends={found} are to be two columns of {', '.join(columns)}"
-            )
-        return asked[0], asked[1]
-    lower = {name.lower(): name for name in columns}
-    for one, other in ENDS:
-        if one in lower and other in lower:
-            return lower[one], lower[other]
-    if len(columns) < 2:
-        raise NetworkError(
-            f"{place}: an edge list has two columns of nodes, and this has {columns}"
-        )
-    if len(columns) > 3:
-        raise NetworkError(
-            f"{place}: which of the columns {', '.join(columns)} hold the two nodes of an "
-            f"edge? Say "
-            "so (ends), or call them source and target"
-        )
-    return columns[0], columns[1]
 
 
 def _column(frame: Any, name: str, place: str) -> AnyArray:

@@ -135,6 +135,8 @@ def fit_belief(task: BlockTask, K: int) -> BlockFound:
     memberships = np.ascontiguousarray(end.memberships[:, order])
     fit = replace(
         _account(task, search, end.trace, end.change <= climber.rest),
+        # Its trace has no start.
+        iterations=len(end.trace),
         gap=float("nan"),
         certificate=Certificate("not examined", detail="Bethe's estimate is no bound"),
         n_parameters=n_parameters(task.law, (K,), net.directed),

@@ -1,0 +1,113 @@
+"""Files of edges: their two columns of nodes, and whether their first line is an edge."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mixtura.data.dialect import Dialect
+from mixtura.data.files import is_text_file, read_frame
+from mixtura.data.networks.network import NetworkError
+from mixtura.data.numerals import is_numeral
+
+# Names under which the two ends of an edge are looked for, in this order.
+ENDS = (("source", "target"), ("from", "to"), ("node1", "node2"), ("i", "j"))
+
+
+def read_edges(
+    path: str | Path, dialect: Dialect, ends: tuple[str, ...] | None, weight: str | None
+) -> pa.Table:
+    """Every column of a file of edges; in text files names of nodes stay as they are written.
+
+    Text with one column of names and blanks in it is cut at these, as NetworkX writes edges. A
+    first line of which a name is that of a node further down, or a number, is an edge, and columns
+    are called x1, x2, ...; not where `ends` or `weight` name these columns, or they are `ENDS`.
+    """
+    place, text = str(path), is_text_file(path)
+
+    def nodes(columns: list[str]) -> list[str]:
+        with suppress(NetworkError):
+            return list(ends_of(columns, ends, place))
+        # Which of them, is to be asked once it is known whether they are names.
+        return columns
+
+    frame = read_frame(path, dialect, nodes)
+    if not text:
+        return frame
+    if frame.num_columns == 1 and dialect.sep is None and len(frame.column_names[0].split()) > 1:
+        frame = read_frame(path, replace(dialect, sep=" "), nodes)
+    names = frame.column_names
+    if {*(ends or ()), weight} & {*names} or _known(names):
+        return frame
+    return _with_first(frame) if _is_edge(frame) else frame
+
+
+def _is_edge(frame: pa.Table) -> bool:
+    """Whether the names of the first two columns are nodes of these."""
+    names = frame.column_names[:2]
+    columns = [pc.utf8_trim_whitespace(frame[name]) for name in names]
+    return any(
+        is_numeral(name) or any(pc.any(pc.equal(each, name)).as_py() for each in columns)
+        for name in names
+    )
+
+
+def _with_first(frame: pa.Table) -> pa.Table:
+    """The table with its names as the first row; itself where these are no values of its
+    columns."""
+    try:
+        first = [
+            pa.array([name]).cast(field.type)
+            for name, field in zip(frame.column_names, frame.schema, strict=True)
+        ]
+    except pa.ArrowInvalid:
+        return frame
+    row = pa.table(first, schema=frame.schema)
+    called = [f"x{j + 1}" for j in range(frame.num_columns)]
+    return pa.concat_tables([row, frame]).rename_columns(called)
+
+
+def _known(columns: list[str]) -> tuple[str, str] | None:
+    """The columns of nodes that are called as such."""
+    lower = {name.lower(): name for name in columns}
+    for one, other in ENDS:
+        if one in lower and other in lower:
+            return lower[one], lower[other]
+    return None
+
+
+def ends_of(columns: list[str], asked: tuple[str, ...] | None, place: str) -> tuple[str, str]:
+    """The columns that hold the nodes of an edge."""
+    unnamed = [name for name in columns if not isinstance(name, str)]
+    if unnamed:
+        raise NetworkError(
+            f"{place}: a frame is an edge list with named columns, and this has a column "
+            f"{unnamed[0]!r}: give an adjacency matrix as an array (frame.to_numpy()), or name the "
+            "columns source and target"
+        )
+    if asked is not None:
+        unknown = [name for name in asked if name not in columns]
+        if len(asked) != 2 or unknown:
+            found = ",".join(str(name) for name in asked)
+            raise NetworkError(
+                f"{place}: ends={found} are to be two columns of {', '.join(columns)}"
+            )
+        return asked[0], asked[1]
+    known = _known(columns)
+    if known is not None:
+        return known
+    if len(columns) < 2:
+        raise NetworkError(
+            f"{place}: an edge list has two columns of nodes, and this has {columns}"
+        )
+    if len(columns) > 3:
+        raise NetworkError(
+            f"{place}: which of the columns {', '.join(columns)} hold the two nodes of an "
+            f"edge? Say "
+            "so (ends), or call them source and target"
+        )
+    return columns[0], columns[1]
