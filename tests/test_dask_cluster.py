@@ -96,6 +96,42 @@ def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:
         waited_for(Client(), None)
 
 
+def test_silence_of_a_scheduler_is_no_lack_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mixtura.data import dask_source
+
+    clock = [0.0]
+
+    class Waiting:
+        def result(self, timeout: float) -> None:
+            clock[0] += 20.0
+            raise distributed.TimeoutError
+
+    class Client:
+        status = "running"
+
+        def compute(self, task: Any) -> Waiting:
+            return Waiting()
+
+    def ends_at(replies: list[Any]) -> tuple[float, str]:
+        clock[0] = 0.0
+        told = iter(replies)
+        monkeypatch.setattr(dask_source, "known_workers", lambda *_: next(told))
+        with pytest.raises(ConnectionError) as raised:
+            dask_source.waited_for(Client(), None)
+        return clock[0], str(raised.value).partition(": ")[2]
+
+    monkeypatch.setattr(dask_source.time, "monotonic", lambda: clock[0])
+    mute, none, some = None, [], [{}]
+    lack, silence = "it has had no worker for 60 s", "its scheduler has not answered for 60 s"
+    assert ends_at([none] * 4) == (80.0, lack)
+    assert ends_at([mute] * 4) == (80.0, silence)
+    # Three looks without an answer, then one that tells of no worker: only the last is known.
+    assert ends_at([mute, mute, mute, none, none, none, none]) == (140.0, lack)
+    assert ends_at([none, none, some, none, none, none, none]) == (140.0, lack)
+    # A scheduler that answers now and then is not waited for for ever.
+    assert ends_at([none, mute] * 4) == (140.0, lack)
+
+
 class Mute:
     """A scheduler that is stopped, or behind a dead connection: asked, it says nothing."""
 

@@ -34,14 +34,16 @@ def of_collection(
     exclude: Sequence[str] | None = None,
     sample_weight: Any = None,
     gaps: bool = False,
+    steps: bool = False,
 ) -> DaskSource:
     """A Dask array (n, d), chunks of unknown length too, or a Dask data frame of numbers.
 
     columns, weights and exclude are names, for a frame; sample_weight is an array (n,) or a Dask
-    collection partitioned as X is. ValueError for what cannot be rows of numbers.
+    collection partitioned as X is; steps says that rows are those of sequences. ValueError for what
+    cannot be rows of numbers.
     """
     blocks, names = _pieces(X, columns, weights, exclude, sample_weight)
-    return DaskSource(blocks, "X", names, gaps)
+    return DaskSource(blocks, "X", names, gaps, steps=steps)
 
 
 def with_response(X: Any, y: Any, names: Sequence[str], sample_weight: Any = None) -> DaskSource:

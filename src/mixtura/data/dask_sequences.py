@@ -15,6 +15,7 @@ from mixtura.data.order import Order, column_of, lengths_of, refuse_unknown
 from mixtura.data.sequences import Sequences
 from mixtura.data.sequences_apart import SequencesApart
 from mixtura.data.source import Source, T
+from mixtura.data.streamed import Piece
 from mixtura.records import AnyArray, Array
 
 
@@ -52,6 +53,13 @@ class DaskSequences(SequencesApart):
             for at, (a, b) in zip(source.places, pairwise([0, *upto]), strict=True)
         ]
 
+    def rows(self) -> Source:
+        if not self.parts.unseen:
+            return self.steps
+        told = self.parts.reader
+        blocks = [delayed(_seen)(block) for block in self.parts.blocks]
+        return DaskSource(blocks, told.name, told.names, told.gaps)
+
     def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
         return self.parts.reduced(work, combine)
 
@@ -85,6 +93,11 @@ def in_partitions(X: Any, sequence: str | None, time: str | None) -> tuple[Any, 
     whole = np.concatenate(lengths)
     # Without a column for them all rows are one.
     return X.drop(columns=named), whole if sequence is not None else np.array([whole.sum()])
+
+
+def _seen(block: Piece) -> Piece:
+    X, w = block
+    return X[~np.isnan(X).all(axis=1)], w
 
 
 def _told(part: Any, sequence: str | None, time: str | None) -> Any:

@@ -63,11 +63,12 @@ class DaskSource(Streamed):
         names: tuple[str, ...] | None,
         gaps: bool = False,
         remarks: tuple[str, ...] = (),
+        steps: bool = False,
     ) -> None:
         self.on_rows: Callable[[int], None] | None = None
         self.client = active_client()
         self.blocks = list(blocks)
-        told = Reader(lambda: iter(()), name, names, remarks, gaps)
+        told = Reader(lambda: iter(()), name, names, remarks, gaps, steps)
         asked = delayed(told, traverse=False)
         found = self._asked(
             delayed(list)([delayed(_looked_at)(b, asked, p) for p, b in enumerate(blocks)])
@@ -91,6 +92,8 @@ class DaskSource(Streamed):
         for _, survey in held:
             self.places.append(Place(survey.n, first, before))
             first, before = first + survey.n, before + survey.positive
+        # Whether any row has no value: only steps of sequences may be such.
+        self.unseen = any(one.empty >= 0 for _, one in held)
         self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one in held])
         self.reader = replace(told, pieces=self._pieces)
 
@@ -156,7 +159,7 @@ def waited_for(client: Any, task: Any) -> Any:
     from distributed import CancelledError, KilledWorker, TimeoutError
 
     future = client.compute(task)
-    seen = heard = time.monotonic()
+    last, bare, silent = time.monotonic(), 0.0, 0.0
     while True:
         try:
             return future.result(timeout=LOOK)
@@ -164,11 +167,13 @@ def waited_for(client: Any, task: Any) -> Any:
             if client.status != "running":
                 raise _lost("it no longer answers") from None
             workers, now = known_workers(client, LOOK, 1), time.monotonic()
-            heard = heard if workers is None else now
-            seen = now if workers else seen
-            if now - heard > PATIENCE:
+            # While nothing is said, nothing is known of workers.
+            bare = 0.0 if workers else bare + (now - last) * (workers is not None)
+            silent = silent + now - last if workers is None else 0.0
+            last = now
+            if silent > PATIENCE:
                 raise _silent() from None
-            if now - seen > PATIENCE and workers is not None:
+            if bare > PATIENCE:
                 raise _lost(f"it has had no worker for {PATIENCE:.0f} s") from None
         except KilledWorker as error:
             why = f"the workers that were given {error.task} died, one after the other"
@@ -212,15 +217,15 @@ def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
     """
     if not len(block[0]):
         return None
-    here = Reader(lambda: iter([block]), f"{told.name}, partition {p}", gaps=told.gaps)
+    # Of all partitions a row's number is not known.
+    name = f"{told.name}, partition {p} (rows and partitions counted from 0)"
+    here = replace(told, pieces=lambda: iter([block]), name=name, first=0)
     try:
         found = surveyed(here)
     except ValueError as error:
         return error
-    if found.empty >= 0:
-        # Of all partitions the row's number is not known.
-        where = f"{here.name}: row {found.empty + 1}"
-        return ValueError(f"{where} has no value in any column: leave it out")
+    if found.empty >= 0 and not told.steps:
+        return ValueError(f"{name}: row {found.empty} has no value in any column: leave it out")
     return found
 
 

@@ -36,7 +36,8 @@ class Reader:
 
     names are the columns', None where they have none; name is what messages call the table;
     remarks say what was understood of a file that may have been meant otherwise; gaps whether
-    cells may be missing.
+    cells may be missing; steps whether rows are steps of sequences, which nobody need have seen;
+    first is the number of the first row in messages.
     """
 
     pieces: Callable[[], Iterator[Piece]]
@@ -44,6 +45,8 @@ class Reader:
     names: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
     gaps: bool = False
+    steps: bool = False
+    first: int = 1
 
 
 @dataclass(frozen=True)
@@ -186,16 +189,16 @@ def checked(
     reader: Reader, dtype: np.dtype[np.floating], d: int, weighted: bool
 ) -> Iterator[Piece]:
     """The pieces, each of them refused unless it can be fitted and is like the first one."""
-    done = 0
+    done = reader.first
     for x, w in reader.pieces():
         if x.ndim != 2 or x.shape[1] != d:
             raise ValueError(
-                f"{reader.name}: rows from {done + 1} on come as an array of shape {x.shape}, "
+                f"{reader.name}: rows from {done} on come as an array of shape {x.shape}, "
                 f"and the first ones had {d} columns: give every chunk the same columns"
             )
         if x.dtype != dtype:
             raise ValueError(
-                f"{reader.name}: rows from {done + 1} on are {x.dtype}, and the first ones were "
+                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were "
                 f"{dtype}: give every chunk the same type"
             )
         if (w is not None) != weighted:
@@ -215,26 +218,26 @@ def _refuse_not_finite(reader: Reader, x: AnyArray, done: int) -> None:
     with np.errstate(all="ignore"):
         if np.isfinite(x.sum()):
             return
-    bad = np.isinf(x) if reader.gaps else ~np.isfinite(x)
-    rows = np.flatnonzero(bad.any(axis=1))
+    bad = (np.isinf(x) if reader.gaps else ~np.isfinite(x)).any(axis=1)
+    bad &= ~(reader.steps & np.isnan(x).all(axis=1))
+    rows = np.flatnonzero(bad)
     if len(rows):
         what = "infinity" if reader.gaps else "NaN or infinity"
-        raise ValueError(
-            f"{reader.name}: row {done + rows[0] + 1} contains {what}: remove such rows or fill "
-            "them in"
-        )
+        mend = "remove such rows or fill them in"
+        if reader.steps:
+            mend = "fill it in, or make the whole row NaN, a step that nobody saw"
+        raise ValueError(f"{reader.name}: row {done + rows[0]} contains {what}: {mend}")
 
 
 def _refuse_weights(name: str, w: Array, rows: int, done: int) -> None:
     if w.shape != (rows,):
         raise ValueError(
-            f"{name}: the weights of rows from {done + 1} on have the shape {w.shape}, "
-            f"not ({rows},)"
+            f"{name}: the weights of rows from {done} on have the shape {w.shape}, not ({rows},)"
         )
     bad = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(bad):
         raise ValueError(
-            f"{name}: the weight of row {done + bad[0] + 1} is {w[bad[0]]}: weights are finite "
+            f"{name}: the weight of row {done + bad[0]} is {w[bad[0]]}: weights are finite "
             "and not negative"
         )
 

@@ -20,7 +20,7 @@ from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import Columns, columns_of
-from mixtura.estimators.opened import note_columns, opened, refuse_scales, taken
+from mixtura.estimators.opened import note_columns, refuse_scales, taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.models.driven import refuse_gaps
@@ -104,11 +104,12 @@ def _first_rows_alone(X: AnyArray, ends: AnyArray, columns: Columns) -> AnyArray
 
 def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered, Family]:
     """Whole sequences in the partitions of a Dask collection."""
+    from mixtura.data.dask_blocks import of_collection
     from mixtura.data.dask_sequences import DaskSequences
 
-    source: Any = opened(X, None, kind.allows_gaps)
+    source = of_collection(X, gaps=kind.allows_gaps, steps=True)
     if source.dtype != np.float64:
-        source = opened(X.astype(np.float64), None, kind.allows_gaps)
+        source = of_collection(X.astype(np.float64), gaps=kind.allows_gaps, steps=True)
     note_columns(estimator, source)
     refuse_scales(source, 1, estimator._names())
     _refuse_few(estimator, source.n)
