@@ -1,6 +1,8 @@
-"""mixtura fit --lower, --upper and --error."""
+"""mixtura fit, select, predict and score with --lower, --upper and --error."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
@@ -71,3 +73,51 @@ def test_what_cannot_stand_beside_cells(water, more, said, tmp_path):
     assert ended.exit_code == 2
     assert said in " ".join(ended.stderr.split())
     assert not (tmp_path / "m.json").exists()
+
+
+def test_answers_know_what_stands_beside_cells(water, tmp_path):
+    table, X, upper = water
+    upper[:, 1] = np.nan
+    model, out = tmp_path / "m.json", tmp_path / "out.csv"
+    beside = ["--upper", "a=limit"]
+    asked = ["--components", "1:2", "--family", "lognormal,exponential", *beside]
+    ended = run("select", table, *asked, "--out", model, "--no-figure")
+    assert ended.exit_code == 0, ended.stderr
+    found = load(model)
+    del found.feature_names_in_
+    assert (
+        found.fit_result_.loglik
+        == Mixture("lognormal", 2, random_state=0).fit(X, upper=upper).fit_result_.loglik
+        == pytest.approx(len(X) * found.score(X, upper=upper), rel=1e-12)
+    )
+
+    ended = run("score", model, table, *beside, "--json")
+    told = json.loads(ended.stdout)
+    assert told["log_likelihood"] == pytest.approx(found.fit_result_.loglik, rel=1e-9)
+    free = found.fit_result_.n_parameters * np.log(len(X))
+    assert told["bic"] == pytest.approx(free - 2 * told["log_likelihood"], rel=1e-12)
+    assert run("score", model, table, *beside, "--per-row", "--out", out).exit_code == 0
+    assert np.genfromtxt(out, delimiter=",", names=True)["log_density"] == pytest.approx(
+        found.score_samples(X, upper=upper)
+    )
+    assert run("predict", model, table, *beside, "--out", out).exit_code == 0
+    assert np.genfromtxt(out, delimiter=",", names=True)["p_0"] == pytest.approx(
+        found.predict_proba(X, upper=upper)[:, 0]
+    )
+
+
+def test_what_answers_cannot_know(water, tmp_path):
+    model = tmp_path / "m.json"
+    run("fit", water[0], "--columns", "a,b", "--out", model, "--no-figure")
+    for more, said in (
+        (["--upper", "a=limit"], "intervals are known to components of family"),
+        (["--error", "a=limit"], "'limit' is blank in row 2, and 'a' has a number there"),
+        (["--error", "a=nothing"], "no column 'nothing'; the table has 'a', 'limit', 'b'"),
+        (["--error", "a=b", "--scores"], "--scores are of rows without --error"),
+    ):
+        ended = run("predict", model, water[0], *more)
+        assert ended.exit_code == 2
+        assert said in " ".join(ended.stderr.split())
+    run("fit", water[0], "--columns", "a,b", "--bayes", "--out", model, "--no-figure")
+    ended = run("score", model, water[0], "--upper", "a=limit")
+    assert "holds a BayesianGaussianMixture, which knows no such thing" in ended.stderr

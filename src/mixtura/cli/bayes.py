@@ -70,11 +70,14 @@ def is_posterior(mixture: Any) -> bool:
     return hasattr(mixture, "elbo_")
 
 
-def log_density(mixture: Any, X: Any) -> Any:
-    """log p(x) of each row; of a posterior the predictive one, for the other is no density."""
+def log_density(mixture: Any, X: Any, **beside: Any) -> Any:
+    """log p(x) of each row; of a posterior the predictive one, for the other is no density.
+
+    `beside` is what is known of its cells beside their numbers.
+    """
     if is_posterior(mixture):
         return mixture.score_samples(X, predictive=True)
-    return mixture.score_samples(X)
+    return mixture.score_samples(X, **beside)
 
 
 def responsibilities(mixture: Any, X: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,6 @@ import typer
 from mixtura.cli.console import split_names
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
     from mixtura.records import Array
@@ -59,10 +58,42 @@ class Beside:
         if not isinstance(data, Table):
             option = next(iter(self.asked))
             raise ValueError(f"--{option} needs {path} in memory: use --in-memory, or fewer rows")
+        column = _of_frame(data.frame)
+        return self._placed(data.X, data.names, column, path)
+
+    def split(self, table: Table, path: Path, first: int) -> tuple[Array, dict[str, Array]]:
+        """(the rows of a piece, the arguments of answers about them); in `table` the columns that
+        stand beside the model's follow these, and `first` rows are above it."""
+        X, d = table.X, len(table.names) - len(self.columns)
+        if not self.asked:
+            return X, {}
+        behind = {name: X[:, j] for j, name in enumerate(table.names) if j >= d}
+        return X[:, :d], self._placed(X[:, :d], table.names[:d], behind.__getitem__, path, first)
+
+    def _placed(
+        self,
+        X: Array,
+        names: tuple[str, ...],
+        column: Callable[[str], Array],
+        path: Path,
+        first: int = 0,
+    ) -> dict[str, Array]:
         return {
-            option: placed(option, pairs, data.X, data.names, data.frame, path)
+            option: placed(option, pairs, X, names, column, path, first)
             for option, pairs in self.asked.items()
         }
+
+    def refuse_stranger(self, mixture: Any, model: Path) -> None:
+        """ValueError where a fitted model knows nothing beside the cells of rows."""
+        from inspect import signature
+
+        known = signature(mixture.predict).parameters
+        for option in self.asked:
+            if option not in known:
+                raise ValueError(
+                    f"--{option}: {model} holds a {type(mixture).__name__}, which knows no such "
+                    "thing: leave it out"
+                )
 
 
 def beside(lower: str | None, upper: str | None, error: str | None) -> Beside:
@@ -95,32 +126,46 @@ def placed(
     pairs: dict[str, str],
     X: Array,
     names: tuple[str, ...],
-    frame: pa.Table,
+    column: Callable[[str], Array],
     path: Path,
+    first: int = 0,
 ) -> Array:
-    """An array of X's shape: what the other columns say, and elsewhere that nothing is known."""
+    """An array of X's shape: what the other columns say, and elsewhere that nothing is known.
+
+    `column` has them by their names; ValueError for what is none. `first` rows are above these.
+    """
     import numpy as np
 
-    from mixtura.data.columns import description, floats, is_number, kind_of
-
     found = np.full(X.shape, 0.0 if option == "error" else np.nan)
-    for column, other in pairs.items():
-        if column not in names:
-            known = ", ".join(names)
-            raise ValueError(f"{path}: --{option} {column}={other}: {column!r} is none of {known}")
-        if not is_number(kind_of(frame, other)):
-            told = description(frame, other)
-            raise ValueError(f"{path}: --{option} {column}={other}: column {other!r} {told}")
-        j, values = names.index(column), floats(frame, other)
+    for name, other in pairs.items():
+        pair = f"{path}: --{option} {name}={other}"
+        if name not in names:
+            raise ValueError(f"{pair}: {name!r} is none of {', '.join(names)}")
+        try:
+            values = column(other)
+        except ValueError as error:
+            raise ValueError(f"{pair}: {error}") from None
+        j = names.index(name)
         blank = np.flatnonzero(np.isnan(values) & ~np.isnan(X[:, j]))
         if option == "error" and len(blank):
             raise ValueError(
-                f"{path}: --error {column}={other}: {other!r} is blank in row {blank[0] + 1}, and "
-                f"{column!r} has a number there: write its error, 0 where there is none, or leave "
-                "both blank"
+                f"{pair}: {other!r} is blank in row {first + blank[0] + 1}, and {name!r} has a "
+                "number there: write its error, 0 where there is none, or leave both blank"
             )
         found[:, j] = np.where(np.isnan(values), found[:, j], values)
     return found
+
+
+def _of_frame(frame: Any) -> Callable[[str], Array]:
+    """The numbers of a column of a frame, by its name; ValueError where it holds others."""
+    from mixtura.data.columns import description, floats, is_number, kind_of
+
+    def column(name: str) -> Array:
+        if not is_number(kind_of(frame, name)):
+            raise ValueError(f"column {name!r} {description(frame, name)}")
+        return floats(frame, name)
+
+    return column
 
 
 def given_beside(settings: dict[str, Any], asked: Beside, **others: Any) -> None:

@@ -121,7 +121,7 @@ def asked_steps(
 
     def choose(frame: pa.Table) -> list[str]:
         data = frame.drop([name for name in (*order, known) if name in frame.column_names])
-        found = chosen(chain, data, path, columns, weights)
+        found = chosen(chain, data, path, columns, [weights])
         spare.extend(name for name in data.column_names if name not in (*found, weights))
         return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.bayes import is_posterior
+from mixtura.cli.beside import Error, Lower, Upper, beside
 from mixtura.cli.chains import (
     KnownColumn,
     SequenceColumn,
@@ -24,6 +25,7 @@ from mixtura.cli.rowwise import append, on_screen, pieces, put_table
 if TYPE_CHECKING:
     from mixtura.cli.chains import Steps
     from mixtura.data.dialect import Dialect
+    from mixtura.data.tables import Table
     from mixtura.records import AnyArray, Array
 
 
@@ -52,6 +54,9 @@ def predict(
     ] = False,
     scores: Scores = False,
     top: Top = None,
+    lower: Lower = None,
+    upper: Upper = None,
+    error: Error = None,
     *,
     dialect: Dialect,
 ) -> None:
@@ -71,6 +76,8 @@ def predict(
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
     With --known COLUMN also given the states that somebody knows.
+
+    --lower, --upper and --error name columns of bounds and errors, as in mixtura fit.
     """
     from mixtura.data.files import refuse_unwritable, remarks
     from mixtura.data.tables import append_columns
@@ -80,6 +87,8 @@ def predict(
         refuse_overwriting(out, table, model)
         mixture = load_row_model(model)
         names = split_names(columns)
+        besides = beside(lower, upper, error)
+        besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
             steps = asked_steps(mixture, table, (sequence, time), names, dialect, known=known)
             rows = steps.rows
@@ -93,12 +102,17 @@ def predict(
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"
             )
+        if scores and besides.asked:
+            option = next(iter(besides.asked))
+            raise ValueError(f"--scores are of rows without --{option}: leave one of them out")
         told = _Told(mixture, scores, top)
-        tables = pieces(mixture, table, names, None, working, dialect, out=out)
+        also = besides.columns
+        tables = pieces(mixture, table, names, None, working, dialect, out=out, beside=also)
         note_remarks(remarks(table, dialect))
 
-        def answer(X: Array) -> dict[str, AnyArray]:
-            return {prefix + name: values for name, values in told(X).items()}
+        def answer(piece: Table, first: int) -> dict[str, AnyArray]:
+            X, arrays = besides.split(piece, table, first)
+            return {prefix + name: values for name, values in told(X, **arrays).items()}
 
         append(tables, answer, told.width, table, out)
 
@@ -124,14 +138,14 @@ class _Told:
         probabilities = self.all if self.top is None else 2 * self.top
         return 1 + probabilities + self.scores * (2 + self.gaussian)
 
-    def __call__(self, X: Array) -> dict[str, AnyArray]:
+    def __call__(self, X: Array, **beside: Array) -> dict[str, AnyArray]:
         import numpy as np
         from scipy.special import entr
 
         from mixtura.estimators.known import called
         from mixtura.models.noise import NOISE
 
-        p = self.mixture.predict_proba(X)
+        p = self.mixture.predict_proba(X, **beside)
         label = p.argmax(axis=1)
         label[label == self.K] = NOISE
         if hasattr(self.mixture, "trim_threshold_"):

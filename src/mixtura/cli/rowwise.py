@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.data.writing import Put
-    from mixtura.records import AnyArray, Array
+    from mixtura.records import AnyArray
 
 # Pieces read ahead of the one that is answered.
 _AHEAD = 2
-# The new columns of some rows, by name.
-Answer = Callable[["Array"], Mapping[str, "AnyArray"]]
+# The new columns, by name, of some rows, of which so many are above.
+Answer = Callable[["Table", int], Mapping[str, "AnyArray"]]
 
 
 def pieces(
@@ -38,26 +39,32 @@ def pieces(
     *,
     out: Path | None = None,
     whole: bool = True,
+    beside: Sequence[str] = (),
 ) -> Iterator[Table]:
     """The rows of a table, with the columns that a mixture was fitted to; tells the pace.
 
     They are found by name, or by position without names. `columns` says which they are, in the
     mixture's order, whatever they are called. `frame` has all columns, as `out` (None is text) is
-    to have them; if not `whole`, only what is asked for. TableError at once where there is no
-    table.
+    to have them; if not `whole`, only what is asked for. The columns `beside` follow those of the
+    mixture. TableError at once where there is no table.
     """
     from mixtura.data.kept import about_rows, kept_pieces
     from mixtura.data.opening import refuse_no_table
     from mixtura.data.readahead import read_ahead
+    from mixtura.data.tables import TableError
     from mixtura.estimators.opened import wanted
 
     refuse_no_table(path)
     told = working.paced(about_rows(path), None)
 
     def choose(frame: pa.Table) -> list[str]:
-        return chosen(mixture, frame, path, columns, weights)
+        lacking = [name for name in beside if name not in frame.column_names]
+        if lacking:
+            has = _listed(frame.column_names)
+            raise TableError(f"{path}: there is no column {lacking[0]!r}; the table has {has}")
+        return [*chosen(mixture, frame, path, columns, [weights, *beside]), *beside]
 
-    held = wanted([mixture.fitted_family()])
+    held = wanted([mixture.fitted_family()]).followed(len(beside))
     if whole:
         found = _kept(path, choose, out, dialect, held)
     else:
@@ -81,12 +88,15 @@ def append(
     from mixtura.data.columnar import piece_rows
     from mixtura.data.tables import append_columns
 
+    done = 0
     with _put(out) as put:
         for table in tables:
             rows = piece_rows(table.frame.num_columns + width)
             for start in range(0, len(table.X), rows):
-                new = answer(table.X[start : start + rows])
-                put(append_columns(table.frame.slice(start, rows), new, path))
+                frame = table.frame.slice(start, rows)
+                piece = replace(table, X=table.X[start : start + rows], frame=frame)
+                put(append_columns(frame, answer(piece, done + start), path))
+            done += len(table.X)
 
 
 def put_table(frames: Iterator[pa.Table], out: Path | None) -> None:
@@ -155,9 +165,14 @@ def _kept(
 
 
 def chosen(
-    mixture: Any, frame: pa.Table, path: Path, columns: list[str] | None, weights: str | None
+    mixture: Any,
+    frame: pa.Table,
+    path: Path,
+    columns: list[str] | None,
+    others: Sequence[str | None],
 ) -> list[str]:
-    """The columns of a table that a mixture was fitted to; TableError where they are not there."""
+    """The columns of a table that a mixture was fitted to, none of the `others`; TableError where
+    they are not there."""
     from mixtura.data.tables import TableError, numeric_columns
 
     names, d = columns, mixture.n_features_in_
@@ -171,7 +186,7 @@ def chosen(
                 "with --columns which ones to use, in the model's order"
             )
     if names is None:
-        names = [name for name in numeric_columns(frame) if name != weights]
+        names = [name for name in numeric_columns(frame) if name not in others]
     if len(names) != d:
         raise TableError(
             f"{path}: the model has {d} columns, and here are {len(names)} ({_listed(names)}): "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.bayes import is_posterior, log_density
+from mixtura.cli.beside import Beside, Error, Lower, Upper, beside
 from mixtura.cli.chains import (
     KnownColumn,
     SequenceColumn,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mixtura.cli.chains import Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
+    from mixtura.records import AnyArray
 
 
 @command
@@ -53,6 +55,9 @@ def score(
     sequence: SequenceColumn = None,
     time: TimeColumn = None,
     known: KnownColumn = None,
+    lower: Lower = None,
+    upper: Upper = None,
+    error: Error = None,
     as_json: AsJson = False,
     *,
     dialect: Dialect,
@@ -62,7 +67,8 @@ def score(
     With --per-row, append the column log_density to the table instead (natural logarithm). The
     table may be larger than memory: it is read, and written, in pieces. Of a hidden Markov model
     the log-likelihood is that of all sequences, as wholes; with --known COLUMN that of steps and
-    known states together.
+    known states together. --lower, --upper and --error name columns of bounds and errors, as in
+    mixtura fit.
     """
     if out is not None and not per_row:
         raise ValueError("--out is for --per-row: the scores themselves are printed")
@@ -80,6 +86,8 @@ def score(
         refuse_overwriting(out, table, model)
         mixture = load_row_model(model)
         names = split_names(columns)
+        besides = beside(lower, upper, error)
+        besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
             if per_row:
                 raise ValueError(
@@ -92,14 +100,20 @@ def score(
             _told(_of_chain(mixture, steps), weights, as_json)
             return
         refuse_order(sequence, time, known, model)
-        tables = pieces(mixture, table, names, weights, working, dialect, out=out, whole=per_row)
+        how: dict[str, Any] = {"out": out, "whole": per_row, "beside": besides.columns}
+        tables = pieces(mixture, table, names, weights, working, dialect, **how)
         if not as_json:
             note_remarks(remarks(table, dialect))
         if per_row:
             name = f"{prefix}log_density"
-            append(tables, lambda X: {name: log_density(mixture, X)}, 1, table, out)
+
+            def answer(piece: Table, first: int) -> dict[str, AnyArray]:
+                X, arrays = besides.split(piece, table, first)
+                return {name: log_density(mixture, X, **arrays)}
+
+            append(tables, answer, 1, table, out)
             return
-        result = _scored(mixture, tables, table, weights)
+        result = _scored(mixture, tables, table, weights, besides)
     _told(result, weights, as_json)
 
 
@@ -134,7 +148,7 @@ def _of_chain(chain: Any, steps: Steps) -> dict[str, float]:
 
 
 def _scored(
-    mixture: Any, tables: Iterator[Table], path: Path, weights: str | None
+    mixture: Any, tables: Iterator[Table], path: Path, weights: str | None, besides: Beside
 ) -> dict[str, float]:
     """What is printed, from one reading of the table."""
     import numpy as np
@@ -144,7 +158,8 @@ def _scored(
 
     rows, positive, weight, total, squares = 0, 0, 0.0, 0.0, 0.0
     for table in tables:
-        found = log_density(mixture, table.X)
+        X, arrays = besides.split(table, path, rows)
+        found = log_density(mixture, X, **arrays)
         w = table.sample_weight
         rows += len(found)
         weight += float(len(found) if w is None else w.sum())

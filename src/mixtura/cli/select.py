@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli import options
+from mixtura.cli.beside import Error, Lower, Upper, beside, given_beside
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     WIDEST,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mixtura.data.dialect import Dialect
+    from mixtura.records import Array
     from mixtura.report.selection_text import Selection
     from mixtura.selection.component_search import ComponentSearch
 
@@ -84,6 +86,9 @@ def select(
     columns: Columns = None,
     exclude: Exclude = None,
     labels: Labels = None,
+    lower: Lower = None,
+    upper: Upper = None,
+    error: Error = None,
     weights: Weights = None,
     importance: Importance = False,
     seed: Seed = 0,
@@ -127,6 +132,8 @@ def select(
         raise ValueError(
             f"{other} is for Gaussian groups, and --family is {family}: leave one of them out"
         )
+    besides = beside(lower, upper, error)
+    given_beside({} if family is None else {"family": family}, besides)
     with Working("reading", 2) as working:
         from mixtura.selection.selecting import selection
 
@@ -149,7 +156,7 @@ def select(
             table,
             split_names(columns),
             weights,
-            beside_labels(split_names(exclude), labels),
+            [*(beside_labels(split_names(exclude), labels) or []), *besides.columns] or None,
             dialect,
             kinds,
         )
@@ -158,7 +165,8 @@ def select(
             note_remarks(data.remarks)
         began = time.perf_counter()
         with resumable(checkpoint):
-            _searched(search, data, working, checkpoint, known)
+            arrays = besides.arrays(data, table)
+            _searched(search, data, working, checkpoint, known, arrays)
             seconds = time.perf_counter() - began
             found = selection(search, len(data.X))
             working.doing = "writing"
@@ -223,13 +231,14 @@ def _searched(
     working: Working,
     checkpoint: Path | None,
     labels: list[str | None] | None,
+    arrays: dict[str, Array],
 ) -> None:
     """Fit the search; its warning of too few groups is said in the command's own words."""
     from mixtura import StillRisingWarning
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        search.fit_table(data, Selecting(working), checkpoint, labels)
+        search.fit_table(data, Selecting(working), checkpoint, labels, **arrays)
     for each in caught:
         if each.category is StillRisingWarning:
             best = search.best_params_["n_components"]

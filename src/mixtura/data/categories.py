@@ -42,6 +42,13 @@ class Wanted:
     known: Categories = ()
     gaps: bool = False
 
+    def followed(self, more: int) -> Wanted:
+        """The same, where so many more columns follow, of numbers."""
+        if not more:
+            return self
+        known = (*self.known, *[None] * more) if self.known else ()
+        return Wanted(lambda names: [*self.takes(names[:-more]), *[False] * more], known, self.gaps)
+
     def text(self, names: Sequence[str]) -> list[str]:
         """The columns of these names that are known to hold text, and not truths."""
         each = zip(names, self.known, strict=False)

@@ -36,7 +36,7 @@ class KnownRows(Rows):
     def take(self, indices: AnyArray) -> KnownRows:
         assert self.known is not None
         rows = super().take(indices)
-        return KnownRows(rows.X, rows.sample_weight, self.known[indices])
+        return KnownRows(rows.X, rows.sample_weight, self.known[indices], measured=rows.measured)
 
     @property
     def told(self) -> AnyArray:

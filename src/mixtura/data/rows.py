@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,10 +15,14 @@ from mixtura.records import AnyArray, Array, Chunk
 
 @dataclass(frozen=True)
 class Rows(Source):
-    """A table in memory: X (n, d) C-contiguous float32 or float64, weights (n,) or None."""
+    """A table in memory: X (n, d) C-contiguous float32 or float64, weights (n,) or None.
+
+    measured is what is known of cells beside their numbers: "lower", "upper" or "error", by row.
+    """
 
     X: AnyArray
     sample_weight: Array | None = None
+    measured: dict[str, Array] = field(default_factory=dict, kw_only=True)
 
     @property
     def n(self) -> int:
@@ -53,7 +57,8 @@ class Rows(Source):
     def take(self, indices: AnyArray) -> Rows:
         """Those rows, with their weights."""
         w = None if self.sample_weight is None else self.sample_weight[indices]
-        return Rows(np.ascontiguousarray(self.X[indices]), w)
+        measured = {name: each[indices] for name, each in self.measured.items()}
+        return Rows(np.ascontiguousarray(self.X[indices]), w, measured=measured)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ from mixtura.families.domain import BadRow
 from mixtura.records import AnyArray, Array, Categories
 from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
+
+# The rows with numbers in cells of which only an interval is known, and `Rows.measured`.
+BesideCells = Callable[[AnyArray, Sequence[Family], Categories], tuple[AnyArray, dict[str, Array]]]
 
 
 def admitted(
@@ -134,8 +138,12 @@ def held(
     X: Any,
     sample_weight: Any,
     kinds: Sequence[Family],
+    beside: BesideCells | None = None,
 ) -> tuple[Source, list[Family]]:
-    """The rows of a search, in memory or apart, and its families; ValueError as a fit."""
+    """The rows of a search, in memory or apart, and its families; ValueError as a fit.
+
+    `beside` says of a table in memory what is known of its cells beside their numbers.
+    """
     found: Categories = ()
     X = small(X, kinds)
     if is_stream(X):
@@ -157,10 +165,11 @@ def held(
             ) from None
     else:
         X, found = validated(estimator, X, kinds, least=2, filling=True)
-        rows = Rows(X, _weights(X, sample_weight))
+        X, cells = (X, {}) if beside is None else beside(X, kinds, found)
+        rows = Rows(X, _weights(X, sample_weight), measured=cells)
     told = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
     if rows.sample_weight is not None:
-        rows = Rows(rows.X, scaled(rows.sample_weight, estimator.weights))
+        rows = replace(rows, sample_weight=scaled(rows.sample_weight, estimator.weights))
     return _admitted(rows, 1, told, kinds, found)
 
 

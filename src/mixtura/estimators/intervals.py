@@ -21,7 +21,7 @@ from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
-from mixtura.estimators.tables_beside import present, table_beside
+from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, stranger, support, unbounded
 from mixtura.fitting.journal_file import removed
@@ -31,8 +31,9 @@ from mixtura.records import AnyArray, Array, Categories
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
 _ENGINES = ("auto", "local", "threads")
 _KNOWN = (
-    "components of family 'normal', 'lognormal', 'exponential', 'gamma' and 'poisson', products "
-    "of these, and covariance types without correlations ('diag', 'spherical')"
+    "components of family 'normal', 'lognormal', 'exponential', 'gamma', 'poisson' and "
+    "'negativebinomial', products of these, and covariance types without correlations ('diag', "
+    "'spherical')"
 )
 
 
@@ -117,7 +118,8 @@ class IntervalRows(ClimbedMixture):
         # Of rows without weight some are left out at the door.
         wide = cells.wide if len(cells.x) == rows.n else cells.wide[there]
         counted = wide if rows.sample_weight is None else wide[rows.sample_weight > 0]
-        self._doubt_unbounded(Cells.of(counted), task.family)
+        K = 0 if getattr(self, "reg_covar", 0) else self.n_components
+        doubt_unbounded(Cells.of(counted), task.family, self._names(), K)
         task = replace(task, family=censored(task.family))
         found = super()._search(replace(rows, X=wide), task, *others)
         plain = found.family.plain
@@ -126,27 +128,9 @@ class IntervalRows(ClimbedMixture):
     def _beside(
         self, name: str, given: Any, there: AnyArray | None = None, *, absent: float
     ) -> Array:
-        """The table `given` beside X, in which rows that are not there hold `absent`.
-
-        Where that is NaN its own cells may be missing.
-        """
+        """The table `given` beside X."""
         columns = getattr(self, "feature_names_in_", None)
-        found = table_beside(name, given, columns, gaps=bool(np.isnan(absent)))
-        if there is not None and len(found) == len(there):
-            found[~there] = absent
-        return found
-
-    def _doubt_unbounded(self, cells: Cells, family: Family) -> None:
-        """Warn of columns where nothing holds components; ValueError where rows are alike too."""
-        for j, why in unbounded(cells, family):
-            said = (
-                f"lower, upper: column {self._names()[j]!r} has intervals alone, and {why}: "
-                "give the numbers or other bounds of some cells, or leave the column out"
-            )
-            few = len(np.unique(cells.x, axis=0)) < max(2, self.n_components)
-            if few and not getattr(self, "reg_covar", 0):
-                raise ValueError(said)
-            warnings.warn(said, ConvergenceWarning, stacklevel=6)
+        return beside_rows(name, given, columns, there, absent)
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; ValueError after a fit to more than X: see `summary`."""
@@ -220,6 +204,19 @@ class IntervalRows(ClimbedMixture):
         family.filling(cells.x).refuse(cells.x, names)
         refuse_settings(self, Rows(X), "lower, upper")
         return told(self, censored(family.filling(cells.x)), cells.wide, what)
+
+
+def doubt_unbounded(cells: Cells, family: Family, names: list[str], K: int) -> None:
+    """Warn of columns where nothing holds components; ValueError where rows are alike too, and K of
+    them, if any, are to be told apart."""
+    for j, why in unbounded(cells, family):
+        said = (
+            f"lower, upper: column {names[j]!r} has intervals alone, and {why}: "
+            "give the numbers or other bounds of some cells, or leave the column out"
+        )
+        if K and len(np.unique(cells.x, axis=0)) < max(2, K):
+            raise ValueError(said)
+        warnings.warn(said, ConvergenceWarning, stacklevel=6)
 
 
 def told(mixture: Any, family: Family, wide: Array, what: str) -> Array:

@@ -41,7 +41,7 @@ def labelled(
     if len(known) != rows.n:
         assert w is not None
         known = known[w > 0]
-    return KnownRows(rows.X, rows.sample_weight, known), names
+    return KnownRows(rows.X, rows.sample_weight, known, measured=rows.measured), names
 
 
 def groups_in(labels: Any, most: int) -> int:
@@ -62,7 +62,9 @@ def hold_told(estimator: Any, names: tuple[str, ...], rows: Source) -> None:
     w = rows.sample_weight if isinstance(rows, Rows) else None
     weighted = w is not None and bool(np.any(w != 1))
     told = ["labels"] if isinstance(rows, KnownRows) else []
-    told += [name for name in ("error", "bounds") if f"_{name}" in estimator.__dict__]
+    beside = rows.measured if isinstance(rows, Rows) else {}
+    told += ["error"] * ("_error" in estimator.__dict__ or "error" in beside)
+    told += ["bounds"] * ("_bounds" in estimator.__dict__ or bool({"lower", "upper"} & {*beside}))
     for name, value in (("classes_", names), ("told_", told), ("_weighted", weighted)):
         estimator.__dict__.pop(name, None)
         if value:

@@ -9,12 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from mixtura.data.door import column_names
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.intervals import IntervalRows, refuse_settings, told
+from mixtura.estimators.intervals import IntervalRows, placed, refuse_settings, told
 from mixtura.estimators.tables_beside import present
+from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
+from mixtura.families.intervals import censored
 from mixtura.records import AnyArray, Array
 
 # Of the largest variance: covariances may be so far from symmetric and positive.
@@ -65,7 +68,7 @@ class MeasuredRows(IntervalRows):
         known: dict[str, Any] = {"labels": labels, "max_seconds": max_seconds}
         known |= {"checkpoint": checkpoint, "lower": lower, "upper": upper}
         if error is not None:
-            _refuse_both(lower, upper)
+            refuse_both(lower, upper)
             if checkpoint is not None:
                 raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
         with self._told_of(sample_weight, error=error):
@@ -159,7 +162,7 @@ class MeasuredRows(IntervalRows):
 
     def _of_measured(self, X: Any, error: Any, what: str, *bounds: Any) -> Array:
         """One of `RowOutputs` of rows with errors."""
-        _refuse_both(*bounds)
+        refuse_both(*bounds)
         rows, family = self._asked(X, filling=True), self.fitted_family()
         refuse_structure(self, family)
         refuse_settings(self, rows, "error")
@@ -172,7 +175,28 @@ class MeasuredRows(IntervalRows):
         return told(self, measured(family, rows.d), wide, what)
 
 
-def _refuse_both(*bounds: Any) -> None:
+def widened(mixture: Any, family: Family, rows: Rows) -> tuple[Family, Rows]:
+    """The family and the rows in which what is known of cells stands behind; ValueError for a
+    family that cannot know it."""
+    beside = rows.measured
+    if "error" in beside:
+        if not isinstance(mixture, MeasuredRows):
+            raise ValueError(
+                "error: rows with errors are known to GaussianMixture and its search: use these, "
+                "or leave error out"
+            )
+        refuse_structure(mixture, family)
+        assert isinstance(family, Gaussian)
+        return measured(family, rows.d), replace(rows, X=with_errors(rows.X, beside["error"]))
+    if not beside:
+        return family, rows
+    names = column_names(None, rows.d)
+    cells = placed(rows.X, beside.get("lower"), beside.get("upper"), family, names)
+    return censored(family.filling(cells.x)), replace(rows, X=cells.wide)
+
+
+def refuse_both(*bounds: Any) -> None:
+    """ValueError where errors and bounds are given at once."""
     if any(each is not None for each in bounds):
         raise ValueError(
             "error: cells of which only an interval is known have no errors: leave error out, or "

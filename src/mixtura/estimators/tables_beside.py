@@ -38,6 +38,19 @@ def table_beside(name: str, given: Any, columns: Any, *, gaps: bool) -> Array:
     return np.array(door.as_numbers(given, name))
 
 
+def beside_rows(
+    name: str, given: Any, columns: Any, there: AnyArray | None, absent: float
+) -> Array:
+    """The table `given` beside X, in which rows that are not there (None: all are) hold `absent`.
+
+    Where that is NaN its own cells may be missing.
+    """
+    found = table_beside(name, given, columns, gaps=bool(np.isnan(absent)))
+    if there is not None and len(found) == len(there):
+        found[~there] = absent
+    return found
+
+
 def present(sample_weight: Any) -> AnyArray | None:
     """Which rows count, by weights as they were given; None where all do."""
     if sample_weight is None:

@@ -200,12 +200,18 @@ class Censored(Family):
     def within_reach(self, X: AnyArray, params: Any) -> bool:
         return False
 
+    def frame(self, X: AnyArray) -> Array:
+        return self.plain.frame(Cells.of(X).x)
+
     def condensed(self, survey: Survey) -> None:
         return None
 
     def settled(self, survey: Survey, K: int) -> Settled:
         d = survey.source.d // 3
-        found = self.plain.settled(survey.restricted(tuple(range(d))), K)
+        plain = self.plain
+        if hasattr(plain, "reaching"):
+            plain = plain.reaching(survey)
+        found = plain.settled(survey.restricted(tuple(range(d))), K)
         frames = tuple(Leading(frame, d) for frame in found.frames)
         return replace(found, family=censored(found.family), frames=frames)
 

@@ -11,11 +11,12 @@ from scipy.special import betainc
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.factorials import log_factorials
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import shares
+from mixtura.families.intervals import Cells
 from mixtura.families.levels import hits, largest_codes, met, summed
-from mixtura.families.sizes import FAR, information, rising, sizes, slope
+from mixtura.families.sizes import FAR, information, sizes, slope
+from mixtura.families.truncated_negativebinomial import CountsBetween, log_density, written_out
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive
 
@@ -26,6 +27,8 @@ _PIECE = 1 << 14
 # Where a row tells less of the logarithm of a size the counts are as good as Poisson, and nothing
 # is gained by units in which that little is one.
 LEAST_TOLD = 1e-8
+# Intervals of counts are known up to here: their histograms are whole.
+FURTHEST = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,13 @@ class NegativeBinomialStatistics(Statistics):
 
     counts: Array
     hits: Array
+
+
+@dataclass(frozen=True)
+class BoundedStatistics(NegativeBinomialStatistics):
+    """beyond (K, counts of all columns): rows of which only is known that they are above each."""
+
+    beyond: Array
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,14 @@ class NegativeBinomial(Family):
             return self._by_row(X, params)
         levels = tuple(int(top) + 1 for top in most)
         each = [
-            _log_density(np.arange(L, dtype=np.float64), params.means[:, [j]], params.sizes[:, [j]])
+            log_density(np.arange(L, dtype=np.float64), params.means[:, [j]], params.sizes[:, [j]])
             for j, L in enumerate(levels)
         ]
         return summed(met(X, levels), np.concatenate(each, axis=1))
 
     def _by_row(self, X: AnyArray, params: NegativeBinomialParams) -> Array:
         each = zip(params.means, params.sizes, strict=True)
-        return np.stack([np.nansum(_log_density(X, m, s), axis=1) for m, s in each], axis=1)
+        return np.stack([np.nansum(log_density(X, m, s), axis=1) for m, s in each], axis=1)
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> NegativeBinomialStatistics:
         most = np.fmax.reduce(X, axis=0, initial=0.0)
@@ -134,37 +144,62 @@ class NegativeBinomial(Family):
             out[seen, j] = place
         return out
 
-    def _columns(self, stats: NegativeBinomialStatistics) -> list[Array]:
-        """Each column's histogram, (K, its counts)."""
-        return np.split(stats.hits, np.cumsum(self.levels)[:-1], axis=1)
+    def between(self, cells: Cells, params: NegativeBinomialParams) -> CountsBetween:
+        """What `families.intervals` asks of rows with bounds."""
+        return CountsBetween(self, cells, params)
 
-    def _moments(self, columns: list[Array]) -> tuple[Array, Array]:
-        """(rows in which a cell is there, sums of x), each (K, d)."""
-        cells = [h.sum(axis=1) for h in columns]
-        sums = [h @ self._values(j) for j, h in enumerate(columns)]
-        return np.stack(cells, axis=1), np.stack(sums, axis=1)
+    def reaching(self, survey: Survey) -> NegativeBinomial:
+        """The same for a table in which these cells and bounds are met."""
+        ends = survey.source.reduced(_furthest, np.fmax)
+        most = ends.reshape(3, -1).max(axis=0)
+        if most.max() > FURTHEST:
+            j = int(np.argmax(most))
+            raise ValueError(
+                f"lower, upper: column {j} (counted from 0) has {most[j]:g}, and intervals of "
+                f"negative binomial counts are known up to {FURTHEST}: use another family"
+            )
+        return replace(self, largest=tuple(int(each) for each in most))
+
+    def with_beyond(
+        self, stats: NegativeBinomialStatistics, hits: Array, beyond: Array
+    ) -> BoundedStatistics:
+        """The sums of rows with bounds, of exact rows and those."""
+        return BoundedStatistics(stats.counts, hits, beyond)
+
+    def _columns(self, stats: NegativeBinomialStatistics, params: Any) -> list[tuple[Array, Array]]:
+        """Each column's histogram (K, its counts), and these counts."""
+        ends = np.cumsum(self.levels)[:-1]
+        each = np.split(stats.hits, ends, axis=1)
+        if not isinstance(stats, BoundedStatistics):
+            return [(h, self._values(j)) for j, h in enumerate(each)]
+        above = np.split(stats.beyond, ends, axis=1)
+        found = [
+            written_out(h, above[j], params.means[:, j], params.sizes[:, j])
+            for j, h in enumerate(each)
+        ]
+        return [(h, np.arange(h.shape[1], dtype=np.float64)) for h in found]
 
     def maximize(
         self, stats: NegativeBinomialStatistics, params: Any, prior: Any
     ) -> NegativeBinomialParams:
-        columns = self._columns(stats)
-        cells, sums = self._moments(columns)
+        columns = self._columns(stats, params)
+        cells, sums = _moments(columns)
         one = np.ones_like(cells)
         before = NegativeBinomialParams(one, one) if params is None else params
         means = shares(sums, cells, before.means)
         each = [
-            sizes(h, self._values(j), means[:, j], before.sizes[:, j])
-            for j, h in enumerate(columns)
+            sizes(h, values, means[:, j], before.sizes[:, j])
+            for j, (h, values) in enumerate(columns)
         ]
         return NegativeBinomialParams(np.maximum(means, TINY), np.stack(each, axis=1))
 
     def score(
         self, stats: NegativeBinomialStatistics, params: NegativeBinomialParams
     ) -> dict[str, Array]:
-        columns, m, s = self._columns(stats), params.means, params.sizes
-        cells, sums = self._moments(columns)
+        columns, m, s = self._columns(stats, params), params.means, params.sizes
+        cells, sums = _moments(columns)
         over = sums - cells * m
-        each = [slope(h, self._values(j), m[:, j], s[:, j])[0] for j, h in enumerate(columns)]
+        each = [slope(h, x, m[:, j], s[:, j])[0] for j, (h, x) in enumerate(columns)]
         of_sizes = np.stack(each, axis=1) / s + over / s * (m / (s + m))
         return {"means": over / m * (s / (s + m)), "sizes": of_sizes}
 
@@ -201,10 +236,18 @@ class NegativeBinomial(Family):
         return standardised(np.log1p(X))
 
 
-def _log_density(x: Array, means: Array, size: Array) -> Array:
-    """log p(x) by column; the arrays broadcast."""
-    rest = x * np.log(means) - log_factorials(x) - (x + size) * np.log1p(means / size)
-    return np.asarray(rising(x, size) + rest)
+def _moments(columns: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """(rows in which a cell is there, sums of x), each (K, d)."""
+    cells, sums = [h.sum(axis=1) for h, _ in columns], [h @ x for h, x in columns]
+    return np.stack(cells, axis=1), np.stack(sums, axis=1)
+
+
+def _furthest(part: Source) -> Array:
+    """The largest number of each column, bounds without end left out."""
+    most = np.zeros(part.d)
+    for chunk in part.chunks(_PIECE):
+        most = np.fmax(most, np.where(np.isfinite(chunk.X), np.floor(chunk.X), 0.0).max(axis=0))
+    return most
 
 
 def _listed(survey: Survey, largest: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
 from mixtura.records import AnyArray, Array
+from mixtura.selection.beside import beside_x, knowing, refuse_source
 from mixtura.selection.cell_journal import CellJournal
 from mixtura.selection.grid import enough_for
 from mixtura.selection.points import AnyPoint
@@ -72,6 +74,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         labels: Any = None,
         checkpoint: Any = None,
         listener: GridListener | None = None,
+        lower: Any = None,
+        upper: Any = None,
+        error: Any = None,
     ) -> Self:
         """Fit every cell of the grid that is not pruned, and choose.
 
@@ -91,6 +96,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             Finished cells are written there. Killed and called again, also with a larger grid, the
             search does not fit them again. The file stays: delete it when it is not needed.
         listener : told of every cell (see `mixtura.fitting.listeners.GridListener`), optional
+        lower, upper, error : array-like, optional
+            As in `Mixture.fit` and `GaussianMixture.fit`, of every fit and of rows left out.
+            Families and covariance types that know none are not tried.
 
         Returns
         -------
@@ -103,7 +111,8 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         FitError
             If no mixture of the grid may be chosen; with the reason of the first.
         """
-        self._fit(X, sample_weight, listener, checkpoint, labels)
+        beside = {"lower": lower, "upper": upper, "error": error}
+        self._fit(X, sample_weight, listener, checkpoint, labels, beside)
         return self
 
     def fit_table(
@@ -112,9 +121,10 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         listener: GridListener | None = None,
         checkpoint: Any = None,
         labels: Any = None,
+        **beside: Any,
     ) -> Self:
         """`fit` to a table from `mixtura.data.tables`, with its names and weights."""
-        self._fit(table, table.sample_weight, listener, checkpoint, labels)
+        self._fit(table, table.sample_weight, listener, checkpoint, labels, beside)
         return self
 
     def _fit(
@@ -124,8 +134,11 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         listener: GridListener | None,
         checkpoint: Any,
         labels: Any = None,
+        given: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        rows, kinds = held(self, X, sample_weight, self._kinds())
+        beside = beside_x(self, given, sample_weight)
+        rows, kinds = held(self, X, sample_weight, self._kinds(), beside)
+        refuse_source(self, rows, beside)
         if rows.apart and self.n_jobs not in (None, 1):
             raise ValueError(
                 f"n_jobs={self.n_jobs!r} is for rows in memory; of a Dask collection cells follow "
@@ -140,6 +153,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings = self._settings(kinds) | {"random_state": seed}
         lanes[0].unfitted(settings)._validate_params()
+        lanes = knowing(lanes, settings, rows)
         folds = self._folds(rows, seed)
         grid = [lane._replace(n_components=K) for lane in lanes for K in components]
         fitter = self._fitter(rows, settings, folds, grid)
@@ -166,13 +180,14 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self, rows: Source, settings: dict[str, Any], folds: Sequence[Fold]
     ) -> dict[str, Any]:
         """What a checkpoint must have in common with a search that takes it up."""
-        known = getattr(rows, "known", None)
+        known, beside = getattr(rows, "known", None), getattr(rows, "measured", None)
         return {
             **self._identity(settings),
             "effort": self.effort_,
             "solver": described(self.solver),
             "rows": digest(rows),
             **({"labels": digest_of({"labels": known})} if known is not None else {}),
+            **({"beside": digest_of(beside)} if beside else {}),
             "folds": digest_of({str(i): np.asarray(out) for i, (_, out) in enumerate(folds)}),
             "mixtura": __version__,
         }

@@ -51,6 +51,8 @@ def not_quick(search: Asked, rows: Source, names: Iterable[str]) -> str:
     if search.criterion == "heldout":
         return "fits no folds, which criterion='heldout' needs"
     assert isinstance(rows, Rows)
+    if rows.measured:
+        return f"knows no {' and '.join(rows.measured)}"
     if isinstance(rows, KnownRows):
         return "knows no labels"
     # A sum is NaN if one of its terms is, and takes no array of its own.

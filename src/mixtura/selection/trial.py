@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from mixtura.data.streamed import Streamed
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.measured import widened
 from mixtura.estimators.opened import missing_row
 from mixtura.fitting.account import account
 from mixtura.fitting.mixture_fit import Found, prepare, refuse_labels
@@ -29,6 +30,7 @@ from mixtura.models.known_states import as_known
 from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Spike
 from mixtura.result import Fit
+from mixtura.selection.beside import plainly
 from mixtura.selection.points import AnyPoint
 from mixtura.selection.splitting import best_split
 from mixtura.solvers.registry import resolve_solver
@@ -130,7 +132,8 @@ def tried(
 def _certainty(mixture: ClimbedMixture, part: Source) -> float:
     """sum_i w_i log max_k P(k | x_i) of the rows of a table in memory, or of one of its parts."""
     assert isinstance(part, Rows)
-    p = mixture.predict_proba(part.X)
+    told: dict[str, Any] = part.measured
+    p = mixture.predict_proba(part.X, **told)
     if isinstance(part, KnownRows):
         with np.errstate(divide="ignore"):
             p = normalise(as_known(np.log(p.astype(np.float64)), part.known))[1]
@@ -147,9 +150,13 @@ def fitted(
     task = mixture._task(mixture._family(), rows.d)
     assert isinstance(rows, Rows | Streamed)
     rng = np.random.RandomState(mixture.random_state)
+    family = task.family.filling(rows.X if isinstance(rows, Rows) else missing_row(rows))
+    plain = rows
+    if isinstance(rows, Rows):
+        family, rows = widened(mixture, family, rows)
     ground = prepare(
         rows,
-        task.family.filling(rows.X if isinstance(rows, Rows) else missing_row(rows)),
+        family,
         task.n_components,
         rng,
         engine=task.engine,
@@ -165,7 +172,10 @@ def fitted(
     # A split is of all rows among components, which noise and trimmed rows are not in.
     if before is not None and task.noise is None and not task.trim:
         own = rows if isinstance(rows, Rows) else ground.maker.rows
-        start = best_split(ground, own, *before.mixture(settings, rows)._fitted(), task.tol)
+        smaller, fewer = before.mixture(settings, plain)._fitted()
+        if rows is not plain:
+            smaller = replace(smaller, family=ground.model.family)
+        start = best_split(ground, own, smaller, fewer, task.tol)
     if start is not None:
         try:
             other = search.climb(start)
@@ -180,7 +190,7 @@ def fitted(
     narrow = model.guard(outcome.climb.summary, outcome.climb.params)
     least = None if kept is None else kept.threshold
     found = Found(fit.params, fit, ground.model.family, ground.model, least)
-    return found, flaw_of(fit, narrow)
+    return plainly(found), flaw_of(fit, narrow)
 
 
 def flaw_of(fit: Fit, narrow: Sequence[Spike]) -> str:
@@ -200,7 +210,7 @@ def _left_out(
     found, _ = fitted(rows.take(fold[0]), settings, point)
     out = rows.take(fold[1])
     mixture = Trial(point, found).mixture(settings, out)
-    log_p = mixture.score_samples(out.X).astype(np.float64)
+    log_p = mixture.score_samples(out.X, **out.measured).astype(np.float64)
     return float(
         log_p.sum() if out.sample_weight is None else out.sample_weight @ log_p
     ), out.weight

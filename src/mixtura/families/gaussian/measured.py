@@ -125,6 +125,9 @@ class Measured(Gaussian):
         own = replace(self, surveyed=survey.sample.X)
         return replace(found, family=own, frames=frames)
 
+    def frame(self, X: AnyArray) -> Array:
+        return super().frame(X[:, : self.columns])
+
     def look(self, X: AnyArray, params: GaussianParams) -> MeasuredLook:
         return MeasuredLook(X, params)
 
