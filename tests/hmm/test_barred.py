@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mixtura import GaussianHMM
-from mixtura.engines.chain import RECURSION, beside
+from mixtura.engines.chain import RECURSION, in_lanes
 from mixtura.engines.chain_steps import TableSteps
 from mixtura.engines.lanes import Lanes
 from mixtura.engines.native import chain as sequential
@@ -66,13 +66,13 @@ def test_scaled_numbers_are_right_or_give_up(seed):
     for ours, theirs in zip(found, (loglik, states, met), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-8)
     own = np.empty_like(log_density)
-    lanes = beside(TableSteps(log_density), law, Lanes(ends), posterior=own)
+    lanes = in_lanes(TableSteps(log_density), law, Lanes(ends), posterior=own)
     if lanes is not None:
         np.testing.assert_allclose(lanes.loglik, loglik, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(own, states, atol=1e-9)
         np.testing.assert_allclose(lanes.met, met, atol=1e-8)
     ones = sequential.filtered(log_density, *law, ends)
-    side = beside(TableSteps(log_density), law, Lanes(ends), posterior=own, back=False)
+    side = in_lanes(TableSteps(log_density), law, Lanes(ends), posterior=own, back=False)
     for s, rows in enumerate((slice(0, n // 3), slice(n // 3, n))):
         true, filtered = filtered_in_logarithms(log_density[rows], *law)
         if np.isfinite(ones[0][s]):
@@ -87,7 +87,7 @@ def test_well_separated_states_stay_on_the_quick_road():
     states = np.repeat([0, 1, 2], 100)
     X = rng.normal(size=300) + 50.0 * states
     log_density = -0.5 * (X[:, None] - 50.0 * np.arange(3)) ** 2
-    found = beside(TableSteps(log_density), (np.eye(3)[0], moves), Lanes(np.array([300])))
+    found = in_lanes(TableSteps(log_density), (np.eye(3)[0], moves), Lanes(np.array([300])))
     assert found is not None
     truth = in_logarithms(log_density, np.eye(3)[0], moves, np.array([300]))[0]
     np.testing.assert_allclose(found.loglik, truth, rtol=1e-12)

@@ -9,7 +9,7 @@ from mixtura.engines import driven, stays
 from mixtura.engines.native.driven import likeliest, smoothed
 from mixtura.models.kept_paths import both_ways, forward
 from mixtura.models.stay_laws import LAWS
-from mixtura.models.stay_recursions import in_pairs
+from tests.hmm.pairs import in_pairs
 
 FIRST = np.array([1.0, 0.0, 0.0])
 STATES = np.r_[np.zeros(40, int), np.ones(10, int), np.full(10, 2), np.ones(10, int)]

@@ -10,7 +10,7 @@ from mixtura.data.rows import Rows
 from mixtura.data.sequences import Sequences
 from mixtura.data.source import Columns
 from mixtura.engines import lanes
-from mixtura.engines.chain import RECURSION, beside, likeliest
+from mixtura.engines.chain import RECURSION, in_lanes, likeliest
 from mixtura.engines.chain_steps import TableSteps
 from mixtura.engines.choose import chain_sweep, open_sweep
 from mixtura.engines.lanes import Lanes, packs
@@ -161,7 +161,7 @@ def test_all_paths_of_a_sequence_that_is_cut(monkeypatch, K, T):
     assert len(packs(ends, None)[0].begins) == 8
     loglik, posterior, met, (p, path) = enumerated(b, initial, moves)
     states = np.empty((T, K))
-    found = beside(TableSteps(b), (initial, moves), Lanes(ends), posterior=states)
+    found = in_lanes(TableSteps(b), (initial, moves), Lanes(ends), posterior=states)
     np.testing.assert_allclose(found.loglik, loglik, atol=1e-12)
     np.testing.assert_allclose(states, posterior, atol=1e-12)
     np.testing.assert_allclose(found.met, met, atol=1e-12)
@@ -200,7 +200,7 @@ def test_what_is_never_forgotten_is_not_cut(short_lanes):
     ends = np.array([300])
     assert len(packs(ends, None)) > 1
     posterior = np.empty(b.shape)
-    found = beside(TableSteps(b), (initial, moves), Lanes(ends), posterior=posterior)
+    found = in_lanes(TableSteps(b), (initial, moves), Lanes(ends), posterior=posterior)
     plain = in_logarithms(b, initial, moves, ends)
     np.testing.assert_allclose(found.loglik, plain[0], rtol=1e-12)
     np.testing.assert_allclose(posterior, plain[1], rtol=1e-9, atol=1e-300)

@@ -44,6 +44,7 @@ from mixtura.cli.options import (
     FigureOut,
     FitEngine,
     Importance,
+    InPieces,
     MaxSeconds,
     ModelOut,
     NoFigure,
@@ -103,14 +104,7 @@ def fit(
             help="With --engine dask: the scheduler of a cluster; default this process's threads.",
         ),
     ] = None,
-    in_pieces: Annotated[
-        bool | None,
-        typer.Option(
-            "--in-pieces/--in-memory",
-            help="Read the table anew for every pass, or once; default by its size.",
-            show_default=False,
-        ),
-    ] = None,
+    in_pieces: InPieces = None,
     checkpoint: Checkpoint = None,
     max_iter: Annotated[
         int | None,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn, ordered_table
+from mixtura.cli.chain_data import to_fit
+from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn
 from mixtura.cli.console import (
     Working,
     command,
@@ -29,6 +30,7 @@ from mixtura.cli.options import (
     FamilyName,
     FigureOut,
     Folds,
+    InPieces,
     MaxSeconds,
     ModelOut,
     NoFigure,
@@ -38,6 +40,7 @@ from mixtura.cli.options import (
     TableFile,
     Weights,
 )
+from mixtura.cli.ordered_file import OrderedFile
 from mixtura.cli.outputs import checked_outputs, named, write_outputs
 from mixtura.cli.select import parsed
 from mixtura.cli.show import as_document, print_report
@@ -45,9 +48,8 @@ from mixtura.cli.show import as_document, print_report
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mixtura.cli.chain_data import ToFit
     from mixtura.data.dialect import Dialect
-    from mixtura.data.tables import Table
-    from mixtura.records import AnyArray
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
 Initial = StrEnum("Initial", ["free", "stationary"])
@@ -84,6 +86,7 @@ def hmm(
     seed: Seed = 0,
     starts: Starts = 1,
     max_seconds: MaxSeconds = None,
+    in_pieces: InPieces = None,
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
@@ -125,7 +128,8 @@ def hmm(
 ) -> None:
     """Fit a hidden Markov model: rows are steps of sequences, in the table's order.
 
-    Rows of a sequence lie together, and a row without any value is a step that nobody saw.
+    Rows of a sequence lie together, and a row without any value is a step that nobody saw. A table
+    may be larger than memory where --sequence tells sequences apart: it is read in pieces.
     """
     outputs = checked_outputs(table, out, figure, no_figure)
     numbers = parsed(states, "--states")
@@ -135,41 +139,43 @@ def hmm(
         raise ValueError(f"--max-seconds is for one number of states, and --states is {states}")
     made_of = components_of(family, covariance)
     with Working("reading") as working:
-        data, lengths, times, seen = ordered_table(
+        file = OrderedFile(
             table,
             kind_of(made_of),
             (sequence, time),
             lambda _: split_names(columns),
             dialect,
-            weights=weights,
-            exclude=split_names(exclude),
-            known=(known, numbers[0]),
+            weights,
+            tuple(split_names(exclude) or ()),
+            (known, numbers[0]),
         )
+        data = to_fit(file, in_pieces)
         if not (quiet or as_json):
-            note_remarks(data.remarks)
+            note_remarks(data.shown.rows.remarks)
         working.doing = "fitting"
         asked = {
             "initial": str(initial),
             "topology": None if topology is None else str(topology),
             "durations": _lengths(durations, max_duration),
             "max_duration": max_duration,
-            **_hanging(data, lengths, covariates, initial_covariates),
+            **_hanging(data, covariates, initial_covariates),
         }
         chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
         search = None
         if len(numbers) > 1:
-            search = _searched(chain, data, lengths, numbers, str(criterion), folds, seed)
+            search = _searched(chain, data, numbers, str(criterion), folds, seed)
             chain = search.best_estimator_
         else:
-            _fit(chain, data, lengths, seen, max_seconds)
+            _fit(chain, data, max_seconds)
         working.doing = "writing" if outputs.figure is None else "drawing"
 
         def picture() -> Figure:
             from mixtura.report.chain_figure import draw_chain
 
+            rows, lengths, times, seen = data.shown
             ticks = None if times is None or time is None else (time, times)
-            certainty = chain.predict_proba(data, lengths, states=seen)
-            return draw_chain(chain.view(), data.X, lengths, certainty, ticks)
+            certainty = chain.predict_proba(rows, lengths, states=seen)
+            return draw_chain(chain.view(), rows.X, data.lengths, certainty, ticks)
 
         outputs = write_outputs(outputs, chain.save, picture)
     if as_json:
@@ -187,12 +193,12 @@ def hmm(
 
 
 def _hanging(
-    data: Table, lengths: AnyArray, covariates: str | None, initial_covariates: str | None
+    data: ToFit, covariates: str | None, initial_covariates: str | None
 ) -> dict[str, list[str] | None]:
     """The columns that moves and first states hang on; ValueError in the command's words."""
     from mixtura.data.column_positions import positions
 
-    if initial_covariates is not None and len(lengths) == 1:
+    if initial_covariates is not None and len(data.lengths) == 1:
         raise ValueError(
             "--initial-covariates: the table is one sequence, whose one first state tells of no "
             "covariate: name the column of sequences, --sequence"
@@ -201,7 +207,7 @@ def _hanging(
     asked["initial_covariates"] = split_names(initial_covariates)
     for name, columns in asked.items():
         if columns is not None:
-            positions(columns, data.names, f"--{name.replace('_', '-')}")
+            positions(columns, data.shown.rows.names, f"--{name.replace('_', '-')}")
     return asked
 
 
@@ -220,13 +226,7 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(
-    chain: Any,
-    data: Table,
-    lengths: AnyArray,
-    states: AnyArray | None,
-    max_seconds: float | None,
-) -> None:
+def _fit(chain: Any, data: ToFit, max_seconds: float | None) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -235,13 +235,7 @@ def _fit(
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chain.fit(
-            data,
-            lengths,
-            sample_weight=data.sample_weight,
-            states=states,
-            max_seconds=max_seconds,
-        )
+        chain.fit(data.X, **data.beside, max_seconds=max_seconds)
     fit = chain.fit_result_
     if cut_short(fit):
         note(f"warning: {unfinished(fit)}")
@@ -250,13 +244,7 @@ def _fit(
 
 
 def _searched(
-    chain: Any,
-    data: Table,
-    lengths: AnyArray,
-    numbers: list[int],
-    criterion: str,
-    folds: int,
-    seed: int,
+    chain: Any, data: ToFit, numbers: list[int], criterion: str, folds: int, seed: int
 ) -> Any:
     """The search over numbers of states; that more may be better is said in the command's words."""
     from mixtura import HiddenMarkovSearch, StillRisingWarning
@@ -264,7 +252,9 @@ def _searched(
     search = HiddenMarkovSearch(chain, numbers, criterion=criterion, cv=folds, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StillRisingWarning)
-        search.fit(data, lengths, sample_weight=data.sample_weight)
+        search.fit(
+            data.X, **{name: given for name, given in data.beside.items() if name != "states"}
+        )
     if search.best_params_["n_states"] == numbers[-1]:
         note(f"note: {numbers[-1]} states, the most tried, are best: try more with --states")
     return search

@@ -70,6 +70,14 @@ Checkpoint = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Note there how far it is; go on from there."),
 ]
+InPieces = Annotated[
+    bool | None,
+    typer.Option(
+        "--in-pieces/--in-memory",
+        help="Read the table anew for every pass, or once; default by its size.",
+        show_default=False,
+    ),
+]
 MaxSeconds = Annotated[
     float | None,
     typer.Option(

@@ -12,6 +12,7 @@ from mixtura.cli.chains import (
     KnownColumn,
     SequenceColumn,
     TimeColumn,
+    asked_file,
     asked_steps,
     is_chain,
     refuse_order,
@@ -23,7 +24,12 @@ from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces, put_table
 
 if TYPE_CHECKING:
-    from mixtura.cli.chains import Steps
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from mixtura.cli.ordered_file import OrderedFile, Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.records import AnyArray, Array
@@ -80,7 +86,6 @@ def predict(
     --lower, --upper and --error name columns of bounds and errors, as in mixtura fit.
     """
     from mixtura.data.files import refuse_unwritable, remarks
-    from mixtura.data.tables import append_columns
 
     with Working("predicting", shown=not on_screen(out)) as working:
         refuse_unwritable(out)
@@ -90,12 +95,8 @@ def predict(
         besides = beside(lower, upper, error)
         besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
-            steps = asked_steps(mixture, table, (sequence, time), names, dialect, known=known)
-            rows = steps.rows
-            note_remarks(rows.remarks)
-            new = _states(mixture, steps, no_look_ahead)
-            added = {prefix + name: values for name, values in new.items()}
-            put_table(iter([append_columns(rows.frame, added, table)]), out)
+            file = asked_file(mixture, table, (sequence, time), names, dialect, known=known)
+            put_table(_with_states(mixture, file, no_look_ahead, prefix, out), out)
             return
         refuse_order(sequence, time, known, model)
         if no_look_ahead:
@@ -166,6 +167,22 @@ class _Told:
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
             new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
         return new
+
+
+def _with_states(
+    chain: Any, file: OrderedFile, no_look_ahead: bool, prefix: str, out: Path | None
+) -> Iterator[pa.Table]:
+    """The table with the new columns of a hidden Markov model, whole sequences at a time."""
+    from mixtura.data.tables import append_columns
+
+    remarked = False
+    for steps in asked_steps(file, out):
+        if not remarked:
+            note_remarks(steps.rows.remarks)
+        remarked = True
+        new = _states(chain, steps, no_look_ahead)
+        added = {prefix + name: values for name, values in new.items()}
+        yield append_columns(steps.rows.frame, added, file.path)
 
 
 def _states(chain: Any, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:

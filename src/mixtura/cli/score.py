@@ -13,6 +13,7 @@ from mixtura.cli.chains import (
     KnownColumn,
     SequenceColumn,
     TimeColumn,
+    asked_file,
     asked_steps,
     is_chain,
     refuse_order,
@@ -34,7 +35,7 @@ from mixtura.cli.rowwise import append, on_screen, pieces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mixtura.cli.chains import Steps
+    from mixtura.cli.ordered_file import Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
     from mixtura.records import AnyArray
@@ -95,9 +96,10 @@ def score(
                     "their own: score whole sequences"
                 )
             order = sequence, time
-            steps = asked_steps(mixture, table, order, names, dialect, weights, known)
-            note_remarks(() if as_json else steps.rows.remarks)
-            _told(_of_chain(mixture, steps), weights, as_json)
+            file = asked_file(mixture, table, order, names, dialect, weights, known)
+            if not as_json:
+                note_remarks(remarks(table, dialect))
+            _told(_of_chain(mixture, asked_steps(file)), weights, as_json)
             return
         refuse_order(sequence, time, known, model)
         how: dict[str, Any] = {"out": out, "whole": per_row, "beside": besides.columns}
@@ -138,12 +140,15 @@ def _criteria(result: dict[str, float]) -> str:
     )
 
 
-def _of_chain(chain: Any, steps: Steps) -> dict[str, float]:
+def _of_chain(chain: Any, parts: Iterator[Steps]) -> dict[str, float]:
     """What is printed of a hidden Markov model: its sequences' log-likelihood, by their weights."""
-    rows = steps.rows
-    n, w = len(rows.X), rows.sample_weight
-    weight = float(n if w is None else w.sum())
-    total = chain.score(rows, steps.lengths, sample_weight=w, states=steps.known)
+    total, weight, n = 0.0, 0.0, 0
+    for steps in parts:
+        rows = steps.rows
+        w = rows.sample_weight
+        n += len(rows.X)
+        weight += float(len(rows.X) if w is None else w.sum())
+        total += chain.score(rows, steps.lengths, sample_weight=w, states=steps.known)
     return _measures(total, chain._size(), n, weight)
 
 

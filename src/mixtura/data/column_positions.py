@@ -30,6 +30,11 @@ def positions(columns: Any, names: Sequence[str], what: str) -> list[int]:
     return found
 
 
+def called(j: int, names: Sequence[str]) -> str:
+    """Column j in a message: by its name, by its number where no names are known."""
+    return repr(names[j]) if names else f"{j} (counted from 0)"
+
+
 def _position(column: Any, names: list[str], what: str) -> int:
     if isinstance(column, Integral) and not isinstance(column, bool):
         if -len(names) <= int(column) < len(names):

@@ -7,7 +7,7 @@ codes such as 007 their zeros.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,10 @@ def kept_pieces(
     """
     refuse_no_table(path)
     done, names = 0, None
-    for numbers, frame in _pairs(path, weights, choose, whole, as_text, dialect, wanted):
+    beside = [] if weights is None else [weights]
+    for numbers, frame in pairs(
+        path, choose, beside, whole=whole, as_text=as_text, dialect=dialect, wanted=wanted
+    ):
         names = choose(numbers) if names is None else names
         table = select(numbers, path, columns=names, weights=weights, first=done, wanted=wanted)
         yield Table(table.X, table.names, table.sample_weight, frame)
@@ -56,22 +59,27 @@ def kept_pieces(
         raise TableError(f"{path}: there are no rows")
 
 
-def _pairs(
+def pairs(
     path: Path,
-    weights: str | None,
     choose: Choose,
-    whole: bool,
-    as_text: bool,
-    dialect: Dialect,
-    held: Wanted,
+    beside: list[str],
+    text: Sequence[str] = (),
+    *,
+    whole: bool = True,
+    as_text: bool = False,
+    dialect: Dialect = AS_IT_LOOKS,
+    wanted: Wanted = NUMBERS,
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """(the columns that are looked at, all columns) of the same rows."""
+    """(the columns that are looked at, all columns) of the same rows, as in `kept_pieces`.
+
+    Looked at are those that `choose` names and those `beside`; `text` are read as it.
+    """
     if path.suffix.lower() == ".npy":
         for frame in _array_frames(path):
             yield frame, frame
         return
-    text = not path.is_dir() and suffix(path)[0] in TEXT_SUFFIXES
-    if whole and not text:
+    written = not path.is_dir() and suffix(path)[0] in TEXT_SUFFIXES
+    if whole and not written:
         for frame in frames(path, None, dialect):
             yield frame, frame
         return
@@ -79,15 +87,14 @@ def _pairs(
     if head is None:
         return
     names = choose(head)
-    wanted = names if weights is None else [*names, weights]
-    told = held.text(names)
+    looked_at, told = [*names, *beside], [*wanted.text(names), *text]
     if not whole:
-        for frame in frames(path, wanted, dialect, told):
+        for frame in frames(path, looked_at, dialect, told):
             yield frame, frame
         return
     # Both readings are cut into the same pieces, since these are cut by bytes.
     pieces = zip(
-        frames(path, wanted, dialect, told), _as_written(path, as_text, dialect), strict=True
+        frames(path, looked_at, dialect, told), _as_written(path, as_text, dialect), strict=True
     )
     for numbers, frame in pieces:
         yield numbers, frame

@@ -56,20 +56,21 @@ def cells(column: nw.Series[Any]) -> AnyArray:
     return found
 
 
-def lengths_of(order: Order, n: int, first: int = 0) -> AnyArray:
+def lengths_of(order: Order, n: int, first: int = 0, met: dict[Any, int] | None = None) -> AnyArray:
     """The length of each sequence, (S,) int64; ValueError where rows are not in order.
 
-    `first` is the number of the first row, for messages.
+    `first` is the number of the first row, for messages; `met` where the sequences of parts before
+    began, to which those of this part are added.
     """
     starts = np.array([0])
     if order.sequence is not None:
-        starts = _starts(np.asarray(order.sequence), first)
+        starts = _starts(np.asarray(order.sequence), first, {} if met is None else met)
     if order.time is not None:
         _refuse_time(np.asarray(order.time), starts, first)
     return np.diff(np.append(starts, n)).astype(np.int64)
 
 
-def _starts(ids: AnyArray, first: int) -> AnyArray:
+def _starts(ids: AnyArray, first: int, met: dict[Any, int]) -> AnyArray:
     gaps = _missing(ids)
     if gaps.any():
         raise ValueError(
@@ -77,16 +78,15 @@ def _starts(ids: AnyArray, first: int) -> AnyArray:
             "in, or leave the row out"
         )
     starts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])
-    met: dict[Any, int] = {}
     for start in starts.tolist():
         name = ids[start].item() if hasattr(ids[start], "item") else ids[start]
         if name in met:
             raise ValueError(
-                f"sequence {name!r} begins in row {first + met[name]} and again in row "
+                f"sequence {name!r} begins in row {met[name]} and again in row "
                 f"{first + start}, with others between: sort the table by sequence, and by time "
                 "within each"
             )
-        met[name] = start
+        met[name] = first + start
     return starts
 
 

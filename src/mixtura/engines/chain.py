@@ -42,7 +42,7 @@ class Found:
     sums: list[Any]
 
 
-def beside(
+def in_lanes(
     steps: Steps,
     law: tuple[Array, Array],
     lanes: Lanes,
@@ -111,7 +111,7 @@ def _scaled(
     """A `Recursion` that knows no more than scaled numbers tell."""
     posterior = np.empty(log_density.shape)
     steps, law = TableSteps(log_density), (initial, moves)
-    found = beside(steps, law, Lanes(ends, weight), posterior=posterior)
+    found = in_lanes(steps, law, Lanes(ends, weight), posterior=posterior)
     if found is None:
         return sequential.smoothed(log_density, initial, moves, ends, weight)
     return found.loglik, posterior, found.met
@@ -175,7 +175,7 @@ class ChainSweep(ThreadsSweep):
         steps = self.steps(params) if self.rows.n and self.rows.known is None else None
         if steps is None:
             return None
-        found = beside(steps, (params.initial, params.transitions), self.lanes)
+        found = in_lanes(steps, (params.initial, params.transitions), self.lanes)
         if found is None:
             return None
         self.passes += 1
@@ -198,7 +198,7 @@ class ChainSweep(ThreadsSweep):
         """Log-likelihoods of sequences alone, (S,)."""
         law = params.initial, params.transitions
         lanes = Lanes(self.rows.stops)
-        found = beside(self._any_steps(params), law, lanes, back=False, sums=False)
+        found = in_lanes(self._any_steps(params), law, lanes, back=False, sums=False)
         return self.filtered(params)[0] if found is None else found.loglik
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
@@ -225,7 +225,9 @@ class ChainSweep(ThreadsSweep):
         states = np.empty((self.rows.n, len(params.initial)))
         law = params.initial, params.transitions
         steps = self._any_steps(params)
-        found = beside(steps, law, Lanes(self.rows.stops), posterior=states, back=back, sums=False)
+        found = in_lanes(
+            steps, law, Lanes(self.rows.stops), posterior=states, back=back, sums=False
+        )
         return None if found is None else (found.loglik, states)
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:

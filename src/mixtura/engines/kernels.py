@@ -23,6 +23,7 @@ from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst
+from mixtura.models.driven_stays import DrivenStays
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import Noisy
@@ -74,6 +75,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (Driven, Family): Kernel({"compiled": DrivenSweep}),
     (DrivenFirst, Family): Kernel({"compiled": DrivenFirstSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
+    (DrivenStays, Family): Kernel({"compiled": StaySweep}),
 }
 # And of rows with missing cells.
 WITH_GAPS: dict[tuple[type[Model], type[Family]], Kernel] = {

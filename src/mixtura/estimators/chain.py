@@ -25,7 +25,7 @@ from mixtura.families.base import Family
 from mixtura.families.tails import Tailed
 from mixtura.models.best_paths import best_paths
 from mixtura.models.driven import Driven, DrivenParams
-from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams
+from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams, begun_in
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -234,6 +234,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(model, DrivenFirst) and isinstance(params, DrivenFirstParams):
             told = tuple(names[j] for j in model.first_columns)
             driven |= {"first_covariates": told, "first_logits": params.first_logits}
+            driven["begun"] = tuple(begun_in(params.initial).tolist())
         return ChainView(
             params.weights,
             names,

@@ -71,6 +71,10 @@ def allowed_moves(
     return allowed, allowed_where("first_states", first_states, (K,))
 
 
+# What that asks for where a stay ends in another state.
+_AMONG_OTHERS = " (with durations none of them may go on to another of them, nor to itself)"
+
+
 def tied_groups(given: Any, K: int, allowed: AnyArray | None, initial: str) -> tuple[int, ...]:
     """For each state the group whose rows of transitions are one, from 0; () where none is tied."""
     if given is None:
@@ -97,6 +101,7 @@ def tied_groups(given: Any, K: int, allowed: AnyArray | None, initial: str) -> t
                 raise ValueError(
                     f"tied_rows: states {np.flatnonzero(groups == g).tolist()} have one row, and "
                     "may go to different states: let their rows of transitions allow the same"
+                    f"{_AMONG_OTHERS * (not np.diag(allowed).any())}"
                 )
     return tuple(int(g) for g in groups)
 

@@ -14,19 +14,23 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 
 def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
     """What is asked of a fit; ValueError where laws are none."""
-    K = asked.n_states
+    K, longest = asked.n_states, 0
     allowed, first = allowed_moves(
         K, asked.transitions, asked.topology, asked.first_states, asked.initial
     )
     refuse_law(asked.initial, asked.first_states, allowed)
-    tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
-    fixed = asked.initial == "fixed"
     if asked.durations is None and asked.max_duration is not None:
         raise ValueError(
             f"max_duration={asked.max_duration!r} is for a law of how long states last, and there "
             "is none: give durations='poisson' say, or leave max_duration out"
         )
-    longest, columns = 0, asked._covariates()
+    # One state is never left, and has no lengths.
+    if asked.durations is not None and K > 1:
+        refuse_durations(asked.durations, asked.max_duration, asked.initial)
+        allowed, longest = among_others(allowed, K), longest_stay(asked.max_duration, rows)
+    tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
+    columns, fixed = asked._covariates(), asked.initial == "fixed"
+    names = tuple(asked._names())
     for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
         if some:
             refuse_driven(what, asked.durations, asked.initial, tied)
@@ -35,10 +39,6 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
             "initial_covariates: X is one sequence, whose one first state tells of no covariate: "
             "give lengths, or leave initial_covariates out"
         )
-    # One state is never left, and has no lengths.
-    if asked.durations is not None and K > 1:
-        refuse_durations(asked.durations, asked.max_duration, asked.initial, tied)
-        allowed, longest = among_others(allowed, K), longest_stay(asked.max_duration, rows)
     return ChainTask(
         kind,
         K,
@@ -57,4 +57,5 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
         longest=longest,
         covariates=columns.moves,
         initial_covariates=columns.first,
+        names=names,
     )

@@ -45,7 +45,11 @@ def columns_of(estimator: Any, names: Sequence[str]) -> Columns:
 def refuse_driven(what: str, durations: str | None, initial: str, tied: tuple[int, ...]) -> None:
     """ValueError where settings do not go together with covariates, by their parameter's name."""
     for name, asked, why in (
-        ("durations", durations is not None, "states last as transitions say then"),
+        (
+            "durations",
+            what != "covariates" and durations is not None,
+            "first states that hang on them are of plain transitions alone",
+        ),
         ("initial='stationary'", initial == "stationary", "no law stays as it is"),
         ("tied_rows", bool(tied), "rows of transitions cannot be tied then"),
         (

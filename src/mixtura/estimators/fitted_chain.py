@@ -81,8 +81,10 @@ class FittedChain(ChainEstimator):
         arrays = {name: self.__dict__[name] for name in _LASTING if name in self.__dict__}
         if DRIVING[0] in arrays:
             columns, d = self._covariates(), self.n_features_in_
-            return driving.driven(model, params, columns, d, arrays)
-        return lasting(model, params, law, arrays) if law and arrays else (model, params)
+            model, params = driving.driven(model, params, columns, d, arrays)
+        return (
+            lasting(model, params, law, arrays) if law and "stays_" in arrays else (model, params)
+        )
 
     def _covariates(self) -> driving.Columns:
         """The columns that transitions and first states hang on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -248,9 +249,20 @@ class CategoricalHMM(_Symbols):
     def n_features(self, given: int | None) -> None:
         self._symbols = given
 
-    def _plain_family(self) -> Family:
+    def _find(self, rows: Sequences, kind: Family, max_seconds: float | None) -> ChainFound:
         if self._symbols:
-            return Categorical(levels=(int(self._symbols),))
+            X = rows.X if isinstance(rows, Sequences) else np.zeros((0, 1))
+            for i, j in np.argwhere(self._symbols <= X)[:1]:
+                raise ValueError(
+                    f"n_features={self._symbols}: row {i} of X holds {X[i, j]:g}, and symbols are "
+                    f"0 to {self._symbols - 1}: give n_features={np.nanmax(X) + 1:g}, or leave it "
+                    "out"
+                )
+            assert isinstance(kind, Categorical)
+            kind = replace(kind, levels=(int(self._symbols),))
+        return super()._find(rows, kind, max_seconds)
+
+    def _plain_family(self) -> Family:
         set_by_hand = "e" not in self.init_params or not hasattr(self, "family_")
         if set_by_hand and hasattr(self, "probabilities_"):
             return Categorical(levels=(int(np.shape(self.probabilities_)[1]),))

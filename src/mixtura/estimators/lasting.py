@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.sequences import Ordered
+from mixtura.models.driven import Driven
+from mixtura.models.driven_stays import DrivenStays, DrivenStaysParams
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov, SemiMarkovParams
@@ -32,17 +34,13 @@ def among_others(allowed: AnyArray | None, K: int) -> AnyArray:
     return found
 
 
-def refuse_durations(
-    durations: str, max_duration: int | None, initial: str, tied: tuple[int, ...]
-) -> None:
+def refuse_durations(durations: str, max_duration: int | None, initial: str) -> None:
     """ValueError where settings do not go together with a law of lengths."""
     if initial == "stationary":
         raise ValueError(
             "durations: a sequence's first stay begins with it, which is no stationary law: use "
             "initial='free' or 'fixed'"
         )
-    if tied:
-        raise ValueError("durations: rows of transitions cannot be tied then: leave tied_rows out")
     if durations == "free" and max_duration is None:
         raise ValueError(
             "durations='free' has a number for each length: give max_duration, from where on a "
@@ -70,11 +68,13 @@ def lasting(
     model: HiddenMarkov, params: HiddenMarkovParams, law: str, arrays: dict[str, AnyArray]
 ) -> tuple[SemiMarkov, SemiMarkovParams]:
     """The model whose fitted attributes `arrays` are, as `kept` gives them."""
-    longest = arrays["durations_"].shape[1]
-    semi = SemiMarkov(model.family, model.prior, held=model.held, law=law, longest=longest)
-    return semi, SemiMarkovParams(
-        params.weights, params.components, params.initial, params.transitions, arrays["stays_"]
-    )
+    asked: dict[str, Any] = {"law": law, "longest": arrays["durations_"].shape[1]}
+    stays = arrays["stays_"]
+    if isinstance(model, Driven):
+        driven = DrivenStays(**model.__dict__, **asked)
+        return driven, DrivenStaysParams(**params.__dict__, stays=stays)
+    semi = SemiMarkov(model.family, model.prior, held=model.held, **asked)
+    return semi, SemiMarkovParams(**params.__dict__, stays=stays)
 
 
 def stored(law: str, K: int, arrays: dict[str, Any]) -> dict[str, Floats]:

@@ -74,7 +74,7 @@ def sequences(
     if reset:
         kind = kind.for_table(names, found, rows)
     if columns.moves:
-        refuse_gaps(rows, ends, columns.moves)
+        refuse_gaps(rows, ends, columns.moves, names)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
     table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, columns.all)
     seen = table.rows()

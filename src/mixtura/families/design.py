@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mixtura.data.column_positions import called
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array
 
@@ -84,10 +85,12 @@ def natural(X: AnyArray, columns: Sequence[int], coefficients: Array, intercept:
     return np.asarray(eta + coefficients[:, 0] if intercept else eta)
 
 
-def design(sample: Rows, columns: Sequence[int], intercept: bool, what: str) -> Design:
+def design(
+    sample: Rows, columns: Sequence[int], intercept: bool, what: str, names: Sequence[str] = ()
+) -> Design:
     """That of a table with this sample; ValueError, naming a column, where one says nothing new.
 
-    `what` is what such columns are called.
+    `what` is what such columns are called, `names` what all columns are, where that is known.
     """
     X, w = np.asarray(sample.X, dtype=np.float64), sample.sample_weight
     w = np.full(len(X), 1.0 / len(X)) if w is None else w / w.sum()
@@ -98,7 +101,7 @@ def design(sample: Rows, columns: Sequence[int], intercept: bool, what: str) -> 
     flat = np.flatnonzero(~(deviation > CONSTANT * size))
     if len(flat):
         raise ValueError(
-            f"{what} column {columns[flat[0]]} (counted from 0) holds one value only, which the "
+            f"{what} column {called(columns[flat[0]], names)} holds one value only, which the "
             "intercept tells already: leave the column out"
         )
     root = np.zeros((len(columns), len(columns)))
@@ -110,7 +113,7 @@ def design(sample: Rows, columns: Sequence[int], intercept: bool, what: str) -> 
         if short or len(same):
             j = columns[len(upper) if not len(same) else same[0]]
             raise ValueError(
-                f"{what} column {j} (counted from 0) is a weighted sum of those before it, so its "
+                f"{what} column {called(j, names)} is a weighted sum of those before it, so its "
                 "coefficient is not determined: leave the column out"
             )
         root = np.linalg.inv(upper)

@@ -25,6 +25,7 @@ from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Search
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst, first_design
+from mixtura.models.driven_stays import DrivenStays
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
@@ -88,15 +89,18 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
+    lasts: dict[str, Any] = {"law": task.durations, "longest": task.longest}
     if task.covariates or task.initial_covariates:
-        known = design(ground.survey.sample, task.covariates, True, "covariate")
+        known = design(ground.survey.sample, task.covariates, True, "covariate", task.names)
+        if task.durations is not None:
+            return ground, DrivenStays(*settings, design=known, allowed=task.allowed, **lasts)
         if not task.initial_covariates:
             return ground, Driven(*settings, design=known, allowed=task.allowed)
-        first = first_design(rows, task.initial_covariates)
+        first = first_design(rows, task.initial_covariates, task.names)
         law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
         return ground, replace(law, begins=task.first)
     if task.durations is not None:
-        return ground, SemiMarkov(*settings, law=task.durations, longest=task.longest)
+        return ground, SemiMarkov(*settings, **lasts)
     return ground, HiddenMarkov(*settings)
 
 

@@ -72,7 +72,8 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
         # Pieces of sequences begin anywhere, and say nothing of where sequences do.
         first, model = np.ones(K, dtype=bool), replace(model, held=(*model.held, "initial"))
         given.pop("initial", None)
-    sampled = sample.n < rows.n
+    # Of sequences that are read in parts the rows are a sample already.
+    sampled = sample.n < search.rows.n
     timed = sampled and K > 1 and not np.tril(allowed, -1).any()
     starts = ChainStarts(model, sample, ground, allowed, first, search.rng, timed)
     runners = []
@@ -91,9 +92,9 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
     search.sample_passes += starts.passes
     if not runners:
         raise FitError("no start could be climbed: " + search.reports[-1].detail)
-    if not cut:
+    if not sampled:
         return runners
-    return [replace(one, params=_whole(one.params, search.model, task)) for one in runners]
+    return [replace(one, params=_whole(one.params, search.model, task, cut)) for one in runners]
 
 
 def _returns(allowed: AnyArray) -> bool:
@@ -102,12 +103,19 @@ def _returns(allowed: AnyArray) -> bool:
     return bool(np.linalg.matrix_power(reached.astype(float), len(reached)).all())
 
 
-def _whole(params: Any, model: Any, task: ChainTask) -> HiddenMarkovParams:
-    """A model of pieces as a start on whole sequences, which begin where they may.
+def _whole(params: Any, model: Any, task: ChainTask, cut: bool) -> HiddenMarkovParams:
+    """A model of a sample as a start on all sequences, which begin where they may if they were cut.
 
-    Moves that no piece showed are possible again.
+    Moves that no piece showed are possible again, and so are first states.
     """
     K, arrays = len(params.initial), dict(task.given)
+    if not cut:
+        for name, may in (("initial", task.first), ("transitions", task.allowed)):
+            if name in model.moving() and name not in arrays:
+                law = getattr(params, name) + _SMOOTH / K
+                law = law if may is None else np.where(may, law, 0.0)
+                arrays[name] = law / law.sum(axis=-1, keepdims=True)
+        return model.with_arrays(params, arrays) if arrays else params  # type: ignore[no-any-return]
     if "transitions" not in arrays:
         moves = params.transitions + _SMOOTH / K
         moves = moves if task.allowed is None else np.where(task.allowed, moves, 0.0)

@@ -21,7 +21,8 @@ class ChainTask:
 
     given are parameters that every start has, by name; allowed (K, K) and first (K,) which
     transitions and first states there may be; the rows are those of `HiddenMarkov`; max_seconds is
-    when the search ends with what it has; prior makes the components' of that of the table.
+    when the search ends with what it has; prior makes the components' of that of the table; names
+    are the columns'.
     """
 
     family: Family
@@ -45,6 +46,7 @@ class ChainTask:
     max_seconds: float = math.inf
     initial_covariates: tuple[int, ...] = ()
     prior: Callable[[Any], Any] | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def barred(self) -> tuple[int, int]:

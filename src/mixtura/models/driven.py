@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import softmax
 
 from mixtura.coordinates import AroundLinear, Fields
+from mixtura.data.column_positions import called
 from mixtura.families.design import Design, natural, newton, unit_free
 from mixtura.models.concomitant import REACH, logit_information
 from mixtura.models.hidden_markov import HiddenMarkov, Over
@@ -192,13 +193,17 @@ class Driven(HiddenMarkov):
             if not len(free):
                 continue
             own = np.maximum(shares[:, i, free], LEAST)
-            told = max(params.weights[i], LEAST) * logit_information(z, own, design.shares)
+            told = max(self.left(params)[i], LEAST) * logit_information(z, own, design.shares)
             turned = np.kron(np.eye(len(free)), design.turn) @ unit_free(told)
             whole = np.zeros((K, K, design.size, turned.shape[1]))
             whole[i, free] = turned.reshape(len(free), design.size, -1)
             columns.append(whole.reshape(params.logits.size, -1))
         around = AroundLinear(Real(), params.logits, np.hstack(columns))
         return Fields({"logits": around}, {"logits": np.ones(around.map.shape[1])})
+
+    def left(self, params: Any) -> Array:
+        """The share of the steps that its logits say the next of, of each state (K,)."""
+        return params.weights  # type: ignore[no-any-return]
 
     def score(self, summary: Summary, params: Any) -> dict[str, Array]:
         stats: Any = summary.statistics
@@ -233,15 +238,17 @@ def bounded(step: Array) -> Array:
     return np.asarray(step * np.minimum(1.0, REACH / np.maximum(size, TINY))[:, None, None])
 
 
-def refuse_gaps(X: AnyArray, ends: AnyArray, columns: Sequence[int]) -> None:
+def refuse_gaps(
+    X: AnyArray, ends: AnyArray, columns: Sequence[int], names: Sequence[str] = ()
+) -> None:
     """ValueError where a covariate is missing in a row that is not the last of its sequence."""
     gaps = ~np.isfinite(np.asarray(X[:, list(columns)], dtype=np.float64))
     gaps[np.asarray(ends) - 1] = False
     if gaps.any():
         row, column = np.argwhere(gaps)[0]
         raise ValueError(
-            f"covariates: column {columns[column]} (counted from 0) is missing in row {row}, and "
-            "the move to the next step hangs on it: fill it in, or end the sequence there"
+            f"covariates: column {called(columns[column], names)} is missing in row {row}, and the "
+            "move to the next step hangs on it: fill it in, or end the sequence there"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from mixtura.coordinates import AroundLinear, Fields
+from mixtura.data.column_positions import called
 from mixtura.data.sequences import Ordered
 from mixtura.families.design import Design, design, natural, newton, unit_free
 from mixtura.models.concomitant import logit_information
@@ -27,12 +28,17 @@ from mixtura.records import AnyArray, Array, Chunk, Summary
 from mixtura.supports import Real
 
 # A state that fewer than one sequence of a million begins in is taken for one that none does.
-NEVER = 1e-6
+UNBEGUN = 1e-6
+
+
+def begun_in(initial: Array) -> AnyArray:
+    """The states that sequences begin in, of such a law."""
+    return np.flatnonzero(initial > UNBEGUN)
 
 
 def reference(initial: Array) -> int:
-    """The first state that sequences begin in, of such a law: logits are told beside it."""
-    return int((initial > NEVER).argmax())
+    """The first of these: logits are told beside it."""
+    return int(begun_in(initial)[0])
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,9 @@ class DrivenFirstParams(DrivenParams):
     def states(self, order: AnyArray) -> DrivenFirstParams:
         found = super().states(order)
         assert isinstance(found, DrivenFirstParams)
-        return replace(found, first_logits=self.first_logits[order]).beside()
+        return replace(found, first_logits=self.first_logits[order]).at_reference()
 
-    def beside(self) -> DrivenFirstParams:
+    def at_reference(self) -> DrivenFirstParams:
         """The same law, its logits beside the reference."""
         logits = self.first_logits
         return replace(self, first_logits=logits - logits[reference(self.initial)])
@@ -166,7 +172,7 @@ class DrivenFirst(Driven):
         step = newton(stats.first_information, stats.first_slopes)
         step = bounded(step.reshape(1, len(params.initial), -1))[0] @ self._first.turn.T
         logits = params.first_logits + step
-        return DrivenFirstParams(**found.__dict__, first_logits=logits).beside()
+        return DrivenFirstParams(**found.__dict__, first_logits=logits).at_reference()
 
     others: ClassVar[tuple[str, ...]] = ("logits", "first_logits")
 
@@ -176,7 +182,7 @@ class DrivenFirst(Driven):
     def other_fields(self, params: Any) -> Fields:
         found, K, first = super().other_fields(params), len(params.initial), self._first
         # What a state hangs on that no sequence begins in, nothing tells.
-        free = np.flatnonzero(self._may(K) & (params.initial > NEVER))[1:]
+        free = np.flatnonzero(self._may(K) & (params.initial > UNBEGUN))[1:]
         ends = np.arange(len(first.rows)) + 1
         shares = np.exp(replace(self, held=()).first_law(first.rows, ends, params))
         own = np.maximum(shares[:, free], LEAST)
@@ -215,20 +221,22 @@ def _named(told: tuple[Array, Array]) -> dict[str, Array]:
     return {"first_slopes": told[0], "first_information": told[1]}
 
 
-def refuse_first_gaps(x: Array, rows: AnyArray, columns: tuple[int, ...]) -> None:
+def refuse_first_gaps(
+    x: Array, rows: AnyArray, columns: tuple[int, ...], names: Sequence[str] = ()
+) -> None:
     """ValueError where a covariate of a first state is missing; `rows` are those of `x`."""
     gaps = ~np.isfinite(x[:, list(columns)])
     if gaps.any():
         i, column = np.argwhere(gaps)[0]
         raise ValueError(
-            f"initial_covariates: column {columns[column]} (counted from 0) is missing in row "
+            f"initial_covariates: column {called(columns[column], names)} is missing in row "
             f"{rows[i]}, and the first state of its sequence hangs on it: fill it in, or leave the "
             "sequence out"
         )
 
 
-def first_design(rows: Ordered, columns: tuple[int, ...]) -> Design:
+def first_design(rows: Ordered, columns: tuple[int, ...], names: Sequence[str] = ()) -> Design:
     """That of the first rows of sequences; ValueError where one is missing, or says nothing new."""
     found = rows.begins()
-    refuse_first_gaps(found.X, rows.starts, columns)
-    return design(found, columns, True, "initial covariate")
+    refuse_first_gaps(found.X, rows.starts, columns, names)
+    return design(found, columns, True, "initial covariate", names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from mixtura.models.stay_recursions import StayRule, pairs
+from mixtura.models.stay_recursions import StayRule
 from mixtura.records import AnyArray, Array
 
 # Moves below this pass for barred, and by so much (of 1) a path may be likelier than all of them.
@@ -24,7 +24,7 @@ def lost(path: Array, loglik: Array) -> AnyArray:
 def barred_stays(rule: StayRule) -> bool:
     """Whether there are moves to other states, or lengths, that may hardly be."""
     initial, moves, leave = rule
-    others = moves[~np.eye(len(initial), dtype=bool)]
+    others = moves[..., ~np.eye(len(initial), dtype=bool)]
     return bool((others < BARRED).any() or (leave < BARRED).any() or (leave == 1.0).any())
 
 
@@ -57,11 +57,3 @@ def both_ways(log_density: Array, initial: Array, moves: Array) -> tuple[float, 
         beta[t - 1] = logsumexp(onward, axis=1)
         met[t] = np.exp(here[t - 1][:, None] + onward - total)
     return total, np.exp(here + beta - total), met
-
-
-def stays_forward(log_density: Array, rule: StayRule) -> tuple[float, Array, Array]:
-    """`forward` of states and how long they have lasted: without the joint densities."""
-    first, whole = pairs(rule)
-    K, D = rule[2].shape
-    total, _, now, then = forward(np.repeat(log_density, D, axis=1), first, whole)
-    return total, now.reshape(-1, K, D).sum(axis=2), then.reshape(-1, K, D).sum(axis=2)

@@ -13,7 +13,7 @@ from mixtura.families.base import LEAST_SHARE
 from mixtura.models.hidden_markov import HiddenMarkov, Over
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS, StayLaw, mean_lengths
-from mixtura.models.stay_recursions import StayRecursion, StayRule, Stays, in_pairs
+from mixtura.models.stay_recursions import StayRecursion, StayRule, Stays, in_logarithms
 from mixtura.records import AnyArray, Array, Chunk, RandomNumbers, Summary
 
 
@@ -66,28 +66,39 @@ class SemiMarkov(HiddenMarkov):
         leave = np.ascontiguousarray(self.lengths.leave(params.stays, self.longest))
         return params.initial, params.transitions, leave
 
+    def rules(self, X: AnyArray, ends: AnyArray, params: Any) -> StayRule:
+        """The same for rows, where moves hang on these: (n, K, K), into each."""
+        return self.rule(params)
+
     def lasting(self, params: HiddenMarkovParams, stays: Array) -> SemiMarkovParams:
         """A start from that of a plain chain, whose states were stayed in so likely."""
+        return SemiMarkovParams(**params.__dict__, stays=self.begun_stays(stays))
+
+    def begun_stays(self, stays: Array) -> Array:
+        """The law's parameters (K, p) of states that were stayed in so likely."""
         means = np.clip(1.0 / (1.0 - np.minimum(stays, 1.0 - 1e-9)), 1.5, self.longest)
-        own = {name: getattr(params, name) for name in ("weights", "components", "initial")}
-        lengths = self.lengths.begun(means, self.longest)
-        return SemiMarkovParams(**own, transitions=params.transitions, stays=lengths)
+        return self.lengths.begun(means, self.longest)
 
     def e_step(self, chunk: Chunk, params: Any) -> Summary:
-        return self.e_step_in_stays(chunk, params, in_pairs)
+        return self.e_step_in_stays(chunk, params, in_logarithms)
 
     def e_step_in_stays(
         self, chunk: Chunk, params: Any, recursion: StayRecursion, over: Over = map
     ) -> Summary:
         """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
-        rule = self.rule(params)
 
         def along(
             log_density: Array, _1: Array, _2: Array, ends: AnyArray, weight: Array | None
         ) -> Any:
-            return recursion(rule, log_density, ends, weight)
+            rule = self.rules(chunk.X, ends, params)
+            loglik, posterior, stays = recursion(rule, log_density, ends, weight)
+            return loglik, posterior, self.told_of(chunk.X, ends, rule, stays)
 
         return self.e_step_by(chunk, params, along, over)
+
+    def told_of(self, X: AnyArray, ends: AnyArray, rule: StayRule, stays: Stays) -> Any:
+        """What the stays met say of the parameters, at the rule that was expected."""
+        return stays
 
     def sums(self, own: Any, first: Array, moves: Any) -> SemiMarkovStatistics:
         stays: Stays = moves
@@ -95,10 +106,9 @@ class SemiMarkov(HiddenMarkov):
 
     def m_step(self, summary: Summary, params: Any) -> SemiMarkovParams:
         stats: Any = summary.statistics
-        found = HiddenMarkov.m_step(self, summary, params)
         lengths = self.lengths.maximised(stats.ended, stats.stayed, params.stays)
-        own = {name: getattr(found, name) for name in ("weights", "components", "initial")}
-        return SemiMarkovParams(**own, transitions=found.transitions, stays=lengths)
+        found = HiddenMarkov.m_step(self, summary, params)
+        return SemiMarkovParams(**found.__dict__, stays=lengths)
 
     others: ClassVar[tuple[str, ...]] = ("stays",)
 
@@ -126,9 +136,8 @@ class SemiMarkov(HiddenMarkov):
     def with_arrays(self, params: Any, given: Mapping[str, Array]) -> SemiMarkovParams:
         arrays = {**params.arrays(), **given}
         stays = arrays.pop("stays")
-        found = HiddenMarkov.with_arrays(self, params, arrays)
         return SemiMarkovParams(
-            found.weights, found.components, found.initial, found.transitions, stays
+            **HiddenMarkov.with_arrays(self, params, arrays).__dict__, stays=stays
         )
 
     def n_parameters(self, params: Any) -> int:

@@ -9,7 +9,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mixtura.models.driven_first import NEVER, reference
 from mixtura.records import Array
 from mixtura.report.palette import colours, heat
 from mixtura.report.view import ChainView
@@ -46,15 +45,18 @@ def _odds(view: ChainView) -> str:
     assert view.logits is not None
     lines: list[str] = []
     if view.covariates:
-        lines.append("Log-odds of a move, beside staying, at the covariates of the step before it:")
+        plain = view.durations is None
+        what = "staying" if plain else "one to the first other state"
+        lines.append(f"Log-odds of a move, beside {what}, at the covariates of the step before it:")
+        told = np.arange(len(view.weights)) if plain else (view.transitions > 0).argmax(axis=1)
         for i, j in np.argwhere(view.transitions > 0):
-            if i != j:
+            if j != told[i]:
                 lines.append(f"  {i} to {j}   {_line(view.logits[i, j], view.covariates)}")
     if view.first_logits is not None and len(view.weights) > 1:
-        beside = reference(view.initial)
+        beside = view.begun[0]
         lines.append(f"Log-odds of a first state, beside {beside}, at the covariates of its step:")
         for k, odds in enumerate(view.first_logits):
-            met = view.initial[k] > NEVER
+            met = k in view.begun
             told = _line(odds, view.first_covariates) if met else "no sequence begins in it"
             lines += [f"  {k}   {told}"] * (k != beside)
     return "\n".join(lines)

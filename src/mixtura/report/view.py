@@ -17,7 +17,7 @@ from mixtura.result import Fit
 # Below these an unfinished climb is at the top for all that can be told.
 TOP_GAP, TOP_GRADIENT = 1e-9, 1e-6
 # A state that is left with a smaller probability is never left.
-NEVER = 1e-9
+UNLEFT = 1e-9
 # Names in sentences are no longer; lists longer than so many end in "and 5 more".
 LONGEST_NAME, MOST_LISTED = 24, 6
 
@@ -96,9 +96,11 @@ class ChainView(MixtureView):
     # Covariates that transitions hang on, and log-odds beside staying (K, K, 1 + covariates).
     covariates: tuple[str, ...] = field(default=(), kw_only=True)
     logits: Array | None = field(default=None, kw_only=True)
-    # Covariates of first states, and log-odds beside the first of them (K, 1 + covariates).
+    # Covariates of first states, and log-odds beside the first of those `begun` in, the states that
+    # sequences begin in (K, 1 + covariates).
     first_covariates: tuple[str, ...] = field(default=(), kw_only=True)
     first_logits: Array | None = field(default=None, kw_only=True)
+    begun: tuple[int, ...] = field(default=(), kw_only=True)
     noun: str = "state"
 
     @property
@@ -114,7 +116,7 @@ class ChainView(MixtureView):
             return mean_lengths(self.durations)
         with np.errstate(divide="ignore"):
             leave = 1.0 - np.diag(self.transitions)
-            return np.asarray(1.0 / np.where(leave < NEVER, 0.0, leave))
+            return np.asarray(1.0 / np.where(leave < UNLEFT, 0.0, leave))
 
 
 def telling_columns(view: MixtureView, limit: int, among: Sequence[int] | None = None) -> list[int]:

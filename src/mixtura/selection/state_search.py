@@ -123,6 +123,11 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         """
         numbers = self._numbers()
         refuse_dask(X)
+        if callable(X) and self.criterion == "heldout":
+            raise ValueError(
+                "criterion='heldout' leaves out sequences of a table in memory, and X is read part "
+                "by part: use 'bic' or 'icl', or load the table"
+            )
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         trials = [self._tried(K, seed, X, lengths, sample_weight) for K in numbers]
         self.trials_ = trials
@@ -167,12 +172,14 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
                 if not isinstance(error, FitError):
                     raise
                 return StateTrial(K, None, str(error))
-            rows = model._asked(X, lengths, sample_weight)
-            heldout, failed = np.nan, ""
+            heldout, failed, joint = np.nan, "", 0.0
+            for part in X() if callable(X) else [(X, lengths)]:
+                own = part if isinstance(part, tuple) else (part, None)
+                rows = model._asked(*own, sample_weight)
+                joint += float(model._paths(rows)[0] @ _weights(rows))
             if self.criterion == "heldout":
                 heldout, failed = self._held_out(model, rows, seed)
         fit: Any = model.fit_result_
-        joint = float(model._paths(rows)[0] @ _weights(rows))
         icl = criteria.bic(joint, fit.n_parameters, fit.weight)
         flaw = flaw_of(fit, fit.floored).replace("component", "state") or failed
         return StateTrial(K, model, flaw, icl, heldout)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 TIMED_OUT = "stopped: max_seconds had passed"
 INTERRUPTED = "stopped: interrupted"
+# What is said at once, for the step that runs may be a long one.
+HEARD = "Ctrl-C: the fit ends after this step, with the best it has met; Ctrl-C again ends it now"
 # Seconds within which a second Ctrl-C ends the program, though the fit is another by then.
 TWICE = 2.0
 # And within which it is the same one: told to a process and to its group, it is heard twice.
@@ -65,6 +68,9 @@ class Clock:
         if self.interrupted or now - before < TWICE:
             signal.default_int_handler(number, frame)
         self.interrupted, Clock._last = True, now
+        # What is being written may be what was interrupted.
+        with suppress(RuntimeError, OSError, ValueError, AttributeError):
+            sys.stderr.write(f"\n{HEARD}\n")
 
 
 # That of a search which has all the time there is.

@@ -190,17 +190,18 @@ struct mixtura_chain {
  * standing for all longer ones. */
 struct mixtura_stays {
     const double *initial;     /* K */
-    const double *moves;       /* K x K, where stays end */
+    const double *moves;       /* K x K, where stays end; or such into each step, n x K x K */
     const double *leave;       /* K x D: how likely a stay ends that has lasted so long */
     const double *keep;        /* K x D: 1 - leave */
     const double *log_density; /* n x K */
     const int64_t *ends;       /* sequences: where each stops */
     const double *weight;      /* sequences, or NULL: 1 */
     int64_t sequences, K, D;
+    int64_t apart;     /* numbers between the moves into two steps: 0 where all are the same */
     double *loglik;    /* out: sequences */
     double *posterior; /* out: n x K */
     double *ahead;     /* out: n x K, P(state | the steps before); or NULL */
-    double *met;       /* K x K, 0 at first: moves expected; NULL: filter only */
+    double *met;       /* as moves, 0 at first: those expected; NULL: filter only */
     double *ended;     /* K x D, 0 at first: stays expected to end when they have lasted so long */
     double *stayed;    /* K x D, 0 at first: and to last on */
 };
@@ -209,7 +210,7 @@ struct mixtura_stays {
 struct mixtura_longest {
     const double *initial, *moves, *leave, *keep, *log_density;
     const int64_t *ends;
-    int64_t sequences, K, D;
+    int64_t sequences, K, D, apart;
     double *loglik;  /* out: sequences */
     int64_t *states; /* out: n */
 };

@@ -20,9 +20,10 @@ struct longest_room {
 };
 
 static void longest_step(const struct mixtura_longest *a, struct longest_room *room,
-                         const double *log_density, int64_t t)
+                         const double *log_density, int64_t first, int64_t t)
 {
     const int64_t K = a->K, D = a->D;
+    const double *moves = a->moves + (first + t) * a->apart;
     for (int64_t k = 0; k < K; k++) {
         const double *here = room->here + k * D, *leave = a->leave + k * D;
         int64_t which = 0;
@@ -37,9 +38,9 @@ static void longest_step(const struct mixtura_longest *a, struct longest_room *r
         double *next = room->next + k * D, b = log_density[k];
         int64_t which = 0;
         for (int64_t i = 1; i < K; i++)
-            if (room->end[i] + a->moves[i * K + k] > room->end[which] + a->moves[which * K + k])
+            if (room->end[i] + moves[i * K + k] > room->end[which] + moves[which * K + k])
                 which = i;
-        next[0] = room->end[which] + a->moves[which * K + k] + b;
+        next[0] = room->end[which] + moves[which * K + k] + b;
         room->from[t * K + k] = (int32_t)which;
         for (int64_t u = 1; u < D; u++)
             next[u] = here[u - 1] + keep[u - 1] + b;
@@ -61,7 +62,7 @@ static double longest_one(const struct mixtura_longest *a, struct longest_room *
     for (int64_t i = 0; i < K * D; i++)
         room->here[i] = i % D ? -INFINITY : a->initial[i / D] + log_density[i / D];
     for (int64_t t = 1; t < T; t++)
-        longest_step(a, room, log_density + t * K, t);
+        longest_step(a, room, log_density + t * K, first, t);
     int64_t best = 0;
     for (int64_t i = 1; i < K * D; i++)
         if (room->here[i] > room->here[best])

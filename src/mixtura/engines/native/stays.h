@@ -52,17 +52,18 @@ INLINE double stays_sum(const double *row, int64_t D)
     return sum;
 }
 
-/* next = what is expected of the step after `seen` before it is looked at; out: stays that end. */
-static void stays_step(const struct mixtura_stays *a, const double *seen, double *next, double *in,
-                       double *out)
+/* next = what is expected of step `row`, after `seen`, before it is looked at; out: stays that end. */
+static void stays_step(const struct mixtura_stays *a, int64_t row, const double *seen, double *next,
+                       double *in, double *out)
 {
+    const double *moves = a->moves + row * a->apart;
     const int64_t K = a->K, D = a->D;
     for (int64_t k = 0; k < K; k++)
         out[k] = stays_dot(seen + k * D, a->leave + k * D, D);
     for (int64_t j = 0; j < K; j++) {
         in[j] = 0.0;
         for (int64_t k = 0; k < K; k++)
-            in[j] += out[k] * a->moves[k * K + j];
+            in[j] += out[k] * moves[k * K + j];
     }
     for (int64_t k = 0; k < K; k++) {
         const double *restrict row = seen + k * D, *restrict keep = a->keep + k * D;
@@ -118,7 +119,7 @@ static double stays_forward(const struct mixtura_stays *a, struct stays_room *ro
     for (int64_t t = 0; t < T; t++) {
         double *posterior = a->posterior + (first + t) * K, *scaled = room->scaled + t * K;
         if (t)
-            stays_step(a, seen, next, room->in, room->out);
+            stays_step(a, first + t, seen, next, room->in, room->out);
         else
             stays_begin(a, next);
         for (int64_t k = 0; k < K; k++)
@@ -140,11 +141,13 @@ static double stays_forward(const struct mixtura_stays *a, struct stays_room *ro
     return loglik;
 }
 
-/* One step back: after is what was to come at t + 1, again what is at t; sums of both kinds. */
-static void stays_back(const struct mixtura_stays *a, struct stays_room *room, const double *seen,
-                       const double *scaled, double *posterior, double weight)
+/* One step back: after is what was to come at t + 1, `row_after`, again what is at t; sums of both kinds. */
+static void stays_back(const struct mixtura_stays *a, struct stays_room *room, int64_t row_after,
+                       const double *seen, const double *scaled, double *posterior, double weight)
 {
     const int64_t K = a->K, D = a->D;
+    const double *moves = a->moves + row_after * a->apart;
+    double *met = a->met + row_after * a->apart;
     double *after = room->after, *again = room->again, *to = room->in;
     for (int64_t j = 0; j < K; j++)
         to[j] = scaled[j] * after[j * D];
@@ -154,7 +157,7 @@ static void stays_back(const struct mixtura_stays *a, struct stays_room *room, c
         double *restrict ended = a->ended + k * D, *restrict stayed = a->stayed + k * D;
         double *restrict now = again + k * D, on = 0.0;
         for (int64_t j = 0; j < K; j++)
-            on += a->moves[k * K + j] * to[j];
+            on += moves[k * K + j] * to[j];
         for (int64_t u = 0; u < D; u++) {
             double lasts = keep[u] * scaled[k] * then[u < D - 1 ? u + 1 : u];
             double ends = leave[u] * on;
@@ -165,7 +168,7 @@ static void stays_back(const struct mixtura_stays *a, struct stays_room *room, c
         posterior[k] = stays_dot(row, now, D);
         double out = stays_dot(row, leave, D);
         for (int64_t j = 0; j < K; j++)
-            a->met[k * K + j] += weight * out * a->moves[k * K + j] * to[j];
+            met[k * K + j] += weight * out * moves[k * K + j] * to[j];
     }
     room->after = again;
     room->again = after;
@@ -182,12 +185,13 @@ static void stays_backward(const struct mixtura_stays *a, struct stays_room *roo
         memcpy(room->block, room->kept + begin / block * size, (size_t)size * sizeof(double));
         for (int64_t i = 1; i < steps; i++) {
             double *next = room->block + i * size;
-            stays_step(a, next - size, next, room->in, room->out);
+            stays_step(a, first + begin + i, next - size, next, room->in, room->out);
             stays_times(next, room->scaled + (begin + i) * K, K, D);
         }
         for (int64_t i = steps - 1; i >= 0; i--)
             if (begin + i < T - 1)
-                stays_back(a, room, room->block + i * size, room->scaled + (begin + i + 1) * K,
+                stays_back(a, room, first + begin + i + 1, room->block + i * size,
+                           room->scaled + (begin + i + 1) * K,
                            a->posterior + (first + begin + i) * K, weight);
     }
 }

@@ -19,7 +19,7 @@ class _Stays(ctypes.Structure):
     _fields_ = [
         *_LAWS,
         ("weight", Pointer),
-        *((name, Int) for name in ("sequences", "K", "D")),
+        *((name, Int) for name in ("sequences", "K", "D", "apart")),
         *((name, Pointer) for name in ("loglik", "posterior", "ahead", "met", "ended", "stayed")),
     ]
 
@@ -27,7 +27,7 @@ class _Stays(ctypes.Structure):
 class _Longest(ctypes.Structure):
     _fields_ = [
         *_LAWS,
-        *((name, Int) for name in ("sequences", "K", "D")),
+        *((name, Int) for name in ("sequences", "K", "D", "apart")),
         ("loglik", Pointer),
         ("states", Pointer),
     ]
@@ -36,7 +36,8 @@ class _Longest(ctypes.Structure):
 @dataclass(frozen=True)
 class StaysFound:
     """loglik (S,); posterior (n, K); ahead (n, K), P(state | the steps before); expected moves
-    (K, K), stays that end (K, D) and that last on (K, D) by how long they have lasted."""
+    (K, K), or into each step (n, K, K), stays that end (K, D) and that last on (K, D) by how long
+    they have lasted."""
 
     loglik: Array
     posterior: Array
@@ -50,7 +51,8 @@ def _checked(
     laws: tuple[Array, Array, Array, Array], log_density: Array, ends: Ints
 ) -> tuple[int, ...]:
     K, D = laws[2].shape
-    shapes = ((K,), (K, K), (K, D), (K, D), (len(log_density), K))
+    moves = (len(log_density), K, K) if laws[1].ndim == 3 else (K, K)
+    shapes = ((K,), moves, (K, D), (K, D), (len(log_density), K))
     names = (name for name, _ in _LAWS)
     if ends.dtype != np.int64 or not len(ends) or ends[-1] != len(log_density):
         raise ValueError(f"ends must be int64 and stop at {len(log_density)}, not {ends}")
@@ -68,8 +70,9 @@ def stays(
 ) -> StaysFound:
     """Sequences that stop before `ends`; without `back` posteriors are those of the steps so far.
 
-    laws are initial (K,), moves (K, K) where stays end, leave (K, D); log_density (n, K) of steps;
-    `weight` (S,) counts in the sums alone. A sequence without any path has -inf, and posteriors 0.
+    laws are initial (K,), moves (K, K) where stays end, or into each step (n, K, K), leave (K, D);
+    log_density (n, K) of steps; `weight` (S,) counts in the sums alone. A sequence
+    without any path has -inf, and posteriors 0.
     """
     initial, moves, leave = laws
     (K, D), n = leave.shape, len(log_density)
@@ -78,7 +81,7 @@ def stays(
         np.empty(len(ends)),
         np.empty((n, K)),
         np.zeros((n, K)),
-        np.zeros((K, K)),
+        np.zeros(moves.shape),
         np.zeros((K, D)),
         np.zeros((K, D)),
     )
@@ -88,6 +91,7 @@ def stays(
         len(ends),
         K,
         D,
+        _apart(moves),
         address(found.loglik),
         address(found.posterior),
         address(found.ahead),
@@ -99,6 +103,11 @@ def stays(
     return found
 
 
+def _apart(moves: Array) -> int:
+    """Numbers between the moves into two steps."""
+    return moves[0].size if moves.ndim == 3 else 0
+
+
 def longest(laws: tuple[Array, Array, Array], log_density: Array, ends: Ints) -> tuple[Array, Ints]:
     """Log joint densities (S,) of the likeliest paths, and their states (n,); as in `stays`."""
     K, D = laws[2].shape
@@ -107,6 +116,6 @@ def longest(laws: tuple[Array, Array, Array], log_density: Array, ends: Ints) ->
         logs = initial, moves, leave, np.log1p(-laws[2])
     loglik, states = np.empty(len(ends)), np.empty(len(log_density), dtype=np.int64)
     given = _checked(logs, log_density, ends)
-    asked = _Longest(*given, len(ends), K, D, address(loglik), address(states))
+    asked = _Longest(*given, len(ends), K, D, _apart(laws[1]), address(loglik), address(states))
     run(library().mixtura_longest, asked)
     return loglik, states

@@ -131,7 +131,7 @@ class FactorGapsLook:
 
 
 def swept(matrices: Array) -> tuple[Array, Array]:
-    """(the inverses (q, q, P) of positive definite matrices (q, q, P), their log determinants (P,)).
+    """(inverses (q, q, P) of positive definite matrices (q, q, P), their log determinants (P,)).
 
     By sweeps, all matrices at once, as LAPACK's calls for each take longer than its arithmetic
     where q is small. Reference: Goodnight (1979), A tutorial on the SWEEP operator, American
