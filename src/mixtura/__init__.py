@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.admixture import Admixture
     from mixtura.estimators.bayesian import BayesianGaussianMixture
+    from mixtura.estimators.bayesian_mixture import BayesianMixture
     from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
     from mixtura.estimators.foreign import from_mclust, from_sklearn
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
+    from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
     from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
@@ -78,7 +80,9 @@ __all__ = [
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
+    "BayesianMixture",
     "BernoulliMixture",
+    "BetaPrior",
     "Block",
     "BlockModel",
     "BootstrapLRT",
@@ -89,11 +93,13 @@ __all__ = [
     "Comparison",
     "DegenerateWarning",
     "Dirichlet",
+    "DirichletPrior",
     "EigenvalueRatio",
     "FactorAnalytic",
     "Family",
     "Fit",
     "FitError",
+    "GammaPrior",
     "GaussianHMM",
     "GaussianMixture",
     "GaussianMixtureSearch",
@@ -163,6 +169,10 @@ _HOMES = {
     "NoiseContrastive": "mixtura.solvers.contrastive",
     "Annealed": "mixtura.solvers.annealed",
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "BayesianMixture": "mixtura.estimators.bayesian_mixture",
+    "BetaPrior": "mixtura.families.bayes.asked",
+    "DirichletPrior": "mixtura.families.bayes.asked",
+    "GammaPrior": "mixtura.families.bayes.asked",
     "Collapse": "mixtura.errors",
     "Audit": "mixtura.selection.audit",
     "audit": "mixtura.selection.audit",

@@ -28,6 +28,7 @@ FAMILIES: dict[str, str] = {
 ESTIMATORS: dict[str, str] = {
     "Admixture": "mixtura.estimators.admixture",
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "BayesianMixture": "mixtura.estimators.bayesian_mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",
     "BlockModel": "mixtura.estimators.block_model",
     "CategoricalHMM": "mixtura.estimators.hmm_faces",

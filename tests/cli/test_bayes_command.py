@@ -61,10 +61,25 @@ def test_the_prior_of_the_weights_is_told(folder: Path) -> None:
     assert (read.weight_concentration_prior, read.covariance_type) == (0.01, "diag")
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_counts_have_a_posterior_too(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.poisson(np.array([[2, 9], [14, 1]])[rng.integers(2, size=300)])
+    np.savetxt("counts.csv", X, delimiter=",", header="seen,heard", comments="", fmt="%d")
+    asked = ("--family", "poisson", "--bayes", "-k", 9)
+    done = run("fit", "counts.csv", *asked, "--out", "m.json", "--figure", "m.png")
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("2 groups in 300 rows of 2 columns (seen, heard)")
+    read = mixtura.load("m.json")
+    told = json.loads(run("score", "m.json", "counts.csv", "--json").output)
+    assert told["log_likelihood"] == pytest.approx(300 * read.score(X, predictive=True))
+    assert len(run("predict", "m.json", "counts.csv").output.splitlines()) == 301
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["--bayes", "--family", "poisson"], "--bayes is for Gaussian groups"),
+        (["--bayes", "--family", "gamma"], "family 'gamma' has no conjugate prior here"),
         (["--bayes", "--covariance", "VEV"], "not VEV"),
         (["--bayes", "--solver", "lbfgs"], "climbed by EM alone"),
         (["--bayes", "--engine", "mixed"], "no passes in float32"),

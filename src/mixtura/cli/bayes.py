@@ -37,14 +37,18 @@ Concentration = Annotated[
 def posterior_settings(
     settings: dict[str, Any], prior: PriorType | None, concentration: float | None
 ) -> dict[str, Any]:
-    """Those of a `BayesianGaussianMixture`; ValueError where it has no such thing."""
+    """Those of a `BayesianGaussianMixture`, or with a family of a `BayesianMixture`.
+
+    ValueError where there is no such thing.
+    """
     if "family" in settings:
-        raise ValueError(
-            f"--bayes is for Gaussian groups, and --family is {settings['family']}: leave one out"
-        )
+        from mixtura.families.bayes.family import posterior_of
+        from mixtura.families.registry import family
+
+        posterior_of(family(settings["family"]))
     if concentration is not None and not 0 < concentration < math.inf:
         raise ValueError(f"--concentration {concentration:g} is no positive number: give one")
-    shape = settings["covariance_type"]
+    shape = settings.get("covariance_type", SHAPES[0])
     if shape not in SHAPES:
         raise ValueError(f"--bayes knows the covariances {', '.join(SHAPES)}, not {shape}")
     if settings["solver"] not in ("auto", "em"):

@@ -221,11 +221,12 @@ def kind_of(made_of: dict[str, Any]) -> Family:
 
 def unfitted(settings: dict[str, Any]) -> Any:
     """The estimator with these settings."""
-    from mixtura import BayesianGaussianMixture, GaussianMixture, Mixture
+    from mixtura import BayesianGaussianMixture, BayesianMixture, GaussianMixture, Mixture
 
+    of_family = "family" in settings
     if "weight_concentration_prior" in settings:
-        return BayesianGaussianMixture(**settings)
-    return (Mixture if "family" in settings else GaussianMixture)(**settings)
+        return (BayesianMixture if of_family else BayesianGaussianMixture)(**settings)
+    return (Mixture if of_family else GaussianMixture)(**settings)
 
 
 def _rows(data: Table | Streamed) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
@@ -21,12 +20,10 @@ from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.posterior import PosteriorGaussian
-from mixtura.fitting.checkpoint import Checkpoint, digest_of
+from mixtura.fitting.checkpoint import digest_of
 from mixtura.fitting.fingerprint import model_identity
-from mixtura.fitting.listeners import FitListener
-from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_fit import ONE, VariationalTask, find_posterior
+from mixtura.fitting.variational_fit import ONE, VariationalTask
 from mixtura.models.variational import VariationalMixture, VariationalParams
 
 # Structures whose scale matrices are a linear space.
@@ -204,11 +201,7 @@ class BayesianGaussianMixture(FittedPosterior):
                 f"{self.covariances_.shape}, which {K} components with covariance_type="
                 f"{self.covariance_type!r} over {d} columns cannot continue: set warm_start=False"
             )
-        if isinstance(self.weight_concentration_, tuple) != self._process:
-            raise ValueError(
-                "warm_start: the last fit had another weight_concentration_prior_type: set "
-                "warm_start=False"
-            )
+        self._refuse_other_weights()
         return self._posterior(int(self.active_.sum()))
 
     def _asked_task(self, rows: Source, family: Family) -> VariationalTask:
@@ -219,29 +212,7 @@ class BayesianGaussianMixture(FittedPosterior):
             prior,
             weight_prior(self, self.n_components),
         )
-        return VariationalTask(
-            model=model,
-            n_components=self.n_components,
-            frames=frames,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            n_init=int(self.n_init),
-            init_params=self.init_params,
-            engine=self.engine,
-            moves=self.moves,
-            begin=self._continued(rows.d) if self._goes_on() else None,
-            history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
-        )
-
-    def _search(
-        self,
-        rows: Source,
-        task: Any,
-        rng: np.random.RandomState,
-        listener: FitListener | None,
-        journal: Checkpoint | None = None,
-    ) -> Found:
-        return find_posterior(rows, task, rng, listener, journal)
+        return self._climbing(model, frames, rows.d)
 
     def _identity(self, rows: Source, task: Any, seed: int) -> dict[str, Any]:
         plain = ("random_state", "verbose", "verbose_interval", "mean_prior", "covariance_prior")

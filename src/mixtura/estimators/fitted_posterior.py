@@ -6,15 +6,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
-from sklearn.utils.validation import check_is_fitted
 
 from mixtura.estimators import initial
-from mixtura.estimators.answering import ANSWERED_ROWS
-from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import ARRAYS, Stored, check_matrices
 from mixtura.estimators.exports import Exports
-from mixtura.estimators.hyperparameters import PROCESS, weight_prior
+from mixtura.estimators.hyperparameters import weight_prior
+from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.forms import Form
@@ -30,13 +27,10 @@ from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.ranges import Count
 from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
-from mixtura.report.view import MixtureView
 from mixtura.schema import Floats, read, read_arrays
 from mixtura.supports import Positive, Simplex
 from mixtura.supports import Real as RealNumbers
 
-# Components with fewer rows do not count.
-HALF = 0.5
 # Fitted arrays beside those of a Gaussian mixture.
 BESIDE = (
     "weight_concentration_",
@@ -58,98 +52,31 @@ class Numbers:
     degrees_of_freedom_prior_: PositiveNumber
 
 
-class FittedPosterior(ClimbedMixture, Exports):
+class FittedPosterior(PosteriorMixture, Exports):
     """The methods of `BayesianGaussianMixture` after the fit."""
 
     covariance_type: str
     reg_covar: float
-    weight_concentration_prior_type: str
-    weight_concentration_prior: float | None
     mean_precision_prior: float | None
     mean_prior: Any
     degrees_of_freedom_prior: float | None
     covariance_prior: Any
-    weight_concentration_: Any
     degrees_of_freedom_: Any
     covariance_prior_: Any
-    solver = "em"
-    _knows_labels = False
 
     @property
     def _form(self) -> Form:
         return structure(self.covariance_type).form
 
-    @property
-    def _process(self) -> bool:
-        return self.weight_concentration_prior_type == PROCESS
-
     def _family(self) -> Family:
         return PosteriorGaussian(structure(self.covariance_type))
-
-    def score_samples(self, X: Any, *, predictive: bool = False) -> AnyArray:
-        """log of sum_k exp(E[log pi_k] + E[log p(x | k)]), as in scikit-learn: below a density's.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        predictive : bool, default False
-            The posterior predictive log-density instead: a mixture of t densities, which
-            integrates to one.
-
-        Returns
-        -------
-        array of shape (n_samples,), natural logarithm in the inverse units of X
-        """
-        if not predictive:
-            return super().score_samples(X)
-        check_is_fitted(self)
-        params, rows = self._fitted()[1], self._asked(X)
-        logs = np.log(params.weights)
-        found = [
-            logsumexp(params.components.predictive(x) + logs, axis=1)
-            for x, *_ in rows.chunks(ANSWERED_ROWS)
-        ]
-        return np.concatenate(found).astype(rows.dtype)
-
-    def score(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
-    ) -> float:
-        """The mean of `score_samples` per row (per unit of weight)."""
-        if not predictive:
-            return super().score(X, y, sample_weight)
-        log_p = self.score_samples(X, predictive=True)
-        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
-        return float(np.average(log_p.astype(np.float64), weights=w))
-
-    @property
-    def bic(self) -> Any:
-        """A posterior has none: AttributeError, as in scikit-learn."""
-        raise AttributeError("a posterior has no BIC: compare elbo_, or score(X, predictive=True)")
-
-    @property
-    def aic(self) -> Any:
-        """A posterior has none: AttributeError, as in scikit-learn."""
-        raise AttributeError("a posterior has no AIC: compare elbo_, or score(X, predictive=True)")
-
-    def view(self) -> MixtureView:
-        """The components that hold rows, as reports and figures see them."""
-        check_is_fitted(self)
-        held = self.held_
-        weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
-        weights = weights / weights.sum()
-        parts = self._components_of(held)
-        return MixtureView(
-            weights, names, self._family().portrait(parts, weights, names), self.fit_result_
-        )
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         super()._hold(found, dtype)
         assert isinstance(found, VariationalFound)
         self.lower_bounds_ = list(found.lower_bounds)
         self.lower_bound_ = self.lower_bounds_[-1] if self.lower_bounds_ else -np.inf
-        self.elbo_ = found.fit.loglik
         prior: NormalWishart = found.model.prior
-        self.weight_concentration_prior_ = found.model.weight_prior.alpha
         self.mean_precision_prior_ = prior.mean_precision
         self.degrees_of_freedom_prior_ = prior.freedom
         self.mean_prior_ = prior.mean.astype(dtype)
@@ -158,19 +85,10 @@ class FittedPosterior(ClimbedMixture, Exports):
 
     def _shape_as_theirs(self, active: int) -> None:
         """Arrays as scikit-learn has them, and which components there are."""
+        self._count(active)
         self.covariance_prior_ = self.covariance_prior_[()]
-        if self._process:
-            self.weight_concentration_ = tuple(self.weight_concentration_)
         if self._form.shared:
             self.degrees_of_freedom_ = self.degrees_of_freedom_[0]
-        self.n_components_ = len(self.held_)
-        self.active_ = np.arange(len(self.means_)) < active
-
-    @property
-    def held_(self) -> AnyArray:
-        """The components that hold half a row or more, (n_components_,)."""
-        rows = np.asarray(self.mean_precision_, np.float64) - self.mean_precision_prior_
-        return np.flatnonzero(rows >= HALF)
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         assert isinstance(params, VariationalParams)

@@ -22,13 +22,18 @@ from mixtura.supports import Real
 PROCESS, DISTRIBUTION = WEIGHT_PRIORS = ("dirichlet_process", "dirichlet_distribution")
 
 
-class Asking(Protocol):
-    """An estimator with the settings of a prior."""
+class AskingWeights(Protocol):
+    """An estimator with the settings of a prior of weights."""
+
+    weight_concentration_prior_type: str
+    weight_concentration_prior: float | None
+
+
+class Asking(AskingWeights, Protocol):
+    """And of Gaussian components."""
 
     n_components: int
     reg_covar: float
-    weight_concentration_prior_type: str
-    weight_concentration_prior: float | None
     mean_precision_prior: float | None
     mean_prior: Any
     degrees_of_freedom_prior: float | None
@@ -37,7 +42,7 @@ class Asking(Protocol):
     def _names(self) -> list[str]: ...
 
 
-def weight_prior(estimator: Asking, K: int) -> WeightPrior:
+def weight_prior(estimator: AskingWeights, K: int) -> WeightPrior:
     """That of the weights; 1 / K where no concentration is given."""
     given = estimator.weight_concentration_prior
     alpha = 1.0 / K if given is None else float(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
@@ -10,6 +10,8 @@ from sklearn.utils._param_validation import StrOptions
 from mixtura.estimators.fixed import fixed_parts
 from mixtura.estimators.noisy import asked_noise
 from mixtura.families.base import Family
+from mixtura.families.bayes.asked import KINDS as OF_LAWS
+from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.conjugate import (
     FRALEY_RAFTERY,
     Conjugate,
@@ -48,7 +50,7 @@ def asked_family(estimator: Any, plain: Family) -> Family:
 
 def stored_prior(prior: Any) -> Any:
     """As plain values."""
-    if isinstance(prior, Conjugate):
+    if isinstance(prior, Conjugate | AskedPrior):
         return {"kind": type(prior).__name__, **asdict(prior)}
     return [stored_prior(part) for part in prior] if isinstance(prior, list | tuple) else prior
 
@@ -59,10 +61,13 @@ def restored_prior(stored: Any) -> Any:
         return [restored_prior(part) for part in stored]
     if not isinstance(stored, dict):
         return stored
+    parts = {name: value for name, value in stored.items() if name != "kind"}
+    of_law = OF_LAWS.get(str(stored.get("kind")))
+    if of_law is not None and parts.keys() <= {each.name for each in fields(of_law)}:
+        return of_law(**parts)
     kind = KINDS.get(str(stored.get("kind")))
     if kind is None:
-        raise ValueError(f"settings.prior has an unknown kind {stored.get('kind')!r}")
-    parts = {name: value for name, value in stored.items() if name != "kind"}
+        raise ValueError(f"settings.prior has an unknown kind {stored.get('kind')!r}, or parts")
     if kind is NormalInverseWishart:
         # Its own door checks numbers of any shape.
         return NormalInverseWishart(**parts)

@@ -116,7 +116,7 @@ class Product(Family):
     def for_table(
         self, names: Sequence[str], categories: Categories, X: AnyArray | None
     ) -> Product:
-        found = Product(Block(block.family, block.found(names)) for block in self.blocks)
+        found = type(self)(Block(block.family, block.found(names)) for block in self.blocks)
         found._refuse_columns(len(names))
         blocks = []
         for block in found.blocks:
@@ -125,7 +125,7 @@ class Product(Family):
             rows = None if X is None else X[:, block.columns]
             family = block.family.for_table(own, told if any(told) else (), rows)
             blocks.append(Block(family, block.columns))
-        return Product(blocks)
+        return type(self)(blocks)
 
     def _parts(self, X: AnyArray) -> list[AnyArray]:
         return [X[:, block.columns] for block in self.blocks]

@@ -23,6 +23,10 @@ class WeightPrior(ABC):
         """The concentration after so many rows of each component, counts (K,)."""
 
     @abstractmethod
+    def rows(self, concentration: Array) -> Array:
+        """The counts (K,) that `posterior` answered with this concentration."""
+
+    @abstractmethod
     def expected_log(self, concentration: Array) -> Array:
         """E[log pi_k], (K,)."""
 
@@ -55,6 +59,9 @@ class Dirichlet(WeightPrior):
 
     def posterior(self, counts: Array) -> Array:
         return self.alpha + counts
+
+    def rows(self, concentration: Array) -> Array:
+        return concentration - self.alpha
 
     def _sum(self, concentration: Array) -> float:
         return float(concentration.sum() + self.alpha * (self.total - len(concentration)))
@@ -96,6 +103,9 @@ class StickBreaking(WeightPrior):
     def posterior(self, counts: Array) -> Array:
         beyond = np.append(np.cumsum(counts[::-1])[-2::-1], 0.0)
         return np.stack([1.0 + counts, self.alpha + beyond])
+
+    def rows(self, concentration: Array) -> Array:
+        return np.asarray(concentration[0] - 1.0)
 
     def expected_log(self, concentration: Array) -> Array:
         whole = digamma(concentration.sum(axis=0))

@@ -129,3 +129,7 @@ class PosteriorGaussian(Gaussian):
         """The posterior given the sums; of a component without rows the prior."""
         found: GaussianPosterior = prior.posterior(stats, params)
         return found
+
+    def predictive(self, X: AnyArray, params: GaussianPosterior) -> Array:
+        """log p(x | k, the rows of the fit), (n, K)."""
+        return params.predictive(X)

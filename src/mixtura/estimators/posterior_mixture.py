@@ -1,0 +1,163 @@
+"""What mixtures that are known by a posterior answer, whatever their components."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils.validation import check_is_fitted
+
+from mixtura.data.source import Source
+from mixtura.estimators.answering import ANSWERED_ROWS
+from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.hyperparameters import PROCESS, weight_prior
+from mixtura.families.frames import Frame
+from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.mixture_fit import Found
+from mixtura.fitting.variational_fit import VariationalFound, VariationalTask, find_posterior
+from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.records import AnyArray
+from mixtura.report.view import MixtureView
+
+# Components with fewer rows do not count.
+HALF = 0.5
+
+
+class PosteriorMixture(ClimbedMixture):
+    """A mixture that is fitted by variational Bayes; subclasses say of which components."""
+
+    n_init: int
+    moves: bool
+    weight_concentration_prior_type: str
+    weight_concentration_prior: float | None
+    weights_: AnyArray
+    weight_concentration_: Any
+    solver = "em"
+    _knows_labels = False
+
+    @abstractmethod
+    def _components_of(self, which: slice | AnyArray) -> Any:
+        """The posterior of some of the components."""
+
+    @abstractmethod
+    def _fitted(self) -> tuple[VariationalMixture, VariationalParams]:
+        """The model and its posterior, from the fitted attributes, in float64."""
+
+    @property
+    def _process(self) -> bool:
+        return self.weight_concentration_prior_type == PROCESS
+
+    def score_samples(self, X: Any, *, predictive: bool = False) -> AnyArray:
+        """log of sum_k exp(E[log pi_k] + E[log p(x | k)]), as in scikit-learn: below a density's.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        predictive : bool, default False
+            The posterior predictive log-density instead, which integrates to one: of Gaussian
+            components a mixture of t densities.
+
+        Returns
+        -------
+        array of shape (n_samples,), natural logarithm in the inverse units of X
+        """
+        if not predictive:
+            return super().score_samples(X)
+        check_is_fitted(self)
+        (model, params), rows = self._fitted(), self._asked(X)
+        family: Any = model.family
+        logs = np.log(params.weights)
+        found = [
+            logsumexp(family.predictive(x, params.components) + logs, axis=1)
+            for x, *_ in rows.chunks(ANSWERED_ROWS)
+        ]
+        return np.concatenate(found).astype(rows.dtype)
+
+    def score(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
+    ) -> float:
+        """The mean of `score_samples` per row (per unit of weight)."""
+        if not predictive:
+            return super().score(X, y, sample_weight)
+        log_p = self.score_samples(X, predictive=True)
+        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
+        return float(np.average(log_p.astype(np.float64), weights=w))
+
+    @property
+    def bic(self) -> Any:
+        """A posterior has none: AttributeError, as in scikit-learn."""
+        raise AttributeError("a posterior has no BIC: compare elbo_, or score(X, predictive=True)")
+
+    @property
+    def aic(self) -> Any:
+        """A posterior has none: AttributeError, as in scikit-learn."""
+        raise AttributeError("a posterior has no AIC: compare elbo_, or score(X, predictive=True)")
+
+    def view(self) -> MixtureView:
+        """The components that hold rows, as reports and figures see them."""
+        check_is_fitted(self)
+        held = self.held_
+        weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
+        weights = weights / weights.sum()
+        portrait = self.fitted_family().portrait(self._components_of(held), weights, names)
+        return MixtureView(weights, names, portrait, self.fit_result_)
+
+    @property
+    def held_(self) -> AnyArray:
+        """The components that hold half a row or more, (n_components_,)."""
+        concentration = np.asarray(self.weight_concentration_, np.float64)
+        rows = weight_prior(self, len(self.weights_)).rows(concentration)
+        return np.flatnonzero(rows >= HALF)
+
+    def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
+        super()._hold(found, dtype)
+        assert isinstance(found, VariationalFound)
+        self.elbo_ = found.fit.loglik
+        self.weight_concentration_prior_ = found.model.weight_prior.alpha
+
+    def _count(self, active: int) -> None:
+        """Say which components there are, the first ones."""
+        if self._process:
+            self.weight_concentration_ = tuple(self.weight_concentration_)
+        self.n_components_ = len(self.held_)
+        self.active_ = np.arange(len(self.weights_)) < active
+
+    def _climbing(
+        self, model: VariationalMixture, frames: tuple[Frame, ...], d: int
+    ) -> VariationalTask:
+        """What a fit of this model to d columns is asked for."""
+        begin: Any = self._continued(d) if self._goes_on() else None
+        return VariationalTask(
+            model=model,
+            n_components=self.n_components,
+            frames=frames,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            n_init=int(self.n_init),
+            init_params=self.init_params,
+            engine=self.engine,
+            moves=self.moves,
+            begin=begin,
+            history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
+        )
+
+    def _search(
+        self,
+        rows: Source,
+        task: Any,
+        rng: np.random.RandomState,
+        listener: FitListener | None,
+        journal: Checkpoint | None = None,
+    ) -> Found:
+        return find_posterior(rows, task, rng, listener, journal)
+
+    def _refuse_other_weights(self) -> None:
+        """ValueError where the last fit's prior of the weights was of another type."""
+        if isinstance(self.weight_concentration_, tuple) != self._process:
+            raise ValueError(
+                "warm_start: the last fit had another weight_concentration_prior_type: set "
+                "warm_start=False"
+            )

@@ -1,0 +1,1 @@
+"""Posteriors of components whose prior is conjugate."""

@@ -1,0 +1,110 @@
+"""Conjugate priors of components that are no Gaussians: what is asked of a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from mixtura.records import Array
+
+# A number, or one for each column (for `DirichletPrior` each share, side by side).
+Numbers = float | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AskedPrior:
+    """What a `prior=` of a `BayesianMixture` may be: numbers above 0, None for the default."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                name = f"{type(self).__name__}: {each.name}"
+                object.__setattr__(self, each.name, _positive(name, value))
+
+
+@dataclass(frozen=True)
+class GammaPrior(AskedPrior):
+    """Rates ~ Gamma(shape, rate), of mean shape / rate: of Poisson and exponential components.
+
+    Parameters
+    ----------
+    shape : float or one for each column, optional
+        Counts that it is worth (Poisson: default 1), or cells (exponential: default 2).
+    rate : float or one for each column, optional
+        Rows that it is worth (Poisson), or what their cells add up to (exponential, in the units of
+        the column); by default such that a cell's mean under the prior is the column's.
+
+    Raises
+    ------
+    ValueError
+        For what are no finite numbers above 0.
+    """
+
+    shape: Numbers | None = None
+    rate: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class BetaPrior(AskedPrior):
+    """Probabilities ~ Beta(a, b), as if a ones and b zeros had been met: of Bernoulli components.
+
+    Parameters
+    ----------
+    a, b : float or one for each column, default 1/2
+        Jeffreys's prior by default.
+
+    Raises
+    ------
+    ValueError
+        For what are no finite numbers above 0.
+    """
+
+    a: Numbers = 0.5
+    b: Numbers = 0.5
+
+
+@dataclass(frozen=True)
+class DirichletPrior(AskedPrior):
+    """Shares ~ Dirichlet(alpha), as if each had been met alpha times: of categories, multinomials.
+
+    Parameters
+    ----------
+    alpha : float or one for each share, default 1/2
+        Shares of all columns side by side. Jeffreys's prior by default.
+
+    Raises
+    ------
+    ValueError
+        For what are no finite numbers above 0.
+    """
+
+    alpha: Numbers = 0.5
+
+
+KINDS: dict[str, type[AskedPrior]] = {
+    kind.__name__: kind for kind in (GammaPrior, BetaPrior, DirichletPrior)
+}
+
+
+def along(value: Numbers, size: int, name: str) -> Array:
+    """One number for each of `size`; ValueError where there are others."""
+    found = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    if found.size not in (1, size):
+        raise ValueError(
+            f"prior: {name} has {found.size} numbers, and {size} are asked for: give "
+            "one for all, or one for each"
+        )
+    return np.broadcast_to(found, (1, size)).copy()
+
+
+def _positive(name: str, value: Any) -> Numbers:
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if isinstance(value, bool) or found.ndim > 1 or not (np.isfinite(found) & (found > 0)).all():
+        raise ValueError(f"{name} must be a finite number above 0, or several, got {value!r}")
+    return tuple(found.tolist()) if found.ndim else float(found)
