@@ -169,7 +169,6 @@ def test_weights_and_barred_moves():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"durations": "poisson"}, "covariates with durations"),
         ({"initial": "stationary"}, "covariates with initial='stationary'"),
         ({"tied_rows": [0, 0]}, "covariates with tied_rows"),
         ({"covariates": [5]}, "covariates"),

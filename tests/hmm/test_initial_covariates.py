@@ -305,6 +305,6 @@ def test_a_first_row_without_its_covariate_is_refused():
     gap.iloc[2 * STEPS + 1, 0] = np.nan
     HiddenMarkov("poisson", 2, **asked).fit(gap, lengths)
     gap.iloc[2 * STEPS] = np.nan
-    said = f"initial_covariates: column 1 .* missing in row {2 * STEPS}"
+    said = f"initial_covariates: column 'age' is missing in row {2 * STEPS}"
     with pytest.raises(ValueError, match=said):
         HiddenMarkov("poisson", 2, initial_covariates="age").fit(gap, lengths)
