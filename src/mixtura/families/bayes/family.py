@@ -135,6 +135,12 @@ class PosteriorOf(Family):
         """Rows of the law at the posterior's mean."""
         return self.law.sample(labels, self.point(params), rng)
 
+    def means(self, params: Posterior) -> Array:
+        return self.law.means(self.point(params))
+
+    def variances(self, params: Posterior) -> Array:
+        return self.law.variances(self.point(params))
+
     def portrait(self, params: Posterior, weights: Array, names: Sequence[str]) -> Portrait:
         return self.law.portrait(self.point(params), weights, names)
 
