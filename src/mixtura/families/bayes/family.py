@@ -43,8 +43,9 @@ class PosteriorLook:
 
     def statistics(self, resp: Array) -> PosteriorStatistics:
         """The sums at these responsibilities."""
-        own = self.family.law.statistics(self.X, resp, None)
-        return PosteriorStatistics(own, np.asarray(self._rows[1] @ resp.sum(axis=1)))
+        told, base = self._rows
+        own = self.family.rule.statistics(self.X, told, resp)
+        return PosteriorStatistics(own, np.asarray(base @ resp.sum(axis=1)))
 
 
 @dataclass(frozen=True)
