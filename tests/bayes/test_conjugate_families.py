@@ -243,6 +243,8 @@ def test_moves_find_the_number_of_groups(name, start):
     assert found.elbo_ == found.fit_result_.loglik
     assert found.lower_bound_ == pytest.approx(found.elbo_ / len(X))
     np.testing.assert_array_equal(found.predict_proba(X)[:, K:], 0.0)
+    # Of a process the largest come first: any other order has a lower bound.
+    assert (np.diff(found.weight_concentration_[0][:K]) <= 1e-9).all()
 
 
 def test_the_predictive_law_sums_to_one():
