@@ -243,6 +243,8 @@ def test_moves_find_the_number_of_groups(name, start):
     assert found.elbo_ == found.fit_result_.loglik
     assert found.lower_bound_ == pytest.approx(found.elbo_ / len(X))
     np.testing.assert_array_equal(found.predict_proba(X)[:, K:], 0.0)
+    # Of a process the largest come first: any other order has a lower bound.
+    assert (np.diff(found.weight_concentration_[0][:K]) <= 1e-9).all()
 
 
 def test_the_predictive_law_sums_to_one():
@@ -335,3 +337,16 @@ def test_what_cannot_be_fitted_is_refused(settings, said):
 def test_a_prior_of_no_positive_numbers_is_refused(value):
     with pytest.raises(ValueError, match="BetaPrior: b must be a finite number above 0"):
         BetaPrior(b=value)
+
+
+def test_what_is_asked_of_a_posterior():
+    X = rows("poisson")
+    found = BayesianMixture("poisson", 6, random_state=0).fit(X)
+    gap = np.array([[np.nan, 9.0]])
+    share = found.predict_proba(gap)[0]
+    assert found.impute(gap)[0, 0] == pytest.approx(share @ found.rates_[:, 0])
+    for refused in (mixtura.audit, mixtura.goodness_of_fit):
+        with pytest.raises(ValueError, match="BayesianMixture"):
+            refused(found, X)
+    with pytest.raises(AttributeError, match="a posterior has no BIC"):
+        found.bic(X)

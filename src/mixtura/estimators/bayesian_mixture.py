@@ -63,7 +63,7 @@ class BayesianMixture(PosteriorMixture):
         Of each component's parameters: `GammaPrior` for Poisson rates and 1 / exponential means,
         `BetaPrior` for Bernoulli probabilities, `DirichletPrior` for the others; of a product a
         list of one for each block, None for the default. By default Poisson rates and exponential
-        means have the table's column means under the prior (shapes 1 and 2, so whatever the
+        means have the table's column means under the prior (shapes 1 and 3/2, so whatever the
         units), and shares have Jeffreys's prior: each is worth half a row.
     weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}, \
             default "dirichlet_process"

@@ -26,7 +26,8 @@ def labelled(
     if labels is None:
         return rows, ()
     if not getattr(estimator, "_knows_labels", True):
-        raise ValueError(f"labels: {type(estimator).__name__} knows none: use GaussianMixture")
+        name = type(estimator).__name__
+        raise ValueError(f"labels: {name} knows none: use GaussianMixture or Mixture")
     if not isinstance(rows, Rows):
         raise ValueError(
             "labels need all rows in memory, and these are read from a file or in chunks: load "

@@ -36,6 +36,8 @@ ONE = "one"
 STEPS = 10
 # Steps before the first move.
 FIRST = 50
+# Times that components are put in order at the end.
+ORDERINGS = 3
 # Ends whose bounds differ by no more than this, relative, are equal.
 EQUAL = 1e-10
 
@@ -228,11 +230,23 @@ class _Finder:
             # Empty components that are gone were worth next to nothing.
             if after.climb.objective >= end.climb.objective - moves.least:
                 self.moves += moves.accepted
-                return after
+                return self._in_order(after, moves)
         if end.climb.converged:
             return end
         left = self.task.max_iter - end.climb.iterations
         return end.followed(self._climbed(end.climb.params, left))
+
+    def _in_order(self, end: _End, moves: Moves) -> _End:
+        """The end after climbs with the components that hold most first, while that is higher."""
+        for _ in range(ORDERINGS):
+            start = moves.ordered(end.climb.params)
+            if start is None or self.clock.passed:
+                break
+            after = self._climbed(start, self.task.max_iter)
+            if not _higher(after, end):
+                break
+            end = after
+        return end
 
     def _climbed(self, start: VariationalParams, steps: int) -> _End:
         inner = self.opened(self.model, self.rows)

@@ -120,6 +120,13 @@ class Moves:
         found: VariationalParams = here.climb.params
         return found
 
+    def ordered(self, params: VariationalParams) -> VariationalParams | None:
+        """Begun anew with the components that hold most first; None where that is no gain."""
+        resp = normalise(self.model.log_joint(self.X, params))[1]
+        if not self.model.weight_prior.ordered or (np.diff(self.w @ resp) <= 0).all():
+            return None
+        return self._begun(resp)
+
     def _emptied(self, here: Standing) -> Standing:
         """Without components that hold next to nothing, where that costs next to nothing."""
         held = self.w @ here.resp

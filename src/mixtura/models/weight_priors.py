@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
@@ -17,6 +18,9 @@ class WeightPrior(ABC):
     concentration is what says which member it is: (K,) or (2, K). Components beyond those K that
     hold rows stay as they were, and cost nothing.
     """
+
+    # Whether the first components are expected to be larger.
+    ordered: ClassVar[bool] = False
 
     @abstractmethod
     def posterior(self, counts: Array) -> Array:
@@ -99,6 +103,7 @@ class StickBreaking(WeightPrior):
     """
 
     alpha: float
+    ordered = True
 
     def posterior(self, counts: Array) -> Array:
         beyond = np.append(np.cumsum(counts[::-1])[-2::-1], 0.0)

@@ -19,10 +19,10 @@ from mixtura.data.tables import Table
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.climbed import ClimbedMixture
-from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
+from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.report.digits import counted
 from mixtura.result import Fit
 from mixtura.solvers.clock import at_once
@@ -275,7 +275,7 @@ def _rank(fit: Fit) -> tuple[bool, float]:
 def _estimator(mixture: Any) -> ClimbedMixture:
     """The mixture as an estimator of ours; ValueError where it is none."""
     # Of a posterior its plug-in mixture is looked at, as of scikit-learn's.
-    if isinstance(mixture, ClimbedMixture) and not isinstance(mixture, FittedPosterior):
+    if isinstance(mixture, ClimbedMixture) and not isinstance(mixture, PosteriorMixture):
         check_is_fitted(mixture)
         refuse_told("audit", mixture)
         if getattr(mixture, "trim", 0):

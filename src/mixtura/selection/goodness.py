@@ -21,8 +21,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.refusal import whole
 from mixtura.estimators.climbed import ClimbedMixture
-from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.known import refuse_told
+from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.inference.goodness import ComponentQQ, component_quantiles
 from mixtura.records import Array
@@ -226,7 +226,7 @@ def _fitted_to(mixture: Any, rows: Array) -> bool:
 
 def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
     """The rows (n, d) in float64; ValueError where a mixture cannot be compared with them."""
-    if not isinstance(mixture, ClimbedMixture) or isinstance(mixture, FittedPosterior):
+    if not isinstance(mixture, ClimbedMixture) or isinstance(mixture, PosteriorMixture):
         raise ValueError(
             "mixture: a fitted mixture of a number of components is compared with a table, got "
             f"{type(mixture).__name__}"

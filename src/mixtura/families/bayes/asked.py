@@ -32,7 +32,7 @@ class GammaPrior(AskedPrior):
     Parameters
     ----------
     shape : float or one for each column, optional
-        Counts that it is worth (Poisson: default 1), or cells (exponential: default 2).
+        Counts that it is worth (Poisson: default 1), or cells (exponential: default 3/2).
     rate : float or one for each column, optional
         Rows that it is worth (Poisson), or what their cells add up to (exponential, in the units of
         the column); by default such that a cell's mean under the prior is the column's.

@@ -43,8 +43,9 @@ class PosteriorLook:
 
     def statistics(self, resp: Array) -> PosteriorStatistics:
         """The sums at these responsibilities."""
-        own = self.family.law.statistics(self.X, resp, None)
-        return PosteriorStatistics(own, np.asarray(self._rows[1] @ resp.sum(axis=1)))
+        told, base = self._rows
+        own = self.family.rule.statistics(self.X, told, resp)
+        return PosteriorStatistics(own, np.asarray(base @ resp.sum(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,12 @@ class PosteriorOf(Family):
     def sample(self, labels: AnyArray, params: Posterior, rng: RandomNumbers) -> Array:
         """Rows of the law at the posterior's mean."""
         return self.law.sample(labels, self.point(params), rng)
+
+    def means(self, params: Posterior) -> Array:
+        return self.law.means(self.point(params))
+
+    def variances(self, params: Posterior) -> Array:
+        return self.law.variances(self.point(params))
 
     def portrait(self, params: Posterior, weights: Array, names: Sequence[str]) -> Portrait:
         return self.law.portrait(self.point(params), weights, names)

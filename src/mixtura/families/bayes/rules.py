@@ -12,8 +12,10 @@ import numpy as np
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import AskedPrior, BetaPrior, DirichletPrior, GammaPrior, along
 from mixtura.families.bayes.posteriors import DirichletPosterior, GammaPosterior, Posterior, Told
+from mixtura.families.categorical import CategoricalStatistics
 from mixtura.families.factorials import log_factorials
-from mixtura.families.gaps import observed
+from mixtura.families.gaps import observed, totals
+from mixtura.families.levels import hits
 from mixtura.records import AnyArray, Array
 from mixtura.supports import TINY
 
@@ -45,6 +47,10 @@ class Rule(ABC):
     @abstractmethod
     def rows(self, X: AnyArray) -> tuple[Told, Array]:
         """(what each row tells, (n, q), or what all do, (1, q); base(x), (n,))."""
+
+    def statistics(self, X: AnyArray, told: Told, resp: Array) -> Any:
+        """The law's own sums of these rows, which told so."""
+        return self.law.statistics(X, resp, None)
 
     @abstractmethod
     def sums(self, stats: Any) -> Told:
@@ -95,7 +101,7 @@ class ExponentialRule(Rule):
 
     def prior(self, asked: GammaPrior, base: Any) -> GammaPosterior:
         mean = base.means[:1]
-        shape = along(2.0 if asked.shape is None else asked.shape, mean.size, "shape")
+        shape = along(1.5 if asked.shape is None else asked.shape, mean.size, "shape")
         if asked.rate is not None:
             return GammaPosterior(shape, along(asked.rate, mean.size, "rate"))
         # The mean of a cell is rate / (shape - 1), where there is one.
@@ -179,6 +185,10 @@ class CategoricalRule(SharesRule):
         look = self.law.look(X, None)
         base = np.zeros(len(X)) if look.new is None else look.new * np.log(TINY)
         return (look.met,), base
+
+    def statistics(self, X: AnyArray, told: Told, resp: Array) -> CategoricalStatistics:
+        # Which levels rows have is most of the work.
+        return CategoricalStatistics(totals(resp), hits(told[0], resp))
 
     def sums(self, stats: Any) -> Told:
         return (stats.hits,)
