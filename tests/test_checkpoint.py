@@ -17,6 +17,7 @@ from mixtura import CheckpointError, GaussianMixture
 from mixtura.data import streamed
 from mixtura.fitting import checkpoint
 from mixtura.fitting.checkpoint import Checkpoint
+from mixtura.fitting.journal_file import first_record
 
 ROWS = 12_000
 
@@ -105,7 +106,7 @@ def test_without_a_seed_the_stopped_fit_lends_its_own(tmp_path: Path, stopped_af
     stopped_after(2)
     with pytest.raises(KeyboardInterrupt):
         fitted(path, random_state=None)
-    seed = checkpoint.stored_identity(path)["seed"]
+    seed = first_record(path)["identity"]["seed"]
     stopped_after(10_000)
     assert fitted(path, random_state=None).fit_result_.converged
     assert isinstance(seed, int)
@@ -190,8 +191,7 @@ def test_a_climb_that_does_not_follow_is_refused(begun: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no flock")
 def test_two_fits_do_not_share_a_checkpoint(begun: Path) -> None:
-    known = checkpoint.stored_identity(begun)
-    assert known is not None
+    known = first_record(begun)["identity"]
     with Checkpoint(begun, known), pytest.raises(CheckpointError, match="another fit is writing"):
         Checkpoint(begun, known)
 
@@ -202,6 +202,7 @@ import os, signal, sys, time
 import numpy as np
 from mixtura import GaussianMixture
 from mixtura.fitting import checkpoint
+from mixtura.fitting.journal_file import first_record
 checkpoint.INTERVAL = 0.0
 folder, seed, kills = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(3)
@@ -227,7 +228,7 @@ while done < kills:
     ended = os.waitpid(child, 0)[1]
     killed += ended != 0
     done += 1
-    checkpoint.stored_identity(path)
+    assert not os.path.exists(path) or "seed" in first_record(path)["identity"]
 fit()
 assert open(model).read() == whole, "another answer"
 assert not os.path.exists(path)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura import BayesianGaussianMixture, GaussianMixture, GaussianMixtureSearch, MixtureSearch
@@ -401,6 +402,26 @@ def test_a_damaged_part_is_named(X: np.ndarray, tmp_path: Path, damage: str) -> 
     bad.write_bytes(data)
     with pytest.raises(ValueError, match=r"1\.parquet: this is not a Parquet file"):
         GaussianMixture(2, engine="dask").fit(tmp_path)
+
+
+def test_every_step_of_em_is_that_in_memory_also_on_a_ridge() -> None:
+    # One component too many: solvers that estimate curvature make more of rounding there.
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, N)
+    table = pd.DataFrame(
+        {
+            "x": rng.normal(4.0 * group),
+            "n": rng.poisson(2 + 9 * group),
+            "code": rng.integers(4, size=N),
+        }
+    )
+    mixture = mixtura.Mixture("auto", 3, solver="em", max_iter=40, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        whole = mixture.fit(table).fit_result_
+    with pytest.warns(ConvergenceWarning):
+        apart = mixture.fit(dd.from_pandas(table, npartitions=5)).fit_result_
+    assert len(whole.trace) == len(apart.trace)
+    np.testing.assert_allclose(apart.trace, whole.trace, rtol=1e-14)
 
 
 CHAINS: dict[str, Callable[[], Any]] = {

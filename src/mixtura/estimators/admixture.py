@@ -15,8 +15,8 @@ from mixtura.estimators.complaints import warn_caller
 from mixtura.estimators.fitted_admixture import FittedAdmixture
 from mixtura.estimators.genotype_intake import labelled, usable
 from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
-from mixtura.fitting.admixture_snapshot import resumed_seed
-from mixtura.fitting.journal_file import removed
+from mixtura.fitting.admixture_snapshot import snapshot_identity
+from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.inference.populations import matching
 from mixtura.records import Array
 from mixtura.result import Fit
@@ -146,8 +146,8 @@ class Admixture(FittedAdmixture):
         self._fixed = None if labels is None else labels >= 0
         task = AdmixtureTask(self.n_populations, self.n_init, self._climber(clock), labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if checkpoint is not None and self.random_state is None:
-            seed = resumed_seed(checkpoint, seed)
+        if checkpoint is not None:
+            seed = resumed_seed(checkpoint, self.random_state, seed, snapshot_identity)
         params, fit, modes = fit_admixture(genotypes, task, seed, checkpoint)
         self.Q_, self.P_ = np.ascontiguousarray(params.Q), np.ascontiguousarray(params.P.T)
         self._copies = np.ascontiguousarray(Passes(genotypes).carried(self.Q_).T)

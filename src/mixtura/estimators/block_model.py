@@ -25,10 +25,10 @@ from mixtura.estimators.network_intake import (
     refuse_unlike,
     warn_of_diagonal,
 )
-from mixtura.fitting.journal_file import removed
+from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.networks.auto import Choice, chosen
 from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
-from mixtura.fitting.networks.journal import opened, resumed_seed
+from mixtura.fitting.networks.journal import opened
 from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
 from mixtura.records import AnyArray
@@ -237,8 +237,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
             )
         starts = None if self.n_init == "auto" else int(self.n_init)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if checkpoint is not None and self.random_state is None:
-            seed = resumed_seed(checkpoint, seed)
+        if checkpoint is not None:
+            seed = resumed_seed(checkpoint, self.random_state, seed)
         settings = {name: plain(value) for name, value in self.get_params(deep=False).items()}
         with opened(checkpoint, net, seed, settings) as journal:
             limits = int(self.max_iter), float(self.tol), seed, clock, journal

@@ -25,8 +25,8 @@ from mixtura.estimators.opened import may_miss
 from mixtura.estimators.robust import hold_trim, trim_of, warn_of_none
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.fingerprint import identity, resumed_seed
-from mixtura.fitting.journal_file import removed
+from mixtura.fitting.fingerprint import identity
+from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams

@@ -30,9 +30,9 @@ from mixtura.families.given import Beside, Given
 from mixtura.families.product import Product
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.fingerprint import chain_identity, resumed_seed
+from mixtura.fitting.fingerprint import chain_identity
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
-from mixtura.fitting.journal_file import removed
+from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS

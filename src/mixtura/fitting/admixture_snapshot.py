@@ -103,13 +103,9 @@ def _parts(path: Path, name: str) -> tuple[dict[str, AnyArray], dict[str, Any]]:
     return found, known
 
 
-def resumed_seed(path: Any, drawn: int) -> int:
-    """The seed of a fit with random_state=None: that of its checkpoint, if there is one."""
-    refuse_unwritable(path)
-    if not Path(path).exists():
-        return drawn
-    known = _parts(Path(path), str(path))[1].get("random_state")
-    return known if type(known) is int else drawn
+def snapshot_identity(path: Any) -> dict[str, Any]:
+    """Which fit the file is of."""
+    return _parts(Path(path), str(path))[1]
 
 
 def digest(genotypes: Genotypes) -> str:

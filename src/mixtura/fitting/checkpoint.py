@@ -21,7 +21,6 @@ from mixtura.fitting.journal_file import (
     CheckpointError,
     JournalFile,
     damaged,
-    first_record,
     line_of,
 )
 from mixtura.records import Array, Params, Summary
@@ -90,13 +89,6 @@ class Checkpoint:
             self._lines.append(b"".join(self._waiting))
             self._waiting.clear()
         self._written = time.monotonic()
-
-
-def stored_identity(path: str | Path) -> dict[str, Any] | None:
-    """Which fit a checkpoint is of; None where there is no file."""
-    if not Path(path).exists():
-        return None
-    return _identity(path, first_record(path))
 
 
 def _identity(path: str | Path, head: dict[str, Any] | None) -> dict[str, Any]:

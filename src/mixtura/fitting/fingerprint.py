@@ -8,9 +8,8 @@ from typing import Any
 from mixtura.data.sequences import Ordered
 from mixtura.data.source import Source
 from mixtura.families.base import Family
-from mixtura.fitting.checkpoint import digest, digest_of, stored_identity
+from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.hidden_markov_task import ChainTask
-from mixtura.fitting.journal_file import refuse_unwritable
 from mixtura.fitting.mixture_fit import Task
 from mixtura.models.base import Model
 from mixtura.records import Params
@@ -100,16 +99,6 @@ def _of_fit(rows: Source, own: dict[str, Any], seed: int, random_state: Any) -> 
         "random_state": _given(random_state),
         "mixtura": __version__,
     }
-
-
-def resumed_seed(checkpoint: Any, random_state: Any, drawn: int) -> int:
-    """The seed of the fit: with random_state=None that of the checkpoint, if there is one.
-
-    CheckpointError where there cannot be one.
-    """
-    refuse_unwritable(checkpoint)
-    known = stored_identity(checkpoint) if random_state is None else None
-    return drawn if known is None else int(known["seed"])
 
 
 def _given(random_state: Any) -> int | str | None:

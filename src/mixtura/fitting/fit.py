@@ -19,8 +19,8 @@ from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.account import account
 from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.fingerprint import described, model_identity, resumed_seed
-from mixtura.fitting.journal_file import removed
+from mixtura.fitting.fingerprint import described, model_identity
+from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.mixture_fit import journaled
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported

@@ -123,6 +123,27 @@ def first_record(path: Any) -> dict[str, Any] | None:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def resumed_seed(
+    path: Any,
+    random_state: Any,
+    drawn: int,
+    told: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> int:
+    """The seed of a fit: with random_state=None that of its checkpoint, if there is one.
+
+    CheckpointError where there cannot be one. `told` says of which fit a file is; default its first
+    line.
+    """
+    refuse_unwritable(path)
+    if random_state is not None or not os.path.exists(path):
+        return drawn
+    identity = told(path) if told else (first_record(path) or {}).get("identity")
+    if not isinstance(identity, Mapping):
+        return drawn
+    known = identity.get("seed", identity.get("random_state"))
+    return known if type(known) is int else drawn
+
+
 def damaged(name: str) -> CheckpointError:
     """The error for a line that is whole and cannot have been written by mixtura."""
     return CheckpointError(f"{name}: the checkpoint is damaged: delete it")

@@ -129,9 +129,15 @@ class StartMaker:
         """Responsibilities by one column in which groups lie far apart; None without one."""
         return by_column(self.unit_free(0), len(self.base.weights))
 
+    @cached_property
+    def _framed(self) -> dict[int, Array]:
+        return {}
+
     def unit_free(self, frame: int) -> Array:
-        """The sample in one of the frames."""
-        return self.frames[frame](self.rows.X)
+        """The sample in one of the frames, made once: not to be written into."""
+        if frame not in self._framed:
+            self._framed[frame] = self.frames[frame](self.rows.X)
+        return self._framed[frame]
 
     def split(self, name: str, frame: int, rng: np.random.RandomState) -> Array:
         """The first responsibilities (n, K), by STARTS[name] in one of the frames."""

@@ -15,9 +15,9 @@ from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.clocked import clock_of
 from mixtura.fitting.admixture_folds import CrossValidation
 from mixtura.fitting.admixture_snapshot import digest
+from mixtura.fitting.journal_file import resumed_seed
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
-from mixtura.selection.search_file import resumed_seed
 from mixtura.solvers.clock import Clock
 from mixtura.solvers.settings import check_integer
 from mixtura.version import __version__
@@ -111,8 +111,8 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
             check_integer("folds", self.folds, 2)
         clock = clock_of(max_seconds, checkpoint)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        if checkpoint is not None and self.random_state is None:
-            seed = resumed_seed(checkpoint, seed)
+        if checkpoint is not None:
+            seed = resumed_seed(checkpoint, self.random_state, seed)
         settings = self.get_params() | {"random_state": seed}
         folds = settings.pop("folds")
         first = Admixture(**settings | {"n_populations": numbers[0]})

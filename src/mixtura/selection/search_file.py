@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mixtura.fitting.journal_file import (
-    CheckpointError,
-    JournalFile,
-    first_record,
-    refuse_unwritable,
-)
+from mixtura.fitting.journal_file import CheckpointError, JournalFile
 from mixtura.version import __version__
 
 FORMAT, VERSION = "mixtura-search", 1
-
-
-def resumed_seed(path: Any, drawn: int) -> int:
-    """The seed of a search with random_state=None: that of its checkpoint, if there is one."""
-    refuse_unwritable(path)
-    known = ((first_record(path) or {}).get("identity") or {}).get("random_state")
-    return known if type(known) is int else drawn
 
 
 def search_file(path: Any, identity: Mapping[str, Any]) -> JournalFile:

@@ -34,9 +34,7 @@ from mixtura.fitting.journal_file import (
     CheckpointError,
     JournalFile,
     damaged,
-    first_record,
     line_of,
-    refuse_unwritable,
 )
 from mixtura.fitting.networks.search import Climber, End
 from mixtura.fitting.networks.sides import Sizes
@@ -225,13 +223,6 @@ def opened(
     if path is None:
         return nullcontext()
     return ClimbJournal(path, {"network": _digest(network), "seed": seed, **settings})
-
-
-def resumed_seed(path: Any, drawn: int) -> int:
-    """The seed of a fit with random_state=None: that of its checkpoint, if there is one."""
-    refuse_unwritable(path)
-    known = ((first_record(path) or {}).get("identity") or {}).get("seed")
-    return known if type(known) is int else drawn
 
 
 def _digest(network: Network) -> str:
