@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.estimators.limited import LIMITS, are_limits, plain_limits, with_limits
 from mixtura.families.base import Family
 from mixtura.families.registry import pinned
 from mixtura.models.fixed import FixedWeights
@@ -15,7 +16,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.records import Array
 
 FIXED_SETTINGS: list[Any] = [None, dict]
-NAMES = ("weights", "least_weight", "means", "covariances")
+NAMES = ("weights", "least_weight", "means", "covariances", *LIMITS)
 # How far from one the weights may add up.
 _SLACK = 1e-6
 
@@ -97,7 +98,7 @@ def with_fixed(estimator: Any, family: Family, d: int) -> Family:
     asked, K = fixed_of(estimator), estimator.n_components
     means, shapes = asked.get("means"), asked.get("covariances")
     if means is None and shapes is None:
-        return family
+        return with_limits(asked, family, K, d)
     common = isinstance(means, str)
     if common and means != "common":
         raise ValueError(f"fixed: means are 'common' or numbers, got {means!r}")
@@ -105,7 +106,7 @@ def with_fixed(estimator: Any, family: Family, d: int) -> Family:
     expected = family.shapes(K, d).get("covariances")
     if shapes is not None and expected is not None:
         shapes = _numbers("covariances", shapes, expected)
-    return pinned(family, values, common, shapes)
+    return with_limits(asked, pinned(family, values, common, shapes), K, d)
 
 
 def fixed_model(estimator: Any, family: Family, prior: Any) -> Mixture:
@@ -137,8 +138,11 @@ def _numbers(name: str, given: Any, shape: tuple[int, ...]) -> Array:
 def fixed_note(estimator: Any) -> tuple[tuple[str, str], ...]:
     """What the report says of it."""
     asked = fixed_parts(getattr(estimator, "fixed", None))
+    limits = [f"{name} of {', '.join(asked.pop(name))}" for name in LIMITS if asked.get(name)]
     told = [f"{name} {value}" if isinstance(value, str) else name for name, value in asked.items()]
-    return (("known", f"{', '.join(told)}: not estimated, as far as given"),) if told else ()
+    notes = [("known", f"{', '.join(told)}: not estimated, as far as given")] if told else []
+    notes += [("limits", f"{' and '.join(limits)}, which EM's steps keep")] if limits else []
+    return tuple(notes)
 
 
 def restored_fixed(stored: Any) -> Any:
@@ -146,7 +150,12 @@ def restored_fixed(stored: Any) -> Any:
     if stored is None:
         return None
     if not isinstance(stored, dict) or not all(
-        name in NAMES and (isinstance(value, str) or _is_numbers(value))
+        name in NAMES
+        and (
+            are_limits(name, value)
+            if name in LIMITS
+            else isinstance(value, str) or _is_numbers(value)
+        )
         for name, value in stored.items()
     ):
         raise ValueError(f"settings.fixed does not hold arrays named {', '.join(NAMES)}")
@@ -159,5 +168,7 @@ def _is_numbers(value: Any) -> bool:
 
 def plain_fixed(value: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter for a model file."""
-    asked = fixed_parts(value).items()
-    return {name: part if isinstance(part, str) else _held(part) for name, part in asked}
+    asked = fixed_parts(value)
+    known = {name: part for name, part in asked.items() if name not in LIMITS}
+    held = {name: part if isinstance(part, str) else _held(part) for name, part in known.items()}
+    return held | plain_limits(asked)

@@ -122,7 +122,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         How far apart eigenvalues of covariances may be, of scikit-learn's types: none collapses.
     fixed : dict or None, default None
         What is known in advance, NaN where a number is free: "weights" or "equal", "means" or
-        "common", "covariances", shaped as the attributes; "least_weight", a floor: docs/labels.md.
+        "common", "covariances", as attributes; "least_weight", "bounds", "tied": docs/labels.md.
 
     Attributes
     ----------

@@ -12,6 +12,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.gaps import cells, observed, shares, totals
+from mixtura.families.limits import Limits
 from mixtura.families.truncated_normal import normal_within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
@@ -129,6 +130,32 @@ class Normal(Family):
         new = self.record(means + shift, found)
         prior.refuse_collapse(new, stats.counts)
         return new
+
+    def within_limits(
+        self, stats: NormalStatistics, params: Any, prior: Any, limits: Limits
+    ) -> Any:
+        """The M-step within bounds and ties.
+
+        Whatever the variances are a mean has one peak, and about given means a variance has one.
+        Means that are tied have theirs at the variances of before (a conditional step: Meng & Rubin
+        1993, Biometrika 80), which is exact where these are tied too.
+        """
+        centre, spread = self.supports()
+        zero = np.zeros_like(stats.first)
+        means, variances = (zero, zero + 1.0) if params is None else _parts(params)
+        # Means that are tied are one already, so that sums about them add.
+        parts = stats.first / variances, stats.cells / variances
+        pulled, told = (limits.summed(centre, part) for part in parts)
+        new = limits.cut(centre, means + shares(pulled, told, zero))
+        shift = new - means
+        squares = stats.second - 2.0 * shift * stats.first + shift**2 * stats.cells
+        size = limits.summed(spread, np.ones_like(squares))
+        sums = np.maximum(squares, 0.0), stats.cells
+        squares, rows = (limits.summed(spread, part) / size for part in sums)
+        found = limits.cut(spread, np.maximum(pooled(prior, squares, rows, variances), TINY))
+        inside = self.record(new, found)
+        prior.refuse_collapse(inside, stats.counts)
+        return inside
 
     def within(
         self, lower: Array, upper: Array, means: Array, variances: Array

@@ -14,6 +14,7 @@ from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.conjugate import before_rows, prior_rows
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
+from mixtura.families.limits import Limits, restricted
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.homes import FAMILIES as HOMES
 from mixtura.records import Array
@@ -143,6 +144,13 @@ def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
             f"'spherical' with reg_covar=None, and this is {family.name!r}"
         )
     return replace(family, ratio=constraint)  # type: ignore[type-var]
+
+
+def limited(family: Family, limits: Limits) -> Family:
+    """The family with bounds and ties of its parameters; ValueError where it keeps none such."""
+    if isinstance(family, Gaussian):
+        return family.with_limits(limits)
+    return restricted(family, limits)
 
 
 def pinned(family: Family, means: Array | None, common: bool, covariances: Array | None) -> Family:

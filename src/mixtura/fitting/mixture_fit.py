@@ -318,7 +318,7 @@ def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
     if model.fixed is None and model.family.pinned is None:
         return None
     pinned = model.family.pinned
-    means = None if pinned is None else pinned.means
+    means = None if pinned is None else pinned.places(next(iter(model.family.supports())))
     shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
     places = np.full((K, d), np.nan) if means is None else means
     if pinned is None or pinned.common or pinned.roots is None:

@@ -21,6 +21,7 @@ from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.held import without_held
 from mixtura.families.gaussian.intervals import BetweenLook
+from mixtura.families.gaussian.limits import refuse_limits
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
 from mixtura.families.gaussian.prior import CovariancePrior
@@ -34,6 +35,7 @@ from mixtura.families.gaussian.records import (
 from mixtura.families.gaussian.settling import from_moments, settled
 from mixtura.families.gaussian.span import span_of
 from mixtura.families.intervals import Cells
+from mixtura.families.limits import ALONE, Limits
 from mixtura.families.portrait import Portrait, normal_portrait
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.records import AnyArray, Array, Equation, RandomNumbers
@@ -188,6 +190,8 @@ class Gaussian(Family):
             counts[self.pinned.shapes(len(counts))] = 0.0
         if self.gaps and np.any(prior.held):
             scatter = without_held(prior, params, scatter)
+        if self.pinned is not None:
+            scatter, counts = self.pinned.pooled(scatter, counts)
         if self.pinned is not None and len(self.pinned.shapes(len(counts))) == len(counts):
             root = params.root
         elif prior.bounds is not None:
@@ -210,6 +214,18 @@ class Gaussian(Family):
                 "with covariance_type 'full', 'tied', 'diag' or 'spherical' and no constraint"
             )
         return replace(self, pinned=pins(self.form, means, common, covariances))
+
+    def with_limits(self, limits: Limits) -> Gaussian:
+        """The same with bounds and ties of what is free; ValueError where it keeps none such."""
+        alone = self.structure.inside and self.ratio is None
+        refuse_limits(self.form, alone, limits)
+        pinned = self.pinned or Pinned(self.form)
+        if pinned.roots is not None or pinned.common:
+            raise ValueError(
+                "fixed: bounds and ties do not go together with covariances that are known or one "
+                "common mean: leave these out"
+            )
+        return replace(self, pinned=replace(pinned, limits=limits))
 
     def rounding(self, params: GaussianParams) -> float:
         """Of correlations, over their smallest eigenvalue, and of means, in standard deviations.
@@ -240,7 +256,8 @@ class Gaussian(Family):
             return f"covariance_type={self.structure.name!r} has no simple free coordinates"
         if not self.form.whole:
             return "there are fewer rows than columns, and they are fitted within their span"
-        return prior.obstacle()
+        limited = self.pinned is not None and self.pinned.limits is not None
+        return ALONE if limited else prior.obstacle()
 
     def edge(self, params: GaussianParams) -> str:
         return ""
@@ -303,6 +320,9 @@ class Gaussian(Family):
             return total
         known = len(self.pinned.shapes(1 if self.form.shared else K))
         shapes = self.structure.n_parameters(known, free) if known else 0
+        if self.pinned.limits is not None:
+            each = self.structure.n_parameters(1, free)
+            shapes += self.pinned.limits.fewer("covariances", each)
         return total - self.pinned.cells(K, d, self.equations) - shapes
 
     def sample(self, labels: AnyArray, params: GaussianParams, rng: RandomNumbers) -> Array:

@@ -24,6 +24,8 @@ from mixtura.records import AnyArray, Array
 
 # Below this share of what rows without errors would tell of a component's width they tell nothing.
 NOTHING = 1e-4
+# Columns up to which rows are factorised side by side (measured: even at about 16).
+FEW = 16
 
 
 @dataclass(frozen=True)
@@ -46,24 +48,23 @@ class MeasuredLook:
     def known(self) -> list[tuple[Array, Array, Array]]:
         """By component: log p of rows (n,), and mean and covariance of y = L^-1 (v - m) given
         each, v the number behind the row and L the component's root."""
-        rows, errors = self.split
+        rows, errors = (np.ascontiguousarray(np.moveaxis(each, 0, -1)) for each in self.split)
         there = ~np.isnan(rows)
         # What is missing tells nothing: a one in its place keeps matrices of one size.
-        both = there[:, :, None] & there[:, None, :]
-        d = rows.shape[1]
+        both = there[:, None] & there[None]
+        d, cells = len(rows), there.sum(axis=0)
         found = []
         for k in range(len(self.params.means)):
             root = self._root(k)
-            total = np.where(both, root @ root.T + errors, 0.0)
-            total[:, range(d), range(d)] += ~there
-            factor = np.linalg.cholesky(total)
-            away = np.where(there, rows - self.params.means[k], 0.0)
-            z = np.linalg.solve(factor, away[:, :, None])[:, :, 0]
-            told = np.linalg.solve(factor, np.where(there[:, :, None], root, 0.0))
-            log_det = np.log(factor[:, range(d), range(d)]).sum(axis=1)
-            log_p = -0.5 * (LOG_2PI * there.sum(axis=1) + np.einsum("ij,ij->i", z, z)) - log_det
-            mean = np.einsum("ijl,ij->il", told, z)
-            found.append((log_p, mean, np.eye(d) - np.swapaxes(told, 1, 2) @ told))
+            total = np.where(both, (root @ root.T)[:, :, None] + errors, 0.0)
+            total[range(d), range(d)] += ~there
+            away = np.where(there, rows - self.params.means[k][:, None], 0.0)
+            beside = np.where(there[:, None], root[:, :, None], 0.0)
+            told, log_det = solved(total, np.concatenate([away[:, None], beside], axis=1))
+            z, told = told[:, 0], told[:, 1:]
+            log_p = -0.5 * (LOG_2PI * cells + (z**2).sum(axis=0)) - log_det
+            mean = (told * z[:, None]).sum(axis=0)
+            found.append((log_p, mean.T, _left(told)))
         return found
 
     def _root(self, k: int) -> Array:
@@ -100,6 +101,44 @@ class MeasuredLook:
             second = (mean.T * r) @ mean + np.einsum("i,ijl->jl", r, left)
             seconds.append(form.as_second(form.restrict(second), d))
         return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
+
+
+def _left(told: Array) -> Array:
+    """I - T'T of each row's T, of `told` (d, d, n): what it leaves open, (n, d, d)."""
+    if len(told) > FEW:
+        rows = np.ascontiguousarray(np.moveaxis(told, -1, 0))
+        return np.asarray(np.eye(len(told)) - np.swapaxes(rows, 1, 2) @ rows)
+    out = np.tile(np.eye(len(told))[:, :, None], told.shape[2])
+    for row in told:
+        out -= row[:, None] * row
+    return np.moveaxis(out, -1, 0)
+
+
+def solved(matrices: Array, right: Array) -> tuple[Array, Array]:
+    """(L^-1 B, log det L) of matrices (d, d, n) with the roots L and of B (d, m, n).
+
+    All rows at once, column by column: LAPACK's calls for each row take longer than their
+    arithmetic where d is `FEW` or less. LinAlgError where one is not positive definite.
+    """
+    d, log_det = len(matrices), np.zeros(matrices.shape[2])
+    if d > FEW:
+        root = np.linalg.cholesky(np.moveaxis(matrices, -1, 0))
+        log_det = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+        found = np.linalg.solve(root, np.moveaxis(right, -1, 0))
+        return np.ascontiguousarray(np.moveaxis(found, 0, -1)), log_det
+    factor, out = np.empty_like(matrices), np.empty_like(right)
+    for i in range(d):
+        for j in range(i + 1):
+            rest = matrices[i, j] - (factor[i, :j] * factor[j, :j]).sum(axis=0)
+            if i > j:
+                factor[i, j] = rest / factor[j, j]
+                continue
+            if not (rest > 0).all():
+                raise np.linalg.LinAlgError("a covariance with its errors is not positive definite")
+            factor[i, i] = np.sqrt(rest)
+        log_det += np.log(factor[i, i])
+        out[i] = (right[i] - (factor[i, :i, None] * out[:i]).sum(axis=0)) / factor[i, i]
+    return out, log_det
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ from scipy.sparse import block_diag, eye
 
 from mixtura.families.gaussian.chart import GaussianChart
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.gaussian.limits import cut_roots, imposed_roots, pooled
 from mixtura.families.gaussian.records import (
     GaussianParams,
     GaussianStatistics,
     gaussian_params_from_root,
 )
+from mixtura.families.limits import Limits
 from mixtura.records import Array, Equation
 
 
@@ -32,12 +34,14 @@ class Pinned:
     means   (K, d), NaN where a cell is free; None: all are
     common  whether all components have one mean, which is free
     roots   of the known covariances, in the form's shape, NaN where one is free; None: all are
+    limits  bounds and ties of what is free (`families.gaussian.limits`); None: there are none
     """
 
     form: Form
     means: Array | None = None
     common: bool = False
     roots: Array | None = None
+    limits: Limits | None = None
 
     def shapes(self, K: int) -> list[int]:
         """The components whose covariance is known: they cannot collapse."""
@@ -63,6 +67,8 @@ class Pinned:
         form, counts = self.form, stats.counts
         free = now.means + form.move(now.root, shift)
         means = self._common(now, counts, free) if self.common else self._kept(now, free)
+        if self.limits is not None:
+            means = self.limits.cut("means", means)
         off = form.move(now.whiten, free - means)
         scatter = form.about(counts, shift, stats.second)
         # `about` takes n off off' away.
@@ -102,8 +108,18 @@ class Pinned:
         return found
 
     def rooted(self, roots: Array) -> Array:
-        """The roots of an M-step with the known ones in their places."""
+        """The roots of an M-step within their limits, with the known ones in their places."""
+        if self.limits is not None:
+            roots = cut_roots(self.limits, self.form, roots)
         return roots if self.roots is None else np.where(np.isnan(self.roots), roots, self.roots)
+
+    def pooled(self, scatter: Array, counts: Array) -> tuple[Array, Array]:
+        """Scatter and rows of each component, the mean of its group where these are tied."""
+        return (scatter, counts) if self.limits is None else pooled(self.limits, scatter, counts)
+
+    def places(self, name: str) -> Array | None:
+        """About where components are known to be, (K, d), NaN where they are not."""
+        return self.means if self.limits is None else self.limits.places("means")
 
     def imposed(self, params: GaussianParams) -> GaussianParams:
         """The parameters with what is known in its place, and one mean where there is one."""
@@ -112,6 +128,10 @@ class Pinned:
             means = np.tile(means.mean(axis=0), (len(means), 1))
         elif self.means is not None:
             means = np.where(np.isnan(self.means), means, self.means)
+        if self.limits is not None:
+            means = self.limits.cut("means", means)
+            roots = imposed_roots(self.limits, self.form, params.covariances)
+            return gaussian_params_from_root(means, self.rooted(roots), params.form)
         return gaussian_params_from_root(means, self.rooted(params.root), params.form)
 
     def cells(self, K: int, d: int, equations: Sequence[Equation]) -> int:
