@@ -119,7 +119,7 @@ def test_memory_is_that_of_a_part(
     X = rng.normal(3.0 * state[:, None], size=(n, d)).astype(np.float32)
     table = pd.DataFrame(X, columns=[f"x{j}" for j in range(d)]).assign(who=np.arange(n) // 200)
     table.to_parquet("w.parquet", index=False, row_group_size=4096)
-    options = ("-k", 2, "--family", "diag", "--json", "--no-figure", "--sequence", "who")
+    options = ("-k", 2, "--covariance", "diag", "--json", "--no-figure", "--sequence", "who")
     # What is loaded the first time is no part of it.
     table[:1000].to_parquet("small.parquet", index=False)
     run("hmm", "small.parquet", *options, "--in-pieces")

@@ -68,16 +68,23 @@ FITS: dict[str, Callable[[], Any]] = {
     ).fit(X),
     "regression": _regression,
     "chain": lambda: HiddenMarkov("diag", 3, n_init=50, random_state=0).fit(X),
+    "parts": lambda: HiddenMarkov("diag", 3, n_init=50, random_state=0).fit(
+        lambda: iter([X[:300], X[300:]])
+    ),
     "face": lambda: GaussianHMM(3, n_init=50, random_state=0).fit(X),
 }
 
 
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.parametrize("after", [20, 300])
-def test_the_best_so_far_is_kept(press: Press, name: str, after: int) -> None:
+def test_the_best_so_far_is_kept(
+    press: Press, name: str, after: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     press(after)
     with pytest.warns(ConvergenceWarning, match="interrupted in initialisation .* of 50"):
         found = FITS[name]()
+    # The step that runs may be a long one.
+    assert capsys.readouterr().err.strip() == clock.HEARD
     fit = found.fit_result_
     assert not fit.converged
     assert not getattr(found, "converged_", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from scipy.special import softmax
+from sklearn.base import clone
 
 import mixtura
 from mixtura import Block, HiddenMarkov, Product
@@ -96,6 +98,23 @@ def test_every_path():
     ahead = hmm.forecast(rows[:3])[0, 0]
     law = softmax(INTERCEPT + SLOPE * rows[2, 1], axis=1)
     np.testing.assert_allclose(ahead, now[2] @ law, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"covariates": [1]},
+        {"initial_covariates": [1]},
+        {"covariates": [1], "durations": "poisson", "max_duration": 20},
+    ],
+)
+def test_a_checkpoint_changes_nothing(asked, tmp_path):
+    rows, lengths = X[:200], [20] * 10
+    plain = HiddenMarkov("poisson", 2, max_iter=20, random_state=0, **asked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = clone(plain).fit(rows, lengths, checkpoint=tmp_path / "run")
+        assert kept.score(rows, lengths) == plain.fit(rows, lengths).score(rows, lengths)
 
 
 def test_c_is_step_after_step():

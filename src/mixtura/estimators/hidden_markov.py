@@ -62,7 +62,8 @@ class HiddenMarkov(FittedChain):
         0, unless `first_states` says otherwise.
     tied_rows : array-like of shape (n_states,), optional
         Labels of states: those with one label are left in the same way, their rows of transitions
-        are one. Not with initial="stationary". Default: each is its own.
+        are one. With `durations` none of them may go on to another of them. Not with
+        initial="stationary". Default: each is its own.
     first_states : array-like of shape (n_states,), optional
         Above 0 where a sequence may begin. Default: anywhere. With initial="fixed" the law itself.
     initial : {"free", "stationary", "fixed"}, default "free"
@@ -78,7 +79,8 @@ class HiddenMarkov(FittedChain):
         200; of "free" it must be given.
     covariates : column names or positions, optional
         Columns of X that transitions hang on, by a multinomial logit, and that states do not
-        describe: those of a step drive the move to the next one. Default: none.
+        describe: those of a step drive the move to the next one; with `durations` where a stay
+        ends. Default: none.
     initial_covariates : column names or positions, optional
         Columns of X, described by no state either, that the first state of a sequence hangs on by
         a multinomial logit of its first row. Default: none.
@@ -101,8 +103,8 @@ class HiddenMarkov(FittedChain):
         for "negativebinomial" also the size; of "free" P(end) after 1, 2, ... steps.
     transition_intercept_, transition_coef_ : arrays, with `covariates`
         Of shapes (n_states, n_states) and (n_states, n_states, n_covariates):
-        log P(j | i) / P(i | i) = intercept[i, j] + coef[i, j] @ c. `transitions_` are then the
-        moves expected, on average.
+        log P(j | i) / P(i | i) = intercept[i, j] + coef[i, j] @ c; with `durations` beside the
+        first other state that i may go to. `transitions_` are then the moves expected, on average.
     initial_intercept_, initial_coef_ : arrays, with `initial_covariates`
         Of shapes (n_states,) and (n_states, n_covariates):
         log P(k) / P(r) = intercept[k] + coef[k] @ c for the first row's c, beside the first state

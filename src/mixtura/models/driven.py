@@ -107,7 +107,7 @@ class Driven(HiddenMarkov):
         """P(state | the one before) into each row, (n, K, K); 1 where a sequence begins."""
         K = len(params.initial)
         refuse_gaps(X, ends, self.columns)
-        begins = np.concatenate([[0], ends[:-1]])
+        begins = starts_of(ends)
         told = np.delete(np.arange(len(X)) + 1, np.asarray(ends) - 1)
         x = np.asarray(X, dtype=np.float64)[told - 1]
         found = np.empty((len(X), K, K))
@@ -152,7 +152,7 @@ class Driven(HiddenMarkov):
         """What the moves met into each step say of the logits at the `moves` that were expected."""
         K, z = moves.shape[1], self._design.z(X)
         begun = np.zeros(len(X), dtype=bool)
-        begun[np.concatenate([[0], ends[:-1]])] = True
+        begun[starts_of(ends)] = True
         rows = np.flatnonzero(~begun)
         met, moves, z = met[rows], moves[rows], z[rows - 1]
         slopes, information = [], []
@@ -230,6 +230,11 @@ class Driven(HiddenMarkov):
         )
 
 
+def starts_of(ends: AnyArray) -> AnyArray:
+    """Where sequences begin that stop there; without rows there is none."""
+    return np.concatenate([[0], ends])[: len(ends)].astype(np.int64)
+
+
 def bounded(step: Array) -> Array:
     """Steps (states, K, q) of the logits of laws, none of which moves further than REACH."""
     # Where hardly a move is expected there is no bound to a step, nor to its square.
@@ -260,7 +265,7 @@ def in_steps(
     posterior = np.zeros(log_density.shape)
     top = log_density.max(axis=1, keepdims=True)
     b = np.exp(log_density - np.where(np.isfinite(top), top, 0.0))
-    for s, (first, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+    for s, (first, end) in enumerate(zip(starts_of(ends), ends, strict=True)):
         worth = np.empty(end - first)
         for t in range(first, end):
             ahead = initial if t == first else posterior[t - 1] @ moves[t]

@@ -21,6 +21,7 @@ from mixtura.models.driven import (
     DrivenRecursion,
     DrivenStatistics,
     bounded,
+    starts_of,
 )
 from mixtura.models.hidden_markov import Over
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -107,11 +108,11 @@ class DrivenFirst(Driven):
 
     def first_law(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
         """log P(first state) of each sequence, (S, K)."""
-        K, starts = len(params.initial), np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        K, starts = len(params.initial), starts_of(ends)
         if "initial" in self.held:
             with np.errstate(divide="ignore"):
                 return np.tile(np.log(params.initial), (len(ends), 1))
-        x = np.asarray(X, dtype=np.float64)[starts[: len(ends)]]
+        x = np.asarray(X, dtype=np.float64)[starts]
         refuse_first_gaps(x, starts, self.first_columns)
         logits = natural(x, self.first_columns, params.first_logits, intercept=True)
         return np.asarray(log_softmax(np.where(self._may(K), logits, -np.inf), axis=1))
@@ -122,7 +123,7 @@ class DrivenFirst(Driven):
         """(an even law, log densities (n, K) with what the first states' laws say beside it)."""
         K = len(params.initial)
         found = np.array(log_density)
-        found[np.concatenate([[0], ends[:-1]])] += self.first_law(X, ends, params) + np.log(K)
+        found[starts_of(ends)] += self.first_law(X, ends, params) + np.log(K)
         return np.full(K, 1.0 / K), found
 
     def e_step_driven(
@@ -144,7 +145,7 @@ class DrivenFirst(Driven):
         self, chunk: Chunk, ends: AnyArray, params: Any, posterior: Array
     ) -> tuple[Array, Array]:
         """What the first states say of their logits: slopes and information."""
-        starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(ends)]
+        starts = starts_of(ends)
         met, shares = posterior[starts], np.exp(self.first_law(chunk.X, ends, params))
         out = met.sum(axis=1) * (1.0 if chunk.weight is None else chunk.weight[starts])
         z = self._first.z(np.asarray(chunk.X, dtype=np.float64)[starts])
