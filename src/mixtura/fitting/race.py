@@ -23,6 +23,7 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
 from mixtura.fitting.columns import BY_COLUMN
+from mixtura.fitting.exchange import turns_work
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
@@ -48,8 +49,11 @@ RACE: tuple[tuple[str, int], ...] = (
 # Only the first four where components are many: moves lead further than other starts do.
 MANY = 8
 # More where rows are fewer than parameters: EM then parts them for good after a step or two, so
-# only other starts lead elsewhere.
+# only other starts lead elsewhere. Best are groups by exchange, so many where they take at most
+# half of what is allowed.
 WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
+EXCHANGED = ("exchange", 0)
+MOST_EXCHANGED = 16
 ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
@@ -141,7 +145,7 @@ class Race:
         if self._known:
             return ((BY_LABELS, 0), (BY_LABELS, 1), *RACE[:6])
         if self._wide:
-            return WIDE
+            return (*RACE, *(EXCHANGED,) * self._exchanged) if self._exchanged else WIDE
         field = RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
         if self.maker.given or self.maker.parted is None:
             return field
@@ -157,6 +161,11 @@ class Race:
         """Whether rows are fewer than parameters: there are many optima, so two starts that agree
         say little."""
         return self.maker.model.n_parameters(self.maker.base) > self.maker.rows.n
+
+    @property
+    def _exchanged(self) -> int:
+        """How many starts by exchange are made."""
+        return min(MOST_EXCHANGED, int(0.5 * self.allowed / turns_work(self._whole)))
 
     @cached_property
     def _whole(self) -> float:
@@ -229,6 +238,8 @@ class Race:
         if self.maker.given:
             return self.further(self.maker.make(name, frame, self.rng), None, steps)
         resp = self.maker.split(name, frame, self.rng)
+        if (name, frame) == EXCHANGED:
+            self.work += turns_work(self._whole)
         return self.begun(self.maker.rows, resp, self.maker.base, steps)
 
     def _after(self, runner: Runner, climb: Climb) -> Runner:
