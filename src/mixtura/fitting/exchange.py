@@ -27,8 +27,10 @@ from mixtura.records import AnyArray, Array
 TURNS, WARM, HEAT = 40, 0.8, 0.25
 # Added to every group's scatter, in the mean variance of the columns: few rows have no volume.
 ROUND = 0.01
-# A turn takes so many passes of EM, and at least so many multiplications.
-TURN, LEAST = 3.0, 2e6
+# Multiplications of a turn, for each row, group and pair of columns; and at least so many.
+TURN, LEAST = 8.0, 2e6
+# At most so many starts of a race are made like this.
+MOST = 16
 # The least rows a group is counted with, for its logarithm.
 FEWEST = 1e-9
 
@@ -48,9 +50,9 @@ def exchange(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
     return one_hot(labels, K)
 
 
-def turns_work(each: float) -> float:
-    """Multiplications that a start takes where a pass of EM takes `each`."""
-    return TURNS * max(TURN * each, LEAST)
+def exchange_work(n: int, d: int, K: int) -> float:
+    """Multiplications that a start takes."""
+    return TURNS * max(TURN * n * K * d * d, LEAST)
 
 
 def joining(Z: Array, w: Array, labels: AnyArray, K: int) -> Array:
