@@ -19,6 +19,7 @@ from mixtura.families.gaussian.records import gaussian_params
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
+from mixtura.solvers import certificate as certificates
 from mixtura.solvers.certificate import bound_on_gap, certify
 from mixtura.solvers.charted import Charted
 from mixtura.solvers.climb import Climb
@@ -92,6 +93,25 @@ def test_a_planted_saddle_is_left(covariance_type: str, d: int, solver: str) -> 
     if covariance_type != "full" or d != 2:
         # There a lesser hill lies nearer: two crossing components instead of two clusters.
         assert fit.mean_loglik == pytest.approx(free.fit_result_.mean_loglik, abs=2e-6)
+
+
+def test_ways_up_take_fewer_passes_over_a_long_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three components for two clusters: ridges are met, and left to the same height."""
+    X = two_clusters(2)
+    start = {
+        "means_init": [[0.0, 0.0], [3.0, 3.0], [3.0, 3.0]],
+        "precisions_init": [np.eye(2)] * 3,
+        "weights_init": [0.5, 0.25, 0.25],
+    }
+    found = []
+    for longest in (certificates.LONG, 0):
+        monkeypatch.setattr(certificates, "LONG", longest)
+        found.append(GaussianMixture(3, **start).fit(X).fit_result_)
+    short, long = found
+    assert short.certificate.saddles_left
+    assert long.certificate.saddles_left
+    assert long.mean_loglik == pytest.approx(short.mean_loglik, abs=1e-5)
+    assert long.certificate.passes < 0.7 * short.certificate.passes
 
 
 def test_equal_components_are_no_maximum() -> None:

@@ -552,3 +552,28 @@ def test_rows_that_bounds_leave_empty_are_named() -> None:
     low = np.full_like(x, np.nan)
     low[5] = -1.0
     mixture("exponential").fit(x, None, kept, lower=low)
+
+
+@pytest.mark.parametrize("bracketed", [0.0, 1.0])
+def test_a_rate_on_its_way_to_zero_is_at_the_boundary(bracketed: float) -> None:
+    """Zeros beside Poisson counts; of cells up to `bracketed` only that is known. No maximum that
+    SciPy finds over both rates and the weight is higher."""
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(400) < 0.4, 0, rng.poisson(8, 400)).astype(float)[:, None]
+    upper = np.where(x <= bracketed, bracketed, np.nan)
+    model = Mixture("poisson", 2, random_state=0).fit(x, upper=upper)
+    fit = model.fit_result_
+    assert fit.verdict == "boundary"
+    assert "1 of the rates is 0" in fit.certificate.detail
+    assert model.rates_.min() < 1e-300
+    low, seen = (x <= bracketed).sum(), x[x > bracketed]
+
+    def negative(free: np.ndarray) -> float:
+        rates, share = np.exp([free[0], free[2]]), special.expit(free[1])
+        weights = np.array([share, 1 - share])
+        below = low * np.log(weights @ stats.poisson.cdf(bracketed, rates))
+        return -float(below + np.log(stats.poisson.pmf(seen[:, None], rates) @ weights).sum())
+
+    settings = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-9, "fatol": 1e-9}
+    best = optimize.minimize(negative, [2, 0.5, -3], method="Nelder-Mead", options=settings)
+    assert fit.loglik == pytest.approx(-best.fun, abs=1e-5)

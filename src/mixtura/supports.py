@@ -7,6 +7,7 @@ knows nothing of simplices and positive definite matrices can move freely.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 TINY = float(np.finfo(np.float64).tiny)
 # A share smaller than this is on its way to 0, if slowly; its logarithm has no use as a coordinate.
 EDGE = 1e-10
+# One below this may be on its way there: whether it is, the log-likelihood at the edge tells.
+NEAR = 0.03
 # Matrices may come from float32, or from an inverse: each half then has its own rounding errors.
 SYMMETRY = 1e-5
 # Unit vectors may come from float32 too.
@@ -53,6 +56,10 @@ class Support(ABC):
         """Which numbers lie on the edge of the support, where logarithms end."""
         return np.zeros(value.shape, dtype=bool)
 
+    def edged(self, value: Array) -> Array:
+        """The numbers, those near an edge moved onto it."""
+        return value
+
     @abstractmethod
     def pack(self, value: Array) -> Array:
         """Unconstrained coordinates, shape (size,)."""
@@ -75,6 +82,12 @@ def declared(record: Any) -> dict[str, Support]:
         if get_origin(kind) is Annotated:
             found.update((name, part) for part in get_args(kind)[1:] if isinstance(part, Support))
     return found
+
+
+def edged(supports: Mapping[str, Support], arrays: Mapping[str, Array]) -> dict[str, Array] | None:
+    """The arrays with numbers near an edge moved onto it; None where none is."""
+    moved = {name: support.edged(arrays[name]) for name, support in supports.items()}
+    return moved if any((moved[name] != arrays[name]).any() for name in moved) else None
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,17 @@ class Positive(Support):
 
 
 @dataclass(frozen=True)
+class Rate(Positive):
+    """Expected counts: positive, and as good as 0 where a count other than 0 is never met."""
+
+    def at_edge(self, value: Array) -> NDArray[np.bool_]:
+        return np.asarray(value <= EDGE)
+
+    def edged(self, value: Array) -> Array:
+        return np.where(value < NEAR, TINY, value)
+
+
+@dataclass(frozen=True)
 class UnitInterval(Support):
     """Numbers strictly between 0 and 1 (or on its ends), packed by their log-odds."""
 
@@ -128,6 +152,9 @@ class UnitInterval(Support):
 
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray((value <= EDGE) | (value >= 1.0 - EDGE))
+
+    def edged(self, value: Array) -> Array:
+        return np.where(value < NEAR, 0.0, np.where(value > 1.0 - NEAR, 1.0, value))
 
     def pack(self, value: Array) -> Array:
         with np.errstate(divide="ignore"):

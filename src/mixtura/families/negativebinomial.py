@@ -18,7 +18,7 @@ from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.sizes import FAR, information, sizes, slope
 from mixtura.families.truncated_negativebinomial import CountsBetween, log_density, written_out
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
-from mixtura.supports import TINY, Positive
+from mixtura.supports import TINY, Positive, Rate
 
 # Histograms up to larger counts hold only those that the table has.
 LARGEST = 1 << 12
@@ -33,7 +33,7 @@ FURTHEST = 1 << 16
 
 @dataclass(frozen=True)
 class NegativeBinomialParams(Params):
-    means: Annotated[Array, Positive()]
+    means: Annotated[Array, Rate()]
     sizes: Annotated[Array, Positive()]
 
 

@@ -13,12 +13,12 @@ from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.truncated_poisson import within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
-from mixtura.supports import TINY, Positive
+from mixtura.supports import TINY, Rate
 
 
 @dataclass(frozen=True)
 class PoissonParams(Params):
-    rates: Annotated[Array, Positive()]
+    rates: Annotated[Array, Rate()]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
 from mixtura.fitting.columns import BY_COLUMN
+from mixtura.fitting.exchange import MOST, exchange_work
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
@@ -48,8 +49,10 @@ RACE: tuple[tuple[str, int], ...] = (
 # Only the first four where components are many: moves lead further than other starts do.
 MANY = 8
 # More where rows are fewer than parameters: EM then parts them for good after a step or two, so
-# only other starts lead elsewhere.
+# only other starts lead elsewhere. Where components have shapes of their own these are groups by
+# exchange, as many as take at most half of what is allowed.
 WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
+EXCHANGED = ("exchange", 0)
 ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
@@ -141,7 +144,7 @@ class Race:
         if self._known:
             return ((BY_LABELS, 0), (BY_LABELS, 1), *RACE[:6])
         if self._wide:
-            return WIDE
+            return (*RACE, *(EXCHANGED,) * self._exchanged) if self._exchanged else WIDE
         field = RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
         if self.maker.given or self.maker.parted is None:
             return field
@@ -157,6 +160,18 @@ class Race:
         """Whether rows are fewer than parameters: there are many optima, so two starts that agree
         say little."""
         return self.maker.model.n_parameters(self.maker.base) > self.maker.rows.n
+
+    @cached_property
+    def _exchange(self) -> float:
+        """Multiplications of a start by exchange."""
+        return exchange_work(self.maker.rows.n, self.maker.rows.d, len(self.maker.base.weights))
+
+    @property
+    def _exchanged(self) -> int:
+        """How many starts by exchange are made."""
+        K, d = len(self.maker.base.weights), self.maker.rows.d
+        shaped = self.maker.model.n_parameters(self.maker.base) >= K * d * (d + 3) // 2
+        return min(MOST, int(0.5 * self.allowed / self._exchange)) if shaped else 0
 
     @cached_property
     def _whole(self) -> float:
@@ -229,6 +244,8 @@ class Race:
         if self.maker.given:
             return self.further(self.maker.make(name, frame, self.rng), None, steps)
         resp = self.maker.split(name, frame, self.rng)
+        if (name, frame) == EXCHANGED:
+            self.work += self._exchange
         return self.begun(self.maker.rows, resp, self.maker.base, steps)
 
     def _after(self, runner: Runner, climb: Climb) -> Runner:

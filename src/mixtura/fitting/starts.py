@@ -22,6 +22,7 @@ from mixtura.data.rows import Rows
 from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.columns import BY_COLUMN, by_column
+from mixtura.fitting.exchange import exchange
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.seeding import clusters, nearest, seeds
@@ -90,6 +91,7 @@ STARTS: dict[str, Start] = {
     "hierarchical": hierarchical,
     "ward": ward,
     "moments": moments,
+    "exchange": exchange,
 }
 
 

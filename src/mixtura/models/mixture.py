@@ -31,6 +31,7 @@ from mixtura.records import (
     Standing,
     Summary,
 )
+from mixtura.supports import edged
 
 # Rows of smaller numbers have a density that is a number.
 ORDINARY = 1e100
@@ -267,6 +268,13 @@ class Mixture(Labelled):
 
     def edge(self, params: MixtureParams) -> str:
         return self.family.edge(params.components)
+
+    def edged(self, params: MixtureParams) -> MixtureParams | None:
+        family = self.family
+        arrays = edged(family.supports(), params.components.arrays())
+        if arrays is None or family.pinned is not None:
+            return None
+        return replace(params, components=family.params(arrays))
 
     @property
     def extrapolates(self) -> bool:

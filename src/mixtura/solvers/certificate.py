@@ -34,6 +34,9 @@ SADDLE_STEP, RIDGE_STEP = 0.1, 0.7
 # many, take on before they are compared; and the least gain per row.
 TRIAL, FINAL, FINALISTS = 20, 100, 3
 GAIN = 1e-7
+# With more rows than this a step is dear and fewer must do: at most 160 in all, as many as two
+# searches for a start may take (`fitting.budget`).
+LONG, LONG_TRIAL, LONG_FINAL = 50_000, 10, 20
 SHOULDER = "a shoulder: the slope does not end where the curvature says it should"
 # A gain per row that the slope promises where the climb stands still: no rounding makes so much.
 STANDS = 1e-4
@@ -120,21 +123,23 @@ def way_up(
     Raises one of `errors.FAILURES` where the ways up from a saddle all lead to singularities.
 
     Tried are steps both ways along the flattest direction and along a few drawn among those that
-    are flat or rise, each followed by a short run of EM; the highest go on for a longer one. At a
-    degenerate saddle (equal components) the curvature is zero and only a finite step shows the
-    way, and of the ways up some lead to lesser hills.
+    are flat or rise, each followed by a short run of EM; the highest go on for a longer one. Over
+    long tables both are shorter. At a degenerate saddle (equal components) the curvature is zero
+    and only a finite step shows the way, and of the ways up some lead to lesser hills.
     """
     here = Charted.around(model, sweep, climb.params, climb.summary)
     points = (here.at(free) for free in _steps(seen, rng))
     begun = (Way(p.value, p.params, p.summary) for p in points if p is not None)
-    tried, failure = _climbed(model, sweep, begun, TRIAL)
+    long = sweep.rows.n > LONG
+    tried, failure = _climbed(model, sweep, begun, LONG_TRIAL if long else TRIAL)
     least = climb.objective + GAIN * climb.summary.weight
     ways = sorted((way for way in tried if way.objective > least), key=_height, reverse=True)
     if not ways:
         if failure is not None and seen.smallest < -FLAT:
             raise failure
         return None
-    further, _ = _climbed(model, sweep, ways[:FINALISTS] if len(ways) > 1 else (), FINAL)
+    finalists = ways[:FINALISTS] if len(ways) > 1 else ()
+    further, _ = _climbed(model, sweep, finalists, LONG_FINAL if long else FINAL)
     return max((ways[0], *further), key=_height).params
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.result import Certificate
 from mixtura.solvers.certificate import bound_on_gap, certify, way_up
-from mixtura.solvers.climb import Climb
+from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.convergence import ROUNDING
 from mixtura.solvers.curvature import Curvature
 from mixtura.solvers.problem import Problem, Solver
@@ -46,6 +46,9 @@ class Examiner:
         rng = np.random.RandomState(0)
         model, sweep, asked = self.problem.model, self.problem.sweep, self.problem.tol
         passes, left, tol = 0, 0, asked
+        before = sweep.passes
+        climb = self._at_edge(climb, tol)
+        passes += sweep.passes - before
         for later in reversed(range(ROUNDS)):
             before = sweep.passes
             certificate, seen = certify(model, sweep, climb, edge(climb), rng)
@@ -71,6 +74,19 @@ class Examiner:
         if certificate.curvature is not None:
             climb = self._judged(climb, certificate)
         return climb, replace(certificate, passes=passes, saddles_left=left)
+
+    def _at_edge(self, climb: Climb, tol: float) -> Climb:
+        """The climb, continued on the edge of the parameters where that is no lower.
+
+        Towards an edge a climb takes ever shorter steps and ends on the way, where the curvature in
+        logarithms is that of a maximum, a ridge or a saddle as it happens.
+        """
+        model, ready = self.problem.model, climb.converged and climb.stationary
+        params = model.edged(climb.params) if ready else None
+        if params is None or self.problem.late:
+            return climb
+        value = objective_at(model, self.problem.sweep(params), params)
+        return climb if value < climb.objective else self._from(climb, params, tol) or climb
 
     def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
         try:

@@ -1,0 +1,86 @@
+"""Groups of any shape by annealed exchange of rows: a start where rows are few for their columns.
+
+With few rows a component is drawn to those it has: without a row its covariance says something
+else of that row than with it, so EM parts the rows for good after a step or two. Here a row is
+judged by what the classification likelihood
+
+    sum_k n_k log(n_k) - n_k / 2 log|W_k / n_k|
+
+of a group with scatter W_k gains when the row joins, or has lost when it is away (Friedman & Rubin
+1967, On some invariant criteria for grouping data, JASA 62; Symons 1981, Clustering criteria and
+multivariate normal mixtures, Biometrics 37). All rows choose at once, in proportion to
+exp(gain / temperature), and the temperature falls to zero (Celeux & Govaert 1992, A classification
+EM algorithm for clustering and two stochastic versions, Computational Statistics & Data Analysis
+14).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.fitting.seeding import clusters, seeds
+from mixtura.models.responsibilities import one_hot
+from mixtura.records import AnyArray, Array
+
+# Turns in which all rows choose, of which the share WARM is warm, and the temperature for each
+# column at the first.
+TURNS, WARM, HEAT = 40, 0.8, 0.25
+# Added to every group's scatter, in the mean variance of the columns: few rows have no volume.
+ROUND = 0.01
+# Multiplications of a turn, for each row, group and pair of columns; and at least so many.
+TURN, LEAST = 8.0, 2e6
+# At most so many starts of a race are made like this.
+MOST = 16
+# The least rows a group is counted with, for its logarithm.
+FEWEST = 1e-9
+
+
+def exchange(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
+    """The K groups (n, K) that exchanging rows leads to from those of k-means."""
+    Z, w = Z - w @ Z / w.sum(), w / w.mean()
+    labels = clusters(Z, w, seeds(Z, w, min(K, len(Z)), rng))
+    for turn in range(TURNS):
+        heat = HEAT * Z.shape[1] * (1.0 - turn / (WARM * TURNS))
+        gains = joining(Z, w, labels, K) / w
+        if heat > 0:
+            gains += heat * rng.gumbel(size=gains.shape)
+        before, labels = labels, gains.argmax(axis=0)
+        if heat <= 0 and (labels == before).all():
+            break
+    return one_hot(labels, K)
+
+
+def exchange_work(n: int, d: int, K: int) -> float:
+    """Multiplications that a start takes."""
+    return TURNS * max(TURN * n * K * d * d, LEAST)
+
+
+def joining(Z: Array, w: Array, labels: AnyArray, K: int) -> Array:
+    """What the likelihood of each group gains by each row (K, n): of its own rows, what is lost
+    without them."""
+    rows, volume, far = _groups(Z, w, labels, K)
+    sign = np.where(labels == np.arange(K)[:, None], -1.0, 1.0)
+    other = np.maximum(rows + sign * w, FEWEST)
+    # |W +- c u u'| = |W| (1 +- c u' W^-1 u)
+    change = np.maximum(1.0 + sign * w * rows / other * far, FEWEST)
+    d = Z.shape[1]
+    return np.asarray(sign * (_value(other, volume + np.log(change), d) - _value(rows, volume, d)))
+
+
+def _groups(Z: Array, w: Array, labels: AnyArray, K: int) -> tuple[Array, Array, Array]:
+    """Rows (K, 1) and log|W| (K, 1) of each group, and u' W^-1 u of all rows about its mean."""
+    mass = (labels == np.arange(K)[:, None]) * w
+    rows = np.maximum(mass.sum(axis=1), FEWEST)[:, None]
+    apart = Z - (mass @ Z / rows)[:, None]
+    scatter = np.swapaxes(apart * mass[:, :, None], 1, 2) @ apart
+    unit = (w @ Z**2).sum() / (w.sum() * Z.shape[1])
+    scatter += ROUND * (unit or 1.0) * np.eye(Z.shape[1])
+    roots = np.linalg.inv(np.linalg.cholesky(scatter))
+    far = np.square(apart @ np.swapaxes(roots, 1, 2)).sum(axis=2)
+    volume = -2.0 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)[:, None]
+    return rows, volume, far
+
+
+def _value(rows: Array, volume: Array, d: int) -> Array:
+    """A group's part of the likelihood, by its rows and the logarithm of its scatter's volume."""
+    return np.asarray(rows * np.log(rows) - 0.5 * rows * (volume - d * np.log(rows)))
