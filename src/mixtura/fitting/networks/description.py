@@ -15,7 +15,7 @@ from mixtura.fitting.networks.block_fit import BlockTask, described
 from mixtura.fitting.networks.climbers import PartitionClimber
 from mixtura.fitting.networks.merging import mergeable, shape_of, without_some
 from mixtura.fitting.networks.moves import merged
-from mixtura.fitting.networks.resplit import climbed, resplit
+from mixtura.fitting.networks.resplit import Found, climbed, resplit
 from mixtura.fitting.networks.search import BUDGET, Climber, Search, work
 from mixtura.fitting.networks.sides import Sizes, stepped
 from mixtura.fitting.networks.spectral import SPECTRA, clusters, spectra
@@ -55,8 +55,9 @@ class Shortest:
 
 
 def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
-    """Merges from about the root of twice the edges, or `most`, down;
-    then a search around the best, and splits and merges of its blocks."""
+    """Merges from about the root of twice the edges, or `most`, down, then splits and merges of
+    blocks, from each spectrum, for where these end differs; then a search around the best, and
+    splits and merges of its blocks."""
     net = task.network
     plain = PartitionClimber(net, aim, task.max_iter)
     climber = task.watched(plain)
@@ -78,13 +79,14 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
             ends[blocks], lengths[blocks] = end, length
         return length
 
+    gained = 0
     for number, name in enumerate(names):
         rng = np.random.default_rng([task.seed, number, int(aim)])
         points = SPECTRA[name](net, min(sum(first), net.n - 2) or 1, task.seed)
         begun = clusters(points, first, net.sides, task.seed)
         end = climbed(climber, begun, first, rng)
-        keep(first, end)
-        _merge_down(task, climber, aim, end, first, rng, keep)
+        down = _merge_down(task, climber, aim, end, first, rng, keep)
+        gained += resplit(task, climber, aim, down, first, keep, rng)
         if task.clock.over():
             break
     searches: dict[Sizes, Search] = {}
@@ -98,7 +100,8 @@ def shortest(task: BlockTask, aim: Aim, most: Sizes) -> Shortest:
             found = searches[each].find([("merges", ends[each].labels)] if each in ends else [])
             assert isinstance(found, PartitionEnd)
             keep(each, found)
-    gained = resplit(task, climber, aim, (blocks, ends[blocks]), first, keep)
+    rng = np.random.default_rng([task.seed, len(names), int(aim)])
+    gained += resplit(task, climber, aim, (blocks, ends[blocks]), first, keep, rng)
     blocks = min(lengths, key=lambda blocks: lengths[blocks])
     search = searches.get(blocks) or task.search(plain, blocks)
     if gained:
@@ -139,8 +142,10 @@ def _merge_down(
     blocks: Sizes,
     rng: np.random.Generator,
     keep: Callable[[Sizes, PartitionEnd], float],
-) -> None:
+) -> Found:
+    """The shortest on the way down."""
     before, longer, nodes = math.inf, 0, task.network.sides
+    least, found = keep(blocks, end), (blocks, end)
     while max(blocks) > 1 and longer < WORSE and not task.clock.over():
         K, pairs = sum(blocks), mergeable(end.labels, task.network, blocks, aim)
         count = max(1, K // 10) if K > SINGLY else 1
@@ -158,3 +163,6 @@ def _merge_down(
         length = keep(blocks, end)
         longer = longer + 1 if length > before else 0
         before = length
+        if length < least:
+            least, found = length, (blocks, end)
+    return found

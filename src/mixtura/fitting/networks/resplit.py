@@ -35,9 +35,9 @@ def resplit(
     at: Found,
     most: Sizes,
     keep: Callable[[Sizes, PartitionEnd], float],
+    rng: np.random.Generator,
 ) -> int:
     """The rounds that gained; what they find is told to `keep`, which answers with its length."""
-    rng = np.random.default_rng([task.seed, int(aim), 4])
     corrected = aim is Aim.DESCRIPTION_DEGREES
     best = described(task.network, at[1].labels, at[0], corrected)
     gained, failed, left = 0, 0, SHARE * BUDGET
