@@ -210,6 +210,42 @@ def test_what_is_never_forgotten_is_not_cut(short_lanes):
     assert (states == best.argmax()).all()
 
 
+@pytest.mark.parametrize("T", [8191, 8193, 20_000])
+def test_a_long_sequence_that_is_not_cut(T):
+    rng = np.random.default_rng(T)
+    # From left to right, and the last state is left for none: what was is never forgotten.
+    initial, moves = np.array([0.5, 0.5, 0.0]), np.diag([0.999, 0.999, 1.0])
+    moves[0, 1] = moves[1, 2] = 0.001
+    b = rng.normal(size=(T + 2, 3)) + 0.3 * np.eye(3)[np.arange(T + 2) * 3 // (T + 2)]
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(np.array([T, T + 2])))
+    with np.errstate(divide="ignore"):
+        best, log_moves = np.log(initial) + b[0], np.log(moves)
+    whence = np.empty((T, 3), dtype=np.int64)
+    for t in range(1, T):
+        by = best[:, None] + log_moves
+        whence[t], best = by.argmax(axis=0), by.max(axis=0) + b[t]
+    z = best.argmax()
+    assert value[0] == pytest.approx(best.max(), rel=1e-13)
+    for t in range(T - 1, -1, -1):
+        assert states[t] == z
+        z = whence[t, z]
+    assert len(np.unique(states[:T])) == 3
+
+
+def test_how_many_calls_there_are_does_not_matter(short_lanes):
+    initial, moves = law(4)
+    b = np.random.default_rng(8).normal(size=(5000, 4))
+    ends = np.array([3, 4990, 5000])
+    value, states = likeliest(TableSteps(b), (initial, moves), Lanes(ends))
+    assert len(Lanes(ends).cut) > 3
+    for calls in (1, 2, 3):
+        lanes = Lanes(ends, calls=calls)
+        assert len(lanes.cut) == calls
+        own, found = likeliest(TableSteps(b), (initial, moves), lanes)
+        np.testing.assert_array_equal(found, states)
+        np.testing.assert_allclose(own, value, rtol=1e-13)
+
+
 def test_where_scaled_numbers_run_out_others_answer(short_lanes):
     b = np.random.default_rng(4).normal(size=(N, 3))
     initial, moves = law(3)

@@ -10,8 +10,8 @@ from mixtura.records import AnyArray, Array
 
 # So many kinds at most, and so many rows of each at least.
 _MOST, _ROWS = 4096, 4
-# Rows that tell whether looking at all of them is worth it.
-_FIRST = 2048
+# Rows that tell whether looking at all of them is worth it, and that stay in the cache.
+_FIRST, _NEAR = 2048, 1 << 13
 
 
 @dataclass(frozen=True)
@@ -33,42 +33,47 @@ def kinds_of(X: AnyArray) -> Kinds | None:
     rows = np.ascontiguousarray(X[where], dtype=np.float64)
     seen = ~np.isnan(rows).all(axis=1)
     if seen.all():
-        return Kinds(rows, code.astype(np.int32))
+        return Kinds(rows, code.astype(np.int32, copy=False))
     place = np.where(seen, np.cumsum(seen) - 1, -1).astype(np.int32)
     return Kinds(rows[seen], place[code])
 
 
 def _coded(X: AnyArray) -> tuple[AnyArray, AnyArray]:
     """(which kind each row is, a row of each kind)."""
-    code, many = _levels(X[:, 0])
+    # Of one column of few, but large, whole numbers most codes are of none.
+    code, where = _met(*_levels(X[:, 0]))
     for column in X.T[1:]:
         own, levels = _levels(column)
-        code, many = _dense(code * levels + own, many * levels)
-    # Of one column of few, but large, whole numbers most codes are of none.
-    code, many = _dense(code, many)
-    where = np.zeros(many, dtype=np.int64)
-    where[code] = np.arange(len(X))
+        code, where = _met(code.astype(np.int64, copy=False) * levels + own, len(where) * levels)
     return code, where
 
 
 def _levels(column: AnyArray) -> tuple[AnyArray, int]:
     """Numbers from 0 on, equal where the cells are, and how many there may be."""
-    # Of NaN comparisons tell nothing.
-    if column.min() >= 0 and (most := column.max()) < _MOST:
-        whole = column.astype(np.int64)
-        if (whole == column).all():
-            return whole, int(most) + 1
-    values, found = np.unique(column, return_inverse=True)
-    return found.ravel(), len(values)
+    code = np.empty(len(column), dtype=np.int32)
+    most = 0
+    for i in range(0, len(column), _NEAR):
+        cells, own = column[i : i + _NEAR], code[i : i + _NEAR]
+        # What no int32 can hold, NaN among it, becomes another number.
+        with np.errstate(invalid="ignore"):
+            own[:] = cells
+        most = max(most, int(own.max()))
+        if own.min() < 0 or most >= _MOST or not (own == cells).all():
+            values, found = np.unique(column, return_inverse=True)
+            return found.ravel(), len(values)
+    return code, most + 1
 
 
-def _dense(code: AnyArray, most: int) -> tuple[AnyArray, int]:
-    """Codes below `most` by numbers from 0 on without any left out, and how many."""
+def _met(code: AnyArray, most: int) -> tuple[AnyArray, AnyArray]:
+    """(codes below `most` by numbers from 0 on without any left out, a row of each)."""
     if most > 4 * len(code) + _MOST:
-        values, found = np.unique(code, return_inverse=True)
-        return found.ravel(), len(values)
-    met = np.bincount(code, minlength=most) > 0
-    if met.all():
-        return code, most
-    place = np.cumsum(met) - 1
-    return place[code], int(place[-1]) + 1
+        _, where, found = np.unique(code, return_index=True, return_inverse=True)
+        return found.ravel(), where
+    where = np.full(most, -1)
+    for i in range(0, len(code), _NEAR):
+        own = code[i : i + _NEAR]
+        where[own] = np.arange(i, i + len(own))
+        if where.min() >= 0:
+            return code, where
+    met = where >= 0
+    return (np.cumsum(met, dtype=code.dtype) - 1)[code], where[met]

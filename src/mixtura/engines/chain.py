@@ -6,6 +6,7 @@ table of the kinds of rows where these are few, else from the family's densities
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,8 +20,8 @@ from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
 from mixtura.engines.lanes import Lanes
 from mixtura.engines.local import LocalSweep
 from mixtura.engines.native import chain as sequential
-from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, swept
-from mixtura.engines.threads import ThreadsSweep, ordered_map, shared, single_blas
+from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, paths, swept
+from mixtura.engines.threads import ThreadsSweep, ordered_map, shared, single_blas, workers
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
@@ -79,27 +80,26 @@ def likeliest(steps: Steps, law: tuple[Array, Array], lanes: Lanes) -> tuple[Arr
     states = np.empty(int(lanes.stops[-1]), dtype=np.int64)
 
     def one(part: Stretches) -> Paths:
-        return Paths(part, steps.emission()[0], law, states)
+        return paths(part, steps.emission()[0], law, states)
 
     try:
         parts = shared(one, lanes.cut)
     except NoLaw:
         parts = shared(one, lanes.whole)
-    behind = 0
-    for part in reversed(parts):
-        behind = part.tell(behind)
+    for part, behind in itertools.pairwise(parts):
+        part.join(states, behind.before)
     return _worth(parts, states, len(lanes.stops)), states
 
 
 def _worth(parts: list[Paths], states: AnyArray, many: int) -> Array:
     """Log joint densities of the paths told: of pieces that go on, what they began with apart."""
     found = np.zeros(many)
-    for paths in parts:
-        part = paths.part
+    for told in parts:
+        part = told.part
         last = part.cuts[1:] - 1
-        at_end = paths.final[np.arange(len(last)), states[last]]
+        at_end = told.final[np.arange(len(last)), states[last]]
         within = np.flatnonzero(part.cuts[:-1] > part.begins)
-        at_end[within] -= paths.enter[within, states[part.cuts[within] - 1]]
+        at_end[within] -= told.enter[within, states[part.cuts[within] - 1]]
         np.add.at(found, part.sequence, at_end)
     # Of a sequence that cannot be there may be nothing less nothing.
     return np.where(np.isnan(found), -np.inf, found)
@@ -194,11 +194,15 @@ class ChainSweep(ThreadsSweep):
         # Sums of rounded shares may exceed 1 by a unit in the last place.
         return loglik, np.minimum(posterior, 1.0, out=posterior)
 
+    @property
+    def _unsummed(self) -> Lanes:
+        """Where the sequences run if nothing is added: in few calls, some for each core."""
+        return Lanes(self.rows.stops, calls=2 * workers())
+
     def logliks(self, params: Any) -> Array:
         """Log-likelihoods of sequences alone, (S,)."""
         law = params.initial, params.transitions
-        lanes = Lanes(self.rows.stops)
-        found = in_lanes(self._any_steps(params), law, lanes, back=False, sums=False)
+        found = in_lanes(self._any_steps(params), law, self._unsummed, back=False, sums=False)
         return self.filtered(params)[0] if found is None else found.loglik
 
     def filtered(self, params: Any) -> tuple[Array, Array]:
@@ -225,15 +229,13 @@ class ChainSweep(ThreadsSweep):
         states = np.empty((self.rows.n, len(params.initial)))
         law = params.initial, params.transitions
         steps = self._any_steps(params)
-        found = in_lanes(
-            steps, law, Lanes(self.rows.stops), posterior=states, back=back, sums=False
-        )
+        found = in_lanes(steps, law, self._unsummed, posterior=states, back=back, sums=False)
         return None if found is None else (found.loglik, states)
 
     def likeliest(self, params: Any) -> tuple[Array, AnyArray]:
         """Log joint densities (S,) of the likeliest paths, and their states (n,) int64."""
         law = params.initial, params.transitions
-        return likeliest(self._any_steps(params), law, Lanes(self.rows.stops))
+        return likeliest(self._any_steps(params), law, self._unsummed)
 
     def emitted(self, params: Any) -> Array:
         """log p(step, what is known of its state | state), (n, K)."""

@@ -21,24 +21,31 @@ _REACH = 512
 
 @dataclass(frozen=True)
 class Lanes:
-    """Those of sequences that stop before these rows (S,), each seen `weight` (S,) or 1 times."""
+    """Those of sequences that stop before these rows (S,), each seen `weight` (S,) or 1 times.
+
+    They go in about so many `calls`, or in one for each PACK. Sums of calls are added in order, so
+    that where there are any the number of calls is not to hang on the machine.
+    """
 
     stops: Ints
     weight: Array | None = None
+    calls: int | None = None
 
     @cached_property
     def cut(self) -> list[Stretches]:
         """Sequences may be cut."""
-        return packs(self.stops, self.weight)
+        return packs(self.stops, self.weight, self.calls)
 
     @cached_property
     def whole(self) -> list[Stretches]:
         """None is."""
-        return packs(self.stops, self.weight, whole=True)
+        return packs(self.stops, self.weight, self.calls, whole=True)
 
 
-def packs(stops: Ints, weight: Array | None, *, whole: bool = False) -> list[Stretches]:
-    """The lanes of sequences that stop before these rows, PACK in each part.
+def packs(
+    stops: Ints, weight: Array | None, calls: int | None = None, *, whole: bool = False
+) -> list[Stretches]:
+    """The lanes of sequences that stop before these rows, in parts for `calls`, or PACK in each.
 
     `weight` (S,) is how often each was seen, None for once. A lane ends where a sequence does, if
     one ends near; `whole` ones are never cut.
@@ -55,8 +62,9 @@ def packs(stops: Ints, weight: Array | None, *, whole: bool = False) -> list[Str
     reach = max(int(np.diff(bounds).max()), _REACH)
     first = np.searchsorted(cuts, bounds)
     found = []
-    for lane in range(0, len(bounds) - 1, PACK):
-        pieces = first[lane : lane + PACK + 1]
+    size = PACK if calls is None else PACK * -(-(len(bounds) - 1) // (PACK * calls))
+    for lane in range(0, len(bounds) - 1, size):
+        pieces = first[lane : lane + size + 1]
         own = slice(int(pieces[0]), int(pieces[-1]))
         found.append(
             Stretches(

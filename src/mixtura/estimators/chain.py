@@ -50,6 +50,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         """The model and its parameters."""
 
+    @abstractmethod
+    def _kind(self) -> Family:
+        """The family of the emissions; NotFittedError where there is none."""
+
     def decode(
         self, X: Any, lengths: Any = None, algorithm: str | None = None, *, states: Any = None
     ) -> tuple[float, AnyArray]:
@@ -280,9 +284,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> Sequences:
         if isinstance(X, Sequences):
             return X
-        kind = self._fitted()[0].family
         rows: Sequences = sequences(
-            self, X, lengths, kind, sample_weight=sample_weight, states=states
+            self, X, lengths, self._kind(), sample_weight=sample_weight, states=states
         )[0]
         return rows
 

@@ -70,6 +70,10 @@ class FittedChain(ChainEstimator):
         for why in collapses(fit.floored, found.model.family, names, K, "state"):
             warnings.warn(collapse_told(why, "states"), DegenerateWarning, stacklevel=4)
 
+    def _kind(self) -> Family:
+        check_is_fitted(self, "initial_")
+        return self.family_
+
     def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
         check_is_fitted(self, "initial_")
         parts = self.family_.params(self.parameters_)

@@ -254,15 +254,18 @@ class HmmFace(FittedChain):
             found[name] = value
         return found
 
-    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+    def _kind(self) -> Family:
         names = ("initial_", "transitions_", *map(attribute, self._letters.values()))
         check_is_fitted(self, list(names))
+        return getattr(self, "family_", None) or self._plain_family()
+
+    def _fitted(self) -> tuple[Chain, HiddenMarkovParams]:
+        kind = self._kind()
         for name, theirs in _THEIRS.items():
             value, K = np.asarray(getattr(self, attribute(name))), self.n_components
             if value.shape != ((K,) if name == "initial" else (K, K)):
                 raise ValueError(f"{theirs} is of shape {value.shape}, for n_components={K} states")
             Simplex().check(value, theirs)
-        kind = getattr(self, "family_", None) or self._plain_family()
         own = {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
         for name, support in kind.supports().items():
             support.check(own[name], self._theirs[name])

@@ -264,13 +264,15 @@ struct mixtura_stretches {
     double *posterior; /* out: n x K, or NULL */
     int64_t back;         /* non-zero: smoothed states, else filtered ones */
     int64_t another_road; /* out: 0, or why there is no answer */
-    /* Of likeliest paths, in two calls: all that follows is out, then `states` are put right. */
-    int16_t *whence; /* steps of the longest of each pack of lanes x K x lanes */
+    /* Of likeliest paths; all that follows is out. */
     double *final;   /* pieces x K: what the best paths to each state are worth at the end */
     double *enter;   /* pieces x K: what they were worth before, where a piece begins within one */
     int64_t *states; /* n */
-    int64_t state;   /* -1 in the first call; that of the path behind the last row, then, out,
-                      * before the first */
+    /* Where the sequence of the last row goes on: if that is in state k there, the last `differ` of K
+     * states are the last of line k of `other`, K x steps of the last lane. */
+    int16_t *other;
+    int64_t *differ;
+    int64_t state; /* that before the first row, where its sequence began before */
 };
 
 /* Rows with missing cells, in groups of those that miss the same; gaps.h says how. */

@@ -107,6 +107,21 @@ INLINE ivec pick_more(vec a, vec b, ivec yes, ivec no)
 #endif
 }
 
+/* Lane t is p[at[t]], of n numbers from p on, with room for whole vectors behind them. */
+INLINE vec looked_up(const double *p, ivec at, int64_t n)
+{
+#if VL == 8
+    if (n <= VL)
+        return (vec)_mm512_permutexvar_pd((__m512i)at, (__m512d)load(p));
+    if (n <= 2 * VL)
+        return (vec)_mm512_permutex2var_pd((__m512d)load(p), (__m512i)at, (__m512d)load(p + VL));
+#endif
+    vec found = splat(0.0);
+    for (int t = 0; t < VL; t++)
+        found[t] = p[at[t]];
+    return found;
+}
+
 INLINE double sum_lanes(vec v)
 {
 #if VL == 8

@@ -53,10 +53,11 @@ class _Stretches(ctypes.Structure):
         ("posterior", Pointer),
         ("back", Int),
         ("another_road", Int),
-        ("whence", Pointer),
         ("final", Pointer),
         ("enter", Pointer),
         ("states", Pointer),
+        ("other", Pointer),
+        ("differ", Pointer),
         ("state", Int),
     ]
 
@@ -126,39 +127,45 @@ def swept(
     return Swept(loglik, starts, met)
 
 
+@dataclass(frozen=True)
 class Paths:
-    """The likeliest paths (Viterbi 1967) of some lanes, in `states` (n,) of all rows.
+    """The likeliest paths of some lanes, and what these are worth.
 
-    Where a sequence goes on behind them they hang on that, and are not right before `tell`.
+    final   (P, K) what the best paths to each state are worth at the end of pieces
+    enter   (P, K) what they were worth before, where a piece begins within a sequence
+    other   (K, steps of the last lane): if the sequence goes on behind the lanes in state k, the
+            last `differ[k]` states are those of line k
+    before  the state before the first row, where its sequence began before
     """
 
-    def __init__(
-        self, part: Stretches, emission: Emission, law: tuple[Array, Array], states: Ints
-    ) -> None:
-        """law is the initial one and the transitions. Raises NoLaw."""
-        P, K = len(part.begins), len(law[0])
-        self.part = part
-        lengths = np.diff(part.cuts[part.pieces])
-        # Where each step's best paths came from, by packs of lanes as wide as a vector, at most.
-        self.whence = np.empty(PACK * int(lengths.max()) * K, dtype=np.int16)
-        # What the best paths are worth at the end of pieces, and before them.
-        self.final, self.enter = np.empty((P, K)), np.zeros((P, K))
-        # What the kernel is given, to be kept.
-        self._given = emission, law, states
-        self._asked = _asked(part, emission, law)
-        self._asked.whence = address(self.whence)
-        self._asked.final, self._asked.enter = address(self.final), address(self.enter)
-        self._asked.states, self._asked.state = address(states), -1
-        _run(library().mixtura_likeliest, self._asked)
+    part: Stretches
+    final: Array
+    enter: Array
+    other: NDArray[np.int16]
+    differ: Ints
+    before: int
 
-    def tell(self, behind: int) -> int:
-        """Put the states right; `behind` is where the path that follows them comes from.
+    def join(self, states: Ints, behind: int) -> None:
+        """Put the states (n,) of all rows right, `behind` that from which what follows comes."""
+        many, stop = int(self.differ[behind]), int(self.part.cuts[-1])
+        states[stop - many : stop] = self.other[behind, self.other.shape[1] - many :]
 
-        Returns where that of these lanes comes from.
-        """
-        self._asked.state = behind
-        _run(library().mixtura_likeliest, self._asked)
-        return int(self._asked.state)
+
+def paths(part: Stretches, emission: Emission, law: tuple[Array, Array], states: Ints) -> Paths:
+    """The likeliest paths (Viterbi 1967) of these lanes, into `states` (n,) of all rows.
+
+    law is the initial one and the transitions. Where the last sequence goes on they are not right
+    before `join`. Raises NoLaw.
+    """
+    P, K = len(part.begins), len(law[0])
+    steps = int(part.cuts[-1] - part.cuts[part.pieces[-2]])
+    final, enter, differ = np.empty((P, K)), np.zeros((P, K)), np.zeros(K, dtype=np.int64)
+    other = np.empty((K, steps), dtype=np.int16)
+    asked = _asked(part, emission, law)
+    asked.final, asked.enter, asked.states = address(final), address(enter), address(states)
+    asked.other, asked.differ = address(other), address(differ)
+    _run(library().mixtura_likeliest, asked)
+    return Paths(part, final, enter, other, differ, int(asked.state))
 
 
 def _asked(part: Stretches, emission: Emission, law: tuple[Array, Array]) -> _Stretches:
