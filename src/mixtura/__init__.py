@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.regression import MixtureRegression
     from mixtura.estimators.shortcuts import (
         BernoulliMixture,
+        ContaminatedMixture,
         LatentClass,
         PoissonMixture,
         StudentMixture,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mixtura.families.base import Family
     from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
     from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
+    from mixtura.families.contaminated.family import Contaminated
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
@@ -91,6 +93,8 @@ __all__ = [
     "Chunk",
     "Collapse",
     "Comparison",
+    "Contaminated",
+    "ContaminatedMixture",
     "DegenerateWarning",
     "Dirichlet",
     "DirichletPrior",
@@ -212,6 +216,8 @@ _HOMES = {
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",
+    "Contaminated": "mixtura.families.contaminated.family",
+    "ContaminatedMixture": "mixtura.estimators.shortcuts",
     "LatentClass": "mixtura.estimators.shortcuts",
     "PoissonMixture": "mixtura.estimators.shortcuts",
     "Student": "mixtura.families.student.family",

@@ -48,10 +48,10 @@ class Mixture(IntervalRows):
     ----------
     family : str or Family, default "gaussian"
         "auto" (for each column what suits it, as in `LatentClass`), "bernoulli", "categorical",
-        "exponential", "gamma", "gaussian", "lognormal", "multinomial", "negativebinomial",
-        "normal", "poisson", "regression" (of the last column on the others), "student", "vonmises",
-        "vonmisesfisher"; a covariance type of `GaussianMixture`; or an object, such as
-        `mixtura.Product(...)` or one of your own.
+        "contaminated", "exponential", "gamma", "gaussian", "lognormal", "multinomial",
+        "negativebinomial", "normal", "poisson", "regression" (of the last column on the others),
+        "student", "vonmises", "vonmisesfisher"; a covariance type of `GaussianMixture`; or an
+        object, such as `mixtura.Product(...)` or one of your own.
     n_components : int, default 1
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
