@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -109,13 +110,17 @@ def test_nothing_heavy_is_imported_with_the_benchmarks() -> None:
 
 
 def test_contamination_plants_what_it_says() -> None:
-    from benchmarks.contamination import CELLS, METHODS, Cell, scores
+    from benchmarks.contamination import CELLS, METHODS, Cell, misses, scores
 
     assert len(CELLS) == 21
     X, truth = Cell("clumped", 0.1, 5).table(0)
     assert (truth < 0).mean() == pytest.approx(0.1, abs=0.002)
     assert X.shape == (len(truth), 5)
     assert set(METHODS) >= {"scikit-learn", "noise", "trim", "HDBSCAN"}
-    ari, f1, false = scores(Cell("uniform", 0.1, 2), "noise", tables=1)
-    assert min(ari, f1) > 0.9
-    assert false < 0.01
+    cell = Cell("uniform", 0.1, 2)
+    noise, theirs = (scores(cell, name, tables=1) for name in ("noise", "scikit-learn"))
+    assert min(noise.ari, noise.precision, noise.recall, noise.f1) > 0.9
+    assert noise.false_flags < 0.01
+    assert misses(cell, {"noise": noise, "scikit-learn": theirs}) == ""
+    short = replace(noise, ari=noise.ari - 0.02)
+    assert misses(cell, {"noise": short, "trim": noise}).startswith("ARI")

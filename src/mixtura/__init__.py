@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.regression import MixtureRegression
     from mixtura.estimators.shortcuts import (
         BernoulliMixture,
+        ContaminatedMixture,
         LatentClass,
         PoissonMixture,
         StudentMixture,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
-    from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
+    from mixtura.families.conjugate import Beta, Dirichlet, Gamma, NormalInverseWishart
+    from mixtura.families.contaminated.family import Contaminated
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
     from mixtura.families.product import Block, Product
@@ -82,6 +84,7 @@ __all__ = [
     "BayesianGaussianMixture",
     "BayesianMixture",
     "BernoulliMixture",
+    "Beta",
     "BetaPrior",
     "Block",
     "BlockModel",
@@ -91,6 +94,8 @@ __all__ = [
     "Chunk",
     "Collapse",
     "Comparison",
+    "Contaminated",
+    "ContaminatedMixture",
     "DegenerateWarning",
     "Dirichlet",
     "DirichletPrior",
@@ -99,6 +104,7 @@ __all__ = [
     "Family",
     "Fit",
     "FitError",
+    "Gamma",
     "GammaPrior",
     "GaussianHMM",
     "GaussianMixture",
@@ -178,7 +184,9 @@ _HOMES = {
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
+    "Beta": "mixtura.families.conjugate",
     "Dirichlet": "mixtura.families.conjugate",
+    "Gamma": "mixtura.families.conjugate",
     "NormalInverseWishart": "mixtura.families.conjugate",
     "EigenvalueRatio": "mixtura.families.ratio",
     "FactorAnalytic": "mixtura.families.factor.structure",
@@ -212,6 +220,8 @@ _HOMES = {
     "Merging": "mixtura.estimators.merging",
     "Mixture": "mixtura.estimators.mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",
+    "Contaminated": "mixtura.families.contaminated.family",
+    "ContaminatedMixture": "mixtura.estimators.shortcuts",
     "LatentClass": "mixtura.estimators.shortcuts",
     "PoissonMixture": "mixtura.estimators.shortcuts",
     "Student": "mixtura.families.student.family",

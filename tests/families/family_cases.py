@@ -12,6 +12,8 @@ from scipy import stats
 from mixtura.data.rows import Rows
 from mixtura.families.bernoulli import Bernoulli, BernoulliParams
 from mixtura.families.categorical import Categorical, CategoricalParams
+from mixtura.families.contaminated.family import Contaminated
+from mixtura.families.contaminated.records import ContaminatedParams
 from mixtura.families.design import design
 from mixtura.families.exponential import Exponential, ExponentialParams
 from mixtura.families.gamma import Gamma, GammaParams
@@ -44,6 +46,8 @@ class FamilyCase:
     given          rows of covariates that rows are drawn for again and again, for a density given
                    these
     hidden         whether rows hide more than their label: an M-step is then one of EM's own
+    most           then the largest share of the complete information, 1 where no two numbers are
+                   told together
     """
 
     name: str
@@ -56,6 +60,7 @@ class FamilyCase:
     turns: bool = False
     given: Array | None = None
     hidden: bool = False
+    most: float = 1.06
 
     def rows(self, n: int, seed: int = 0) -> tuple[Array, Array]:
         """(rows, labels) of the family's own, from two components of different size."""
@@ -93,6 +98,7 @@ MEANS, COV = (
     np.array([[0.0, 1.0], [3.0, 0.0]]),
     np.array([[[1, 0.3], [0.3, 2]], [[2, -1], [-1, 1]]]),
 )
+GOOD, WIDER = np.array([0.8, 0.9]), np.array([30.0, 100.0])
 DEGREES = np.array([4.5, 12.0])
 COUNTS = tuple(range(400))
 # Of mixtures as components: the parts' weights, and two parts for each.
@@ -103,6 +109,12 @@ PLACES = np.array([[[-4.0, 0.0], [3.0, 2.0]], [[0.0, 6.0], [5.0, -3.0]]])
 def _mixed(X: Array, k: int) -> Array:
     parts = [stats.multivariate_normal(PLACES[k, m], COV[m]).pdf(X) for m in range(2)]
     return np.asarray(np.log(PARTS[k] @ parts))
+
+
+def _contaminated(X: Array, k: int) -> Array:
+    good = stats.multivariate_normal(MEANS[k], COV[k]).pdf(X)
+    bad = stats.multivariate_normal(MEANS[k], WIDER[k] * COV[k]).pdf(X)
+    return np.asarray(np.log(GOOD[k] * good + (1 - GOOD[k]) * bad))
 
 
 # Columns: two covariates, trials, an offset, the response.
@@ -167,6 +179,17 @@ CASES = {
             _code,
             values=(0, 1, 2),
             discrete=True,
+        ),
+        FamilyCase(
+            "contaminated",
+            Contaminated(least_inflation=1.001),
+            ContaminatedParams(gaussian_params(MEANS, COV, structure("full").form), GOOD, WIDER),
+            None,
+            _contaminated,
+            hidden=True,
+            # Bad rows tell of a covariance and its inflation together: [[1, r], [r, 1]], r^2 their
+            # share.
+            most=1 + 0.2**0.5,
         ),
         FamilyCase(
             "exponential",

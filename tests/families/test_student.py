@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import mixtura
 from mixtura import Block, GaussianMixture, Mixture, Product, Student, StudentMixture
-from mixtura.families.student.family import TYPES
+from mixtura.families.heavy.family import TYPES
 from mixtura.records import Array
 
 # Newcomb's measurements of the passage time of light: Stigler (1977), Annals of Statistics 5.

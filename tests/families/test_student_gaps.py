@@ -11,8 +11,8 @@ from scipy.stats import multivariate_t
 import mixtura
 from mixtura import StudentMixture
 from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.student.family import Student
-from mixtura.families.student.prior import StudentPrior
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -35,7 +35,7 @@ def holed(n: int, seed: int = 0) -> tuple[Array, Array]:
 def given(nu: float | str = "each") -> tuple[Mixture, MixtureParams, Student]:
     kind = Student(degrees_of_freedom=nu, gaps=True)
     arrays = {"means": MEANS, "scales": SCALES, "degrees_of_freedom": NU}
-    prior = StudentPrior(no_prior(kind.structure.form, 3))
+    prior = HeavyPrior(no_prior(kind.structure.form, 3), "scales")
     return Mixture(kind, prior), MixtureParams(np.array([0.6, 0.4]), kind.params(arrays)), kind
 
 

@@ -275,13 +275,14 @@ def _write(mixture: Any, data: Table | Streamed, outputs: Outputs, seed: int) ->
         from mixtura.report.figures import draw
 
         rows = shown_rows(data, seed)
-        trimmed = hasattr(mixture, "trim_threshold_")
+        tells = mixture.fitted_family().tells_outliers
+        marked = tells or hasattr(mixture, "trim_threshold_")
         return draw(
             mixture.view(),
             rows.X,
             responsibilities=responsibilities(mixture, rows.X),
             sample_weight=rows.sample_weight,
-            left_out=mixture.predict(rows.X) == NOISE if trimmed else None,
+            left_out=mixture.predict(rows.X) == NOISE if marked else None,
         )
 
     return write_outputs(outputs, mixture.save, picture)

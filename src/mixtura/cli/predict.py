@@ -69,7 +69,8 @@ def predict(
     """Append to a table each row's most probable component and the probability of every one.
 
     New columns: label, and p_0, p_1, ... which sum to one; of a mixture with noise p_noise too.
-    The label -1 is of noise and of rows as thin as those that were trimmed; where the fit was told
+    The label -1 is of noise, of rows as thin as those that were trimmed, and of a contaminated
+    mixture's outliers, whose chance is p_outlier; where the fit was told
     names of groups, labels are these, and so are the ends of p_0, p_1, ... Columns are matched by
     name; others are kept. --columns is for models and tables without column names. The table may
     be larger than memory: it is read and written in pieces.
@@ -131,13 +132,14 @@ class _Told:
         if scores and is_posterior(mixture):
             raise ValueError("--scores are of one density, and the model is a posterior: use score")
         self.gaussian: bool = mixture.fitted_family().normal
+        self.outliers: bool = mixture.fitted_family().tells_outliers
         self.reference = mixture.predictive_reference() if scores else None
 
     @property
     def width(self) -> int:
         """How many there are."""
         probabilities = self.all if self.top is None else 2 * self.top
-        return 1 + probabilities + self.scores * (2 + self.gaussian)
+        return 1 + probabilities + self.outliers + self.scores * (2 + self.gaussian)
 
     def __call__(self, X: Array, **beside: Array) -> dict[str, AnyArray]:
         import numpy as np
@@ -149,7 +151,7 @@ class _Told:
         p = self.mixture.predict_proba(X, **beside)
         label = p.argmax(axis=1)
         label[label == self.K] = NOISE
-        if hasattr(self.mixture, "trim_threshold_"):
+        if self.outliers or hasattr(self.mixture, "trim_threshold_"):
             label = self.mixture.predict(X)
         new: dict[str, AnyArray] = {"label": called(self.names, label)}
         if self.top is None:
@@ -163,6 +165,8 @@ class _Told:
             first[first == self.K] = NOISE
             new |= {f"first_{i}": called(self.names, first[:, i]) for i in range(self.top)}
             new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
+        if self.outliers:
+            new |= {"p_outlier": self.mixture.outlier_probabilities(X)}
         if self.reference is not None:
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
             new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}

@@ -15,10 +15,13 @@ from mixtura.engines.trimming import refuse_gaps
 from mixtura.estimators.robust import trimmed_labels
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import NOISE, Noisy
-from mixtura.records import AnyArray
+from mixtura.models.responsibilities import normalise
+from mixtura.records import AnyArray, Array
 
 # Rows of a table read in pieces that are answered at a time.
 ANSWERED_ROWS = 1 << 15
+# A row that is rather an outlier than not has no label.
+OUTLYING = 0.5
 # Answers that tell a row's component, which is not to be told of one without any density.
 TELLING = ("responsibilities", "labels")
 
@@ -50,9 +53,18 @@ def answers(
             refuse_lost(model, params, X, wanted["log_density"], where.start)
         if trimmed:
             trimmed_labels(out[where], wanted["log_density"], mixture)
+        if what == "labels" and model.family.tells_outliers:
+            out[where][outlying(model, params, X) > OUTLYING] = NOISE
     if what == "labels" and isinstance(fitted, Noisy):
         out[out == len(params.weights) - 1] = NOISE
     return out
+
+
+def outlying(model: Mixture, params: Any, X: AnyArray) -> Array:
+    """P(outlier | x) of each row: sum_k P(k | x) P(outlier | x, k); of noise no outlier."""
+    joint = model.log_joint(np.asarray(X, dtype=np.float64), params)
+    resp = model.of_components(normalise(joint, params.weights)[1])
+    return np.asarray(np.sum(resp * model.family.outlying(X, params.components), axis=1))
 
 
 def totals(mixture: Any, source: Source) -> tuple[float, float]:

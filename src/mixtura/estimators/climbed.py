@@ -22,6 +22,7 @@ from mixtura.estimators.known import hold_told, labelled
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
+from mixtura.estimators.prior_setting import asked_beliefs
 from mixtura.estimators.robust import hold_trim, trim_of, warn_of_none
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
@@ -236,6 +237,7 @@ class ClimbedMixture(MixtureEstimator):
             noise=asked_noise(self),
             trim=trim_of(self),
             fixed=fixed_weights(self),
+            prior=asked_beliefs(self, family),
         )
 
     def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray:

@@ -18,6 +18,7 @@ from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.intervals import IntervalRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
+from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.design import Design, untold
@@ -48,10 +49,10 @@ class Mixture(IntervalRows):
     ----------
     family : str or Family, default "gaussian"
         "auto" (for each column what suits it, as in `LatentClass`), "bernoulli", "categorical",
-        "exponential", "gamma", "gaussian", "lognormal", "multinomial", "negativebinomial",
-        "normal", "poisson", "regression" (of the last column on the others), "student", "vonmises",
-        "vonmisesfisher"; a covariance type of `GaussianMixture`; or an object, such as
-        `mixtura.Product(...)` or one of your own.
+        "contaminated", "exponential", "gamma", "gaussian", "lognormal", "multinomial",
+        "negativebinomial", "normal", "poisson", "regression" (of the last column on the others),
+        "student", "vonmises", "vonmisesfisher"; a covariance type of `GaussianMixture`; or an
+        object, such as `mixtura.Product(...)` or one of your own.
     n_components : int, default 1
     tol : float, default 1e-6
         A climb stops when the estimated log-likelihood still to be gained, per row, is below `tol`.
@@ -75,6 +76,9 @@ class Mixture(IntervalRows):
         For families of numbers: Gaussian structures, "student", ...
     fixed : as in `GaussianMixture`
         Weights of any family, means and covariances of Gaussian structures.
+    prior : Gamma, Beta, Dirichlet, or a list, default None
+        Conjugate, of components and weights: docs/priors.md. For Gaussian structures as in
+        `GaussianMixture`.
 
     Attributes
     ----------
@@ -125,6 +129,7 @@ class Mixture(IntervalRows):
         "concomitants": [None, str, Integral, "array-like"],
         "noise": NOISE_SETTINGS,
         "fixed": FIXED_SETTINGS,
+        "prior": PRIOR_SETTINGS,
     }
 
     def __init__(
@@ -146,6 +151,7 @@ class Mixture(IntervalRows):
         concomitants: Any = None,
         noise: Any = None,
         fixed: dict[str, Any] | None = None,
+        prior: Any = None,
     ) -> None:
         self.family = family
         self.n_components = n_components
@@ -163,6 +169,7 @@ class Mixture(IntervalRows):
         self.concomitants = concomitants
         self.noise = noise
         self.fixed = fixed
+        self.prior = prior
 
     _components = "family"
     # That of the columns that the fitted weights hang on, whatever is asked for since.
@@ -214,7 +221,7 @@ class Mixture(IntervalRows):
         return family(self.family)
 
     def _family(self) -> Family:
-        asked = self._asked_family()
+        asked = asked_family(self, self._asked_family())
         if self.concomitants is None or asked.names_columns:
             return asked
         return Beside(asked, self.concomitants)

@@ -9,17 +9,20 @@ from sklearn.utils._param_validation import StrOptions
 
 from mixtura.estimators.fixed import fixed_parts
 from mixtura.estimators.noisy import asked_noise
+from mixtura.estimators.robust import trim_of
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import KINDS as OF_LAWS
 from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.conjugate import (
     FRALEY_RAFTERY,
+    Beta,
     Conjugate,
     Dirichlet,
+    Gamma,
     NormalInverseWishart,
     asked_priors,
 )
-from mixtura.families.registry import constrained, prior_worth, under_prior
+from mixtura.families.registry import constrained, prior_worth, takes_priors, under_prior
 from mixtura.schema import read
 
 # What the parameter may be.
@@ -28,11 +31,13 @@ PRIOR_SETTINGS: list[Any] = [
     StrOptions({FRALEY_RAFTERY}),
     NormalInverseWishart,
     Dirichlet,
+    Gamma,
+    Beta,
     list,
     tuple,
 ]
 KINDS: dict[str, type[Conjugate]] = {
-    kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet)
+    kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet, Gamma, Beta)
 }
 
 
@@ -40,12 +45,18 @@ def asked_family(estimator: Any, plain: Family) -> Family:
     """The family under what an estimator asks for; ValueError for settings that do not agree."""
     asked = asked_priors(estimator.prior)
     known = fixed_parts(getattr(estimator, "fixed", None))
-    if asked and (asked_noise(estimator) is not None or estimator.trim or known):
+    others = asked_noise(estimator) is not None or trim_of(estimator) or known
+    if asked and (others or getattr(estimator, "concomitants", None) is not None):
         raise ValueError(
-            "prior: with noise, trimming or parameters that are fixed the components are not those "
-            "that it is of: leave out one of them"
+            "prior: with noise, trimming, concomitants or parameters that are fixed the components "
+            "and weights are not those that it is of: leave out one of them"
         )
-    return under_prior(constrained(plain, estimator.constraint), asked)
+    return under_prior(constrained(plain, getattr(estimator, "constraint", None)), asked)
+
+
+def asked_beliefs(estimator: Any, family: Family) -> tuple[Conjugate, ...]:
+    """The priors that are made when the table is known, of what an estimator asks for."""
+    return () if takes_priors(family) else asked_priors(getattr(estimator, "prior", None))
 
 
 def stored_prior(prior: Any) -> Any:
@@ -68,15 +79,18 @@ def restored_prior(stored: Any) -> Any:
     kind = KINDS.get(str(stored.get("kind")))
     if kind is None:
         raise ValueError(f"settings.prior has an unknown kind {stored.get('kind')!r}, or parts")
-    if kind is NormalInverseWishart:
-        # Its own door checks numbers of any shape.
-        return NormalInverseWishart(**parts)
-    return read(kind, parts, "settings.prior")
+    if kind is Dirichlet:
+        return read(kind, parts, "settings.prior")
+    # Their own doors check numbers of any shape.
+    if unknown := set(parts) - {field.name for field in fields(kind)}:
+        raise ValueError(f"settings.prior has an unknown {min(unknown)!r}")
+    return kind(**parts)
 
 
 def prior_notes(estimator: Any) -> list[tuple[str, str]]:
     """What the report says: (label, sentence)."""
     if getattr(estimator, "prior", None) is None:
         return []
-    worth = prior_worth(estimator._family(), estimator.n_features_in_, estimator.n_components)
+    asked, d = asked_priors(estimator.prior), estimator.n_features_in_
+    worth = prior_worth(estimator._family(), asked, d, estimator.n_components)
     return [("prior", worth)]

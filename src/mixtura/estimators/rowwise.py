@@ -21,7 +21,7 @@ from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.sampling import draw
-from mixtura.estimators.answering import ANSWERED_ROWS, answers
+from mixtura.estimators.answering import ANSWERED_ROWS, answers, outlying
 from mixtura.families.patterns import patterns
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
@@ -103,6 +103,34 @@ class RowAnswers:
         check_is_fitted(self)
         parts = (answers(self, Rows(x), "responsibilities", wide=True) for x in self._pieces(X))
         return np.concatenate([entr(np.asarray(p, np.float64)).sum(axis=1) for p in parts])
+
+    def outlier_probabilities(self, X: Any) -> Array:
+        """P(outlier | x): sum_k P(k | x) P(outlier | x, k), of components that tell.
+
+        Where it is above 1/2 `predict` gives -1. Punzo & McNicholas (2016), section 5.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        float64 array of shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            For components that tell no outliers: those of `ContaminatedMixture` do.
+        """
+        check_is_fitted(self)
+        model, params = self._fitted()
+        if not model.family.tells_outliers:
+            raise ValueError(
+                f"outlier_probabilities: components of family {model.family.name!r} tell no "
+                "outliers: fit a ContaminatedMixture, or use predictive_p_values"
+            )
+        parts = ((x, replace(model, family=model.family.filling(x))) for x in self._pieces(X))
+        return np.concatenate([outlying(own, params, x) for x, own in parts])
 
     def outlier_scores(self, X: Any) -> Array:
         """-log10 of the chance that a row of its component lies as far out: 3 is one of 1000.

@@ -14,8 +14,11 @@ from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.automatic import Automatic
 from mixtura.families.base import Family
+from mixtura.families.contaminated.family import LEAST, Contaminated
+from mixtura.families.contaminated.tails import MOST
+from mixtura.families.heavy.family import TYPES
 from mixtura.families.product import Product
-from mixtura.families.student.family import COMMON, EACH, TYPES, Student
+from mixtura.families.student.family import COMMON, EACH, Student
 
 
 class _Named(Mixture):
@@ -117,6 +120,64 @@ class StudentMixture(_Named):
 
     def _asked_family(self) -> Family:
         return Student(self.covariance_type, self.degrees_of_freedom)
+
+
+class ContaminatedMixture(_Named):
+    """A mixture of contaminated normal components: each has good rows, and bad ones far about them.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+    covariance_type : str, default "full"
+        The structure of the good rows' covariances: a covariance type of `GaussianMixture` but
+        factors.
+    least_inflation : float, default 4
+        Bad rows have at least so many times the covariance of good ones; above 1. With little more
+        than 1, as Punzo & McNicholas (2016) have it, normal groups have bad rows too.
+    tol, max_iter, n_init, init_params, random_state, warm_start, verbose, verbose_interval, \
+            weights, solver, engine, concomitants : as in `Mixture`
+
+    Attributes
+    ----------
+    means_ : array of shape (n_components, n_features)
+    covariances_ : array
+        Of good rows, in the shape of `GaussianMixture.covariances_`.
+    good_shares_ : array of shape (n_components,)
+        The share of good rows in each component, from 1/2 to 1.
+    inflations_ : array of shape (n_components,)
+        How many times the covariance of bad rows is that of good ones, at most 10,000.
+    weights_, parameters_, family_, ... : as in `Mixture`
+
+    `predict` gives -1 to rows that are rather bad than good, `outlier_probabilities` how sure that
+    is, and `predict_proba` the components of all rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mixtura import ContaminatedMixture
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.vstack([rng.normal(0, 1, (100, 2)), rng.normal(8, 1, (100, 2)), [[30, -20]]])
+    >>> found = ContaminatedMixture(2, random_state=0).fit(X)
+    >>> np.flatnonzero(found.predict(X) == -1)
+    array([200])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **_Named._parameter_constraints,
+        "covariance_type": [StrOptions(set(TYPES))],
+        "least_inflation": [Interval(Real, 1.0, MOST, closed="neither")],
+    }
+    covariance_type: str
+    least_inflation: float
+    __init__ = init_like(
+        Mixture.__init__,
+        parameter("covariance_type", "full"),
+        parameter("least_inflation", LEAST),
+        without=["family"],
+    )
+
+    def _asked_family(self) -> Family:
+        return Contaminated(self.covariance_type, float(self.least_inflation))
 
 
 class LatentClass(_Named):

@@ -18,6 +18,7 @@ from mixtura.families.domain import BadRow, refuse_no_counts, refuse_not_positiv
 from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
+from mixtura.families.outlying import Outlying
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.families.two_looks import TwoLooks
@@ -62,7 +63,7 @@ class Settled:
     frames: tuple[Frame, ...]
 
 
-class Family(ABC):
+class Family(Outlying, ABC):
     """K densities of one kind. Only `log_density` and `statistics` touch rows.
 
     A new family is a file with a `Params` record, a `Statistics` record that has a field `counts`
@@ -120,8 +121,7 @@ class Family(ABC):
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """(the family there, itself with what it took from the table, the table as fewer numbers).
 
-        None where there is no such way. EM must take the same steps there. Brings speed where
-        rows are far fewer than columns.
+        None where there is no such way. EM must take the same steps there. Brings speed if d >> n.
         """
         return None
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from mixtura.families.base import Family
+from mixtura.families.believed import BETA
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
@@ -36,6 +37,7 @@ class Bernoulli(Family):
     """
 
     record = BernoulliParams
+    conjugate = BETA
     statistics = summed
     allows_gaps = True
     column_kind = "levels"

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, at_edge
+from mixtura.families.believed import of_shares
 from mixtura.families.digits import percent
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import shares, totals
@@ -77,6 +78,7 @@ class Categorical(Family):
     levels: tuple[int, ...] = ()
     categories: Categories = ()
     record = CategoricalParams
+    conjugate = of_shares("hits")
     allows_gaps = True
     column_kind = "levels"
     soft_starts = True

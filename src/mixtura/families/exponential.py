@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from mixtura.families.base import Family
+from mixtura.families.believed import GAMMA_MEANS
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
@@ -34,6 +35,7 @@ class Exponential(Family):
     """
 
     record = ExponentialParams
+    conjugate = GAMMA_MEANS
     statistics = summed
     allows_gaps = True
     least = 0.0

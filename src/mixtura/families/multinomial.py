@@ -10,6 +10,7 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.believed import of_shares
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
@@ -40,6 +41,7 @@ class Multinomial(Family):
 
     totals: tuple[float, ...] = ()
     record = MultinomialParams
+    conjugate = of_shares("sums")
     statistics = summed
     soft_starts = True
     column_kind = "counts"

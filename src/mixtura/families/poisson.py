@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import pdtr, pdtrc
 
 from mixtura.families.base import Family
+from mixtura.families.believed import GAMMA_RATES
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.truncated_poisson import within
@@ -30,6 +31,7 @@ class Poisson(Family):
     """
 
     record = PoissonParams
+    conjugate = GAMMA_RATES
     statistics = summed
     within = within
     allows_gaps = soft_starts = True

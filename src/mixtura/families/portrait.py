@@ -85,6 +85,8 @@ class Portrait:
     one_covariance, correlates   as of the family
     tails      (K,) degrees of freedom of ellipses that are those of t densities; None: normal ones
     lines      of regressions: what is expected over the main covariate
+    marked     what rows are that figures mark as of no component
+    good_alone whether spreads and ellipses are those of a component's good rows
     """
 
     name: str
@@ -103,6 +105,8 @@ class Portrait:
     correlates: bool = False
     tails: Array | None = None
     lines: Lines | None = None
+    marked: str = "left out"
+    good_alone: bool = False
 
     def radius(self, k: int, coverage: float) -> float:
         """Of the ellipse that holds so much of component k in two columns, in deviations."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from mixtura.records import AnyArray, Array, Equation, Spike
 from mixtura.supports import TINY
+
+# The largest number below 1.
+LAST = float(np.nextafter(1.0, 0.0))
 
 
 class Prior:
@@ -121,16 +125,43 @@ class Prior:
 
 @dataclass(frozen=True)
 class Flat(Prior):
-    """No prior: maximum likelihood, for families whose likelihood is bounded."""
+    """No prior of components, whose likelihood is bounded; weights may have one."""
+
+    weight_rows: float = 0.0
+    asked: bool = False
+
+
+class Law(NamedTuple):
+    """An exponential family in its mean: log p(x | v) = x natural(v) - partition(v) + ...
+
+    With them the two derivatives in v.
+    """
+
+    natural: Callable[[Array], Array]
+    partition: Callable[[Array], Array]
+    slopes: Callable[[Array], tuple[Array, Array]]
+
+
+# Of counts, and of shares, where nothing is divided by how often.
+RATES = Law(np.log, np.asarray, lambda v: (1.0 / v, np.ones_like(v)))
+# Of exponential means.
+MEANS = Law(lambda v: -1.0 / v, np.log, lambda v: (1.0 / v**2, 1.0 / v))
+# Of ones among zeros.
+CHANCES = Law(
+    lambda v: np.log(v / (1.0 - v)),
+    lambda v: -np.log1p(-v),
+    lambda v: (1.0 / (v * (1.0 - v)), 1.0 / (1.0 - v)),
+)
 
 
 @dataclass(frozen=True)
 class Counted(Prior):
-    """log p = sum more log value - times value: as if so much had been counted before.
+    """log p = sum more natural(v) - times partition(v): as if so much had been counted before.
 
-    A gamma law of rates is of shape more + 1 and of rate `times`; a Dirichlet law of shares has
-    more + 1 for each, and times = 0. The M-step adds both to the sums of the rows, which is the
-    posterior's mode: Gelman et al. (2013), Bayesian Data Analysis, sections 2.6 and 3.4.
+    The law that is conjugate to that of the rows: of rates gamma of shape more + 1 and rate
+    `times`, of shares Dirichlet with more + 1 for each and times = 0. The M-step adds both to the
+    sums of the rows, which is the posterior's mode: Gelman et al. (2013), Bayesian Data Analysis,
+    sections 2.4 to 2.6 and 3.4.
 
     name         the parameter
     sums, cells  what the family's statistics call what is counted, and how often; no cells: ""
@@ -141,7 +172,9 @@ class Counted(Prior):
     sums: str
     more: Array
     cells: str = ""
-    times: float = 0.0
+    times: Array | float = 0.0
+    law: Law = RATES
+    weight_rows: float = 0.0
     asked: bool = True
 
     def beside(self, stats: Any) -> Any:
@@ -150,11 +183,17 @@ class Counted(Prior):
             told[self.cells] = getattr(stats, self.cells) + self.times
         return replace(stats, **told)
 
-    def log_prior(self, params: Any) -> float:
+    def _value(self, params: Any) -> Array:
         # A start may have shares of 0, and a step from there has none.
         value = np.maximum(params.arrays()[self.name], TINY)
-        return float((self.more * np.log(value) - self.times * value).sum())
+        return np.asarray(np.minimum(value, LAST) if self.law is CHANCES else value)
+
+    def log_prior(self, params: Any) -> float:
+        v = self._value(params)
+        # What was not counted has no part, wherever v is.
+        whole = self.more * self.law.natural(v) - self.times * self.law.partition(v)
+        return float(np.sum(whole))
 
     def score(self, params: Any) -> dict[str, Array]:
-        value = np.maximum(params.arrays()[self.name], TINY)
-        return {self.name: np.asarray(self.more / value - self.times)}
+        natural, partition = self.law.slopes(self._value(params))
+        return {self.name: np.asarray(self.more * natural - self.times * partition)}

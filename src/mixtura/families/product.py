@@ -202,6 +202,16 @@ class Product(Family):
         return sum(family.n_parameters(part) for family, part in self._each(params.blocks))
 
     @property
+    def tells_outliers(self) -> bool:  # type: ignore[override]
+        return any(block.family.tells_outliers for block in self.blocks)
+
+    def outlying(self, X: AnyArray, params: ProductParams) -> Array:
+        """That of a row which is an outlier in any block that tells."""
+        each = self._each(self._parts(X), params.blocks)
+        good = [1.0 - f.outlying(x, part) for f, x, part in each if f.tells_outliers]
+        return np.asarray(1.0 - np.prod(good, axis=0))
+
+    @property
     def simpler(self) -> str:  # type: ignore[override]
         return next((b.family.simpler for b in self.blocks if b.family.simpler), "")
 

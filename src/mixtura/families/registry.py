@@ -8,7 +8,13 @@ from importlib import import_module
 from typing import Any
 
 from mixtura.families.base import Family
-from mixtura.families.conjugate import Conjugate, Dirichlet, RowsBefore
+from mixtura.families.believed import Belief, of_weights
+from mixtura.families.conjugate import (
+    Conjugate,
+    Dirichlet,
+    NormalInverseWishart,
+    RowsBefore,
+)
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.conjugate import before_rows, prior_rows
@@ -100,9 +106,18 @@ def family(spec: Spec, reg_covar: float | None = None) -> Family:
 
 
 def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
-    """The family under conjugate priors; ValueError where it has none such."""
-    if not asked:
+    """The family under conjugate priors; ValueError where it has none such.
+
+    Of families that make none of them themselves `believed` takes them when the table is known.
+    """
+    if not (asked and takes_priors(family)):
         return family
+    for part in asked:
+        if not (isinstance(part, NormalInverseWishart) or of_weights(part)):
+            raise ValueError(
+                f"prior: {part!r} is no law of Gaussian components: use NormalInverseWishart(...), "
+                "and Dirichlet(...) for the weights"
+            )
     if (
         isinstance(family, Gaussian)
         and family.structure.inside
@@ -116,20 +131,28 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
     )
 
 
+def takes_priors(family: Family) -> bool:
+    """Whether a family makes conjugate priors of its own, or refuses them."""
+    return isinstance(family, Gaussian | FactorAnalysers)
+
+
 def under_rows(prior: Any, asked: RowsBefore) -> Any:
     """A table's prior of Gaussian components, with rows that were seen before."""
     return before_rows(prior, asked)
 
 
-def prior_worth(family: Family, d: int, K: int) -> str:
+def prior_worth(family: Family, asked: tuple[Conjugate, ...], d: int, K: int) -> str:
     """What the priors of a family of d columns and K components are worth, in words."""
     said = []
-    for part in family.asked if isinstance(family, Gaussian) else ():
-        if isinstance(part, Dirichlet):
-            said.append(f"each weight's is worth {part.alpha - 1:.4g} rows")
-        else:
+    for part in asked:
+        if isinstance(part, NormalInverseWishart):
             rows = prior_rows(family.form, part, d, K)  # type: ignore[attr-defined]
             said.append(f"a covariance's is worth {rows:.4g} rows, a mean's {part.shrinkage:.4g}")
+        elif isinstance(part, Dirichlet) and of_weights(part):
+            said.append(f"each weight's is worth {part.alpha - 1:.4g} rows")
+        else:
+            belief: Belief = family.conjugate  # type: ignore[attr-defined]
+            said.append(belief.worth(part))
     return "; ".join(said)
 
 

@@ -21,6 +21,8 @@ from mixtura.engines.journaled import Journal, Journaled
 from mixtura.engines.threads import single_blas, single_openmp
 from mixtura.engines.trimming import refuse_gaps
 from mixtura.families.base import Family
+from mixtura.families.believed import believed
+from mixtura.families.conjugate import Conjugate
 from mixtura.families.design import design
 from mixtura.fitting.account import account
 from mixtura.fitting.anchors import Anchors
@@ -73,6 +75,7 @@ class Task:
     noise: Asked | None = None
     trim: float = 0.0
     fixed: FixedWeights | None = None
+    prior: tuple[Conjugate, ...] = ()
     max_seconds: float = math.inf
 
     @property
@@ -138,6 +141,7 @@ def _found(
         noise=task.noise,
         trim=task.trim,
         fixed=task.fixed,
+        prior=task.prior,
     )
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
@@ -194,6 +198,11 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
         raise ValueError(
             f"solver={solver!r} answers from all rows at once and begins nowhere: leave out starts "
             "(n_init, init_params, ..._init, warm_start) and trim, or use solver='auto'"
+        )
+    if solver == "nce" and task.prior:
+        raise ValueError(
+            "solver='nce' tells rows from others and maximises no posterior: use another solver, "
+            "or prior=None"
         )
     if solver == "nce" and task.noise is not None:
         raise ValueError(
@@ -274,6 +283,7 @@ def prepare(
     noise: Asked | None = None,
     trim: float = 0.0,
     fixed: FixedWeights | None = None,
+    prior: tuple[Conjugate, ...] = (),
 ) -> Ground:
     """Model, engine and starts for a table; ValueError where they do not fit it.
 
@@ -283,6 +293,8 @@ def prepare(
         rows, n_components, rng, groups=n_components, numbers=family.start_numbers
     )
     settled = family.settled(known, n_components)
+    own = believed(settled.family, settled.prior, prior, known.source.d)
+    settled = replace(settled, prior=own)
     model = Mixture(settled.family, settled.prior, fixed=fixed)
     found = design(known.sample, concomitants, True, "concomitant") if concomitants else None
     if found is not None:

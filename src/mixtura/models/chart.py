@@ -53,7 +53,8 @@ class MixtureChart(Chart):
 
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
         stats = summary.statistics
-        return self.pulled(self.family.counts(stats), stats, params)
+        counts = self.family.counts(stats) + self.prior.weight_rows
+        return self.pulled(counts, stats, params)
 
     def pulled(self, counts: Array, own: Any, params: MixtureParams) -> Array:
         """The gradient from the expected rows behind each weight and the family's statistics."""

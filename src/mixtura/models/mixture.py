@@ -208,7 +208,8 @@ class Mixture(Labelled):
 
     def m_step(self, summary: Summary, params: MixtureParams) -> MixtureParams:
         counts = self.counts(summary) + self.prior.weight_rows
-        components = self.family.maximize(self.own(summary), params.components, self.prior)
+        own = self.prior.beside(self.own(summary))
+        components = self.family.maximize(own, params.components, self.prior)
         return MixtureParams(self.estimated(counts), components)
 
     def estimated(self, counts: Array) -> Array:
@@ -302,7 +303,7 @@ class Mixture(Labelled):
         return MixtureParams(arrays.pop("weights"), self.family.params(arrays))
 
     def score(self, summary: Summary, params: MixtureParams) -> dict[str, Array]:
-        counts = self.counts(summary)
+        counts = self.counts(summary) + self.prior.weight_rows
         with np.errstate(divide="ignore", invalid="ignore"):
             weights = np.where(counts > 0, counts / params.weights, 0.0)
         found = self.family.score(self.own(summary), params.components)

@@ -54,9 +54,9 @@ def draw(
     """The mixture drawn over the rows it describes.
 
     X is (n, d) in the table's units, responsibilities (n, K), with noise (n, K + 1),
-    sample_weight (n,) or None for equal weights; left_out (n,) says which rows trimming left out,
-    which are grey, None that there is no trimming; title defaults to the number of groups and the
-    columns' names. One column of numbers gives a histogram with the densities. Of Gaussians two
+    sample_weight (n,) or None for equal weights; left_out (n,) says which rows are left out or
+    outliers, which are grey, None that nothing tells; title defaults to the number of groups and
+    the columns' names. One column of numbers gives a histogram with the densities. Of Gaussians two
     give a scatter with ellipses, more a matrix of pairs; points have the colours of the components
     mixed by responsibility, noise is grey, and of many rows only 4000 are drawn. Of other families
     each column has axes of its own: histogram and densities, shares of counts and their
@@ -257,11 +257,12 @@ def _edge_labels(ax: Axes, view: MixtureView, columns: list[int], row: int, left
 def _notes(view: MixtureView, points: Points) -> list[str]:
     """What ellipses and colours mean, and how many rows are left out."""
     inner, outer = (f"{100 * c:g}%" for c in COVERAGES)
+    whose = "the good rows of " * view.portrait.good_alone
     if len(view.weights) == 1:
-        notes = [f"Ellipses: the regions that hold {inner} and {outer} of the group."]
+        notes = [f"Ellipses: the regions that hold {inner} and {outer} of {whose}the group."]
     else:
         notes = [
-            f"Ellipses: the regions that hold {inner} and {outer} of each group.",
+            f"Ellipses: the regions that hold {inner} and {outer} of {whose}each group.",
             "Points between groups have mixed colours.",
         ]
     shown, n = len(points.shown), len(points.X)

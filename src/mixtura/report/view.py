@@ -33,7 +33,7 @@ class MixtureView:
     noun      what a component is called: a group, or the state of a chain
     noise     (share of the rows, log of its volume) of rows of no group; None where there are none
     called    what components are called beside their numbers; empty where they have no names
-    left_out  whether rows of a figure are marked that trimming left out
+    left_out  whether rows of a figure are marked: trimming left them out, or they are outliers
     notes     what else the report says of what was asked, (label, sentence)
     """
 
@@ -60,7 +60,7 @@ class MixtureView:
     @property
     def grey(self) -> str:
         """What rows of no group are; empty where there are none."""
-        return "left out" if self.left_out else "noise" * (self.noise is not None)
+        return self.portrait.marked if self.left_out else "noise" * (self.noise is not None)
 
     def column(self, j: int) -> Column:
         """Column j, its texts fit for a terminal."""

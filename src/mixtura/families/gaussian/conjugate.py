@@ -135,7 +135,7 @@ def conjugate_prior(
         if isinstance(part, Dirichlet):
             # Weights may be shares, of which a row is less than one.
             changed["weight_rows"] = (float(part.alpha) - 1) / relative.count_scale
-        else:
+        elif isinstance(part, NormalInverseWishart):
             changed |= _wishart(relative, part, survey, K)
     return _changed(relative, changed)
 

@@ -150,7 +150,11 @@ class GapsLook:
 
     def statistics(self, resp: Array, left_resp: Array | None = None) -> GaussianStatistics:
         """The expected sums at these responsibilities; `left_resp` are those of covariances."""
-        left_resp = resp if left_resp is None else left_resp
+        first, seconds = self.moments(resp, resp if left_resp is None else left_resp)
+        return GaussianStatistics(resp.sum(axis=0), first, self.params.form.gather(seconds))
+
+    def moments(self, resp: Array, left_resp: Array) -> tuple[Array, list[Array]]:
+        """First moments (K, d), and each component's second ones."""
         g, form = self.params, self.params.form
         first, seconds = np.empty_like(g.means), []
         starts = [own.start for own in self.kinds.slices]
@@ -164,4 +168,4 @@ class GapsLook:
             about = square_root(left).T + g.means[k]
             y = np.concatenate([y, form.residuals(about, g.means, g.whiten, k)])
             seconds.append(form.second(y, np.concatenate([r, np.ones(len(about))])))
-        return GaussianStatistics(resp.sum(axis=0), first, form.gather(seconds))
+        return first, seconds

@@ -54,12 +54,20 @@ class GaussianParams(Params):
 
 def gaussian_sums(X: AnyArray, weights: Array, params: GaussianParams) -> GaussianStatistics:
     """The sums of rows (n, d) with weights (n, K)."""
+    first, seconds = gaussian_moments(X, weights, params)
+    return GaussianStatistics(weights.sum(axis=0), first, params.form.gather(seconds))
+
+
+def gaussian_moments(
+    X: AnyArray, weights: Array, params: GaussianParams
+) -> tuple[Array, list[Array]]:
+    """First moments (K, d) of rows with weights (n, K), and each component's second ones."""
     form, first, seconds = params.form, np.empty_like(params.means), []
     for k in range(len(params.means)):
         y = form.residuals(X, params.means, params.whiten, k)
         first[k] = weights[:, k] @ y
         seconds.append(form.second(y, weights[:, k]))
-    return GaussianStatistics(weights.sum(axis=0), first, form.gather(seconds))
+    return first, seconds
 
 
 def gaussian_params(means: Array, covariances: Array, form: Form) -> GaussianParams:

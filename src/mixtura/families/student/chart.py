@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixtura.families.gaussian.chart import GaussianChart
+from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.student.degrees import DegreesChart
-from mixtura.families.student.prior import StudentPrior
 from mixtura.families.student.records import StudentParams, StudentStatistics
 from mixtura.records import Array
 
@@ -40,9 +40,7 @@ class StudentChart:
         nu = self.degrees.coordinates(params.degrees_of_freedom)
         return np.concatenate([self.gaussian.coordinates(params.gaussian), nu])
 
-    def gradient(
-        self, stats: StudentStatistics, params: StudentParams, prior: StudentPrior
-    ) -> Array:
+    def gradient(self, stats: StudentStatistics, params: StudentParams, prior: HeavyPrior) -> Array:
         """The gradient at `params` of the expected log-likelihood plus log-prior."""
         # What the scales are divided by are rows, not their weights.
         seen = replace(stats.weighed, counts=stats.counts)

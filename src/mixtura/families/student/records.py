@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
-from mixtura.families.gaussian.gaps import GapsLook
-from mixtura.families.gaussian.records import (
-    LOG_2PI,
-    GaussianParams,
-    GaussianStatistics,
-    gaussian_sums,
+from mixtura.families.gaussian.records import LOG_2PI, gaussian_sums
+from mixtura.families.heavy.records import (
+    HeavyGapsLook,
+    HeavyLook,
+    HeavyParams,
+    HeavyStatistics,
 )
-from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
+from mixtura.records import AnyArray, Array, RandomNumbers
 
 
 @dataclass(frozen=True)
-class StudentParams(Params):
+class StudentParams(HeavyParams):
     """Centres and scales, as means and covariances of a Gaussian, and degrees of freedom (K,)."""
 
-    gaussian: GaussianParams
     degrees_of_freedom: Array
 
     def arrays(self) -> dict[str, Array]:
@@ -42,7 +41,7 @@ class StudentParams(Params):
 
 
 @dataclass(frozen=True)
-class StudentStatistics(Statistics):
+class StudentStatistics(HeavyStatistics):
     """Sums with u_ik = (nu_k + d) / (nu_k + delta_ik), delta the squared whitened distance.
 
     counts  (K,)  sum_i r_ik
@@ -53,27 +52,14 @@ class StudentStatistics(Statistics):
     `expected_logs` of d makes E[log u] of it.
     """
 
-    counts: Array
-    weighed: GaussianStatistics
     logs: Array
 
 
 @dataclass(frozen=True)
-class StudentLook:
-    """Squared whitened distances of some rows, looked at once for densities and sums."""
+class StudentLook(HeavyLook):
+    """Rows looked at once for densities and sums."""
 
-    X: AnyArray
     params: StudentParams
-
-    @cached_property
-    def distances(self) -> Array:
-        """delta, (n, K)."""
-        g = self.params.gaussian
-        out = np.empty((len(self.X), len(g.means)))
-        for k in range(len(g.means)):
-            y = g.form.residuals(self.X, g.means, g.whiten, k)
-            out[:, k] = np.einsum("ij,ij->i", y, y)
-        return out
 
     @property
     def log_density(self) -> Array:
@@ -92,7 +78,7 @@ class StudentLook:
 
 
 @dataclass(frozen=True)
-class StudentGapsLook:
+class StudentGapsLook(HeavyGapsLook):
     """The same of rows with missing cells: those that are there have a t density too.
 
     Given u a missing cell is Gaussian, so its covariance is that of the Gaussian over u, and counts
@@ -100,26 +86,7 @@ class StudentGapsLook:
     using EM and its extensions, Statistica Sinica 5, section 3.
     """
 
-    X: AnyArray
     params: StudentParams
-
-    @cached_property
-    def gaussian(self) -> GapsLook:
-        """What the Gaussians of the same scales say of the rows."""
-        return GapsLook(self.X, self.params.gaussian)
-
-    @cached_property
-    def cells(self) -> Array:
-        """How many cells of each row are there, (n, 1)."""
-        return np.asarray((~np.isnan(self.X)).sum(axis=1, keepdims=True), dtype=np.float64)
-
-    @cached_property
-    def distances(self) -> Array:
-        """delta of the cells that are there, (n, K)."""
-        look, out = self.gaussian, np.empty((len(self.X), len(self.params.gaussian.means)))
-        for k, (_, z) in enumerate(look.known):
-            out[look.kinds.order, k] = np.einsum("ij,ij->i", z, z)
-        return out
 
     @property
     def log_density(self) -> Array:
@@ -144,11 +111,6 @@ class StudentGapsLook:
         nu, delta = self.params.degrees_of_freedom[labels], self.distances[rows, labels]
         weight = rng.chisquare(nu + self.cells[:, 0]) / (nu + delta)
         return self.gaussian.completed(labels, rng, 1.0 / np.sqrt(weight))
-
-
-def with_gaussian(params: StudentParams, gaussian: GaussianParams) -> StudentParams:
-    """The same with other centres and scales."""
-    return params if gaussian is params.gaussian else replace(params, gaussian=gaussian)
 
 
 def expected_logs(nu: Array, d: Array | int) -> Array:

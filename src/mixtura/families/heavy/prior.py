@@ -1,4 +1,4 @@
-"""The Gaussian's penalty against collapse, for the scale matrices of t components."""
+"""The Gaussian's penalty against collapse, for the matrices of components with heavy tails."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mixtura.families.gaussian.prior import CovariancePrior
+from mixtura.families.heavy.records import HeavyParams, with_gaussian
 from mixtura.families.priors import Prior
-from mixtura.families.student.records import StudentParams, with_gaussian
 from mixtura.records import Array, Spike
 
 
 @dataclass(frozen=True)
-class StudentPrior(Prior):
-    """`CovariancePrior` of the scales; degrees of freedom have none."""
+class HeavyPrior(Prior):
+    """`CovariancePrior` of the parameter that is called `matrices`; the others have none."""
 
     gaussian: CovariancePrior
+    matrices: str
 
     @property
     def count_scale(self) -> float:  # type: ignore[override]
@@ -29,33 +30,37 @@ class StudentPrior(Prior):
     def penalised(self) -> bool:
         return self.gaussian.penalised
 
-    def without_penalty(self) -> StudentPrior:
+    def without_penalty(self) -> HeavyPrior:
         return replace(self, gaussian=self.gaussian.without_penalty())
 
-    def log_prior(self, params: StudentParams) -> float:
+    def log_prior(self, params: HeavyParams) -> float:
         return self.gaussian.log_prior(params.gaussian)
 
-    def score(self, params: StudentParams) -> dict[str, Array]:
+    def score(self, params: HeavyParams) -> dict[str, Array]:
         found = self.gaussian.score(params.gaussian)
-        return {"scales": found["covariances"]} if found else {}
+        return {self.matrices: found["covariances"]} if found else {}
 
     def obstacle(self) -> str:
         return self.gaussian.obstacle()
 
-    def refuse_collapse(self, params: StudentParams, counts: Array) -> None:
+    def refuse_collapse(self, params: HeavyParams, counts: Array) -> None:
         self.gaussian.refuse_collapse(params.gaussian, counts)
 
-    def narrow(self, params: StudentParams, counts: Array, stats: Any = None) -> list[Spike]:
+    def narrow(self, params: HeavyParams, counts: Array, stats: Any = None) -> list[Spike]:
         own = None if stats is None else stats.weighed
         return self.gaussian.narrow(params.gaussian, counts, own)
 
     def constant(
-        self, params: StudentParams, counts: Array
+        self, params: HeavyParams, counts: Array
     ) -> dict[int, tuple[tuple[int, float], ...]]:
         return self.gaussian.constant(params.gaussian, counts)
 
-    def sobered(self, params: StudentParams, counts: Array, narrow: list[int]) -> StudentParams:
-        return with_gaussian(params, self.gaussian.sobered(params.gaussian, counts, narrow))
+    def sobered(self, params: HeavyParams, counts: Array, narrow: list[int]) -> HeavyParams:
+        found: HeavyParams = with_gaussian(
+            params, lambda own: self.gaussian.sobered(own, counts, narrow)
+        )
+        return found
 
-    def smoothed(self, params: StudentParams) -> StudentParams:
-        return with_gaussian(params, self.gaussian.smoothed(params.gaussian))
+    def smoothed(self, params: HeavyParams) -> HeavyParams:
+        found: HeavyParams = with_gaussian(params, self.gaussian.smoothed)
+        return found

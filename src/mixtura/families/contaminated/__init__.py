@@ -1,0 +1,1 @@
+"""Contaminated normal components."""

@@ -1,0 +1,204 @@
+"""Conjugate priors of counted columns: modes against SciPy's laws, solvers, files, reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.optimize import minimize
+
+import mixtura
+from mixtura import Beta, Dirichlet, Gamma, GaussianMixture, Mixture, PoissonMixture
+from mixtura.families.believed import believed
+from mixtura.families.priors import Flat
+from mixtura.families.registry import family
+from mixtura.records import AnyArray, Array
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat([0, 1], [40, 25])
+COUNTS = RNG.poisson(np.array([[1.0, 6.0], [7.0, 2.0]])[LABELS]).astype(float)
+TIMES = RNG.exponential(np.array([[1.0, 6.0], [7.0, 2.0]])[LABELS])
+CHANCES = np.array([[0.1, 0.9, 0.0], [0.8, 0.3, 0.1]])
+ONES = (RNG.uniform(size=(65, 3)) < CHANCES[LABELS]).astype(float)
+CODES = np.column_stack([RNG.integers(0, 3, 65), LABELS]).astype(float)
+DRAWS = RNG.multinomial(9, [0.2, 0.5, 0.3], 65).astype(float)
+SHARES = Dirichlet(1.7, of="probabilities")
+
+# The family, rows, its prior, and SciPy's log-densities of that, summed, at the parameters.
+CASES: dict[str, tuple[Any, Array, Any, Any]] = {
+    "poisson": (
+        "poisson",
+        COUNTS,
+        Gamma([3.0, 1.5], 2.0),
+        lambda p: stats.gamma([3.0, 1.5], scale=1 / 2.0).logpdf(p["rates"]),
+    ),
+    "exponential": (
+        "exponential",
+        TIMES,
+        Gamma(4.0, [2.0, 5.0]),
+        lambda p: stats.gamma(4.0, scale=1 / np.array([2.0, 5.0])).logpdf(1 / p["means"]),
+    ),
+    "bernoulli": (
+        "bernoulli",
+        ONES,
+        Beta(1.5, 3.0),
+        lambda p: stats.beta(1.5, 3.0).logpdf(p["probabilities"]),
+    ),
+    "categorical": (
+        "categorical",
+        CODES,
+        SHARES,
+        lambda p: [
+            stats.dirichlet([1.7] * m).logpdf(part / part.sum())
+            for row in p["probabilities"]
+            for m, part in ((3, row[:3]), (2, row[3:]))
+        ],
+    ),
+    "multinomial": (
+        "multinomial",
+        DRAWS,
+        SHARES,
+        lambda p: [
+            stats.dirichlet([1.7] * 3).logpdf(row / row.sum()) for row in p["probabilities"]
+        ],
+    ),
+}
+
+
+def settled(name: str) -> tuple[Any, Any, Any]:
+    """(the family that knows its table, its prior, parameters of two unlike components)."""
+    spec, X, asked, _ = CASES[name]
+    kind = Mixture(spec, 2, random_state=0).fit(X).family_
+    prior = believed(kind, Flat(), (asked,), X.shape[1])
+    resp = np.random.default_rng(1).dirichlet([1.0, 1.0], len(X))
+    return kind, prior, kind.maximize(kind.statistics(X, resp, None), None, Flat())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_m_step_is_the_mode_of_scipys_posterior(name: str) -> None:
+    """The expected log-likelihood and SciPy's log-prior, maximised over one component's numbers."""
+    X, told = CASES[name][1], CASES[name][3]
+    kind, prior, start = settled(name)
+    resp = np.random.default_rng(2).dirichlet([1.0, 1.0], len(X))
+    after = kind.maximize(prior.beside(kind.statistics(X, resp, start)), start, prior)
+    support = kind.supports()
+    ((parameter, own),) = support.items()
+
+    def objective(free: Array) -> float:
+        value = own.unpack(free, after.arrays()[parameter].shape)
+        params = kind.params({parameter: value})
+        return -float(np.sum(resp * kind.log_density(X, params)) + np.sum(told(params.arrays())))
+
+    begun = own.pack(start.arrays()[parameter])
+    best = minimize(objective, begun, method="BFGS", options={"gtol": 1e-7})
+    found = own.unpack(best.x, after.arrays()[parameter].shape)
+    np.testing.assert_allclose(after.arrays()[parameter], found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_log_prior_is_scipys_and_its_score_the_finite_difference(name: str) -> None:
+    told = CASES[name][3]
+    kind, prior, one = settled(name)
+    X = CASES[name][1]
+    resp = np.random.default_rng(5).dirichlet([1.0, 1.0], len(X))
+    # Away from the edges, where SciPy has no density.
+    soft = prior.beside(kind.statistics(X, resp, one))
+    one, other = (
+        kind.maximize(stats_, one, prior)
+        for stats_ in (soft, prior.beside(prior.beside(prior.beside(soft))))
+    )
+    gain = prior.log_prior(other) - prior.log_prior(one)
+    assert gain == pytest.approx(
+        np.sum(told(other.arrays())) - np.sum(told(one.arrays())), abs=1e-9
+    )
+    ((parameter, value),) = one.arrays().items()
+    score, h = prior.score(one)[parameter], 1e-6
+    for at in np.ndindex(value.shape):
+        step = np.zeros_like(value)
+        step[at] = h
+        up, down = (type(one)(value + sign * step) for sign in (1, -1))
+        slope = (prior.log_prior(up) - prior.log_prior(down)) / (2 * h)
+        assert score[at] == pytest.approx(slope, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["em", "squarem", "lbfgs", "newton"])
+def test_solvers_agree_on_the_posterior(solver: str) -> None:
+    prior = [Gamma(3.0, 2.0), Dirichlet(4.0)]
+    found = PoissonMixture(2, prior=prior, random_state=0, solver=solver, tol=1e-9).fit(COUNTS)
+    default = PoissonMixture(2, prior=prior, random_state=0, tol=1e-11).fit(COUNTS)
+    order, theirs = np.argsort(found.rates_[:, 0]), np.argsort(default.rates_[:, 0])
+    np.testing.assert_allclose(found.rates_[order], default.rates_[theirs], rtol=1e-4)
+    np.testing.assert_allclose(found.weights_[order], default.weights_[theirs], rtol=1e-4)
+    # Bishop (2006), section 9.3, and Gelman et al. (2013), section 2.6.
+    resp = default.predict_proba(COUNTS)
+    counts = resp.sum(axis=0)
+    np.testing.assert_allclose(default.weights_, (counts + 3) / (len(COUNTS) + 6), rtol=1e-4)
+    rates = (resp.T @ COUNTS + 2.0) / (counts[:, None] + 2.0)
+    np.testing.assert_allclose(default.rates_, rates, rtol=1e-4)
+
+
+def test_nothing_is_impossible_under_a_prior() -> None:
+    """A one that no row of a component had, and a category that none had."""
+    plain, ones = (
+        Mixture("bernoulli", 2, prior=prior, random_state=0).fit(ONES)
+        for prior in (None, Beta(1.5, 1.5))
+    )
+    assert plain.probabilities_.min() < 1e-6 < 0.005 < ones.probabilities_.min()
+    held = Mixture("categorical", 2, prior=Dirichlet(1.5, of="probabilities"), random_state=0)
+    assert held.fit(CODES).probabilities_.min() > 0.005
+    assert held.fit_result_.verdict == "interior maximum"
+
+
+def test_files_and_reports(tmp_path: Path) -> None:
+    prior = [Gamma([3.0, 1.0], [2.0, 0.5]), Dirichlet(4)]
+    found = PoissonMixture(2, prior=prior, random_state=0).fit(COUNTS)
+    (said,) = (line for line in found.summary().splitlines() if line.startswith("  prior"))
+    assert said.split(maxsplit=1)[1] == (
+        "each of the rates is worth 0.5 to 2 rows; each weight's is worth 3 rows"
+    )
+    found.save(tmp_path / "p.json")
+    again = mixtura.load(tmp_path / "p.json")
+    assert again.prior == prior
+    np.testing.assert_array_equal(again.predict_proba(COUNTS), found.predict_proba(COUNTS))
+    shares = Mixture("multinomial", 2, prior=SHARES, random_state=0).fit(DRAWS)
+    assert "each of the probabilities is worth 0.7 hits" in shares.summary()
+    waits = Mixture("exponential", 2, prior=Gamma(4.0, 2.0), random_state=0).fit(TIMES)
+    assert "each of the means is worth 3 rows" in waits.summary()
+
+
+REFUSED: list[tuple[Any, AnyArray, str]] = [
+    (PoissonMixture(2, prior=Beta(2, 2)), COUNTS, r"Beta\(...\) is no law .* have Gamma"),
+    (Mixture("gamma", 2, prior=Gamma(2, 2)), TIMES, "'gamma' have none that is conjugate"),
+    (Mixture("full", 2, prior=Gamma(2, 2)), TIMES, "no law of Gaussian components"),
+    (GaussianMixture(2, prior=SHARES), TIMES, "no law of Gaussian components"),
+    (
+        PoissonMixture(2, prior=Gamma([2, 2, 2], 1)),
+        COUNTS,
+        "for 3 or 1 columns, and X has 2",
+    ),
+    (PoissonMixture(2, prior=Gamma(2, 1), solver="nce"), COUNTS, "maximises no posterior"),
+    (PoissonMixture(2, prior=Gamma(2, 1), concomitants=[1]), COUNTS, "prior: with noise"),
+    (PoissonMixture(2, prior=[Gamma(2, 1), Gamma(3, 1)]), COUNTS, "two priors are of one kind"),
+]
+
+
+@pytest.mark.parametrize(("mixture", "X", "said"), REFUSED)
+def test_what_cannot_be_is_refused(mixture: Any, X: Array, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        mixture.fit(X)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    for make, said in (
+        (lambda: Gamma(0.5, 1), "Gamma: shape must be a number, 1 or more"),
+        (lambda: Gamma(2, -1), "Gamma: rate must be a number, 0 or more"),
+        (lambda: Beta(2, [0.5, 1]), "Beta: b must be a number, 1 or more"),
+        (lambda: Beta("x", 1), "Beta: a must be numbers"),
+        (lambda: Dirichlet(2, of="rows"), "of must be 'weights' or 'probabilities'"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            make()
+    assert family("poisson").conjugate.kind is Gamma  # type: ignore[attr-defined]
