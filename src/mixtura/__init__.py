@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
-    from mixtura.families.conjugate import Beta, Dirichlet, Gamma, NormalInverseWishart
+    from mixtura.families.conjugate import Dirichlet, NormalInverseWishart
     from mixtura.families.contaminated.family import Contaminated
     from mixtura.families.factor.structure import FactorAnalytic
     from mixtura.families.mixed import MixtureOf
@@ -84,7 +84,6 @@ __all__ = [
     "BayesianGaussianMixture",
     "BayesianMixture",
     "BernoulliMixture",
-    "Beta",
     "BetaPrior",
     "Block",
     "BlockModel",
@@ -104,7 +103,6 @@ __all__ = [
     "Family",
     "Fit",
     "FitError",
-    "Gamma",
     "GammaPrior",
     "GaussianHMM",
     "GaussianMixture",
@@ -184,9 +182,7 @@ _HOMES = {
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",
-    "Beta": "mixtura.families.conjugate",
     "Dirichlet": "mixtura.families.conjugate",
-    "Gamma": "mixtura.families.conjugate",
     "NormalInverseWishart": "mixtura.families.conjugate",
     "EigenvalueRatio": "mixtura.families.ratio",
     "FactorAnalytic": "mixtura.families.factor.structure",

@@ -76,7 +76,7 @@ class Mixture(IntervalRows):
         For families of numbers: Gaussian structures, "student", ...
     fixed : as in `GaussianMixture`
         Weights of any family, means and covariances of Gaussian structures.
-    prior : Gamma, Beta, Dirichlet, or a list, default None
+    prior : GammaPrior, BetaPrior, DirichletPrior, Dirichlet, or a list, default None
         Conjugate, of components and weights: docs/priors.md. For Gaussian structures as in
         `GaussianMixture`.
 

@@ -15,10 +15,8 @@ from mixtura.families.bayes.asked import KINDS as OF_LAWS
 from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.conjugate import (
     FRALEY_RAFTERY,
-    Beta,
     Conjugate,
     Dirichlet,
-    Gamma,
     NormalInverseWishart,
     asked_priors,
 )
@@ -31,13 +29,12 @@ PRIOR_SETTINGS: list[Any] = [
     StrOptions({FRALEY_RAFTERY}),
     NormalInverseWishart,
     Dirichlet,
-    Gamma,
-    Beta,
+    AskedPrior,
     list,
     tuple,
 ]
 KINDS: dict[str, type[Conjugate]] = {
-    kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet, Gamma, Beta)
+    kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet, *OF_LAWS.values())
 }
 
 
@@ -61,7 +58,7 @@ def asked_beliefs(estimator: Any, family: Family) -> tuple[Conjugate, ...]:
 
 def stored_prior(prior: Any) -> Any:
     """As plain values."""
-    if isinstance(prior, Conjugate | AskedPrior):
+    if isinstance(prior, Conjugate):
         return {"kind": type(prior).__name__, **asdict(prior)}
     return [stored_prior(part) for part in prior] if isinstance(prior, list | tuple) else prior
 
@@ -73,9 +70,6 @@ def restored_prior(stored: Any) -> Any:
     if not isinstance(stored, dict):
         return stored
     parts = {name: value for name, value in stored.items() if name != "kind"}
-    of_law = OF_LAWS.get(str(stored.get("kind")))
-    if of_law is not None and parts.keys() <= {each.name for each in fields(of_law)}:
-        return of_law(**parts)
     kind = KINDS.get(str(stored.get("kind")))
     if kind is None:
         raise ValueError(f"settings.prior has an unknown kind {stored.get('kind')!r}, or parts")

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.conjugate import Beta, Conjugate, Dirichlet, Gamma
+from mixtura.families.bayes.asked import AskedPrior, BetaPrior, DirichletPrior, GammaPrior
+from mixtura.families.conjugate import Conjugate, Dirichlet
 from mixtura.families.priors import CHANCES, MEANS, RATES, Counted, Flat, Law
 from mixtura.records import Array
 
@@ -24,45 +25,38 @@ class Belief:
     turned                   whether the law is of one over the parameter
     """
 
-    kind: type[Gamma | Beta | Dirichlet]
+    kind: type[AskedPrior]
     name: str
     sums: str = "sums"
     cells: str = "cells"
     law: Law = RATES
     turned: bool = False
 
-    def prior(self, asked: Gamma | Beta | Dirichlet) -> Counted:
+    def prior(self, asked: AskedPrior) -> Counted:
         """That of components under it."""
         more, times = self._before(asked)
         return Counted(self.name, self.sums, more, self.cells, times, self.law)
 
-    def worth(self, asked: Gamma | Beta | Dirichlet) -> str:
+    def worth(self, asked: AskedPrior) -> str:
         """In words."""
         more, times = self._before(asked)
-        if isinstance(asked, Dirichlet):
-            return f"each of the {self.name} is worth {float(more):.4g} hits"
-        low, high = float(np.min(times)), float(np.max(times))
-        rows = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
-        return f"each of the {self.name} is worth {rows} rows"
+        if isinstance(asked, DirichletPrior):
+            return f"each of the {self.name} is worth {_span(more)} hits"
+        return f"each of the {self.name} is worth {_span(times)} rows"
 
-    def _before(self, asked: Gamma | Beta | Dirichlet) -> tuple[Array, Array]:
+    def _before(self, asked: AskedPrior) -> tuple[Array, Array]:
         more, times = asked.before
         return (times, more) if self.turned else (more, times)
 
 
-GAMMA_RATES = Belief(Gamma, "rates")
-GAMMA_MEANS = Belief(Gamma, "means", law=MEANS, turned=True)
-BETA = Belief(Beta, "probabilities", law=CHANCES)
+GAMMA_RATES = Belief(GammaPrior, "rates")
+GAMMA_MEANS = Belief(GammaPrior, "means", law=MEANS, turned=True)
+BETA = Belief(BetaPrior, "probabilities", law=CHANCES)
 
 
 def of_shares(sums: str) -> Belief:
     """A Dirichlet law of probabilities whose hits are called `sums`."""
-    return Belief(Dirichlet, "probabilities", sums, "")
-
-
-def of_weights(part: Conjugate) -> bool:
-    """Whether it is the law of a mixture's weights."""
-    return isinstance(part, Dirichlet) and part.of == "weights"
+    return Belief(DirichletPrior, "probabilities", sums, "")
 
 
 def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
@@ -79,7 +73,7 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
         )
     found: Any = replace(own, asked=True)
     for part in asked:
-        if of_weights(part):
+        if isinstance(part, Dirichlet):
             continue
         if belief is None or not isinstance(part, belief.kind):
             has = "none" if belief is None else _called(belief)
@@ -88,15 +82,22 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
                 f"have {has}: leave it out, or use that"
             )
         found = belief.prior(part)
-        if not all(np.size(each) in (1, d) for each in (found.more, found.times)):
+        # Of categories there is one for each of all columns.
+        size = sum(getattr(family, "levels", ())) or d
+        if not all(np.size(each) in (1, size) for each in (found.more, found.times)):
             raise ValueError(
-                f"prior: {type(part).__name__} has numbers for {np.size(found.more)} or "
-                f"{np.size(found.times)} columns, and X has {d}: give one for each, or one for all"
+                f"prior: {type(part).__name__} has {np.size(found.more)} or "
+                f"{np.size(found.times)} numbers, and of {belief.name} there are {size}: give one "
+                "for each, or one for all"
             )
-    rows = [part.alpha - 1.0 for part in asked if isinstance(part, Dirichlet) and of_weights(part)]
+    rows = [part.alpha - 1.0 for part in asked if isinstance(part, Dirichlet)]
     return replace(found, weight_rows=float(sum(rows)))
 
 
 def _called(what: Belief | Conjugate) -> str:
-    kind = what.kind if isinstance(what, Belief) else type(what)
-    return "Dirichlet(..., of='probabilities')" if kind is Dirichlet else f"{kind.__name__}(...)"
+    return f"{(what.kind if isinstance(what, Belief) else type(what)).__name__}(...)"
+
+
+def _span(numbers: Array) -> str:
+    low, high = float(np.min(numbers)), float(np.max(numbers))
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

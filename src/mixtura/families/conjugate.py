@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.families.bayes.asked import AskedPrior
 from mixtura.records import Array
 
 FRALEY_RAFTERY = "fraley-raftery"
@@ -82,58 +83,6 @@ class RowsBefore:
 
 
 @dataclass(frozen=True)
-class Gamma:
-    """Rates ~ Gamma(shape, rate), density as v^(shape - 1) exp(-rate v); frozen.
-
-    Of Poisson rates v, and of v = 1 / mean of exponential components. Fits are at the posterior's
-    mode: Gelman et al. (2013), Bayesian Data Analysis, section 2.6.
-
-    Parameters
-    ----------
-    shape : float or sequence of d numbers, at least 1
-    rate : float or sequence of d numbers, 0 or more
-        Of rates in one over, of means in the columns' units. As if a Poisson component had `rate`
-        rows more, which count shape - 1 together; an exponential one shape - 1 rows that add up to
-        `rate`.
-    """
-
-    shape: float | tuple[float, ...]
-    rate: float | tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        _hold(self, shape=1.0, rate=0.0)
-
-    @property
-    def before(self) -> tuple[Array, Array]:
-        """(what had been counted before, in how much)."""
-        return np.asarray(self.shape) - 1.0, np.asarray(self.rate, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Beta:
-    """Probabilities ~ Beta(a, b), as if a - 1 ones and b - 1 zeros had been seen before; frozen.
-
-    Fits are at the posterior's mode: Gelman et al. (2013), Bayesian Data Analysis, section 2.4.
-
-    Parameters
-    ----------
-    a, b : float or sequence of d numbers, at least 1
-    """
-
-    a: float | tuple[float, ...]
-    b: float | tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        _hold(self, a=1.0, b=1.0)
-
-    @property
-    def before(self) -> tuple[Array, Array]:
-        """(ones, rows) that were seen before."""
-        ones = np.asarray(self.a) - 1.0
-        return ones, ones + np.asarray(self.b) - 1.0
-
-
-@dataclass(frozen=True)
 class Dirichlet:
     """The weights ~ Dirichlet(alpha, ..., alpha); fits are at the posterior's mode; frozen.
 
@@ -145,22 +94,11 @@ class Dirichlet:
     alpha : float, at least 1
         Each component counts as alpha - 1 rows more. Below 1 the mode has no weight above 0 for
         components of few rows: `mixtura.BayesianGaussianMixture` has that.
-    of : {"weights", "probabilities"}, default "weights"
-        With "probabilities" it is the law of those of categories in each component, each of which
-        counts as alpha - 1 hits more: of categorical and multinomial components.
     """
 
     alpha: float
-    of: str = "weights"
-
-    @property
-    def before(self) -> tuple[Array, Array]:
-        """(hits of each category that were counted before, nothing)."""
-        return np.asarray(self.alpha - 1.0), np.zeros(())
 
     def __post_init__(self) -> None:
-        if self.of not in ("weights", "probabilities"):
-            raise ValueError(f"Dirichlet: of must be 'weights' or 'probabilities', got {self.of!r}")
         number = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool | np.bool_)
         if not number or not 1 <= self.alpha < np.inf:
             raise ValueError(
@@ -168,7 +106,7 @@ class Dirichlet:
             )
 
 
-Conjugate = NormalInverseWishart | Dirichlet | Gamma | Beta
+Conjugate = NormalInverseWishart | Dirichlet | AskedPrior
 
 
 def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
@@ -181,29 +119,16 @@ def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
         if not isinstance(part, Conjugate):
             raise ValueError(
                 f"prior: {part!r} is no prior: use {FRALEY_RAFTERY!r}, "
-                "mixtura.NormalInverseWishart(...), mixtura.Dirichlet(...), mixtura.Gamma(...), "
-                "mixtura.Beta(...), or a list of them"
+                "mixtura.NormalInverseWishart(...), mixtura.GammaPrior(...), BetaPrior(...), "
+                "DirichletPrior(...), mixtura.Dirichlet(...) of the weights, or a list of them"
             )
-    if len({(type(part), getattr(part, "of", "")) for part in found}) < len(found):
+    if len({type(part) for part in found}) < len(found):
         raise ValueError("prior: two priors are of one kind: leave one of them out")
     return tuple(found)
 
 
 def _is_name(part: Any) -> bool:
     return isinstance(part, str) and part == FRALEY_RAFTERY
-
-
-def _hold(part: Gamma | Beta, **least: float) -> None:
-    """Set a prior's numbers as floats or tuples; ValueError for those below the least."""
-    for name, low in least.items():
-        called = f"{type(part).__name__}: {name}"
-        value = _numbers(called, getattr(part, name))
-        if np.ndim(value) > 1 or np.size(value) == 0 or np.min(value) < low:
-            raise ValueError(
-                f"{called} must be a number, {low:g} or more, or one for each column, got "
-                f"{getattr(part, name)!r}"
-            )
-        object.__setattr__(part, name, value)
 
 
 def _numbers(name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from mixtura.families.base import Family
-from mixtura.families.believed import Belief, of_weights
+from mixtura.families.believed import Belief
 from mixtura.families.conjugate import (
     Conjugate,
     Dirichlet,
@@ -113,7 +113,7 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
     if not (asked and takes_priors(family)):
         return family
     for part in asked:
-        if not (isinstance(part, NormalInverseWishart) or of_weights(part)):
+        if not isinstance(part, NormalInverseWishart | Dirichlet):
             raise ValueError(
                 f"prior: {part!r} is no law of Gaussian components: use NormalInverseWishart(...), "
                 "and Dirichlet(...) for the weights"
@@ -148,7 +148,7 @@ def prior_worth(family: Family, asked: tuple[Conjugate, ...], d: int, K: int) ->
         if isinstance(part, NormalInverseWishart):
             rows = prior_rows(family.form, part, d, K)  # type: ignore[attr-defined]
             said.append(f"a covariance's is worth {rows:.4g} rows, a mean's {part.shrinkage:.4g}")
-        elif isinstance(part, Dirichlet) and of_weights(part):
+        elif isinstance(part, Dirichlet):
             said.append(f"each weight's is worth {part.alpha - 1:.4g} rows")
         else:
             belief: Belief = family.conjugate  # type: ignore[attr-defined]

@@ -15,7 +15,11 @@ Numbers = float | tuple[float, ...]
 
 @dataclass(frozen=True)
 class AskedPrior:
-    """What a `prior=` of a `BayesianMixture` may be: numbers above 0, None for the default."""
+    """What a `prior=` of components may be: numbers above 0, or None for a default.
+
+    Defaults are those of a `BayesianMixture`. Where fits are at the posterior's mode there are
+    none, and it must have one: Gelman et al. (2013), Bayesian Data Analysis, sections 2.4 to 2.6.
+    """
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -23,6 +27,11 @@ class AskedPrior:
             if value is not None:
                 name = f"{type(self).__name__}: {each.name}"
                 object.__setattr__(self, each.name, _positive(name, value))
+
+    @property
+    def before(self) -> tuple[Array, Array]:
+        """(what had been counted before, in how much), of the mode; ValueError without one."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,15 @@ class GammaPrior(AskedPrior):
     shape: Numbers | None = None
     rate: Numbers | None = None
 
+    @property
+    def before(self) -> tuple[Array, Array]:
+        if self.shape is None or self.rate is None:
+            raise ValueError(
+                "prior: GammaPrior has shape and rate of its own in a BayesianMixture alone: give "
+                "both"
+            )
+        return _beyond_one(self, "shape"), np.asarray(self.rate, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class BetaPrior(AskedPrior):
@@ -65,6 +83,11 @@ class BetaPrior(AskedPrior):
     a: Numbers = 0.5
     b: Numbers = 0.5
 
+    @property
+    def before(self) -> tuple[Array, Array]:
+        ones = _beyond_one(self, "a")
+        return ones, ones + _beyond_one(self, "b")
+
 
 @dataclass(frozen=True)
 class DirichletPrior(AskedPrior):
@@ -83,6 +106,10 @@ class DirichletPrior(AskedPrior):
 
     alpha: Numbers = 0.5
 
+    @property
+    def before(self) -> tuple[Array, Array]:
+        return _beyond_one(self, "alpha"), np.zeros(())
+
 
 KINDS: dict[str, type[AskedPrior]] = {
     kind.__name__: kind for kind in (GammaPrior, BetaPrior, DirichletPrior)
@@ -98,6 +125,17 @@ def along(value: Numbers, size: int, name: str) -> Array:
             "one for all, or one for each"
         )
     return np.broadcast_to(found, (1, size)).copy()
+
+
+def _beyond_one(prior: AskedPrior, name: str) -> Array:
+    """A number less 1; ValueError where that is below 0, and the density has no mode inside."""
+    found = np.asarray(getattr(prior, name)) - 1.0
+    if np.min(found) < 0:
+        raise ValueError(
+            f"prior: {type(prior).__name__} needs {name} of 1 or more where fits are at the "
+            f"posterior's mode, got {getattr(prior, name)!r}: mixtura.BayesianMixture takes less"
+        )
+    return found
 
 
 def _positive(name: str, value: Any) -> Numbers:
