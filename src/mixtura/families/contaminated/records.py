@@ -69,7 +69,10 @@ def _parts(
     """Those of rows whose good parts have these log-densities."""
     eta, share = params.inflations, params.good_shares
     wider = 0.5 * (distances * (1.0 - 1.0 / eta) - cells * np.log(eta))
-    return _Parts(plain + np.log(share), plain + wider + np.log1p(-share))
+    # Where all rows are good, bad ones have no density.
+    with np.errstate(divide="ignore"):
+        bad = np.log1p(-share)
+    return _Parts(plain + np.log(share), plain + wider + bad)
 
 
 def _weights(resp: Array, outlying: Array, params: ContaminatedParams) -> Array:
