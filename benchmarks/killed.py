@@ -45,7 +45,7 @@ import pyarrow as pa, pyarrow.parquet as pq
 import scipy.optimize, sklearn.cluster
 from mixtura.cli import main
 from mixtura.data import streamed
-from mixtura.fitting import checkpoint
+from mixtura.fitting import checkpoint, journal_file
 import mixtura.selection.searching, mixtura.report.text
 
 # Every sweep is written down at once, and no table is short enough to be read only once.
@@ -70,9 +70,9 @@ def begun():
     return child
 
 def left():
-    # What holds at any moment: ValueError for a checkpoint that is not whole.
-    if command[0] == "fit":
-        checkpoint.stored_identity(RUN)
+    # What holds at any moment.
+    if command[0] == "fit" and os.path.exists(RUN):
+        assert journal_file.first_record(RUN)["format"] == checkpoint.FORMAT, "no whole checkpoint"
     if os.path.exists(MODEL):
         assert open(MODEL, "rb").read() == whole, "another answer"
         os.unlink(MODEL)
