@@ -182,7 +182,7 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
                 given["startprob"],
                 given["transmat"],
                 self._of_states(given),
-                given["startprob"] / given["startprob"].sum(),
+                given["beta"] / given["beta"].sum(),
             )
 
         task = ChainTask(
