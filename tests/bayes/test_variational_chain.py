@@ -7,6 +7,7 @@ sets. Its bound leaves out the constant n d / 2 log 2 pi.
 from __future__ import annotations
 
 import json
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from evidence import log_rows
 from scipy.special import gammaln, logsumexp
+from sklearn.exceptions import ConvergenceWarning
 
 import mixtura
 from mixtura import VariationalGaussianHMM
@@ -266,6 +268,19 @@ def test_steps_that_nobody_saw_are_summed_over():
     hmm = VariationalGaussianHMM(5, random_state=0).fit(X)
     assert hmm.n_components_ == 3
     assert (hmm.beta_posterior_ - hmm.beta_prior_).sum() == pytest.approx(590.0)
+
+
+@pytest.mark.parametrize("when", [{"n_iter": 0}, {"max_seconds": 1e-6}], ids=str)
+def test_a_search_that_is_cut_short_answers(when):
+    told = {"max_seconds": when["max_seconds"]} if "max_seconds" in when else {}
+    hmm = VariationalGaussianHMM(3, random_state=0, n_iter=when.get("n_iter", 1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        hmm.fit(planted(0, 3.0), **told)
+    assert not hmm.converged_
+    assert hmm.fit_result_.trace[-1] == hmm.elbo_
+    assert len(hmm.fit_result_.trace) == hmm.n_iter_ + 1
+    assert hmm.predict(WAVES).shape == (40,)
 
 
 REFUSED = {

@@ -122,11 +122,12 @@ def bounded(fit: Fit, model: HiddenMarkov, climb: Climb, sweeps: list[Noted]) ->
 
     That states hold nothing is no fault of a posterior.
     """
-    (bounds,) = (each.bounds for each in sweeps if each.last is climb.params)
+    # A climb of no step has swept where another has.
+    bounds = max((each.bounds for each in sweeps if each.last is climb.params), key=len)
     return replace(
         fit,
         loglik=climb.objective,
-        trace=tuple(bounds),
+        trace=tuple(bounds[-climb.iterations - 1 :]),
         bound=True,
         reason=fit.reason.replace("log-likelihood", "bound"),
         certificate=Certificate("not examined", detail=model.obstacle()),
