@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PoissonMixture,
         StudentMixture,
     )
+    from mixtura.estimators.variational_hmm import VariationalGaussianHMM
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
