@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PoissonMixture,
         StudentMixture,
     )
+    from mixtura.estimators.variational_hmm import VariationalGaussianHMM
     from mixtura.estimators.weighing import LightWeightsWarning
     from mixtura.families.base import Family
     from mixtura.families.bayes.asked import BetaPrior, DirichletPrior, GammaPrior
@@ -138,6 +139,7 @@ __all__ = [
     "StudentMixture",
     "Summary",
     "Truncated",
+    "VariationalGaussianHMM",
     "__version__",
     "audit",
     "bootstrap_lrt",
@@ -222,6 +224,7 @@ _HOMES = {
     "PoissonMixture": "mixtura.estimators.shortcuts",
     "Student": "mixtura.families.student.family",
     "StudentMixture": "mixtura.estimators.shortcuts",
+    "VariationalGaussianHMM": "mixtura.estimators.variational_hmm",
     "register_family": "mixtura.families.registry",
     "MixtureRegression": "mixtura.estimators.regression",
     "Regression": "mixtura.families.regression.family",

@@ -45,4 +45,5 @@ ESTIMATORS: dict[str, str] = {
     "PoissonHMM": "mixtura.estimators.hmm_faces",
     "PoissonMixture": "mixtura.estimators.shortcuts",
     "StudentMixture": "mixtura.estimators.shortcuts",
+    "VariationalGaussianHMM": "mixtura.estimators.variational_hmm",
 }

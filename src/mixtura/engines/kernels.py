@@ -29,6 +29,7 @@ from mixtura.models.mixture import Mixture
 from mixtura.models.noise import Noisy
 from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.variational import VariationalMixture
+from mixtura.models.variational_chain import VariationalChain
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (HiddenMarkov, Gaussian): Kernel({"compiled": GaussianChainSweep}),
     # Of every family: what is fused is the chain, and sums where few kinds of rows are many.
     (HiddenMarkov, Family): Kernel({"compiled": ChainSweep}),
+    (VariationalChain, PosteriorGaussian): Kernel({"compiled": GaussianChainSweep}),
+    (VariationalChain, Family): Kernel({"compiled": ChainSweep}),
     (Driven, Family): Kernel({"compiled": DrivenSweep}),
     (DrivenFirst, Family): Kernel({"compiled": DrivenFirstSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),

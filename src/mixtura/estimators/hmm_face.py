@@ -210,6 +210,12 @@ class HmmFace(FittedChain):
             held=held,
             prior=prior,
         )
+        return self._found(rows, task, plain, max_seconds)
+
+    def _found(
+        self, rows: Sequences, task: ChainTask, plain: bool, max_seconds: float | None
+    ) -> ChainFound:
+        """The end of plain steps from what was set, or of a search."""
         rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
         listener = Verbose(int(self.verbose), 1) if self.verbose else None
         find = plain_chain if plain else find_chain

@@ -19,6 +19,7 @@ from mixtura.estimators.hmm_priors import (
     before,
     counted,
     filled,
+    full_matrices,
     stored,
 )
 from mixtura.estimators.signatures import init_like, parameter
@@ -127,15 +128,8 @@ class GaussianHMM(HmmFace):
     @property
     def covars_(self) -> AnyArray:
         """Covariances as full matrices, (n_components, n_features, n_features)."""
-        stored = np.asarray(self.covariances_)
-        K, d = np.shape(self.means_)
-        whole = {
-            "full": lambda: stored,
-            "tied": lambda: np.tile(stored, (K, 1, 1)),
-            "diag": lambda: stored[:, :, None] * np.eye(d),
-            "spherical": lambda: stored[:, None, None] * np.eye(d),
-        }
-        return np.asarray(whole[self.covariance_type]())
+        own = np.asarray(self.covariances_)
+        return full_matrices(self.covariance_type, own, *np.shape(self.means_))
 
     @covars_.setter
     def covars_(self, given: Any) -> None:

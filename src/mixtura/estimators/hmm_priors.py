@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from mixtura.families.conjugate import RowsBefore
 from mixtura.families.priors import Counted
 from mixtura.families.registry import under_rows
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 # hmmlearn's parameter that is not here.
 GONE = {"min_covar": "it widens first covariances there, and many starts are tried here"}
@@ -59,6 +59,15 @@ def before(centre: Array, weight: float, rows: float, scatter: Array) -> Setting
 def stored(kind: str, d: int) -> tuple[int, ...]:
     """The shape in which one of hmmlearn's covariances of this kind is."""
     return {"full": (d, d), "tied": (d, d), "diag": (d,), "spherical": ()}[kind]
+
+
+def full_matrices(kind: str, matrices: AnyArray, K: int, d: int) -> AnyArray:
+    """Those of K states as (K, d, d), from the shape in which hmmlearn's of this kind are."""
+    if kind == "full":
+        return matrices
+    if kind == "tied":
+        return np.tile(matrices, (K, 1, 1))
+    return np.asarray(matrices.reshape(K, -1, 1) * np.eye(d))
 
 
 def _semidefinite(matrix: Array) -> bool:

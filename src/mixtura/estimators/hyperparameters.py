@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 from sklearn.utils import check_array
 
 from mixtura.data.moments import TableMoments, source_moments
+from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
+from mixtura.estimators.hmm_priors import filled, stored
 from mixtura.estimators.initial import check_shape
 from mixtura.families.frames import Affine
-from mixtura.families.gaussian.covariance import Structure
+from mixtura.families.gaussian.covariance import Structure, structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.wishart import NormalWishart
@@ -84,6 +87,51 @@ def component_prior(
     held = held_in(table.covariance, table.mean, form).added
     frames = form.frames(table.covariance + held)
     return prior, tuple(Affine(table.mean, each) for each in frames)
+
+
+class AskingStates(Protocol):
+    """An estimator with hmmlearn's settings of the prior of Gaussian states."""
+
+    n_components: int
+    covariance_type: str
+    means_prior: Any
+    beta_prior: float | None
+    dof_prior: float | None
+    scale_prior: Any
+
+    def _names(self) -> list[str]: ...
+
+
+def state_prior(estimator: AskingStates, rows: Sequences) -> NormalWishart:
+    """That of the states, `component_prior` under hmmlearn's names; ValueError where it is none."""
+    d, kind, freedom = rows.d, estimator.covariance_type, estimator.dof_prior
+    if freedom is not None and not freedom > d - 1:
+        raise ValueError(
+            f"dof_prior must be above {d - 1}, for X has {d} columns, got {freedom!r}: give more, "
+            "or leave it out"
+        )
+    mean, scale = estimator.means_prior, estimator.scale_prior
+    if mean is not None:
+        mean = filled("means_prior", mean, (d,))
+    if scale is not None:
+        shape, one = stored(kind, d), np.ndim(scale) == 0
+        scale = filled("scale_prior", scale, shape)
+        scale = scale * np.eye(d) if one and len(shape) == 2 else scale
+        structure(kind).form.support.check(scale, "scale_prior")
+    asked: Any = SimpleNamespace(
+        n_components=estimator.n_components,
+        reg_covar=0.0,
+        mean_precision_prior=estimator.beta_prior,
+        mean_prior=mean,
+        degrees_of_freedom_prior=freedom,
+        covariance_prior=scale,
+        _names=estimator._names,
+    )
+    try:
+        return component_prior(asked, structure(kind), rows.rows())[0]
+    except ValueError as error:
+        # There it is asked for by scikit-learn's name.
+        raise ValueError(str(error).replace("covariance_prior", "scale_prior")) from None
 
 
 def _scale(estimator: Asking, form: Form, table: TableMoments) -> Array:

@@ -20,9 +20,11 @@ from mixtura.fitting.hidden_markov_race import SAMPLE_ROWS, finalists, race_chai
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import journaled, prepare
+from mixtura.fitting.noted import Noted
 from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Search
+from mixtura.fitting.variational_chain import bounded, held_first, merged
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.driven_stays import DrivenStays
@@ -30,6 +32,7 @@ from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
 from mixtura.models.state_order import reordered, state_order
+from mixtura.models.variational_chain import VariationalChain, VariationalChainParams
 from mixtura.records import Array
 from mixtura.result import Fit
 from mixtura.solvers.clock import Clock
@@ -58,8 +61,14 @@ def find_chain(
         ground, model = prepared_chain(rows, task, rng)
         engine = resolve_for(rows, task.engine, model)
 
+        noted: list[Noted] = []
+
         def opened(model: Any, source: Any) -> Any:
-            return open_sweep(engine, model, source)
+            sweep = open_sweep(engine, model, source)
+            if task.posterior is None:
+                return sweep
+            noted.append(Noted(sweep, model))
+            return noted[-1]
 
         solver, climber = resolve_solver(task.solver, model)
         over_all = opened if journal is None else journaled(opened, rows, journal)
@@ -68,8 +77,12 @@ def find_chain(
         )
         with clock.hearing(journal is None):
             outcome = search.at_scales(lambda: _best(search, ground, rows, task), search.climb)
+            if task.posterior is not None:
+                outcome = merged(search, outcome, rows)  # type: ignore[arg-type]
         sizes = rows.positive, min(rows.n, SAMPLE_ROWS)
         fit = account(outcome, search, (solver, engine), sizes)
+        if task.posterior is not None:
+            fit = bounded(fit, model, outcome.climb, noted)
         return _in_order(ChainFound(fit.params, fit, model), search, rows, task)
 
 
@@ -89,6 +102,9 @@ def prepared_chain(
         task.stationary,
         task.tied,
     )
+    if task.posterior is not None:
+        asked = task.posterior
+        return ground, VariationalChain(asked.family, asked.prior, *settings[2:5])
     lasts: dict[str, Any] = {"law": task.durations, "longest": task.longest}
     if task.covariates or task.initial_covariates:
         known = design(ground.survey.sample, task.covariates, True, "covariate", task.names)
@@ -154,12 +170,17 @@ def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask)
         return found
     components = family.ordered(found.params.components)
     order = state_order(family, found.params.components, rows.d)
+    if task.posterior is not None:
+        order = held_first(order, found.params.weights, found.fit.weight)
     if task.placed or rows.known is not None:
         order = np.arange(len(order))
     params = replace(found.params, components=components)
     if (order == np.arange(len(order))).all() and components is found.params.components:
         return found
-    params = reordered(family, params, order, rows.d)
+    if isinstance(params, VariationalChainParams):
+        params = params.states(order)
+    else:
+        params = reordered(family, params, order, rows.d)
     place = np.argsort(order)
     fit = replace(
         found.fit,

@@ -12,8 +12,10 @@ from mixtura.fitting.account import account
 from mixtura.fitting.hidden_markov_fit import ChainFound, begun, prepared_chain
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.listeners import FitListener
+from mixtura.fitting.noted import Noted
 from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.search import Search
+from mixtura.fitting.variational_chain import bounded
 from mixtura.records import RandomNumbers
 from mixtura.result import Certificate
 from mixtura.solvers.climb import Climb
@@ -55,9 +57,10 @@ def plain_chain(
         ground, model = prepared_chain(rows, task, rng)  # type: ignore[arg-type]
         model = model.unpenalised()
         engine = resolve_for(rows, task.engine, model)
-        sweep = open_sweep(engine, model, rows)
+        sweep = Noted(open_sweep(engine, model, rows), model)
         step = None if listener is None else listener.stepped
-        start = begun(ground, task.given)
+        asked = task.posterior
+        start = asked.begin(model) if asked and asked.begin else begun(ground, task.given)
         clock = Clock(task.max_seconds)
         problem = Problem(model, sweep, start, 0.0, task.max_iter, (), step, clock=clock)
         with clock.hearing():
@@ -76,4 +79,5 @@ def plain_chain(
             clock=clock,
         )
         fit = account(outcome, search, (climb.ran, engine), (rows.positive, 0))
+        fit = bounded(fit, model, climb, [sweep]) if asked else fit
         return ChainFound(fit.params, fit, model)

@@ -14,8 +14,10 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.race import Runner
 from mixtura.fitting.search import Search
+from mixtura.fitting.variational_chain import as_heavy, posterior_start
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
+from mixtura.models.variational_chain import VariationalChain
 from mixtura.records import AnyArray
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
@@ -68,7 +70,9 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
     sample, cut = rows.spread(SAMPLE_ROWS, search.rng, whole=not _returns(allowed))
     model: HiddenMarkov = search.model  # type: ignore[assignment]
     given = dict(task.given)
-    if cut and not model.stationary:
+    if isinstance(model, VariationalChain):
+        sample = as_heavy(sample, search.rows.weight)
+    elif cut and not model.stationary:
         # Pieces of sequences begin anywhere, and say nothing of where sequences do.
         first, model = np.ones(K, dtype=bool), replace(model, held=(*model.held, "initial"))
         given.pop("initial", None)
@@ -78,6 +82,8 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
     starts = ChainStarts(model, sample, ground, allowed, first, search.rng, timed)
     runners = []
     for name, params in starts.all():
+        if isinstance(model, VariationalChain):
+            params = posterior_start(model, ground, sample, params)
         runners.append(Runner(name, model.with_arrays(params, given) if given else params))
         if K == 1:
             break
@@ -92,7 +98,8 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
     search.sample_passes += starts.passes
     if not runners:
         raise FitError("no start could be climbed: " + search.reports[-1].detail)
-    if not sampled:
+    # A prior of moves leaves none impossible.
+    if not sampled or isinstance(model, VariationalChain):
         return runners
     return [replace(one, params=_whole(one.params, search.model, task, cut)) for one in runners]
 
@@ -147,7 +154,7 @@ def _run(
                     params=climb.params,
                     climb=climb,
                     spent=runner.spent + climb.iterations,
-                    worth=last.loglik / last.weight,
+                    worth=(last.loglik + model.belief(worth)) / last.weight,
                 )
             )
         except FAILURES as error:

@@ -16,13 +16,23 @@ from mixtura.solvers.problem import Solver
 
 
 @dataclass(frozen=True)
+class AskedPosterior:
+    """A posterior in the place of points: the components' family and prior, and where a plain climb
+    begins."""
+
+    family: Any
+    prior: Any
+    begin: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
 class ChainTask:
     """What is asked of a fit: settings, checked.
 
     given are parameters that every start has, by name; allowed (K, K) and first (K,) which
     transitions and first states there may be; the rows are those of `HiddenMarkov`; max_seconds is
     when the search ends with what it has; prior makes the components' of that of the table; names
-    are the columns'.
+    are the columns'; posterior is asked for in the place of points, or None.
     """
 
     family: Family
@@ -47,6 +57,7 @@ class ChainTask:
     initial_covariates: tuple[int, ...] = ()
     prior: Callable[[Any], Any] | None = None
     names: tuple[str, ...] = ()
+    posterior: AskedPosterior | None = None
 
     @property
     def barred(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import Step, Sweep
+from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.journaled import Journal
 from mixtura.engines.threads import single_blas, single_openmp
@@ -19,6 +19,7 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.families.frames import Frame
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, journaled
+from mixtura.fitting.noted import Noted
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_moves import Moves
@@ -86,30 +87,19 @@ class _End:
         return _End(climb, self.bounds + after.bounds[1:], self.theirs + after.theirs[1:])
 
 
-class _Noted(Sweep):
-    """`inner`, with the bounds of all parameters that it sweeps at written down."""
+class _Noted(Noted):
+    """And scikit-learn's numbers, of all K components."""
 
     def __init__(self, inner: Sweep, model: VariationalMixture, K: int) -> None:
-        super().__init__(inner.rows)
-        self.inner, self.model, self.K, self.engine = inner, model, K, inner.engine
-        # The bound is known at every step.
-        self.stride = 1
-        self.bounds: list[float] = []
+        super().__init__(inner, model)
+        self.K = K
         self.theirs: list[float] = []
 
     def __call__(self, params: Any) -> Summary:
-        self.passes += 1
-        summary = self.inner(params)
-        self.bounds.append(summary.loglik + self.model.log_prior(params))
+        summary = super().__call__(params)
         whole = params if len(params.weights) == self.K else self.model.extended(params, self.K)
         self.theirs.append(self.model.lower_bound(whole))
         return summary
-
-    def folded(self, step: Step) -> Summary:
-        return self.inner.folded(step)
-
-    def over(self, rows: Source) -> Sweep:
-        return self.inner.over(rows)
 
 
 def find_posterior(

@@ -34,6 +34,17 @@ class GaussianPosterior(GaussianParams):
         own = {"mean_precision": self.mean_precision, "freedom": self.freedom}
         return super().arrays() | own
 
+    def some(self, which: AnyArray | slice) -> GaussianPosterior:
+        """Some of the components; a covariance that they share is theirs."""
+        root = self.root if self.form.shared else self.root[which]
+        worth = self.mean_precision[which], self.freedom[which]
+        return gaussian_posterior(self.means[which], root, self.form, *worth)
+
+    @property
+    def scale(self) -> Array:
+        """The inverses of W_k, in the form's shape: of shared ones that of all."""
+        return np.asarray(self.covariances * _along(self.freedom, self.form))
+
     @property
     def half_log_det(self) -> Array:
         """(K,) or (1,): 1/2 log det of W_k."""
@@ -90,6 +101,20 @@ def gaussian_posterior_from_whiten(
 ) -> GaussianPosterior:
     """The same from their inverses."""
     return _assembled(means, form.invert_root(whiten), whiten, form, mean_precision, freedom)
+
+
+def gaussian_posterior_from_scale(
+    means: Array, scale: Array, form: Form, mean_precision: Array, freedom: Array
+) -> GaussianPosterior:
+    """The same from `GaussianPosterior.scale`."""
+    root = form.root_of(scale / _along(freedom, form))
+    return gaussian_posterior(means, root, form, mean_precision, freedom)
+
+
+def _along(freedom: Array, form: Form) -> Array:
+    """Degrees of freedom (K,) beside matrices in the form's shape."""
+    sizes = (1,) * (len(form.shape(2, 2)) - 1)
+    return np.asarray(freedom[0]) if form.shared else freedom.reshape(-1, *sizes)
 
 
 def _assembled(
