@@ -95,6 +95,9 @@ def test_loops_are_drawn_and_asked_of_where_they_were_fitted(tmp_path: Path) -> 
         plain.score([], [], [])
     with pytest.raises(ValueError, match="pairs holds"):
         plain.predict_proba(["a"] * 8)
+    for number in (0, -1, 2.5, "3", None):
+        with pytest.raises(ValueError, match=f"n_blocks={number!r}: give a number from 1 on"):
+            mixtura.BlockModel(number).fit(PLAIN)
     with pytest.raises(ValueError, match="n_blocks=True"):
         mixtura.BlockModel(True).fit(PLAIN)
 

@@ -39,6 +39,7 @@ DRESSES = {
     "pandas": edge_list,
     "pandas both ways": lambda: edge_list().sample(frac=1.0, random_state=0),
     "polars": lambda: pl.from_pandas(edge_list()),
+    "polars, lazy": lambda: pl.from_pandas(edge_list()).lazy(),
     "arrow": lambda: pl.from_pandas(edge_list()).to_arrow(),
     "file": lambda: KARATE,
     "networkx": networkx_graph,
@@ -53,6 +54,14 @@ def test_every_dress(dress):
     assert (network.n, network.n_edges, network.n_pairs) == (34, 78, 561)
     assert not network.directed
     assert network.fully_observed
+
+
+@pytest.mark.parametrize("name", ["club.edges", "club.edgelist"])
+def test_edge_lists_by_the_names_of_others(tmp_path, name):
+    nx = pytest.importorskip("networkx")
+    nx.write_edgelist(networkx_graph(), tmp_path / name, data=["strength"])
+    network = as_network(tmp_path / name)
+    np.testing.assert_array_equal(network.edges.toarray(), karate())
 
 
 def test_a_parquet_file_with_weights(tmp_path):

@@ -23,6 +23,8 @@ TEXT_SUFFIXES: dict[str, str] = {
     ".txt": ",;\t|",
     ".dat": ",;\t|",
     ".tsv": "\t",
+    ".edges": ",;\t|",
+    ".edgelist": ",;\t|",
 }
 KNOWN = ".csv, .tsv, .txt, .dat (also .gz), .parquet, .arrow, .feather, .xlsx or .ods"
 AS_IT_LOOKS = Dialect()

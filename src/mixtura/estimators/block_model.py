@@ -112,13 +112,8 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_blocks": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-            tuple,
-            list,
-            np.ndarray,
-        ],
+        # What is wrong with it `blocks_of` says in a sentence.
+        "n_blocks": [object],
         "edges": [StrOptions({"auto", *(each.value for each in Edges)})],
         "degree_corrected": ["boolean", StrOptions({"auto"})],
         "inference": [StrOptions({"variational", "belief"})],
@@ -224,7 +219,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         return self
 
     def _fit(self, net: Network, corrected: bool | str, checkpoint: Any, clock: Clock) -> None:
-        free = isinstance(self.n_blocks, str)
+        free = isinstance(self.n_blocks, str) and self.n_blocks == "auto"
         law = law_of(self.edges, corrected, net)
         refuse_unlike(net, law, corrected, free)
         warn_of_diagonal(net, law)

@@ -41,7 +41,7 @@ def blocks_of(asked: Any, network: Network, most: bool) -> tuple[int, ...]:
     more blocks than nodes.
     """
     name, sides = "max_blocks" if most else "n_blocks", network.sides
-    if asked is None:
+    if asked is None and most:
         return sides
     asked = asked.tolist() if isinstance(asked, np.ndarray) else asked
     each = list(asked) if isinstance(asked, tuple | list) else [asked] * len(sides)

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 
 from mixtura.data.dialect import Dialect
 from mixtura.data.files import AS_IT_LOOKS, is_text_file
+from mixtura.data.lazy import collected
 from mixtura.data.networks.edge_files import ends_of, read_edges
 from mixtura.data.networks.graphs import from_igraph, from_networkx
 from mixtura.data.networks.matrices import (
@@ -42,8 +43,8 @@ def as_network(
 
     Parameters
     ----------
-    given : square array or SciPy sparse matrix, NetworkX or igraph graph, pandas, Polars or PyArrow
-        frame with a row for each edge, or a file of one (`data.files.KNOWN`)
+    given : square array or SciPy sparse matrix, NetworkX or igraph graph, pandas, (lazy) Polars or
+        PyArrow frame with a row for each edge, or a file of one (`data.files.KNOWN`)
     directed : None takes graphs as they say, matrices as directed where they are not symmetric, and
         edge lists as undirected
     observed : (n, n) mask, dense or sparse, of the pairs that were looked at; default all but NaN
@@ -144,7 +145,7 @@ def frame_of(given: Any, place: str, pass_through: bool = True) -> Any:
     """A frame as Narwhals', other things as they are, or TypeError; NetworkError for columns of one
     name."""
     try:
-        return nw.from_native(given, eager_only=True, pass_through=pass_through)
+        return nw.from_native(collected(given), eager_only=True, pass_through=pass_through)
     except nw.exceptions.DuplicateError:
         names = list(given.columns)
         twice = next(name for name in names if names.count(name) > 1)

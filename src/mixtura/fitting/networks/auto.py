@@ -20,6 +20,7 @@ from mixtura.fitting.networks.block_fit import (
 )
 from mixtura.fitting.networks.description import shortest
 from mixtura.fitting.networks.moves import halved, merged
+from mixtura.fitting.networks.search import GAIN
 from mixtura.fitting.networks.sides import Sizes, joined, parted, stepped
 from mixtura.fitting.networks.units import standardised
 from mixtura.models.block_model import Edges
@@ -94,15 +95,11 @@ def _chosen(
 
 
 def _by_icl(task: BlockTask, most: Sizes) -> tuple[BlockFound, tuple[Choice, ...]]:
-    """Up from one block until ICL falls for good, then back down by merges; anew from where two
-    sides gain together."""
+    """Up from one block until ICL falls for good, back down by merges, then around the best."""
     walk = _Walk(task, most)
-    at: Sizes | None = (1,) * len(most)
-    while at is not None:
-        walk.up(at)
-        walk.down()
-        walk.around()
-        at = walk.together()
+    walk.up((1,) * len(most))
+    walk.down()
+    walk.around()
     found = walk.found
     path = tuple(Choice.of(blocks, False, "icl", walk.value(blocks)) for blocks in sorted(found))
     return found[walk.best], path
@@ -151,31 +148,32 @@ class _Walk:
             self._fit(above, at)
 
     def around(self) -> None:
-        """Where sides could grow otherwise: numbers beside the best."""
-        while True:
-            before = self.best
-            ahead = [at for at in self._beside(before, (1, -1)) if at not in self.found]
-            if not ahead or self.task.clock.over():
+        """All numbers beside the best, by splits and merges of it, also where they were met: from
+        below they may have come to a poor optimum. Anew where one is better."""
+        tried: set[tuple[Sizes, float]] = set()
+        while not self.task.clock.over():
+            before = self.best, self.value(self.best)
+            ahead = [at for at in self._beside(before[0], (1, -1)) if (at, before[1]) not in tried]
+            if not ahead:
                 break
-            at = self._promising(before, ahead)
-            self._fit(before, at)
-            if self.best == before:
-                break
-
-    def together(self) -> Sizes | None:
-        """One block more on each of two sides than the best has, if that is better: where nodes of
-        a side differ only in which blocks of the other they meet, no side gains alone."""
-        before = self.best
-        at = tuple(K + 1 for K in before)
-        if len(at) == 1 or at in self.found or not self._allowed(at) or self.task.clock.over():
-            return None
-        self._fit(before, at)
-        return at if self.best == at else None
+            for at in ahead:
+                tried.add((at, before[1]))
+                self._fit(before[0], at)
+                if self.value(self.best) > before[1] + GAIN or self.task.clock.over():
+                    break
 
     def _fit(self, before: Sizes, at: Sizes) -> None:
-        """With so many blocks, also from what was found before; the higher bound is kept."""
-        found = fit_variational(self.task, at, self._starts(before, at))
-        if at not in self.found or found.fit.loglik > self.found[at].fit.loglik:
+        """With so many blocks, also from what was found before; the higher bound is kept.
+
+        Where they were met, its own starts and moves would end as they did.
+        """
+        starts, known = list(self._starts(before, at)), self.found.get(at)
+        if known is not None:
+            look = fit_variational(self.task, at, starts, alone=True)
+            if look.fit.loglik <= known.fit.loglik + GAIN:
+                return
+        found = fit_variational(self.task, at, starts)
+        if known is None or found.fit.loglik > known.fit.loglik:
             self.found[at] = found
 
     def _promising(self, at: Sizes, ahead: list[Sizes]) -> Sizes:
@@ -189,7 +187,11 @@ class _Walk:
         return max(worth, key=lambda near: worth[near])
 
     def _beside(self, blocks: Sizes, steps: tuple[int, ...]) -> list[Sizes]:
+        """Numbers with one more or less on a side, or on each of two: where nodes of a side differ
+        only in which blocks of the other they meet, no side gains alone."""
         near = [stepped(blocks, side, by) for by in steps for side in range(len(blocks))]
+        if len(blocks) > 1:
+            near += [tuple(K + by for K in blocks) for by in steps]
         return [each for each in near if self._allowed(each)]
 
     def _allowed(self, blocks: Sizes) -> bool:
@@ -215,10 +217,10 @@ def _icl(found: BlockFound) -> float:
 
 
 def _splits(labels: AnyArray, K: int, seed: int) -> Iterable[tuple[str, AnyArray]]:
-    """Starts with K + 1 blocks from K: the largest ones halved."""
+    """Starts with K + 1 blocks from K: the largest ones halved, few ones several times."""
     rng = np.random.default_rng([seed, K + 1, 2])
     sizes = np.bincount(labels, minlength=K)
-    for block in np.argsort(-sizes)[:NEIGHBOURS]:
+    for block in np.resize(np.argsort(-sizes), NEIGHBOURS):
         new = np.array(labels)
         halved(new, int(block), K, rng)
         yield "split", new

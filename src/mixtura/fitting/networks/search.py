@@ -26,8 +26,13 @@ STEPS, SPRINT = 40, 4
 TRIES = 8
 # Proposals made of one incumbent at a time; failures in a row, for each block, that end the moves.
 AT_ONCE, PATIENCE = 8, 100
-# A move gains where it gains more than this share of what there is.
-GAIN = 1e-9
+# A move gains where it gains more than this (nats): where blocks hardly differ bounds have ridges,
+# along which climbs creep for a thousand steps.
+GAIN = 1e-3
+# Gains are taken to shrink by no less than this factor a step.
+SLOWEST = 0.999
+# Steps of the first heat, and of a move, where all starts can be climbed until most of them rest.
+FAIR = 48
 
 
 class End(Protocol):
@@ -112,8 +117,10 @@ class Search:
         """The best end; `beside` are further starts, by name."""
         begun = [*beside, *self._begun()]
         names, ends = [name for name, _ in begun], [labels for _, labels in begun]
-        best = self._race(names, ends) if self._raced else self._best(names, self._climbs(ends))
-        return self._moved(best) if self._divided and self.bounds else best
+        if not self.bounds:
+            return self._best(names, self._climbs(ends))
+        best = self._race(names, ends)
+        return self._moved(best) if self._divided else best
 
     @property
     def _raced(self) -> bool:
@@ -121,30 +128,34 @@ class Search:
         affords = affordable(self.climber.network, self.K)
         return self.bounds and self._divided and affords < MOST_STARTS
 
-    def _best(self, names: list[str], ends: Iterable[End | None]) -> End:
-        best: End | None = None
+    def _best(self, names: list[str], ends: Iterable[End | None], best: End | None = None) -> End:
         for name, end in zip(names, ends, strict=False):
             self._note(name, end)
-            if end is not None and (best is None or end.bound > best.bound):
-                best = end
+            best = higher(best, end)
         if best is None:
             raise LikelihoodFell(np.nan, np.nan)
         return best
 
     def _race(self, names: list[str], states: list[AnyArray]) -> End:
-        """Short runs, the worse half dropped in between; the last one left is climbed."""
-        steps = SPRINT
-        while True:
-            ends = list(self._climbs(states, steps))
-            done = [(name, end) for name, end in zip(names, ends, strict=False) if end is not None]
-            done.sort(key=lambda each: -each[1].bound)
-            kept = done[: (len(done) + 1) // 2]
-            for name, end in done[len(kept) :]:
+        """Short runs, the worse half of those that still climb dropped in between; the last one
+        left is climbed."""
+        steps = SPRINT if self._raced else FAIR
+        best: End | None = None
+        while len(states) > 1:
+            going = []
+            for name, end in zip(names, self._climbs(states, steps), strict=False):
+                if end is not None and unsettled(end, steps):
+                    going.append((name, end))
+                    continue
+                self._note(name, end)
+                best = higher(best, end)
+            going.sort(key=lambda each: -each[1].bound)
+            kept = going[: (len(going) + 1) // 2]
+            for name, end in going[len(kept) :]:
                 self._note(name, end, "dropped")
             names, states = [name for name, _ in kept], [end.state for _, end in kept]
-            if len(kept) <= 1:
-                return self._best(names, self._climbs(states))
             steps *= 2
+        return self._best(names, self._climbs(states), best)
 
     def begun_at(self, name: str, labels: AnyArray) -> End:
         """The end of one climb, from `labels`."""
@@ -155,7 +166,7 @@ class Search:
     def best_from(self, begun: Iterable[tuple[str, AnyArray]]) -> End:
         """The best end of climbs from these alone, without moves."""
         names, starts = zip(*begun, strict=True)
-        return self._best(list(names), self._climbs(list(starts)))
+        return self._race(list(names), list(starts))
 
     def _begun(self) -> Iterator[tuple[str, AnyArray]]:
         nodes = self.climber.network.sides
@@ -190,22 +201,23 @@ class Search:
         rng = np.random.default_rng([self.seed, self.K, 1])
         budget = BUDGET / work(self.climber.network, self.K)
         patience, left = min(PATIENCE * self.K, max(budget / 4, 2.0)), max(budget, 2.0)
-        failed = 0
+        failed, steps = 0.0, 4 * SPRINT if self._raced else FAIR
         while failed < patience and left > 0 and not self.clock.over():
             count = int(min(AT_ONCE, np.ceil(left)))
             proposals = [self._proposed(best.labels, rng) for _ in range(count)]
-            leash = 4 * SPRINT if self._raced else None
-            ends = [end for end in self._climbs(proposals, leash) if end is not None]
             left -= count
-            top = max(ends, key=lambda end: end.bound, default=best)
+            failed += count
+            ends = [end for end in self._climbs(proposals, steps) if end is not None]
             self.steps += sum(len(end.trace) - 1 for end in ends)
-            if leash and top.bound > best.bound:
-                top = self._best(["move"], self._climbs([top.state]))
-            if top.bound > best.bound + GAIN * abs(best.bound):
-                best, failed = top, 0
+            top = max(ends, key=promised, default=best)
+            if unsettled(top, steps) and promised(top) > best.bound + GAIN:
+                top = next(self._climbs([top.state]), None) or best
+                self.steps += len(top.trace) - 1
+                # One that crept in vain took as long as several.
+                failed += (len(top.trace) - 1) / steps
+            if top.bound > best.bound + GAIN:
+                best, failed = top, 0.0
                 self.moves += 1
-            else:
-                failed += count
         return best
 
     def _proposed(self, labels: AnyArray, rng: np.random.Generator) -> AnyArray:
@@ -243,6 +255,28 @@ class Search:
         self.steps += iterations
         height = self.climber.height(end.bound) / self.climber.network.n
         self.starts.append(StartReport(name, iterations, height, outcome))
+
+
+def higher(one: End | None, other: End | None) -> End | None:
+    """The end with the higher objective, where there are two."""
+    if one is None or other is None:
+        return one or other
+    return other if other.bound > one.bound else one
+
+
+def unsettled(end: End, steps: int) -> bool:
+    """Whether a climb was still going when its `steps` ended."""
+    return len(end.trace) > steps
+
+
+def promised(end: End) -> float:
+    """The objective at which a climb would end if its gains went on shrinking as they do
+    (Aitken)."""
+    if len(end.trace) < 3:
+        return end.bound
+    before, last = np.diff(end.trace[-3:])
+    rate = min(last / before, SLOWEST) if before > 0 else 0.0
+    return end.bound + max(float(last), 0.0) * rate / (1.0 - rate)
 
 
 def work(network: Network, K: int) -> float:
