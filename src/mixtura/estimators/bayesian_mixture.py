@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -29,20 +29,9 @@ from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.ranges import Count
-from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
-from mixtura.schema import Floats, read, read_arrays
+from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The fitted attributes that are numbers; of `active_` how many there are."""
-
-    elbo_: float
-    active_: Count
-    weight_concentration_prior_: PositiveNumber
 
 
 class BayesianMixture(PosteriorMixture):
@@ -56,15 +45,17 @@ class BayesianMixture(PosteriorMixture):
     ----------
     family : str or Family
         "bernoulli", "categorical", "exponential", "multinomial", "poisson", or a
-        `mixtura.Product(...)` of such blocks.
+        `mixtura.Product(...)` of such blocks, in which some may be Gaussian: "full", "diag" or
+        "spherical".
     n_components : int, default 1
         At most so many components hold rows.
     prior : GammaPrior, BetaPrior, DirichletPrior or a list, optional
         Of each component's parameters: `GammaPrior` for Poisson rates and 1 / exponential means,
         `BetaPrior` for Bernoulli probabilities, `DirichletPrior` for the others; of a product a
-        list of one for each block, None for the default. By default Poisson rates and exponential
-        means have the table's column means under the prior (shapes 1 and 3/2, so whatever the
-        units), and shares have Jeffreys's prior: each is worth half a row.
+        list of one for each block, None for the default, which Gaussian blocks have alone. By
+        default Poisson rates and exponential means have the table's column means under the prior
+        (shapes 1 and 3/2, so whatever the units), and shares have Jeffreys's prior: each is worth
+        half a row.
     weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}, \
             default "dirichlet_process"
     weight_concentration_prior : float, default 1 / n_components
@@ -87,6 +78,9 @@ class BayesianMixture(PosteriorMixture):
         Of the posterior of shares, those of all columns side by side; for Bernoulli columns those
         of 0 and of 1, column by column. Of a product all these have the block's name before:
         `poisson_gamma_shapes_`.
+    gaussian_means_, gaussian_covariances_, gaussian_mean_precision_, gaussian_freedom_ : arrays
+        Of Gaussian blocks, as in `BayesianGaussianMixture`; `gaussian_freedom_` (n_components,)
+        are its degrees of freedom.
     prior_gamma_shapes_, prior_gamma_rates_, prior_concentrations_ : arrays of shape (1, ...)
         The same of the prior.
     weight_concentration_ : array of shape (n_components,), or a tuple of two
@@ -94,6 +88,9 @@ class BayesianMixture(PosteriorMixture):
     weight_concentration_prior_ : float
     n_components_ : int
         Components that hold half a row or more; `held_` are their indices.
+    n_components_posterior_ : array of shape (n_components + 1,), or None
+        P(k components hold rows | the rows) at index k, approximately: by the bounds of the
+        posteriors that moves met; see `docs/bayes.md`. None where no moves were made.
     active_ : bool array of shape (n_components,)
         False for those that moves have deleted: they are as the prior has them, no row is theirs.
     elbo_ : float
@@ -271,16 +268,12 @@ class BayesianMixture(PosteriorMixture):
         return {name: getattr(self, name) for name in held} | concentration
 
     def _stored_beside(self) -> dict[str, Any]:
-        numbers = {each.name: getattr(self, each.name) for each in fields(Numbers)}
-        posterior = numbers | {"active_": int(self.active_.sum())}
-        return {"family": family_document(self.family_), "posterior": posterior}
+        return {"family": family_document(self.family_), "posterior": self._stored_numbers()}
 
     def _check_stored(self, stored: Stored) -> None:
         self.family_ = restored_family(stored.family, "family")
         kind, K = self._kind(), self.n_components
-        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
-        if not 0 < numbers.active_ <= K:
-            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
+        self._restore_numbers(stored)
         shapes = kind.shapes(K, stored.scalars.n_features_in_)
         kinds = {
             "weights_": Floats((K,), Simplex()),
@@ -288,10 +281,8 @@ class BayesianMixture(PosteriorMixture):
         }
         for name, support in kind.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
-            kinds[_of_prior(name)] = Floats((1, shapes[name][1]), support)
+            kinds[_of_prior(name)] = Floats((1, *shapes[name][1:]), support)
         read_arrays(kinds, stored.arrays, "arrays")
-        for name, value in vars(numbers).items():
-            setattr(self, name, value)
 
     def _check_restored(self) -> None:
         self._tell_point()

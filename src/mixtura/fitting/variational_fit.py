@@ -19,10 +19,10 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.families.frames import Frame
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, journaled
-from mixtura.fitting.noted import Noted
+from mixtura.fitting.noted_bounds import NotedBounds
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_moves import Moves
+from mixtura.fitting.variational_counts import CountedMoves, Counts
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import Array, Summary
 from mixtura.result import Certificate, Fit, StartReport
@@ -67,10 +67,12 @@ class VariationalTask:
 @dataclass(frozen=True)
 class VariationalFound(Found):
     """lower_bounds are scikit-learn's numbers after each step of the last climb; active is how many
-    components rows may belong to, the first ones."""
+    components rows may belong to, the first ones; numbers (n_components + 1,) how probable each
+    number of components is, None where no moves were made."""
 
     lower_bounds: tuple[float, ...] = ()
     active: int = 0
+    numbers: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,6 @@ class _End:
         """This and the climb that went on from its end, as one."""
         climb = self.climb.followed(after.climb)
         return _End(climb, self.bounds + after.bounds[1:], self.theirs + after.theirs[1:])
-
-
-class _Noted(Noted):
-    """And scikit-learn's numbers, of all K components."""
-
-    def __init__(self, inner: Sweep, model: VariationalMixture, K: int) -> None:
-        super().__init__(inner, model)
-        self.K = K
-        self.theirs: list[float] = []
-
-    def __call__(self, params: Any) -> Summary:
-        summary = super().__call__(params)
-        whole = params if len(params.weights) == self.K else self.model.extended(params, self.K)
-        self.theirs.append(self.model.lower_bound(whole))
-        return summary
 
 
 def find_posterior(
@@ -131,11 +118,13 @@ class _Finder:
         self.opened = opened if journal is None else journaled(opened, rows, journal)
         self.sample = sample_rows(rows, task.n_components, rng)
         self.reports: list[StartReport] = []
+        self.counts = Counts(task.model)
         self.clock, self.heard, self.place = Clock(), journal is None, ""
 
     def found(self) -> VariationalFound:
         with self.clock.hearing(self.heard):
             best = self._best()
+            numbers = self._numbers(best)
         params: Any = best.climb.params
         active, K = len(params.weights), self.task.n_components
         summary = best.climb.summary
@@ -146,7 +135,32 @@ class _Finder:
             self.passes += sweep.passes
         fit = self._account(best, params, summary)
         known = params, fit, self.model.family, self.model
-        return VariationalFound(*known, lower_bounds=best.theirs[1:], active=active)
+        steps = best.theirs[1:]
+        return VariationalFound(*known, lower_bounds=steps, active=active, numbers=numbers)
+
+    def _numbers(self, best: _End) -> Array | None:
+        """How probable each number of components is; None where none but one was looked at."""
+        if not self._moving:
+            return None
+        moves = self._moves()
+        moves.look_around(best.climb.params, self.task.tol, self.task.max_iter, self.clock)
+        self.sample_passes += moves.passes
+        return self.counts.probabilities(self.task.n_components)
+
+    @property
+    def _moving(self) -> bool:
+        """Whether components are born, merged and deleted."""
+        return self.task.moves and self.task.max_iter >= STEPS and self.task.n_components > 1
+
+    def _moves(self) -> CountedMoves:
+        w = self.sample.sample_weight
+        weights = np.ones(self.sample.n) if w is None else w
+        # What is worth a component depends on how many rows there are.
+        rows = Rows(self.sample.X, weights * (self.rows.weight / self.sample.weight))
+        most, frames = self.task.n_components, self.task.frames
+        return CountedMoves(
+            self.model, rows, frames, self.plain, most, self.rng, counts=self.counts
+        )
 
     def _best(self) -> _End:
         if self.task.begin is not None:
@@ -190,7 +204,7 @@ class _Finder:
         if self.listener is not None:
             self.listener.started(index)
         steps = self.task.max_iter
-        if self.task.moves and steps >= STEPS and self.task.n_components > 1:
+        if self._moving:
             end = self._moved(self._climbed(start, min(FIRST, steps)))
         else:
             end = self._climbed(start, steps)
@@ -206,13 +220,7 @@ class _Finder:
         """The end after moves, if it is higher; else that of the same climb carried on."""
         if self.clock.passed:
             return end
-        w = self.sample.sample_weight
-        weights = np.ones(self.sample.n) if w is None else w
-        # What is worth a component depends on how many rows there are.
-        rows = Rows(self.sample.X, weights * (self.rows.weight / self.sample.weight))
-        moves = Moves(
-            self.model, rows, self.task.frames, self.plain, self.task.n_components, self.rng
-        )
+        moves = self._moves()
         params = moves.improved(end.climb.params)
         self.sample_passes += moves.passes
         if moves.accepted:
@@ -226,7 +234,7 @@ class _Finder:
         left = self.task.max_iter - end.climb.iterations
         return end.followed(self._climbed(end.climb.params, left))
 
-    def _in_order(self, end: _End, moves: Moves) -> _End:
+    def _in_order(self, end: _End, moves: CountedMoves) -> _End:
         """The end after climbs with the components that hold most first, while that is higher."""
         for _ in range(ORDERINGS):
             start = moves.ordered(end.climb.params)
@@ -240,7 +248,7 @@ class _Finder:
 
     def _climbed(self, start: VariationalParams, steps: int) -> _End:
         inner = self.opened(self.model, self.rows)
-        sweep = _Noted(inner, self.model, self.task.n_components)
+        sweep = NotedBounds(inner, self.model, self.task.n_components)
         step = None if self.listener is None else self.listener.stepped
         history = self.task.history
         settings = self.task.tol, steps, history, step
