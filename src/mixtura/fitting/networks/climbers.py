@@ -37,7 +37,7 @@ class VariationalClimber:
         """From labels (n,) or memberships (n, K)."""
         order = rng.permutation(self.network.n)
         begun = np.eye(sum(blocks))[start] if start.ndim == 1 else start
-        most = self.max_iter if steps is None else steps
+        most = self.max_iter if steps is None else min(steps, self.max_iter)
         return self.engine.climb(begun, most, self.tol, order, first_of(blocks))
 
     def height(self, bound: float) -> float:
@@ -63,7 +63,7 @@ class HolesClimber:
     ) -> HolesEnd:
         """From labels (n,); blocks without nodes are given one."""
         order = rng.permutation(self.network.n)
-        most = self.max_iter if steps is None else steps
+        most = self.max_iter if steps is None else min(steps, self.max_iter)
         begun = filled(start, blocks, self.network, rng)
         return self.engine.climb(begun, sum(blocks), most, self.tol, order, first_of(blocks))
 
@@ -90,7 +90,7 @@ class PartitionClimber:
     ) -> PartitionEnd:
         """From labels (n,); blocks without nodes are given one."""
         order = rng.permutation(self.network.n)
-        most = self.max_iter if steps is None else steps
+        most = self.max_iter if steps is None else min(steps, self.max_iter)
         begun = filled(start, blocks, self.network, rng)
         return self.engine.climb(begun, sum(blocks), most, order, first_of(blocks))
 
