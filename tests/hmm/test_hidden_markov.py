@@ -202,7 +202,7 @@ def test_missing_steps_and_mixed_columns_are_fitted():
         (lambda: HiddenMarkov("full").fit([X, X], [400, 400]), "leave it out"),
         (lambda: HiddenMarkov("full").fit(np.full((9, 2), np.nan)), "no value in any row"),
         (
-            lambda: HiddenMarkov("full").fit(np.where(np.eye(400, 2), np.nan, X)),
+            lambda: HiddenMarkov("vonmisesfisher").fit(np.where(np.eye(400, 2), np.nan, X)),
             "column 'x1' has a gap in row 0",
         ),
         (

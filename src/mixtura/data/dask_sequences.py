@@ -15,7 +15,7 @@ from mixtura.data.order import Order, column_of, lengths_of, refuse_unknown
 from mixtura.data.sequences import Sequences
 from mixtura.data.sequences_apart import SequencesApart
 from mixtura.data.source import Source, T
-from mixtura.data.streamed import Piece
+from mixtura.data.streamed import Piece, Streamed
 from mixtura.records import AnyArray, Array
 
 
@@ -53,7 +53,7 @@ class DaskSequences(SequencesApart):
             for at, (a, b) in zip(source.places, pairwise([0, *upto]), strict=True)
         ]
 
-    def rows(self) -> Source:
+    def rows(self) -> Streamed:
         if not self.parts.unseen:
             return self.steps
         told = self.parts.reader

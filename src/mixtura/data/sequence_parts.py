@@ -49,7 +49,7 @@ class SequenceParts(SequencesApart):
                 )
             yield part
 
-    def rows(self) -> Source:
+    def rows(self) -> Streamed:
         if self._complete:
             return self.steps
         return Streamed(

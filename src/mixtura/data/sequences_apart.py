@@ -8,7 +8,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows, taken
 from mixtura.data.sequences import Ordered, Sequences, stretches
-from mixtura.data.source import Source
+from mixtura.data.streamed import Streamed
 from mixtura.records import AnyArray, Chunk
 
 
@@ -21,7 +21,7 @@ class SequencesApart(Ordered):
     apart = True
     known = None
 
-    def __init__(self, steps: Source, ends: AnyArray, beside: tuple[int, ...] = ()) -> None:
+    def __init__(self, steps: Streamed, ends: AnyArray, beside: tuple[int, ...] = ()) -> None:
         self.steps, self.ends, self.beside = steps, ends, beside
 
     @property
@@ -55,7 +55,7 @@ class SequencesApart(Ordered):
     def firsts(self) -> float:
         return float(len(self.ends))
 
-    def rows(self) -> Source:
+    def rows(self) -> Streamed:
         return self.steps
 
     def begins(self) -> Rows:

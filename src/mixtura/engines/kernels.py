@@ -13,6 +13,7 @@ from mixtura.engines.driven import DrivenSweep
 from mixtura.engines.driven_first import DrivenFirstSweep
 from mixtura.engines.gaussian import compiled, device, gaps, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
+from mixtura.engines.gaussian.chain_gaps import GapsChainSweep, GapsStaySweep
 from mixtura.engines.gaussian.drawing import GaussianDrawing
 from mixtura.engines.gaussian.mixed import MixedSweep
 from mixtura.engines.stays import StaySweep
@@ -80,6 +81,8 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
 # And of rows with missing cells.
 WITH_GAPS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (Mixture, Gaussian): Kernel({"compiled": gaps.GapsSweep}, gaps.fill, GaussianDrawing),
+    (HiddenMarkov, Gaussian): Kernel({"compiled": GapsChainSweep}),
+    (SemiMarkov, Gaussian): Kernel({"compiled": GapsStaySweep}),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -101,13 +102,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             are -inf, and their states -1.
         """
         k = whole("k", k)
-        model, params = self._fitted()
-        if isinstance(model, SemiMarkov):
+        if isinstance(self._fitted()[0], SemiMarkov):
             raise ValueError(
                 "best_paths: not there where states last by a law of their own: use decode, or "
                 "leave durations out"
             )
         rows = self._asked(X, lengths, states=states)
+        model, params = self._for(rows)
         moves = params.transitions
         if isinstance(model, Driven):
             moves = model.moves(rows.X, rows.stops, params)
@@ -186,8 +187,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         From the observed information at the sequences that were fitted. What is 0, held, or 1 for
         certain has none (nan); near the edge of a probability they say little.
         """
-        model, params = self._fitted()
-        return standard_errors(model, params, self._asked(X, lengths, sample_weight, states))
+        rows = self._asked(X, lengths, sample_weight, states)
+        return standard_errors(*self._for(rows), rows)
 
     def score(
         self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
@@ -289,27 +290,34 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         )[0]
         return rows
 
+    def _for(self, rows: Sequences) -> tuple[Chain, HiddenMarkovParams]:
+        """The model of such rows as these, of which cells may be missing, and its parameters."""
+        model, params = self._fitted()
+        if rows.complete:
+            return model, params
+        return replace(model, family=model.family.filling(rows.rows().X)), params
+
     def _paths(self, rows: Sequences) -> tuple[Array, AnyArray]:
         """(log joint density of each sequence's likeliest path (S,), the states (n,))."""
-        model, params = self._fitted()
+        model, params = self._for(rows)
         loglik, states = chain_sweep(model, rows).likeliest(params)
         refuse_impossible(loglik, rows)
         return loglik, states
 
     def _filtered(self, rows: Sequences) -> Array:
-        model, params = self._fitted()
+        model, params = self._for(rows)
         loglik, found = chain_sweep(model, rows).filtered(params)
         refuse_impossible(loglik, rows)
         return found
 
     def _smoothed(self, rows: Sequences) -> tuple[Array, Array]:
-        model, params = self._fitted()
+        model, params = self._for(rows)
         loglik, posterior = chain_sweep(model, rows).smoothed(params)
         refuse_impossible(loglik, rows)
         return loglik, posterior
 
     def _logliks(self, rows: Sequences) -> Array:
-        model, params = self._fitted()
+        model, params = self._for(rows)
         loglik = chain_sweep(model, rows).logliks(params)
         refuse_impossible(loglik, rows)
         return loglik

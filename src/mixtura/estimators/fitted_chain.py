@@ -45,7 +45,7 @@ class FittedChain(ChainEstimator):
 
     def _keep(self, found: ChainFound, rows: Ordered) -> None:
         """Set what was found; warn where it did not converge."""
-        self.family_ = found.model.family
+        self.family_ = found.model.family.whole()
         params, fit = found.params, found.fit
         setattr(self, self._shares, params.weights)
         self.initial_, self.transitions_ = params.initial, params.transitions

@@ -118,7 +118,8 @@ class HiddenMarkov(FittedChain):
     the family's first parameter where it has no means; with `transitions`, `topology`, `tied_rows`
     or `first_states` given, or known states, they stand where these say.
 
-    Rows of NaN alone are steps that nobody saw: they are summed over, which is exact.
+    Rows of NaN alone are steps that nobody saw, and NaN in others cells that are missing: both are
+    summed over, which is exact where cells are missing at random.
 
     References
     ----------

@@ -20,7 +20,7 @@ from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import Columns, columns_of
-from mixtura.estimators.opened import note_columns, refuse_scales, taken
+from mixtura.estimators.opened import may_miss, missing_row, note_columns, refuse_scales, taken
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.models.driven import refuse_gaps
@@ -80,13 +80,15 @@ def sequences(
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
-    if not (table.complete or kind.allows_gaps):
+    if not (table.complete or may_miss([kind])):
         _refuse_gaps(rows, table.seen, names, kind)
-    kind.refuse(seen.X, names)
+    here = kind.filling(seen.X)
+    here.refuse(seen.X, names)
     if reset:
         door.refuse_extreme_scales(seen.X, names)
         if whole:
             _refuse_few(estimator, seen.n)
+            kind = here
     return table, kind
 
 
@@ -107,14 +109,16 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
     from mixtura.data.dask_blocks import of_collection
     from mixtura.data.dask_sequences import DaskSequences
 
-    source = of_collection(X, gaps=kind.allows_gaps, steps=True)
+    gaps = may_miss([kind])
+    source = of_collection(X, gaps=gaps, steps=True)
     if source.dtype != np.float64:
-        source = of_collection(X.astype(np.float64), gaps=kind.allows_gaps, steps=True)
+        source = of_collection(X.astype(np.float64), gaps=gaps, steps=True)
     note_columns(estimator, source)
     refuse_scales(source, 1, estimator._names())
     _refuse_few(estimator, source.n)
     table = DaskSequences(source, ends_of(lengths, source.n))
-    return table, kind.for_table(estimator._names(), (), None)
+    kind = kind.for_table(estimator._names(), (), None)
+    return table, kind.filling(missing_row(table.rows()))
 
 
 def sequence_parts(
@@ -157,7 +161,7 @@ def sequence_parts(
 
     parts = SequenceParts(fresh)
     _refuse_few(estimator, parts.n)
-    return parts, kind
+    return parts, kind.filling(missing_row(parts.rows()))
 
 
 def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:

@@ -85,6 +85,39 @@ class MixtureOf(Family):
         return self.family.allows_gaps
 
     @property
+    def fills_gaps(self) -> bool:  # type: ignore[override]
+        return self.family.fills_gaps
+
+    @property
+    def gaps(self) -> bool:  # type: ignore[override]
+        return self.family.gaps
+
+    def filling(self, X: AnyArray) -> MixtureOf:
+        return self._of(self.family.filling(X))
+
+    def whole(self) -> MixtureOf:
+        return self._of(self.family.whole())
+
+    def _of(self, own: Family) -> MixtureOf:
+        return self if own is self.family else MixtureOf(own, self.n)
+
+    def filled(self, X: AnyArray, params: MixedParams, k: int) -> Array:
+        told, part = self.filling(X).look(X, params).dealt(k), params.parts[k]
+        each = [self.family.filled(X, part, m) for m in range(self.n)]
+        return np.asarray(np.einsum("nm,mnd->nd", told, each))
+
+    def completed(
+        self, X: AnyArray, labels: AnyArray, params: MixedParams, rng: RandomNumbers
+    ) -> Array:
+        found, look = np.array(X, dtype=np.float64), self.filling(X).look(X, params)
+        for k, part in enumerate(params.parts):
+            own = np.flatnonzero(labels == k)
+            upto = np.cumsum(look.dealt(k)[own], axis=1)
+            which = (rng.uniform(size=(len(own), 1)) * upto[:, -1:] >= upto).sum(axis=1)
+            found[own] = self.family.completed(X[own], which, part, rng)
+        return found
+
+    @property
     def conditional(self) -> bool:  # type: ignore[override]
         return self.family.conditional
 

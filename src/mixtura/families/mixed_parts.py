@@ -83,12 +83,16 @@ class MixedLook:
     def statistics(self, resp: Array) -> MixedStatistics:
         """The sums at responsibilities (n, K), each dealt out to its component's parts."""
         found = []
-        for k, (look, joint) in enumerate(zip(self.looks, self._joint, strict=True)):
-            # A row that no part has a density for tells nothing of its part.
-            top = self.log_density[:, k : k + 1]
-            dealt = np.where(np.isfinite(top), np.exp(joint - np.nan_to_num(top)), self.shares[k])
-            found.append(look.statistics(resp[:, k : k + 1] * dealt))
+        for k, look in enumerate(self.looks):
+            found.append(look.statistics(resp[:, k : k + 1] * self.dealt(k)))
         return MixedStatistics(tuple(found))
+
+    def dealt(self, k: int) -> Array:
+        """P(part | row, component k), (n, parts)."""
+        # A row that no part has a density for tells nothing of its part.
+        top = self.log_density[:, k : k + 1]
+        shared = np.exp(self._joint[k] - np.nan_to_num(top))
+        return np.where(np.isfinite(top), shared, self.shares[k])
 
 
 @dataclass(frozen=True)
