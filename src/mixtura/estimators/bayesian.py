@@ -97,6 +97,9 @@ class BayesianGaussianMixture(FittedPosterior):
             covariance_prior_ : the prior
     n_components_ : int
         Components that hold half a row or more; `held_` are their indices.
+    n_components_posterior_ : array of shape (n_components + 1,), or None
+        P(k components hold rows | the rows) at index k, approximately: by the bounds of the
+        posteriors that moves met; see `docs/bayes.md`. None where no moves were made.
     active_ : bool array of shape (n_components,)
         False for those that moves have deleted: they are as the prior has them, no row is theirs.
     elbo_ : float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -29,20 +29,9 @@ from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.ranges import Count
-from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
-from mixtura.schema import Floats, read, read_arrays
+from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The fitted attributes that are numbers; of `active_` how many there are."""
-
-    elbo_: float
-    active_: Count
-    weight_concentration_prior_: PositiveNumber
 
 
 class BayesianMixture(PosteriorMixture):
@@ -94,6 +83,9 @@ class BayesianMixture(PosteriorMixture):
     weight_concentration_prior_ : float
     n_components_ : int
         Components that hold half a row or more; `held_` are their indices.
+    n_components_posterior_ : array of shape (n_components + 1,), or None
+        P(k components hold rows | the rows) at index k, approximately: by the bounds of the
+        posteriors that moves met; see `docs/bayes.md`. None where no moves were made.
     active_ : bool array of shape (n_components,)
         False for those that moves have deleted: they are as the prior has them, no row is theirs.
     elbo_ : float
@@ -271,16 +263,12 @@ class BayesianMixture(PosteriorMixture):
         return {name: getattr(self, name) for name in held} | concentration
 
     def _stored_beside(self) -> dict[str, Any]:
-        numbers = {each.name: getattr(self, each.name) for each in fields(Numbers)}
-        posterior = numbers | {"active_": int(self.active_.sum())}
-        return {"family": family_document(self.family_), "posterior": posterior}
+        return {"family": family_document(self.family_), "posterior": self._stored_numbers()}
 
     def _check_stored(self, stored: Stored) -> None:
         self.family_ = restored_family(stored.family, "family")
         kind, K = self._kind(), self.n_components
-        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
-        if not 0 < numbers.active_ <= K:
-            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
+        self._restore_numbers(stored)
         shapes = kind.shapes(K, stored.scalars.n_features_in_)
         kinds = {
             "weights_": Floats((K,), Simplex()),
@@ -290,8 +278,6 @@ class BayesianMixture(PosteriorMixture):
             kinds[attribute(name)] = Floats(shapes[name], support)
             kinds[_of_prior(name)] = Floats((1, shapes[name][1]), support)
         read_arrays(kinds, stored.arrays, "arrays")
-        for name, value in vars(numbers).items():
-            setattr(self, name, value)
 
     def _check_restored(self) -> None:
         self._tell_point()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from mixtura.estimators import initial
 from mixtura.estimators.document import ARRAYS, Stored, check_matrices
 from mixtura.estimators.exports import Exports
 from mixtura.estimators.hyperparameters import weight_prior
-from mixtura.estimators.posterior_mixture import PosteriorMixture
+from mixtura.estimators.posterior_mixture import Numbers, PosteriorMixture
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.forms import Form
@@ -24,7 +24,6 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.variational_fit import VariationalFound
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.ranges import Count
 from mixtura.ranges import Positive as PositiveNumber
 from mixtura.records import AnyArray, Array
 from mixtura.schema import Floats, read, read_arrays
@@ -42,12 +41,9 @@ BESIDE = (
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
+class GaussianNumbers(Numbers):
+    """And of Gaussian components."""
 
-    elbo_: float
-    active_: Count
-    weight_concentration_prior_: PositiveNumber
     mean_precision_prior_: PositiveNumber
     degrees_of_freedom_prior_: PositiveNumber
 
@@ -62,7 +58,9 @@ class FittedPosterior(PosteriorMixture, Exports):
     degrees_of_freedom_prior: float | None
     covariance_prior: Any
     degrees_of_freedom_: Any
+    degrees_of_freedom_prior_: float
     covariance_prior_: Any
+    _numbers = GaussianNumbers
 
     @property
     def _form(self) -> Form:
@@ -104,8 +102,7 @@ class FittedPosterior(PosteriorMixture, Exports):
         return arrays | {"degrees_of_freedom_": whole.copy()}
 
     def _stored_beside(self) -> dict[str, Any]:
-        numbers = {each.name: getattr(self, each.name) for each in fields(Numbers)}
-        return {"posterior": numbers | {"active_": int(self.active_.sum())}}
+        return {"posterior": self._stored_numbers()}
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:
@@ -114,7 +111,7 @@ class FittedPosterior(PosteriorMixture, Exports):
     def _check_stored(self, stored: Stored) -> None:
         if stored.family is not None:
             raise ValueError("it has an unknown 'family'")
-        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        self._restore_numbers(stored)
         K, d, form = self.n_components, stored.scalars.n_features_in_, self._form
         own = {name: Floats(form.shape(K, d)) for name in ARRAYS[2:]}
         kinds = {
@@ -128,13 +125,9 @@ class FittedPosterior(PosteriorMixture, Exports):
             "covariance_prior_": Floats(np.shape(form.identity(d)), form.support),
         }
         read_arrays(kinds, stored.arrays, "arrays")
-        least = min(numbers.degrees_of_freedom_prior_, stored.arrays["degrees_of_freedom_"].min())
+        least = min(self.degrees_of_freedom_prior_, stored.arrays["degrees_of_freedom_"].min())
         if not least > d - 1:
             raise ValueError(f"degrees_of_freedom_ has {least}, which is not above {d - 1}")
-        if not 0 < numbers.active_ <= K:
-            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
-        for name, value in vars(numbers).items():
-            setattr(self, name, value)
 
     def _check_restored(self) -> None:
         check_matrices(self, self._form)

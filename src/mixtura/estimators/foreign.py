@@ -87,6 +87,7 @@ def from_sklearn(mixture: Any) -> GaussianMixture | BayesianGaussianMixture:
     found.fit_result_ = None
     if isinstance(found, BayesianGaussianMixture):
         found.elbo_ = -np.inf
+        found.n_components_posterior_ = None
         K = len(found.means_)
         found.degrees_of_freedom_ = np.full(K, mixture.degrees_of_freedom_)
         found.covariance_prior_ = np.asarray(mixture.covariance_prior_)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logsumexp
@@ -12,18 +13,34 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.source import Source
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
+from mixtura.estimators.document import Stored
 from mixtura.estimators.hyperparameters import PROCESS, weight_prior
+from mixtura.families.digits import percent
 from mixtura.families.frames import Frame
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.variational_fit import VariationalFound, VariationalTask, find_posterior
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.records import AnyArray
+from mixtura.models.weight_priors import held
+from mixtura.ranges import Count, Positive
+from mixtura.records import AnyArray, Array
 from mixtura.report.view import MixtureView
+from mixtura.schema import Floats, check_floats, read
+from mixtura.supports import Simplex
 
-# Components with fewer rows do not count.
-HALF = 0.5
+# Numbers of groups that are less probable are not told, nor more than so many.
+WORTH, MOST = 0.005, 5
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
+
+    elbo_: float
+    active_: Count
+    weight_concentration_prior_: Positive
+    n_components_posterior_: tuple[float, ...] | None
 
 
 class PosteriorMixture(ClimbedMixture):
@@ -35,7 +52,10 @@ class PosteriorMixture(ClimbedMixture):
     weight_concentration_prior: float | None
     weights_: AnyArray
     weight_concentration_: Any
+    n_components_: int
+    n_components_posterior_: Array | None
     solver = "em"
+    _numbers: ClassVar[type[Numbers]] = Numbers
     _knows_labels = False
 
     @abstractmethod
@@ -99,23 +119,24 @@ class PosteriorMixture(ClimbedMixture):
     def view(self) -> MixtureView:
         """The components that hold rows, as reports and figures see them."""
         check_is_fitted(self)
-        held = self.held_
-        weights, names = np.asarray(self.weights_, np.float64)[held], tuple(self._names())
+        which = self.held_
+        weights, names = np.asarray(self.weights_, np.float64)[which], tuple(self._names())
         weights = weights / weights.sum()
-        portrait = self.fitted_family().portrait(self._components_of(held), weights, names)
-        return MixtureView(weights, names, portrait, self.fit_result_)
+        portrait = self.fitted_family().portrait(self._components_of(which), weights, names)
+        notes = _number_notes(self.n_components_posterior_)
+        return MixtureView(weights, names, portrait, self.fit_result_, notes=notes)
 
     @property
     def held_(self) -> AnyArray:
         """The components that hold half a row or more, (n_components_,)."""
         concentration = np.asarray(self.weight_concentration_, np.float64)
-        rows = weight_prior(self, len(self.weights_)).rows(concentration)
-        return np.flatnonzero(rows >= HALF)
+        return held(weight_prior(self, len(self.weights_)), concentration)
 
     def _hold(self, found: Found, dtype: np.dtype[Any]) -> None:
         super()._hold(found, dtype)
         assert isinstance(found, VariationalFound)
         self.elbo_ = found.fit.loglik
+        self.n_components_posterior_ = found.numbers
         self.weight_concentration_prior_ = found.model.weight_prior.alpha
 
     def _count(self, active: int) -> None:
@@ -124,6 +145,25 @@ class PosteriorMixture(ClimbedMixture):
             self.weight_concentration_ = tuple(self.weight_concentration_)
         self.n_components_ = len(self.held_)
         self.active_ = np.arange(len(self.weights_)) < active
+
+    def _stored_numbers(self) -> dict[str, Any]:
+        """What a model file holds of them."""
+        found = {each.name: getattr(self, each.name) for each in fields(self._numbers)}
+        posterior = self.n_components_posterior_
+        told = None if posterior is None else posterior.tolist()
+        return found | {"active_": int(self.active_.sum()), "n_components_posterior_": told}
+
+    def _restore_numbers(self, stored: Stored) -> None:
+        """Those of a model file; ValueError where they are none of this mixture's."""
+        numbers: Numbers = read(self._numbers, stored.posterior, "posterior")
+        K, told = self.n_components, numbers.n_components_posterior_
+        if not 0 < numbers.active_ <= K:
+            raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")
+        for name, value in vars(numbers).items():
+            setattr(self, name, value)
+        if told is not None:
+            array = self.n_components_posterior_ = np.array(told, dtype=np.float64)
+            check_floats(Floats((K + 1,), Simplex()), array, "n_components_posterior_")
 
     def _climbing(
         self, model: VariationalMixture, frames: tuple[Frame, ...], d: int
@@ -161,3 +201,12 @@ class PosteriorMixture(ClimbedMixture):
                 "warm_start: the last fit had another weight_concentration_prior_type: set "
                 "warm_start=False"
             )
+
+
+def _number_notes(posterior: Array | None) -> tuple[tuple[str, str], ...]:
+    """How probable each number of groups is, for the report."""
+    if posterior is None:
+        return ()
+    likely = [k for k in np.argsort(-posterior, kind="stable") if posterior[k] >= WORTH][:MOST]
+    told = ", ".join(f"{k} with {percent(float(posterior[k]))}" for k in likely)
+    return (("groups", f"{told}, by the bounds of the posteriors met"),)

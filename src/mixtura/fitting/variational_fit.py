@@ -11,7 +11,7 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import Step, Sweep
+from mixtura.engines.base import Sweep
 from mixtura.engines.choose import open_sweep, resolve_for
 from mixtura.engines.journaled import Journal
 from mixtura.engines.threads import single_blas, single_openmp
@@ -19,9 +19,10 @@ from mixtura.errors import FAILURES, FitError
 from mixtura.families.frames import Frame
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, journaled
+from mixtura.fitting.noted_bounds import Noted
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_moves import Moves
+from mixtura.fitting.variational_counts import CountedMoves, Counts
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import Array, Summary
 from mixtura.result import Certificate, Fit, StartReport
@@ -66,10 +67,12 @@ class VariationalTask:
 @dataclass(frozen=True)
 class VariationalFound(Found):
     """lower_bounds are scikit-learn's numbers after each step of the last climb; active is how many
-    components rows may belong to, the first ones."""
+    components rows may belong to, the first ones; numbers (n_components + 1,) how probable each
+    number of components is, None where no moves were made."""
 
     lower_bounds: tuple[float, ...] = ()
     active: int = 0
+    numbers: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -84,32 +87,6 @@ class _End:
         """This and the climb that went on from its end, as one."""
         climb = self.climb.followed(after.climb)
         return _End(climb, self.bounds + after.bounds[1:], self.theirs + after.theirs[1:])
-
-
-class _Noted(Sweep):
-    """`inner`, with the bounds of all parameters that it sweeps at written down."""
-
-    def __init__(self, inner: Sweep, model: VariationalMixture, K: int) -> None:
-        super().__init__(inner.rows)
-        self.inner, self.model, self.K, self.engine = inner, model, K, inner.engine
-        # The bound is known at every step.
-        self.stride = 1
-        self.bounds: list[float] = []
-        self.theirs: list[float] = []
-
-    def __call__(self, params: Any) -> Summary:
-        self.passes += 1
-        summary = self.inner(params)
-        self.bounds.append(summary.loglik + self.model.log_prior(params))
-        whole = params if len(params.weights) == self.K else self.model.extended(params, self.K)
-        self.theirs.append(self.model.lower_bound(whole))
-        return summary
-
-    def folded(self, step: Step) -> Summary:
-        return self.inner.folded(step)
-
-    def over(self, rows: Source) -> Sweep:
-        return self.inner.over(rows)
 
 
 def find_posterior(
@@ -141,11 +118,13 @@ class _Finder:
         self.opened = opened if journal is None else journaled(opened, rows, journal)
         self.sample = sample_rows(rows, task.n_components, rng)
         self.reports: list[StartReport] = []
+        self.counts = Counts(task.model)
         self.clock, self.heard, self.place = Clock(), journal is None, ""
 
     def found(self) -> VariationalFound:
         with self.clock.hearing(self.heard):
             best = self._best()
+            numbers = self._numbers(best)
         params: Any = best.climb.params
         active, K = len(params.weights), self.task.n_components
         summary = best.climb.summary
@@ -156,7 +135,32 @@ class _Finder:
             self.passes += sweep.passes
         fit = self._account(best, params, summary)
         known = params, fit, self.model.family, self.model
-        return VariationalFound(*known, lower_bounds=best.theirs[1:], active=active)
+        steps = best.theirs[1:]
+        return VariationalFound(*known, lower_bounds=steps, active=active, numbers=numbers)
+
+    def _numbers(self, best: _End) -> Array | None:
+        """How probable each number of components is; None where none but one was looked at."""
+        if not self._moving:
+            return None
+        moves = self._moves()
+        moves.look_around(best.climb.params, self.task.tol, self.task.max_iter, self.clock)
+        self.sample_passes += moves.passes
+        return self.counts.probabilities(self.task.n_components)
+
+    @property
+    def _moving(self) -> bool:
+        """Whether components are born, merged and deleted."""
+        return self.task.moves and self.task.max_iter >= STEPS and self.task.n_components > 1
+
+    def _moves(self) -> CountedMoves:
+        w = self.sample.sample_weight
+        weights = np.ones(self.sample.n) if w is None else w
+        # What is worth a component depends on how many rows there are.
+        rows = Rows(self.sample.X, weights * (self.rows.weight / self.sample.weight))
+        most, frames = self.task.n_components, self.task.frames
+        return CountedMoves(
+            self.model, rows, frames, self.plain, most, self.rng, counts=self.counts
+        )
 
     def _best(self) -> _End:
         if self.task.begin is not None:
@@ -200,7 +204,7 @@ class _Finder:
         if self.listener is not None:
             self.listener.started(index)
         steps = self.task.max_iter
-        if self.task.moves and steps >= STEPS and self.task.n_components > 1:
+        if self._moving:
             end = self._moved(self._climbed(start, min(FIRST, steps)))
         else:
             end = self._climbed(start, steps)
@@ -216,13 +220,7 @@ class _Finder:
         """The end after moves, if it is higher; else that of the same climb carried on."""
         if self.clock.passed:
             return end
-        w = self.sample.sample_weight
-        weights = np.ones(self.sample.n) if w is None else w
-        # What is worth a component depends on how many rows there are.
-        rows = Rows(self.sample.X, weights * (self.rows.weight / self.sample.weight))
-        moves = Moves(
-            self.model, rows, self.task.frames, self.plain, self.task.n_components, self.rng
-        )
+        moves = self._moves()
         params = moves.improved(end.climb.params)
         self.sample_passes += moves.passes
         if moves.accepted:
@@ -236,7 +234,7 @@ class _Finder:
         left = self.task.max_iter - end.climb.iterations
         return end.followed(self._climbed(end.climb.params, left))
 
-    def _in_order(self, end: _End, moves: Moves) -> _End:
+    def _in_order(self, end: _End, moves: CountedMoves) -> _End:
         """The end after climbs with the components that hold most first, while that is higher."""
         for _ in range(ORDERINGS):
             start = moves.ordered(end.climb.params)
@@ -250,7 +248,7 @@ class _Finder:
 
     def _climbed(self, start: VariationalParams, steps: int) -> _End:
         inner = self.opened(self.model, self.rows)
-        sweep = _Noted(inner, self.model, self.task.n_components)
+        sweep = Noted(inner, self.model, self.task.n_components)
         step = None if self.listener is None else self.listener.stepped
         history = self.task.history
         settings = self.task.tol, steps, history, step

@@ -133,7 +133,7 @@ class Moves:
         empty = np.flatnonzero(held < EMPTY)
         if not 0 < len(empty) < len(held):
             return here
-        resp = _without(here.resp, [(k, None) for k in empty.tolist()])
+        resp = without(here.resp, [(k, None) for k in empty.tolist()])
         climb = self._climbed(self._begun(resp))
         if climb.objective < here.climb.objective - NOTHING * self.least:
             return here
@@ -177,7 +177,7 @@ class Moves:
             tries = [together] if len(together) > 1 else []
             tries += [[(k, heir)] for gain, k, heir in found[:SINGLE] if gain > -self._doubt(here)]
             for merges in tries:
-                better = self._tried(here, _without(here.resp, merges))
+                better = self._tried(here, without(here.resp, merges))
                 if better is not None:
                     here = better
                     break
@@ -202,7 +202,7 @@ class Moves:
             yield self._joined(here, k, j), k, j
         for k in np.argsort(self.w @ resp)[:DELETED].tolist():
             try:
-                start = self._begun(_without(resp, [(k, None)]))
+                start = self._begun(without(resp, [(k, None)]))
             except FAILURES:
                 continue
             yield self._climbed(start, 0).objective - value, k, None
@@ -240,7 +240,7 @@ class Moves:
                 room -= birth.size
         tries = [sure] if len(sure) > 1 else []
         for several in [*tries, *([birth] for birth in births[:SINGLE])]:
-            better = self._tried(here, _parting(here.resp, several))
+            better = self._tried(here, parted(here.resp, several))
             if better is not None:
                 return better
         return here
@@ -280,7 +280,7 @@ class Moves:
         return em(Problem(self.model, sweep, start, 0, steps), brief=True)
 
 
-def _parting(resp: Array, births: list[Birth]) -> Array:
+def parted(resp: Array, births: list[Birth]) -> Array:
     """Responsibilities in which these components are parted."""
     resp, new = resp.copy(), []
     for birth in births:
@@ -292,7 +292,7 @@ def _parting(resp: Array, births: list[Birth]) -> Array:
     return np.hstack([resp, *new])
 
 
-def _without(resp: Array, merges: list[tuple[int, int | None]]) -> Array:
+def without(resp: Array, merges: list[tuple[int, int | None]]) -> Array:
     """Responsibilities after these components have left their rows to heirs, or to all others."""
     left = resp.copy()
     gone = [k for k, _ in merges]

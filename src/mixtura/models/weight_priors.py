@@ -9,7 +9,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
+
+# Components with fewer rows do not count.
+HALF = 0.5
 
 
 class WeightPrior(ABC):
@@ -49,6 +52,14 @@ class WeightPrior(ABC):
     @abstractmethod
     def log_norm(self, concentration: Array) -> float:
         """The logarithm of the integral that norms the density."""
+
+    @abstractmethod
+    def log_copies(self, counts: Array) -> float:
+        """The logarithm of how often the same groups of rows are met under other names.
+
+        counts (k,) are the rows of those components that hold some, in their order. Each other way
+        to name them counts as much as it is more probable than this one.
+        """
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,10 @@ class Dirichlet(WeightPrior):
 
     def log_norm(self, concentration: Array) -> float:
         return float(gammaln(concentration).sum() - gammaln(self._sum(concentration)))
+
+    def log_copies(self, counts: Array) -> float:
+        """ln(n! / (n - k)!): all names are as probable."""
+        return float(gammaln(self.total + 1) - gammaln(self.total - len(counts) + 1))
 
 
 @dataclass(frozen=True)
@@ -137,3 +152,19 @@ class StickBreaking(WeightPrior):
 
     def log_norm(self, concentration: Array) -> float:
         return float(betaln(*concentration).sum())
+
+    def log_copies(self, counts: Array) -> float:
+        """sum_j ln((alpha + n_j + n_{j + 1} + ... + n_k) / n_j): names are orders, with gaps.
+
+        Under any names together groups of n_1, ..., n_k rows have the probability
+        alpha^k Gamma(alpha) / Gamma(alpha + n) prod_j Gamma(n_j) (Antoniak 1974, Annals of
+        Statistics 2); as the first k sticks in this order, with b_j = n_j + ... + n_k, that is
+        prod_j B(1 + n_j, alpha + b_j - n_j) / B(1, alpha). The ratio is what stands here.
+        """
+        beyond = np.cumsum(counts[::-1])[::-1]
+        return float(np.log((self.alpha + beyond) / counts).sum())
+
+
+def held(prior: WeightPrior, concentration: Array) -> AnyArray:
+    """The components that hold half a row or more."""
+    return np.flatnonzero(prior.rows(concentration) >= HALF)
