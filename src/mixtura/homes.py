@@ -25,6 +25,10 @@ FAMILIES: dict[str, str] = {
     "vonmisesfisher": "mixtura.families.vonmisesfisher:VonMisesFisher",
 }
 
+# What makes a block of a product that is known by its posterior, of families that no rule of
+# `families.bayes.rules` is for: given the family and the prior asked for.
+POSTERIORS: dict[str, str] = {"gaussian": "mixtura.families.gaussian.posterior_block:normal_block"}
+
 # The module of each estimator that model files may hold; its `restored` makes it of a document.
 ESTIMATORS: dict[str, str] = {
     "Admixture": "mixtura.estimators.admixture",

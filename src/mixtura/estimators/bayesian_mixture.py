@@ -45,15 +45,17 @@ class BayesianMixture(PosteriorMixture):
     ----------
     family : str or Family
         "bernoulli", "categorical", "exponential", "multinomial", "poisson", or a
-        `mixtura.Product(...)` of such blocks.
+        `mixtura.Product(...)` of such blocks, in which some may be Gaussian: "full", "diag" or
+        "spherical".
     n_components : int, default 1
         At most so many components hold rows.
     prior : GammaPrior, BetaPrior, DirichletPrior or a list, optional
         Of each component's parameters: `GammaPrior` for Poisson rates and 1 / exponential means,
         `BetaPrior` for Bernoulli probabilities, `DirichletPrior` for the others; of a product a
-        list of one for each block, None for the default. By default Poisson rates and exponential
-        means have the table's column means under the prior (shapes 1 and 3/2, so whatever the
-        units), and shares have Jeffreys's prior: each is worth half a row.
+        list of one for each block, None for the default, which Gaussian blocks have alone. By
+        default Poisson rates and exponential means have the table's column means under the prior
+        (shapes 1 and 3/2, so whatever the units), and shares have Jeffreys's prior: each is worth
+        half a row.
     weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}, \
             default "dirichlet_process"
     weight_concentration_prior : float, default 1 / n_components
@@ -76,6 +78,9 @@ class BayesianMixture(PosteriorMixture):
         Of the posterior of shares, those of all columns side by side; for Bernoulli columns those
         of 0 and of 1, column by column. Of a product all these have the block's name before:
         `poisson_gamma_shapes_`.
+    gaussian_means_, gaussian_covariances_, gaussian_mean_precision_, gaussian_freedom_ : arrays
+        Of Gaussian blocks, as in `BayesianGaussianMixture`; `gaussian_freedom_` (n_components,)
+        are its degrees of freedom.
     prior_gamma_shapes_, prior_gamma_rates_, prior_concentrations_ : arrays of shape (1, ...)
         The same of the prior.
     weight_concentration_ : array of shape (n_components,), or a tuple of two
@@ -276,7 +281,7 @@ class BayesianMixture(PosteriorMixture):
         }
         for name, support in kind.supports().items():
             kinds[attribute(name)] = Floats(shapes[name], support)
-            kinds[_of_prior(name)] = Floats((1, shapes[name][1]), support)
+            kinds[_of_prior(name)] = Floats((1, *shapes[name][1:]), support)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:

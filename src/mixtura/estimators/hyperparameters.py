@@ -14,6 +14,7 @@ from mixtura.families.frames import Affine
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.held import held_in
+from mixtura.families.gaussian.table_scale import table_scale
 from mixtura.families.gaussian.wishart import NormalWishart
 from mixtura.models.weight_priors import Dirichlet, StickBreaking, WeightPrior
 from mixtura.records import Array
@@ -93,23 +94,7 @@ def _scale(estimator: Asking, form: Form, table: TableMoments) -> Array:
         check_shape(scale, shape, f"{form.name} covariance_prior")
         form.support.check(scale, f"{form.name} covariance_prior")
         return scale
-    if not table.weight > 1:
-        raise ValueError(
-            f"sample_weight sums to {table.weight:g}, and a covariance takes more than one row: "
-            "give covariance_prior"
-        )
-    variance = np.diagonal(table.covariance)
-    held = held_in(table.covariance, table.mean, form).columns
-    constant = [j for j in held if variance[j] <= 0]
-    if constant:
-        named = ", ".join(repr(estimator._names()[j]) for j in constant)
-        raise ValueError(
-            f"X is constant in column {named}, so its covariance is no prior: leave that out, or "
-            "give covariance_prior"
-        )
-    # Of fewer rows than columns, or of columns that are sums of others, it has no inverse.
-    covariance = np.diag(variance) if held and form.correlates else table.covariance
-    return np.asarray(form.restrict(covariance) * (table.weight / (table.weight - 1.0)))
+    return table_scale(form, table, estimator._names(), "give covariance_prior")
 
 
 def _numbers(given: Any) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mixtura.families.bayes.rules import Rule, rule_of
 from mixtura.families.portrait import Kind, Portrait
 from mixtura.families.product import Block, Product
 from mixtura.families.product_parts import ProductParams
+from mixtura.homes import POSTERIORS
 from mixtura.records import AnyArray, Array, Categories, RandomNumbers
 from mixtura.supports import Support
 
@@ -221,6 +223,16 @@ def posterior_of(law: Family, asked: Any = None) -> PosteriorOf | PosteriorProdu
             "give a list of so many, None for the default of a block"
         )
     return PosteriorProduct(
-        Block(posterior_of(block.family, one), block.columns)
+        Block(_block_of(block.family, one), block.columns)
         for block, one in zip(law.blocks, each, strict=True)
     )
+
+
+def _block_of(law: Family, asked: Any) -> Family:
+    """A block's posterior: of a family with one of its own that, else by its rule."""
+    home = POSTERIORS.get(type(law).__name__.lower())
+    if home is None:
+        return posterior_of(law, asked)
+    module, _, name = home.partition(":")
+    found: Family = getattr(import_module(module), name)(law, asked)
+    return found

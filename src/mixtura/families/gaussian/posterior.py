@@ -41,6 +41,11 @@ class GaussianPosterior(GaussianParams):
         freedom = self.freedom[:1] if self.form.shared else self.freedom
         return np.asarray(self.form.half_log_det(self.whiten, d) - 0.5 * d * np.log(freedom))
 
+    def some(self, which: AnyArray | slice) -> GaussianPosterior:
+        """Some of the components, of a form in which each has a covariance of its own."""
+        worth = self.mean_precision[which], self.freedom[which]
+        return gaussian_posterior(self.means[which], self.root[which], self.form, *worth)
+
     def drawn(self, draws: int, rng: np.random.RandomState) -> tuple[Array, Array]:
         """Means (draws, K, d) and covariances (draws, K, d, d), dense whatever the form.
 

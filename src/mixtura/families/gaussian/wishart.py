@@ -53,6 +53,11 @@ class NormalWishart(Prior):
         worth = np.full(K, self.mean_precision), np.full(K, self.freedom)
         return gaussian_posterior(means, root, self.form, *worth)
 
+    @property
+    def one(self) -> GaussianPosterior:
+        """That of one component."""
+        return self.prior(1)
+
     def extended(self, params: GaussianPosterior, K: int) -> GaussianPosterior:
         """The same among K components, of which the others are the prior.
 
