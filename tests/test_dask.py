@@ -324,7 +324,9 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
         r"sequence 1 \(counted from 0\) goes on from partition 0 of X into partition 1",
     ),
     "a cell of a step": (
-        lambda X: mixtura.GaussianHMM(2).fit(apart(np.where(X[1501, 0] == X, np.nan, X))),
+        lambda X: mixtura.HiddenMarkov("vonmisesfisher", 2).fit(
+            apart(np.where(X[1501, 0] == X, np.nan, X))
+        ),
         r"X, partition 2 .*: row 101 contains NaN or infinity: fill it in, or make the whole row",
     ),
     "lengths of other rows": (
