@@ -85,6 +85,14 @@ def test_the_bound_never_falls_and_is_what_the_fit_tells(kind, iris):
     np.testing.assert_allclose(np.diff(found.lower_bounds_)[-3:], 0.0, atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_without_a_move_the_largest_come_first_too(seed, faithful):
+    found = BayesianGaussianMixture(n_components=2, random_state=seed).fit(faithful)
+    assert found.fit_result_.moves == 0
+    assert found.weights_[0] > found.weights_[1]
+    assert found.elbo_ == pytest.approx(-1181.16219, abs=1e-4)
+
+
 def test_a_small_concentration_leaves_the_two_groups_of_the_geyser(faithful):
     X = (faithful - faithful.mean(axis=0)) / faithful.std(axis=0)
     found = BayesianGaussianMixture(

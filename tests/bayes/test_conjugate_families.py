@@ -243,7 +243,7 @@ def test_moves_find_the_number_of_groups(name, start):
     assert found.elbo_ == found.fit_result_.loglik
     assert found.lower_bound_ == pytest.approx(found.elbo_ / len(X))
     np.testing.assert_array_equal(found.predict_proba(X)[:, K:], 0.0)
-    # Of a process the largest come first: any other order has a lower bound.
+    # Of a process the largest come first: no other order has a higher bound.
     assert (np.diff(found.weight_concentration_[0][:K]) <= 1e-9).all()
 
 
@@ -320,6 +320,8 @@ def test_a_damaged_file_is_refused():
     [
         ({"family": "gamma"}, "'gamma' has no conjugate prior here: use one of bernoulli"),
         ({"family": "full"}, "or BayesianGaussianMixture"),
+        ({"family": "auto"}, "'auto' has no conjugate prior here: use one of bernoulli"),
+        ({"prior": GammaPrior(1e300, 1e-300)}, "rate=1e-300) has an infinite mean or norm"),
         ({"prior": BetaPrior()}, "that of family 'poisson' is a GammaPrior, got BetaPrior"),
         ({"prior": [GammaPrior()]}, "is no prior of family 'poisson': use a mixtura.GammaPrior"),
         ({"prior": GammaPrior((1.0, 2.0, 3.0))}, "shape has 3 numbers, and 2 are asked for"),

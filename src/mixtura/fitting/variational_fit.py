@@ -229,10 +229,10 @@ class _Finder:
             if after.climb.objective >= end.climb.objective - moves.least:
                 self.moves += moves.accepted
                 return self._in_order(after, moves)
-        if end.climb.converged:
-            return end
-        left = self.task.max_iter - end.climb.iterations
-        return end.followed(self._climbed(end.climb.params, left))
+        if not end.climb.converged:
+            left = self.task.max_iter - end.climb.iterations
+            end = end.followed(self._climbed(end.climb.params, left))
+        return self._in_order(end, moves)
 
     def _in_order(self, end: _End, moves: CountedMoves) -> _End:
         """The end after climbs with the components that hold most first, while that is higher."""

@@ -109,7 +109,9 @@ class Moves:
 
     def improved(self, params: VariationalParams) -> VariationalParams:
         """The posterior after all moves that gain."""
-        here = self._emptied(self._standing(self._climbed(params)))
+        # Trials are in order: what the order alone is worth is no gain of a move.
+        start = self.ordered(params)
+        here = self._emptied(self._standing(self._climbed(params if start is None else start)))
         failures = 0
         while failures < PATIENCE:
             merged = self._merged(here)

@@ -113,6 +113,10 @@ class StickBreaking(WeightPrior):
     """pi_k = u_k prod_{j < k} (1 - u_j), u_k ~ Beta(1, alpha): a Dirichlet process.
 
     concentration  (2, K): those of each u_k; of the sticks beyond the last they are the prior's
+    The K-th stick is one like the others: it leaves a rest, which belongs to no row. So by counts
+    n_k, of which b_k = n_k + ... + n_K, the bound has sum_k ln[B(1 + n_k, alpha + b_k - n_k) /
+    B(1, alpha)], in which the order of the components moves -sum_k ln(alpha + b_k) alone: it is
+    highest with the largest first, where each b_k is least.
     Source: Blei & Jordan (2006), Bayesian Analysis 1; no row beyond the last one: Kurihara, Welling
     & Vlassis (2007), Advances in Neural Information Processing Systems 19.
     """

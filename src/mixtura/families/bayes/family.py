@@ -108,7 +108,14 @@ class PosteriorOf(Family):
             raise ValueError(
                 f"prior: that of family {self.name!r} is a {rule.asks.__name__}, got {asked!r}"
             )
-        prior = family.prior_at(rule.prior(asked, found.base))
+        one = rule.prior(asked, found.base)
+        with np.errstate(all="ignore"):
+            numbers = *one.expectations(), one.log_norms()
+        if not all(np.isfinite(each).all() for each in numbers):
+            raise ValueError(
+                f"prior: {asked!r} has an infinite mean or norm in float64: give numbers nearer 1"
+            )
+        prior = family.prior_at(one)
         return Settled(family, prior, prior.prior(K), found.frames)
 
     def prior_at(self, one: Posterior) -> ConjugatePrior:
@@ -208,7 +215,7 @@ def posterior_of(law: Family, asked: Any = None) -> PosteriorOf | PosteriorProdu
 
     ValueError where there is no conjugate prior, or priors are not as many as blocks.
     """
-    if not isinstance(law, Product):
+    if not (isinstance(law, Product) and law.blocks):
         if not (asked is None or isinstance(asked, AskedPrior)):
             raise ValueError(
                 f"prior: {asked!r} is no prior of family {law.name!r}: use a mixtura."
