@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,29 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
 def test_limits_that_cannot_be_kept(mixture: Any, fixed: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         mixture.set_params(fixed=fixed).fit(np.abs(POINTS).round() + 1)
+
+
+def test_which_components_are_tied_or_bounded_does_not_decide_the_end() -> None:
+    rng = np.random.default_rng(0)
+    g = rng.integers(0, 3, 300)
+    centres, scales = np.array([[0, 0], [3, 1], [8, -2]]), np.array([[1, 0.2], [0.5, 2], [2, 1]])
+    x = rng.normal(centres[g], scales[g])
+    x[:, 1] += 0.5 * x[:, 0] * (g == 2)
+
+    def ends(limits: Any, seed: int) -> float:
+        found = GaussianMixture(3, fixed=limits, random_state=seed).fit(x)
+        return float(found.fit_result_.loglik)
+
+    tied = [
+        ends({"tied": {"covariances": [pair]}}, seed)
+        for pair in ([0, 1], [0, 2], [1, 2])
+        for seed in (1, 3)
+    ]
+    # The best of 100 climbs from random rows.
+    np.testing.assert_allclose(tied, -1159.62, atol=0.01)
+    low, high = np.array([0.1, 0.5, np.nan]), np.array([1.0, 1.0, 2.0])
+    bounded = [
+        ends({"bounds": {"covariances": (low[order], high[order])}}, 1)
+        for order in map(list, permutations(range(3)))
+    ]
+    np.testing.assert_allclose(bounded, -1183.78, atol=0.01)
