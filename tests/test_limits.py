@@ -206,7 +206,17 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
         ),
         (Mixture("poisson", 2), {"bounds": {"rates": (2, 1)}}, "the first is the smaller one"),
         (Mixture("poisson", 2), {"bounds": {"rates": 3}}, "are a pair"),
-        (Mixture("poisson", 2), {"bounds": {"rates": (None, -1)}}, "fixed: bounds of rates"),
+        (
+            Mixture("poisson", 2),
+            {"bounds": {"rates": (-5, -1)}},
+            "above 0, and the upper one is -1",
+        ),
+        (
+            Mixture("poisson", 2),
+            {"bounds": {"rates": (None, 0)}},
+            "above 0, and the upper one is 0",
+        ),
+        (Mixture("poisson", 2), {"bounds": {"rates": (np.inf, None)}}, "have inf as the lower one"),
         (
             Mixture("poisson", 2),
             {"bounds": {"rates": ([1, 2, 3], None)}},
@@ -217,6 +227,11 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
         (Mixture("gamma", 2), {"bounds": {"means": (0, 1)}}, "bounds and ties are for families"),
         (GaussianMixture(2), {"bounds": {"means": (0, 1)}}, "columns do not correlate"),
         (GaussianMixture(2), {"tied": {"means": [[0, 1]]}}, "use {'means': 'common'}"),
+        (
+            GaussianMixture(2, covariance_type="diag"),
+            {"means": [[9, 9], [np.nan] * 2], "bounds": {"means": (-1, 5.0)}},
+            "the mean of component 0 is known to be 9 in column 0, outside its bounds -1 and 5",
+        ),
         (
             GaussianMixture(2, covariance_type="tied"),
             {"bounds": {"covariances": (0, 1)}},
