@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,17 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
         ),
         (Mixture("poisson", 2), {"bounds": {"rates": (2, 1)}}, "the first is the smaller one"),
         (Mixture("poisson", 2), {"bounds": {"rates": 3}}, "are a pair"),
-        (Mixture("poisson", 2), {"bounds": {"rates": (None, -1)}}, "fixed: bounds of rates"),
+        (
+            Mixture("poisson", 2),
+            {"bounds": {"rates": (-5, -1)}},
+            "above 0, and the upper one is -1",
+        ),
+        (
+            Mixture("poisson", 2),
+            {"bounds": {"rates": (None, 0)}},
+            "above 0, and the upper one is 0",
+        ),
+        (Mixture("poisson", 2), {"bounds": {"rates": (np.inf, None)}}, "have inf as the lower one"),
         (
             Mixture("poisson", 2),
             {"bounds": {"rates": ([1, 2, 3], None)}},
@@ -216,6 +227,11 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
         (Mixture("gamma", 2), {"bounds": {"means": (0, 1)}}, "bounds and ties are for families"),
         (GaussianMixture(2), {"bounds": {"means": (0, 1)}}, "columns do not correlate"),
         (GaussianMixture(2), {"tied": {"means": [[0, 1]]}}, "use {'means': 'common'}"),
+        (
+            GaussianMixture(2, covariance_type="diag"),
+            {"means": [[9, 9], [np.nan] * 2], "bounds": {"means": (-1, 5.0)}},
+            "the mean of component 0 is known to be 9 in column 0, outside its bounds -1 and 5",
+        ),
         (
             GaussianMixture(2, covariance_type="tied"),
             {"bounds": {"covariances": (0, 1)}},
@@ -231,3 +247,29 @@ def test_limits_that_hold_nothing_are_the_plain_fit_and_files_keep_them(tmp_path
 def test_limits_that_cannot_be_kept(mixture: Any, fixed: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         mixture.set_params(fixed=fixed).fit(np.abs(POINTS).round() + 1)
+
+
+def test_which_components_are_tied_or_bounded_does_not_decide_the_end() -> None:
+    rng = np.random.default_rng(0)
+    g = rng.integers(0, 3, 300)
+    centres, scales = np.array([[0, 0], [3, 1], [8, -2]]), np.array([[1, 0.2], [0.5, 2], [2, 1]])
+    x = rng.normal(centres[g], scales[g])
+    x[:, 1] += 0.5 * x[:, 0] * (g == 2)
+
+    def ends(limits: Any, seed: int) -> float:
+        found = GaussianMixture(3, fixed=limits, random_state=seed).fit(x)
+        return float(found.fit_result_.loglik)
+
+    tied = [
+        ends({"tied": {"covariances": [pair]}}, seed)
+        for pair in ([0, 1], [0, 2], [1, 2])
+        for seed in (1, 3)
+    ]
+    # The best of 100 climbs from random rows.
+    np.testing.assert_allclose(tied, -1159.62, atol=0.01)
+    low, high = np.array([0.1, 0.5, np.nan]), np.array([1.0, 1.0, 2.0])
+    bounded = [
+        ends({"bounds": {"covariances": (low[order], high[order])}}, 1)
+        for order in map(list, permutations(range(3)))
+    ]
+    np.testing.assert_allclose(bounded, -1183.78, atol=0.01)

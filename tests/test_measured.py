@@ -208,6 +208,9 @@ def test_bad_errors_are_named() -> None:
     bad[3, 1] = -1
     with pytest.raises(ValueError, match=r"row 3, column 1 has -1.0: a deviation is not"):
         mixture.fit(X, error=bad)
+    bad[3, 1] = 1e155
+    with pytest.raises(ValueError, match=r"row 3, column 1 has 1e\+155, whose square is beyond"):
+        GaussianMixture(1).fit(X).predict_proba(X, error=bad)
     with pytest.raises(ValueError, match=r"error must have the shape \(40, 2\), standard"):
         mixture.fit(X, error=error[:5])
     with pytest.raises(ValueError, match="covariance of row 0 is not symmetric and positive"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mixtura import CheckpointError, GaussianMixture, GaussianMixtureSearch, Mixture, MixtureSearch
+from mixtura.records import Array
 
 pytestmark = pytest.mark.filterwarnings("ignore::mixtura.StillRisingWarning")
 
@@ -58,6 +59,24 @@ def test_whole_brackets_need_no_numbers() -> None:
         assert search.cv_results_["loglik"] == pytest.approx([alone.fit_result_.loglik], abs=1e-3)
 
 
+def _answers_as_its_best(search: MixtureSearch, X: Array, **beside: Array) -> None:
+    best = search.best_estimator_
+    assert search.score(X, **beside) == best.score(X, **beside) != best.score(X)
+    for name in ("predict", "predict_proba", "score_samples"):
+        found = getattr(search, name)(X, **beside)
+        np.testing.assert_array_equal(found, getattr(best, name)(X, **beside))
+
+
+def test_errors_are_refused_in_a_sentence_where_none_are_known() -> None:
+    found, error = Mixture("normal").fit(LOGS), np.ones(LOGS.shape)
+    search = MixtureSearch(["normal"], [1]).fit(WATER, upper=UPPER)
+    _answers_as_its_best(search, WATER, upper=UPPER)
+    asked = (found.predict, found.predict_proba, found.score, found.score_samples, search.score)
+    for each in (found.fit, *asked):
+        with pytest.raises(ValueError, match="error: rows with errors are known to GaussianM"):
+            each(LOGS, error=error)
+
+
 def test_errors_of_every_cell_and_checkpoints(tmp_path: Path) -> None:
     sd = np.random.default_rng(0).uniform(0.1, 0.6, size=LOGS.shape)
     seen = LOGS + sd * np.random.default_rng(1).normal(size=LOGS.shape)
@@ -70,6 +89,7 @@ def test_errors_of_every_cell_and_checkpoints(tmp_path: Path) -> None:
     assert again.cv_results_["loglik"].tolist() == search.cv_results_["loglik"].tolist()
     alone = GaussianMixture(2, covariance_type="EEE", random_state=0).fit(seen, error=sd)
     assert search.best_estimator_.fit_result_.loglik >= alone.fit_result_.loglik - 1e-3
+    _answers_as_its_best(search, seen, error=sd)
     with pytest.raises(CheckpointError, match="other rows, settings"):
         again.fit(seen, error=2 * sd, checkpoint=path)
 

@@ -115,6 +115,7 @@ def test_what_cannot_be_read_part_by_part_is_refused():
     words = [pd.DataFrame({"c": list(each)}) for each in ("abab", "abzb")]
     for given, said in (
         (None, "X, called, returned NoneType: it must return a fresh iterator"),
+        (WALKS[0], "X, called, returned a table: it must return a fresh iterator of such tables"),
         ([(WALKS[0], [len(WALKS[0])], 1)], r"X, part 0 .*: got a tuple of 3: give a table"),
         ([WALKS[0], WALKS[1][:0]], r"X, part 1 .*: it has no rows: leave it out"),
         (words, r"X, part 1 .* 'z' in row 2, .*: let the first part hold every category"),

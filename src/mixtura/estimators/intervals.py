@@ -51,6 +51,7 @@ class IntervalRows(ClimbedMixture):
         max_seconds: float | None = None,
         lower: Any = None,
         upper: Any = None,
+        error: Any = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
 
@@ -63,6 +64,8 @@ class IntervalRows(ClimbedMixture):
             holds there; NaN, -inf below and inf above are no bound, and a cell with two equal
             bounds is that number. For rows in memory of families with a distribution function,
             whose columns are independent within a component.
+        error : None
+            Errors of measurement are known to `GaussianMixture`, and refused here.
 
         Returns
         -------
@@ -73,6 +76,7 @@ class IntervalRows(ClimbedMixture):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
+        refuse_error(error)
         if checkpoint is not None and (lower is not None or upper is not None):
             raise ValueError(
                 "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
@@ -142,8 +146,11 @@ class IntervalRows(ClimbedMixture):
         refuse_told("aic", self)
         return super().aic(X, sample_weight)
 
-    def score_samples(self, X: Any, *, lower: Any = None, upper: Any = None) -> AnyArray:
+    def score_samples(
+        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+    ) -> AnyArray:
         """log p(x) of each row; cells with bounds, as in `fit`, add log-probabilities."""
+        refuse_error(error)
         if lower is None and upper is None:
             return super().score_samples(X)
         return self._between(X, lower, upper, "log_density")
@@ -156,8 +163,10 @@ class IntervalRows(ClimbedMixture):
         *,
         lower: Any = None,
         upper: Any = None,
+        error: Any = None,
     ) -> float:
         """The mean of `score_samples` per unit of weight; without bounds X is what it says."""
+        refuse_error(error)
         if lower is None and upper is None:
             return super().score(X, y, sample_weight)
         return self._mean(self.score_samples(X, lower=lower, upper=upper), sample_weight)
@@ -166,14 +175,23 @@ class IntervalRows(ClimbedMixture):
         w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
         return float(np.average(log_p, weights=w))
 
-    def predict(self, X: Any, *, lower: Any = None, upper: Any = None) -> AnyArray:
+    def predict(
+        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+    ) -> AnyArray:
         """The most probable component of each row; `lower` and `upper` as in `fit`."""
+        refuse_error(error)
         if lower is None and upper is None:
             return super().predict(X)
         return np.asarray(self._between(X, lower, upper, "responsibilities").argmax(axis=1))
 
     def predict_proba(
-        self, X: Any, top: int | None = None, *, lower: Any = None, upper: Any = None
+        self,
+        X: Any,
+        top: int | None = None,
+        *,
+        lower: Any = None,
+        upper: Any = None,
+        error: Any = None,
     ) -> Any:
         """P(k | x): the responsibility of each component for each row.
 
@@ -185,6 +203,7 @@ class IntervalRows(ClimbedMixture):
         lower, upper : as in `fit`, optional
             Of these rows; not with `top`.
         """
+        refuse_error(error)
         if lower is None and upper is None:
             return super().predict_proba(X, top)
         if top is not None:
@@ -204,6 +223,15 @@ class IntervalRows(ClimbedMixture):
         family.filling(cells.x).refuse(cells.x, names)
         refuse_settings(self, Rows(X), "lower, upper")
         return told(self, censored(family.filling(cells.x)), cells.wide, what)
+
+
+def refuse_error(error: Any) -> None:
+    """ValueError where errors are given to components that know none."""
+    if error is not None:
+        raise ValueError(
+            "error: rows with errors are known to GaussianMixture and its search: use these, "
+            "or leave error out"
+        )
 
 
 def doubt_unbounded(cells: Cells, family: Family, names: list[str], K: int) -> None:

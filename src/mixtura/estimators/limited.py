@@ -11,6 +11,7 @@ from mixtura.families.base import Family
 from mixtura.families.limits import Groups, Limits
 from mixtura.families.registry import limited
 from mixtura.records import Array
+from mixtura.supports import Positive, Support, UnitInterval
 
 LIMITS = ("bounds", "tied")
 
@@ -38,7 +39,7 @@ def with_limits(asked: Mapping[str, Any], family: Family, K: int, d: int) -> Fam
         low[name], high[name] = _pair(name, pair, shape, tied.get(name, ()))
     found = limited(family, Limits(low, high, tied))
     for name in low:
-        _refuse_outside(family, name, high[name])
+        _refuse_outside(family, name, low[name], high[name])
     return found
 
 
@@ -90,13 +91,28 @@ def _bound(name: str, given: Any, shape: tuple[int, ...], none: float) -> Array:
     return np.broadcast_to(np.where(np.isnan(found), none, found), shape).copy()
 
 
-def _refuse_outside(family: Family, name: str, high: Array) -> None:
-    """ValueError for bounds below which no parameter may be."""
-    if name == "covariances":
-        if (high <= 0).any():
-            raise ValueError("fixed: bounds of covariances are of eigenvalues, which are positive")
-    elif np.isfinite(high).any():
-        family.supports()[name].check(high[np.isfinite(high)], f"fixed: bounds of {name}")
+def _refuse_outside(family: Family, name: str, low: Array, high: Array) -> None:
+    """ValueError for bounds between which no parameter may be."""
+    for end, each, endless in (("upper", high, -np.inf), ("lower", low, np.inf)):
+        if (each == endless).any():
+            raise ValueError(
+                f"fixed: bounds of {name} have {endless} as the {end} one, and no number lies "
+                "beyond: None is no bound"
+            )
+    support: Support = Positive() if name == "covariances" else family.supports()[name]
+    what = "eigenvalues, which are" if name == "covariances" else "numbers that are"
+    if isinstance(support, Positive) and (high <= 0).any():
+        raise ValueError(
+            f"fixed: bounds of {name} are of {what} above 0, and the upper one is "
+            f"{high.min():g}: give one above 0, or None"
+        )
+    outside = (low > 1) | (high < 0)
+    if isinstance(support, UnitInterval) and outside.any():
+        at = tuple(np.argwhere(outside)[0])
+        raise ValueError(
+            f"fixed: bounds of {name} are of numbers from 0 to 1, and between {low[at]:g} and "
+            f"{high[at]:g} there is none: give others"
+        )
 
 
 def plain_limits(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from mixtura.data.door import column_names
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.intervals import IntervalRows, placed, refuse_settings, told
+from mixtura.estimators.intervals import IntervalRows, placed, refuse_error, refuse_settings, told
 from mixtura.estimators.tables_beside import present
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
@@ -22,6 +22,8 @@ from mixtura.records import AnyArray, Array
 
 # Of the largest variance: covariances may be so far from symmetric and positive.
 _ROUNDING = 1e-10
+# The square of a larger deviation, beside the variance of a component, is no number.
+_WIDEST = 1e150
 
 
 class MeasuredRows(IntervalRows):
@@ -181,10 +183,7 @@ def widened(mixture: Any, family: Family, rows: Rows) -> tuple[Family, Rows]:
     beside = rows.measured
     if "error" in beside:
         if not isinstance(mixture, MeasuredRows):
-            raise ValueError(
-                "error: rows with errors are known to GaussianMixture and its search: use these, "
-                "or leave error out"
-            )
+            refuse_error(beside["error"])
         refuse_structure(mixture, family)
         assert isinstance(family, Gaussian)
         return measured(family, rows.d), replace(rows, X=with_errors(rows.X, beside["error"]))
@@ -243,6 +242,11 @@ def with_errors(X: AnyArray, error: Array) -> Array:
         for i, j in np.argwhere(error < 0):
             raise ValueError(
                 f"error: row {i}, column {j} has {error[i, j]}: a deviation is not negative"
+            )
+        for i, j in np.argwhere(error > _WIDEST):
+            raise ValueError(
+                f"error: row {i}, column {j} has {error[i, j]}, whose square is beyond float64: "
+                "what is not known at all is a missing cell: write NaN into X there"
             )
         return np.hstack([np.asarray(X, dtype=np.float64), error**2])
     scale = np.abs(error).max(axis=(1, 2))

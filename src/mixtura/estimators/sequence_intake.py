@@ -141,7 +141,12 @@ def sequence_parts(
         raise ValueError(f"X, part {i} (counted from 0): {told}")
 
     def begun() -> Iterator[Any]:
-        found = read()
+        found: Any = read()
+        if hasattr(found, "__array__") and np.ndim(found) <= 2:
+            raise ValueError(
+                "X, called, returned a table: it must return a fresh iterator of such tables, as "
+                "iter([table]), or give the table itself"
+            )
         if not isinstance(found, Iterable):
             raise ValueError(
                 f"X, called, returned {type(found).__name__}: it must return a fresh iterator of "

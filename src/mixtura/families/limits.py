@@ -51,6 +51,22 @@ class Limits:
             found = np.where(both, (low + high) / 2, np.where(np.isfinite(low), low, high))
         return np.where(np.isfinite(found), found, np.nan)
 
+    def roles(self, K: int) -> list[tuple[Any, ...]]:
+        """What bounds and ties ask of each of K components: alike of those they treat alike."""
+        groups = self.tied.values()
+        return [
+            (
+                *(each[k].tobytes() for ends in (self.low, self.high) for each in ends.values()),
+                *(next((group for group in each if k in group), ()) for each in groups),
+            )
+            for k in range(K)
+        ]
+
+    def freed(self, family: Any) -> Family:
+        """The restricted family without its limits."""
+        found: Family = family.whole()
+        return found
+
     def cut(self, name: str, values: Array) -> Array:
         """The values within their bounds."""
         if name not in self.low:

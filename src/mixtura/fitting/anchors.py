@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit
 
+from mixtura.fitting.roles import Roles
 from mixtura.fitting.seeding import nearest
 from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array
@@ -28,12 +29,15 @@ class Anchors(NamedTuple):
 
     shaped   components whose covariance is known, and their mean is not; heights are their
              densities wherever they may be
+    roles    one number of each component, the same where bounds and ties treat them alike; none
+             where they do so of all
     """
 
     shares: Array
     means: Array
     shaped: Sequence[int] = ()
     heights: Heights | None = None
+    roles: Roles = ()
 
     def placed(
         self, resp: Array, X: AnyArray, w: Array, frame: Callable[[AnyArray], Array], *, seek: bool

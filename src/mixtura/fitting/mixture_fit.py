@@ -31,6 +31,7 @@ from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.noise import Asked, cleaned, refuse_noise, uniform_of
 from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.prepared import Ground, trimmed
+from mixtura.fitting.roles import Roles
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Search
 from mixtura.fitting.starts import StartMaker
@@ -334,9 +335,22 @@ def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
     shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
     places = np.full((K, d), np.nan) if means is None else means
     if pinned is None or pinned.common or pinned.roots is None:
-        return Anchors(shares, places)
+        return Anchors(shares, places, roles=_roles(pinned, shares, places))
     shaped = [k for k in pinned.shapes(K) if np.isnan(places[k]).any()]
     return Anchors(shares, places, shaped, pinned.log_densities)
+
+
+def _roles(pinned: Any, shares: Array, places: Array) -> Roles:
+    """The roles of components, where limits treat them unequally."""
+    K = len(shares)
+    limits = [] if pinned is None else pinned.roles(K)
+    if len(set(limits)) < 2:
+        return ()
+    each = [
+        (limit, share.tobytes(), place.tobytes())
+        for limit, share, place in zip(limits, shares, places, strict=True)
+    ]
+    return tuple(each.index(one) for one in each)
 
 
 def _outcome(search: Search, maker: StartMaker, task: Task) -> Outcome:

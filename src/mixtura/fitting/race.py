@@ -27,6 +27,7 @@ from mixtura.fitting.exchange import MOST, exchange_work
 from mixtura.fitting.known import BY_LABELS
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
+from mixtura.fitting.role_moves import exchanged, freely
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Summary
@@ -131,6 +132,10 @@ class Race:
         # A move would have to know of which components something is known.
         if not (self.maker.given or self._known or self.maker.anchors):
             winner = self._moved(winner, rest)
+        elif self.maker.roles and not self.maker.given and not self._known:
+            assert winner.climb is not None
+            climb, self.moves = exchanged(self.maker, winner.climb, self, self.maker.roles)
+            winner = self._led(winner, climb)
         return [winner, *rest]
 
     @property
@@ -246,6 +251,8 @@ class Race:
         resp = self.maker.split(name, frame, self.rng)
         if (name, frame) == EXCHANGED:
             self.work += self._exchange
+        if self.maker.roles and frame % 2 and not self._known:
+            resp = self.maker.in_roles(freely(self.maker, self.open_sweep, resp, steps))
         return self.begun(self.maker.rows, resp, self.maker.base, steps)
 
     def _after(self, runner: Runner, climb: Climb) -> Runner:
@@ -288,9 +295,12 @@ class Race:
         alike = [other.worth > winner.worth - GAIN for other in others]
         share = float(np.mean(alike)) if others and not self._wide else 0.0
         climb, self.moves = improve(self.maker, winner.climb, self, self.rng, share)
-        return replace(
-            winner, params=climb.params, climb=climb, worth=self.worth(self.maker.rows, climb)
-        )
+        return self._led(winner, climb)
+
+    def _led(self, winner: Runner, climb: Climb) -> Runner:
+        """The winner where a move has led it."""
+        worth = self.worth(self.maker.rows, climb)
+        return replace(winner, params=climb.params, climb=climb, worth=worth)
 
 
 def _cut(runners: list[Runner], keep: int, early: bool) -> tuple[list[Runner], list[Runner]]:

@@ -19,19 +19,23 @@ from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
+from mixtura.errors import FAILURES
 from mixtura.families.by_moments import by_moments
 from mixtura.fitting.anchors import Anchors
 from mixtura.fitting.columns import BY_COLUMN, by_column
 from mixtura.fitting.exchange import exchange
 from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
+from mixtura.fitting.roles import Roles, matched
 from mixtura.fitting.seeding import clusters, nearest, seeds
 from mixtura.models.base import Labelled
 from mixtura.models.responsibilities import normalise, one_hot
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Chunk
 
 # Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
 _SMALL = 1 << 15
+# At most so many rows tell which group has which role.
+_STEPPED = 1 << 11
 
 # (standardised rows (n, d), weights (n,), K, random state) -> responsibilities (n, K)
 Start = Callable[[Array, Array, int, np.random.RandomState], Array]
@@ -163,7 +167,27 @@ class StartMaker:
         if self.anchors is None:
             return resp
         own = self.frames[frame]
-        return self.anchors.placed(resp, self.rows.X, self.weights, own, seek=seek)
+        placed = self.anchors.placed(resp, self.rows.X, self.weights, own, seek=seek)
+        return self.in_roles(placed)
+
+    def in_roles(self, resp: Array) -> Array:
+        """The groups (n, K) in the order that is worth most, where components are unlike."""
+        return matched(resp, self.roles, self._one_step) if self.roles else resp
+
+    @property
+    def roles(self) -> Roles:
+        """Alike where bounds and ties treat components alike; none where they do so of all."""
+        return () if self.anchors is None else self.anchors.roles
+
+    def _one_step(self, resp: Array) -> float:
+        """The log-likelihood after one M-step from responsibilities (n, K), of some of the rows."""
+        some = slice(None, None, 1 + len(resp) // _STEPPED)
+        X, w = np.asarray(self.rows.X[some], dtype=np.float64), self.weights[some]
+        try:
+            params = self.model.first_step(X, w, resp[some], self.base)
+            return float(self.model.e_step(Chunk(X, w), params).loglik)
+        except FAILURES:
+            return -np.inf
 
     def make(self, name: str, frame: int, rng: np.random.RandomState) -> Any:
         """The start that follows from `split`, with the given parameters in their places."""

@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.errors import FitError
-from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.complaints import complaints
 from mixtura.estimators.intake import held
+from mixtura.estimators.intervals import IntervalRows
 from mixtura.estimators.known import groups_in, hold_told, labelled, labelled_groups
 from mixtura.estimators.weighing import COUNTS, light
 from mixtura.families.base import Family
@@ -52,7 +52,7 @@ class StillRisingWarning(UserWarning):
 class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     """A search that subclasses give a grid; its settings are theirs."""
 
-    best_estimator_: ClimbedMixture
+    best_estimator_: IntervalRows
     n_features_in_: int
     n_components: Any
     criterion: str
@@ -205,21 +205,46 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             ranking = ranked(grid, found, self.criterion)
         return ranking
 
-    def predict(self, X: Any) -> AnyArray:
-        """The most probable component of each row under the best mixture, (n,)."""
-        return self._best().predict(X)
+    def predict(
+        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+    ) -> AnyArray:
+        """The most probable component of each row under the best mixture, (n,).
 
-    def predict_proba(self, X: Any, top: int | None = None) -> Any:
+        `lower`, `upper` and `error` as in `fit`, here and below: of these rows.
+        """
+        return self._best().predict(X, lower=lower, upper=upper, error=error)
+
+    def predict_proba(
+        self,
+        X: Any,
+        top: int | None = None,
+        *,
+        lower: Any = None,
+        upper: Any = None,
+        error: Any = None,
+    ) -> Any:
         """P(k | x) under the best mixture, (n, K); with `top` sparse, the largest of each row."""
-        return self._best().predict_proba(X, top)
+        return self._best().predict_proba(X, top, lower=lower, upper=upper, error=error)
 
-    def score_samples(self, X: Any) -> AnyArray:
+    def score_samples(
+        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+    ) -> AnyArray:
         """log P(x) under the best mixture, (n,)."""
-        return self._best().score_samples(X)
+        return self._best().score_samples(X, lower=lower, upper=upper, error=error)
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        lower: Any = None,
+        upper: Any = None,
+        error: Any = None,
+    ) -> float:
         """The best mixture's mean log-likelihood per row (per unit of weight)."""
-        return self._best().score(X, y, sample_weight)
+        best = self._best()
+        return best.score(X, y, sample_weight, lower=lower, upper=upper, error=error)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
         """Rows drawn from the best mixture, and their components."""
@@ -250,7 +275,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Fitter:
         return Thorough(rows, settings, folds, self.n_jobs)
 
-    def _best(self) -> ClimbedMixture:
+    def _best(self) -> IntervalRows:
         check_is_fitted(self, "cv_results_")
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(

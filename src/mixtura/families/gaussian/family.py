@@ -21,7 +21,7 @@ from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.gaps import GapsLook
 from mixtura.families.gaussian.held import without_held
 from mixtura.families.gaussian.intervals import BetweenLook
-from mixtura.families.gaussian.limits import refuse_limits
+from mixtura.families.gaussian.limits import refuse_limits, refuse_outside
 from mixtura.families.gaussian.matrices import Full
 from mixtura.families.gaussian.pinned import Pinned, pins
 from mixtura.families.gaussian.prior import CovariancePrior
@@ -225,6 +225,7 @@ class Gaussian(Family):
                 "fixed: bounds and ties do not go together with covariances that are known or one "
                 "common mean: leave these out"
             )
+        refuse_outside(limits, pinned.means)
         return replace(self, pinned=replace(pinned, limits=limits))
 
     def rounding(self, params: GaussianParams) -> float:

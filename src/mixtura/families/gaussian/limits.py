@@ -35,6 +35,18 @@ def refuse_limits(form: Form, alone: bool, limits: Limits) -> None:
         )
 
 
+def refuse_outside(limits: Limits, means: Array | None) -> None:
+    """ValueError for a known mean that is not within its bounds."""
+    if means is None or "means" not in limits.low:
+        return
+    low, high = limits.low["means"], limits.high["means"]
+    for k, j in np.argwhere((means < low) | (means > high)):
+        raise ValueError(
+            f"fixed: the mean of component {k} is known to be {means[k, j]:g} in column {j}, "
+            f"outside its bounds {low[k, j]:g} and {high[k, j]:g}: widen these, or leave one out"
+        )
+
+
 def pooled(limits: Limits, scatter: Array, counts: Array) -> tuple[Array, Array]:
     """(scatter, rows) of each component, the mean of its group where covariances are tied: these
     have one root, so that their whitened units are the same."""

@@ -8,7 +8,7 @@ never falls; it is exact where a mean is known as a whole, and where columns do 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,18 @@ class Pinned:
 
     def places(self, name: str) -> Array | None:
         """About where components are known to be, (K, d), NaN where they are not."""
-        return self.means if self.limits is None else self.limits.places("means")
+        near = None if self.limits is None else self.limits.places("means")
+        if self.means is None or near is None:
+            return near if self.means is None else self.means
+        return np.where(np.isnan(self.means), near, self.means)
+
+    def freed(self, family: Any) -> Any:
+        """The family without limits, with what else is known."""
+        return replace(family, pinned=replace(self, limits=None))
+
+    def roles(self, K: int) -> list[tuple[Any, ...]]:
+        """What bounds and ties ask of each of K components."""
+        return [] if self.limits is None else self.limits.roles(K)
 
     def imposed(self, params: GaussianParams) -> GaussianParams:
         """The parameters with what is known in its place, and one mean where there is one."""
