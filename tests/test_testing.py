@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import beta, t
 
+from mixtura.families.exponential import Exponential
 from mixtura.families.gaps import ColumnSums
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.registry import family
+from mixtura.inference.one_column import OneColumn
 from mixtura.models.base import Model
 from mixtura.records import Array, Chunk, Params, Statistics, Summary
 from mixtura.testing import check_family, check_model
@@ -125,3 +128,63 @@ def test_the_pages_own_families_pass() -> None:
 
     with pytest.raises(AssertionError, match="add up to"):
         check_family(Twice(), X)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [("exponential", 1), ("exponential", 2), ("gamma", 0), ("gamma", 1), ("lognormal", 1)],
+)
+def test_mass_near_the_edge_of_a_support_is_found_in_any_unit(name: str, seed: int) -> None:
+    X = np.random.default_rng(seed).gamma(0.5, 3.0, (200, 2))
+    check_family(family(name), X * 1e-4 if seed else X)
+
+
+def test_cells_that_are_missing_may_be_where_the_family_leaves_them_out() -> None:
+    X = np.random.default_rng(1).gamma(0.5, 3.0, (200, 2))
+    X[::7, 1] = X[3, 0] = np.nan
+    check_family(family("exponential"), X)
+
+
+class NotQuiteExponential(Exponential):
+    """Wrong in the lowest hundredth alone, by a hundredth of the density there."""
+
+    def log_density(self, X: Any, params: Any) -> Array:
+        low = np.less(X, 0.01 * params.means[0]).sum(axis=1, keepdims=True)
+        return super().log_density(X, params) - 0.01 * low
+
+
+class Bare(Exponential):
+    """As three methods alone have it: NaN below 0, and nothing refused."""
+
+    least = -np.inf
+
+    def log_density(self, X: Any, params: Any) -> Array:
+        found = super().log_density(X, params)
+        return np.where((X < 0.0).any(axis=1, keepdims=True), np.nan, found)
+
+
+class MoreThanOne(Exponential):
+    def refuse(self, X: Any, names: Any) -> None:
+        if (X < -0.5).any():
+            raise ValueError("x: above -0.5, please")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (NotQuiteExponential, "add up to 0.9999"),
+        (Bare, r"not a number at x = -.*`least = 0.0`"),
+        (MoreThanOne, "add up to 1.[1-9]"),
+    ],
+)
+def test_faults_near_the_edge_are_caught(wrong: type[Exponential], sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_family(wrong(), np.random.default_rng(1).gamma(1.0, 1.0, (300, 2)))
+
+
+def test_a_density_between_two_ends_is_added_up() -> None:
+    for law in (beta(0.5, 0.5, -1.0, 3.0), beta(2.0, 0.7), t(1.5, 1e3, 1e-2)):
+        column = OneColumn.of(law.logpdf, law.rvs(100, random_state=0))
+        assert column.mass() == pytest.approx(1.0, abs=1e-6)
+        for p in (0.01, 0.5, 0.99):
+            assert column.mass(law.ppf(p)) == pytest.approx(p, abs=1e-6)

@@ -17,7 +17,9 @@ import mixtura
 from mixtura.cli.console import split_names
 from mixtura.cli.options import Covariance, Engine, FitEngine, Solver
 from mixtura.engines.choose import ENGINES, NAMES, OPTIONAL
+from mixtura.engines.kernels import KERNELS
 from mixtura.families.gaussian.covariance import STRUCTURES
+from mixtura.homes import FUSED_ENGINES
 from mixtura.solvers.registry import SOLVERS
 
 
@@ -26,6 +28,8 @@ def test_the_choices_are_the_librarys() -> None:
     assert set(Solver) == {"auto", *SOLVERS}
     assert set(Engine) == {"auto", *ENGINES, *OPTIONAL}
     assert set(FitEngine) == {"auto", *NAMES}
+    # What is fused is told by kernels, which are too heavy for `--help`.
+    assert set(FUSED_ENGINES) == {name for kernel in KERNELS.values() for name in kernel.sweeps}
 
 
 def test_fit_without_options(folder: Path) -> None:

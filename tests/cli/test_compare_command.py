@@ -11,16 +11,11 @@ import pytest
 from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
-from mixtura.cli.compare import SOLVERS, Racing
+from mixtura.cli.compare import Racing
 from mixtura.cli.console import Working
 from mixtura.fitting.starts import StartMaker
-from mixtura.solvers.registry import CLIMBERS
 
 QUICK = ("--starts", 1, "--solver", "em", "--solver", "lbfgs")
-
-
-def test_the_default_solvers_are_the_librarys() -> None:
-    assert SOLVERS == CLIMBERS
 
 
 def test_compare_without_options(folder: Path) -> None:

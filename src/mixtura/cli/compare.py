@@ -23,6 +23,7 @@ from mixtura.cli.console import (
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.fit import components_of, kind_of
 from mixtura.cli.options import (
+    ENGINE_AUTO,
     AsJson,
     Columns,
     Components,
@@ -39,13 +40,11 @@ from mixtura.cli.options import (
 )
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
+from mixtura.homes import CLIMBERS
 
 if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
     from mixtura.selection.comparing import Comparison
-
-# Written out, as are the choices, because looking them up would import the whole library.
-SOLVERS = ("em", "squarem", "anderson", "lbfgs", "newton", "auto")
 
 
 @command
@@ -64,7 +63,7 @@ def compare(
         list[Solver] | None,
         typer.Option(help="Compare this one; may be repeated. Default: all that climb by rule."),
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = Engine.auto,
+    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = ENGINE_AUTO,
     max_iter: Annotated[
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many steps each; default 10000."),
@@ -93,7 +92,7 @@ def compare(
     # Left out when not given, so that the defaults are the library's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
-    solvers = [str(each) for each in solver or SOLVERS]
+    solvers = [str(each) for each in solver or CLIMBERS]
     with Working("reading", starts * len(solvers)) as working:
         data = whole_table(
             table, split_names(columns), weights, split_names(exclude), dialect, [kind_of(made_of)]

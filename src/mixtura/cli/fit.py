@@ -34,6 +34,8 @@ from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.options import (
     AUTO,
+    FIT_ENGINE_AUTO,
+    SOLVER_AUTO,
     AsJson,
     Checkpoint,
     Columns,
@@ -95,8 +97,8 @@ def fit(
     error: Error = None,
     seed: Seed = 0,
     starts: Starts = 1,
-    solver: Annotated[Solver, typer.Option(help="How parameters move.")] = Solver.auto,
-    engine: Annotated[FitEngine, typer.Option(help="What runs over the rows.")] = FitEngine.auto,
+    solver: Annotated[Solver, typer.Option(help="How parameters move.")] = SOLVER_AUTO,
+    engine: Annotated[FitEngine, typer.Option(help="What runs over the rows.")] = FIT_ENGINE_AUTO,
     scheduler: Annotated[
         str | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mixtura.homes import FAMILIES
+from mixtura.homes import APART, FAMILIES, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
 
 AUTO = "auto"
 
@@ -96,7 +96,7 @@ def figure(help: str) -> Any:
 
 FigureOut = Annotated[Path | None, figure("The figure; default TABLE.png.")]
 
-# The choices are written out because looking them up would import the whole library.
+# Structures are written out because looking them up would import the whole library.
 # As pairs, because names alone would be written in lower case.
 Covariance = StrEnum(
     "Covariance",
@@ -123,14 +123,11 @@ Covariance = StrEnum(
         "V": "V",
     },
 )
-Solver = StrEnum(
-    "Solver",
-    "auto em squarem anderson lbfgs newton annealed hard stochastic online nce truncated moments",
-)
-Engine = StrEnum("Engine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch"])
-FitEngine = StrEnum(
-    "FitEngine", ["auto", "local", "threads", "compiled", "dense", "mixed", "torch", "dask"]
-)
+# From one table, so that a new one is a line there; a type checker wants names written out.
+Solver = StrEnum("Solver", [AUTO, *(name for name in SOLVERS if name != AUTO)])  # type: ignore[misc]
+Engine = StrEnum("Engine", [AUTO, *PLAIN_ENGINES, *FUSED_ENGINES])  # type: ignore[misc]
+FitEngine = StrEnum("FitEngine", [*Engine, APART])  # type: ignore[misc]
+SOLVER_AUTO, ENGINE_AUTO, FIT_ENGINE_AUTO = Solver(AUTO), Engine(AUTO), FitEngine(AUTO)
 
 
 def covariance_name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The engines by name, and the rule behind "auto"."""
+"""The engines by name, as `mixtura.homes` lists them, and the rule behind "auto"."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from mixtura import homes
 from mixtura.data.known_rows import KnownRows
 from mixtura.data.sequences import Sequences
 from mixtura.data.source import Source
-from mixtura.engines import local, threads
 from mixtura.engines.base import Filler, Opener, RowOutputs, Sweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.kernels import KERNELS, kernel_of
@@ -21,16 +21,15 @@ from mixtura.records import AnyArray
 
 # Those that run every model.
 PLAIN: dict[str, tuple[Opener, Filler]] = {
-    "local": (local.LocalSweep, local.fill),
-    "threads": (threads.ThreadsSweep, threads.fill),
+    name: (homes.located(home), homes.located(f"{home.partition(':')[0]}:fill"))
+    for name, home in homes.PLAIN_ENGINES.items()
 }
 # Those that need a package that need not be there; engines by that name.
 OPTIONAL = ("torch",)
 # And those that some model has a kernel for.
-FUSED = tuple(dict.fromkeys(name for kernel in KERNELS.values() for name in kernel.sweeps))
-ENGINES = tuple(name for name in (*PLAIN, *FUSED) if name not in OPTIONAL)
+ENGINES = tuple(name for name in (*PLAIN, *homes.FUSED_ENGINES) if name not in OPTIONAL)
 # Rows that lie apart, as those of Dask collections do, are swept there, each part by "auto".
-APART = "dask"
+APART = homes.APART
 NAMES = (*ENGINES, *OPTIONAL, APART)
 
 

@@ -15,7 +15,7 @@ from mixtura.data.door import column_names
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
-from mixtura.engines.choose import fill
+from mixtura.engines.choose import PLAIN, fill
 from mixtura.estimators.answering import refuse_lost
 from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
@@ -29,7 +29,7 @@ from mixtura.records import AnyArray, Array, Categories
 
 # Solvers that look at rows through the E-step alone, and engines that sweep by it.
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
-_ENGINES = ("auto", "local", "threads")
+_ENGINES = ("auto", *PLAIN)
 _KNOWN = (
     "components of family 'normal', 'lognormal', 'exponential', 'gamma', 'poisson' and "
     "'negativebinomial', products of these, and covariance types without correlations ('diag', "

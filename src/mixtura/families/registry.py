@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from mixtura.families.base import Family
@@ -23,6 +22,7 @@ from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.limits import Limits, restricted
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.homes import FAMILIES as HOMES
+from mixtura.homes import located
 from mixtura.records import Array
 
 # What stands for a family: its own name, one of a covariance structure or of factors, or itself.
@@ -33,8 +33,7 @@ def _at(home: str) -> Callable[[], Family]:
     """What makes the family that lives there."""
 
     def make() -> Family:
-        module, _, name = home.partition(":")
-        found: Family = getattr(import_module(module), name)()
+        found: Family = located(home)()
         return found
 
     return make
