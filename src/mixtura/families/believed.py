@@ -71,7 +71,8 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
         if all(isinstance(part, Dirichlet) for part in asked):
             raise ValueError(
                 "prior: Dirichlet(...) of the weights goes with Gaussian components, and with "
-                f"those that need no penalty against collapse; {family.name!r} is neither: leave it out"
+                "those that need no penalty against collapse, and family "
+                f"{family.name!r} is neither: leave it out"
             )
         raise ValueError(
             f"prior: components of family {family.name!r} have none that is conjugate: leave it out"
