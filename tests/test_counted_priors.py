@@ -184,8 +184,11 @@ REFUSED: list[tuple[Any, AnyArray, str]] = [
     (
         PoissonMixture(2, prior=GammaPrior([2, 2, 2], 1)),
         COUNTS,
-        "has 3 or 1 numbers, and of rates there are 2",
+        "shape of GammaPrior has 3 numbers, and of rates there are 2",
     ),
+    (PoissonMixture(2, prior=GammaPrior([2, 3], [1, 2, 3])), COUNTS, "rate of GammaPrior has 3 "),
+    (Mixture("bernoulli", 2, prior=BetaPrior([2, 3, 4], [1, 2])), ONES, "b of BetaPrior has 2 "),
+    (Mixture("normal", 2, prior=Dirichlet(2)), TIMES, "the weights .* 'normal' is neither"),
     (PoissonMixture(2, prior=GammaPrior(2, 1), solver="nce"), COUNTS, "maximises no posterior"),
     (PoissonMixture(2, prior=GammaPrior(2, 1), concomitants=[1]), COUNTS, "prior: with noise"),
     (
@@ -212,7 +215,7 @@ def test_laws_without_a_mode_are_refused() -> None:
             PoissonMixture(2, prior=prior).fit(COUNTS)
     with pytest.raises(ValueError, match="BetaPrior needs b of 1 or more"):
         Mixture("bernoulli", 2, prior=BetaPrior(2, [0.5, 1, 1])).fit(ONES)
-    with pytest.raises(ValueError, match="DirichletPrior has 2 or 1 numbers, and of proba"):
+    with pytest.raises(ValueError, match="alpha of DirichletPrior has 2 numbers, and of proba"):
         Mixture("categorical", 2, prior=DirichletPrior([2, 3])).fit(CODES)
     each = Mixture("categorical", 2, prior=DirichletPrior([2, 2, 2, 2, 2]), random_state=0)
     both = Mixture("categorical", 2, prior=DirichletPrior(2), random_state=0)

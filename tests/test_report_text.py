@@ -252,7 +252,8 @@ def test_brackets_in_names_are_not_markup_and_colours_match_the_palette() -> Non
         ([-0.001], [1.0], ("", ["0.0 ± 1.0"])),
         ([1.0, 1.0], [1e-5, 1.0], ("", ["1.000000 ± 0.000010", "1.0 ± 1.0"])),
         ([3.0], [0.0], ("", ["3.00 ± 0.00"])),
-        ([0.0], [0.0], ("", ["0.0 ± 0.0"])),
+        ([0.0], [0.0], ("", ["0 ± 0"])),
+        ([2.2e-308, 6.0], [1.49e-154, 2.4], ("", ["0 ± 0", "6.0 ± 2.4"])),
     ],
 )
 def test_digits(means: list[float], sds: list[float], expected: tuple[str, list[str]]) -> None:

@@ -46,6 +46,14 @@ def test_rows_on_one_point_are_named_too() -> None:
     )
 
 
+def test_a_column_of_zeros_is_named_as_such() -> None:
+    """Not by what rounding leaves of its mean."""
+    X = np.random.default_rng(0).normal(size=(10, 2)).round(0)
+    (said,), _ = told(X, 3)
+    assert "all with x2 = 0;" in said
+    assert "e-" not in said
+
+
 @pytest.mark.parametrize("name", ["tied", "EEI"])
 def test_one_covariance_collapses_once(name: str) -> None:
     (said,), page = told(ALL_CONSTANT, 2, covariance_type=name)

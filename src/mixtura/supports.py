@@ -56,8 +56,8 @@ class Support(ABC):
         """Which numbers lie on the edge of the support, where logarithms end."""
         return np.zeros(value.shape, dtype=bool)
 
-    def edged(self, value: Array) -> Array:
-        """The numbers, those near an edge moved onto it."""
+    def edged(self, value: Array, near: float) -> Array:
+        """The numbers, those no farther than `near` from an edge moved onto it."""
         return value
 
     @abstractmethod
@@ -84,9 +84,11 @@ def declared(record: Any) -> dict[str, Support]:
     return found
 
 
-def edged(supports: Mapping[str, Support], arrays: Mapping[str, Array]) -> dict[str, Array] | None:
-    """The arrays with numbers near an edge moved onto it; None where none is."""
-    moved = {name: support.edged(arrays[name]) for name, support in supports.items()}
+def edged(
+    supports: Mapping[str, Support], arrays: Mapping[str, Array], near: float
+) -> dict[str, Array] | None:
+    """The arrays with numbers `near` an edge moved onto it; None where none is."""
+    moved = {name: support.edged(arrays[name], near) for name, support in supports.items()}
     return moved if any((moved[name] != arrays[name]).any() for name in moved) else None
 
 
@@ -136,8 +138,8 @@ class Rate(Positive):
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray(value <= EDGE)
 
-    def edged(self, value: Array) -> Array:
-        return np.where(value < NEAR, TINY, value)
+    def edged(self, value: Array, near: float) -> Array:
+        return np.where(value <= near, TINY, value)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ class UnitInterval(Support):
     def at_edge(self, value: Array) -> NDArray[np.bool_]:
         return np.asarray((value <= EDGE) | (value >= 1.0 - EDGE))
 
-    def edged(self, value: Array) -> Array:
-        return np.where(value < NEAR, 0.0, np.where(value > 1.0 - NEAR, 1.0, value))
+    def edged(self, value: Array, near: float) -> Array:
+        return np.where(value <= near, 0.0, np.where(value >= 1.0 - near, 1.0, value))
 
     def pack(self, value: Array) -> Array:
         with np.errstate(divide="ignore"):

@@ -43,7 +43,9 @@ def test_starts_that_are_on_one_way_are_climbed_once(monkeypatch):
     assert len(found.starts) == len(each.starts) == 8
     assert found.passes < each.passes - 36
     with pytest.warns(UserWarning, match="max_seconds"):
-        cut = mixtura.Admixture(4, random_state=0).fit(X, max_seconds=1e-9).fit_result_
+        found = mixtura.Admixture(4, random_state=0).fit(X, max_seconds=1e-9)
+    assert "0 climbed to the end, 1 stopped before it; ends met" in found.summary()
+    cut = found.fit_result_
     assert len(cut.starts) == 1
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from whole_fit import fitted
 
+from mixtura import HiddenMarkov, Mixture, PoissonHMM
+from mixtura.supports import TINY
+
 # Major earthquakes in the world, 1900 to 2006 (Zucchini & MacDonald 2009, Hidden Markov Models for
 # Time Series, table 1.1).
 # fmt: off
@@ -28,6 +31,32 @@ def test_earthquakes(m: int, loglik: float) -> None:
     found = fitted("poisson", EARTHQUAKES, m)
     assert found.fit.loglik == pytest.approx(loglik, abs=2e-5)
     assert found.fit.verdict == "interior maximum"
+
+
+@pytest.mark.parametrize("estimator", [Mixture("poisson", 2), HiddenMarkov("poisson", 2)])
+def test_rates_that_end_at_0_are_alike(estimator: Mixture | HiddenMarkov) -> None:
+    """So that a row that no component allows is told by what else there is."""
+    D = np.array([[0, 1], [0, 2], [0, 1], [5, 0], [6, 0], [7, 0]] * 4)
+    found = estimator.set_params(random_state=0).fit(D)
+    low = found.rates_.argmin(axis=1)
+    assert sorted(low) == [0, 1]
+    assert found.rates_[[0, 1], low].tolist() == [TINY, TINY]
+    a, b = found.rates_[[0, 1], 1 - low]
+    assert [a, b] == pytest.approx([4 / 3, 6] if low[0] == 0 else [6, 4 / 3])
+    first, second = found.predict_proba([[1, 1]])[0]
+    if isinstance(found, Mixture):
+        assert first / second == pytest.approx(a / b * np.exp(b - a))
+    assert "0 ± 0" in found.summary()
+    assert "0.000000" not in found.summary()
+
+
+def test_given_rates_are_left_as_they_are() -> None:
+    """Also those near 0."""
+    D = np.array([[0, 1], [0, 2], [0, 1], [5, 0], [6, 0], [7, 0]] * 4)
+    given = np.array([[1e-12, 1.5], [5.5, 1e-14]])
+    found = PoissonHMM(2, params="st", init_params="st", random_state=0)
+    found.lambdas_ = given
+    assert np.array_equal(found.fit(D).lambdas_, given)
 
 
 @pytest.mark.parametrize("solver", ["auto", "newton", "squarem", "anderson", "lbfgs"])

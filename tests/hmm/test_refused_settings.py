@@ -36,3 +36,10 @@ def test_stays_are_no_longer_than_the_longest_sequence() -> None:
 def test_no_mixture_of_mixtures() -> None:
     with pytest.raises(ValueError, match="MixtureOf: family is a mixture of 2"):
         MixtureOf(MixtureOf("diag", 2), 2)
+
+
+def test_two_states_with_lengths_leave_covariates_nothing_to_say() -> None:
+    """Each goes on to the other, whatever they are."""
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.raises(ValueError, match="covariates with durations: each state goes on to one"):
+        HiddenMarkov("diag", 2, durations="poisson", covariates=[1]).fit(X)

@@ -14,7 +14,7 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 
 def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
     """What is asked of a fit; ValueError where laws are none."""
-    K, longest = asked.n_states, 0
+    K, longest, columns = asked.n_states, 0, asked._covariates()
     allowed, first = allowed_moves(
         K, asked.transitions, asked.topology, asked.first_states, asked.initial
     )
@@ -28,8 +28,13 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
     if asked.durations is not None and K > 1:
         refuse_durations(asked.durations, asked.max_duration, asked.initial)
         allowed, longest = among_others(allowed, K), longest_stay(asked.max_duration, rows)
+    if columns.moves and longest and allowed is not None and (allowed.sum(axis=1) == 1).all():
+        raise ValueError(
+            "covariates with durations: each state goes on to one other alone, of which covariates "
+            "tell nothing: leave one of them out, or allow more transitions or states"
+        )
     tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
-    columns, fixed = asked._covariates(), asked.initial == "fixed"
+    fixed = asked.initial == "fixed"
     names = tuple(asked._names())
     for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
         if some:

@@ -6,7 +6,7 @@ A family that has one says `conjugate`, a `Belief`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class Belief:
         more, times = self._before(asked)
         if isinstance(asked, DirichletPrior):
             return f"each of the {self.name} is worth {_span(more)} hits"
-        return f"each of the {self.name} is worth {_span(times)} rows"
+        return f"each of the {self.name} is worth {rows_told(times)}"
 
     def _before(self, asked: AskedPrior) -> tuple[Array, Array]:
         more, times = asked.before
@@ -68,6 +68,12 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
         return own
     belief: Belief | None = getattr(family, "conjugate", None)
     if not isinstance(own, Flat):
+        if all(isinstance(part, Dirichlet) for part in asked):
+            raise ValueError(
+                "prior: Dirichlet(...) of the weights goes with Gaussian components, and with "
+                "those that need no penalty against collapse, and family "
+                f"{family.name!r} is neither: leave it out"
+            )
         raise ValueError(
             f"prior: components of family {family.name!r} have none that is conjugate: leave it out"
         )
@@ -81,21 +87,26 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
                 f"prior: {_called(part)} is no law of components of family {family.name!r}, which "
                 f"have {has}: leave it out, or use that"
             )
-        found = belief.prior(part)
         # Of categories there is one for each of all columns.
         size = sum(getattr(family, "levels", ())) or d
-        if not all(np.size(each) in (1, size) for each in (found.more, found.times)):
-            raise ValueError(
-                f"prior: {type(part).__name__} has {np.size(found.more)} or "
-                f"{np.size(found.times)} numbers, and of {belief.name} there are {size}: give one "
-                "for each, or one for all"
-            )
+        for name, value in asdict(part).items():
+            if np.size(value) not in (1, size):
+                raise ValueError(
+                    f"prior: {name} of {type(part).__name__} has {np.size(value)} numbers, and of "
+                    f"{belief.name} there are {size}: give one for each, or one for all"
+                )
+        found = belief.prior(part)
     rows = [part.alpha - 1.0 for part in asked if isinstance(part, Dirichlet)]
     return replace(found, weight_rows=float(sum(rows)))
 
 
 def _called(what: Belief | Conjugate) -> str:
     return f"{(what.kind if isinstance(what, Belief) else type(what)).__name__}(...)"
+
+
+def rows_told(numbers: Array | float) -> str:
+    """ "1 row", "2 to 5 rows"."""
+    return f"{_span(np.asarray(numbers))} row{'' if np.all(np.equal(numbers, 1.0)) else 's'}"
 
 
 def _span(numbers: Array) -> str:

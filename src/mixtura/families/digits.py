@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from mixtura.supports import TINY
+
 # Columns are written in plain numbers between these magnitudes, else in powers of a thousand.
 LARGE, SMALL = 1e6, 1e-2
 # Where the spreads in one column differ by more than this, each cell has its own decimals.
@@ -24,6 +26,10 @@ def spread_cells(means: Sequence[float], sds: Sequence[float]) -> tuple[str, lis
 
     Returns (factor, cells): factor is "" or the power of ten to multiply by, such as "×1e-6".
     """
+    # A rate of 0 is kept as a number so small, and so may its spread be.
+    none = [abs(m) <= TINY and s * s <= 2.0 * TINY for m, s in zip(means, sds, strict=True)]
+    means = [0.0 if no else m for no, m in zip(none, means, strict=True)]
+    sds = [0.0 if no else s for no, s in zip(none, sds, strict=True)]
     power = _power(means, sds)
     scale = 10.0**-power
     means, sds = [m * scale for m in means], [s * scale for s in sds]
@@ -32,7 +38,8 @@ def spread_cells(means: Sequence[float], sds: Sequence[float]) -> tuple[str, lis
     cells = []
     for mean, sd in zip(means, sds, strict=True):
         places = _decimals(sd if sd > 0 else min(positive)) if common is None else common
-        cells.append(f"{_rounded(mean, places)} ± {_rounded(sd, places)}")
+        nothing = mean == sd == 0
+        cells.append("0 ± 0" if nothing else f"{_rounded(mean, places)} ± {_rounded(sd, places)}")
     return (f"×1e{power}" if power else ""), cells
 
 

@@ -10,8 +10,8 @@ from scipy.special import pdtr, pdtrc
 
 from mixtura.families.base import Family
 from mixtura.families.believed import GAMMA_RATES
-from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
+from mixtura.families.large_counts import log_masses
 from mixtura.families.truncated_poisson import within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Rate
@@ -38,9 +38,7 @@ class Poisson(Family):
     column_kind = "counts"
 
     def log_density(self, X: AnyArray, params: PoissonParams) -> Array:
-        x, seen = observed(X)
-        constant = log_factorials(x).sum(axis=1, keepdims=True)
-        return np.asarray(x @ np.log(params.rates).T - seen @ params.rates.T - constant)
+        return log_masses(*observed(X), params.rates)
 
     def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> PoissonParams:
         before = np.ones_like(stats.sums) if params is None else params.rates

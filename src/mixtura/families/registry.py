@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mixtura.families.base import Family
-from mixtura.families.believed import Belief
+from mixtura.families.believed import Belief, rows_told
 from mixtura.families.conjugate import (
     Conjugate,
     Dirichlet,
@@ -146,9 +146,9 @@ def prior_worth(family: Family, asked: tuple[Conjugate, ...], d: int, K: int) ->
     for part in asked:
         if isinstance(part, NormalInverseWishart):
             rows = prior_rows(family.form, part, d, K)  # type: ignore[attr-defined]
-            said.append(f"a covariance's is worth {rows:.4g} rows, a mean's {part.shrinkage:.4g}")
+            said.append(f"a covariance's is worth {rows_told(rows)}, a mean's {part.shrinkage:.4g}")
         elif isinstance(part, Dirichlet):
-            said.append(f"each weight's is worth {part.alpha - 1:.4g} rows")
+            said.append(f"each weight's is worth {rows_told(part.alpha - 1)}")
         else:
             belief: Belief = family.conjugate  # type: ignore[attr-defined]
             said.append(belief.worth(part))

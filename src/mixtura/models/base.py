@@ -177,8 +177,8 @@ class Model(ABC):
         """Which parameters lie on the edge of their supports; empty where none does."""
         return ""
 
-    def edged(self, params: Any) -> Any | None:
-        """The same with what is near an edge of its support on it; None where nothing is."""
+    def edged(self, params: Any, near: float) -> Any | None:
+        """The same with what is `near` an edge of its support on it; None where nothing is."""
         return None
 
     def endless(self, summary: Summary, params: Any) -> tuple[Endless, ...]:

@@ -160,6 +160,10 @@ class HiddenMarkov(Mixture):
         found = HiddenMarkovParams(counts / counts.sum(), components, initial, transitions)
         return replace(found, **{name: getattr(params, name) for name in self.held})
 
+    def edged(self, params: Any, near: float) -> HiddenMarkovParams | None:
+        # Those that are given stay as they are.
+        return None if "components" in self.held else super().edged(params, near)  # type: ignore[return-value]
+
     def obstacle(self) -> str:
         if "components" in self.held:
             return "the parameters of the emissions are held where they are"

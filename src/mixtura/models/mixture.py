@@ -270,9 +270,9 @@ class Mixture(Labelled):
     def edge(self, params: MixtureParams) -> str:
         return self.family.edge(params.components)
 
-    def edged(self, params: MixtureParams) -> MixtureParams | None:
+    def edged(self, params: MixtureParams, near: float) -> MixtureParams | None:
         family = self.family
-        arrays = edged(family.supports(), params.components.arrays())
+        arrays = edged(family.supports(), params.components.arrays(), near)
         if arrays is None or family.pinned is not None:
             return None
         return replace(params, components=family.params(arrays))

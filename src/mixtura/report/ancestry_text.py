@@ -30,9 +30,9 @@ def ancestry_text(Q: Array, markers: int, monomorphic: int, fit: Fit) -> str:
     lines.append(f" ended           {fit.reason}")
     lines.append(f" passes          {fit.passes:,} over all genotypes; solver {fit.solver}")
     kept = [start for start in fit.starts if start.outcome == "kept"]
+    cut = sum(start.unfinished for start in kept)
+    ended = f"{len(kept) - cut} climbed to the end" + (f", {cut} stopped before it" if cut else "")
     ends = [(one.mean_loglik * n, sum(one.hits.values())) for one in fit.landscape]
     met = ", ".join(f"{loglik:.2f} ({hits}x)" for loglik, hits in ends)
-    lines.append(
-        f" starts          {len(fit.starts)} tried, {len(kept)} climbed to the end; ends met: {met}"
-    )
+    lines.append(f" starts          {len(fit.starts)} tried, {ended}; ends met: {met}")
     return "\n".join(lines)

@@ -8,11 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from mixtura.data.genotypes import Genotypes
 from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.clocked import clock_of
+from mixtura.estimators.complaints import warn_caller
 from mixtura.fitting.admixture_folds import CrossValidation
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.fitting.journal_file import resumed_seed
@@ -130,9 +132,24 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
                 one = Admixture(**settings | {"n_populations": K})
                 self._try(one, genotypes, y, journal, clock)
         self.left_out_ = [K for K in numbers if K not in self.admixtures_]
+        self._warn_late(clock)
         self.best_n_populations_ = self._best()
         self.best_estimator_ = self.admixtures_[self.best_n_populations_]
         return self
+
+    def _warn_late(self, clock: Clock) -> None:
+        """What the clock left no time for, by its numbers."""
+        without = [trial.n_populations for trial in self.trials_ if trial.cv is None]
+        said = [
+            f"{what} {', '.join(map(str, numbers))}"
+            for what, numbers in (
+                ("no error of n_populations", without if self.folds else []),
+                ("no fit of n_populations", self.left_out_),
+            )
+            if numbers
+        ]
+        if clock.passed and said:
+            warn_caller(f"{clock.why}: {'; '.join(said)}: raise max_seconds", ConvergenceWarning)
 
     def _try(
         self, one: Admixture, genotypes: Genotypes, y: Any, journal: AdmixtureJournal, clock: Clock

@@ -16,6 +16,7 @@ from mixtura.solvers.climb import Climb, objective_at
 from mixtura.solvers.convergence import ROUNDING
 from mixtura.solvers.curvature import Curvature
 from mixtura.solvers.problem import Problem, Solver
+from mixtura.supports import EDGE, NEAR
 
 # Saddles left and refinements made at most.
 ROUNDS = 6
@@ -79,14 +80,22 @@ class Examiner:
         """The climb, continued on the edge of the parameters where that is no lower.
 
         Towards an edge a climb takes ever shorter steps and ends on the way, where the curvature in
-        logarithms is that of a maximum, a ridge or a saddle as it happens.
+        logarithms is that of a maximum, a ridge or a saddle as it happens. What is left of numbers
+        that end there hangs on the steps taken, and decides what rows are whose that none of the
+        components allows: so they are alike even where nothing is gained.
         """
         model, ready = self.problem.model, climb.converged and climb.stationary
-        params = model.edged(climb.params) if ready else None
-        if params is None or self.problem.late:
-            return climb
-        value = objective_at(model, self.problem.sweep(params), params)
-        return climb if value < climb.objective else self._from(climb, params, tol) or climb
+        for near in (NEAR, EDGE):
+            params = model.edged(climb.params, near) if ready else None
+            if params is None or self.problem.late:
+                break
+            summary = self.problem.sweep(params)
+            value = objective_at(model, summary, params)
+            if value >= climb.objective - ROUNDING * (summary.weight + abs(value)):
+                logliks = (*climb.logliks[:-1], summary.loglik)
+                there = replace(climb, params=params, summary=summary, logliks=logliks)
+                return self._from(climb, params, tol) or replace(there, objective=value)
+        return climb
 
     def _way_up(self, climb: Climb, seen: Curvature, rng: np.random.RandomState) -> Any | None:
         try:

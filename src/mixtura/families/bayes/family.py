@@ -140,6 +140,10 @@ class PosteriorOf(Family):
 
     def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
         self.law.refuse(X, names)
+        self.rule.refuse(X, names)
+
+    def rounding(self, params: Posterior) -> float:
+        return self.rule.rounding(params)
 
     def sample(self, labels: AnyArray, params: Posterior, rng: RandomNumbers) -> Array:
         """Rows of the law at the posterior's mean."""

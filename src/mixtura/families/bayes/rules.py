@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,11 +13,16 @@ from mixtura.families.base import Family
 from mixtura.families.bayes.asked import AskedPrior, BetaPrior, DirichletPrior, GammaPrior, along
 from mixtura.families.bayes.posteriors import DirichletPosterior, GammaPosterior, Posterior, Told
 from mixtura.families.categorical import CategoricalStatistics
+from mixtura.families.domain import refuse_cells
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import observed, totals
 from mixtura.families.levels import hits
 from mixtura.records import AnyArray, Array
 from mixtura.supports import TINY
+
+# Counts of which a bound on the evidence keeps digits after the point, and its terms' rounding.
+_MOST = 1e12
+_TERMS = 4.0 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,13 @@ class Rule(ABC):
     def sums(self, stats: Any) -> Told:
         """The same added up, from the law's own statistics, (K, q)."""
 
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:  # noqa: B027
+        """ValueError for rows that the law takes, and its posterior does not."""
+
+    def rounding(self, posterior: Any) -> float:
+        """As `Family.rounding`."""
+        return 0.0
+
     @abstractmethod
     def point(self, posterior: Any) -> Any:
         """The law's parameters at the mean of the posterior."""
@@ -82,6 +94,18 @@ class PoissonRule(Rule):
         shape = along(1.0 if asked.shape is None else asked.shape, mean.size, "shape")
         rate = shape / mean if asked.rate is None else along(asked.rate, mean.size, "rate")
         return GammaPosterior(shape, rate)
+
+    def refuse(self, X: AnyArray, names: Sequence[str]) -> None:
+        # x log x of so much is known to 0.01.
+        rule = (
+            f"a posterior of Poisson rates takes counts below {_MOST:,.0f}, of whose "
+            "terms enough digits are left"
+        )
+        refuse_cells(X, np.asarray(X) >= _MOST, names, rule)
+
+    def rounding(self, posterior: GammaPosterior) -> float:
+        mean = np.maximum(posterior.mean, 1.0)
+        return float(_TERMS * np.max((mean * (1.0 + np.log(mean))).sum(axis=1)))
 
     def rows(self, X: AnyArray) -> tuple[Told, Array]:
         x, seen = observed(X)

@@ -21,6 +21,7 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
+    ROUNDED_SPREAD,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
     few_rows,
@@ -279,13 +280,14 @@ class CovariancePrior(Prior):
         def of_all(matrix: Array) -> Array:
             return self.form.variances(self.form.repeat(matrix, K), K, d)
 
-        now = self.form.variances(params.covariances, K, d)
-        own = (now - of_all(self.held + self.absolute)) * (rows + 2 * a)
-        own = own - 2 * a * of_all(self.target)
+        own = self.form.variances(params.covariances, K, d) - of_all(self.held + self.absolute)
+        own = own * (rows + 2 * a) - 2 * a * of_all(self.target)
         found = own <= THIN_SPREAD * rows * of_all(self.scale)
         found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
+        rest = np.maximum(own / rows, ROUNDED_SPREAD * of_all(self.scale))
+        means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
         return {
-            k: tuple((int(j), float(params.means[k, j])) for j in np.flatnonzero(columns))
+            k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
             for k, columns in enumerate(found)
         }
 
