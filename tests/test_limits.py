@@ -13,6 +13,7 @@ from scipy import optimize, stats
 from scipy.special import logsumexp
 
 from mixtura import GaussianMixture, Mixture, load
+from mixtura.fitting.anchors import Anchors
 from mixtura.records import Array
 
 RNG = np.random.default_rng(0)
@@ -273,3 +274,35 @@ def test_which_components_are_tied_or_bounded_does_not_decide_the_end() -> None:
         for order in map(list, permutations(range(3)))
     ]
     np.testing.assert_allclose(bounded, -1183.78, atol=0.01)
+
+
+def test_rows_go_to_the_nearest_places_in_a_scale_made_of_what_it_is_given() -> None:
+    """As families without affine frames have it."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([2, 0, 1], [290, 5, 5])
+    x = rng.poisson(np.array([12.0, 60.0, 3.0])[groups])[:, None].astype(float)
+    anchors = Anchors(np.full(3, np.nan), np.array([[3.0], [12.0], [60.0]]))
+    found = anchors.placed(
+        np.eye(3)[groups],
+        x,
+        np.ones(300),
+        lambda rows: (rows - rows.mean(0)) / rows.std(0),
+        seek=False,
+    )
+    assert (found.argmax(axis=1)[:290] == 0).mean() > 0.95
+
+
+def test_bounds_of_logarithms_are_no_places_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(np.repeat([-3.0, 0.0, 3.0], 60), 0.5))[:, None]
+    bounds = (np.array([[-4.0], [-1.0], [2.0]]), np.array([[-2.0], [1.0], [4.0]]))
+    fixed = {"bounds": {"log_means": bounds}}
+    found = Mixture("lognormal", 3, fixed=fixed, random_state=0).fit(x)
+    free = Mixture("lognormal", 3, random_state=0).fit(x)
+    assert found.fit_result_.loglik == pytest.approx(free.fit_result_.loglik, abs=1e-3)
+    assert found.predict(x)[[0, 60, 120]].tolist() == [0, 1, 2]
+
+
+def test_numbers_of_groups_are_whole() -> None:
+    with pytest.raises(ValueError, match="tied rates are groups of two or more"):
+        Mixture("poisson", 2, fixed={"tied": {"rates": [[0.7, 1.2]]}}).fit(np.arange(9.0)[:, None])

@@ -223,7 +223,9 @@ def test_a_ratio_that_is_no_number_is_refused(c: object) -> None:
 
 def test_a_ratio_without_any_spread_says_so() -> None:
     with pytest.raises(Exception, match="different rows"):
-        GaussianMixture(30, constraint=EigenvalueRatio(12), random_state=0).fit(X[:30])
+        GaussianMixture(
+            30, constraint=EigenvalueRatio(12), init_params="kmeans", random_state=0
+        ).fit(X[:30])
 
 
 def test_starts_of_trimmed_fits_are_on_no_scale_of_the_end(trimmed: GaussianMixture) -> None:

@@ -92,6 +92,12 @@ def test_states_scores_and_the_figure(
             found[0, what].drop(columns="code"),
             found[reading.LONG or 1 << 25, what].drop(columns="code"),
         )
+    # A file that is no text, with the columns in another order.
+    walks(30)[["code", "hour", "bites", "walk", "sound"]].to_parquet("w.parquet", index=False)
+    run("predict", "w.model.json", "w.parquet", *ORDER, "--out", "q.csv")
+    np.testing.assert_array_equal(pd.read_csv("q.csv")["state"], found[0, ()]["state"])
+    told = run("score", "w.model.json", "w.parquet", *ORDER, "--json").stdout
+    assert json.loads(told) == pytest.approx(found[0, "score"], rel=1e-12)
     # Codes keep their zeros where text is passed on.
     assert found[0, ()]["code"].iloc[1] == "001"
     assert found[0, "score"] == pytest.approx(found[1 << 25, "score"], rel=1e-12)

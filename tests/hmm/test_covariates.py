@@ -110,7 +110,8 @@ def test_every_path():
 )
 def test_a_checkpoint_changes_nothing(asked, tmp_path):
     rows, lengths = X[:200], [20] * 10
-    plain = HiddenMarkov("poisson", 2, max_iter=20, random_state=0, **asked)
+    K = 3 if "durations" in asked else 2
+    plain = HiddenMarkov("poisson", K, max_iter=20, random_state=0, **asked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         kept = clone(plain).fit(rows, lengths, checkpoint=tmp_path / "run")

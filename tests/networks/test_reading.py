@@ -96,6 +96,9 @@ def test_a_first_line_that_cannot_be_an_edge_is_a_header(tmp_path):
     path = tmp_path / "edges.csv"
     path.write_text("a,b,weight\na,c,2.5\nb,c,1\n")
     assert as_network(path).n_edges == 2
+    # A number is none.
+    path.write_text("a b 2.5\nb c 1\nc a 1\n")
+    assert as_network(path, weight="x3").edges.sum() == 2 * 4.5
     path.write_text("a,b\na,c\nb,c\n")
     assert as_network(path).n_edges == 3
     assert as_network(path, ends=("a", "b")).n_edges == 2

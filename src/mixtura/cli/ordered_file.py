@@ -64,6 +64,7 @@ class OrderedFile:
         are those of the whole table.
         """
         from mixtura.data.kept import pairs
+        from mixtura.data.tables import TableError
         from mixtura.data.whole_sequences import whole_sequences
 
         self._refuse_folder()
@@ -91,6 +92,8 @@ class OrderedFile:
             table = replace(table, frame=frame, remarks=tuple(remarks))
             yield Steps(table, lengths, time, self._states(numbers, done))
             done += numbers.num_rows
+        if not done:
+            raise TableError(f"{self.path}: there are no rows")
 
     def categories(self) -> Categories:
         """What codes of columns of text stand for, from all parts; () where there are none."""

@@ -74,13 +74,13 @@ def pairs(
 
     Looked at are those that `choose` names and those `beside`; `text` are read as it.
     """
-    if path.suffix.lower() == ".npy":
-        for frame in _array_frames(path):
-            yield frame, frame
-        return
+    array = path.suffix.lower() == ".npy"
     written = not path.is_dir() and suffix(path)[0] in TEXT_SUFFIXES
-    if whole and not written:
-        for frame in frames(path, None, dialect):
+    if array or (whole and not written):
+        found = _array_frames(path) if array else frames(path, None, dialect)
+        for i, frame in enumerate(found):
+            if i == 0:
+                choose(frame)
             yield frame, frame
         return
     head = next(iter(frames(path, None, dialect)), None)

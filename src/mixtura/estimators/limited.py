@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,7 +46,7 @@ def with_limits(asked: Mapping[str, Any], family: Family, K: int, d: int) -> Fam
 
 def _groups(name: str, given: Any, K: int) -> Groups:
     try:
-        groups = tuple(tuple(int(k) for k in group) for group in given)
+        groups = tuple(tuple(operator.index(k) for k in group) for group in given)
     except (TypeError, ValueError):
         groups = ()
     members = [k for group in groups for k in group]

@@ -94,7 +94,9 @@ class Anchors(NamedTuple):
             return resp[:, order]
         centres = np.where(np.isnan(self.means), centres[order], self.means)
         first, same = np.unique(centres, axis=0, return_index=True, return_inverse=True)[1:]
-        near = one_hot(nearest(frame(X), frame(centres[first])), len(first))[:, same.ravel()]
+        # In one scale, as a frame may be that of the numbers it is given.
+        framed = frame(np.vstack([X, centres[first]]))
+        near = one_hot(nearest(framed[: len(X)], framed[len(X) :]), len(first))[:, same.ravel()]
         # Components with one mean have its rows in common: as the start had parted them.
         own = np.maximum(resp[:, order], SOFT) * near
         return np.asarray(own / own.sum(axis=1, keepdims=True))

@@ -79,7 +79,8 @@ def race_chain(search: Search, ground: Ground, rows: Ordered, task: ChainTask) -
     # Of sequences that are read in parts the rows are a sample already.
     sampled = sample.n < search.rows.n
     timed = sampled and K > 1 and not np.tril(allowed, -1).any()
-    starts = ChainStarts(model, sample, ground, allowed, first, search.rng, timed)
+    settings = model, sample, ground, allowed, first, search.rng, timed
+    starts = ChainStarts(*settings, clock=search.clock)
     runners = []
     for name, params in starts.all():
         if isinstance(model, VariationalChain):

@@ -28,6 +28,7 @@ from mixtura.models.state_order import reordered
 from mixtura.models.stationary import stationary_law
 from mixtura.models.tied_rows import pooled
 from mixtura.records import AnyArray, Array
+from mixtura.solvers.clock import NEVER, Clock
 from mixtura.supports import TINY
 
 # Steps of a segment; sequences are cut into pieces of so many.
@@ -63,6 +64,7 @@ class ChainStarts:
     rng: np.random.RandomState
     timed: bool = False
     passes: int = 0
+    clock: Clock = NEVER
 
     @property
     def regressions(self) -> bool:
@@ -86,7 +88,7 @@ class ChainStarts:
     def _mixtures(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
         maker = self.ground.maker
         allowed = allowed_work(maker.model, maker.base, self.ground.survey.source)
-        race = Race(maker, self.ground.open_sweep, 1e-6, self.rng, allowed)
+        race = Race(maker, self.ground.open_sweep, 1e-6, self.rng, allowed, self.clock)
         try:
             found = race.run()
         except FAILURES:

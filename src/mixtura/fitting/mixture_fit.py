@@ -320,24 +320,34 @@ def prepare(
     def fewer(K: int) -> Any:
         return mixed(K, settled.family.settled(sample, K).base)
 
-    anchors = _anchors(model, n_components, known.source.d)
+    anchors = _anchors(model, settled.base, n_components, known.source.d)
     base = mixed(n_components, settled.base)
     maker = StartMaker(model, rows, base, settled.frames, given, fewer, anchors)
     return Ground(begun, resolve_for(known.source, engine, begun), known, maker, trim)
 
 
-def _anchors(model: Mixture, K: int, d: int) -> Anchors | None:
+def _anchors(model: Mixture, base: Any, K: int, d: int) -> Anchors | None:
     """What starts are told of parameters that are known; None where none is."""
     if model.fixed is None and model.family.pinned is None:
         return None
-    pinned = model.family.pinned
-    means = None if pinned is None else pinned.places(next(iter(model.family.supports())))
+    pinned, name = model.family.pinned, next(iter(model.family.supports()))
+    means = None if pinned is None else pinned.places(name)
+    if means is not None and not _is_mean(model.family, base, name):
+        means = None
     shares = np.full(K, np.nan) if model.fixed is None else model.fixed.values
     places = np.full((K, d), np.nan) if means is None else means
     if pinned is None or pinned.common or pinned.roots is None:
         return Anchors(shares, places, roles=_roles(pinned, shares, places))
     shaped = [k for k in pinned.shapes(K) if np.isnan(places[k]).any()]
-    return Anchors(shares, places, shaped, pinned.log_densities)
+    return Anchors(shares, places, shaped, pinned.log_densities, _roles(pinned, shares, places))
+
+
+def _is_mean(family: Family, params: Any, name: str) -> bool:
+    """Whether a parameter is where the rows of components lie, in their units."""
+    try:
+        return np.array_equal(family.means(params), params.arrays()[name])
+    except NotImplementedError:
+        return False
 
 
 def _roles(pinned: Any, shares: Array, places: Array) -> Roles:

@@ -10,6 +10,7 @@ Source: Bishop (2006), Pattern Recognition and Machine Learning, section 10.2.4.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +81,14 @@ class CountedMoves(Moves):
         return climb
 
     def look_around(self, params: VariationalParams, tol: float, steps: int, clock: Clock) -> None:
-        """Meet one component fewer and one more than `params`, and so on while within reach."""
+        """Meet one component fewer and one more than `params`, and so on while within reach.
+
+        A climb that fails ends it: the fit is there already.
+        """
+        with suppress(*FAILURES):
+            self._look(params, tol, steps, clock)
+
+    def _look(self, params: VariationalParams, tol: float, steps: int, clock: Clock) -> None:
         counts = self.counts
         self._climbed(params, 0)
         here = counts.number(params)

@@ -57,18 +57,20 @@ def _is_edge(frame: pa.Table) -> bool:
 
 
 def _with_first(frame: pa.Table) -> pa.Table:
-    """The table with its names as the first row; itself where these are no values of its
-    columns."""
-    try:
-        first = [
-            pa.array([name]).cast(field.type)
-            for name, field in zip(frame.column_names, frame.schema, strict=True)
-        ]
-    except pa.ArrowInvalid:
-        return frame
-    row = pa.table(first, schema=frame.schema)
-    called = [f"x{j + 1}" for j in range(frame.num_columns)]
-    return pa.concat_tables([row, frame]).rename_columns(called)
+    """The table with its names as the first row, its columns called x1, x2, ...; itself where a
+    word stands above numbers."""
+    columns = {}
+    for j, name in enumerate(frame.column_names):
+        column = frame[name]
+        if pa.types.is_integer(column.type) and is_numeral(name):
+            # A weight of 2.5 above whole ones.
+            column = column.cast(pa.float64())
+        try:
+            first = pa.array([name]).cast(column.type)
+        except pa.ArrowInvalid:
+            return frame
+        columns[f"x{j + 1}"] = pa.chunked_array([first, *column.chunks])
+    return pa.table(columns)
 
 
 def _known(columns: list[str]) -> tuple[str, str] | None:

@@ -284,7 +284,7 @@ class CovariancePrior(Prior):
         own = own * (rows + 2 * a) - 2 * a * of_all(self.target)
         found = own <= THIN_SPREAD * rows * of_all(self.scale)
         found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
-        rest = np.maximum(own / rows, ROUNDED_SPREAD * of_all(self.scale))
+        rest = np.maximum(own / np.maximum(rows, 1e-100), ROUNDED_SPREAD * of_all(self.scale))
         means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
         return {
             k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
