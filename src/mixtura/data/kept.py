@@ -75,7 +75,7 @@ def pairs(
     Looked at are those that `choose` names and those `beside`; `text` are read as it.
     """
     array = path.suffix.lower() == ".npy"
-    written = not path.is_dir() and suffix(path)[0] in TEXT_SUFFIXES
+    written = not (array or path.is_dir()) and suffix(path)[0] in TEXT_SUFFIXES
     if array or (whole and not written):
         found = _array_frames(path) if array else frames(path, None, dialect)
         for i, frame in enumerate(found):
