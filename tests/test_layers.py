@@ -174,12 +174,9 @@ KNOWN = {
             "families/factor/records.py",
             "families/factor/structure.py",
             # The matrices of heavy tails are covariances of rows that are weighed.
-            *(f"families/heavy/{name}.py" for name in ("family", "prior", "records")),
-            *(f"families/student/{name}.py" for name in ("chart", "family", "records")),
-            *(
-                f"families/contaminated/{name}.py"
-                for name in ("chart", "family", "records", "tails")
-            ),
+            *(f"families/heavy/{name}.py" for name in ("chart", "family", "prior", "records")),
+            *(f"families/student/{name}.py" for name in ("family", "records")),
+            *(f"families/contaminated/{name}.py" for name in ("family", "records", "tails")),
             # A table has a covariance whatever is fitted to it.
             "data/moments.py",
             "data/survey.py",

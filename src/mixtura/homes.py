@@ -85,9 +85,10 @@ PLAIN_ENGINES: dict[str, str] = {
     "local": "mixtura.engines.local:LocalSweep",
     "threads": "mixtura.engines.threads:ThreadsSweep",
 }
-# Those that some model has a kernel for, in `mixtura.engines.kernels`; that of rows that lie apart.
+# Those that some model has a kernel for, in `mixtura.engines.kernels`.
 FUSED_ENGINES = ("compiled", "dense", "mixed", "torch")
-APART = "dask"
+# That of rows in other processes.
+AWAY = "dask"
 
 # The module of each estimator that model files may hold; its `restored` makes it of a document.
 ESTIMATORS: dict[str, str] = {

@@ -86,9 +86,11 @@ def asked_file(
     return OrderedFile(path, kind, order, choose, dialect, weights, known=states)
 
 
-def asked_steps(file: OrderedFile, out: Path | None = None) -> Iterator[Steps]:
-    """The steps of a table: whole, or where it is long and sequences are told apart in parts, all
-    of its columns as `out` (None is text) is to have them."""
+def asked_steps(
+    file: OrderedFile, out: Path | None = None, *, keep: bool = True
+) -> Iterator[Steps]:
+    """The steps of a table: whole, or where it is long and sequences are told apart in parts; to
+    `keep` has all of its columns, as `out` (None is text) is to have them."""
     from mixtura.cli.reading import is_long
     from mixtura.data.files import TEXT_SUFFIXES, suffix
 
@@ -96,4 +98,4 @@ def asked_steps(file: OrderedFile, out: Path | None = None) -> Iterator[Steps]:
         yield file.in_memory()
         return
     as_text = out is None or suffix(out)[0] in TEXT_SUFFIXES
-    yield from file.parts(keep=True, as_text=as_text)
+    yield from file.parts(keep=keep, as_text=as_text)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mixtura.homes import APART, FAMILIES, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
+from mixtura.homes import AWAY, FAMILIES, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
 
 AUTO = "auto"
 
@@ -126,7 +126,7 @@ Covariance = StrEnum(
 # From one table, so that a new one is a line there; a type checker wants names written out.
 Solver = StrEnum("Solver", [AUTO, *(name for name in SOLVERS if name != AUTO)])  # type: ignore[misc]
 Engine = StrEnum("Engine", [AUTO, *PLAIN_ENGINES, *FUSED_ENGINES])  # type: ignore[misc]
-FitEngine = StrEnum("FitEngine", [*Engine, APART])  # type: ignore[misc]
+FitEngine = StrEnum("FitEngine", [*Engine, AWAY])  # type: ignore[misc]
 SOLVER_AUTO, ENGINE_AUTO, FIT_ENGINE_AUTO = Solver(AUTO), Engine(AUTO), FitEngine(AUTO)
 
 

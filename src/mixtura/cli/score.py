@@ -99,7 +99,7 @@ def score(
             file = asked_file(mixture, table, order, names, dialect, weights, known)
             if not as_json:
                 note_remarks(remarks(table, dialect))
-            _told(_of_chain(mixture, asked_steps(file)), weights, as_json)
+            _told(_of_chain(mixture, asked_steps(file, keep=False)), weights, as_json)
             return
         refuse_order(sequence, time, known, model)
         how: dict[str, Any] = {"out": out, "whole": per_row, "beside": besides.columns}

@@ -46,16 +46,20 @@ def kept_pieces(
     `wanted` says what may be there beside numbers. TableError where it cannot be read.
     """
     refuse_no_table(path)
-    done, names = 0, None
-    beside = [] if weights is None else [weights]
+    done, beside = 0, [] if weights is None else [weights]
+    names: list[str] = []
+
+    def chosen(head: pa.Table) -> list[str]:
+        names.extend(choose(head))
+        return names
+
     for numbers, frame in pairs(
-        path, choose, beside, whole=whole, as_text=as_text, dialect=dialect, wanted=wanted
+        path, chosen, beside, whole=whole, as_text=as_text, dialect=dialect, wanted=wanted
     ):
-        names = choose(numbers) if names is None else names
         table = select(numbers, path, columns=names, weights=weights, first=done, wanted=wanted)
         yield Table(table.X, table.names, table.sample_weight, frame)
         done += frame.num_rows
-    if names is None:
+    if not names:
         raise TableError(f"{path}: there are no rows")
 
 

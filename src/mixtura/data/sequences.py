@@ -21,6 +21,11 @@ from mixtura.records import AnyArray, Array, Chunk
 _PIECES = 16
 
 
+def starts_of(stops: AnyArray) -> AnyArray:
+    """Where sequences begin that stop there; without rows there is none."""
+    return np.concatenate([[0], stops])[: len(stops)].astype(np.int64)
+
+
 class Ordered(Source):
     """Rows that are whole sequences, wherever they lie.
 
@@ -37,7 +42,7 @@ class Ordered(Source):
     @property
     def starts(self) -> AnyArray:
         """Where sequences begin."""
-        return np.concatenate([[0], self.stops[:-1]])
+        return starts_of(self.stops)
 
     @property
     @abstractmethod

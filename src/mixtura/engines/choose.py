@@ -28,9 +28,9 @@ PLAIN: dict[str, tuple[Opener, Filler]] = {
 OPTIONAL = ("torch",)
 # And those that some model has a kernel for.
 ENGINES = tuple(name for name in (*PLAIN, *homes.FUSED_ENGINES) if name not in OPTIONAL)
-# Rows that lie apart, as those of Dask collections do, are swept there, each part by "auto".
-APART = homes.APART
-NAMES = (*ENGINES, *OPTIONAL, APART)
+# Rows in other processes, as those of Dask collections, are swept there, each part by "auto".
+AWAY = homes.AWAY
+NAMES = (*ENGINES, *OPTIONAL, AWAY)
 
 
 def resolve(engine: str, model: Model) -> str:
@@ -45,7 +45,7 @@ def resolve(engine: str, model: Model) -> str:
         return "compiled" if "compiled" in served else "threads"
     if engine not in NAMES:
         raise ValueError(f"engine must be 'auto' or one of {sorted(NAMES)}, got {engine!r}")
-    if engine not in (*PLAIN, APART) and engine not in served:
+    if engine not in (*PLAIN, AWAY) and engine not in served:
         others = " or ".join(map(repr, ("auto", *served, "threads")))
         raise ValueError(
             f"engine={engine!r} has no kernel for {_named(model)}: use engine={others}"
@@ -60,17 +60,17 @@ def resolve(engine: str, model: Model) -> str:
 
 def resolve_for(rows: Source, engine: str, model: Model) -> str:
     """The engine that runs over these rows; ValueError where they do not lie where it runs."""
-    if rows.away and engine not in ("auto", APART):
+    if rows.away and engine not in ("auto", AWAY):
         raise ValueError(
             f"engine={engine!r} runs in this process, and the rows lie in Dask partitions: use "
             "engine='auto', which sweeps each where it is"
         )
-    if engine == APART and not rows.away:
+    if engine == AWAY and not rows.away:
         raise ValueError(
             "engine='dask' is for Dask arrays and data frames and for Parquet files, and these "
             "rows are in this process: use engine='auto', or give dask.array.from_array(X)"
         )
-    return resolve(APART if rows.away else engine, model)
+    return resolve(AWAY if rows.away else engine, model)
 
 
 def _named(model: Model) -> str:
@@ -84,9 +84,9 @@ def _named(model: Model) -> str:
 def open_sweep(engine: str, model: Model, rows: Source) -> Sweep:
     """A sweep of that (resolved) engine over the rows."""
     if rows.apart:
-        opener = _open_best if engine == APART else partial(open_sweep, engine)
+        opener = _open_best if engine == AWAY else partial(open_sweep, engine)
         return PartsSweep(model, rows, opener)
-    if engine == APART:
+    if engine == AWAY:
         return _open_best(model, rows)
     if engine in PLAIN:
         return PLAIN[engine][0](model, rows)
@@ -110,7 +110,7 @@ def chain_sweep(model: HiddenMarkov, rows: Sequences) -> ChainSweep:
 
 def fill(engine: str, model: Model, X: AnyArray, params: Any, out: RowOutputs) -> None:
     """Answer row by row with that (resolved) engine."""
-    engine = resolve("auto", model) if engine == APART else engine
+    engine = resolve("auto", model) if engine == AWAY else engine
     kernel = None if engine in PLAIN else kernel_of(model)
     answer = PLAIN[engine][1] if kernel is None else kernel.fills.get(engine, kernel.fill)
     assert answer is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.sequences import starts_of
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.local import LocalSweep
 from mixtura.engines.native import driven
@@ -60,7 +61,7 @@ def _lost(
     if not (moves < BARRED).any():
         return []
     path = _each(driven.likeliest, initial, moves, log_density, ends)[0]
-    starts = np.concatenate([[0], ends[:-1]])
+    starts = starts_of(ends)
     return [(int(s), slice(int(starts[s]), int(ends[s]))) for s in lost(path, loglik)]
 
 

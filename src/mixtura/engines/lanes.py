@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mixtura.data.sequences import starts_of
 from mixtura.engines.native.stretches import PACK, Ints, Stretches
 from mixtura.records import AnyArray, Array
 
@@ -56,7 +57,7 @@ def packs(
     cuts = np.sort(np.concatenate([stops, bounds]), kind="stable")
     cuts = cuts[np.diff(cuts, prepend=-1) > 0]
     sequence = np.searchsorted(stops, cuts[:-1], side="right")
-    begins = np.concatenate([[0], stops[:-1]])[sequence]
+    begins = starts_of(stops)[sequence]
     ends = stops[sequence]
     weights = None if weight is None else weight[sequence]
     reach = max(int(np.diff(bounds).max()), _REACH)

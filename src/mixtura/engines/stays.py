@@ -61,7 +61,7 @@ def _plainly(rule: StayRule, log_density: Array, weight: Array | None, *, back: 
     if back:
         whole = np.array([len(log_density)])
         loglik, posterior, sums = in_logarithms(rule, log_density, whole, weight)
-        return StaysFound(loglik, posterior, posterior, sums.met, sums.ended, sums.stayed)
+        return StaysFound(loglik, posterior, None, sums.met, sums.ended, sums.stayed)
     total, joint, ahead = forward(log_density, rule)
     now, then = (
         np.exp(a - logsumexp(a, axis=1, keepdims=True)) for a in (logsumexp(joint, axis=2), ahead)

@@ -354,7 +354,10 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             X = weighed(asked(self, X, may_miss([family]), own), self.weights)
             if X.apart or (X.survey.weighted and sample_weight is None):
                 return totals(self, X)
-        log_p = self.score_samples(X)
+        return self._summed(self.score_samples(X), sample_weight)
+
+    def _summed(self, log_p: AnyArray, sample_weight: Any) -> tuple[float, float]:
+        """The total of rows' log-densities, and of their weights."""
         if sample_weight is None:
             return float(log_p.sum(dtype=np.float64)), float(len(log_p))
         w = self._weights_for(sample_weight, log_p)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
-from mixtura.engines.choose import APART, PLAIN
+from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.hyperparameters import (
     PROCESS,
@@ -146,7 +146,7 @@ class BayesianGaussianMixture(FittedPosterior):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "moves": ["boolean"],
         "weights": [StrOptions(set(MEANINGS))],
-        "engine": [StrOptions({"auto", "compiled", "dense", APART, *PLAIN})],
+        "engine": [StrOptions({"auto", "compiled", "dense", AWAY, *PLAIN})],
     }
     _components = "covariance_type"
     solver = "em"

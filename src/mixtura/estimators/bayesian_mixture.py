@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.source import Source
-from mixtura.engines.choose import APART, PLAIN
+from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
@@ -138,7 +138,7 @@ class BayesianMixture(PosteriorMixture):
         "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "moves": ["boolean"],
         "weights": [StrOptions(set(MEANINGS))],
-        "engine": [StrOptions({"auto", APART, *PLAIN})],
+        "engine": [StrOptions({"auto", AWAY, *PLAIN})],
     }
     _components = "family"
     _restored_components = staticmethod(Mixture._restored_components)

@@ -169,11 +169,9 @@ class IntervalRows(ClimbedMixture):
         refuse_error(error)
         if lower is None and upper is None:
             return super().score(X, y, sample_weight)
-        return self._mean(self.score_samples(X, lower=lower, upper=upper), sample_weight)
-
-    def _mean(self, log_p: AnyArray, sample_weight: Any) -> float:
-        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
-        return float(np.average(log_p, weights=w))
+        log_p = self.score_samples(X, lower=lower, upper=upper)
+        total, weight = self._summed(log_p, sample_weight)
+        return total / weight
 
     def predict(
         self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None

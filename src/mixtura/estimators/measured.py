@@ -126,7 +126,8 @@ class MeasuredRows(IntervalRows):
         if error is None:
             return super().score(X, y, sample_weight, lower=lower, upper=upper)
         found = self.score_samples(X, error, lower=lower, upper=upper)
-        return self._mean(found, sample_weight)
+        total, weight = self._summed(found, sample_weight)
+        return total / weight
 
     def predict(
         self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None

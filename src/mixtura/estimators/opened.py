@@ -16,7 +16,7 @@ from mixtura.data.opening import loaded, stream
 from mixtura.data.source import Source
 from mixtura.data.streamed import SMALL_BYTES, Streamed
 from mixtura.data.tables import read_table
-from mixtura.engines.choose import APART
+from mixtura.engines.choose import AWAY
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
 from mixtura.records import AnyArray, Array, Categories
@@ -93,7 +93,7 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
 
 def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> tuple[Source, AnyArray]:
     """The rows of a fit, and what is missing in any of them."""
-    if estimator.engine == APART and isinstance(X, (str, os.PathLike)):
+    if estimator.engine == AWAY and isinstance(X, (str, os.PathLike)):
         if sample_weight is not None:
             raise ValueError(
                 f"sample_weight cannot be given for {X}: make the weights a column, and name it in "

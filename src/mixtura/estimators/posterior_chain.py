@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import as_numbers
 from mixtura.estimators.chain import ChainEstimator
-from mixtura.fitting.variational_chain import HALF
 from mixtura.models.state_order import reordered
+from mixtura.models.weight_priors import HALF
 from mixtura.records import AnyArray, Array
 from mixtura.report.view import ChainView
 

@@ -102,9 +102,8 @@ class PosteriorMixture(ClimbedMixture):
         """The mean of `score_samples` per row (per unit of weight)."""
         if not predictive:
             return super().score(X, y, sample_weight)
-        log_p = self.score_samples(X, predictive=True)
-        w = None if sample_weight is None else self._weights_for(sample_weight, log_p)
-        return float(np.average(log_p.astype(np.float64), weights=w))
+        total, weight = self._summed(self.score_samples(X, predictive=True), sample_weight)
+        return total / weight
 
     @property
     def bic(self) -> Any:

@@ -11,9 +11,6 @@ import numpy as np
 from mixtura.records import AnyArray, Array, Equation, Spike
 from mixtura.supports import TINY
 
-# The largest number below 1.
-LAST = float(np.nextafter(1.0, 0.0))
-
 
 class Prior:
     """A log-prior on a family's parameters, and what it knows of the likelihood's singularities.
@@ -134,12 +131,13 @@ class Flat(Prior):
 class Law(NamedTuple):
     """An exponential family in its mean: log p(x | v) = x natural(v) - partition(v) + ...
 
-    With them the two derivatives in v.
+    With them the two derivatives in v, and the largest v that has them.
     """
 
     natural: Callable[[Array], Array]
     partition: Callable[[Array], Array]
     slopes: Callable[[Array], tuple[Array, Array]]
+    most: float = np.inf
 
 
 # Of counts, and of shares, where nothing is divided by how often.
@@ -151,6 +149,7 @@ CHANCES = Law(
     lambda v: np.log(v / (1.0 - v)),
     lambda v: -np.log1p(-v),
     lambda v: (1.0 / (v * (1.0 - v)), 1.0 / (1.0 - v)),
+    float(np.nextafter(1.0, 0.0)),
 )
 
 
@@ -185,8 +184,7 @@ class Counted(Prior):
 
     def _value(self, params: Any) -> Array:
         # A start may have shares of 0, and a step from there has none.
-        value = np.maximum(params.arrays()[self.name], TINY)
-        return np.asarray(np.minimum(value, LAST) if self.law is CHANCES else value)
+        return np.asarray(np.clip(params.arrays()[self.name], TINY, self.law.most))
 
     def log_prior(self, params: Any) -> float:
         v = self._value(params)

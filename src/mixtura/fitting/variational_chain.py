@@ -20,14 +20,13 @@ from mixtura.fitting.search import Search
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.variational_chain import VariationalChain, VariationalChainParams
+from mixtura.models.weight_priors import HALF
 from mixtura.records import AnyArray, Array
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
 
-# States with fewer steps hold nothing.
-HALF = 0.5
 # Steps of a merger before it is judged, and pairs that are tried for each state that is held.
 STEPS, PAIRS = 8, 2
 

@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from mixtura.coordinates import AroundLinear, Fields
 from mixtura.data.column_positions import called
+from mixtura.data.sequences import starts_of
 from mixtura.families.design import Design, natural, newton, unit_free
 from mixtura.models.concomitant import REACH, logit_information
 from mixtura.models.hidden_markov import HiddenMarkov, Over
@@ -228,11 +229,6 @@ class Driven(HiddenMarkov):
         raise NotImplementedError(
             f"the {hanging} of this model hang on covariates, and it does not say where these lie"
         )
-
-
-def starts_of(ends: AnyArray) -> AnyArray:
-    """Where sequences begin that stop there; without rows there is none."""
-    return np.concatenate([[0], ends])[: len(ends)].astype(np.int64)
 
 
 def bounded(step: Array) -> Array:

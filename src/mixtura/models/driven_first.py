@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 
 from mixtura.coordinates import AroundLinear, Fields
 from mixtura.data.column_positions import called
-from mixtura.data.sequences import Ordered
+from mixtura.data.sequences import Ordered, starts_of
 from mixtura.families.design import Design, design, natural, newton, unit_free
 from mixtura.models.concomitant import logit_information
 from mixtura.models.driven import (
@@ -21,7 +21,6 @@ from mixtura.models.driven import (
     DrivenRecursion,
     DrivenStatistics,
     bounded,
-    starts_of,
 )
 from mixtura.models.hidden_markov import Over
 from mixtura.models.hidden_markov_params import HiddenMarkovParams

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import logsumexp
 
+from mixtura.data.sequences import starts_of
 from mixtura.records import AnyArray, Array
 
 # (log densities (n, K), initial (K,), transitions (K, K), ends (S,), weights (S,) or None) ->
@@ -62,7 +63,7 @@ def or_in_logarithms(scaled: Recursion) -> Recursion:
         log_density: Array, initial: Array, moves: Array, ends: AnyArray, weight: Array | None
     ) -> tuple[Array, Array, Array]:
         loglik, posterior, met = scaled(log_density, initial, moves, ends, weight)
-        starts = np.concatenate([[0], ends[:-1]])
+        starts = starts_of(ends)
         for s in np.flatnonzero(np.isneginf(loglik)):
             rows = slice(int(starts[s]), int(ends[s]))
             own = None if weight is None else weight[s : s + 1]

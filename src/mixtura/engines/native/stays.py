@@ -35,13 +35,13 @@ class _Longest(ctypes.Structure):
 
 @dataclass(frozen=True)
 class StaysFound:
-    """loglik (S,); posterior (n, K); ahead (n, K), P(state | the steps before); expected moves
-    (K, K), or into each step (n, K, K), stays that end (K, D) and that last on (K, D) by how long
-    they have lasted."""
+    """loglik (S,); posterior (n, K); ahead (n, K), P(state | the steps before), None of those that
+    went back too; expected moves (K, K), or into each step (n, K, K), stays that end (K, D) and
+    that last on (K, D) by how long they have lasted."""
 
     loglik: Array
     posterior: Array
-    ahead: Array
+    ahead: Array | None
     met: Array
     ended: Array
     stayed: Array
@@ -80,7 +80,7 @@ def stays(
     found = StaysFound(
         np.empty(len(ends)),
         np.empty((n, K)),
-        np.zeros((n, K)),
+        None if back else np.zeros((n, K)),
         np.zeros(moves.shape),
         np.zeros((K, D)),
         np.zeros((K, D)),
@@ -94,7 +94,7 @@ def stays(
         _apart(moves),
         address(found.loglik),
         address(found.posterior),
-        address(found.ahead),
+        None if found.ahead is None else address(found.ahead),
         address(found.met) if back else None,
         address(found.ended),
         address(found.stayed),

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.stats import norm
 
 from mixtura.families.base import at_edge
-from mixtura.families.contaminated.chart import ContaminatedChart
 from mixtura.families.contaminated.records import (
     ContaminatedGapsLook,
     ContaminatedLook,
@@ -28,6 +27,7 @@ from mixtura.families.contaminated.tails import (
     tails_chart,
 )
 from mixtura.families.gaussian.records import GaussianParams
+from mixtura.families.heavy.chart import HeavyChart
 from mixtura.families.heavy.family import HeavyTailed
 from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
@@ -109,9 +109,10 @@ class Contaminated(HeavyTailed):
         found = self.gaussian.score(seen, params.gaussian)
         return {**found, "good_shares": in_alpha, "inflations": in_eta}
 
-    def chart(self, params: ContaminatedParams, weights: Array) -> ContaminatedChart:
+    def chart(self, params: ContaminatedParams, weights: Array) -> HeavyChart:
         own = self.gaussian.chart(params.gaussian, weights)
-        return ContaminatedChart(own, tails_chart(params, weights, self.least_inflation))
+        tails = tails_chart(params, weights, self.least_inflation)
+        return HeavyChart(ContaminatedParams, own, tails)
 
     def edge(self, params: ContaminatedParams) -> str:
         at = at_limit(params.good_shares, params.inflations, self.least_inflation)

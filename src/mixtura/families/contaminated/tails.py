@@ -104,7 +104,7 @@ class TailsChart:
         """Half the width of the box around the centre."""
         return RADIUS * self.scale
 
-    def tails(self, free: Array) -> tuple[Array, Array]:
+    def numbers(self, free: Array) -> tuple[Array, Array]:
         """(alpha, eta) at these coordinates."""
         found = self.centre.copy()
         found[self.free] += free / self.scale
@@ -112,9 +112,10 @@ class TailsChart:
         limits = np.log([self.least, MOST])
         return np.clip(expit(alpha), *GOOD), np.exp(np.clip(eta, *limits))
 
-    def coordinates(self, alpha: Array, eta: Array) -> Array:
-        """Where these lie."""
-        away = np.concatenate([logit(alpha), np.log(eta)]) - self.centre
+    def coordinates(self, params: ContaminatedParams) -> Array:
+        """Where those of `params` lie."""
+        at = logit(params.good_shares), np.log(params.inflations)
+        away = np.concatenate(at) - self.centre
         return np.asarray(away[self.free] * self.scale)
 
     def gradient(self, stats: ContaminatedStatistics, params: ContaminatedParams) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from mixtura.families.gamma import shape_of
-from mixtura.families.student.records import StudentStatistics, expected_logs
+from mixtura.families.student.records import StudentParams, StudentStatistics, expected_logs
 from mixtura.records import Array
 
 # With fewer a density is hardly one of the groups that people mean, and its likelihood has
@@ -68,20 +68,22 @@ class DegreesChart:
         """Half the width of the box around the centre."""
         return RADIUS * self.scale
 
-    def degrees(self, free: Array) -> Array:
+    def numbers(self, free: Array) -> tuple[Array]:
         """nu at these coordinates."""
         found = self.centre.copy()
         for own, step in zip(self.groups, free / self.scale, strict=True):
             found[list(own)] = np.clip(self.centre[list(own)] * np.exp(step), LEAST, MOST)
-        return found
+        return (found,)
 
-    def coordinates(self, nu: Array) -> Array:
-        """Where these lie."""
+    def coordinates(self, params: StudentParams) -> Array:
+        """Where those of `params` lie."""
+        nu = params.degrees_of_freedom
         first = [own[0] for own in self.groups]
         return np.asarray(np.log(nu[first] / self.centre[first]) * self.scale)
 
-    def gradient(self, stats: StudentStatistics, nu: Array, d: int) -> Array:
-        """Of the expected log-likelihood at nu; 0 at a limit where it rises beyond."""
+    def gradient(self, stats: StudentStatistics, params: StudentParams) -> Array:
+        """Of the expected log-likelihood; 0 at a limit where it rises beyond."""
+        nu, d = params.degrees_of_freedom, params.gaussian.means.shape[1]
         each = nu * slope(stats, nu, d)
         each[at_limit(nu) & ((nu > START) == (each > 0))] = 0.0
         return np.array([each[list(own)].sum() for own in self.groups]) / self.scale

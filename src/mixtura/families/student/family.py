@@ -11,10 +11,10 @@ from scipy.stats import t
 
 from mixtura.families.base import at_edge
 from mixtura.families.gaussian.records import GaussianParams
+from mixtura.families.heavy.chart import HeavyChart
 from mixtura.families.heavy.family import HeavyTailed
 from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
-from mixtura.families.student.chart import StudentChart
 from mixtura.families.student.degrees import (
     LEAST,
     MOST,
@@ -122,13 +122,11 @@ class Student(HeavyTailed):
             "degrees_of_freedom": slope(stats, params.degrees_of_freedom, d),
         }
 
-    def chart(self, params: StudentParams, weights: Array) -> StudentChart:
-        common = self.degrees_of_freedom == COMMON
-        nu = params.degrees_of_freedom
-        return StudentChart(
-            self.gaussian.chart(params.gaussian, weights),
-            degrees_chart(nu, weights, common=common, fixed=self.fixed),
-        )
+    def chart(self, params: StudentParams, weights: Array) -> HeavyChart:
+        common, nu = self.degrees_of_freedom == COMMON, params.degrees_of_freedom
+        own = self.gaussian.chart(params.gaussian, weights)
+        tails = degrees_chart(nu, weights, common=common, fixed=self.fixed)
+        return HeavyChart(StudentParams, own, tails)
 
     def edge(self, params: StudentParams) -> str:
         if self.fixed:
