@@ -14,7 +14,7 @@ from scipy.stats import beta, t
 from mixtura.families.exponential import Exponential
 from mixtura.families.gaps import ColumnSums
 from mixtura.families.poisson import Poisson, PoissonParams
-from mixtura.families.registry import family
+from mixtura.families.registry import FAMILIES, family
 from mixtura.inference.one_column import OneColumn
 from mixtura.models.base import Model
 from mixtura.records import Array, Chunk, Params, Statistics, Summary
@@ -71,12 +71,23 @@ def test_a_planted_fault_is_caught(wrong: type[Poisson], sentence: str) -> None:
         check_family(wrong(), COUNTS)
 
 
-@pytest.mark.parametrize("name", ["poisson", "categorical", "full", "gamma"])
+@pytest.mark.parametrize("name", [*FAMILIES, "UUU:1", "EVE"])
 def test_the_house_passes(name: str) -> None:
-    X = COUNTS + 1.0 if name in ("full", "gamma") else np.minimum(COUNTS, 2.0)
-    if name == "full":
-        X = X + np.random.default_rng(2).normal(size=X.shape)
-    check_family(family(name), X if name != "poisson" else COUNTS)
+    rng = np.random.default_rng(2)
+    real = rng.standard_t(4, size=(120, 3))
+    rows = {
+        "vonmises": rng.vonmises(1.0, 2.0, (120, 2)),
+        "vonmisesfisher": real / np.linalg.norm(real, axis=1, keepdims=True),
+        "exponential": abs(real),
+        "gamma": abs(real),
+        "lognormal": np.exp(real / 3),
+        "bernoulli": np.minimum(COUNTS, 1.0),
+        "categorical": np.minimum(COUNTS, 2.0),
+        "multinomial": COUNTS,
+        "negativebinomial": rng.negative_binomial(3, 0.3, (120, 2)).astype(float),
+        "poisson": COUNTS,
+    }.get(name, real)
+    check_family(family(name), rows)
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,10 @@ def check_model(
     _check_sums(model, X, params, rng)
     _check_engines(model, X, params, rng)
     end = _check_climb(model, X, params, max_iter)
-    _check_top(model, X, end)
-    if model.scored:
+    # With a score and an obstacle free numbers are not those of the model alone.
+    if not (model.scored and model.obstacle()):
+        _check_top(model, X, end)
+    if not model.obstacle():
         _check_score(model, X, params, rng)
 
 
@@ -86,28 +88,45 @@ def check_family(
     random_state : int, default 0
 
     Checked are, beside what `check_model` looks at in a mixture of the family: densities of one
-    column add up to 1; draws from a component have its density (false alarms: one in a million);
-    `information` is what the scores of draws with their labels vary by, which makes the units of
-    free numbers. These three not of a `conditional` family, which has no density of its columns.
+    column add up to 1, and draws from a component have its density (false alarms: one in a
+    million), where the family takes one column; `information` is what the scores of draws with
+    their labels vary by, which makes the units of free numbers, where it makes them (no `chart` of
+    its own). These three not of a `conditional` family, which has no density of its columns.
     """
     X, rng = _table(data, gaps=family.allows_gaps), np.random.default_rng(random_state)
-    if not family.conditional:
+    if not family.conditional and _takes_one_column(family, X, rng):
         _check_mass(family, X[:, :1], rng)
     model, params = _mixture(family, X, n_components, rng)
     found = model.family.log_density(X, params.components)
     _require(not np.isnan(found).any(), f"log_density: {family.name} is not a number at some rows")
     check_model(model, X, params, random_state=random_state)
     if not model.family.conditional and not model.obstacle():
-        _check_information(model, params, rng)
+        _check_information(family, model, params, rng)
 
 
-def _check_information(model: Mixture, params: MixtureParams, rng: np.random.Generator) -> None:
+def _takes_one_column(family: Family, X: Array, rng: np.random.Generator) -> bool:
+    """Not that of unit vectors, or of shares of a total: it says so where there is one."""
+    try:
+        _mixture(family, _seen(X[:, :1]), 1, rng)
+    except ValueError:
+        if X.shape[1] == 1:
+            raise
+        return False
+    return True
+
+
+def _check_information(
+    asked: Family, model: Mixture, params: MixtureParams, rng: np.random.Generator
+) -> None:
     """Scores of labelled draws have variance 1 in every free number: Bartlett's second identity."""
     family, parts = model.family, params.components
-    if type(family).sample is Family.sample:
+    if type(family).sample is Family.sample or type(family).chart is not Family.chart:
         return
     labels = rng.choice(len(params.weights), p=params.weights, size=DRAWS * BATCH)
     X, resp = family.sample(labels, parts, rng), np.eye(len(params.weights))[labels]
+    # The family for these rows: what it took from the table may end before them.
+    rows = Rows(X)
+    family = asked.settled(Survey(rows, rows), len(params.weights)).family
     chart, prior = family.chart(parts, params.weights), model.prior.without_penalty()
     cuts = [slice(i, i + BATCH) for i in range(0, len(X), BATCH)]
     sums = (family.statistics(X[cut], resp[cut], parts) for cut in cuts)
@@ -248,12 +267,14 @@ def _assert_same(one: Summary, two: Summary, what: str) -> None:
 
 def _check_mass(family: Family, column: Array, rng: np.random.Generator) -> None:
     """The densities of one column add up to 1, and draws have them."""
-    seen = column[~np.isnan(column[:, 0])]
+    seen = _seen(column)
     model, params = _mixture(family, seen, 1, rng)
     fitted, parts = model.family, params.components
 
     def log_density(x: float) -> float:
         row = np.array([[x]])
+        if fitted.column_kind == "circle" and abs(x) > np.pi:
+            return -np.inf
         try:
             fitted.refuse(row, ["x"])
         except ValueError:
@@ -291,9 +312,14 @@ def _check_mass(family: Family, column: Array, rng: np.random.Generator) -> None
     _check_draws(fitted, parts, up_to, rng)
 
 
+def _seen(column: Array) -> Array:
+    """The rows of one column (n, 1) in which it is there."""
+    return column[~np.isnan(column[:, 0])]
+
+
 def _counts(family: Family, column: Array) -> bool | None:
     """Whether the family is one of whole numbers; None where only its densities can tell."""
-    seen = column[~np.isnan(column)]
+    seen = _seen(column)
     if family.column_kind in ("counts", "levels"):
         return True
     if not np.array_equal(seen, np.floor(seen)):

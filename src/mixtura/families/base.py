@@ -19,7 +19,7 @@ from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
 from mixtura.families.outlying import Outlying
-from mixtura.families.portrait import Kind, Portrait
+from mixtura.families.portrait import DENSITIES, Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.families.two_looks import TwoLooks
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
@@ -116,7 +116,7 @@ class Family(Outlying, ABC):
     @property
     def measure(self) -> str:
         """Of what `log_density` is the logarithm: only where that is alike are likelihoods."""
-        return "a density" if self.column_kind == "density" else "a probability"
+        return "a density" if self.column_kind in DENSITIES else "a probability"
 
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """(the family there, itself with what it took from the table, the table as fewer numbers).

@@ -15,6 +15,8 @@ from mixtura.records import AnyArray, Array
 # How the cells of a column are drawn: a density over numbers; counts 0, 1, ...; levels of a
 # category; one share (of ones, of a total); angles.
 Kind = Literal["density", "counts", "levels", "share", "circle"]
+# Those with a density, not a probability, of each cell.
+DENSITIES: frozenset[Kind] = frozenset({"density", "circle"})
 # Values of a column (m,) to densities or probabilities within each component, (m, K).
 Curve = Callable[[Array], Array]
 

@@ -50,6 +50,7 @@ class VonMises(Family):
 
     record = VonMisesParams
     allows_gaps = True
+    column_kind = "circle"
 
     def settled(self, survey: Survey, K: int) -> Settled:
         found = Family.settled(self, survey, K)
@@ -101,7 +102,7 @@ class VonMises(Family):
         def column(j: int) -> Column:
             each = zip(mu[:, j], kappa[:, j], strict=True)
             cells = tuple(f"{m:.2f} (κ {k:.3g})" for m, k in each)
-            return Column(names[j], "circle", cells, caption, curve=curve_of(j))
+            return Column(names[j], self.column_kind, cells, caption, curve=curve_of(j))
 
         tells = np.array([told_by_angle(weights, curve_of(j)) for j in range(mu.shape[1])])
         words = "angles, independent within a group"

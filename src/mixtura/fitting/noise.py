@@ -12,6 +12,7 @@ from mixtura.data.moments import principal_axes
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.families.base import Family
+from mixtura.families.portrait import DENSITIES
 from mixtura.models.noise import MARGINAL, Uniform
 from mixtura.records import AnyArray, Array
 
@@ -30,7 +31,7 @@ Asked = bool | str | float
 
 def refuse_noise(family: Family) -> None:
     """ValueError where rows of this family are no points of a volume."""
-    if family.conditional or family.column_kind != "density" or hasattr(family, "blocks"):
+    if family.conditional or family.column_kind not in DENSITIES or hasattr(family, "blocks"):
         raise ValueError(
             f"noise is spread evenly over columns of numbers, which are not what family "
             f"{family.name!r} is for: use a Gaussian structure, or noise=None"
