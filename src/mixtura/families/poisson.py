@@ -24,16 +24,14 @@ class PoissonParams(Params):
 
 @dataclass(frozen=True)
 class Poisson(Family):
-    """log p(x | k) = sum_j x_j log rate_kj - rate_kj - log x_j!
+    """log p(x | k) = sum_j x_j log rate_kj - rate_kj - log x_j!, rates (K, d) expected counts.
 
-    rates   (K, d)  positive; the expected counts
-    M-step  rate = sum r x / sum r (McLachlan & Peel 2000, Finite Mixture Models, section 5.5)
+    M-step: rate = sum r x / sum r (McLachlan & Peel 2000, Finite Mixture Models, section 5.5).
     """
 
     record = PoissonParams
     conjugate = GAMMA_RATES
-    statistics = summed
-    within = within
+    statistics, within = summed, within
     allows_gaps = soft_starts = True
     column_kind = "counts"
 
