@@ -19,6 +19,7 @@ from mixtura.families.endless import Endless
 from mixtura.families.fields import FieldChart
 from mixtura.families.frames import Frame, standardised
 from mixtura.families.outlying import Outlying
+from mixtura.families.pins import Pins
 from mixtura.families.portrait import DENSITIES, Kind, Portrait
 from mixtura.families.priors import Flat
 from mixtura.families.two_looks import TwoLooks
@@ -105,8 +106,7 @@ class Family(Outlying, ABC):
     start_numbers: ClassVar[int | None] = None
     # What the codes of its columns stand for, where they do.
     categories: Categories = ()
-    # What is known of components in advance (`families.gaussian.pinned`), where something is.
-    pinned: Any = None
+    pinned: Pins | None = None
 
     @property
     def name(self) -> str:

@@ -31,11 +31,12 @@ class Limits:
     low: dict[str, Array] = field(default_factory=dict)
     high: dict[str, Array] = field(default_factory=dict)
     tied: dict[str, Groups] = field(default_factory=dict)
-    # Nothing is known of components but this: see `families.gaussian.pinned`.
+    # Nothing is known of components but this: see `families.pins`.
     means: ClassVar[None] = None
     roots: ClassVar[None] = None
     common: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    log_densities: ClassVar[None] = None
 
     def shapes(self, K: int) -> list[int]:
         """No component is known."""
@@ -61,6 +62,18 @@ class Limits:
             )
             for k in range(K)
         ]
+
+    def free(self, chart: Any) -> None:
+        """Bounds and ties leave no coordinate of a chart out: they have none."""
+
+    def given(self) -> dict[str, Array]:
+        """All of it as arrays by name; of ties how many each group has, and which."""
+        ends = (("low", self.low), ("high", self.high))
+        found = {f"{end} {name}": each for end, own in ends for name, each in own.items()}
+        for name, groups in self.tied.items():
+            members = [k for group in groups for k in (len(group), *group)]
+            found[f"tied {name}"] = np.array(members, dtype=np.float64)
+        return found
 
     def freed(self, family: Any) -> Family:
         """The restricted family without its limits."""
@@ -97,6 +110,7 @@ class Restricted(Family):
     """A family whose parameters have limits, `pinned`; made by `restricted`."""
 
     kind: ClassVar[type[Family]]
+    pinned: Limits
 
     def maximize(self, stats: Any, params: Any, prior: Any) -> Params:
         within = getattr(self, "within_limits", None)

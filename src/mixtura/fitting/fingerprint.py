@@ -5,12 +5,9 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 from mixtura.data.sequences import Ordered
 from mixtura.data.source import Source
 from mixtura.families.base import Family
-from mixtura.families.limits import Limits
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
@@ -46,15 +43,7 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
     pinned = task.family.pinned
     if task.pins:
         weights = {} if task.fixed is None else {"weights": task.fixed.values}
-        parts = {} if pinned is None else {"means": pinned.means, "roots": pinned.roots}
-        given = weights | {name: part for name, part in parts.items() if part is not None}
-        limits = getattr(pinned, "limits", pinned if isinstance(pinned, Limits) else None)
-        if limits is not None:
-            given |= {f"low {name}": part for name, part in limits.low.items()}
-            given |= {f"high {name}": part for name, part in limits.high.items()}
-            for name, groups in limits.tied.items():
-                members = [k for group in groups for k in (len(group), *group)]
-                given[f"tied {name}"] = np.array(members, dtype=np.float64)
+        given = weights if pinned is None else weights | dict(pinned.given())
         least = [task.fixed.least] if task.fixed is not None and task.fixed.least else []
         own["fixed"] = [digest_of(given), pinned is not None and pinned.common, *least]
     return _of_fit(rows, own, seed, random_state)

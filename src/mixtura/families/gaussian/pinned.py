@@ -124,6 +124,12 @@ class Pinned:
             return near if self.means is None else self.means
         return np.where(np.isnan(self.means), near, self.means)
 
+    def given(self) -> dict[str, Array]:
+        """All of it as arrays by name."""
+        parts = (("means", self.means), ("roots", self.roots))
+        limits = {} if self.limits is None else self.limits.given()
+        return {name: part for name, part in parts if part is not None} | limits
+
     def freed(self, family: Any) -> Any:
         """The family without limits, with what else is known."""
         return replace(family, pinned=replace(self, limits=None))
