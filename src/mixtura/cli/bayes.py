@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mixtura.cli.options import CURES
+
 PriorType = StrEnum("PriorType", ["process", "distribution"])
 # As scikit-learn calls them.
 THEIRS = {"process": "dirichlet_process", "distribution": "dirichlet_distribution"}
@@ -18,11 +20,16 @@ Bayes = Annotated[
     typer.Option(
         "--bayes",
         help="Fit a posterior: of at most --components groups as many stay as the table bears.",
+        rich_help_panel=CURES,
     ),
 ]
 WeightPrior = Annotated[
     PriorType | None,
-    typer.Option(show_default="process", help="With --bayes: the Dirichlet prior of the weights."),
+    typer.Option(
+        show_default="process",
+        help="With --bayes: the Dirichlet prior of the weights.",
+        rich_help_panel=CURES,
+    ),
 ]
 Concentration = Annotated[
     float | None,
@@ -30,6 +37,7 @@ Concentration = Annotated[
         metavar="FLOAT",
         show_default="1 / components",
         help="With --bayes: that of the weights' prior.",
+        rich_help_panel=CURES,
     ),
 ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.console import split_names
+from mixtura.cli.options import ROWS
 
 if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
@@ -21,6 +22,7 @@ Lower = Annotated[
     typer.Option(
         metavar="X=LOW,...",
         help="Of column X only LOW < X is known where column LOW has a number.",
+        rich_help_panel=ROWS,
     ),
 ]
 Upper = Annotated[
@@ -28,12 +30,15 @@ Upper = Annotated[
     typer.Option(
         metavar="X=UP,...",
         help="Of column X only X <= UP is known where column UP has a number.",
+        rich_help_panel=ROWS,
     ),
 ]
 Error = Annotated[
     str | None,
     typer.Option(
-        metavar="X=SD,...", help="Column SD has the standard deviations of the errors of X."
+        metavar="X=SD,...",
+        help="Column SD has the standard deviations of the errors of X.",
+        rich_help_panel=ROWS,
     ),
 ]
 

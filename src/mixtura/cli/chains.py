@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.console import note
+from mixtura.cli.options import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
 SequenceColumn = Annotated[
     str | None,
     typer.Option(
-        "--sequence", metavar="COLUMN", help="The column that tells sequences apart; default one."
+        "--sequence",
+        metavar="COLUMN",
+        help="The column that tells sequences apart; default one.",
+        rich_help_panel=ROWS,
     ),
 ]
 TimeColumn = Annotated[
     str | None,
     typer.Option(
-        "--time", metavar="COLUMN", help="A column that must rise within a sequence: checked."
+        "--time",
+        metavar="COLUMN",
+        help="A column that must rise within a sequence: checked.",
+        rich_help_panel=ROWS,
     ),
 ]
 
@@ -36,6 +43,7 @@ KnownColumn = Annotated[
         "--known",
         metavar="COLUMN",
         help="States that are known, numbers from 0; empty where not.",
+        rich_help_panel=ROWS,
     ),
 ]
 

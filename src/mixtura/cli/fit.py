@@ -35,6 +35,7 @@ from mixtura.cli.labels import Labels, beside_labels, labels_in
 from mixtura.cli.options import (
     AUTO,
     FIT_ENGINE_AUTO,
+    SEARCH,
     SOLVER_AUTO,
     AsJson,
     Checkpoint,
@@ -97,20 +98,30 @@ def fit(
     error: Error = None,
     seed: Seed = 0,
     starts: Starts = 1,
-    solver: Annotated[Solver, typer.Option(help="How parameters move.")] = SOLVER_AUTO,
-    engine: Annotated[FitEngine, typer.Option(help="What runs over the rows.")] = FIT_ENGINE_AUTO,
+    solver: Annotated[
+        Solver, typer.Option(help="How parameters move.", rich_help_panel=SEARCH)
+    ] = SOLVER_AUTO,
+    engine: Annotated[
+        FitEngine, typer.Option(help="What runs over the rows.", rich_help_panel=SEARCH)
+    ] = FIT_ENGINE_AUTO,
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
             help="With --engine dask: the scheduler of a cluster; default this process's threads.",
+            rich_help_panel=SEARCH,
         ),
     ] = None,
     in_pieces: InPieces = None,
     checkpoint: Checkpoint = None,
     max_iter: Annotated[
         int | None,
-        typer.Option(min=1, metavar="INT", help="At most this many EM steps; default 1000."),
+        typer.Option(
+            min=1,
+            metavar="INT",
+            help="At most this many EM steps; default 1000.",
+            rich_help_panel=SEARCH,
+        ),
     ] = None,
     max_seconds: MaxSeconds = None,
     tol: Annotated[
@@ -119,6 +130,7 @@ def fit(
             min=0.0,
             metavar="FLOAT",
             help="Stop at this remaining gain per row; default 1e-6.",
+            rich_help_panel=SEARCH,
         ),
     ] = None,
     out: ModelOut = None,

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mixtura.cli.options import ROWS
+
 if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
 
 Labels = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="The column of known groups; blank or -1: nobody knows."),
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of known groups; blank or -1: nobody knows.",
+        rich_help_panel=ROWS,
+    ),
 ]
 
 

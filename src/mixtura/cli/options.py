@@ -11,6 +11,9 @@ import typer
 from mixtura.homes import AWAY, FAMILIES, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
 
 AUTO = "auto"
+# Under what heading of --help options stand; what a model is has the first, without a name.
+ROWS, CURES = "Rows and columns", "Outliers, singularities, Bayes"
+SEARCH, WRITTEN = "The search", "What is written"
 
 
 def starts_or_auto(given: str | int) -> int | str:
@@ -34,24 +37,52 @@ TableFile = Annotated[
 TableOut = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="FILE", help="Write there (.csv, .tsv, .parquet), not to stdout."
+        "--out",
+        metavar="FILE",
+        help="Write there (.csv, .tsv, .parquet), not to stdout.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 Columns = Annotated[
-    str | None, typer.Option(metavar="A,B", help="The columns to use; default all.")
+    str | None,
+    typer.Option(metavar="A,B", help="The columns to use; default all.", rich_help_panel=ROWS),
 ]
-Exclude = Annotated[str | None, typer.Option(metavar="A,B", help="Columns to leave out.")]
-Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of row weights.")]
+Exclude = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Columns to leave out.", rich_help_panel=ROWS)
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The column of row weights.", rich_help_panel=ROWS),
+]
 Importance = Annotated[
-    bool, typer.Option("--importance", help="Weights say how much a row counts, not how often.")
+    bool,
+    typer.Option(
+        "--importance",
+        help="Weights say how much a row counts, not how often.",
+        rich_help_panel=ROWS,
+    ),
 ]
-NoFigure = Annotated[bool, typer.Option("--no-figure", help="Draw no figure.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
-Prefix = Annotated[str, typer.Option(help="Put this before the names of the new columns.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+NoFigure = Annotated[
+    bool, typer.Option("--no-figure", help="Draw no figure.", rich_help_panel=WRITTEN)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing.", rich_help_panel=WRITTEN)
+]
+Prefix = Annotated[
+    str, typer.Option(help="Put this before the names of the new columns.", rich_help_panel=WRITTEN)
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel=WRITTEN)
+]
 Seed = Annotated[
     int,
-    typer.Option(min=0, max=2**32 - 1, metavar="INT", help="The same seed, the same answer."),
+    typer.Option(
+        min=0,
+        max=2**32 - 1,
+        metavar="INT",
+        help="The same seed, the same answer.",
+        rich_help_panel=SEARCH,
+    ),
 ]
 Starts = Annotated[
     Any,
@@ -59,16 +90,22 @@ Starts = Annotated[
         parser=starts_or_auto,
         metavar="INT|auto",
         help="Repeat the whole search; auto: until one more hardly ends higher; the best is kept.",
+        rich_help_panel=SEARCH,
     ),
 ]
 Components = Annotated[
     int, typer.Option("--components", "-k", min=1, metavar="INT", help="How many groups.")
 ]
-Jobs = Annotated[int, typer.Option(metavar="INT", help="Processes; -1 is one for each core.")]
+Jobs = Annotated[
+    int,
+    typer.Option(metavar="INT", help="Processes; -1 is one for each core.", rich_help_panel=SEARCH),
+]
 Folds = Annotated[int, typer.Option(min=2, metavar="INT", help="Folds of --criterion heldout.")]
 Checkpoint = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Note there how far it is; go on from there."),
+    typer.Option(
+        metavar="FILE", help="Note there how far it is; go on from there.", rich_help_panel=SEARCH
+    ),
 ]
 InPieces = Annotated[
     bool | None,
@@ -76,22 +113,29 @@ InPieces = Annotated[
         "--in-pieces/--in-memory",
         help="Read the table anew for every pass, or once; default by its size.",
         show_default=False,
+        rich_help_panel=SEARCH,
     ),
 ]
 MaxSeconds = Annotated[
     float | None,
     typer.Option(
-        min=1e-3, metavar="FLOAT", help="End the search after so long, with the best it has met."
+        min=1e-3,
+        metavar="FLOAT",
+        help="End the search after so long, with the best it has met.",
+        rich_help_panel=SEARCH,
     ),
 ]
 ModelOut = Annotated[
-    Path | None, typer.Option(metavar="MODEL.json", help="The model; default TABLE.model.json.")
+    Path | None,
+    typer.Option(
+        metavar="MODEL.json", help="The model; default TABLE.model.json.", rich_help_panel=WRITTEN
+    ),
 ]
 
 
 def figure(help: str) -> Any:
     """An option that takes the name of a figure."""
-    return typer.Option(metavar="FIG.png", help=help)
+    return typer.Option(metavar="FIG.png", help=help, rich_help_panel=WRITTEN)
 
 
 FigureOut = Annotated[Path | None, figure("The figure; default TABLE.png.")]

@@ -6,10 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from mixtura.cli.options import CURES
+
 Noise = Annotated[
     bool,
     typer.Option(
-        "--noise", help="Rows may belong to no group: noise, spread over the table's box."
+        "--noise",
+        help="Rows may belong to no group: noise, spread over the table's box.",
+        rich_help_panel=CURES,
     ),
 ]
 NoiseVolume = Annotated[
@@ -18,6 +22,7 @@ NoiseVolume = Annotated[
         metavar="box|mclust|V",
         show_default="box",
         help="With --noise: the box of the columns, mclust's, or a volume in their units.",
+        rich_help_panel=CURES,
     ),
 ]
 Trim = Annotated[
@@ -26,6 +31,7 @@ Trim = Annotated[
         min=0.0,
         metavar="SHARE",
         help="Leave out this share of the rows, the least dense; below 0.5.",
+        rich_help_panel=CURES,
     ),
 ]
 EigenRatio = Annotated[
@@ -35,6 +41,7 @@ EigenRatio = Annotated[
         min=1.0,
         metavar="C",
         help="At most so far apart may the groups' spreads be, in the table's units made even.",
+        rich_help_panel=CURES,
     ),
 ]
 Prior = Annotated[
@@ -42,6 +49,7 @@ Prior = Annotated[
     typer.Option(
         metavar="fraley-raftery",
         help="A conjugate prior of Gaussian groups: that of R's mclust.",
+        rich_help_panel=CURES,
     ),
 ]
 
