@@ -104,6 +104,57 @@ def test_a_first_line_that_cannot_be_an_edge_is_a_header(tmp_path):
     assert as_network(path, ends=("a", "b")).n_edges == 2
 
 
+@pytest.mark.parametrize("sep", [" ", ",", "\t"])
+def test_a_loop_in_the_first_line_is_an_edge(tmp_path, sep):
+    """No header calls both columns alike."""
+    path = tmp_path / "edges.txt"
+    path.write_text("ann ann 2\nbob cid 1\ncid dot 2.5\n".replace(" ", sep))
+    network = as_network(path, weight="x3")
+    assert network.names.tolist() == ["ann", "bob", "cid", "dot"]
+    assert network.loops.tolist() == [2, 0, 0, 0]
+    assert np.triu(network.edges.toarray()).sum() == 3.5
+    both = as_network(path, bipartite=True)
+    assert both.sides == (3, 3)
+
+
+@pytest.mark.parametrize("delimiter", [" ", ",", "\t"])
+def test_lines_that_say_more_of_an_edge(tmp_path, delimiter):
+    """As `networkx.write_edgelist` writes them, unless it is told not to: {'weight': 2}."""
+    nx = pytest.importorskip("networkx")
+    graph = networkx_graph()
+    for number, (_, _, data) in enumerate(graph.edges(data=True)):
+        data.update({"w": number / 2, "kind": "a, b {c}"} if number else {"w": 7})
+    path = tmp_path / "club.edgelist"
+    nx.write_edgelist(graph, path, delimiter=delimiter)
+    np.testing.assert_array_equal(as_network(path).edges.toarray(), karate())
+    read, kept = as_network(path, weight="w"), as_network(graph, weight="w")
+    np.testing.assert_array_equal(read.names, kept.names)
+    np.testing.assert_array_equal(read.edges.toarray(), kept.edges.toarray())
+    for weight, words in (
+        ("size", "'size': 78 of 78 edges have no such attribute; there is kind, strength, w"),
+        ("kind", "'kind': 1 of 78 edges have no such attribute"),
+    ):
+        with pytest.raises(NetworkError, match=words):
+            as_network(path, weight=weight)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("3 4", "line 3 is '3 4', and lines above it are two nodes and a dictionary"),
+        ("3 4 5 {'w': 2}", 'line 3 is "3 4 5'),
+        ("3 4 {'w': float64(2)}", "more than plain numbers and text: write the edges with"),
+        ("3 4 {'w': 'much'}", "weight='w' is no number on every edge"),
+    ],
+)
+def test_what_is_refused_of_such_lines(tmp_path, line, words):
+    path = tmp_path / "edges.txt"
+    path.write_text("# of NetworkX\n1 2 {'w': 1}\n" + line + "\n")
+    with pytest.raises(NetworkError, match=words.replace("(", "\\(")) as told:
+        as_network(path, weight="w")
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize("graph", [networkx_graph, igraph_graph])
 def test_graphs_with_weights(graph):
     assert as_network(graph(), weight="strength").edges.sum() == 2 * 156

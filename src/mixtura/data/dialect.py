@@ -14,7 +14,7 @@ class Dialect:
     sep separates values (" " any run of blanks), decimal is the decimal mark, thousands stands
     between groups of three digits (" " any blank, "'" any apostrophe), and lines that begin with
     comment are left out. ValueError for marks that cannot be these. sheet is that of a spreadsheet,
-    by name or by number from 1.
+    by name or by number from 1. header=False says that the first line of a text file is a row.
     """
 
     sep: str | None = None
@@ -22,6 +22,7 @@ class Dialect:
     thousands: str | None = None
     comment: str | None = None
     sheet: str | int | None = None
+    header: bool | None = None
 
     def __post_init__(self) -> None:
         if self.sep in ("tab", r"\t"):

@@ -55,6 +55,12 @@ def read_frame(
     return frame
 
 
+def names_in(path: str | Path, dialect: Dialect) -> tuple[str, ...]:
+    """The column names of a text file, by its first lines; TableError if it is not one."""
+    refuse_unreadable(path)
+    return sniff(path, TEXT_SUFFIXES[suffix(path)[0]], dialect).names
+
+
 def remarks(path: str | Path, dialect: Dialect = AS_IT_LOOKS) -> tuple[str, ...]:
     """What was understood of a readable table that may have been meant otherwise."""
     if os.path.isdir(path) or str(path).lower().endswith(".npy"):

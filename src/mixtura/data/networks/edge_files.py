@@ -9,8 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mixtura.data.columns import is_text
 from mixtura.data.dialect import Dialect
-from mixtura.data.files import is_text_file, read_frame
+from mixtura.data.files import is_text_file, names_in, read_frame
+from mixtura.data.networks.attributed import is_attributed, read_attributed
 from mixtura.data.networks.network import NetworkError
 from mixtura.data.numerals import is_numeral
 
@@ -23,11 +25,12 @@ def read_edges(
 ) -> pa.Table:
     """Every column of a file of edges; in text files names of nodes stay as they are written.
 
-    Text with one column of names and blanks in it is cut at these, as NetworkX writes edges. A
-    first line of which a name is that of a node further down, or a number, is an edge, and columns
-    are called x1, x2, ...; not where `ends` or `weight` name these columns, or they are `ENDS`.
+    Text with one column of names and blanks in it is cut at these, as NetworkX writes edges; lines
+    that end in a dictionary are `attributed`'s. A first line of which a name is that of the other
+    column or of a node further down, or a number, is an edge, and columns are called x1, x2, ...;
+    not where `ends` or `weight` name these columns, or they are `ENDS`.
     """
-    place, text = str(path), is_text_file(path)
+    place = str(path)
 
     def nodes(columns: list[str]) -> list[str]:
         with suppress(NetworkError):
@@ -35,15 +38,22 @@ def read_edges(
         # Which of them, is to be asked once it is known whether they are names.
         return columns
 
+    if not is_text_file(path):
+        return read_frame(path, dialect, nodes)
+    names = names_in(path, dialect)
+    if is_attributed(path, dialect.comment):
+        return read_attributed(path, dialect, weight)
+    if len(names) == 1 and dialect.sep is None and len(names[0].split()) > 1:
+        dialect = replace(dialect, sep=" ")
+        names = names_in(path, dialect)
+    headless = replace(dialect, header=False)
+    if names[:1] == names[1:2]:
+        return read_frame(path, headless, nodes)
     frame = read_frame(path, dialect, nodes)
-    if not text:
+    if {*(ends or ()), weight} & {*names} or _known(list(names)) or not _is_edge(frame):
         return frame
-    if frame.num_columns == 1 and dialect.sep is None and len(frame.column_names[0].split()) > 1:
-        frame = read_frame(path, replace(dialect, sep=" "), nodes)
-    names = frame.column_names
-    if {*(ends or ()), weight} & {*names} or _known(names):
-        return frame
-    return _with_first(frame) if _is_edge(frame) else frame
+    whole = read_frame(path, headless, nodes)
+    return frame if _is_worded(frame, whole) else whole
 
 
 def _is_edge(frame: pa.Table) -> bool:
@@ -56,21 +66,12 @@ def _is_edge(frame: pa.Table) -> bool:
     )
 
 
-def _with_first(frame: pa.Table) -> pa.Table:
-    """The table with its names as the first row, its columns called x1, x2, ...; itself where a
-    word stands above numbers."""
-    columns = {}
-    for j, name in enumerate(frame.column_names):
-        column = frame[name]
-        if pa.types.is_integer(column.type) and is_numeral(name):
-            # A weight of 2.5 above whole ones.
-            column = column.cast(pa.float64())
-        try:
-            first = pa.array([name]).cast(column.type)
-        except pa.ArrowInvalid:
-            return frame
-        columns[f"x{j + 1}"] = pa.chunked_array([first, *column.chunks])
-    return pa.table(columns)
+def _is_worded(frame: pa.Table, whole: pa.Table) -> bool:
+    """Whether a column of numbers is text once the first line is one of its rows."""
+    return any(
+        is_text(row.type) and not is_text(column.type)
+        for row, column in zip(whole.columns, frame.columns, strict=True)
+    )
 
 
 def _known(columns: list[str]) -> tuple[str, str] | None:

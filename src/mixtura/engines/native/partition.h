@@ -22,6 +22,7 @@ struct partition_work {
     double *out, *in; /* K: sums of rows and columns */
     double *size;  /* K: nodes */
     double *to, *from; /* K: ends of the node at hand, by block of the other end */
+    int64_t *joined, n_joined; /* K: the blocks that it has an edge with, in order, and how many they are */
     double *worth; /* K: what block_worth says of each block */
     double *alike; /* K x kinds: nodes of a block by degree, for the description of degrees */
     double leaves, knows[2]; /* of the node at hand: what its block's worth gains without it, ln alike */
@@ -83,9 +84,9 @@ static double block_worth(const struct mixtura_partition *p, double out, double 
     if (p->directed)
         worth += row_worth(p, in, nodes);
     if (p->objective == DESCRIPTION)
-        return worth + lgamma(nodes + 1.0);
+        return worth + table_at(p, nodes);
     /* Out- and in-degrees are told apart, each by who has which; blocks by who is in which. */
-    return p->objective != PROFILE && p->directed ? worth - lgamma(nodes + 1.0) : worth;
+    return p->objective != PROFILE && p->directed ? worth - table_at(p, nodes) : worth;
 }
 
 static void ends_of(const struct mixtura_partition *p, const struct mixtura_graph *g, int64_t i, double *ends)
@@ -102,7 +103,8 @@ static double move_gain(const struct mixtura_partition *p, const struct partitio
     int64_t K = p->K;
     const double *mr = w->met + r * K, *ms = w->met + s * K, *o = w->to, *f = w->from;
     double gain = 0.0;
-    for (int64_t t = 0; t < K; t++) {
+    for (int64_t a = 0; a < w->n_joined; a++) {
+        int64_t t = w->joined[a];
         if (t == r || t == s)
             continue;
         if (o[t] != 0.0)
@@ -146,7 +148,8 @@ static void move_node(const struct mixtura_partition *p, struct partition_work *
                       int64_t s, double loop, double out, double in)
 {
     int64_t K = p->K;
-    for (int64_t t = 0; t < K; t++) {
+    for (int64_t a = 0; a < w->n_joined; a++) {
+        int64_t t = w->joined[a];
         w->met[r * K + t] -= w->to[t];
         w->met[s * K + t] += w->to[t];
         w->met[t * K + r] -= w->from[t];
@@ -217,7 +220,7 @@ static double objective_of(const struct mixtura_partition *p, const struct parti
 static int partition(struct mixtura_partition *p)
 {
     int64_t K = p->K, numbers = K * K + 6 * K + K * p->kinds;
-    double *memory = calloc((size_t)numbers, 8);
+    double *memory = calloc((size_t)(numbers + K), 8);
     if (!memory)
         return 1;
     struct partition_work w = {.met = memory};
@@ -228,6 +231,7 @@ static int partition(struct mixtura_partition *p)
     w.from = w.to + K;
     w.worth = w.from + K;
     w.alike = w.worth + K;
+    w.joined = (int64_t *)(memory + numbers);
     count_blocks(p, &w);
     for (int64_t r = 0; r < K; r++)
         told_worth(p, &w, r);
@@ -244,9 +248,12 @@ static int partition(struct mixtura_partition *p)
             /* Both rows and columns of an undirected table change by the same ends. */
             ends_of(p, p->directed ? &p->in : &p->out, i, w.from);
             double out = loop, in = loop;
+            w.n_joined = 0;
             for (int64_t t = 0; t < K; t++) {
                 out += w.to[t];
                 in += w.from[t];
+                if (w.to[t] != 0.0 || w.from[t] != 0.0)
+                    w.joined[w.n_joined++] = t;
             }
             at_hand(p, &w, i, r, out, in);
             int64_t from, to;
