@@ -14,8 +14,9 @@ import numpy as np
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
+from mixtura.fitting.entrants import RACE
 from mixtura.fitting.outcome import Outcome, better
-from mixtura.fitting.race import RACE, Race, Runner
+from mixtura.fitting.race import Race, Runner
 from mixtura.fitting.reported import reported
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model
@@ -174,7 +175,11 @@ class Search(Climbs):
         for place in range(FINALISTS + SOUND):
             if best is not None and (self.late or (place >= SURE and self.passes > most)):
                 break
-            runner = self._next(runners, place) if best is None or best.floored else None
+            runner = None
+            if best is None or best.floored:
+                runner = self._next(runners, place)
+            elif best.spurious and place < SURE:
+                runner = self._next(runners, FINALISTS)
             if runner is None:
                 break
             try:
@@ -204,11 +209,13 @@ class Search(Climbs):
         found = self.model.guard(climb.summary, climb.params)
         return len(found) == len(climb.params.weights)
 
+    def _spiked(self, climb: Climb) -> bool:
+        return bool(self.model.guard(climb.summary, climb.params) or self.spurious(climb))
+
     def _next(self, runners: list[Runner], place: int) -> Runner | None:
         """The start whose turn it is, taken out: the first ones, then those without a spike."""
         for i, runner in enumerate(runners):
-            climb = runner.climb
-            if place < FINALISTS or (climb and not self.model.guard(climb.summary, climb.params)):
+            if place < FINALISTS or (runner.climb and not self._spiked(runner.climb)):
                 return runners.pop(i)
         return None
 
@@ -252,7 +259,9 @@ class Search(Climbs):
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
             allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.clock)
+            race = Race(
+                maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious
+            )
             try:
                 return race.run()
             finally:
