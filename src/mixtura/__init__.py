@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixtura.errors import Collapse, FitError, IllDefined, LikelihoodFell
     from mixtura.estimators.admixture import Admixture
     from mixtura.estimators.bayesian import BayesianGaussianMixture
+    from mixtura.estimators.bayesian_hidden_markov import BayesianHiddenMarkov
     from mixtura.estimators.bayesian_mixture import BayesianMixture
     from mixtura.estimators.block_model import BlockModel
     from mixtura.estimators.complaints import DegenerateWarning
@@ -83,6 +84,7 @@ __all__ = [
     "Annealed",
     "Audit",
     "BayesianGaussianMixture",
+    "BayesianHiddenMarkov",
     "BayesianMixture",
     "BernoulliMixture",
     "BetaPrior",
@@ -175,6 +177,7 @@ _HOMES = {
     "NoiseContrastive": "mixtura.solvers.contrastive",
     "Annealed": "mixtura.solvers.annealed",
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "BayesianHiddenMarkov": "mixtura.estimators.bayesian_hidden_markov",
     "BayesianMixture": "mixtura.estimators.bayesian_mixture",
     "BetaPrior": "mixtura.families.bayes.asked",
     "DirichletPrior": "mixtura.families.bayes.asked",

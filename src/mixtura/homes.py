@@ -94,6 +94,7 @@ AWAY = "dask"
 ESTIMATORS: dict[str, str] = {
     "Admixture": "mixtura.estimators.admixture",
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "BayesianHiddenMarkov": "mixtura.estimators.bayesian_hidden_markov",
     "BayesianMixture": "mixtura.estimators.bayesian_mixture",
     "BernoulliMixture": "mixtura.estimators.shortcuts",
     "BlockModel": "mixtura.estimators.block_model",

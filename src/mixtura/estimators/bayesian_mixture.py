@@ -15,12 +15,12 @@ from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
 from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
 from mixtura.estimators.mixture import Mixture, attribute
+from mixtura.estimators.posterior_components import PosteriorComponents
 from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.bayes.family import PosteriorOf, PosteriorProduct, posterior_of
-from mixtura.families.bayes.prior import some
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import digest_of
 from mixtura.fitting.fingerprint import described, model_identity
@@ -29,12 +29,15 @@ from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
+# Fitted arrays of weights.
+_WEIGHTS = ("weights_", "weight_concentration_")
 
-class BayesianMixture(PosteriorMixture):
+
+class BayesianMixture(PosteriorComponents, PosteriorMixture):
     """Mixture of counts, categories or durations by variational Bayes, which finds how many.
 
     The posterior of weights and parameters instead of one value of each, for every family whose
@@ -180,19 +183,8 @@ class BayesianMixture(PosteriorMixture):
         self.weights = weights
         self.engine = engine
 
-    @property
-    def parameters_(self) -> dict[str, AnyArray]:
-        """The family's parameters at the posterior's mean, by their names."""
-        point = self._kind().point(self._components_of(slice(None)))
-        found: dict[str, AnyArray] = point.arrays()
-        return found
-
     def _family(self) -> PosteriorOf | PosteriorProduct:
         return posterior_of(family(self.family), self.prior)
-
-    def _kind(self) -> PosteriorOf | PosteriorProduct:
-        """The family of the fit."""
-        return posterior_of(self.family_)
 
     def _asked_task(self, rows: Source, family: Family) -> VariationalTask:
         # What the default prior takes from a long table hangs on no seed.
@@ -213,7 +205,7 @@ class BayesianMixture(PosteriorMixture):
 
     def _continued(self, d: int) -> VariationalParams:
         self._refuse_other_weights()
-        asked, last = self._family(), self._kind()
+        asked, last = self._family(), self._posterior_kind()
         found = {name: getattr(self, attribute(name)).shape for name in last.supports()}
         same = asked.law.continues(last.law, self._names())
         if not same or found != last.shapes(self.n_components, d):
@@ -230,65 +222,40 @@ class BayesianMixture(PosteriorMixture):
         assert isinstance(found, VariationalFound)
         self.family_ = found.family.law
         super()._hold(found, dtype)
-        for name, array in found.model.prior.one.arrays().items():
-            setattr(self, _of_prior(name), array)
+        self._tell_components_prior(found.model.prior.one)
         self._count(found.active)
 
     def _set_parameters(self, params: MixtureParams, dtype: np.dtype[Any]) -> None:
         assert isinstance(params, VariationalParams)
         self.weights_ = params.weights
         self.weight_concentration_ = params.concentration
-        for name, array in params.components.arrays().items():
-            setattr(self, attribute(name), array)
-        self._tell_point()
-
-    def _tell_point(self) -> None:
-        for name, array in self.parameters_.items():
-            setattr(self, attribute(name), array)
-
-    def _components_of(self, which: slice | AnyArray) -> Any:
-        kind = self._kind()
-        arrays = {name: getattr(self, attribute(name)) for name in kind.supports()}
-        return some(kind.params(arrays), which)
+        self._tell_components(params.components)
 
     def _fitted(self) -> tuple[VariationalMixture, VariationalParams]:
-        kind = self._kind()
-        one: dict[str, Array] = {name: getattr(self, _of_prior(name)) for name in kind.supports()}
         weights = weight_prior(self, len(self.weights_))
-        prior: Any = kind.prior_at(kind.params(one))  # type: ignore[arg-type]
-        model = VariationalMixture(kind, prior, weights)
+        model = VariationalMixture(self._posterior_kind(), self._components_prior(), weights)
         concentration = np.asarray(self.weight_concentration_, dtype=np.float64)
         params = model.assembled(concentration, self._components_of(slice(None)))
         return model, replace(params, expected=np.where(self.active_, params.expected, -np.inf))
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
-        names = list(self._kind().supports())
-        held = ["weights_", *map(attribute, names), *map(_of_prior, names)]
-        concentration = {"weight_concentration_": np.asarray(self.weight_concentration_)}
-        return {name: getattr(self, name) for name in held} | concentration
+        weights = {name: np.asarray(getattr(self, name)) for name in _WEIGHTS}
+        return weights | self._components_arrays()
 
     def _stored_beside(self) -> dict[str, Any]:
         return {"family": family_document(self.family_), "posterior": self._stored_numbers()}
 
     def _check_stored(self, stored: Stored) -> None:
         self.family_ = restored_family(stored.family, "family")
-        kind, K = self._kind(), self.n_components
+        K = self.n_components
         self._restore_numbers(stored)
-        shapes = kind.shapes(K, stored.scalars.n_features_in_)
         kinds = {
             "weights_": Floats((K,), Simplex()),
             "weight_concentration_": Floats((2, K) if self._process else (K,), Positive()),
         }
-        for name, support in kind.supports().items():
-            kinds[attribute(name)] = Floats(shapes[name], support)
-            kinds[_of_prior(name)] = Floats((1, *shapes[name][1:]), support)
+        kinds |= self._components_floats(K, stored.scalars.n_features_in_)
         read_arrays(kinds, stored.arrays, "arrays")
 
     def _check_restored(self) -> None:
-        self._tell_point()
+        self._tell_mean()
         self._count(int(self.active_))
-
-
-def _of_prior(name: str) -> str:
-    """What the attribute of the prior is called."""
-    return f"prior_{attribute(name)}"

@@ -24,6 +24,7 @@ from mixtura.estimators.noisy import asked_noise, hold_noise, refuse_other_noise
 from mixtura.estimators.opened import may_miss
 from mixtura.estimators.prior_setting import asked_beliefs
 from mixtura.estimators.robust import hold_trim, trim_of, warn_of_none
+from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity
@@ -182,17 +183,12 @@ class ClimbedMixture(MixtureEstimator):
     ) -> Source:
         """Fit and return the validated rows. Nothing is set unless all went well."""
         self._validate_params()
-        before = dict(self.__dict__)
-        try:
+        with untouched_on_failure(self):
             rows, family = admitted(self, X, sample_weight, self._begun_family())
             rows, names = labelled(self, rows, sample_weight, labels)
             found = self._find(rows, family, listener, checkpoint, max_seconds)
             self._keep(found, rows.dtype)
             hold_told(self, names, rows)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         return rows
 
     def __sklearn_tags__(self) -> Any:

@@ -25,6 +25,7 @@ from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.fitted_chain import FittedChain
 from mixtura.estimators.sequence_intake import PARTS_HOLD, sequence_parts, sequences
+from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.families.base import Family
 from mixtura.families.given import Beside, Given
 from mixtura.families.product import Product
@@ -238,8 +239,7 @@ class HiddenMarkov(FittedChain):
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
         self._validate_params()
-        before = dict(self.__dict__)
-        try:
+        with untouched_on_failure(self):
             if callable(X) and is_stream(X):
                 told = {"lengths": lengths, "sample_weight": sample_weight, "states": states}
                 refuse_given("a callable", told, PARTS_HOLD)
@@ -256,10 +256,6 @@ class HiddenMarkov(FittedChain):
                 )
             found = self._find(rows, kind, checkpoint, max_seconds)
             self._keep(found, rows)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         if not found.fit.converged:
             warnings.warn(
                 cut_short(found.fit)

@@ -23,6 +23,7 @@ from mixtura.estimators.hmm_priors import Setting
 from mixtura.estimators.listening import Verbose
 from mixtura.estimators.mixture import attribute
 from mixtura.estimators.sequence_intake import sequences
+from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.families.base import Family
 from mixtura.families.priors import Flat
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
@@ -175,17 +176,12 @@ class HmmFace(FittedChain):
             For input that cannot be fitted, and for parameters that were to be set and are not.
         """
         self._validate_params()
-        before = dict(self.__dict__)
-        try:
+        with untouched_on_failure(self):
             rows, kind = sequences(
                 self, X, lengths, self._plain_family(), sample_weight=sample_weight, reset=True
             )
             found = self._find(rows, kind, max_seconds)
             self._keep(found, rows)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         if cut_short(found.fit):
             warnings.warn(cut_short(found.fit), ConvergenceWarning, stacklevel=2)
         return self

@@ -1,8 +1,12 @@
-"""The prior of a `BayesianGaussianMixture`: what is asked for, or scikit-learn's from the table."""
+"""Priors of posteriors with Gaussian components: what is asked, or scikit-learn's from the table.
+
+`component_prior` reads scikit-learn's names, `state_prior` hmmlearn's.
+"""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +19,6 @@ from mixtura.estimators.hmm_priors import filled, stored
 from mixtura.estimators.initial import check_shape
 from mixtura.families.frames import Affine
 from mixtura.families.gaussian.covariance import Structure, structure
-from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.held import held_in
 from mixtura.families.gaussian.table_scale import table_scale
 from mixtura.families.gaussian.wishart import NormalWishart
@@ -55,39 +58,72 @@ def weight_prior(estimator: AskingWeights, K: int) -> WeightPrior:
     return Dirichlet(alpha, K)
 
 
+@dataclass(frozen=True)
+class AskedWishart:
+    """A prior of Gaussian components, checked; None: that of the table.
+
+    scale_name is what the parameter for `scale` is called.
+    """
+
+    shape: Structure
+    mean: Array | None
+    precision: float | None
+    freedom: float | None
+    scale: Array | None
+    scale_name: str
+    reg_covar: float = 0.0
+
+    def prior(self, table: TableMoments, names: Sequence[str]) -> NormalWishart:
+        """The prior for a table with columns of these names.
+
+        By default, as in scikit-learn: the table's mean, worth one row; d degrees of freedom; the
+        table's covariance, with n - 1.
+        """
+        form, scale = self.shape.form, self.scale
+        if scale is None:
+            scale = table_scale(form, table, names, f"give {self.scale_name}")
+        return NormalWishart(
+            form,
+            table.mean if self.mean is None else self.mean,
+            1.0 if self.precision is None else float(self.precision),
+            float(len(table.mean)) if self.freedom is None else float(self.freedom),
+            scale,
+            float(self.reg_covar),
+            self.shape.one_covariance,
+        )
+
+
 def component_prior(
     estimator: Asking, shape: Structure, rows: Source
 ) -> tuple[NormalWishart, tuple[Affine, ...]]:
-    """That of the components, and frames in which the table has no units.
-
-    By default, as in scikit-learn: the table's mean, worth one row; d degrees of freedom; the
-    table's covariance, with n - 1.
-    """
+    """That of the components, and frames in which the table has no units."""
     d, form, table = rows.d, shape.form, source_moments(rows)
-    given = estimator.mean_precision_prior
-    freedom = estimator.degrees_of_freedom_prior
+    freedom, mean, scale = estimator.degrees_of_freedom_prior, estimator.mean_prior, None
     if freedom is not None and not freedom > d - 1.0:
         raise ValueError(
             "The parameter 'degrees_of_freedom_prior' should be greater than "
             f"{d - 1}, but got {freedom:.3f}."
         )
-    mean = table.mean
-    if estimator.mean_prior is not None:
-        mean = _numbers(estimator.mean_prior)
+    if mean is not None:
+        mean = _numbers(mean)
         check_shape(mean, (d,), "means")
         Real().check(mean, "mean_prior")
-    prior = NormalWishart(
-        form,
+    if estimator.covariance_prior is not None:
+        scale = _numbers(estimator.covariance_prior)
+        check_shape(scale, np.shape(form.identity(d)), f"{form.name} covariance_prior")
+        form.support.check(scale, f"{form.name} covariance_prior")
+    asked = AskedWishart(
+        shape,
         mean,
-        1.0 if given is None else float(given),
-        float(d) if freedom is None else float(freedom),
-        _scale(estimator, form, table),
-        float(estimator.reg_covar),
-        shape.one_covariance,
+        estimator.mean_precision_prior,
+        freedom,
+        scale,
+        "covariance_prior",
+        estimator.reg_covar,
     )
     held = held_in(table.covariance, table.mean, form).added
     frames = form.frames(table.covariance + held)
-    return prior, tuple(Affine(table.mean, each) for each in frames)
+    return asked.prior(table, estimator._names()), tuple(Affine(table.mean, B) for B in frames)
 
 
 class AskingStates(Protocol):
@@ -104,7 +140,7 @@ class AskingStates(Protocol):
 
 
 def state_prior(estimator: AskingStates, rows: Sequences) -> NormalWishart:
-    """That of the states, `component_prior` under hmmlearn's names; ValueError where it is none."""
+    """That of the states; ValueError where it is none."""
     d, kind, freedom = rows.d, estimator.covariance_type, estimator.dof_prior
     if freedom is not None and not freedom > d - 1:
         raise ValueError(
@@ -119,30 +155,8 @@ def state_prior(estimator: AskingStates, rows: Sequences) -> NormalWishart:
         scale = filled("scale_prior", scale, shape)
         scale = scale * np.eye(d) if one and len(shape) == 2 else scale
         structure(kind).form.support.check(scale, "scale_prior")
-    asked: Any = SimpleNamespace(
-        n_components=estimator.n_components,
-        reg_covar=0.0,
-        mean_precision_prior=estimator.beta_prior,
-        mean_prior=mean,
-        degrees_of_freedom_prior=freedom,
-        covariance_prior=scale,
-        _names=estimator._names,
-    )
-    try:
-        return component_prior(asked, structure(kind), rows.rows())[0]
-    except ValueError as error:
-        # There it is asked for by scikit-learn's name.
-        raise ValueError(str(error).replace("covariance_prior", "scale_prior")) from None
-
-
-def _scale(estimator: Asking, form: Form, table: TableMoments) -> Array:
-    shape = np.shape(form.identity(len(table.mean)))
-    if estimator.covariance_prior is not None:
-        scale = _numbers(estimator.covariance_prior)
-        check_shape(scale, shape, f"{form.name} covariance_prior")
-        form.support.check(scale, f"{form.name} covariance_prior")
-        return scale
-    return table_scale(form, table, estimator._names(), "give covariance_prior")
+    asked = AskedWishart(structure(kind), mean, estimator.beta_prior, freedom, scale, "scale_prior")
+    return asked.prior(source_moments(rows.rows()), estimator._names())
 
 
 def _numbers(given: Any) -> Array:

@@ -48,6 +48,7 @@ from mixtura.estimators.imputing import imputed
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_beyond
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
+from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -89,16 +90,10 @@ def absorb(estimator: GaussianFace, X: Any, sample_weight: Any, **beyond: Any) -
     X = collected(X)
     if is_stream(X):
         raise ValueError("partial_fit learns from one chunk of rows: give an array or data frame")
-    before = dict(estimator.__dict__)
-    try:
-        with warnings.catch_warnings():
-            # Time is counted in rows, and of weights nothing but a common scale is asked.
-            warnings.simplefilter("ignore", LightWeightsWarning)
-            _absorbed(estimator, X, sample_weight)
-    except BaseException:
-        estimator.__dict__.clear()
-        estimator.__dict__.update(before)
-        raise
+    with untouched_on_failure(estimator), warnings.catch_warnings():
+        # Time is counted in rows, and of weights nothing but a common scale is asked.
+        warnings.simplefilter("ignore", LightWeightsWarning)
+        _absorbed(estimator, X, sample_weight)
 
 
 def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:

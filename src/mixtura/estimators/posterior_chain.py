@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import as_numbers
 from mixtura.estimators.chain import ChainEstimator
+from mixtura.estimators.document import Stored
+from mixtura.fitting.hidden_markov_fit import ChainFound
 from mixtura.models.state_order import reordered
+from mixtura.models.variational_chain import VariationalChain, VariationalChainParams
 from mixtura.models.weight_priors import HALF
 from mixtura.records import AnyArray, Array
 from mixtura.report.view import ChainView
+from mixtura.schema import read
 
 # What is asked of a point, and a posterior has not.
 _NO_POINT = "a posterior has no {}: compare elbo_, or score on other sequences"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The fitted attributes that are numbers."""
+
+    elbo_: float
 
 
 class PosteriorChain(ChainEstimator):
@@ -49,6 +61,22 @@ class PosteriorChain(ChainEstimator):
             initial=some.initial / some.initial.sum(),
             transitions=some.transitions / some.transitions.sum(axis=1, keepdims=True),
         )
+
+    def _keep_account(self, found: ChainFound) -> tuple[VariationalChain, VariationalChainParams]:
+        """Set what a fit says of itself, and the states' shares; the model and its posterior."""
+        params, fit, model = found.params, found.fit, found.model
+        assert isinstance(params, VariationalChainParams)
+        assert isinstance(model, VariationalChain)
+        self.weights_, self.elbo_, self.fit_result_ = params.weights, fit.loglik, fit
+        self.converged_, self.n_iter_ = fit.converged, fit.iterations
+        self.lower_bound_ = fit.mean_loglik
+        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
+        return model, params
+
+    def _restore_numbers(self, stored: Stored) -> None:
+        """Those of a model file; ValueError where they are none."""
+        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        self.elbo_ = numbers.elbo_
 
     def bic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:
         """A posterior has none: AttributeError."""

@@ -14,6 +14,7 @@ from mixtura.data.tables import NamedRows
 from mixtura.estimators.document import to_document
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.regressed import FittedRegression, refuse_no_response, response_name
+from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.estimators.weighing import COUNTS
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
@@ -151,13 +152,8 @@ class MixtureRegression(FittedRegression):
             family, covariates that are constant or sums of others, unknown columns; the estimator
             is left as it was.
         """
-        before = dict(self.__dict__)
-        try:
+        with untouched_on_failure(self):
             mixture = self._found(X, y, sample_weight, checkpoint, labels, max_seconds)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         removed(checkpoint)
         self.mixture_ = mixture
         self._hold(mixture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -30,19 +29,12 @@ from mixtura.fitting.hidden_markov_fit import ChainFound
 from mixtura.fitting.hidden_markov_task import AskedPosterior, ChainTask
 from mixtura.models.variational_chain import VariationalChain, VariationalChainParams
 from mixtura.records import AnyArray, Array
-from mixtura.schema import Floats, read, read_arrays
+from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 from mixtura.supports import Real as RealNumbers
 
 # The parts of the law, whose attributes are `<part>_posterior_` and `<part>_prior_`.
 PARTS = ("startprob", "transmat", "means", "beta", "dof", "scale")
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The fitted attributes that are numbers."""
-
-    elbo_: float
 
 
 class VariationalGaussianHMM(PosteriorChain, HmmFace):
@@ -219,7 +211,7 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
             if floats.support is not None:
                 floats.support.check(value, f"{part}_posterior_")
             found[part] = np.ascontiguousarray(value)
-        _refuse_freedom(found["dof"], d)
+        _refuse_freedom("dof_posterior_", found["dof"], d)
         return found
 
     def _parts(self, d: int) -> dict[str, Floats]:
@@ -240,20 +232,12 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
         return gaussian_posterior_from_scale(parts["means"], parts["scale"], form, *chosen)
 
     def _keep(self, found: ChainFound, rows: Ordered) -> None:
-        params, fit, model = found.params, found.fit, found.model
-        assert isinstance(params, VariationalChainParams)
-        assert isinstance(model, VariationalChain)
         self.family_ = self._plain_family()
-        self.weights_ = params.weights
+        model, params = self._keep_account(found)
         K, own = len(params.weights), params.components
         self._tell("posterior", (params.starts, params.moves), own)
         self._tell("prior", model.concentrations(K), model.prior.prior(K))
         self._tell_point()
-        self.elbo_ = fit.loglik
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
-        self.fit_result_ = fit
 
     def _tell(self, law: str, chain: tuple[Array, Array], own: GaussianPosterior) -> None:
         """Set the attributes of a law: posterior or prior."""
@@ -290,15 +274,14 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
 
     def _check_stored(self, stored: Stored) -> None:
         self.family_ = restored_family(stored.family, "family", ())
-        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        self._restore_numbers(stored)
         d = stored.scalars.n_features_in_
         kinds = {"weights_": Floats((self.n_components,), Simplex())}
         for law in ("posterior", "prior"):
             kinds |= {f"{part}_{law}_": floats for part, floats in self._parts(d).items()}
         read_arrays(kinds, stored.arrays, "arrays")
         for law in ("posterior", "prior"):
-            _refuse_freedom(stored.arrays[f"dof_{law}_"], d)
-        self.elbo_ = numbers.elbo_
+            _refuse_freedom(f"dof_{law}_", stored.arrays[f"dof_{law}_"], d)
 
     def _check_restored(self) -> None:
         for law in ("posterior", "prior"):
@@ -307,6 +290,6 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
         self._fitted()
 
 
-def _refuse_freedom(freedom: Array, d: int) -> None:
+def _refuse_freedom(name: str, freedom: Array, d: int) -> None:
     if not freedom.min() > d - 1:
-        raise ValueError(f"dof_posterior_ must be above {d - 1} for {d} columns, got {freedom}")
+        raise ValueError(f"{name} must be above {d - 1} for {d} columns, got {freedom}")

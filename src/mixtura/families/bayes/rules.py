@@ -256,6 +256,7 @@ def rule_of(law: Family) -> Rule:
     if kind is None:
         raise ValueError(
             f"family {law.name!r} has no conjugate prior here: use one of "
-            f"{', '.join(sorted(RULES))}, a Product of such, or BayesianGaussianMixture"
+            f"{', '.join(sorted(RULES))}, a Product of such, or BayesianGaussianMixture (states: "
+            "VariationalGaussianHMM)"
         )
     return kind(law)
