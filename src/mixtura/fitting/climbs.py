@@ -16,6 +16,7 @@ from mixtura.data.source import Source
 from mixtura.errors import FAILURES, Collapse, IllDefined, Vanishing
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.outcome import Outcome
+from mixtura.fitting.partial import Part
 from mixtura.fitting.race import OpenSweep
 from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
@@ -56,10 +57,22 @@ class Climbs:
     place: str = ""
     cut: str = ""
 
+    def __post_init__(self) -> None:
+        self.table = self.model
+
     @property
     def late(self) -> bool:
         """Whether its time has passed."""
         return self.clock.passed
+
+    def spurious(self, climb: Climb | Part) -> tuple[Spike, ...]:
+        """The components of few rows that are narrow for the table, whatever the model's own scale.
+
+        Of a scale as fine as what few rows always make every spike would be a sound component.
+        """
+        if self.model is self.table:
+            return ()
+        return tuple(self.table.unpenalised().guard(climb.summary, climb.params))
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""
@@ -138,7 +151,8 @@ class Climbs:
         if model.penalised and certificate.verdict == "interior maximum":
             certificate = replace(certificate, verdict="penalised maximum")
         worth = self._worth(model, climb) + model.belief(climb.params)
-        return Outcome(climb, floored, model.penalised, worth, certificate, remark)
+        spurious = self.spurious(climb)
+        return Outcome(climb, floored, model.penalised, worth, certificate, remark, spurious)
 
     def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""
@@ -156,6 +170,7 @@ class Climbs:
 
     def _worth(self, model: Model, climb: Climb, also: Sequence[int] = ()) -> float:
         # By the model it climbed: no penalty is taken away that an end never had.
+        also = [*also, *(spike.component for spike in self.spurious(climb))]
         sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
             return climb.summary.loglik

@@ -17,7 +17,8 @@ MERIT = 3.0
 class Outcome:
     """One finished climb on all rows; worth is its log-likelihood without the gain of spikes.
 
-    remark is what the engine has to say of its passes.
+    remark is what the engine has to say of its passes; spurious are components of few rows that are
+    narrow for the table, where the climb was in a finer scale.
     """
 
     climb: Climb
@@ -26,16 +27,22 @@ class Outcome:
     worth: float
     certificate: Certificate
     remark: str = ""
+    spurious: tuple[Spike, ...] = ()
+
+    @property
+    def spikes(self) -> tuple[Spike, ...]:
+        """The components that may be nothing but a gain of the likelihood."""
+        return self.floored or self.spurious
 
 
 def better(new: Outcome, old: Outcome) -> bool:
     """Better beyond rounding, so that equal optima keep the order in which they were found.
 
-    An end with components that the penalty holds up must be far ahead of a regular one.
+    An end that has spikes must be far ahead of one that has none.
     """
-    if new.floored and not old.floored:
-        return new.worth > old.worth + MERIT * sum(part.count for part in new.floored)
-    if old.floored and not new.floored:
+    if new.spikes and not old.spikes:
+        return new.worth > old.worth + MERIT * sum(part.count for part in new.spikes)
+    if old.spikes and not new.spikes:
         return not better(old, new)
     margin = 1e-10 * (old.climb.summary.weight + abs(old.climb.summary.loglik))
     return new.worth > old.worth + margin

@@ -8,7 +8,7 @@ nor wins the race.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array, Summary
+from mixtura.records import Array, Spike, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
@@ -87,6 +87,7 @@ class Race:
     allowed  multiplications that both may take; `work` counts them, and `passes` those over the
              sample, of which one over a part with few components is that share
     clock    when it ends with what it has
+    spurious the components of few rows that are narrow for the table
     moves    those that improved the winner
     """
 
@@ -96,6 +97,7 @@ class Race:
     rng: np.random.RandomState
     allowed: float
     clock: Clock = NEVER
+    spurious: Callable[[Climb | Part], Sequence[Spike]] = lambda _: ()
     work: float = 0.0
     passes: float = 0.0
     moves: int = 0
@@ -262,8 +264,8 @@ class Race:
 
     def worth(self, rows: Rows, climb: Climb | Part) -> float:
         """Log-likelihood per row of these rows, narrow components made as wide as the others."""
-        model = self.maker.model
-        sober = model.sobered(climb.summary, climb.params)
+        model, also = self.maker.model, [spike.component for spike in self.spurious(climb)]
+        sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
             return climb.summary.loglik / climb.summary.weight
         sweep = self.open_sweep(model, rows)

@@ -174,7 +174,7 @@ class Search(Climbs):
         for place in range(FINALISTS + SOUND):
             if best is not None and (self.late or (place >= SURE and self.passes > most)):
                 break
-            runner = self._next(runners, place) if best is None or best.floored else None
+            runner = self._next(runners, place) if best is None or best.spikes else None
             if runner is None:
                 break
             try:
@@ -252,7 +252,9 @@ class Search(Climbs):
         raced = init == "auto" and len(maker.base.weights) > 1
         if raced and "means" not in maker.given and self.max_iter >= RACE_STEPS:
             allowed = allowed_work(maker.model, maker.base, self.rows)
-            race = Race(maker, self.open_sweep, self.tol, self.rng, allowed, self.clock)
+            race = Race(
+                maker, self.open_sweep, self.tol, self.rng, allowed, self.clock, self.spurious
+            )
             try:
                 return race.run()
             finally:
