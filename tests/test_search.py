@@ -17,8 +17,9 @@ from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import table_prior
 from mixtura.families.gaussian.records import gaussian_params
+from mixtura.fitting.entrants import RACE
 from mixtura.fitting.moves import improve
-from mixtura.fitting.race import RACE, Race
+from mixtura.fitting.race import Race
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.starts import STARTS, StartMaker
 from mixtura.models.mixture import Mixture

@@ -15,16 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.data.known_rows import KnownRows
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import Sweep
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
-from mixtura.fitting.columns import BY_COLUMN
-from mixtura.fitting.exchange import MOST, exchange_work
-from mixtura.fitting.known import BY_LABELS
+from mixtura.fitting.entrants import Entrants
 from mixtura.fitting.moves import GAIN, improve
 from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
@@ -36,24 +33,7 @@ from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem, SweepLike
 
-# How each start is made and in which frame. The first is scikit-learn's default start.
-RACE: tuple[tuple[str, int], ...] = (
-    ("kmeans", 0),
-    ("kmeans", 1),
-    ("k-means++", 0),
-    ("k-means++", 1),
-    ("k-means++", 0),
-    ("k-means++", 1),
-    ("random_from_data", 0),
-    ("random_from_data", 1),
-)
-# Only the first four where components are many: moves lead further than other starts do.
-MANY = 8
-# More where rows are fewer than parameters: EM then parts them for good after a step or two, so
-# only other starts lead elsewhere. Where components have shapes of their own these are groups by
-# exchange, as many as take at most half of what is allowed.
-WIDE: tuple[tuple[str, int], ...] = (*RACE, *(("kmeans", 0),) * 6, *(("kmeans", 1),) * 2)
-EXCHANGED = ("exchange", 0)
+# EM steps of each round.
 ROUNDS = (8, 16, 32)
 # A start that would lose is kept where at its pace it is ahead of the first one within so many
 # steps: a slow basin may be the higher one.
@@ -107,7 +87,7 @@ class Race:
         """Every start that is still standing, the best first; raises if none is."""
         runners: list[Runner] = []
         rounds = self._rounds()
-        for name, frame in self._field:
+        for name, frame in self.entrants.starts:
             if runners and self.clock.passed:
                 break
             runner = Runner(name, self.maker.base)
@@ -132,9 +112,9 @@ class Race:
         winner, *others = sorted(runners, key=_rank)
         rest = [*others, *left]
         # A move would have to know of which components something is known.
-        if not (self.maker.given or self._known or self.maker.anchors):
+        if not (self.maker.given or self.entrants.known or self.maker.anchors):
             winner = self._moved(winner, rest)
-        elif self.maker.roles and not self.maker.given and not self._known:
+        elif self.maker.roles and not self.maker.given and not self.entrants.known:
             assert winner.climb is not None
             climb, self.moves = exchanged(self.maker, winner.climb, self, self.maker.roles)
             winner = self._led(winner, climb)
@@ -146,39 +126,9 @@ class Race:
         return 0.0 if self.clock.passed else self.allowed - self.work
 
     @cached_property
-    def _field(self) -> tuple[tuple[str, int], ...]:
+    def entrants(self) -> Entrants:
         """The starts."""
-        if self._known:
-            return ((BY_LABELS, 0), (BY_LABELS, 1), *RACE[:6])
-        if self._wide:
-            return (*RACE, *(EXCHANGED,) * self._exchanged) if self._exchanged else WIDE
-        field = RACE[:4] if len(self.maker.base.weights) >= MANY and not self.maker.given else RACE
-        if self.maker.given or self.maker.parted is None:
-            return field
-        return (*field, (BY_COLUMN, 0))
-
-    @property
-    def _known(self) -> bool:
-        """Whether the components of some rows are known."""
-        return isinstance(self.maker.rows, KnownRows)
-
-    @cached_property
-    def _wide(self) -> bool:
-        """Whether rows are fewer than parameters: there are many optima, so two starts that agree
-        say little."""
-        return self.maker.model.n_parameters(self.maker.base) > self.maker.rows.n
-
-    @cached_property
-    def _exchange(self) -> float:
-        """Multiplications of a start by exchange."""
-        return exchange_work(self.maker.rows.n, self.maker.rows.d, len(self.maker.base.weights))
-
-    @property
-    def _exchanged(self) -> int:
-        """How many starts by exchange are made."""
-        K, d = len(self.maker.base.weights), self.maker.rows.d
-        shaped = self.maker.model.n_parameters(self.maker.base) >= K * d * (d + 3) // 2
-        return min(MOST, int(0.5 * self.allowed / self._exchange)) if shaped else 0
+        return Entrants(self.maker, self.allowed)
 
     @cached_property
     def _whole(self) -> float:
@@ -242,7 +192,8 @@ class Race:
 
     def _rounds(self) -> list[int]:
         """EM steps of each round: at most half of what is allowed, and at least one."""
-        all_steps = sum(steps * max(len(self._field) >> i, 1) for i, steps in enumerate(ROUNDS))
+        field = len(self.entrants.starts)
+        all_steps = sum(steps * max(field >> i, 1) for i, steps in enumerate(ROUNDS))
         share = 0.5 * self.allowed / (all_steps * self._whole)
         return [max(1, int(steps * min(share, 1.0))) for steps in ROUNDS]
 
@@ -251,9 +202,8 @@ class Race:
         if self.maker.given:
             return self.further(self.maker.make(name, frame, self.rng), None, steps)
         resp = self.maker.split(name, frame, self.rng)
-        if (name, frame) == EXCHANGED:
-            self.work += self._exchange
-        if self.maker.roles and frame % 2 and not self._known:
+        self.work += self.entrants.work(name)
+        if self.maker.roles and frame % 2 and not self.entrants.known:
             resp = self.maker.in_roles(freely(self.maker, self.open_sweep, resp, steps))
         return self.begun(self.maker.rows, resp, self.maker.base, steps)
 
@@ -295,7 +245,7 @@ class Race:
     def _moved(self, winner: Runner, others: list[Runner]) -> Runner:
         assert winner.climb is not None
         alike = [other.worth > winner.worth - GAIN for other in others]
-        share = float(np.mean(alike)) if others and not self._wide else 0.0
+        share = float(np.mean(alike)) if others and not self.entrants.wide else 0.0
         climb, self.moves = improve(self.maker, winner.climb, self, self.rng, share)
         return self._led(winner, climb)
 

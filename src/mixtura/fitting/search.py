@@ -14,8 +14,9 @@ import numpy as np
 from mixtura.errors import FAILURES, FitError
 from mixtura.fitting.budget import allowed_work, pass_work
 from mixtura.fitting.climbs import Climbs
+from mixtura.fitting.entrants import RACE
 from mixtura.fitting.outcome import Outcome, better
-from mixtura.fitting.race import RACE, Race, Runner
+from mixtura.fitting.race import Race, Runner
 from mixtura.fitting.reported import reported
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.base import Model

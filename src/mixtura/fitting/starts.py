@@ -28,6 +28,7 @@ from mixtura.fitting.hierarchical import hierarchical, ward
 from mixtura.fitting.known import BY_LABELS, as_told, by_labels
 from mixtura.fitting.roles import Roles, matched
 from mixtura.fitting.seeding import clusters, nearest, seeds
+from mixtura.fitting.spheres import spheres
 from mixtura.models.base import Labelled
 from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array, Chunk
@@ -96,6 +97,7 @@ STARTS: dict[str, Start] = {
     "ward": ward,
     "moments": moments,
     "exchange": exchange,
+    "spheres": spheres,
 }
 
 
