@@ -170,7 +170,6 @@ class Climbs:
 
     def _worth(self, model: Model, climb: Climb, also: Sequence[int] = ()) -> float:
         # By the model it climbed: no penalty is taken away that an end never had.
-        also = [*also, *(spike.component for spike in self.spurious(climb))]
         sober = model.sobered(climb.summary, climb.params, also)
         if sober is climb.params:
             return climb.summary.loglik

@@ -175,7 +175,11 @@ class Search(Climbs):
         for place in range(FINALISTS + SOUND):
             if best is not None and (self.late or (place >= SURE and self.passes > most)):
                 break
-            runner = self._next(runners, place) if best is None or best.spikes else None
+            runner = None
+            if best is None or best.floored:
+                runner = self._next(runners, place)
+            elif best.spurious and place < SURE:
+                runner = self._next(runners, FINALISTS)
             if runner is None:
                 break
             try:
@@ -205,11 +209,13 @@ class Search(Climbs):
         found = self.model.guard(climb.summary, climb.params)
         return len(found) == len(climb.params.weights)
 
+    def _spiked(self, climb: Climb) -> bool:
+        return bool(self.model.guard(climb.summary, climb.params) or self.spurious(climb))
+
     def _next(self, runners: list[Runner], place: int) -> Runner | None:
         """The start whose turn it is, taken out: the first ones, then those without a spike."""
         for i, runner in enumerate(runners):
-            climb = runner.climb
-            if place < FINALISTS or (climb and not self.model.guard(climb.summary, climb.params)):
+            if place < FINALISTS or (runner.climb and not self._spiked(runner.climb)):
                 return runners.pop(i)
         return None
 
