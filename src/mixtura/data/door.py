@@ -92,9 +92,9 @@ def at_hand(values: Any) -> Any:
 
 def column(values: Any) -> Any:
     """What is given for each row, `at_hand`: of a frame or array of one column that column."""
-    values = at_hand(values)
     if isinstance(values, list | tuple):
         return values
+    values = at_hand(values)
     frame = framed(values)
     if frame is not None and len(frame.columns) == 1:
         return frame[frame.columns[0]].to_native()

@@ -11,7 +11,7 @@ from mixtura.records import AnyArray, Array
 # So many kinds at most, and so many rows of each at least.
 _MOST, _ROWS = 4096, 4
 # Rows that tell whether looking at all of them is worth it, and that stay in the cache.
-_FIRST, _NEAR = 2048, 1 << 13
+_FIRST, _NEAR = 2048, 1 << 15
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def _met(code: AnyArray, most: int) -> tuple[AnyArray, AnyArray]:
         _, where, found = np.unique(code, return_index=True, return_inverse=True)
         return found.ravel(), where
     where = np.full(most, -1)
-    for i in range(0, len(code), _NEAR):
-        own = code[i : i + _NEAR]
+    for i in range(0, len(code), _FIRST):
+        own = code[i : i + _FIRST]
         where[own] = np.arange(i, i + len(own))
         if where.min() >= 0:
             return code, where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,11 +90,15 @@ class Sequences(Rows, Ordered):
         return float(len(self.stops)) if w is None else float(w[self.starts].sum())
 
     @cached_property
+    def total(self) -> float:
+        """The sum of all cells: NaN if one of them is, and quicker than a look at every row."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            return float(self.X.sum())
+
+    @property
     def complete(self) -> bool:
         """Whether no cell is missing."""
-        # A sum is NaN if one of its terms is, and quicker than a look at every row.
-        with np.errstate(invalid="ignore", over="ignore"):
-            return not np.isnan(self.X.sum())
+        return not math.isnan(self.total)
 
     @cached_property
     def seen(self) -> AnyArray:

@@ -19,6 +19,7 @@ from mixtura.data.source import Source
 from mixtura.engines.chain_steps import KindSteps, Steps, TableSteps
 from mixtura.engines.lanes import Lanes
 from mixtura.engines.local import LocalSweep
+from mixtura.engines.native import address
 from mixtura.engines.native import chain as sequential
 from mixtura.engines.native.stretches import NoLaw, Paths, RunOut, Stretches, Swept, paths, swept
 from mixtura.engines.threads import ThreadsSweep, ordered_map, shared, single_blas, workers
@@ -118,6 +119,13 @@ def _scaled(
 
 
 RECURSION = or_in_logarithms(_scaled)
+
+
+def _lines(n: int, K: int) -> Array:
+    """Room for (n, K), begun where a line of the cache does: of 8 states none lies on two."""
+    room = np.empty(n * K + 7)
+    skipped = -address(room) % 64 // 8
+    return room[skipped : skipped + n * K].reshape(n, K)
 
 
 class ChainSweep(ThreadsSweep):
@@ -226,7 +234,7 @@ class ChainSweep(ThreadsSweep):
         return ahead
 
     def _states(self, params: Any, *, back: bool) -> tuple[Array, Array] | None:
-        states = np.empty((self.rows.n, len(params.initial)))
+        states = _lines(self.rows.n, len(params.initial))
         law = params.initial, params.transitions
         steps = self._any_steps(params)
         found = in_lanes(steps, law, self._unsummed, posterior=states, back=back, sums=False)

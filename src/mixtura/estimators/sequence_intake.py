@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -77,13 +78,16 @@ def sequences(
         refuse_gaps(rows, ends, columns.moves, names)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
     table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, columns.all)
+    if not (reset or math.isfinite(table.total)):
+        check_array(rows, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
     if not (table.complete or may_miss([kind])):
         _refuse_gaps(rows, table.seen, names, kind)
-    here = kind.filling(seen.X)
-    here.refuse(seen.X, names)
+    # Of a whole table gaps are not looked for twice.
+    here = kind if table.complete and not reset else kind.filling(seen.X)
+    _refuse_rows(here, table, names)
     if reset:
         door.refuse_extreme_scales(seen.X, names)
         if whole:
@@ -198,8 +202,11 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
     how: dict[str, Any] = {
         "dtype": np.float64,
         "order": "C",
-        "ensure_all_finite": "allow-nan",
+        # Of what is no fit `sequences` looks at the sum of all cells, once.
+        "ensure_all_finite": "allow-nan" if reset else False,
     }
+    if not reset and _is_plain(estimator, X):
+        return X, kind.categories
     if isinstance(X, NamedRows):
         if not reset:
             # Whoever has named rows has chosen the columns.
@@ -215,6 +222,20 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
     return validate_data(estimator, X, reset=reset, **how), codes
 
 
+def _is_plain(estimator: Any, X: Any) -> bool:
+    """Whether X is as it comes out of the checks already: numbers, and the columns of the fit."""
+    own = estimator.__dict__
+    return (
+        type(X) is np.ndarray
+        and X.dtype == np.float64
+        and X.flags.c_contiguous
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == own.get("n_features_in_")
+        and "feature_names_in_" not in own
+    )
+
+
 def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
     gaps = np.isnan(X) & seen[:, None]
     if gaps.any():
@@ -225,6 +246,18 @@ def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family
             f", and cells of family {kind.name!r} cannot be missing alone: make the whole row NaN, "
             "a step that nobody saw, or use family='normal'",
         )
+
+
+def _refuse_rows(kind: Family, table: Sequences, names: Sequence[str]) -> None:
+    """`Family.refuse` of the steps that were seen; of many equal ones one is looked at."""
+    kinds = None if kind.measure == "a density" else table.kinds
+    if kinds is not None:
+        try:
+            return kind.refuse(kinds.rows, names)
+        except BadRow:
+            # What is told of a row must name the row.
+            pass
+    kind.refuse(table.rows().X, names)
 
 
 def _refuse_few(estimator: Any, n: int) -> None:

@@ -33,8 +33,10 @@ static vec take_beside(const double *const *from, int64_t n, int64_t d, double *
     return sum;
 }
 
-/* And back. */
-static void put_beside(const double *in, int64_t stride, int64_t n, int64_t d, double *const *to)
+/* Shares back to lines: what is in the columns of `in`, times `scale` of its step where that is not
+ * NULL. Rounding makes none more than 1, and what is no number stays none. */
+INLINE void put_beside(const double *in, const double *scale, int64_t stride, int64_t n,
+                       const int64_t d, double *const *to)
 {
     int64_t m = 0, j = 0, t = 0;
     for (; m + VL <= n * d; m += VL) {
@@ -42,6 +44,9 @@ static void put_beside(const double *in, int64_t stride, int64_t n, int64_t d, d
         UNROLL
         for (int q = 0; q < VL; q++) {
             square[q] = load(in + j * stride + t * VL);
+            if (scale)
+                square[q] *= load(scale + t * VL);
+            square[q] = vmin(splat(1.0), square[q]);
             t += j + 1 == d;
             j = j + 1 == d ? 0 : j + 1;
         }
@@ -51,8 +56,10 @@ static void put_beside(const double *in, int64_t stride, int64_t n, int64_t d, d
             store(to[l] + m, square[l]);
     }
     for (; m < n * d; m++)
-        for (int l = 0; l < VL; l++)
-            to[l][m] = in[m % d * stride + m / d * VL + l];
+        for (int l = 0; l < VL; l++) {
+            double share = in[m % d * stride + m / d * VL + l] * (scale ? scale[m / d * VL + l] : 1.0);
+            to[l][m] = share > 1.0 ? 1.0 : share;
+        }
 }
 
 #endif

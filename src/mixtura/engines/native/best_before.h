@@ -63,12 +63,15 @@ INLINE int best_before(struct chain_lanes *g, const double *move, const double *
         M[i] = i % (Kp + 1) == 0 ? 0.0 : -INFINITY;
     for (int64_t n, done = 0; done < reach; done += n) {
         n = LEAST(most, reach - done);
-        int64_t T = emitted_ahead(g, s->cuts[p] - done - n, n, 1);
+        int64_t T = emitted_ahead(g, s->cuts[p] - done - n, n, 1, K);
         for (int64_t q = 1; q <= n; q++) {
             int64_t r = n - q, at = r / T + (r % T) * VL;
             int first = done + q == left;
-            for (int64_t k = 0; k < K; k++)
-                b[k] = g->e.b[k * g->e.stride + at];
+            for (int64_t k = 0; k < K; k++) {
+                double own = g->e.b[k * g->e.stride + at];
+                /* What is no number is no density. */
+                b[k] = own == own ? own : -INFINITY;
+            }
             best_multiplied(N, M, first ? initial : move, b, first ? 1 : K, K);
             double *last = M;
             M = N;

@@ -50,7 +50,8 @@ static int alike(double *M, const double *none, double *law, int barred, int64_t
 
 /* b of rows from .. from + n, n at most a block: of row from + r in place r / T + (r % T) VL, T the
  * steps that it returns. */
-static int64_t emitted_ahead(struct chain_lanes *g, int64_t from, int64_t n, int logarithms)
+INLINE int64_t emitted_ahead(struct chain_lanes *g, int64_t from, int64_t n, const int logarithms,
+                             const int64_t K)
 {
     struct emission *e = &g->e;
     int64_t T = (n + VL - 1) / VL;
@@ -62,7 +63,7 @@ static int64_t emitted_ahead(struct chain_lanes *g, int64_t from, int64_t n, int
     }
     e->even = 0;
     e->b = g->b;
-    emitted(e, T, logarithms);
+    emitted(e, T, logarithms, K);
     return T;
 }
 
@@ -97,7 +98,7 @@ INLINE int law_at(struct chain_lanes *g, int64_t p, int ahead, double *law, cons
         M[i] = i % (Kp + 1) == 0;
     for (int64_t n, done = 0; done < reach; done += n) {
         n = LEAST(most, reach - done);
-        int64_t T = emitted_ahead(g, ahead ? at + done : at - done - n, n, 0);
+        int64_t T = emitted_ahead(g, ahead ? at + done : at - done - n, n, 0, K);
         for (int64_t q = 1; q <= n; q++) {
             int64_t r = ahead ? q - 1 : n - q;
             for (int64_t k = 0; k < K; k++)

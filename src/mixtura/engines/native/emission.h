@@ -178,53 +178,74 @@ static int64_t kind_of(const struct emission *e, int64_t t, int l)
     return kind < 0 ? e->asked->kinds : kind;
 }
 
-/* The same as `emitted`, from the exponentials of the kinds. */
-static void kind_steps(struct emission *e, int64_t n)
+/* Columns k to k + many of lines side by side. */
+INLINE void kind_columns(const double *const *line, int64_t k, const int64_t many, double *b,
+                         int64_t stride)
 {
+    vec square[VL];
+    UNROLL
+    for (int l = 0; l < VL; l++)
+        square[l] = load(line[l] + k);
+    transpose(square);
+    UNROLL
+    for (int64_t q = 0; q < VL; q++)
+        if (q < many)
+            store(b + (k + q) * stride, square[q]);
+}
+
+/* The same as `emitted`, from the exponentials of the kinds. */
+INLINE void kind_steps(struct emission *e, int64_t n, const int logarithms, const int64_t K)
+{
+    const int64_t Kp = ROUND_UP(K, VL);
     for (int64_t t = 0; t < n; t++) {
-        int64_t kind[VL];
+        const double *line[VL];
+        UNROLL
         for (int l = 0; l < VL; l++) {
-            kind[l] = kind_of(e, t, l);
-            e->top[t * VL + l] = e->tops[kind[l]];
+            int64_t kind = kind_of(e, t, l);
+            line[l] = e->lifted + kind * Kp;
+            if (!logarithms)
+                e->top[t * VL + l] = e->tops[kind];
         }
-        for (int64_t k = 0; k < e->K; k += VL) {
-            vec square[VL];
-            UNROLL
-            for (int l = 0; l < VL; l++)
-                square[l] = load(e->lifted + kind[l] * e->Kp + k);
-            transpose(square);
-            for (int64_t q = 0; q < VL && k + q < e->K; q++)
-                store(e->b + (k + q) * e->stride + t * VL, square[q]);
-        }
+        double *b = e->b + t * VL;
+        for (int64_t k = 0; k < K - K % VL; k += VL)
+            kind_columns(line, k, VL, b, e->stride);
+        if (K % VL)
+            kind_columns(line, K - K % VL, K % VL, b, e->stride);
     }
 }
 
-/* b and top of n steps of all lanes, whose first rows and times are given. */
-static void emitted(struct emission *e, int64_t n, int logarithms)
+/* The same from the densities of rows. */
+static void row_steps(struct emission *e, int64_t n, int logarithms)
 {
     const struct mixtura_emission *a = e->asked;
     int64_t K = e->K, stride = e->stride;
-    if (a->code) {
-        kind_steps(e, n);
-        return;
-    }
     if (a->model)
         gaussian_steps(e, n, 1);
     else
         lines_beside(e, a->table, K, 0, n, e->lifted, e->p);
+    if (logarithms) {
+        e->b = e->p;
+        return;
+    }
     for (int64_t i = 0; i < n * VL; i += VL) {
         vec best = splat(-INFINITY);
-        for (int64_t k = 0; k < K && !logarithms; k++)
+        for (int64_t k = 0; k < K; k++)
             best = vmax(best, load(e->p + k * stride + i));
         store(e->top + i, best);
-        for (int64_t k = 0; k < K; k++) {
-            vec own = load(e->p + k * stride + i);
-            /* A row far out may overflow to what is no number: no density there. */
+        for (int64_t k = 0; k < K; k++)
             store(e->b + k * stride + i,
-                  logarithms ? pick((ivec)(own == own), own, best)
-                             : exp_above(own - best, splat(EXP_LEAST)));
-        }
+                  exp_above(load(e->p + k * stride + i) - best, splat(EXP_LEAST)));
     }
+}
+
+/* b and top of n steps of all lanes, whose first rows and times are given. `logarithms`: b may become
+ * p, a row far out may overflow to what is no number, and nothing is taken away. */
+INLINE void emitted(struct emission *e, int64_t n, const int logarithms, const int64_t K)
+{
+    if (e->asked->code)
+        kind_steps(e, n, logarithms, K);
+    else
+        row_steps(e, n, logarithms);
 }
 
 /* p, the states of n steps, to the sums of their kinds. */
@@ -263,20 +284,15 @@ static void collect(struct emission *e, int64_t n)
     block_moments(w, padded / VL);
 }
 
-/* p, the states of n steps, into lines of `out`, K numbers each; rounding makes none more than 1,
- * and what is no number stays none. */
-static void put_states(struct emission *e, double *out, int64_t n)
+/* The states of n steps, columns of p times `scale` where it is not NULL, into lines of `out`, K
+ * numbers each. */
+INLINE void put_states(struct emission *e, const double *p, const double *scale, double *out,
+                       int64_t n, const int64_t K)
 {
-    int64_t K = e->K;
-    for (int64_t k = 0; k < K; k++)
-        for (int64_t i = 0; i < n * VL; i += VL) {
-            double *p = e->p + k * e->stride + i;
-            store(p, -vmax(splat(-1.0), -load(p)));
-        }
     double *to[VL];
     for (int l = 0; l < VL; l++)
         to[l] = e->there[l] == n ? out + e->first[l] * K : e->part + l * n * K;
-    put_beside(e->p, e->stride, n, K, to);
+    put_beside(p, scale, e->stride, n, K, to);
     for (int l = 0; l < VL; l++)
         if (e->there[l] < n && e->there[l] > 0)
             memcpy(out + e->first[l] * K, to[l], (size_t)(e->there[l] * K) * 8);

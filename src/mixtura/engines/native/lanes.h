@@ -22,9 +22,14 @@ struct chain_lanes {
     double *moves;    /* none that may be made below LOST_MOVE */
     double *back;     /* the same, transposed */
     double *raised;   /* K: what columns of moves were raised by, at most */
-    double *b;        /* K columns */
-    double *u; /* K columns from place -VL on: forward vectors, not yet divided by their sums */
-    double *over;  /* 1 / those sums */
+    /* Of the block at hand, in `blocks`, each of `block` numbers; all of them are there if it `keeps`
+     * them. */
+    double *b;    /* K columns */
+    double *u;    /* K columns from place -VL on: forward vectors, not yet divided by their sums */
+    double *over; /* 1 / those sums */
+    double *blocks;
+    int64_t block;
+    int keeps;
     double *a, *beta; /* K: the forward vector before the next block, the backward one behind */
     double *added;    /* K: how much of the forward one was added to keep it up */
     double *loglik;   /* VL: of the pieces that are on */
@@ -37,7 +42,6 @@ struct chain_lanes {
     unsigned faint;
     double *enter, *leave; /* VL x K: laws before and behind each lane, where it cuts a sequence */
     double *kept;          /* K x VL of each block: the forward vector before it */
-    double *kept_b;        /* K columns of each block: its emissions; NULL where they are many */
     int64_t *kept_piece;   /* VL of each block */
     double *room;          /* two K x K, lines padded */
     void *memory;

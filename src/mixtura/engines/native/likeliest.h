@@ -77,7 +77,8 @@ INLINE void best_steps(struct best_paths *p, int64_t t0, int64_t n, double *trai
                 next[k] = load(g->a + k * VL);
         }
         for (int64_t k = 0; k < K; k++)
-            best[k] = next[k] + load(b + k * g->e.stride + t * VL);
+            /* What is no number is no density. */
+            best[k] = next[k] + vmax(load(b + k * g->e.stride + t * VL), splat(-INFINITY));
     }
     for (int64_t k = 0; k < K; k++)
         store(p->best + k * VL, best[k]);
@@ -91,7 +92,7 @@ INLINE void best_part(struct best_paths *b, int64_t from, int64_t to, const int6
         n = LEAST(g->e.steps, to - t0);
         lanes_rows(g, t0, n);
         g->e.b = g->b;
-        emitted(&g->e, n, 1);
+        emitted(&g->e, n, 1, K);
         best_steps(b, t0, n, b->trail + (t0 - from) * K * VL, K);
     }
 }

@@ -67,6 +67,18 @@ INLINE vec vmax(vec a, vec b)
 #endif
 }
 
+/* min(a, b), NaN as in vmax. */
+INLINE vec vmin(vec a, vec b)
+{
+#if VL == 8
+    return (vec)_mm512_min_pd((__m512d)a, (__m512d)b);
+#elif VL == 4
+    return (vec)_mm256_min_pd((__m256d)a, (__m256d)b);
+#else
+    return -vmax(-a, -b);
+#endif
+}
+
 /* Bit t is set where lane t of a exceeds b, or either is NaN. */
 INLINE unsigned not_below(vec a, vec b)
 {

@@ -10,8 +10,17 @@
 #include "bounds.h"
 #include "met.h"
 
-/* So many emissions are kept from one run to the other. */
-#define KEPT (1 << 19)
+/* So many emissions and forward vectors are kept from one run to the other. */
+#define KEPT (9 << 17)
+
+/* Where emissions and forward vectors of a block are. */
+static void at_block(struct chain_lanes *g, int64_t block)
+{
+    int64_t columns = g->K * g->e.stride;
+    g->u = g->blocks + (g->keeps ? block : 0) * g->block + VL;
+    g->b = g->u + columns;
+    g->over = g->b + columns;
+}
 
 /* Room for lanes of at most `most` steps; non-zero where memory ran out. */
 static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, int64_t most,
@@ -23,11 +32,12 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     if (emission_open(&g->e, s->emission, s->K, logarithms))
         return 1;
     int64_t K = s->K, stride = g->e.stride, blocks = most / g->e.steps + 1;
-    /* Emissions are worth keeping while they stay near. */
-    int64_t kept = s->back && blocks * K * stride <= KEPT ? blocks * K * stride : 0;
-    int64_t numbers = 2 * K * K + K + 2 * K * (K + VL) + 2 * K * stride + VL + stride + 5 * K * VL +
-                      VL + K * K * VL + blocks * (K + 1) * VL + kept;
-    double *at = calloc((size_t)numbers, sizeof *at);
+    /* They are worth keeping while they stay near. */
+    g->block = (2 * K + 1) * stride + VL;
+    g->keeps = s->back && blocks * g->block <= KEPT;
+    int64_t numbers = 2 * K * K + K + 2 * K * (K + VL) + 5 * K * VL + VL + K * K * VL +
+                      blocks * (K + 1) * VL + (g->keeps ? blocks : 1) * g->block;
+    double *at = malloc((size_t)numbers * sizeof *at);
     g->memory = at;
     if (!at)
         return 1;
@@ -35,10 +45,7 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->back = at + K * K;
     g->raised = g->back + K * K;
     g->room = g->raised + K;
-    g->u = g->room + 2 * K * (K + VL) + VL;
-    g->b = g->u + K * stride;
-    g->over = g->b + K * stride;
-    g->a = g->over + stride;
+    g->a = g->room + 2 * K * (K + VL);
     g->added = g->a + K * VL;
     g->beta = g->added + K * VL;
     g->enter = g->beta + K * VL;
@@ -47,7 +54,10 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->met = g->loglik + VL;
     g->kept = g->met + K * K * VL;
     g->kept_piece = (int64_t *)(void *)(g->kept + blocks * K * VL);
-    g->kept_b = kept ? g->kept + blocks * (K + 1) * VL : 0;
+    g->blocks = g->kept + blocks * (K + 1) * VL;
+    /* Of megabytes that are all written to none is written to before. */
+    memset(at, 0, (size_t)(g->blocks - at) * sizeof *at);
+    at_block(g, 0);
     g->barred = raised_moves(s->moves, g->moves, g->back, g->raised, K);
     return 0;
 }
@@ -102,30 +112,23 @@ INLINE int64_t lanes_begin(struct chain_lanes *g, int64_t lane, const int64_t K)
     return longest;
 }
 
-/* p, the filtered states. */
-static void filtered_states(struct chain_lanes *g, int64_t n)
-{
-    for (int64_t k = 0; k < g->K; k++)
-        for (int64_t i = 0; i < n * VL; i += VL) {
-            int64_t at = k * g->e.stride + i;
-            store(g->e.p + at, load(g->u + at) * load(g->over + i));
-        }
-}
-
 INLINE void block_forward(struct chain_lanes *g, int64_t block, int64_t n, int again, const int64_t K)
 {
     struct emission *e = &g->e;
     int64_t t0 = block * e->steps;
     int stored = e->w.stored;
     lanes_rows(g, t0, n);
-    e->b = g->kept_b ? g->kept_b + block * K * e->stride : g->b;
+    at_block(g, block);
+    e->b = g->b;
+    if (again && g->keeps) {
+        if (e->asked->model && g->asked->met)
+            gaussian_steps(e, n, 0);
+        return;
+    }
     /* Whitened rows are for the sums, which follow at once if at all. */
-    e->w.stored = stored && !g->kept_b && g->asked->met && (again || t0 + n == g->longest);
-    if (!again || !g->kept_b)
-        emitted(e, n, 0);
-    else if (e->asked->model && g->asked->met)
-        gaussian_steps(e, n, 0);
-    e->w.stored = stored && !g->kept_b;
+    e->w.stored = stored && !g->keeps && g->asked->met && (again || t0 + n == g->longest);
+    emitted(e, n, 0, K);
+    e->w.stored = stored && !g->keeps;
     if (g->barred)
         lanes_forward(g, t0, n, again, 1, K);
     else
@@ -147,10 +150,8 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         block_forward(g, block, n, 0, K);
         if (g->faint)
             return ROAD_RUN_OUT;
-        if (!s->back && s->posterior) {
-            filtered_states(g, n);
-            put_states(&g->e, s->posterior, n);
-        }
+        if (!s->back && s->posterior)
+            put_states(&g->e, g->u, g->over, s->posterior, n, K);
     }
     begin_pieces(g, T, 0);
     if (g->faint)
@@ -169,7 +170,7 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         else
             lanes_backward(g, t0, n, 0, K);
         if (s->posterior)
-            put_states(&g->e, s->posterior, n);
+            put_states(&g->e, g->e.p, 0, s->posterior, n, K);
         if (s->met) {
             lanes_met(g, n);
             collect(&g->e, n);
