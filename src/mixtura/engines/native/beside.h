@@ -33,6 +33,21 @@ static vec take_beside(const double *const *from, int64_t n, int64_t d, double *
     return sum;
 }
 
+/* Numbers k to k + many of a line from each of VL places, side by side, into columns of `out`. */
+INLINE void columns_beside(const double *const *line, int64_t k, const int64_t many,
+                           double *out, int64_t stride)
+{
+    vec square[VL];
+    UNROLL
+    for (int l = 0; l < VL; l++)
+        square[l] = load(line[l] + k);
+    transpose(square);
+    UNROLL
+    for (int64_t q = 0; q < VL; q++)
+        if (q < many)
+            store(out + (k + q) * stride, square[q]);
+}
+
 /* Shares back to lines: what is in the columns of `in`, times `scale` of its step where that is not
  * NULL. Rounding makes none more than 1, and what is no number stays none. */
 INLINE void put_beside(const double *in, const double *scale, int64_t stride, int64_t n,

@@ -178,21 +178,6 @@ static int64_t kind_of(const struct emission *e, int64_t t, int l)
     return kind < 0 ? e->asked->kinds : kind;
 }
 
-/* Columns k to k + many of lines side by side. */
-INLINE void kind_columns(const double *const *line, int64_t k, const int64_t many, double *b,
-                         int64_t stride)
-{
-    vec square[VL];
-    UNROLL
-    for (int l = 0; l < VL; l++)
-        square[l] = load(line[l] + k);
-    transpose(square);
-    UNROLL
-    for (int64_t q = 0; q < VL; q++)
-        if (q < many)
-            store(b + (k + q) * stride, square[q]);
-}
-
 /* The same as `emitted`, from the exponentials of the kinds. */
 INLINE void kind_steps(struct emission *e, int64_t n, const int logarithms, const int64_t K)
 {
@@ -208,9 +193,9 @@ INLINE void kind_steps(struct emission *e, int64_t n, const int logarithms, cons
         }
         double *b = e->b + t * VL;
         for (int64_t k = 0; k < K - K % VL; k += VL)
-            kind_columns(line, k, VL, b, e->stride);
+            columns_beside(line, k, VL, b, e->stride);
         if (K % VL)
-            kind_columns(line, K - K % VL, K % VL, b, e->stride);
+            columns_beside(line, K - K % VL, K % VL, b, e->stride);
     }
 }
 
