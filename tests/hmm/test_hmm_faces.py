@@ -234,3 +234,29 @@ def test_a_forecast_is_of_whole_steps():
         with pytest.raises(ValueError, match="k must be a whole number from 1 on"):
             hmm.forecast(X, k)
     assert hmm.forecast(X, np.int64(2)).shape == (1, 2, 2)
+
+
+def test_what_cannot_be_is_told_of_its_row_though_many_are_equal():
+    symbols = CategoricalHMM(2, random_state=0, n_iter=3).fit(SYMBOLS)
+    odd = SYMBOLS.copy()
+    odd[7] = 2
+    with pytest.raises(ValueError, match=r"holds 2 in row 7"):
+        symbols.predict(odd)
+    rates = PoissonHMM(2, random_state=0, n_iter=3).fit(COUNTS)
+    odd = COUNTS.astype(float)
+    odd[9] = 0.5
+    with pytest.raises(ValueError, match=r"holds 0.5 in row 9"):
+        rates.filter(odd)
+
+
+def test_what_is_asked_takes_no_infinity_nor_other_columns():
+    X = RNG.normal(size=(60, 2)) + 4.0 * RUNS[:60, None]
+    hmm = GaussianHMM(2, random_state=0, n_iter=3).fit(X)
+    far = X.copy()
+    far[5, 1] = np.inf
+    for given, told in ((far, "infinity"), (X[:, :1], "1 features"), (X[:0], "minimum of 1")):
+        with pytest.raises(ValueError, match=told):
+            hmm.predict(given)
+    # Where only a sum is infinite there are numbers, if hopeless ones.
+    with pytest.raises(ValueError, match="no path of positive probability"):
+        hmm.predict(np.where(far == np.inf, 1.7e308, np.abs(X) * 1e307))

@@ -14,6 +14,7 @@ from mixtura.engines.chain import RECURSION, in_lanes, likeliest
 from mixtura.engines.chain_steps import TableSteps
 from mixtura.engines.choose import chain_sweep, open_sweep
 from mixtura.engines.lanes import Lanes, packs
+from mixtura.engines.native import chain as sequential
 from mixtura.engines.native.stretches import RunOut, swept
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
@@ -230,6 +231,24 @@ def test_a_long_sequence_that_is_not_cut(T):
         assert states[t] == z
         z = whence[t, z]
     assert len(np.unique(states[:T])) == 3
+
+
+def test_forward_vectors_are_kept_or_made_again():
+    # In many short lanes they stay in the cache, in a long one they do not.
+    n, K = 20_000, 12
+    table = np.random.default_rng(4).normal(scale=2.0, size=(n, K))
+    start, moves = law(K)
+    stops = np.array([n])
+    expected = sequential.smoothed(table, start, moves, stops)
+    states = np.empty((n, K))
+    kept = in_lanes(TableSteps(table), (start, moves), Lanes(stops), posterior=states)
+    np.testing.assert_allclose(states, expected[1], atol=1e-11)
+    (alone,) = Lanes(stops).whole
+    made = swept(alone, TableSteps(table).emission()[0], (start, moves), posterior=states)
+    np.testing.assert_allclose(states, expected[1], atol=1e-11)
+    for found in (kept, made):
+        np.testing.assert_allclose(found.loglik.sum(), expected[0][0], rtol=1e-13)
+        np.testing.assert_allclose(found.met, expected[2], rtol=1e-9, atol=1e-11)
 
 
 def test_how_many_calls_there_are_does_not_matter(short_lanes):
