@@ -1,18 +1,17 @@
 """Ancestry: a pass beside NumPy, new individuals, and whole fits beside `adamixture`.
 
 `adamixture` (1.8) runs in an environment of its own, which uv makes; without uv it is left out. Its
-likelihood is ours at the Q and P that it writes. Seconds are those that it tells and those of our
-default fit; both use two threads.
+likelihood is ours at the Q and P that it gives. Seconds are those of the CPU, which a busy machine
+leaves alone: of our default fit, and of its run, in one thread, without the start of the program.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +24,22 @@ from mixtura.data.genotypes import Genotypes, from_dosages
 from mixtura.engines.ancestry import Passes
 from mixtura.records import AnyArray, Array
 
-# Individuals, markers, populations, and seeds of each kind of set.
-SIZE = (100, 3000, 3)
-SEEDS = range(10)
-THREADS = 2
-LARGER = (("BN", (500, 20_000, 5)), ("PSD", (300, 10_000, 4)), ("BN", (1000, 5000, 8)))
+# Individuals, markers, populations, and how many sets there are of each kind.
+SIZES = (
+    ((100, 3000, 3), 10),
+    ((200, 10_000, 4), 10),
+    ((300, 10_000, 4), 1),
+    ((500, 20_000, 5), 1),
+    ((1000, 5000, 8), 1),
+)
+# What is run there: the folder of set.bed, K and the seed.
+OTHER = """
+import sys, time, numpy, adamixture
+folder, K, seed = sys.argv[1], *map(int, sys.argv[2:])
+start = time.process_time()
+Q, P = adamixture.run(bfile=f"{folder}/set.bed", k=K, seed=seed, threads=1, verbose=False)
+numpy.savez(f"{folder}/found.npz", Q=Q, P=P, seconds=time.process_time() - start)
+"""
 # Seeds of the sets that some individuals are left out of.
 PROJECTED = range(4)
 
@@ -60,8 +70,8 @@ def run(console: Console) -> None:
     """Print the tables."""
     console.print(_passes())
     console.print(_projections())
-    console.print(_fits())
-    console.print(_larger())
+    for size, many in SIZES:
+        console.print(_fits(size, range(many)))
 
 
 def _passes() -> Table:
@@ -127,61 +137,35 @@ def _projection(seed: int, size: tuple[int, int, int], missing: float) -> list[f
     return [float(np.sqrt(np.mean(error**2))), *(float((Q.max(1) - true).mean()) for Q in found)]
 
 
-def _larger() -> Table:
-    """Where both end, and after how much work: CPU seconds, which a busy machine leaves alone."""
-    table = Table(title="larger sets: log-likelihood, CPU seconds (adamixture's with its start)")
-    for header in ("set", "ours", "adamixture less ours", "CPU", "adamixture's"):
+def _fits(size: tuple[int, int, int], seeds: range) -> Table:
+    n, M, K = size
+    title = f"fits of {n:,} x {M:,}, K = {K}: log-likelihood, error of Q, CPU seconds"
+    table = Table(title=title)
+    headers = ("set", "ours", "adamixture less ours", "error", "adamixture's")
+    for header in (*headers, "seconds", "adamixture's"):
         table.add_column(header, justify="right")
-    for kind, size in LARGER:
-        X, _ = simulated(kind, 0, size)
-        genotypes = from_dosages(X)
-        start = time.process_time()
-        ours = mixtura.Admixture(size[2], random_state=0).fit(genotypes).fit_result_.loglik
-        seconds, before = time.process_time() - start, _children()
-        other = _adamixture(genotypes, size[2], 0)
-        cells = [f"{ours:.2f}", "-", f"{seconds:.1f}", f"{_children() - before:.1f}"]
-        if other is not None:
-            cells[1] = f"{other[0] - ours:+.2f}"
-        table.add_row(f"{kind} {size[0]:,} x {size[1]:,}, {size[2]}", *cells)
-    return table
-
-
-def _children() -> float:
-    """CPU seconds of the processes that have ended."""
-    used = os.times()
-    return used.children_user + used.children_system
-
-
-def _fits() -> Table:
-    n, M, K = SIZE
-    table = Table(
-        title=f"fits of {n} x {M:,}, K = {K}: log-likelihood less ours, error of Q, seconds"
-    )
-    headers = ("set", "ours", "adamixture", "error", "adamixture's", "seconds", "adamixture's")
-    for header in headers:
-        table.add_column(header, justify="right")
-    sums = np.zeros(4)
+    rows = []
     for kind in ("BN", "PSD"):
-        for seed in SEEDS:
-            X, truth = simulated(kind, seed, SIZE)
-            start = time.perf_counter()
-            ours = mixtura.Admixture(K, random_state=seed).fit(X)
-            seconds = time.perf_counter() - start
-            other = _adamixture(from_dosages(X), K, seed)
-            row = [error(ours.Q_, truth), np.nan, seconds, np.nan]
-            less = np.nan
-            if other is not None:
-                less = other[0] - ours.fit_result_.loglik
-                row[1::2] = error(other[1], truth), other[2]
-            sums += row
-            cells = [f"{ours.fit_result_.loglik:.2f}", f"{less:+.2f}"]
-            cells += [f"{each:.5f}" for each in row[:2]] + [f"{each:.2f}" for each in row[2:]]
-            table.add_row(f"{kind} {seed}", *cells)
-    mean = sums / (2 * len(SEEDS))
+        for seed in seeds:
+            X, truth = simulated(kind, seed, size)
+            genotypes = from_dosages(X)
+            start = time.process_time()
+            ours = mixtura.Admixture(K, random_state=seed).fit(genotypes)
+            seconds, loglik = time.process_time() - start, ours.fit_result_.loglik
+            other = _adamixture(genotypes, K, seed)
+            less, Q, their_seconds = other or (np.nan, np.full(truth.shape, np.nan), np.nan)
+            row = [less - loglik, error(ours.Q_, truth), error(Q, truth), seconds, their_seconds]
+            table.add_row(f"{kind} {seed}", f"{loglik:.2f}", *_written(row))
+            rows.append(row)
     table.add_section()
-    tail = [f"{each:.5f}" for each in mean[:2]] + [f"{each:.2f}" for each in mean[2:]]
-    table.add_row("mean", "", "", *tail)
+    table.add_row("mean", "", *_written(np.mean(rows, axis=0)))
+    table.add_row("largest", "", *_written(np.max(rows, axis=0)))
     return table
+
+
+def _written(row: Iterable[float]) -> list[str]:
+    less, *errors, ours, other = row
+    return [f"{less:+.2f}", *(f"{each:.5f}" for each in errors), f"{ours:.2f}", f"{other:.2f}"]
 
 
 def _adamixture(genotypes: Genotypes, K: int, seed: int) -> tuple[float, Array, float] | None:
@@ -190,21 +174,17 @@ def _adamixture(genotypes: Genotypes, K: int, seed: int) -> tuple[float, Array, 
     if uv is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "set.bed")
-        _write(path, genotypes)
-        command = [uv, "run", "--no-project", "--with", "adamixture", "adamixture", "-k", str(K)]
-        command += ["-s", str(seed), "-t", str(THREADS), "--save_dir", folder, "--name", "set"]
-        done = subprocess.run(
-            [*command, "--data_path", str(path)], capture_output=True, text=True, check=False
-        )
-        told = re.search(r"Total elapsed time: ([\d.]+)", done.stdout)
-        if told is None:
+        _write(Path(folder, "set.bed"), genotypes)
+        command = [uv, "run", "--no-project", "--with", "adamixture", "python", "-c", OTHER, folder]
+        done = subprocess.run([*command, *map(str, (K, seed))], capture_output=True)
+        if done.returncode:
             return None
-        Q, P = (np.loadtxt(Path(folder, f"set.{K}.{letter}")) for letter in "QP")
-        Q /= Q.sum(axis=1, keepdims=True)
-        passes = Passes(genotypes)
-        # Of either allele.
-        return max(passes.loglik(Q, P), passes.loglik(Q, 1 - P)), Q, float(told[1])
+        with np.load(Path(folder, "found.npz")) as found:
+            Q, P, seconds = (found[name].astype(np.float64) for name in ("Q", "P", "seconds"))
+    Q /= Q.sum(axis=1, keepdims=True)
+    passes = Passes(genotypes)
+    # Of either allele.
+    return max(passes.loglik(Q, P), passes.loglik(Q, 1 - P)), Q, float(seconds)
 
 
 def _write(path: Path, genotypes: Genotypes) -> None:

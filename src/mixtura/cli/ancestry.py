@@ -142,7 +142,7 @@ def _read(file: Path, known: Path | None, numbers: list[int]) -> tuple[Any, list
     if numbers[-1] > genotypes.individuals:
         raise ValueError(
             f"--populations {numbers[-1]} is more than the {genotypes.individuals} individuals of "
-            f"{file}"
+            f"{file}: take at most {genotypes.individuals}"
         )
     named = len({*(labels or ())} - {""})
     if named > numbers[0]:

@@ -41,8 +41,9 @@ def read_bed(path: str | Path) -> Genotypes:
         if part.is_dir():
             raise ValueError(f"{part}: this is a folder: name the .bed file")
         if not part.is_file():
-            beside = "" if part == path else f", which belongs to {path.name}"
-            raise ValueError(f"{part}: there is no such file{beside}")
+            beside = f", which belongs to {path.name}: put it beside that one again"
+            wanted = ": name a .bed or VCF file" if part == path else beside
+            raise ValueError(f"{part}: there is no such file{wanted}")
     head = _head(path)
     names, sexes = _columns(path, ".fam", (1, 4))
     chromosomes, ids, *pair = _columns(path, ".bim", (0, 1, 4, 5))
@@ -82,8 +83,10 @@ def _head(path: Path) -> bytes:
     if head[:2] != _MAGIC:
         raise ValueError(
             f"{path}: this is no PLINK .bed file: it begins with {head[:2].hex(' ') or 'nothing'}, "
-            f"not {_MAGIC.hex(' ')}"
+            f"not {_MAGIC.hex(' ')}: name one, as plink2 --make-bed writes them"
         )
+    if len(head) == len(_MAGIC):
+        raise ValueError(f"{path}: the file has 2 bytes, it was cut short: write it again")
     if head[2:] != bytes([_BY_MARKER]):
         raise ValueError(
             f"{path}: genotypes lie one individual after another: write the file again with "
@@ -107,7 +110,7 @@ def _mapped(path: Path, head: bytes, n: int, M: int) -> AnyArray:
         raise ValueError(
             f"{path}: the file has {size:,} bytes, and {n:,} individuals of the .fam file at "
             f"{M:,} markers of the .bim file take {len(head) + stride * M:,}: it was cut short, "
-            "or these files do not belong together"
+            "or these files do not belong together: bring those that were written together"
         )
     if not n or not M:
         raise ValueError(f"{path}: there are {n} individuals and {M} markers")

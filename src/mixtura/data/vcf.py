@@ -40,8 +40,8 @@ def read_vcf(path: Path) -> Genotypes:
             "it (plink2 --make-bed)"
         ) from None
     if not path.is_file():
-        what = "this is a folder: name a file" if path.is_dir() else "there is no such file"
-        raise ValueError(f"{path}: {what}")
+        what = "this is a folder" if path.is_dir() else "there is no such file"
+        raise ValueError(f"{path}: {what}: name a VCF file")
     # The library's own lines would come before the error that says the same.
     set_htslib_log_level(0)
     try:

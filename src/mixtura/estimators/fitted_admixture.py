@@ -78,7 +78,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         genotypes = self._genotypes(X)
         if genotypes.markers != self.n_features_in_:
             raise ValueError(
-                f"X has {genotypes.markers} markers, and {self.n_features_in_} were fitted"
+                f"X has {genotypes.markers} markers, and {self.n_features_in_} were fitted: give "
+                "these, in their order"
             )
         if genotypes.ids and self.markers_ and list(genotypes.ids) != self.markers_:
             j = next(j for j, name in enumerate(self.markers_) if name != genotypes.ids[j])
@@ -256,7 +257,8 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if genotypes.shape != (len(self.Q_), self.n_features_in_):
             raise ValueError(
                 f"X has {genotypes.individuals} individuals and {genotypes.markers} markers, and "
-                f"the fit {len(self.Q_)} and {self.n_features_in_}"
+                f"the fit {len(self.Q_)} and {self.n_features_in_}: give the genotypes that were "
+                "fitted"
             )
         if count := np.count_nonzero(turned(genotypes, self.alleles_)):
             raise ValueError(

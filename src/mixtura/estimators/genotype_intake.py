@@ -39,7 +39,7 @@ def usable(genotypes: Genotypes, K: int) -> int:
     all, or no marker varies."""
     n = genotypes.individuals
     if n < K:
-        raise ValueError(f"n_populations={K} is more than the {n} individuals")
+        raise ValueError(f"n_populations={K} is more than the {n} individuals: take at most {n}")
     found = genotypes.counted()
     _refuse_unseen("marker", np.flatnonzero(found.known == 0), genotypes.ids)
     _refuse_unseen("individual", found.absent, genotypes.names)
@@ -101,13 +101,16 @@ def labelled(y: Any, n: int, K: int) -> tuple[AnyArray | None, list[str]]:
         return None, [str(k) for k in range(K)]
     given = np.asarray(y, dtype=object).ravel()
     if len(given) != n:
-        raise ValueError(f"y has {len(given)} labels for {n} individuals")
+        raise ValueError(
+            f"y has {len(given)} labels for {n} individuals: give each one, None where it is not "
+            "known"
+        )
     told = [_told(label) for label in given]
     names = sorted({label for label in told if label}, key=_order)
     if len(names) > K:
         raise ValueError(
-            f"y names {len(names)} populations ({', '.join(names[:5])}, ...), more than "
-            f"n_populations={K}"
+            f"y names {len(names)} populations ({', '.join(names[:5])}{', ...' * (len(names) > 5)}"
+            f"), more than n_populations={K}: take {len(names)} or more"
         )
     if len(names) < K and all(told):
         raise ValueError(
