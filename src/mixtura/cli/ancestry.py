@@ -194,7 +194,7 @@ def _report(search: Any, shape: tuple[int, int], written: list[str]) -> None:
     n, M = shape
     one = search.best_estimator_
     same = f", {one.monomorphic_:,} of them the same in all" if one.monomorphic_ else ""
-    print_text(f"{n:,} individuals, {M:,} markers{same}\n")
+    print_text(f"{n:,} individuals, {M:,} markers{same}")
     print_text(ancestry_table(search.trials_, n, search.best_n_populations_))
     validated = any(trial.cv is not None for trial in search.trials_)
     by = "the least CV error" if validated else "the least BIC"
