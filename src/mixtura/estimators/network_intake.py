@@ -130,7 +130,7 @@ def refuse_dense(network: Network, law: Edges, n_blocks: Any, corrected: Any) ->
         (
             isinstance(n_blocks, str),
             'n_blocks="auto"',
-            "give a number: there is no bound to compare by",
+            "n_blocks=2, say, for there is no bound to compare numbers by",
         ),
         (bool(corrected), f"degree_corrected={corrected!r}", "degree_corrected=False"),
         (law is Edges.GAUSSIAN, "Gaussian edges", "bernoulli or poisson edges"),
