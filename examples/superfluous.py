@@ -2,6 +2,8 @@
 
 Run it: `python examples/superfluous.py` (a quarter of a minute).
 
+The complaint is scikit-learn's issue #8632.
+
 Three groups in ten columns, and room for twenty components. However small or large the
 concentration of the weights is, scikit-learn's fit leaves most of the twenty, each on a part of a
 group: the prior enters a step through digamma(concentration + rows) alone, which for a component

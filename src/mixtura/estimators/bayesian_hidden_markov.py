@@ -93,7 +93,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     >>> X = rng.poisson(np.repeat([2.0, 15.0, 2.0, 15.0], 50))[:, None]
     >>> hmm = BayesianHiddenMarkov("poisson", n_states=6, random_state=0).fit(X)
     >>> hmm.n_components_, hmm.rates_[hmm.held_, 0].round().tolist()
-    (2, [2.0, 15.0])
+    (2, [2.0, 16.0])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
