@@ -296,12 +296,11 @@ class Family(Outlying, ABC):
 
     def described(self) -> dict[str, Any]:
         """What else than its name makes this family, as plain values: its fields but defaults."""
-        found: dict[str, Any] = {}
-        for field in fields(self) if is_dataclass(self) else ():
-            value = getattr(self, field.name)
-            if value != field.default:
-                found[field.name] = list(value) if isinstance(value, tuple) else value
-        return found
+        if not is_dataclass(self):
+            return {}
+        own = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
+        said = {name: value for name, (value, default) in own.items() if value != default}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in said.items()}
 
     def ordered(self, params: Any) -> Any:
         """The same, what has labels of its own within a component in the order of a stated rule."""
