@@ -174,7 +174,7 @@ def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask)
     order = state_order(family, found.params.components, rows.d)
     if task.posterior is not None:
         order = held_first(order, found.params.weights, found.fit.weight)
-    if task.placed or rows.known is not None:
+    if task.placed or rows.told is not None:
         order = np.arange(len(order))
     params = replace(found.params, components=components)
     if (order == np.arange(len(order))).all() and components is found.params.components:
