@@ -110,9 +110,22 @@ def test_the_number_of_states(pieces: None, folder: Path) -> None:
     for criterion in ("bic", "icl"):
         found, known = other["search"][criterion], one["search"][criterion]
         np.testing.assert_allclose(found, known, atol=1e-2)
-    done = run("hmm", "w.csv", *ORDER, *options, "--criterion", "heldout", "--in-pieces")
-    assert done.exit_code == 2
-    assert "use 'bic' or 'icl', or load the table" in done.stderr.replace("\n", " ")
+
+
+def test_weights_known_states_and_sequences_left_out(pieces: None, folder: Path) -> None:
+    table = walks(30)
+    number = table["walk"].str[1:].astype(int)
+    told = np.where((table["bites"] > 11) & (table.index % 3 == 0), 0, np.nan)
+    table.assign(times=number % 3, state=told).to_csv("w.csv", index=False)
+    options = ("--columns", "bites", "--family", "poisson", "--weights", "times")
+    ways = ("--in-memory", "--in-pieces")
+    one, other = (asked("w.csv", "-k", 2, "--known", "state", *options, how) for how in ways)
+    assert other["fit"]["loglik"] == pytest.approx(one["fit"]["loglik"], rel=1e-9)
+    np.testing.assert_allclose(other["transitions"], one["transitions"], atol=1e-5)
+    assert one["fit"]["weight"] == (number % 3).sum()
+    out = ("-k", "1:2", "--criterion", "heldout", "--folds", 3)
+    one, other = (asked("w.csv", *out, *options, how)["search"]["heldout"] for how in ways)
+    np.testing.assert_allclose(other, one, rtol=1e-4)
 
 
 def test_memory_is_that_of_a_part(
@@ -147,7 +160,7 @@ def test_memory_is_that_of_a_part(
         (lambda t: pd.concat([t, t[:1]]), (), "sequence 'w0000' begins in row 1 and again in row "),
         (lambda t: t.assign(hour=-t["hour"]), (), "lies before that of row 1"),
         (lambda t: t.assign(walk=t["walk"].where(t.index < 19)), (), "no value in row "),
-        (lambda t: t, ("--weights", "hour"), "--weights hour: a table that is read in pieces"),
+        (lambda t: t, ("--weights", "hour"), "sample_weight differs within a sequence"),
         (lambda t: t, ("--time", "lost"), "--time lost: there is no such column"),
     ],
 )

@@ -189,7 +189,6 @@ def test_the_gradient_is_the_finite_difference(fitted):
     ("settings", "said"),
     [
         ({"initial": "stationary"}, "initial_covariates with initial='stationary'"),
-        ({"durations": "poisson"}, "initial_covariates with durations"),
         ({"tied_rows": [0, 0]}, "initial_covariates with tied_rows"),
         ({"initial": "fixed", "first_states": [1, 1]}, "initial_covariates with initial='fixed'"),
         ({"initial_covariates": "agge"}, "^initial_covariates has 'agge', which is no column"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
-from mixtura import GaussianHMM, HiddenMarkov
+from mixtura import GaussianHMM, HiddenMarkov, HiddenMarkovSearch
 
 RNG = np.random.default_rng(2)
 LENGTHS = RNG.integers(20, 60, size=40)
@@ -102,6 +104,41 @@ def test_laws_of_lengths_know_the_longest_of_all_parts():
     assert semi.fit(pairs).durations_.shape == (2, max(LENGTHS))
 
 
+def test_weights_and_known_states_of_parts_are_those_of_the_table():
+    weight = RNG.integers(0, 4, size=len(WALKS)).astype(float)
+    weight[:5] = 0.0
+    known = np.where(RNG.uniform(size=len(X)) < 0.1, 1 - STATES, -1)
+    known[: LENGTHS[:8].sum()] = -1
+    told = np.split(known, np.cumsum(LENGTHS)[:-1])
+
+    def read():
+        for i, (part, lengths) in enumerate(pairs()):
+            own = slice(5 * i, 5 * i + 5)
+            yield part, lengths, weight[own], np.concatenate(told[own])
+
+    asked = HiddenMarkov("poisson", 2, random_state=0)
+    whole = clone(asked).fit(X, LENGTHS, sample_weight=weight, states=known)
+    parts = clone(asked).fit(read)
+    assert parts.fit_result_.loglik == pytest.approx(whole.fit_result_.loglik, rel=1e-12)
+    assert parts.fit_result_.weight == weight @ LENGTHS
+    # Known states name the states.
+    assert parts.rates_[0, 0] > parts.rates_[1, 0]
+    np.testing.assert_allclose(parts.rates_, whole.rates_, rtol=1e-9)
+    np.testing.assert_allclose(parts.initial_, whole.initial_, atol=1e-9)
+    with pytest.raises(ValueError, match="sample_weight is 0 in all parts of X"):
+        clone(asked).fit(lambda: ((part, lengths, 0 * w) for part, lengths, w, _ in read()))
+
+
+def test_sequences_left_out_of_parts_are_those_left_out_of_the_table():
+    asked = {"criterion": "heldout", "cv": 3, "random_state": 0}
+    search = HiddenMarkovSearch(HiddenMarkov("poisson", max_iter=30), [1, 2], **asked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [clone(search).fit(*given).cv_results_ for given in ((X, LENGTHS), (pairs,))]
+    assert (found[0]["heldout"] < 0).all()
+    np.testing.assert_allclose(found[1]["heldout"], found[0]["heldout"], rtol=1e-6)
+
+
 def test_what_cannot_be_read_part_by_part_is_refused():
     for name, value in (("lengths", [3]), ("states", [0]), ("sample_weight", [1.0])):
         with pytest.raises(ValueError, match=f"{name} cannot be given for a callable"):
@@ -116,7 +153,7 @@ def test_what_cannot_be_read_part_by_part_is_refused():
     for given, said in (
         (None, "X, called, returned NoneType: it must return a fresh iterator"),
         (WALKS[0], "X, called, returned a table: it must return a fresh iterator of such tables"),
-        ([(WALKS[0], [len(WALKS[0])], 1)], r"X, part 0 .*: got a tuple of 3: give a table"),
+        ([(WALKS[0], *[None] * 4)], r"X, part 0 .*: got a tuple of 5: give a table"),
         ([WALKS[0], WALKS[1][:0]], r"X, part 1 .*: it has no rows: leave it out"),
         (words, r"X, part 1 .* 'z' in row 2, .*: let the first part hold every category"),
     ):

@@ -24,7 +24,7 @@ class ToFit(NamedTuple):
 def to_fit(file: OrderedFile, in_pieces: bool | None) -> ToFit:
     """The table of a fit; `in_pieces=None` goes by the size of the file.
 
-    ValueError for what parts do not have.
+    ValueError where nothing tells sequences apart.
     """
     import numpy as np
 
@@ -40,12 +40,6 @@ def to_fit(file: OrderedFile, in_pieces: bool | None) -> ToFit:
         weights = steps.rows.sample_weight
         beside = {"lengths": steps.lengths, "sample_weight": weights, "states": steps.known}
         return ToFit(steps, steps.lengths, steps.rows, beside)
-    for option, given in (("--weights", file.weights), ("--known", file.known[0])):
-        if given is not None:
-            raise ValueError(
-                f"{option} {given}: a table that is read in pieces holds steps alone: leave it "
-                "out, or read the table whole with --in-memory"
-            )
     categories = file.categories()
     first, lengths = None, []
     for steps in file.parts(categories):
@@ -53,7 +47,10 @@ def to_fit(file: OrderedFile, in_pieces: bool | None) -> ToFit:
         lengths.append(steps.lengths)
     assert first is not None
 
-    def read() -> Iterator[tuple[Table, AnyArray]]:
-        return ((steps.rows, steps.lengths) for steps in file.parts(categories))
+    def read() -> Iterator[tuple[Table, AnyArray, AnyArray | None, AnyArray | None]]:
+        return (
+            (steps.rows, steps.lengths, steps.rows.sample_weight, steps.known)
+            for steps in file.parts(categories)
+        )
 
     return ToFit(first, np.concatenate(lengths), read, {})

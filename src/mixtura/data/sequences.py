@@ -28,12 +28,12 @@ def starts_of(stops: AnyArray) -> AnyArray:
 
 
 class Ordered(Source):
-    """Rows that are whole sequences, wherever they lie.
+    """Rows that are whole sequences, wherever they lie."""
 
-    known (n,) int64 are the states of steps, -1 where nobody knows; None where nobody does.
-    """
-
-    known: AnyArray | None
+    @property
+    @abstractmethod
+    def told(self) -> AnyArray | None:
+        """What is the same where the same states are known; None where nobody knows any."""
 
     @property
     @abstractmethod
@@ -82,6 +82,10 @@ class Sequences(Rows, Ordered):
     def stops(self) -> AnyArray:
         """Where sequences stop; without `ends` the rows are one."""
         return np.array([self.n]) if self.ends is None else self.ends
+
+    @property
+    def told(self) -> AnyArray | None:
+        return self.known
 
     @cached_property
     def firsts(self) -> float:
@@ -242,8 +246,10 @@ def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray 
     return found if (found >= 0).any() else None
 
 
-def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:
+def sequence_weights(weights: Any, ends: AnyArray, whole: bool = True) -> Array | None:
     """Row weights (n,) from those of sequences (S,) or of rows that are equal within each.
+
+    `whole` says whether these are all sequences, of which some must count.
 
     ValueError where they differ within a sequence: a part of one cannot be seen more often.
     """
@@ -256,7 +262,7 @@ def sequence_weights(weights: Any, ends: AnyArray) -> Array | None:
             f"sample_weight has shape {w.shape}: give one weight for each of the {len(ends)} "
             f"sequences or each of the {int(ends[-1])} rows"
         )
-    if not (np.isfinite(w).all() and (w >= 0).all() and w.any()):
+    if not (np.isfinite(w).all() and (w >= 0).all() and (w.any() or not whole)):
         raise ValueError("sample_weight must be finite, not negative, and somewhere above 0")
     if len(w) != ends[-1]:
         return np.repeat(w, lengths)

@@ -15,11 +15,11 @@ from mixtura.records import AnyArray, Chunk
 class SequencesApart(Ordered):
     """The rows of a source as sequences that stop at `ends` (S,), none of them in two parts.
 
-    They have no weights and no known states. What `reduced` is given are parts as `Sequences`.
+    What `reduced` is given are parts as `Sequences`. Here they have no weights, and nobody knows
+    a state of theirs.
     """
 
     apart = True
-    known = None
 
     def __init__(self, steps: Streamed, ends: AnyArray, beside: tuple[int, ...] = ()) -> None:
         self.steps, self.ends, self.beside = steps, ends, beside
@@ -50,6 +50,10 @@ class SequencesApart(Ordered):
     @property
     def stops(self) -> AnyArray:
         return self.ends
+
+    @property
+    def told(self) -> AnyArray | None:
+        return None
 
     @property
     def firsts(self) -> float:

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from mixtura.engines.driven import DrivenSweep
+from mixtura.engines.stays import StaySweep
 from mixtura.models.driven_first import DrivenFirst
+from mixtura.models.driven_first_stays import DrivenFirstStays
+from mixtura.models.stay_recursions import StayRule
 from mixtura.records import AnyArray, Array
 
 
@@ -20,6 +23,22 @@ class DrivenFirstSweep(DrivenSweep):
         _, moves, log_density, ends = super()._asked(params)
         even, told = self.model.told_first(self.rows.X, ends, params, log_density)
         return even, moves, told, ends
+
+    def foretold(self, params: Any) -> Array:
+        found = super().foretold(params)
+        found[self.rows.starts] = np.exp(self.model.first_law(self.rows.X, self.rows.stops, params))
+        return found
+
+
+class DrivenFirstStaySweep(StaySweep):
+    """The same where states last by a law of their own."""
+
+    model: DrivenFirstStays
+
+    def _asked(self, params: Any) -> tuple[StayRule, Array, AnyArray]:
+        rule, log_density, ends = super()._asked(params)
+        even, told = self.model.told_first(self.rows.X, ends, params, log_density)
+        return (even, *rule[1:]), told, ends
 
     def foretold(self, params: Any) -> Array:
         found = super().foretold(params)

@@ -10,7 +10,7 @@ from mixtura.engines.base import Filler, OpenDrawing, Opener
 from mixtura.engines.categorical import LevelsSweep
 from mixtura.engines.chain import ChainSweep
 from mixtura.engines.driven import DrivenSweep
-from mixtura.engines.driven_first import DrivenFirstSweep
+from mixtura.engines.driven_first import DrivenFirstStaySweep, DrivenFirstSweep
 from mixtura.engines.gaussian import compiled, device, gaps, noise
 from mixtura.engines.gaussian.chain import GaussianChainSweep
 from mixtura.engines.gaussian.chain_gaps import GapsChainSweep, GapsStaySweep
@@ -24,6 +24,7 @@ from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.models.base import Model
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst
+from mixtura.models.driven_first_stays import DrivenFirstStays
 from mixtura.models.driven_stays import DrivenStays
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.mixture import Mixture
@@ -80,6 +81,7 @@ KERNELS: dict[tuple[type[Model], type[Family]], Kernel] = {
     (DrivenFirst, Family): Kernel({"compiled": DrivenFirstSweep}),
     (SemiMarkov, Family): Kernel({"compiled": StaySweep}),
     (DrivenStays, Family): Kernel({"compiled": StaySweep}),
+    (DrivenFirstStays, Family): Kernel({"compiled": DrivenFirstStaySweep}),
 }
 # And of rows with missing cells.
 WITH_GAPS: dict[tuple[type[Model], type[Family]], Kernel] = {

@@ -38,7 +38,7 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
     names = tuple(asked._names())
     for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
         if some:
-            refuse_driven(what, asked.durations, asked.initial, tied)
+            refuse_driven(what, asked.initial, tied)
     if columns.first and len(rows.stops) == 1:
         raise ValueError(
             "initial_covariates: X is one sequence, whose one first state tells of no covariate: "

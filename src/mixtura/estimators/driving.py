@@ -42,14 +42,9 @@ def columns_of(estimator: Any, names: Sequence[str]) -> Columns:
     return Columns(*found)
 
 
-def refuse_driven(what: str, durations: str | None, initial: str, tied: tuple[int, ...]) -> None:
+def refuse_driven(what: str, initial: str, tied: tuple[int, ...]) -> None:
     """ValueError where settings do not go together with covariates, by their parameter's name."""
     for name, asked, why in (
-        (
-            "durations",
-            what != "covariates" and durations is not None,
-            "first states that hang on them are of plain transitions alone",
-        ),
         ("initial='stationary'", initial == "stationary", "no law stays as it is"),
         ("tied_rows", bool(tied), "rows of transitions cannot be tied then"),
         (

@@ -217,9 +217,10 @@ class HiddenMarkov(FittedChain):
         ----------
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
             Sequences one after the other. Of a Dask array or frame each lies within one partition.
-            Or a callable that returns a fresh iterator of such tables, or of pairs (table,
-            lengths), each of whole sequences: only one of them is in memory at a time, and the fit
-            is that of all in one table. The first table holds every category.
+            Or a callable that returns a fresh iterator of such tables, or of tuples (table,
+            lengths, sample_weight, states), the last of which may be left out, each of whole
+            sequences: only one of them is in memory at a time, and the fit is that of all in one
+            table. The first table holds every category.
         lengths : array-like of int, optional
             Steps of each sequence, in order; default one sequence.
         sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional

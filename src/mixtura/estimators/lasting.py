@@ -8,6 +8,8 @@ import numpy as np
 
 from mixtura.data.sequences import Ordered
 from mixtura.models.driven import Driven
+from mixtura.models.driven_first import DrivenFirst
+from mixtura.models.driven_first_stays import DrivenFirstStays, DrivenFirstStaysParams
 from mixtura.models.driven_stays import DrivenStays, DrivenStaysParams
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -70,6 +72,9 @@ def lasting(
     """The model whose fitted attributes `arrays` are, as `kept` gives them."""
     asked: dict[str, Any] = {"law": law, "longest": arrays["durations_"].shape[1]}
     stays = arrays["stays_"]
+    if isinstance(model, DrivenFirst):
+        begun = DrivenFirstStays(**model.__dict__, **asked)
+        return begun, DrivenFirstStaysParams(**params.__dict__, stays=stays)
     if isinstance(model, Driven):
         driven = DrivenStays(**model.__dict__, **asked)
         return driven, DrivenStaysParams(**params.__dict__, stays=stays)

@@ -29,8 +29,7 @@ from mixtura.records import AnyArray, Categories
 
 # Why nothing is given beside a callable.
 PARTS_HOLD = (
-    "its parts are tables or pairs (table, lengths), and hold nothing else: leave it out, or load "
-    "the table"
+    "its parts hold it, as tables or tuples (table, lengths, sample_weight, states): give it there"
 )
 
 
@@ -77,7 +76,7 @@ def sequences(
     if columns.moves:
         refuse_gaps(rows, ends, columns.moves, names)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
-    table = Sequences(rows, sequence_weights(sample_weight, ends), ends, known, columns.all)
+    table = Sequences(rows, sequence_weights(sample_weight, ends, whole), ends, known, columns.all)
     if not (reset or math.isfinite(table.total)):
         check_array(rows, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
     seen = table.rows()
@@ -132,17 +131,22 @@ def sequence_parts(
 
     def part(i: int, given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
         try:
-            pair = given if isinstance(given, tuple) else (given, None)
-            if len(pair) != 2:
-                raise ValueError(f"got a tuple of {len(pair)}: give a table, or (table, lengths)")
-            if np.shape(pair[0])[:1] == (0,):
+            told = given if isinstance(given, tuple) else (given,)
+            if not 1 <= len(told) <= 4:
+                raise ValueError(
+                    f"got a tuple of {len(told)}: give a table, or (table, lengths), (table, "
+                    "lengths, sample_weight) or (table, lengths, sample_weight, states)"
+                )
+            X, lengths, weight, states = (*told, None, None, None)[:4]
+            if np.shape(X)[:1] == (0,):
                 raise ValueError("it has no rows: leave it out")
-            return sequences(estimator, *pair, kind, reset=reset, whole=False)
+            beside = {"sample_weight": weight, "states": states}
+            return sequences(estimator, X, lengths, kind, reset=reset, whole=False, **beside)
         except UnmetCategory as error:
-            told = f"{error.met}: let the first part hold every category"
+            said = f"{error.met}: let the first part hold every category"
         except (ValueError, BadRow) as error:
-            told = str(error)
-        raise ValueError(f"X, part {i} (counted from 0): {told}")
+            said = str(error)
+        raise ValueError(f"X, part {i} (counted from 0): {said}")
 
     def begun() -> Iterator[Any]:
         found: Any = read()
@@ -169,6 +173,10 @@ def sequence_parts(
             yield part(i, given, kind, False)[0]
 
     parts = SequenceParts(fresh)
+    if parts.weight == 0:
+        raise ValueError(
+            "sample_weight is 0 in all parts of X: give some sequence a weight above 0"
+        )
     _refuse_few(estimator, parts.n)
     return parts, kind.filling(missing_row(parts.rows()))
 

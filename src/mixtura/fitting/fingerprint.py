@@ -74,7 +74,7 @@ def chain_identity(rows: Ordered, task: ChainTask, seed: int, random_state: Any)
         "covariates": list(task.covariates),
         **({"first": list(task.initial_covariates)} if task.initial_covariates else {}),
         "durations": [task.durations, task.longest],
-        "known": digest_of({} if rows.known is None else {"known": rows.known}),
+        "known": digest_of({} if rows.told is None else {"known": rows.told}),
         **laws,
     }
     return _of_fit(rows, own, seed, random_state)

@@ -27,6 +27,7 @@ from mixtura.fitting.search import Search
 from mixtura.fitting.variational_chain import bounded, held_first, merged
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst, first_design
+from mixtura.models.driven_first_stays import DrivenFirstStays
 from mixtura.models.driven_stays import DrivenStays
 from mixtura.models.hidden_markov import HiddenMarkov
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
@@ -108,13 +109,14 @@ def prepared_chain(
     lasts: dict[str, Any] = {"law": task.durations, "longest": task.longest}
     if task.covariates or task.initial_covariates:
         known = design(ground.survey.sample, task.covariates, True, "covariate", task.names)
+        told: dict[str, Any] = {"design": known, "allowed": task.allowed}
         if task.durations is not None:
-            return ground, DrivenStays(*settings, design=known, allowed=task.allowed, **lasts)
-        if not task.initial_covariates:
-            return ground, Driven(*settings, design=known, allowed=task.allowed)
-        first = first_design(rows, task.initial_covariates, task.names)
-        law = DrivenFirst(*settings, design=known, allowed=task.allowed, first=first)
-        return ground, replace(law, begins=task.first)
+            told |= lasts
+        if task.initial_covariates:
+            first = first_design(rows, task.initial_covariates, task.names)
+            kind = DrivenFirst if task.durations is None else DrivenFirstStays
+            return ground, kind(*settings, **told, first=first, begins=task.first)
+        return ground, (Driven if task.durations is None else DrivenStays)(*settings, **told)
     if task.durations is not None:
         return ground, SemiMarkov(*settings, **lasts)
     return ground, HiddenMarkov(*settings)
@@ -172,7 +174,7 @@ def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask)
     order = state_order(family, found.params.components, rows.d)
     if task.posterior is not None:
         order = held_first(order, found.params.weights, found.fit.weight)
-    if task.placed or rows.known is not None:
+    if task.placed or rows.told is not None:
         order = np.arange(len(order))
     params = replace(found.params, components=components)
     if (order == np.arange(len(order))).all() and components is found.params.components:

@@ -136,9 +136,13 @@ class DrivenFirst(Driven):
             told.append(self._told_of_first(chunk, ends, params, found[1]))
             return found
 
-        summary = super().e_step_driven(chunk, params, along, over)
+        return self._with_first(super().e_step_driven(chunk, params, along, over), told[0])
+
+    def _with_first(self, summary: Summary, told: tuple[Array, Array]) -> Summary:
+        """The sums, with what first states say of their logits."""
         own: Any = summary.statistics
-        return replace(summary, statistics=DrivenFirstStatistics(**own.__dict__, **_named(told[0])))
+        first = {"first_slopes": told[0], "first_information": told[1]}
+        return replace(summary, statistics=self._sums(**own.__dict__, **first))
 
     def _told_of_first(
         self, chunk: Chunk, ends: AnyArray, params: Any, posterior: Array
@@ -157,7 +161,7 @@ class DrivenFirst(Driven):
 
     def lasting(self, params: HiddenMarkovParams, stays: Array) -> DrivenFirstParams:
         found = super().lasting(params, stays)
-        return DrivenFirstParams(**found.__dict__, first_logits=self._of_law(found.initial))
+        return self._params(**found.__dict__, first_logits=self._of_law(found.initial))
 
     def _of_law(self, initial: Array) -> Array:
         """Logits of one law for all sequences."""
@@ -172,9 +176,12 @@ class DrivenFirst(Driven):
         step = newton(stats.first_information, stats.first_slopes)
         step = bounded(step.reshape(1, len(params.initial), -1))[0] @ self._first.turn.T
         logits = params.first_logits + step
-        return DrivenFirstParams(**found.__dict__, first_logits=logits).at_reference()
+        return self._params(**found.__dict__, first_logits=logits).at_reference()
 
     others: ClassVar[tuple[str, ...]] = ("logits", "first_logits")
+    # What such a model has, and sums.
+    _params: ClassVar[type[DrivenFirstParams]] = DrivenFirstParams
+    _sums: ClassVar[type[DrivenFirstStatistics]] = DrivenFirstStatistics
 
     def moving(self) -> tuple[str, ...]:
         return tuple(name for name in super().moving() if name != "initial")
@@ -209,16 +216,12 @@ class DrivenFirst(Driven):
         logits = given.get("first_logits", params.first_logits)
         if "initial" in given and "first_logits" not in given:
             logits = self._of_law(given["initial"])
-        return DrivenFirstParams(**found.__dict__, first_logits=logits)
+        return self._params(**found.__dict__, first_logits=logits)
 
     def n_parameters(self, params: Any) -> int:
         """Each state that a sequence may begin in, but one, has an intercept and coefficients."""
         free = int(self._may(len(params.initial)).sum()) - 1
         return super().n_parameters(params) + free * self._first.size
-
-
-def _named(told: tuple[Array, Array]) -> dict[str, Array]:
-    return {"first_slopes": told[0], "first_information": told[1]}
 
 
 def refuse_first_gaps(

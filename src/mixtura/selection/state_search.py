@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from mixtura.data.tables import NamedRows
 from mixtura.errors import FAILURES, FitError
 from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.estimators.hidden_markov import HiddenMarkov
+from mixtura.estimators.sequence_intake import sequences
 from mixtura.inference import criteria
 from mixtura.records import AnyArray
 from mixtura.selection.component_search import StillRisingWarning
@@ -123,11 +125,6 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
         """
         numbers = self._numbers()
         refuse_dask(X)
-        if callable(X) and self.criterion == "heldout":
-            raise ValueError(
-                "criterion='heldout' leaves out sequences of a table in memory, and X is read part "
-                "by part: use 'bic' or 'icl', or load the table"
-            )
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         trials = [self._tried(K, seed, X, lengths, sample_weight) for K in numbers]
         self.trials_ = trials
@@ -172,43 +169,59 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
                 if not isinstance(error, FitError):
                     raise
                 return StateTrial(K, None, str(error))
+
+            def read() -> Iterator[Sequences]:
+                """The sequences as the model takes them: of one table, or part by part."""
+                for part in X() if callable(X) else [(X, lengths, sample_weight)]:
+                    told = part if isinstance(part, tuple) else (part,)
+                    table, ends, weight, states = (*told, None, None, None)[:4]
+                    beside = {"sample_weight": weight, "states": states}
+                    yield sequences(model, table, ends, model.family_, whole=False, **beside)[0]
+
             heldout, failed, joint = np.nan, "", 0.0
-            for part in X() if callable(X) else [(X, lengths)]:
-                own = part if isinstance(part, tuple) else (part, None)
-                rows = model._asked(*own, sample_weight)
+            for rows in read():
                 joint += float(model._paths(rows)[0] @ _weights(rows))
             if self.criterion == "heldout":
-                heldout, failed = self._held_out(model, rows, seed)
+                heldout, failed = self._held_out(model, read, seed, apart=callable(X))
         fit: Any = model.fit_result_
         icl = criteria.bic(joint, fit.n_parameters, fit.weight)
         flaw = flaw_of(fit, fit.floored).replace("component", "state") or failed
         return StateTrial(K, model, flaw, icl, heldout)
 
-    def _held_out(self, model: HiddenMarkov, rows: Sequences, seed: int) -> tuple[float, str]:
+    def _held_out(
+        self,
+        model: HiddenMarkov,
+        read: Callable[[], Iterator[Sequences]],
+        seed: int,
+        *,
+        apart: bool,
+    ) -> tuple[float, str]:
         """Log-likelihood per step of sequences that a fit to the others did not see, and why none.
 
-        -inf where one of them is impossible under that fit.
+        Where parts are read `apart` so are those of each fold. -inf where a sequence left out is
+        impossible under the fit to the others.
         """
         total, weight = 0.0, 0.0
-        for number, (others, out) in enumerate(self._folds(rows, seed), 1):
+        folds = self._folds(sum(len(rows.stops) for rows in read()), seed)
+        for number, (others, out) in enumerate(folds, 1):
             fold = clone(model).set_params(family=model.family_)
-            (X, lengths, w), (left, lengths_left, w_left) = (
-                _taken(rows, which) for which in (others, out)
-            )
-            names = tuple(model._names())
-            kept = NamedRows(X, names, None, categories=model.family_.categories)
+            kept = partial(_chosen, model, read, others)
             try:
-                fold.fit(kept, lengths, sample_weight=w)
+                if apart:
+                    fold.fit(kept)
+                else:
+                    X, lengths, w = next(kept())
+                    fold.fit(X, lengths, sample_weight=w)
             except ValueError as error:
                 # The whole table could be fitted: what cannot is what this fold leaves.
                 return np.nan, f"fold {number} of {self.cv} cannot be fitted: {error}"
-            hidden = NamedRows(left, names, None, categories=model.family_.categories)
-            total += fold.score(hidden, lengths_left, sample_weight=w_left)
-            weight += float((w_left * lengths_left).sum())
+            for X, lengths, w in _chosen(model, read, out):
+                total += fold.score(X, lengths, sample_weight=w)
+                weight += float((w * lengths).sum())
         return total / weight, ""
 
-    def _folds(self, rows: Sequences, seed: int) -> Iterator[tuple[AnyArray, AnyArray]]:
-        S = len(rows.stops)
+    def _folds(self, S: int, seed: int) -> Iterator[tuple[AnyArray, AnyArray]]:
+        """Of S sequences those that are fitted, and those left out."""
         if self.cv > S:
             raise ValueError(
                 f"cv={self.cv}: more folds than the {S} sequence{'s' * (S > 1)}, which are left "
@@ -243,8 +256,18 @@ def _weights(rows: Sequences) -> AnyArray:
     return np.ones(len(rows.stops)) if w is None else w[rows.starts]
 
 
-def _taken(rows: Sequences, which: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """(rows, lengths, weights) of some sequences."""
-    lengths = np.diff(rows.stops, prepend=0)
-    chosen = np.isin(np.repeat(np.arange(len(lengths)), lengths), which)
-    return rows.X[chosen], lengths[which], _weights(rows)[which]
+def _chosen(
+    model: HiddenMarkov, read: Callable[[], Iterator[Sequences]], which: AnyArray
+) -> Iterator[tuple[NamedRows, AnyArray, AnyArray]]:
+    """(rows, lengths, weights) of some sequences, counted through all parts; a part that has none
+    of them, or none that counts, is left out."""
+    names, first = tuple(model._names()), 0
+    for rows in read():
+        lengths = np.diff(rows.stops, prepend=0)
+        own = which[(which >= first) & (which < first + len(lengths))] - first
+        first += len(lengths)
+        w = _weights(rows)[own]
+        if w.any():
+            steps = np.isin(np.repeat(np.arange(len(lengths)), lengths), own)
+            kinds = model.family_.categories
+            yield NamedRows(rows.X[steps], names, None, categories=kinds), lengths[own], w
