@@ -12,19 +12,24 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura import Block, GaussianMixture, Mixture, Product, load
+from mixtura.families.contaminated.family import Contaminated
 from mixtura.families.exponential import Exponential
 from mixtura.families.gamma import Gamma, normaliser
+from mixtura.families.gaussian.prior import no_prior
+from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.intervals import Cells, censored
 from mixtura.families.lognormal import LogNormal
 from mixtura.families.negativebinomial import NegativeBinomial
 from mixtura.families.normal import Normal
 from mixtura.families.poisson import Poisson
 from mixtura.families.priors import Flat
+from mixtura.families.student.family import Student
 from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.families.truncated_negativebinomial import log_between as counts_between
 from mixtura.families.truncated_negativebinomial import tail
 from mixtura.families.truncated_normal import normal_within
 from mixtura.families.truncated_poisson import log_between
+from mixtura.families.truncated_student import student_within
 from mixtura.models.mixture import Mixture as Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk
@@ -62,14 +67,53 @@ LAWS: dict[str, tuple[Any, dict[str, Any], Callable[[int], Any]]] = {
         lambda k: stats.nbinom([0.8, 4.0][k], [0.8 / 1.8, 4.0 / 16.0][k]),
     ),
 }
+LAWS["student"] = (
+    Student(),
+    {"means": [[0.0], [6.0]], "scales": [[[1.0]], [[2.25]]], "degrees_of_freedom": [2.5, 8.0]},
+    lambda k: stats.t([2.5, 8.0][k], [0.0, 6.0][k], [1.0, 1.5][k]),
+)
+
+
+class Outlying:
+    """A contaminated normal law."""
+
+    def __init__(self, mean: float, width: float, share: float, inflation: float) -> None:
+        laws = stats.norm(mean, width), stats.norm(mean, width * np.sqrt(inflation))
+        self.laws, self.shares = laws, (share, 1.0 - share)
+
+    def pdf(self, x: Array) -> Any:
+        return sum(p * law.pdf(x) for p, law in zip(self.shares, self.laws, strict=True))
+
+    def cdf(self, x: Array) -> Any:
+        return sum(p * law.cdf(x) for p, law in zip(self.shares, self.laws, strict=True))
+
+    def rvs(self, random_state: Any) -> float:
+        bad = random_state.random() > self.shares[0]
+        return float(self.laws[int(bad)].rvs(random_state=random_state))
+
+
+LAWS["contaminated"] = (
+    Contaminated(),
+    {
+        "means": [[0.0], [9.0]],
+        "covariances": [[[1.0]], [[2.25]]],
+        "good_shares": [0.7, 0.8],
+        "inflations": [20.0, 12.0],
+    },
+    lambda k: Outlying([0.0, 9.0][k], [1.0, 1.5][k], [0.7, 0.8][k], [20.0, 12.0][k]),
+)
 COUNTS = ("poisson", "negativebinomial")
+HEAVY = ("student", "contaminated")
 WEIGHTS = np.array([0.6, 0.4])
 
 
 def model(name: str) -> tuple[Model, MixtureParams]:
     family, given, _ = LAWS[name]
     parts = family.params({key: np.array(value) for key, value in given.items()})
-    return Model(censored(family), Flat()), MixtureParams(WEIGHTS, parts)
+    prior: Any = Flat()
+    if name in HEAVY:
+        prior = HeavyPrior(no_prior(family.gaussian.form, 1), family.matrices)
+    return Model(censored(family), prior), MixtureParams(WEIGHTS, parts)
 
 
 def drawn(name: str, n: int, seed: int = 0) -> Array:
@@ -141,7 +185,7 @@ def test_the_gradient_is_that_of_the_likelihood(name: str) -> None:
 def _placed(name: str, lower: Array, upper: Array) -> tuple[Array, Array]:
     """Bounds as the family is given them."""
     some = ~(np.isnan(lower) & np.isnan(upper))
-    least = -1.0 if name in COUNTS else -np.inf if name == "normal" else 0.0
+    least = -1.0 if name in COUNTS else -np.inf if name in ("normal", *HEAVY) else 0.0
     low = np.maximum(np.where(np.isnan(lower), -np.inf, lower), least)
     high = np.where(np.isnan(upper), np.inf, upper)
     return np.where(some, low, np.nan), np.where(some, high, np.nan)
@@ -214,6 +258,52 @@ def test_moments_of_a_truncated_gamma(shape: float) -> None:
     np.testing.assert_allclose(mean, np.exp(log_mass(shape + 1) - log_mass(shape)), rtol=1e-9)
     slope = (log_mass(shape * (1 + h)) - log_mass(shape * (1 - h))) / (2 * h * shape)
     np.testing.assert_allclose(logs, slope, rtol=1e-6, atol=1e-6 / shape)
+
+
+@pytest.mark.parametrize("nu", [0.7, 3.0, 200.0])
+def test_moments_of_a_truncated_t(nu: float) -> None:
+    """E[u] and E[u z] in closed form (Ho, Lin, Chen & Wang 2012, JSPI 142: of t densities with
+    nu + 2 degrees of freedom, and of the density's fall), E[log u] by SciPy's integral."""
+    law, more = stats.t(nu), stats.t(nu + 2, scale=np.sqrt(nu / (nu + 2)))
+    lower = np.array([-1.0, 0.0, 3.0, -np.inf, -np.inf, -2.0])
+    upper = np.array([2.0, np.inf, 3.5, np.inf, -4.0, 30.0])
+    found = student_within(lower, upper, upper - lower, nu)
+
+    def within(one: Any) -> Array:
+        right = lower > 0  # from the tail where the digits are
+        return np.where(right, one.sf(lower) - one.sf(upper), one.cdf(upper) - one.cdf(lower))
+
+    p = within(law)
+    np.testing.assert_allclose(found.log_p, np.log(p), rtol=1e-11, atol=1e-13)
+    weight = within(more) / p
+    np.testing.assert_allclose(found.weight, weight, rtol=1e-11)
+    fall = (law.pdf(lower) - law.pdf(upper)) / p
+    np.testing.assert_allclose(found.first, fall, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found.second, nu + 1 - nu * weight, rtol=1e-9)
+
+    def log_weight(angle: float, power: float) -> float:
+        # z = sqrt(nu) tan(angle), of which the density is cos(angle)^(nu - 1).
+        return float(2 * np.log(np.cos(angle)) * np.cos(angle) ** power)
+
+    constant = np.exp(special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2)) / np.sqrt(np.pi)
+    for i, ends in enumerate(zip(*np.arctan([lower, upper] / np.sqrt(nu)), strict=True)):
+        whole = integrate.quad(log_weight, *ends, args=(nu - 1,), epsabs=0, epsrel=1e-10, limit=500)
+        expected = np.log((nu + 1) / nu) + constant * whole[0] / p[i] - weight[i]
+        assert found.logs[i] == pytest.approx(expected, rel=1e-7)
+
+
+def test_a_t_number_far_out_or_in_a_narrow_interval() -> None:
+    """mpmath's integrals to 40 digits, of 40 < z, -5 < z <= -4 and 0.2 < z <= 0.2001, nu = 2.5."""
+    lower, upper = np.array([40.0, -5.0, 0.2]), np.array([np.inf, -4.0, 0.2001])
+    found = student_within(lower, upper, np.array([np.inf, 1.0, 1e-4]), 2.5)
+    expected = [
+        [-9.553138172525108, -4.856084174212194, -10.254772108180266],
+        [0.001213511405548612, 0.1588673296523693, 1.377941904239287],
+        [0.06242415553715321, -0.7006734118961574, 0.2756572774456602],
+        [3.4969662214861286, 3.102831675869077, 0.05514523940178254],
+        [-6.92761654532754, -2.0049635284823717, -1.0573508920249153],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=2e-13)
 
 
 def test_tails_do_not_cancel() -> None:
@@ -321,7 +411,7 @@ def test_times_that_are_cut_off() -> None:
     assert found.means_[0, 0] == pytest.approx(np.minimum(life, end).sum() / seen.sum(), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["normal", "diag", "spherical", "VII"])
+@pytest.mark.parametrize("kind", ["normal", "full", "diag", "spherical", "VII"])
 def test_a_normal_below_a_limit(kind: str) -> None:
     """One component: the maximum of Tobin's likelihood (Tobin 1958, Econometrica 26)."""
     x = np.random.default_rng(3).normal(1.0, 2.0, (300, 1))
@@ -446,6 +536,22 @@ def test_a_product_and_a_model_file(tmp_path: Any) -> None:
     assert list(again.told_) == ["bounds"]
 
 
+def test_blocks_that_correlate_stay_what_they_are_beside_bounds() -> None:
+    """One component: the Gaussian block is the rows' mean and covariance, whatever bounds say."""
+    rng = np.random.default_rng(7)
+    pairs = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], 300)
+    x = np.column_stack([pairs, rng.poisson(5, 300)])
+    upper = np.full_like(x, np.nan)
+    upper[x[:, 2] < 4, 2] = 4.0
+    blocks = [Block("gaussian", [0, 1]), Block("poisson", 2)]
+    found = Mixture(Product(blocks), 1).fit(x, upper=upper).parameters_
+    np.testing.assert_allclose(found["gaussian.means"][0], pairs.mean(axis=0))
+    np.testing.assert_allclose(found["gaussian.covariances"][0], np.cov(pairs.T, bias=True))
+    upper[0, 0] = 1.0
+    with pytest.raises(ValueError, match="found 'full': leave its columns out"):
+        Mixture(Product(blocks), 1).fit(x, upper=upper)
+
+
 def test_bad_bounds_are_named() -> None:
     x = drawn("exponential", 40)
     none = np.full_like(x, np.nan)
@@ -456,10 +562,11 @@ def test_bad_bounds_are_named() -> None:
         few.fit(x, lower=none[:5])
     with pytest.raises(ValueError, match="row 3, column 'x1' has lower=0 and upper=-1, and no num"):
         few.fit(x, upper=at)
-    with pytest.raises(ValueError, match=r"covariance types without correlations .*found 'full'"):
-        GaussianMixture(2).fit(x, lower=at)
-    with pytest.raises(ValueError, match="found 'student': leave its columns out"):
-        Mixture("student", 2).fit(x, lower=at)
+    both, ends = np.hstack([x, x]), np.hstack([at, at])
+    for single, name in ((GaussianMixture(2), "full"), (Mixture("student", 2), "student")):
+        told = rf"intervals are known to 'exp.* one column alone of 'con.*found '{name}': leave"
+        with pytest.raises(ValueError, match=told):
+            single.fit(both, lower=ends)
     with pytest.raises(ValueError, match="know no trim"):
         GaussianMixture(2, covariance_type="diag", trim=0.1).fit(x, lower=at)
     with pytest.raises(ValueError, match="engine must be one of auto, local, threads"):

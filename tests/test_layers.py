@@ -174,9 +174,15 @@ KNOWN = {
             "families/factor/records.py",
             "families/factor/structure.py",
             # The matrices of heavy tails are covariances of rows that are weighed.
-            *(f"families/heavy/{name}.py" for name in ("chart", "family", "prior", "records")),
-            *(f"families/student/{name}.py" for name in ("family", "records")),
-            *(f"families/contaminated/{name}.py" for name in ("family", "records", "tails")),
+            *(
+                f"families/heavy/{name}.py"
+                for name in ("chart", "family", "intervals", "prior", "records")
+            ),
+            *(f"families/student/{name}.py" for name in ("family", "intervals", "records")),
+            *(
+                f"families/contaminated/{name}.py"
+                for name in ("family", "intervals", "records", "tails")
+            ),
             # A table has a covariance whatever is fitted to it.
             "data/moments.py",
             "data/survey.py",

@@ -23,18 +23,14 @@ from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
-from mixtura.families.intervals import Cells, censored, stranger, support, unbounded
+from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
+from mixtura.families.registry import those
 from mixtura.fitting.journal_file import removed
 from mixtura.records import AnyArray, Array, Categories
 
 # Solvers that look at rows through the E-step alone, and engines that sweep by it.
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
 _ENGINES = ("auto", *PLAIN)
-_KNOWN = (
-    "components of family 'normal', 'lognormal', 'exponential', 'gamma', 'poisson' and "
-    "'negativebinomial', products of these, and covariance types without correlations ('diag', "
-    "'spherical')"
-)
 
 
 class IntervalRows(ClimbedMixture):
@@ -303,8 +299,11 @@ def placed(
     bounded = (low != high) & (np.isfinite(low) | np.isfinite(high))
     who = stranger(family, bounded.any(axis=0))
     if who:
+        more = those(lambda kind: knows(kind, 2))
+        alone = those(lambda kind: knows(kind, 1) and not knows(kind, 2))
         raise ValueError(
-            f"lower, upper: intervals are known to {_KNOWN}; found {who!r}: leave its columns out"
+            f"lower, upper: intervals are known to {more}, to one column alone of {alone}, and to "
+            f"these as blocks of a product; found {who!r}: leave its columns out"
         )
     least, whole, _ = support(family, x.shape[1])
     low = np.maximum(low, least)

@@ -134,14 +134,20 @@ def look_at(family: Any, cells: Cells, params: Any) -> Look:
     return family.look(cells.x, params)  # type: ignore[no-any-return]
 
 
+def knows(family: Any, d: int) -> bool:
+    """Whether of cells of its d columns only an interval may be known: where it says what is
+    `within`, or `knows_intervals` of so many, which are then `between`."""
+    own = getattr(family, "knows_intervals", None)
+    return hasattr(family, "within") if own is None else bool(own(d))
+
+
 def stranger(family: Any, some: NDArray[np.bool_]) -> str:
     """The family that knows no intervals in its columns among `some` (d,); empty where all do."""
     blocks = getattr(family, "blocks", None)
     if blocks is not None:
         found = [stranger(block.family, some[list(block.columns)]) for block in blocks]
         return next((name for name in found if name), "")
-    knows = hasattr(family, "within") or hasattr(family, "between")
-    return "" if not some.any() or (knows and not family.correlates) else str(family.name)
+    return "" if not some.any() or knows(family, len(some)) else str(family.name)
 
 
 def support(family: Any, d: int) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -136,17 +136,16 @@ class Restricted(Family):
         return self.kind.n_parameters(self, params) - fewer
 
 
-def restricted(family: Family, limits: Limits) -> Family:
-    """The same family within these limits; ValueError where it cannot keep them."""
+def keeps_limits(family: Family) -> bool:
+    """Whether there are M-steps of the family within limits."""
     supports = list(family.supports().values())
     alone = len(supports) == 1 and isinstance(supports[0], (Positive, UnitInterval))
     one_mean = alone and type(family).statistics is summed
-    if not (one_mean or hasattr(family, "within_limits")):
-        raise ValueError(
-            "fixed: bounds and ties are for families 'normal', 'lognormal', 'poisson', "
-            "'exponential' and 'bernoulli' and covariance types 'full', 'diag' and 'spherical', "
-            f"and this is {family.name!r}: leave them out"
-        )
+    return one_mean or hasattr(family, "within_limits")
+
+
+def restricted(family: Family, limits: Limits) -> Family:
+    """The same family within these limits; `keeps_limits` says which can."""
     return _as(family, _restricted(type(family)), limits)
 
 

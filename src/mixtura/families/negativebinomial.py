@@ -144,6 +144,9 @@ class NegativeBinomial(Family):
             out[seen, j] = place
         return out
 
+    def knows_intervals(self, d: int) -> bool:
+        return True
+
     def between(self, cells: Cells, params: NegativeBinomialParams) -> CountsBetween:
         """What `families.intervals` asks of rows with bounds."""
         return CountsBetween(self, cells, params)

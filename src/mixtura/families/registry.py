@@ -19,7 +19,7 @@ from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.conjugate import before_rows, prior_rows
 from mixtura.families.gaussian.covariance import STRUCTURES
 from mixtura.families.gaussian.family import PLAIN, Gaussian
-from mixtura.families.limits import Limits, restricted
+from mixtura.families.limits import Limits, keeps_limits, restricted
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.homes import FAMILIES as HOMES
 from mixtura.homes import located
@@ -65,6 +65,13 @@ def register_family(name: str, make: Callable[[], Family]) -> None:
             "parameters that returns an object of it"
         )
     FAMILIES[name] = make
+
+
+def those(says: Callable[[Family], bool]) -> str:
+    """The names of the families, and of covariance types as such, that say yes; for messages."""
+    kinds = {name: make() for name, make in FAMILIES.items()}
+    kinds |= {name: Gaussian(structure) for name, structure in STRUCTURES.items()}
+    return ", ".join(repr(name) for name, kind in kinds.items() if says(kind))
 
 
 def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:
@@ -172,6 +179,11 @@ def limited(family: Family, limits: Limits) -> Family:
     """The family with bounds and ties of its parameters; ValueError where it keeps none such."""
     if isinstance(family, Gaussian):
         return family.with_limits(limits)
+    if not keeps_limits(family):
+        raise ValueError(
+            f"fixed: bounds and ties are for families {those(keeps_limits)}, and for Gaussian "
+            f"components as covariance_type; this is {family.name!r}: leave them out"
+        )
     return restricted(family, limits)
 
 

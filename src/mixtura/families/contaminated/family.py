@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from mixtura.families.base import at_edge
+from mixtura.families.contaminated.intervals import ContaminatedBetween
 from mixtura.families.contaminated.records import (
     ContaminatedGapsLook,
     ContaminatedLook,
@@ -29,6 +30,7 @@ from mixtura.families.contaminated.tails import (
 from mixtura.families.gaussian.records import GaussianParams
 from mixtura.families.heavy.chart import HeavyChart
 from mixtura.families.heavy.family import HeavyTailed
+from mixtura.families.heavy.intervals import Ends
 from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.records import AnyArray, Array, RandomNumbers
@@ -91,6 +93,9 @@ class Contaminated(HeavyTailed):
         self, X: AnyArray, labels: AnyArray, params: ContaminatedParams, rng: RandomNumbers
     ) -> Array:
         return ContaminatedGapsLook(X, params).completed(labels, rng)
+
+    def told(self, ends: Ends, params: ContaminatedParams) -> ContaminatedBetween:
+        return ContaminatedBetween(ends, params)
 
     def maximize(
         self, stats: ContaminatedStatistics, params: ContaminatedParams, prior: HeavyPrior

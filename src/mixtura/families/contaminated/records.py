@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
+from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianStatistics, gaussian_moments
 from mixtura.families.heavy.records import HeavyGapsLook, HeavyLook, HeavyParams, HeavyStatistics
 from mixtura.records import AnyArray, Array, RandomNumbers
@@ -101,11 +102,11 @@ class ContaminatedLook(HeavyLook):
         """The sums at these responsibilities."""
         g, bad = self.params.gaussian, resp * self.parts.outlying
         weights = _weights(resp, self.parts.outlying, self.params)
-        return _gathered(
-            resp,
-            (weights, gaussian_moments(self.X, weights, g)),
-            (bad, gaussian_moments(self.X, bad, g)),
-            self.params,
+        return gathered(
+            resp.sum(axis=0),
+            (weights.sum(axis=0), *gaussian_moments(self.X, weights, g)),
+            (bad.sum(axis=0), *gaussian_moments(self.X, bad, g)),
+            g.form,
         )
 
 
@@ -134,11 +135,12 @@ class ContaminatedGapsLook(HeavyGapsLook):
         """The sums at these responsibilities."""
         bad = resp * self.parts.outlying
         weights = _weights(resp, self.parts.outlying, self.params)
-        return _gathered(
-            resp,
-            (weights, self.gaussian.moments(weights, resp)),
-            (bad, self.gaussian.moments(bad, bad * self.params.inflations)),
-            self.params,
+        left = bad * self.params.inflations
+        return gathered(
+            resp.sum(axis=0),
+            (weights.sum(axis=0), *self.gaussian.moments(weights, resp)),
+            (bad.sum(axis=0), *self.gaussian.moments(bad, left)),
+            self.params.gaussian.form,
         )
 
     def completed(self, labels: AnyArray, rng: RandomNumbers) -> Array:
@@ -149,15 +151,15 @@ class ContaminatedGapsLook(HeavyGapsLook):
         return self.gaussian.completed(labels, rng, wider)
 
 
-Moments = tuple[Array, list[Array]]
+# Sums of weights (K,), first moments (K, d), and each component's second ones.
+Moments = tuple[Array, Array, list[Array]]
 
 
-def _gathered(
-    resp: Array, weighed: tuple[Array, Moments], bad: tuple[Array, Moments], p: ContaminatedParams
-) -> ContaminatedStatistics:
-    (u, (first, seconds)), (b, (bad_first, bad_seconds)) = weighed, bad
+def gathered(counts: Array, weighed: Moments, bad: Moments, form: Form) -> ContaminatedStatistics:
+    """The statistics of these moments."""
+    (u, first, seconds), (b, bad_first, bad_seconds) = weighed, bad
     return ContaminatedStatistics(
-        resp.sum(axis=0),
-        GaussianStatistics(u.sum(axis=0), first, p.gaussian.form.gather(seconds)),
-        GaussianStatistics(b.sum(axis=0), bad_first, np.stack(bad_seconds)),
+        counts,
+        GaussianStatistics(u, first, form.gather(seconds)),
+        GaussianStatistics(b, bad_first, np.stack(bad_seconds)),
     )

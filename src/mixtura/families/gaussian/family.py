@@ -138,9 +138,13 @@ class Gaussian(Family):
     def look(self, X: AnyArray, params: GaussianParams) -> Look:
         return GapsLook(X, params) if self.gaps else super().look(X, params)
 
+    def knows_intervals(self, d: int) -> bool:
+        return d == 1 or not self.correlates
+
     def between(self, cells: Cells, params: GaussianParams) -> Look:
-        """The look at cells of which only intervals may be known, of forms without correlations."""
-        return BetweenLook(cells, params)
+        """The look at cells of which only intervals may be known, where none hangs on another."""
+        known = self.knows_intervals(cells.x.shape[1])
+        return BetweenLook(cells, params) if known else self.look(cells.x, params)
 
     def condensed(self, survey: Survey) -> tuple[Family, Family, Condensed] | None:
         """Rows that are fewer than the columns, within their span."""

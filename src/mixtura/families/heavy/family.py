@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mixtura.data.survey import Survey
-from mixtura.families.base import Family, Settled
+from mixtura.families.base import Family, Look, Settled
 from mixtura.families.gaussian.covariance import STRUCTURES, Structure
 from mixtura.families.gaussian.family import PLAIN, Gaussian
 from mixtura.families.gaussian.records import (
@@ -19,7 +19,9 @@ from mixtura.families.gaussian.records import (
     gaussian_params,
     gaussian_params_from_root,
 )
+from mixtura.families.heavy.intervals import ApartLook, Ends
 from mixtura.families.heavy.prior import HeavyPrior
+from mixtura.families.intervals import Cells
 from mixtura.records import AnyArray, Array, Params
 from mixtura.supports import Real, Support
 
@@ -52,6 +54,10 @@ class HeavyTailed(Family):
     @abstractmethod
     def begun(self, gaussian: GaussianParams) -> Any:
         """The parameters with which climbs begin, of these centres and matrices."""
+
+    @abstractmethod
+    def told(self, ends: Ends, params: Any) -> Look:
+        """The look at rows of one column of which these intervals are known."""
 
     @property
     def structure(self) -> Structure:
@@ -139,6 +145,18 @@ class HeavyTailed(Family):
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Any:
         return self.look(X, params).statistics(resp)
+
+    def knows_intervals(self, d: int) -> bool:
+        # Columns of one row share its weight: none is independent of the others.
+        return d == 1
+
+    def between(self, cells: Cells, params: Any) -> Look:
+        """The look at cells of which only intervals may be known, where they are one column."""
+        told = np.asarray(cells.bounded.any(axis=1))
+        if not told.any():
+            return self.look(cells.x, params)
+        ends = Ends.of(cells.lower[told, 0], cells.upper[told, 0], params)
+        return ApartLook(told, self.look(cells.x[~told], params), self.told(ends, params))
 
     def obstacle(self, prior: HeavyPrior) -> str:
         return self.gaussian.obstacle(prior.gaussian)

@@ -13,6 +13,7 @@ from mixtura.families.base import at_edge
 from mixtura.families.gaussian.records import GaussianParams
 from mixtura.families.heavy.chart import HeavyChart
 from mixtura.families.heavy.family import HeavyTailed
+from mixtura.families.heavy.intervals import Ends
 from mixtura.families.heavy.prior import HeavyPrior
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
 from mixtura.families.student.degrees import (
@@ -24,6 +25,7 @@ from mixtura.families.student.degrees import (
     maximised,
     slope,
 )
+from mixtura.families.student.intervals import StudentBetween
 from mixtura.families.student.records import (
     StudentGapsLook,
     StudentLook,
@@ -90,6 +92,9 @@ class Student(HeavyTailed):
 
     def look(self, X: AnyArray, params: StudentParams) -> StudentLook | StudentGapsLook:
         return StudentGapsLook(X, params) if self.gaps else StudentLook(X, params)
+
+    def told(self, ends: Ends, params: StudentParams) -> StudentBetween:
+        return StudentBetween(ends, params)
 
     def maximize(
         self, stats: StudentStatistics, params: StudentParams, prior: HeavyPrior
