@@ -208,7 +208,8 @@ def test_fits_end_where_the_likelihood_is_flat(name: str) -> None:
                 moved[k] = moved[k] * factor + 0.01 * (factor - 1)
                 setattr(found, f"{attribute}_", moved)
                 other = found.score_samples(x, lower=lower, upper=upper).sum()
-                assert other < total
+                # Where all rows are good nothing hangs on how wide bad ones would be.
+                assert other < total + 1e-8
         setattr(found, f"{attribute}_", best)
 
 
