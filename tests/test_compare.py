@@ -539,5 +539,5 @@ def test_other_families_are_climbed_by_every_solver(kind: str) -> None:
 
 
 def test_a_family_has_no_covariance_type() -> None:
-    with pytest.raises(ValueError, match="is for Gaussian components, and family is 'poisson'"):
+    with pytest.raises(ValueError, match="shapes covariances, and family='poisson' has none"):
         compare_solvers(np.ones((9, 1)), 2, family="poisson", covariance_type="EII")

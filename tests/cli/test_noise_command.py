@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from commands import FAITHFUL, run
 
@@ -33,6 +34,30 @@ def test_noise_from_fit_to_predict(table, tmp_path):
     assert 0.08 < shown["noise"]["weight"] < 0.2
 
 
+def test_a_family_takes_the_structures_it_declares(table, tmp_path):
+    """As the estimator that has a parameter for it; the file keeps it."""
+    model = tmp_path / "m.json"
+    options = "-k", "1", "--family", "contaminated", "--covariance", "diag"
+    ended = run("fit", table, *options, "--out", model, "--no-figure")
+    assert ended.exit_code == 0, ended.stderr
+    X = pd.read_csv(table)
+    same = mixtura.ContaminatedMixture(1, covariance_type="diag", random_state=0).fit(X)
+    again = mixtura.load(model)
+    assert again.covariances_.shape == (1, 2)
+    assert again.score(X) == pytest.approx(same.score(X), abs=1e-12)
+    assert np.array_equal(again.predict(X), same.predict(X))
+
+
+def test_select_tries_structures_of_families(table, tmp_path):
+    model = tmp_path / "m.json"
+    asked = "--family", "student,gaussian", "--covariance", "EII,diag", "-k", "1"
+    ended = run("select", table, *asked, "--out", model, "--no-figure", "--json")
+    assert ended.exit_code == 0, ended.stderr
+    tried = json.loads(ended.stdout)["cv_results"]["param_family"]
+    assert tried == ["student EII", "student diag", "gaussian EII", "gaussian diag"]
+    assert mixtura.load(model).family_.covariance_type in ("EII", "diag")
+
+
 def test_trimmed_rows_have_the_label_of_noise(table, tmp_path):
     model = tmp_path / "m.json"
     options = "-k", "1", "--trim", "0.13", "--eigenvalue-ratio", "10"
@@ -53,6 +78,8 @@ def test_trimmed_rows_have_the_label_of_noise(table, tmp_path):
         (["--trim", "0.1", "--family", "normal"], "is for Gaussian groups"),
         (["--eigenvalue-ratio", "3", "--bayes"], "--bayes knows no --eigenvalue-ratio"),
         (["--noise", "--bayes"], "--bayes knows no --noise"),
+        (["--family", "student", "--covariance", "UUU:1"], "--covariance UUU:1 shapes covariances"),
+        (["--family", "gamma", "--covariance", "EII"], "--family gamma has none: leave one of"),
     ],
 )
 def test_refusals(table, options, said):

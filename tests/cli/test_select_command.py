@@ -133,6 +133,6 @@ def test_families_are_searched(folder: Path) -> None:
     assert "6 of 6 mixtures fitted" in done.stdout
     assert isinstance(mixtura.load("calls.model.json"), mixtura.Mixture)
     bad = spawn("select", "calls.csv", "--family", "poisson", "--covariance", "EII")
-    assert "--covariance EII is for Gaussian groups" in bad.stderr
+    assert "--covariance EII shapes covariances, and --family poisson has none" in bad.stderr
     bad = spawn("select", "calls.csv", "--family", "poisson,gamma")
     assert "which cannot be compared" in bad.stderr

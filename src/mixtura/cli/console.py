@@ -53,7 +53,7 @@ SPOKEN = {
     "n_states": "--states",
     "weight_concentration_prior": "--concentration",
 }
-_GIVEN = re.compile(rf"(?<![\w'\"])({'|'.join(SPOKEN)})=('?)(\w+)\2(?![\w.])")
+_GIVEN = re.compile(rf"(?<![\w'\"])({'|'.join(SPOKEN)})=('?)(\w+(?::\w+)?)\2(?![\w.])")
 stdout = Console()
 stderr = Console(stderr=True)
 

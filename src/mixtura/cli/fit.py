@@ -208,19 +208,18 @@ def fit(
 
 
 def components_of(family: str, covariance: str | None) -> dict[str, Any]:
-    """The settings that say what components are; ValueError where two of them do not agree."""
+    """The settings that say what components are; ValueError where a family has no such shape."""
     if family == "gaussian":
         return {"covariance_type": covariance or "full"}
-    if covariance is not None:
-        raise ValueError(
-            f"--covariance {covariance} is for Gaussian groups, and --family is {family}: "
-            "leave one of them out"
-        )
-    return {"family": str(family)}
+    made_of = {"family": str(family)} | (
+        {} if covariance is None else {"covariance_type": covariance}
+    )
+    spec_of(made_of)
+    return made_of
 
 
 def spec_of(made_of: dict[str, Any]) -> Any:
-    """The family that `components_of` speaks of, by its name."""
+    """The family that `components_of` speaks of: its name, or with a structure the family."""
     from mixtura.families.registry import asked
 
     return asked(made_of.get("family", "gaussian"), made_of.get("covariance_type", "full"))
@@ -237,10 +236,11 @@ def unfitted(settings: dict[str, Any]) -> Any:
     """The estimator with these settings."""
     from mixtura import BayesianGaussianMixture, BayesianMixture, GaussianMixture, Mixture
 
-    of_family = "family" in settings
-    if "weight_concentration_prior" in settings:
-        return (BayesianMixture if of_family else BayesianGaussianMixture)(**settings)
-    return (Mixture if of_family else GaussianMixture)(**settings)
+    posterior = "weight_concentration_prior" in settings
+    if "family" not in settings:
+        return (BayesianGaussianMixture if posterior else GaussianMixture)(**settings)
+    rest = {name: value for name, value in settings.items() if name != "covariance_type"}
+    return (BayesianMixture if posterior else Mixture)(**rest | {"family": spec_of(settings)})
 
 
 def _rows(data: Table | Streamed) -> int:

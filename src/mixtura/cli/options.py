@@ -199,8 +199,8 @@ SHAPES: Any = typer.Option(
     parser=covariance_name,
     metavar="NAME",
     show_default="full",
-    help="What shapes Gaussian groups may have: full, tied, diag, spherical, mclust's EII to "
-    "VVV, or UUU:10 for 10 factors and noise.",
+    help="What shapes groups may have that have covariances: full, tied, diag, spherical, "
+    "mclust's EII to VVV, or, Gaussian ones, UUU:10 for 10 factors and noise.",
 )
 CovarianceAsked = Annotated[str | None, SHAPES]
 FamilyName = Annotated[

@@ -127,10 +127,9 @@ def select(
     numbers = parsed(components)
     if jobs == 0:
         raise ValueError("--jobs 0: fits at a time are a number from 1, or -1 for all cores")
-    if family is not None and (covariance is not None or thorough):
-        other = "--thorough" if covariance is None else f"--covariance {covariance}"
+    if family is not None and thorough:
         raise ValueError(
-            f"{other} is for Gaussian groups, and --family is {family}: leave one of them out"
+            f"--thorough is for Gaussian groups, and --family is {family}: leave one of them out"
         )
     besides = beside(lower, upper, error)
     given_beside({} if family is None else {"family": family}, besides)
@@ -189,10 +188,20 @@ def _unfitted(
     from mixtura import GaussianMixtureSearch, MixtureSearch
 
     if family is not None:
-        return MixtureSearch(split_names(family), **settings)
+        return MixtureSearch(_kinds(family, covariance), **settings)
     shapes = "all" if covariance in (None, "all") else split_names(covariance)
     effort = "thorough" if thorough else "auto"
     return GaussianMixtureSearch(covariance_type=shapes, effort=effort, **settings)
+
+
+def _kinds(family: str, covariance: str | None) -> Any:
+    """The families to try, with shapes each in each of them, by label."""
+    from mixtura.families.registry import asked
+
+    names, shapes = split_names(family) or [], split_names(covariance)
+    if shapes is None:
+        return names
+    return {f"{name} {shape}": asked(name, shape) for name in names for shape in shapes}
 
 
 class Selecting:

@@ -93,7 +93,8 @@ class Family(Outlying, ABC):
     conditional: ClassVar[bool] = False
     # Whether its log-density is `params.log_norm` minus half a squared distance in standard units.
     normal: ClassVar[bool] = False
-    # What would be a simpler family, where there is one: "a simpler covariance".
+    # What its field `covariance_type` may be, where it has one; what would be a simpler family.
+    structures: ClassVar[frozenset[str]] = frozenset()
     simpler: ClassVar[str] = ""
     # Whether the groups of starts are softened: what one lacks by chance is impossible ever after.
     soft_starts: ClassVar[bool] = False
@@ -295,9 +296,8 @@ class Family(Outlying, ABC):
     def described(self) -> dict[str, Any]:
         """What else than its name makes this family, as plain values: its fields but defaults."""
         found: dict[str, Any] = {}
-        if not is_dataclass(self):
-            return found
-        for field in fields(self):
+        own: Any = fields(self) if is_dataclass(self) else ()
+        for field in own:
             value = getattr(self, field.name)
             if value != field.default:
                 found[field.name] = list(value) if isinstance(value, tuple) else value

@@ -68,15 +68,22 @@ def register_family(name: str, make: Callable[[], Family]) -> None:
 
 
 def asked(kind: Spec, covariance_type: str | FactorAnalytic) -> Spec:
-    """What components are made of, from a family and the shape of Gaussian ones."""
+    """What components are made of, from a family and the structure of its covariances.
+
+    ValueError for a structure that components of this family do not have.
+    """
     if kind == "gaussian":
         return type_name(covariance_type)
-    if covariance_type != PLAIN:
+    if covariance_type == PLAIN:
+        return kind
+    found, name = family(kind), type_name(covariance_type)
+    if name not in found.structures:
+        known = ", ".join(sorted(found.structures))
+        others = f"knows {known}: choose one" if known else "has none: leave one of them out"
         raise ValueError(
-            f"covariance_type={covariance_type!r} is for Gaussian components, and family is "
-            f"{kind!r}: leave one of them out"
+            f"covariance_type={name!r} shapes covariances, and family={spec_name(kind)!r} {others}"
         )
-    return kind
+    return replace(found, covariance_type=name)  # type: ignore[type-var]
 
 
 def spec_name(kind: Spec) -> str:

@@ -39,6 +39,7 @@ class HeavyTailed(Family):
     gaps: bool = field(default=False, kw_only=True)
     fills_gaps = True
     simpler = "a simpler covariance"
+    structures = TYPES
     matrices: ClassVar[str] = "covariances"
     shapes_of_tails: ClassVar[Mapping[str, Support]] = {}
 
