@@ -221,11 +221,14 @@ def test_a_ratio_that_is_no_number_is_refused(c: object) -> None:
         EigenvalueRatio(c)  # type: ignore[arg-type]
 
 
-def test_a_ratio_without_any_spread_says_so() -> None:
-    with pytest.raises(Exception, match="different rows"):
-        GaussianMixture(
-            30, constraint=EigenvalueRatio(12), init_params="kmeans", random_state=0
-        ).fit(X[:30])
+@pytest.mark.parametrize("start", ["auto", "kmeans"])
+def test_a_ratio_without_any_spread_says_so(start: str) -> None:
+    rows = X[:30].repeat(2, axis=0)
+    settings = {"constraint": EigenvalueRatio(12), "init_params": start, "random_state": 0}
+    with pytest.raises(ValueError, match="has 30 different rows: with a component on each"):
+        GaussianMixture(30, **settings).fit(rows)
+    # One less than rows: some spread stays, and so does a bound.
+    assert np.isfinite(GaussianMixture(29, **settings).fit(rows).fit_result_.loglik)
 
 
 def test_starts_of_trimmed_fits_are_on_no_scale_of_the_end(trimmed: GaussianMixture) -> None:

@@ -105,7 +105,8 @@ class NoiseContrastive:
     seed    of the noise, which is the same for every climb; default 0
 
     Consistent as maximum likelihood is, and less efficient: with the defaults the estimates'
-    variances are about twice as large, and the excess shrinks as 1 / ratio. No step towards the
+    variances are about twice as large, more where few rows lie far out and widen the noise
+    (docs/outliers.md), and the excess shrinks as 1 / ratio. No step towards the
     global optimum: the criterion has local optima as the likelihood has, and a component that lies
     where there are neither rows nor noise feels nothing at all. A prior enters as in the
     likelihood, once for all rows. The log-likelihoods reported are real ones; `tol` and `gap` are

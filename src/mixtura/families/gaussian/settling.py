@@ -120,7 +120,14 @@ def _moments(kind: Any, survey: Survey) -> tuple[Moments, Callable[[AnyArray], A
 
 
 def _refuse_table(kind: Any, survey: Survey, K: int) -> None:
-    if kind.reg_covar is None and len(survey.sample.X) < K:
+    distinct = len(survey.sample.X)
+    if kind.ratio is not None and distinct <= K:
+        raise ValueError(
+            f"constraint: n_components={K}, and X has {distinct} different rows: with a component "
+            "on each all spreads go to zero together, whatever their ratio. Use fewer components "
+            "than there are different rows"
+        )
+    if kind.reg_covar is None and distinct < K:
         refuse_few_distinct(survey.source, K)
     if kind.structure.columns not in (None, survey.source.d):
         raise ValueError(
