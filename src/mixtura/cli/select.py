@@ -42,7 +42,7 @@ from mixtura.cli.options import (
 )
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
-from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Trim, robust_settings
+from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Prior, Trim, robust_settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +83,7 @@ def select(
     noise_volume: NoiseVolume = None,
     trim: Trim = 0.0,
     eigenvalue_ratio: EigenRatio = None,
+    prior: Prior = None,
     columns: Columns = None,
     exclude: Exclude = None,
     labels: Labels = None,
@@ -149,7 +150,7 @@ def select(
             n_init=starts,
             weights="importance" if importance else "counts",
             random_state=seed,
-            **robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian=family is None),
+            **robust_settings(noise, noise_volume, trim, eigenvalue_ratio, family is None, prior),
         )
         kinds = search._kinds()
         data = whole_table(

@@ -146,11 +146,11 @@ def _found(
     )
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
-    told = isinstance(rows, KnownRows) or task.pins or ground.model.prior.asked
-    if told and not begins(solver):
+    refuse_prior(task, solver, ground.model.prior.asked)
+    if (isinstance(rows, KnownRows) or task.pins) and not begins(solver):
         raise ValueError(
-            f"solver={solver!r} answers from the table's moments alone, which know no labels, "
-            "fixed parameters or prior: leave them out, or use solver='auto'"
+            f"solver={solver!r} answers from the table's moments alone, which know no labels "
+            "or fixed parameters: leave them out, or use solver='auto'"
         )
     if isinstance(rows, KnownRows):
         refuse_labels(task, solver, ground.engine)
@@ -200,15 +200,24 @@ def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:
             f"solver={solver!r} answers from all rows at once and begins nowhere: leave out starts "
             "(n_init, init_params, ..._init, warm_start) and trim, or use solver='auto'"
         )
+    if solver == "nce" and task.noise is not None:
+        raise ValueError(
+            "solver='nce' tells rows from others by a density that integrates to 1, and that of "
+            "noise is 1/V everywhere: use another solver, or noise=None"
+        )
+
+
+def refuse_prior(task: Task, solver: str, asked: bool) -> None:
+    """ValueError for solvers that know no prior; asked: whether the family has one of its own."""
     if solver == "nce" and task.prior:
         raise ValueError(
             "solver='nce' tells rows from others and maximises no posterior: use another solver, "
             "or prior=None"
         )
-    if solver == "nce" and task.noise is not None:
+    if (asked or task.prior) and not begins(solver):
         raise ValueError(
-            "solver='nce' tells rows from others by a density that integrates to 1, and that of "
-            "noise is 1/V everywhere: use another solver, or noise=None"
+            f"solver={solver!r} answers from the table's moments alone, which know no prior: use "
+            "solver='auto', or prior=None"
         )
 
 

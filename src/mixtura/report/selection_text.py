@@ -40,7 +40,7 @@ class Selection:
 
     values[i, j] is that of names[i] with components[j]: nan where there is none, and then
     pruned[i, j] says whether it was left out. larger says whether larger is better. noun is what
-    the names are: one of them, and several.
+    the names are: one of them, and several. prior says what that of the best one is worth.
     """
 
     criterion: str
@@ -52,6 +52,7 @@ class Selection:
     rows: int
     columns: int
     noun: tuple[str, str] = ("structure", "structures")
+    prior: str = ""
 
     @property
     def label(self) -> str:
@@ -98,6 +99,7 @@ def renderables(selection: Selection, width: int = WIDTH) -> list[RenderableType
     parts: list[RenderableType] = [
         Text(selection.headline, style="bold"),
         Text(f"  {selection.label}"),
+        *([Text(f"  prior of the best: {selection.prior}")] if selection.prior else []),
     ]
     numbers = range(len(selection.components))
     for first in range(0, len(numbers), across):

@@ -42,7 +42,17 @@ if TYPE_CHECKING:
     from mixtura.data.tables import Table
 
 # What a search hands on to every fit.
-SETTINGS = ("tol", "max_iter", "n_init", "init_params", "weights", "solver", "engine", "noise")
+SETTINGS = (
+    "tol",
+    "max_iter",
+    "n_init",
+    "init_params",
+    "weights",
+    "solver",
+    "engine",
+    "noise",
+    "prior",
+)
 
 
 class StillRisingWarning(UserWarning):
@@ -61,6 +71,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     prune: bool
     n_jobs: int | None
     weights: str
+    prior: Any
     solver: Any
     random_state: Any
     verbose: int
@@ -185,6 +196,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
             **self._identity(settings),
             "effort": self.effort_,
             "solver": described(self.solver),
+            "prior": repr(self.prior),
             "rows": digest(rows),
             **({"labels": digest_of({"labels": known})} if known is not None else {}),
             **({"beside": digest_of(beside)} if beside else {}),

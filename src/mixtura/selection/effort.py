@@ -29,6 +29,7 @@ class Asked(Protocol):
     noise: Any
     trim: float
     constraint: Any
+    prior: Any
 
 
 def effort_of(search: Asked, rows: Source, names: Iterable[str]) -> str:
@@ -58,7 +59,7 @@ def not_quick(search: Asked, rows: Source, names: Iterable[str]) -> str:
     # A sum is NaN if one of its terms is, and takes no array of its own.
     if np.isnan(rows.X.sum()):
         return "is for whole rows, and X has missing cells"
-    for name in ("noise", "trim", "constraint"):
+    for name in ("noise", "trim", "constraint", "prior"):
         value = getattr(search, name)
         if value is not None and value is not False and value != 0:
             return f"knows no {name}, found {name}={value!r}"

@@ -44,6 +44,10 @@ class MixtureSearch(ComponentSearch):
         Cells fitted at the same time.
     tol, max_iter, n_init, init_params, weights, solver, engine, noise
         Of every fit, as in `Mixture`.
+    prior : as in `Mixture`, default None
+        Of every fit. Cells are compared by log-likelihoods, and by those alone: of each cell that
+        at the posterior's mode (docs/choosing.md). Families that have no such prior are not chosen;
+        ``cv_results_["status"]`` says why.
     random_state : int, RandomState instance or None
     verbose : int, default 0
 
@@ -84,6 +88,7 @@ class MixtureSearch(ComponentSearch):
         solver: str | Solver = "auto",
         engine: str = "auto",
         noise: Any = None,
+        prior: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -102,6 +107,7 @@ class MixtureSearch(ComponentSearch):
         self.solver = solver
         self.engine = engine
         self.noise = noise
+        self.prior = prior
         self.random_state = random_state
         self.verbose = verbose
 

@@ -70,7 +70,7 @@ class GaussianMixtureSearch(ComponentSearch):
     effort : {"auto", "quick", "thorough"}, default "auto"
         "quick": all structures share their starts, are climbed by EM alone, and only the chosen
         mixture is examined. "thorough": every cell is fitted as `GaussianMixture` is. "auto":
-        quick, but for criterion="heldout", noise, trim, constraint, a solver, engine or
+        quick, but for criterion="heldout", noise, trim, constraint, prior, a solver, engine or
         init_params of one's own, missing cells, and tables of more than 32 columns or 4 million
         numbers.
     refit : bool, default True
@@ -82,6 +82,10 @@ class GaussianMixtureSearch(ComponentSearch):
         A quick one always uses threads.
     tol, max_iter, n_init, init_params, weights, solver, engine, noise, trim, constraint
         Of every fit, as in `GaussianMixture`.
+    prior : as in `GaussianMixture`, default None
+        Of every fit. Cells are compared by log-likelihoods, and by those alone: of each cell that
+        at the posterior's mode (docs/choosing.md). Structures that have no such prior are not
+        tried.
     random_state : int, RandomState instance or None
     verbose : int, default 0
         1: a line for every cell.
@@ -143,6 +147,7 @@ class GaussianMixtureSearch(ComponentSearch):
         solver: str | Solver = "auto",
         engine: str = "auto",
         noise: Any = None,
+        prior: Any = None,
         trim: float = 0.0,
         constraint: EigenvalueRatio | None = None,
         random_state: Any = None,
@@ -165,6 +170,7 @@ class GaussianMixtureSearch(ComponentSearch):
         self.solver = solver
         self.engine = engine
         self.noise = noise
+        self.prior = prior
         self.trim = trim
         self.constraint = constraint
         self.random_state = random_state

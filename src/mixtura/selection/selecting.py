@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixtura.estimators.prior_setting import prior_notes
 from mixtura.report.selection_text import Selection
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def selection(search: ComponentSearch, rows: int) -> Selection:
         rows=rows,
         columns=search.n_features_in_,
         noun=noun,
+        prior=" ".join(told for _, told in prior_notes(getattr(search, "best_estimator_", None))),
     )
 
 

@@ -21,7 +21,7 @@ from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.measured import widened
 from mixtura.estimators.opened import missing_row
 from mixtura.fitting.account import account
-from mixtura.fitting.mixture_fit import Found, prepare, refuse_labels
+from mixtura.fitting.mixture_fit import Found, prepare, refuse_labels, refuse_prior
 from mixtura.fitting.outcome import better
 from mixtura.fitting.prepared import trimmed
 from mixtura.fitting.search import Search
@@ -162,8 +162,10 @@ def fitted(
         engine=task.engine,
         noise=task.noise,
         trim=task.trim,
+        prior=task.prior,
     )
     name, solver = resolve_solver(task.solver, ground.model)
+    refuse_prior(task, name, ground.model.prior.asked)
     if isinstance(rows, KnownRows):
         refuse_labels(task, name, ground.engine)
     search = Search(ground.model, rows, ground.open_sweep, task.tol, task.max_iter, rng, solver)
