@@ -12,13 +12,16 @@ from scipy.optimize import minimize
 
 import mixtura
 from mixtura import (
+    BayesianMixture,
     BetaPrior,
+    Block,
     Dirichlet,
     DirichletPrior,
     GammaPrior,
     GaussianMixture,
     Mixture,
     PoissonMixture,
+    Product,
 )
 from mixtura.families.believed import believed
 from mixtura.families.priors import Flat
@@ -220,3 +223,43 @@ def test_laws_without_a_mode_are_refused() -> None:
     each = Mixture("categorical", 2, prior=DirichletPrior([2, 2, 2, 2, 2]), random_state=0)
     both = Mixture("categorical", 2, prior=DirichletPrior(2), random_state=0)
     assert each.fit(CODES).score(CODES) == pytest.approx(both.fit(CODES).score(CODES), abs=1e-12)
+
+
+def test_blocks_of_a_product_have_theirs(tmp_path: Path) -> None:
+    kinds = Product([Block("poisson", [0, 1]), Block("bernoulli", [2]), Block("gamma", [3])])
+    X = np.column_stack([COUNTS, ONES[:, 0], TIMES[:, 0] + 0.1])
+    prior = [{"bernoulli": BetaPrior(1.5, 3.0), "poisson": GammaPrior(3.0, 2.0)}, Dirichlet(4.0)]
+    found = Mixture(kinds, 2, prior=prior, random_state=0).fit(X)
+    r = found.predict_proba(X)
+    n = r.sum(axis=0)
+    rates = (r.T @ COUNTS + 2.0) / (n[:, None] + 2.0)
+    np.testing.assert_allclose(found.poisson_rates_, rates, rtol=1e-4)
+    ones = (r.T @ ONES[:, :1] + 0.5) / (n[:, None] + 2.5)
+    np.testing.assert_allclose(found.bernoulli_probabilities_, ones, rtol=1e-4)
+    np.testing.assert_allclose(found.weights_, (n + 3.0) / (len(X) + 6.0), rtol=1e-4)
+    other = Mixture(kinds, 2, prior=prior, random_state=0, solver="lbfgs").fit(X)
+    np.testing.assert_allclose(other.poisson_rates_, found.poisson_rates_, rtol=1e-3)
+    said = "bernoulli: each of the probabilities is worth 2.5 rows; poisson: each of the rates"
+    assert said in " ".join(found.summary().split())
+    found.save(tmp_path / "m.json")
+    again = mixtura.load(tmp_path / "m.json")
+    assert again.prior == prior
+    assert again.summary() == found.summary()
+    for asked, words in (
+        ({"poisson2": GammaPrior(3.0, 2.0)}, "no block 'poisson2': they are called poisson, bern"),
+        ({"gamma": GammaPrior(3.0, 2.0)}, "components of family 'gamma' have none"),
+        ({"poisson": Dirichlet(2.0)}, "is no prior of block 'poisson': use mixtura.GammaPrior"),
+        (GammaPrior(3.0, 2.0), "a product has one for each block: give a dict by their names"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Mixture(kinds, 2, prior=asked).fit(X)
+    with pytest.raises(ValueError, match="blocks of a product, and family is 'poisson'"):
+        Mixture("poisson", 2, prior={"poisson": GammaPrior(3.0, 2.0)}).fit(COUNTS)
+    some = Product(kinds.blocks[:2])
+    by_name, listed = (
+        BayesianMixture(some, 4, prior=each, random_state=0).fit(X[:, :3])
+        for each in ({"bernoulli": BetaPrior(0.3, 1.4)}, [None, BetaPrior(0.3, 1.4)])
+    )
+    np.testing.assert_array_equal(by_name.weights_, listed.weights_)
+    with pytest.raises(ValueError, match="no block 'categorical': they are called poisson"):
+        BayesianMixture(some, prior={"categorical": DirichletPrior(1.0)}).fit(X[:, :3])

@@ -99,7 +99,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "family": [str, Family],
         "n_states": [Interval(Integral, 1, None, closed="left")],
-        "prior": [None, AskedPrior, list, tuple],
+        "prior": [None, AskedPrior, dict, list, tuple],
         "initial_concentration_prior": [None, Real, "array-like"],
         "transitions_concentration_prior": [None, Real, "array-like"],
         "tol": [Interval(Real, 0.0, None, closed="left")],

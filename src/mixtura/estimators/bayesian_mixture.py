@@ -55,7 +55,8 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     prior : GammaPrior, BetaPrior, DirichletPrior or a list, optional
         Of each component's parameters: `GammaPrior` for Poisson rates and 1 / exponential means,
         `BetaPrior` for Bernoulli probabilities, `DirichletPrior` for the others; of a product a
-        list of one for each block, None for the default, which Gaussian blocks have alone. By
+        dict by the blocks' names, or a list of one for each block. None and blocks left out have
+        the default, Gaussian blocks always. By
         default Poisson rates and exponential means have the table's column means under the prior
         (shapes 1 and 3/2, so whatever the units), and shares have Jeffreys's prior: each is worth
         half a row.
@@ -128,7 +129,7 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "family": [str, Family],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "prior": [None, AskedPrior, list, tuple],
+        "prior": [None, AskedPrior, dict, list, tuple],
         "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
         "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
         "tol": [Interval(Real, 0.0, None, closed="left")],

@@ -77,8 +77,8 @@ class Mixture(IntervalRows):
     fixed : as in `GaussianMixture`
         Weights of any family, means and covariances of Gaussian structures.
     prior : GammaPrior, BetaPrior, DirichletPrior, Dirichlet, or a list, default None
-        Conjugate, of components and weights: docs/priors.md. For Gaussian structures as in
-        `GaussianMixture`.
+        Conjugate, of components and weights: docs/priors.md. Of a product a dict of them by block.
+        For Gaussian structures as in `GaussianMixture`.
 
     Attributes
     ----------

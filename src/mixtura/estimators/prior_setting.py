@@ -30,9 +30,12 @@ PRIOR_SETTINGS: list[Any] = [
     NormalInverseWishart,
     Dirichlet,
     AskedPrior,
+    dict,
     list,
     tuple,
 ]
+# How a file calls the priors of a product's blocks.
+_BLOCKS = "blocks"
 KINDS: dict[str, type[Conjugate]] = {
     kind.__name__: kind for kind in (NormalInverseWishart, Dirichlet, *OF_LAWS.values())
 }
@@ -60,6 +63,8 @@ def stored_prior(prior: Any) -> Any:
     """As plain values."""
     if isinstance(prior, Conjugate):
         return {"kind": type(prior).__name__, **asdict(prior)}
+    if isinstance(prior, dict):
+        return {"kind": _BLOCKS, "blocks": {k: stored_prior(part) for k, part in prior.items()}}
     return [stored_prior(part) for part in prior] if isinstance(prior, list | tuple) else prior
 
 
@@ -69,6 +74,9 @@ def restored_prior(stored: Any) -> Any:
         return [restored_prior(part) for part in stored]
     if not isinstance(stored, dict):
         return stored
+    if stored.get("kind") == _BLOCKS:
+        blocks = read(dict[str, Any], stored.get("blocks"), "settings.prior.blocks")
+        return {name: restored_prior(part) for name, part in blocks.items()}
     parts = {name: value for name, value in stored.items() if name != "kind"}
     kind = KINDS.get(str(stored.get("kind")))
     if kind is None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from mixtura.families.bayes.asked import AskedPrior, BetaPrior, DirichletPrior, GammaPrior
-from mixtura.families.conjugate import Conjugate, Dirichlet
+from mixtura.families.conjugate import BlockPriors, Conjugate, Dirichlet
 from mixtura.families.priors import CHANCES, MEANS, RATES, Counted, Flat, Law
+from mixtura.families.product_parts import ProductPrior
 from mixtura.records import Array
 
 
@@ -66,8 +67,8 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
     """
     if not asked:
         return own
-    belief: Belief | None = getattr(family, "conjugate", None)
-    if not isinstance(own, Flat):
+    blocks = isinstance(own, ProductPrior)
+    if not (blocks or isinstance(own, Flat)):
         if all(isinstance(part, Dirichlet) for part in asked):
             raise ValueError(
                 "prior: Dirichlet(...) of the weights goes with Gaussian components, and with "
@@ -81,23 +82,63 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
     for part in asked:
         if isinstance(part, Dirichlet):
             continue
-        if belief is None or not isinstance(part, belief.kind):
-            has = "none" if belief is None else _called(belief)
-            raise ValueError(
-                f"prior: {_called(part)} is no law of components of family {family.name!r}, which "
-                f"have {has}: leave it out, or use that"
-            )
-        # Of categories there is one for each of all columns.
-        size = sum(getattr(family, "levels", ())) or d
-        for name, value in asdict(part).items():
-            if np.size(value) not in (1, size):
-                raise ValueError(
-                    f"prior: {name} of {type(part).__name__} has {np.size(value)} numbers, and of "
-                    f"{belief.name} there are {size}: give one for each, or one for all"
-                )
-        found = belief.prior(part)
+        if blocks and isinstance(part, BlockPriors):
+            found = replace(found, blocks=_of_blocks(family, own, part))
+        else:
+            found = _counted(family, part, d)
     rows = [part.alpha - 1.0 for part in asked if isinstance(part, Dirichlet)]
     return replace(found, weight_rows=float(sum(rows)))
+
+
+def _of_blocks(family: Any, own: ProductPrior, asked: BlockPriors) -> tuple[Any, ...]:
+    """The blocks' priors, with those asked for."""
+    told = dict(zip(asked.names, asked.parts, strict=True))
+    if unknown := set(told) - set(own.names):
+        raise ValueError(
+            f"prior: there is no block {min(unknown)!r}: they are called {', '.join(own.names)}"
+        )
+    return tuple(
+        believed(block.family, prior, (told[name],), len(block.columns)) if name in told else prior
+        for name, block, prior in zip(own.names, family.blocks, own.blocks, strict=True)
+    )
+
+
+def _counted(family: Any, part: Conjugate, d: int) -> Counted:
+    """The prior of components; ValueError where it is no law of theirs."""
+    belief: Belief | None = getattr(family, "conjugate", None)
+    if isinstance(part, BlockPriors):
+        raise ValueError(
+            f"prior: {', '.join(part.names)} are blocks of a product, and family is "
+            f"{family.name!r}: give the prior itself"
+        )
+    if belief is None or not isinstance(part, belief.kind):
+        has = "none" if belief is None else _called(belief)
+        if names := getattr(family, "names", ()):
+            has = f"one for each block: give a dict by their names, {', '.join(names)}"
+            raise ValueError(f"prior: {_called(part)} is of one family, and a product has {has}")
+        raise ValueError(
+            f"prior: {_called(part)} is no law of components of family {family.name!r}, which "
+            f"have {has}: leave it out, or use that"
+        )
+    # Of categories there is one for each of all columns.
+    size = sum(getattr(family, "levels", ())) or d
+    for name, value in asdict(part).items():
+        if np.size(value) not in (1, size):
+            raise ValueError(
+                f"prior: {name} of {type(part).__name__} has {np.size(value)} numbers, and of "
+                f"{belief.name} there are {size}: give one for each, or one for all"
+            )
+    return belief.prior(part)
+
+
+def told_worth(family: Any, part: AskedPrior | BlockPriors) -> list[str]:
+    """What it is worth to components, in words, block by block."""
+    if not isinstance(part, BlockPriors):
+        belief: Belief = family.conjugate
+        return [belief.worth(part)]
+    own = {name: block.family for name, block in zip(family.names, family.blocks, strict=True)}
+    each = zip(part.names, part.parts, strict=True)
+    return [f"{name}: {own[name].conjugate.worth(one)}" for name, one in each]
 
 
 def _called(what: Belief | Conjugate) -> str:

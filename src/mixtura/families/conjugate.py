@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -106,7 +107,15 @@ class Dirichlet:
             )
 
 
-Conjugate = NormalInverseWishart | Dirichlet | AskedPrior
+@dataclass(frozen=True)
+class BlockPriors:
+    """One for each of some blocks of a product, by the block's name."""
+
+    names: tuple[str, ...]
+    parts: tuple[AskedPrior, ...]
+
+
+Conjugate = NormalInverseWishart | Dirichlet | AskedPrior | BlockPriors
 
 
 def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
@@ -114,21 +123,33 @@ def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
     if prior is None:
         return ()
     parts = prior if isinstance(prior, list | tuple) else [prior]
-    found = [NormalInverseWishart() if _is_name(part) else part for part in parts]
+    found = [_asked(part) for part in parts]
     for part in found:
         if not isinstance(part, Conjugate):
             raise ValueError(
                 f"prior: {part!r} is no prior: use {FRALEY_RAFTERY!r}, "
                 "mixtura.NormalInverseWishart(...), mixtura.GammaPrior(...), BetaPrior(...), "
-                "DirichletPrior(...), mixtura.Dirichlet(...) of the weights, or a list of them"
+                "DirichletPrior(...), mixtura.Dirichlet(...) of the weights, of a product a dict "
+                "by block, or a list of these"
             )
     if len({type(part) for part in found}) < len(found):
         raise ValueError("prior: two priors are of one kind: leave one of them out")
     return tuple(found)
 
 
-def _is_name(part: Any) -> bool:
-    return isinstance(part, str) and part == FRALEY_RAFTERY
+def _asked(part: Any) -> Any:
+    """A prior of what stands for one; what stands for none is left as it is."""
+    if isinstance(part, str) and part == FRALEY_RAFTERY:
+        return NormalInverseWishart()
+    if isinstance(part, Mapping) and part:
+        for name, own in part.items():
+            if not isinstance(own, AskedPrior):
+                raise ValueError(
+                    f"prior: {own!r} is no prior of block {name!r}: use mixtura.GammaPrior(...), "
+                    "BetaPrior(...) or DirichletPrior(...), and leave blocks without one out"
+                )
+        return BlockPriors(tuple(map(str, part)), tuple(part.values()))
+    return part
 
 
 def _numbers(name: str, value: Any) -> Any:

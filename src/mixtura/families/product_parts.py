@@ -77,6 +77,8 @@ class ProductPrior(Prior):
 
     names: tuple[str, ...]
     blocks: tuple[Any, ...]
+    weight_rows: float = 0.0
+    asked: bool = False
 
     @property
     def count_scale(self) -> float:  # type: ignore[override]
@@ -96,6 +98,10 @@ class ProductPrior(Prior):
     def log_prior(self, params: ProductParams) -> float:
         each = zip(self.blocks, params.blocks, strict=True)
         return sum(float(prior.log_prior(part)) for prior, part in each)
+
+    def beside(self, stats: ProductStatistics) -> ProductStatistics:
+        each = zip(self.blocks, stats.blocks, strict=True)
+        return ProductStatistics(tuple(prior.beside(part) for prior, part in each))
 
     def score(self, params: ProductParams) -> dict[str, Array]:
         each = zip(self.blocks, params.blocks, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mixtura.families.base import Family
-from mixtura.families.believed import Belief, rows_told
+from mixtura.families.believed import rows_told, told_worth
 from mixtura.families.conjugate import (
     Conjugate,
     Dirichlet,
@@ -150,8 +150,7 @@ def prior_worth(family: Family, asked: tuple[Conjugate, ...], d: int, K: int) ->
         elif isinstance(part, Dirichlet):
             said.append(f"each weight's is worth {rows_told(part.alpha - 1)}")
         else:
-            belief: Belief = family.conjugate  # type: ignore[attr-defined]
-            said.append(belief.worth(part))
+            said += told_worth(family, part)
     return "; ".join(said)
 
 

@@ -38,6 +38,8 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
         "given parameters": digest_of(task.given),
         "warm start": digest_of({} if task.begin is None else task.begin.arrays()),
     }
+    # Of Gaussian components it is part of the family.
+    own |= {"prior": repr(task.prior)} if task.prior else {}
     known = getattr(rows, "known", None)
     own |= {} if known is None else {"labels": digest_of({"labels": known})}
     pinned = task.family.pinned

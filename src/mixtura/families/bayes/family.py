@@ -228,10 +228,16 @@ def posterior_of(law: Family, asked: Any = None) -> PosteriorOf | PosteriorProdu
         rule_of(law)
         return PosteriorOf(law, asked)
     each = [None] * len(law.blocks) if asked is None else asked
+    if isinstance(asked, Mapping):
+        if unknown := set(asked) - set(law.names):
+            raise ValueError(
+                f"prior: there is no block {min(unknown)!r}: they are called {', '.join(law.names)}"
+            )
+        each = [asked.get(name) for name in law.names]
     if not isinstance(each, list | tuple) or len(each) != len(law.blocks):
         raise ValueError(
             f"prior: {asked!r} is not one for each of the {len(law.blocks)} blocks of the product: "
-            "give a list of so many, None for the default of a block"
+            "give a dict by their names, or a list of so many, None for the default of a block"
         )
     return PosteriorProduct(
         Block(_block_of(block.family, one), block.columns)
