@@ -44,7 +44,7 @@ def test_cells_are_at_the_mode_and_criteria_of_its_likelihood(tmp_path):
     assert all(why in s for s in results["status"][results["param_family"] == "categorical"])
     with pytest.raises(FitError, match=why):
         MixtureSearch("categorical", [1], **asked).fit(COUNTS)
-    with pytest.raises(CheckpointError, match="prior"):
+    with pytest.raises(CheckpointError, match="of other rows, settings"):
         MixtureSearch(["poisson", "categorical"], [1], random_state=0).fit(
             COUNTS, checkpoint=tmp_path / "cells"
         )
@@ -64,7 +64,8 @@ def test_gaussian_shapes_without_a_prior_are_not_tried(tmp_path):
         GaussianMixtureSearch(covariance_type="VEV", prior="fraley-raftery").fit(X)
     table = tmp_path / "t.csv"
     np.savetxt(table, X, delimiter=",", header="a,b", comments="")
-    shapes = ["--covariance", "full,diag", "-k", "1,2", "--no-figure", str(table)]
-    said = CliRunner().invoke(app, ["select", "--prior", "fraley-raftery", *shapes])
+    asked = ["--prior", "fraley-raftery", "--covariance", "full,diag", "-k", "1,2"]
+    files = [str(table), "--no-figure", "--out", str(tmp_path / "m.json")]
+    said = CliRunner().invoke(app, ["select", *files, *asked])
     assert said.exit_code == 0, said.output
     assert "prior of the best: a covariance's is worth" in said.output
