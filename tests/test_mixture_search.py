@@ -355,7 +355,7 @@ def test_more_components_than_rows_are_refused_in_their_cells() -> None:
     search = GaussianMixtureSearch([1, 11, 13], covariance_type="EII", prune=False, random_state=0)
     status = search.fit(X).cv_results_["status"]
     assert status[0] == "fitted"
-    assert "n_components=13, but X has only 12 distinct rows" in status[2]
+    assert "X has only 12 distinct rows: for 13 components" in status[2]
 
 
 def test_a_thin_line_of_many_rows_is_no_collapse() -> None:

@@ -165,7 +165,7 @@ def test_known_states_by_a_column(table: Path) -> None:
         (("hmm", "walks.csv", "--sequence", "wlk"), "--sequence wlk: there is no such column"),
         (("hmm", "walks.csv", "--sequence", "year"), "begins in row 1 and again in row 31"),
         (("hmm", "walks.csv", "--time", "year", "--exclude", "walk"), "sort the table by sequence"),
-        (("hmm", "walks.csv", *ORDER, "-k", 200), "--states 200, and only 89 steps were seen"),
+        (("hmm", "walks.csv", *ORDER, "-k", 200), "--states 200, and X has only 89 steps"),
         (("hmm", "walks.csv", *ORDER, "--covariance", "diag", "--family", "poisson"), "--family"),
         (("hmm", "walks.csv", *ORDER, "-k", "0:2"), "--states 0:2: write numbers from 1"),
         (("predict", "MODEL", "walks.csv", "--columns", "year,bites"), "the model has 1 columns"),

@@ -196,7 +196,7 @@ def test_missing_steps_and_mixed_columns_are_fitted():
         (lambda: HiddenMarkov("full", 3).fit(X, [100]), "lengths add up to 100, and X has 400"),
         (lambda: HiddenMarkov("full", 3).fit(X, [0, 400]), "sequence 0 has 0 rows"),
         (lambda: HiddenMarkov("full", 3).fit(X, [0.5]), "lengths must be whole numbers"),
-        (lambda: HiddenMarkov("full", 9).fit(X[:5]), "n_states=9, and only 5 steps"),
+        (lambda: HiddenMarkov("full", 9).fit(X[:5]), "n_states=9, and X has only 5 steps"),
         (lambda: HiddenMarkov("poisson").fit(X), "counts"),
         (lambda: HiddenMarkov("full").fit([X, X[:, :1]]), "have \\[1, 2\\] columns"),
         (lambda: HiddenMarkov("full").fit([X, X], [400, 400]), "leave it out"),

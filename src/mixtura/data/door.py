@@ -228,8 +228,8 @@ def refuse_few_distinct(rows: Source, K: int) -> None:
             return
     distinct = len(known)
     raise ValueError(
-        f"n_components={K}, but X has only {distinct} distinct row{'s' * (distinct != 1)}: "
-        f"use at most {distinct} components, or set reg_covar > 0 to let some stay empty"
+        f"X has only {distinct} distinct row{'s' * (distinct != 1)}: for {K} components use at "
+        f"most {distinct}, or a GaussianMixture with reg_covar > 0, which lets some stay empty"
     )
 
 

@@ -97,9 +97,9 @@ class HiddenMarkov(FittedChain):
     initial_ : array of shape (n_states,), the law of a sequence's first state
     transitions_ : array of shape (n_states, n_states), P(next state | state), rows sum to one
     weights_ : array of shape (n_states,), the states' expected shares of the steps
-    durations_ : array of shape (n_states, max_duration), with `durations`
+    durations_ : array of shape (n_states, max_duration), with `durations` and two states or more
         P(a stay lasts 1, 2, ... steps), in the last column `max_duration` or more.
-    stays_ : array of shape (n_states, p), with `durations`
+    stays_ : array of shape (n_states, p), with `durations` and two states or more
         The law's parameters: P(end) of "geometric"; of the steps after the first the mean, and
         for "negativebinomial" also the size; of "free" P(end) after 1, 2, ... steps.
     transition_intercept_, transition_coef_ : arrays, with `covariates`

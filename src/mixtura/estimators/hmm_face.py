@@ -268,7 +268,8 @@ class HmmFace(FittedChain):
             if value.shape != ((K,) if name == "initial" else (K, K)):
                 raise ValueError(f"{theirs} is of shape {value.shape}, for n_components={K} states")
             Simplex().check(value, theirs)
-        own = {name: np.asarray(getattr(self, attribute(name))) for name in kind.supports()}
+        given = {name: getattr(self, attribute(name)) for name in kind.supports()}
+        own = {n: np.ascontiguousarray(each, dtype=np.float64) for n, each in given.items()}
         for name, support in kind.supports().items():
             support.check(own[name], self._theirs[name])
         parts = kind.params(own)

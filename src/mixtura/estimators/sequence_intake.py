@@ -271,4 +271,5 @@ def _refuse_rows(kind: Family, table: Sequences, names: Sequence[str]) -> None:
 def _refuse_few(estimator: Any, n: int) -> None:
     K = getattr(estimator, estimator._groups)
     if n < K:
-        raise ValueError(f"{estimator._groups}={K}, and only {n} steps were seen: use fewer states")
+        steps = f"{n} step{'s' * (n != 1)}"
+        raise ValueError(f"{estimator._groups}={K}, and X has only {steps}: use fewer states")

@@ -168,7 +168,7 @@ def _in_order(found: ChainFound, search: Search, rows: Ordered, task: ChainTask)
     Parts of states are by theirs wherever states are.
     """
     family = found.model.family
-    if "components" in task.held or set(family.supports()) & set(task.given):
+    if set(family.supports()) & set(task.given):
         return found
     components = family.ordered(found.params.components)
     order = state_order(family, found.params.components, rows.d)

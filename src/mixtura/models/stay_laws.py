@@ -247,6 +247,7 @@ def mean_lengths(leave: Array) -> Array:
     """Expected steps of a stay, (K,); infinite where one that lasted D steps never ends."""
     lengths = lengths_of(leave)
     steps = np.arange(1, lengths.shape[1] + 1)
-    with np.errstate(divide="ignore"):
+    # 0 times infinity, where no stay is so long, is left out below.
+    with np.errstate(divide="ignore", invalid="ignore"):
         tail = lengths[:, -1] * (1.0 / leave[:, -1] - 1.0)
     return np.asarray(lengths @ steps + np.where(lengths[:, -1] > 0, tail, 0.0))
