@@ -199,3 +199,43 @@ def test_a_density_between_two_ends_is_added_up() -> None:
         assert column.mass() == pytest.approx(1.0, abs=1e-6)
         for p in (0.01, 0.5, 0.99):
             assert column.mass(law.ppf(p)) == pytest.approx(p, abs=1e-6)
+
+
+class Open(Poisson):
+    """As three methods alone have it: counts whose cells nothing refuses."""
+
+    column_kind = "density"
+
+    def log_density(self, X: Any, params: PoissonParams) -> Array:
+        x = np.asarray(X)
+        found = np.where(x == np.floor(x), 0.1, -np.inf)[:, :1]
+        return np.asarray(found + super().log_density(np.floor(x), params))
+
+
+class Transposed(Poisson):
+    def log_density(self, X: Any, params: PoissonParams) -> Array:
+        return super().log_density(X, params).T
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        (Open(), AssertionError, "probabilities of open add up to 1.105"),
+        (Transposed(), AssertionError, r"it is of shape \(2, 120\), not \(120, 2\)"),
+        (Poisson, TypeError, "family: an object of a class of families"),
+        ("poisson", TypeError, "got 'poisson'"),
+    ],
+)
+def test_commonest_mistakes_are_told(given: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        check_family(given, COUNTS)
+
+
+def test_missing_cells_where_the_family_takes_none_are_named() -> None:
+    class Whole(Poisson):
+        allows_gaps = False
+
+    rows = COUNTS.copy()
+    rows[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"data\[3, 1\] is missing"):
+        check_family(Whole(), rows)

@@ -23,6 +23,7 @@ from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array, Chunk, Summary
 from mixtura.solvers.em import em
 from mixtura.solvers.problem import Problem
+from mixtura.supports import TINY
 
 __all__ = ["check_family", "check_model"]
 
@@ -93,11 +94,18 @@ def check_family(
     their labels vary by, which makes the units of free numbers, where it makes them (no `chart` of
     its own). These three not of a `conditional` family, which has no density of its columns.
     """
+    if not isinstance(family, Family):
+        raise TypeError(f"family: an object of a class of families, such as F(), got {family!r}")
     X, rng = _table(data, gaps=family.allows_gaps), np.random.default_rng(random_state)
+    model, params = _mixture(family, X, n_components, rng)
+    found = np.asarray(model.family.log_density(X, params.components))
+    _require(
+        found.shape == (len(X), n_components),
+        f"log_density: of {len(X)} rows and {n_components} components it is of shape "
+        f"{found.shape}, not {(len(X), n_components)}",
+    )
     if not family.conditional and _takes_one_column(family, X, rng):
         _check_mass(family, X[:, :1], rng)
-    model, params = _mixture(family, X, n_components, rng)
-    found = model.family.log_density(X, params.components)
     _require(not np.isnan(found).any(), f"log_density: {family.name} is not a number at some rows")
     check_model(model, X, params, random_state=random_state)
     if not model.family.conditional and not model.obstacle():
@@ -149,6 +157,13 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _table(data: Any, *, gaps: bool = False) -> Array:
+    known = np.asarray(data)
+    if not gaps and known.dtype.kind == "f" and np.isnan(known).any():
+        place = ", ".join(map(str, np.argwhere(np.isnan(known))[0]))
+        raise ValueError(
+            f"data[{place}] is missing, and the model takes no gaps: leave such rows out, or write "
+            "`allows_gaps = True` where a family leaves missing cells out of its density"
+        )
     rows = admitted(data, gaps=gaps)
     if not isinstance(rows, Rows):
         raise TypeError("data: give the rows in memory; a few dozen will do")
@@ -291,14 +306,17 @@ def _check_mass(family: Family, column: Array, rng: np.random.Generator) -> None
     def density(x: float) -> float:
         return float(np.exp(log_density(x)))
 
-    discrete = _counts(fitted, column)
+    discrete, whole = _counts(fitted, column), np.inf
     if discrete is not False:
         values = np.arange(int(10 * float(np.max(np.abs(seen)))) + 1000)
         below = np.cumsum([density(float(x)) for x in values])
-        total = float(below[-1])
+        total = whole = float(below[-1])
         discrete = discrete or abs(total - 1.0) <= MASS
     line = None if discrete else OneColumn.of(log_density, seen[:, 0])
-    total = total if line is None else line.mass()
+    if line is not None:
+        total = line.mass()
+        # Neither is 1: the nearer says what is wrong.
+        total = min(total, whole, key=lambda each: abs(np.log(max(each, TINY))))
     _require(
         abs(total - 1.0) <= MASS,
         f"log_density: the probabilities of {family.name} add up to {total:.8g}, not to 1",
