@@ -7,10 +7,10 @@ import pytest
 from scipy.sparse import issparse
 from scipy.spatial.distance import mahalanobis
 from scipy.special import gammaln, log_ndtr, logsumexp
-from scipy.stats import chi2, entropy, kstest, norm
+from scipy.stats import chi2, entropy, f, kstest, norm
 
-from mixtura import GaussianMixture, Mixture, StudentMixture
-from mixtura.estimators.rowwise import _log_tail
+from mixtura import ContaminatedMixture, GaussianMixture, Mixture, StudentMixture
+from mixtura.families.beyond import log_t_tail, log_tail
 
 rng = np.random.default_rng(0)
 X = np.vstack([rng.normal(0, 1, (150, 2)), rng.normal(5, [1.0, 2.0], (100, 2))])
@@ -45,7 +45,7 @@ def test_tails_go_on_where_numbers_end(d):
     i = np.arange(d // 2)[:, None]
     sums = logsumexp(i * np.log(squares / 2) - gammaln(i + 1), axis=0) if d > 1 else 0.0
     exact = sums - squares / 2 if d > 1 else np.log(2) + log_ndtr(-np.sqrt(squares))
-    assert _log_tail(squares, d) == pytest.approx(exact, rel=1e-9)
+    assert log_tail(squares, d) == pytest.approx(exact, rel=1e-9)
 
 
 def test_p_values_of_one_normal_are_its_two_sided_tails():
@@ -65,17 +65,71 @@ def test_p_values_of_rows_from_the_mixture_are_uniform(mixture):
     assert kstest(found, "uniform").pvalue > 0.01
 
 
-@pytest.mark.parametrize("family", ["poisson", "student"])
+@pytest.mark.parametrize("family", ["poisson", "student", "contaminated"])
 def test_p_values_of_any_family_that_draws(family):
     table = np.abs(X).round() if family == "poisson" else X
-    kind = StudentMixture(2, random_state=0) if family == "student" else Mixture(family, 2)
-    fitted = kind.fit(table)
+    fitted = Mixture(family, 2, random_state=0).fit(table)
     rows, _ = fitted.sample(500, random_state=1)
     found = fitted.predictive_p_values(rows, n_samples=5000)
     # Of counts many rows are alike, so that p-values are no smaller than uniform ones.
     assert np.mean(found <= 0.1) == pytest.approx(0.1, abs=0.05)
-    with pytest.raises(ValueError, match="no Mahalanobis distance"):
-        fitted.outlier_scores(rows)
+    if family == "poisson":
+        with pytest.raises(ValueError, match="no Mahalanobis distance"):
+            fitted.outlier_scores(rows)
+
+
+def t_tail(found, k, squares, d):
+    """SciPy's."""
+    return f(d, found.degrees_of_freedom_[k]).sf(squares / d)
+
+
+def contaminated_tail(found, k, squares, d):
+    """Of good rows and of bad ones."""
+    good, law = found.good_shares_[k], chi2(d)
+    return good * law.sf(squares) + (1 - good) * law.sf(squares / found.inflations_[k])
+
+
+@pytest.mark.parametrize(
+    ("kind", "tail", "matrices"),
+    [
+        (StudentMixture, t_tail, "scales_"),
+        (ContaminatedMixture, contaminated_tail, "covariances_"),
+    ],
+)
+def test_heavy_tails_score_rows_by_their_own_law(kind, tail, matrices):
+    extra = np.random.default_rng(1).normal(size=len(X))
+    table = np.column_stack([X, X @ [1.0, 0.5] + extra])
+    table[:12] += np.random.default_rng(2).normal(0, 15, (12, 3))
+    found = kind(2, random_state=0).fit(table)
+    rows = with_gaps(table)
+    p, scores = found.predict_proba(rows), found.outlier_scores(rows)
+    assert scores[0] == 0.0
+    for i in range(1, 60):
+        seen = ~np.isnan(rows[i])
+        chance = 0.0
+        for k in range(2):
+            away = rows[i, seen] - found.means_[k, seen]
+            own = getattr(found, matrices)[k][np.ix_(seen, seen)]
+            squares = away @ np.linalg.solve(own, away)
+            chance += p[i, k] * tail(found, k, squares, seen.sum())
+        assert scores[i] == pytest.approx(-np.log10(chance), abs=1e-8)
+    # Of rows of the mixture a tenth lie as far out as one of ten does.
+    drawn, _ = found.sample(2000, random_state=3)
+    assert kstest(10 ** -found.outlier_scores(drawn), "uniform").pvalue > 0.01
+    far = found.outlier_scores(np.array([[1e4, 0, 0], [1e7, 0, 0]]))
+    assert far[0] < far[1] < np.inf
+
+
+@pytest.mark.parametrize("nu", [0.5, 3.0, 200.0, 1e6])
+def test_tails_of_t_go_on_where_numbers_end(nu):
+    squares = np.array([0.0, 3.0, 1300.0, 4000.0, 1e9, 1e300])
+    less = np.log1p(squares / nu)
+    # Finite sums for an even d.
+    assert log_t_tail(squares, 2, nu) == pytest.approx(-nu / 2 * less, rel=1e-9)
+    of_four = -nu / 2 * less + np.log1p(nu / 2 * -np.expm1(-less))
+    assert log_t_tail(squares, 4, nu) == pytest.approx(of_four, rel=1e-9)
+    many = log_t_tail(squares[1:4], 7, 1e13)
+    assert many == pytest.approx(log_tail(squares[1:4], 7), rel=1e-6)
 
 
 def with_gaps(rows: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,9 @@ def test_a_family_takes_the_structures_it_declares(table, tmp_path):
     assert again.covariances_.shape == (1, 2)
     assert again.score(X) == pytest.approx(same.score(X), abs=1e-12)
     assert np.array_equal(again.predict(X), same.predict(X))
+    told = pd.read_csv(StringIO(run("predict", model, table, "--scores", "--top", "1").stdout))
+    assert told["outlier_score"].to_numpy() == pytest.approx(again.outlier_scores(X), abs=1e-12)
+    assert list(told.columns[-3:]) == ["entropy", "p_value", "outlier_score"]
 
 
 def test_select_tries_structures_of_families(table, tmp_path):

@@ -76,9 +76,9 @@ def predict(
     be larger than memory: it is read and written in pieces.
 
     With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
-    a row as unlikely) and, of Gaussian groups, outlier_score (-log10 of the chance to lie so far
-    out within the group). With --top 3 the probabilities are those of the three likeliest
-    components, which first_0, first_1 and first_2 name and p_first_0, ... give.
+    a row as unlikely) and, of Gaussian, t and contaminated groups, outlier_score (-log10 of the
+    chance to lie so far out within the group). With --top 3 the probabilities are those of the
+    three likeliest components, which first_0, first_1 and first_2 name and p_first_0, ... give.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.
@@ -131,7 +131,7 @@ class _Told:
         self.top = None if top is None else min(top, self.all)
         if scores and is_posterior(mixture):
             raise ValueError("--scores are of one density, and the model is a posterior: use score")
-        self.gaussian: bool = mixture.fitted_family().normal
+        self.distance: bool = mixture.fitted_family().tells_distance
         self.outliers: bool = mixture.fitted_family().tells_outliers
         self.reference = mixture.predictive_reference() if scores else None
 
@@ -139,7 +139,7 @@ class _Told:
     def width(self) -> int:
         """How many there are."""
         probabilities = self.all if self.top is None else 2 * self.top
-        return 1 + probabilities + self.outliers + self.scores * (2 + self.gaussian)
+        return 1 + probabilities + self.outliers + self.scores * (2 + self.distance)
 
     def __call__(self, X: Array, **beside: Array) -> dict[str, AnyArray]:
         import numpy as np
@@ -169,7 +169,7 @@ class _Told:
             new |= {"p_outlier": self.mixture.outlier_probabilities(X)}
         if self.reference is not None:
             new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
-            new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.gaussian else {}
+            new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.distance else {}
         return new
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
-from scipy.special import entr, gammaln, logsumexp
-from scipy.stats import chi2
+from scipy.special import entr, logsumexp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,8 +31,6 @@ from mixtura.records import AnyArray, Array
 DRAWS = 100_000
 # Their densities are kept of so many patterns of missing cells.
 _KEPT = 64
-# Tails below are worked out in logarithms, by so many terms of a series.
-LEAST_TAIL, TERMS = 1e-290, 12
 
 
 class RowAnswers:
@@ -135,10 +132,12 @@ class RowAnswers:
     def outlier_scores(self, X: Any) -> Array:
         """-log10 of the chance that a row of its component lies as far out: 3 is one of 1000.
 
-        The tail of the squared Mahalanobis distance, chi-squared in d columns (Hotelling 1931),
-        averaged over the components a row may be of: sum_k P(k | x) P(chi2_d >= delta_k(x)^2).
-        Exact, without draws, and free of units. Beside noise that of the components alone. Of a row
-        with missing cells (NaN) by the columns that it has.
+        The tail of the squared Mahalanobis distance, averaged over the components a row may be of:
+        sum_k P(k | x) P(delta >= delta_k(x) | k). By a component's own law: of a Gaussian
+        chi-squared in d columns (Hotelling 1931), of t d times F of d and nu degrees of freedom,
+        of a contaminated one good_share P(chi2_d >= delta) + (1 - good_share) P(chi2_d >=
+        delta / inflation). Exact, without draws, and free of units. Beside noise that of the
+        components alone. Of a row with missing cells (NaN) by the columns that it has.
 
         Parameters
         ----------
@@ -151,36 +150,26 @@ class RowAnswers:
         Raises
         ------
         ValueError
-            For components that are no Gaussians: use `predictive_p_values`; for missing cells
+            For components without such a distance: use `predictive_p_values`; for missing cells
             beside columns that the others tell.
         """
         check_is_fitted(self)
         model, params = self._of_components()
-        if not model.family.normal:
+        if not model.family.tells_distance:
             raise ValueError(
                 f"outlier_scores: components of family {model.family.name!r} have no Mahalanobis "
                 "distance: use predictive_p_values, or of a posterior score_samples(X, "
                 "predictive=True)"
             )
-        told = len(getattr(model.family, "equations", ()))
         K = len(params.weights)
 
         def scores(x: AnyArray, seen: AnyArray) -> Array:
-            if told and not seen.all():
-                raise ValueError(
-                    "outlier_scores: some cells are missing, and columns of this model are "
-                    "constant or sums of others: fill the cells in, or fit without such columns"
-                )
-            density = self._filled(model, params, x, "component_log_density", K)
-            joint = density + params.log_weights
+            # Refuses what has no distance before anything else is asked of the rows.
+            tails = model.family.filling(x).log_beyond(x, params.components)
+            joint = self._filled(model, params, x, "component_log_density", K) + params.log_weights
             # Too far out for a density in logarithms, a row is of the heaviest component.
             joint = np.where(np.isneginf(joint.max(axis=1))[:, None], params.log_weights, joint)
             shares = joint - logsumexp(joint, axis=1, keepdims=True)
-            highest = params.components.log_norm
-            if not seen.all():
-                at = np.where(seen, model.family.means(params.components), np.nan)
-                highest = self._filled(model, params, at, "component_log_density", K).diagonal()
-            tails = _log_tail(np.maximum(2 * (highest - density), 0.0), max(seen.sum() - told, 1))
             return np.asarray(logsumexp(shares + tails, axis=1) / -np.log(10))
 
         return np.asarray(np.maximum(self._by_pattern(X, scores), 0.0))
@@ -288,19 +277,6 @@ class RowAnswers:
         engine = resolve("auto" if model.family.gaps else self.engine, model)
         fill(engine, model, x, params, RowOutputs(**{what: out}))
         return out
-
-
-def _log_tail(squares: Array, d: int) -> Array:
-    """log P(chi2_d >= squares); where that leaves the range of numbers by its asymptotic series
-    (Abramowitz & Stegun 1964, 6.5.32)."""
-    tail, half, a = chi2.sf(squares, d), squares / 2, d / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        term, total = np.ones_like(half), np.ones_like(half)
-        for k in range(1, TERMS):
-            term = term * (a - k) / half
-            total = total + term
-        far = (a - 1) * np.log(half) - half - gammaln(a) + np.log(total)
-        return np.asarray(np.where(tail > LEAST_TAIL, np.log(tail), far))
 
 
 def _top(p: AnyArray, top: int) -> csr_matrix:

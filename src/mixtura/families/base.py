@@ -91,8 +91,6 @@ class Family(Outlying, ABC):
     correlates: ClassVar[bool] = False
     # Whether it is the density of some columns given others: then rows are drawn `sample_given`.
     conditional: ClassVar[bool] = False
-    # Whether its log-density is `params.log_norm` minus half a squared distance in standard units.
-    normal: ClassVar[bool] = False
     # The covariance types that its field `covariance_type` may have, where it has one.
     structures: ClassVar[frozenset[str]] = frozenset()
     # What would be a simpler family, where there is one: "a simpler covariance".

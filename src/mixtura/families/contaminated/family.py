@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from mixtura.families.base import at_edge
+from mixtura.families.beyond import log_tail
 from mixtura.families.contaminated.intervals import ContaminatedBetween
 from mixtura.families.contaminated.records import (
     ContaminatedGapsLook,
@@ -85,6 +86,13 @@ class Contaminated(HeavyTailed):
         self, X: AnyArray, params: ContaminatedParams
     ) -> ContaminatedLook | ContaminatedGapsLook:
         return ContaminatedGapsLook(X, params) if self.gaps else ContaminatedLook(X, params)
+
+    def log_tails(self, squares: Array, d: int, params: ContaminatedParams) -> Array:
+        bad = log_tail(squares / params.inflations, d)
+        # Where all rows are good, there are no others.
+        with np.errstate(divide="ignore"):
+            shares = np.log(params.good_shares), np.log1p(-params.good_shares)
+        return np.asarray(np.logaddexp(shares[0] + log_tail(squares, d), shares[1] + bad))
 
     def outlying(self, X: AnyArray, params: ContaminatedParams) -> Array:
         return self.look(X, params).parts.outlying

@@ -12,6 +12,7 @@ import numpy as np
 from mixtura.data.door import refuse_few_distinct
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
+from mixtura.families.beyond import log_normal_tails
 from mixtura.families.equations import settle
 from mixtura.families.factor.chart import FactorChart, factor_chart
 from mixtura.families.factor.gaps import FactorGapsLook, guessed
@@ -59,7 +60,7 @@ class FactorAnalysers(Family):
     # Whether cells of its rows may be missing.
     gaps: bool = False
     record = FactorParams
-    fills_gaps = normal = True
+    fills_gaps = tells_distance = True
     simpler = "fewer factors"
     least_rows: ClassVar[int] = 2048
     start_numbers = 1 << 22
@@ -122,6 +123,9 @@ class FactorAnalysers(Family):
             rows = slice(first, first + _ROWS)
             out[rows] = self.look(X[rows], params).log_density
         return out
+
+    def log_beyond(self, X: AnyArray, params: FactorParams) -> Array:
+        return log_normal_tails(self, X, params)
 
     def look(self, X: AnyArray, params: FactorParams) -> FactorLook | FactorGapsLook:
         return FactorGapsLook(X, params) if self.gaps else FactorLook(X, params)

@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
+from mixtura.families.beyond import log_normal_tails
 from mixtura.families.condensed import Condensed
 from mixtura.families.conjugate import Conjugate
 from mixtura.families.equations import settle
@@ -74,8 +75,7 @@ class Gaussian(Family):
     # What is known of components in advance; None: nothing.
     pinned: Pinned | None = field(default=None, repr=False)
     record = GaussianParams
-    fills_gaps = True
-    normal = True
+    fills_gaps = tells_distance = True
 
     @property
     def name(self) -> str:
@@ -165,6 +165,9 @@ class Gaussian(Family):
             y = self.form.residuals(X, params.means, params.whiten, k)
             out[:, k] = params.log_norm[k] - 0.5 * np.einsum("ij,ij->i", y, y)
         return out
+
+    def log_beyond(self, X: AnyArray, params: GaussianParams) -> Array:
+        return log_normal_tails(self, X, params)
 
     def within_reach(self, X: AnyArray, params: GaussianParams) -> bool:
         with np.errstate(over="ignore"):

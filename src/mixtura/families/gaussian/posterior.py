@@ -146,7 +146,7 @@ class PosteriorGaussian(Gaussian):
     family's.
     """
 
-    normal = False
+    tells_distance = False
     record = GaussianPosterior
     fills_gaps = False
 

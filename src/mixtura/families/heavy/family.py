@@ -39,7 +39,7 @@ class HeavyTailed(Family):
     covariance_type: str = PLAIN
     # Whether cells of its rows may be missing.
     gaps: bool = field(default=False, kw_only=True)
-    fills_gaps = True
+    fills_gaps = tells_distance = True
     simpler = "a simpler covariance"
     structures = TYPES
     matrices: ClassVar[str] = "covariances"
@@ -59,6 +59,14 @@ class HeavyTailed(Family):
     @abstractmethod
     def told(self, ends: Ends, params: Any) -> Look:
         """The look at rows of one column of which these intervals are known."""
+
+    @abstractmethod
+    def log_tails(self, squares: Array, d: int, params: Any) -> Array:
+        """log P(delta >= squares | k), (n, K), delta the squared distance of rows of d cells."""
+
+    @abstractmethod
+    def look(self, X: AnyArray, params: Any) -> Any:
+        """Rows looked at once, with their `distances`."""
 
     @property
     def structure(self) -> Structure:
@@ -141,8 +149,12 @@ class HeavyTailed(Family):
     def filled(self, X: AnyArray, params: Any, k: int) -> Array:
         return self.gaussian.filled(X, params.gaussian, k)
 
+    def log_beyond(self, X: AnyArray, params: Any) -> Array:
+        distances = self.look(X, params).distances
+        return self.log_tails(distances, int((~np.isnan(X[0])).sum()), params)
+
     def log_density(self, X: AnyArray, params: Any) -> Array:
-        return self.look(X, params).log_density
+        return np.asarray(self.look(X, params).log_density)
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Any:
         return self.look(X, params).statistics(resp)
@@ -155,7 +167,8 @@ class HeavyTailed(Family):
         """The look at cells of which only intervals may be known, where they are one column."""
         told = np.asarray(cells.bounded.any(axis=1))
         if not told.any():
-            return self.look(cells.x, params)
+            whole: Look = self.look(cells.x, params)
+            return whole
         ends = Ends.of(cells.lower[told, 0], cells.upper[told, 0], params)
         return ApartLook(told, self.look(cells.x[~told], params), self.told(ends, params))
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import t
 
 from mixtura.families.base import at_edge
+from mixtura.families.beyond import log_t_tail
 from mixtura.families.gaussian.records import GaussianParams
 from mixtura.families.heavy.chart import HeavyChart
 from mixtura.families.heavy.family import HeavyTailed
@@ -92,6 +93,9 @@ class Student(HeavyTailed):
 
     def look(self, X: AnyArray, params: StudentParams) -> StudentLook | StudentGapsLook:
         return StudentGapsLook(X, params) if self.gaps else StudentLook(X, params)
+
+    def log_tails(self, squares: Array, d: int, params: StudentParams) -> Array:
+        return log_t_tail(squares, d, params.degrees_of_freedom)
 
     def told(self, ends: Ends, params: StudentParams) -> StudentBetween:
         return StudentBetween(ends, params)
