@@ -14,6 +14,7 @@ from mixtura.errors import FitError
 RNG = np.random.default_rng(5)
 RUNS = np.repeat(RNG.integers(0, 3, size=40), RNG.integers(3, 9, size=40))
 COUNTS = RNG.poisson(np.array([2.0, 6.0, 12.0])[RUNS])[:, None]
+SOFT = np.full((len(RUNS), 3), 1 / 3)
 SPEED = RNG.normal(np.array([0.0, 2.0, 5.0])[RUNS])[:, None]
 
 
@@ -108,7 +109,9 @@ def test_lists_of_sequences_and_checkpoints(tmp_path):
     ("states", "said"),
     [
         ([0, 1], "states has shape"),
-        (np.full(len(RUNS), 3), "states: row 0 has 3, and the states are 0 to 2"),
+        (np.full(len(RUNS), 3), "row 0 has 3, and the states are the whole numbers 0 to 2"),
+        (SOFT, r"shape \(\d+, 3\).* one whole number from 0 to 2.* how likely each is cannot"),
+        (SOFT.tolist(), r"shape \(\d+, 3\).* one whole number from 0 to 2.* how likely"),
         (np.full(len(RUNS), 0.5), "states: row 0 has 0.5"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -224,26 +224,32 @@ def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray 
     """
     if states is None:
         return None
-    if isinstance(states, (list, tuple)) and states and np.ndim(states[0]) == 1:
+    if isinstance(states, (list, tuple)) and states and _is_of_sequences(states, n):
         states = np.concatenate([np.asarray(part) for part in states])
     if isinstance(states, np.ma.MaskedArray):
         states = np.where(np.ma.getmaskarray(states), np.nan, states.data)
     given = as_numbers(as_nan(np.asarray(column(states)), False), what)
     if given.shape != (n,):
         raise ValueError(
-            f"{what} has shape {given.shape}, and X has {n} rows: give the {what[:-1]} of each "
-            "row, -1 or NaN where nobody knows"
+            f"{what} has shape {given.shape}, and X has {n} rows: give the {what[:-1]} of each row "
+            f"as one whole number from 0 to {K - 1}, -1 or NaN where nobody knows"
+            + (", for how likely each is cannot be told" if given.ndim > 1 else "")
         )
     given = np.where(np.isnan(given), -1.0, given)
     bad = (given != np.floor(given)) | (given < -1) | (given >= K)
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(
-            f"{what}: row {row} has {given[row]:g}, and the {what} are 0 to {K - 1}: give one of "
-            "these, -1 or NaN where nobody knows"
+            f"{what}: row {row} has {given[row]:g}, and the {what} are the whole numbers 0 to "
+            f"{K - 1}: give one of these, -1 or NaN where nobody knows"
         )
     found = given.astype(np.int64)
     return found if (found >= 0).any() else None
+
+
+def _is_of_sequences(states: Sequence[Any], n: int) -> bool:
+    """Whether these are arrays of sequences, not the lines of a table of n rows."""
+    return np.ndim(states[0]) == 1 and not (len(states) == n and np.size(states[0]) > 1)
 
 
 def sequence_weights(weights: Any, ends: AnyArray, whole: bool = True) -> Array | None:
