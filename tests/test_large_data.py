@@ -322,6 +322,17 @@ def test_an_iterator_that_runs_dry_is_refused() -> None:
         GaussianMixture(2).fit(chunk for chunk in [NUMBERS])
 
 
+def test_a_small_table_that_is_another_each_time_is_refused() -> None:
+    lengths = iter(range(10, 40))
+    with pytest.raises(ValueError, match=r"had \d+ rows when it was opened and has more"):
+        GaussianMixture(2).fit(lambda: iter([NUMBERS[: next(lengths)]]))
+
+
+def test_a_callable_that_wants_arguments_is_refused() -> None:
+    with pytest.raises(ValueError, match="called without arguments"):
+        GaussianMixture(2).fit(lambda path: iter([path]))
+
+
 def test_a_stream_says_what_it_is(files: Path) -> None:
     weighted = mixtura.stream(files / "w.parquet", weights="w", exclude=["c2"])
     named = "2 columns (c0, c1), float64, weighted"

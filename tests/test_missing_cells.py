@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 import mixtura
-from mixtura import Block, GaussianMixture, GaussianMixtureSearch, Mixture, Product
+from mixtura import Block, GaussianMixture, GaussianMixtureSearch, Mixture, Product, audit
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import no_prior
@@ -109,6 +109,12 @@ def test_murrays_rows_have_two_maxima_and_a_saddle() -> None:
     np.testing.assert_allclose(np.diagonal(cov), 8 / 3, atol=1e-3)
     saddle = GaussianMixture.from_parameters([1.0], np.zeros((1, 2)), [2.5 * np.eye(2)])
     assert saddle.score(MURRAY) * 12 == pytest.approx(-30.033342, abs=1e-6)
+    found = audit(saddle, MURRAY)
+    # By less than what rounding for print may cost: it is the saddle that tells.
+    assert found.verdict == "not an optimum"
+    assert 0 < found.gain < 0.1
+    assert "leaves 1 saddle on its way" in found.summary()
+    assert audit(GaussianMixture(1).fit(MURRAY), MURRAY).verdict == "the best known"
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical", "VEV", "EVE", "EII"])

@@ -172,6 +172,15 @@ def test_a_refused_fit_leaves_the_last_one() -> None:
     assert not hasattr(lines, "concomitant_coef_")
 
 
+def test_rows_without_a_response_are_named(fitted: MixtureRegression) -> None:
+    X, y, _ = crossing()
+    y[[3, 7]] = np.nan, np.inf
+    income = pd.Series(y, name="income").astype("Float64")
+    for ask in (MixtureRegression(2).fit, fitted.score, fitted.predict_proba):
+        with pytest.raises(ValueError, match=r"'income' is missing or infinite in 2 rows \(3, 7\)"):
+            ask(X, income)
+
+
 def test_trials_are_counts_in_answers_too() -> None:
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.uniform(size=100), rng.integers(2, 9, 100)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,29 @@ def test_each_family_places_the_bounds_itself() -> None:
     total = len(WATER) * best.score(WATER, upper=UPPER)
     assert total == pytest.approx(best.fit_result_.loglik, rel=1e-12)
     assert best.predict_proba(WATER, upper=UPPER).shape == (300, 2)
+
+
+def water_in_pieces() -> Iterator[Array]:
+    yield WATER[:100]
+    yield WATER[100:]
+
+
+def test_tables_in_pieces_know_their_bounds(tmp_path: Path) -> None:
+    path = tmp_path / "water.csv"
+    np.savetxt(path, WATER, delimiter=",", header="a,b", comments="", fmt="%.17g")
+    alone = Mixture("lognormal", 2, random_state=0).fit(WATER, upper=UPPER)
+    for table in (water_in_pieces, path):
+        fit = Mixture("lognormal", 2, random_state=0).fit(table, upper=UPPER)
+        assert fit.fit_result_.loglik == alone.fit_result_.loglik
+        search = MixtureSearch("lognormal", [2], random_state=0).fit(table, upper=UPPER)
+        assert search.cv_results_["loglik"] == pytest.approx([alone.fit_result_.loglik], abs=1e-3)
+
+
+def test_bounds_of_tables_beyond_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mixtura.data.streamed.SMALL_BYTES", 0)
+    for known in ({"upper": UPPER}, {"error": np.ones_like(WATER)}):
+        with pytest.raises(ValueError, match="X is read in pieces, and these are of rows in mem"):
+            GaussianMixture(2, covariance_type="diag").fit(water_in_pieces, **known)
 
 
 def test_rows_left_out_have_their_bounds_and_weights() -> None:

@@ -109,6 +109,12 @@ def _suspects(X: Any, name: str) -> AnyArray:
         raise _no_rows(X, name) from error
     except (TypeError, OverflowError):
         return nothing
+    if array.dtype.kind == "c":
+        # In words that scikit-learn's contract knows.
+        raise ValueError(
+            f"{name}: Complex data not supported (its type is {array.dtype}): give real and "
+            "imaginary parts as columns of their own"
+        )
     sparse = hasattr(X, "toarray")
     if not (array.ndim or sparse) or array.dtype.names or _of_mappings(array):
         raise _no_rows(X, name)

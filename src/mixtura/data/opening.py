@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
 def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
     from mixtura.data.parts import called_pieces, frame_names
 
+    refuse_asking(factory)
     begun = factory()
     if isinstance(begun, Iterator) and factory() is begun:
         raise ValueError(
@@ -221,6 +223,20 @@ def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
     first = next(iter(begun), None) if isinstance(begun, Iterable) else None
     table = first[0] if isinstance(first, tuple) and len(first) == 2 else first
     return Reader(lambda: called_pieces(factory), "X", frame_names(table))
+
+
+def refuse_asking(factory: Callable[..., Any]) -> None:
+    """ValueError for a callable that wants arguments, of which it is given none."""
+    try:
+        signature(factory).bind()
+    except TypeError as error:
+        raise ValueError(
+            f"X: the callable is called without arguments ({error}): give one that needs none, "
+            "such as functools.partial(function, argument)"
+        ) from None
+    except ValueError:
+        # Some that are written in C do not say what they want.
+        return
 
 
 def loaded(source: Streamed) -> Rows | Streamed:

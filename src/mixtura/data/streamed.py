@@ -157,7 +157,8 @@ class Streamed(Source):
 
     def loaded(self) -> Rows:
         """The whole table in memory."""
-        X, w, *_ = next(self.chunks(self.n))
+        # To the end, where a table is refused that has more rows than when it was opened.
+        ((X, w, *_),) = self.chunks(self.n)
         return Rows(X, w)
 
 
@@ -247,7 +248,9 @@ def surveyed(reader: Reader) -> Survey:
     first = next(iter(reader.pieces()), None)
     if first is None or first[0].ndim != 2:
         found = "nothing" if first is None else f"an array of shape {first[0].shape}"
-        raise ValueError(f"{reader.name}: chunks are arrays of rows, and the first is {found}")
+        raise ValueError(
+            f"{reader.name}: chunks are arrays of shape (rows, columns), and the first is {found}"
+        )
     d, weighted = first[0].shape[1], first[1] is not None
     single = first[0].dtype == np.float32
     dtype: np.dtype[np.floating] = np.dtype(np.float32) if single else np.dtype(np.float64)

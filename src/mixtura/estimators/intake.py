@@ -56,6 +56,10 @@ def admitted(
     X = small(X, [kind])
     if is_stream(X) and not mapped:
         rows, missing = streamed(estimator, X, sample_weight, may_miss([kind]))
+        if isinstance(rows, Rows):
+            numbers = estimator._stood_in(rows.X, kind, ())
+            if numbers is not rows.X:
+                rows, missing = replace(rows, X=numbers), numbers
         return rows, kind.for_table(estimator._names(), (), None).filling(missing)
     return _in_memory(estimator, X, sample_weight, kind)
 
@@ -163,6 +167,9 @@ def held(
                 f"{source.reader.name}: a search holds its rows in memory, and {source.n:,} rows "
                 f"of {source.d} columns do not fit there: give it a sample of them"
             ) from None
+        if beside is not None:
+            X, cells = beside(rows.X, kinds, found)
+            rows = replace(rows, X=X, measured=cells)
     else:
         X, found = validated(estimator, X, kinds, least=2, filling=True)
         X, cells = (X, {}) if beside is None else beside(X, kinds, found)

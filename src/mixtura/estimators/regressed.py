@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mixtura.data.door import column_names, host, refuse_no_partitions, refuse_unfit
+from mixtura.data.door import as_numbers, column_names, host, refuse_no_partitions, refuse_unfit
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Streamed
@@ -21,6 +21,7 @@ from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.weighing import weighed
 from mixtura.families.regression.family import Regression
 from mixtura.records import AnyArray, Array
+from mixtura.report.digits import counted
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
 
@@ -30,6 +31,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "classify": {"what": "labels", "dtype": np.dtype(np.int64)},
     "score_samples": {"what": "log_density"},
 }
+# Rows without a response that a message names.
+_SHOWN = 5
 
 
 def response_name(y: Any) -> str:
@@ -40,6 +43,20 @@ def response_name(y: Any) -> str:
 def refuse_no_response(y: Any) -> None:
     if y is None:
         raise ValueError("y is None, and a regression needs a response: give one for each row")
+
+
+def refuse_missing(y: Any) -> None:
+    """ValueError, naming the rows, where a response is missing or infinite."""
+    response = np.asarray(y)
+    if response.dtype.kind not in "fO":
+        return
+    bad = np.flatnonzero(~np.isfinite(as_numbers(response, "y")).reshape(len(response), -1).all(1))
+    if len(bad):
+        first = ", ".join(map(str, bad[:_SHOWN])) + (", ..." if len(bad) > _SHOWN else "")
+        raise ValueError(
+            f"{response_name(y)!r} is missing or infinite in {counted(len(bad), 'row')} ({first}): "
+            "a row without its response tells a regression nothing, so leave it out, of X and y"
+        )
 
 
 class FittedRegression(BaseEstimator):  # type: ignore[misc]
@@ -78,6 +95,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         text = next((value for value in np.ravel(np.asarray(y)) if isinstance(value, str)), None)
         if text is not None:
             raise ValueError(f"y holds text ({str(text)!r}): a response is a number; code it first")
+        refuse_missing(y)
         rows, response = validate_data(
             self,
             X,

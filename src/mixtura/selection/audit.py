@@ -100,15 +100,21 @@ class Audit:
         "not climbed" (`failure` says why), "not an optimum", "a lower optimum", "the best known".
 
         Differences below a tenth of a nat, or below 2e-5 nats per row where that is more, are taken
-        for the rounding of printed parameters.
+        for the rounding of printed parameters, but not where the climb left a saddle: from beside
+        a maximum none is met.
         """
-        if self.gain > self._printed:
+        if self.gain > self._printed or self._saddles():
             return "not an optimum"
         if self.nearby is None and not self.collapsed:
             return "not climbed"
         if self.nearby is None or self.nearby.floored or self.gain < -self._printed:
             return "collapsed"
         return "a lower optimum" if self.missing > self._printed else "the best known"
+
+    def _saddles(self) -> int:
+        """How many the climb has left."""
+        found = None if self.nearby is None else self.nearby.certificate
+        return 0 if found is None else found.saddles_left
 
     @property
     def _printed(self) -> float:
@@ -155,6 +161,8 @@ class Audit:
         steps = counted(self.nearby.iterations, "step")
         what = "gains" if round(self.gain, 4) >= 0 else "loses"
         told = f"{what} {abs(self.gain):.4f} nats in {steps}, to: {self.nearby.verdict}"
+        if self._saddles():
+            told += f"; leaves {counted(self._saddles(), 'saddle')} on its way"
         if self.nearby.floored:
             names = ", ".join(str(spike.component) for spike in self.nearby.floored)
             told += f"; held up by the penalty against collapse alone: component {names}"
