@@ -158,8 +158,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """
         rows = self._asked(X, lengths, states=states)
         if rows.d != 1:
+            beside = ", covariates among them" if rows.beside else ""
             raise ValueError(
-                f"X has {rows.d} columns, and pseudo-residuals are those of one: fit a model to it"
+                f"X has {rows.d} columns{beside}, and pseudo-residuals are those of one alone: "
+                "fit a model to it"
             )
         model, params = self._fitted()
         kind = model.family
