@@ -161,8 +161,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(model, Driven):
             raise ValueError("pseudo-residuals are not told of a model with covariates")
         if rows.d != 1:
+            beside = ", covariates among them" if rows.beside else ""
             raise ValueError(
-                f"X has {rows.d} columns, and pseudo-residuals are those of one: fit a model to it"
+                f"X has {rows.d} columns{beside}, and pseudo-residuals are those of one alone: "
+                "fit a model to it"
             )
         kind = model.family
         if not isinstance(kind, Tailed):
