@@ -499,6 +499,20 @@ def test_wide_intervals_are_missing_cells(make: Callable[[], Any]) -> None:
     assert two.fit_result_.loglik == pytest.approx(one.fit_result_.loglik, abs=1e-3)
 
 
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_above_a_little_below_zero_are_missing_cells(name: str) -> None:
+    """All counts are above -0.01: no step falls, and the fit is that without these cells."""
+    rng = np.random.default_rng(5)
+    x = rng.negative_binomial(3, 0.4, (80, 2)).astype(np.float64)
+    gone = np.zeros_like(x, dtype=bool)
+    gone[::5, 0], gone[2::5, 1] = True, True
+    lower = np.where(gone, -0.01, np.nan)
+    lower[1::5, 1] = x[1::5, 1] - 0.5
+    holed, kept = np.where(gone, np.nan, x), np.where(gone, np.nan, lower)
+    one, two = (Mixture(name, 1).fit(X, lower=low) for X, low in ((x, lower), (holed, kept)))
+    assert one.score(x, lower=lower) == pytest.approx(two.score(holed, lower=kept), abs=1e-12)
+
+
 def test_a_weight_is_copies_of_the_row() -> None:
     x = drawn("exponential", 200)
     lower, upper = bounds(x)

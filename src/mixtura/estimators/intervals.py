@@ -307,20 +307,21 @@ def placed(
         )
     least, whole, _ = support(family, x.shape[1])
     low = np.maximum(low, least)
-    last = np.where(whole, np.floor(high), high)
-    for i, j in np.argwhere(bounded & (last <= np.where(whole, np.floor(low), low))):
+    # Above -0.01 are all counts, as above -1.
+    first, last = (np.where(whole, np.floor(end), end) for end in (low, high))
+    for i, j in np.argwhere(bounded & (last <= first)):
         raise ValueError(
             f"lower, upper: row {i}, column {names[j]!r} has lower={low[i, j]:g} and "
             f"upper={high[i, j]:g}, and no number of family {family.name!r} is above the one and "
             "at most the other"
         )
     with np.errstate(invalid="ignore"):
-        middle = np.where(high == np.inf, np.where(whole, np.floor(low) + 1, low), (low + high) / 2)
+        middle = np.where(high == np.inf, np.where(whole, first + 1, low), (low + high) / 2)
     middle = np.where(
         low == -np.inf, high, np.where(whole, np.minimum(np.ceil(middle), last), middle)
     )
     # All that a family has is no interval: such a cell is missing.
-    nothing = bounded & (low == least) & (high == np.inf)
+    nothing = bounded & (first == least) & (high == np.inf)
     x, bounded = np.where(nothing, np.nan, np.where(bounded, middle, x)), bounded & ~nothing
     return Cells(x, np.where(bounded, low, np.nan), np.where(bounded, high, np.nan))
 
