@@ -110,7 +110,7 @@ def test_what_answers_cannot_know(water, tmp_path):
     model = tmp_path / "m.json"
     run("fit", water[0], "--columns", "a,b", "--out", model, "--no-figure")
     for more, said in (
-        (["--upper", "a=limit"], "intervals are known to components of family"),
+        (["--upper", "a=limit"], "intervals are known to 'exponential'"),
         (["--error", "a=limit"], "'limit' is blank in row 2, and 'a' has a number there"),
         (["--error", "a=nothing"], "no column 'nothing'; the table has 'a', 'limit', 'b'"),
         (["--error", "a=b", "--scores"], "--scores are of rows without --error"),

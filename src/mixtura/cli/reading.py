@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ def open_table(
     held = wanted(kinds)
     if in_pieces or (in_pieces is None and is_long(path)):
         named: Any = {"columns": columns, "weights": weights, "exclude": exclude}
-        return stream(path, **named, **asdict(dialect), gaps=held.gaps)
+        return stream(path, **named, **dialect.said(), gaps=held.gaps)
     return read_table(
         path,
         columns=columns,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 BLANKS, APOSTROPHES = " \u00a0\u2009\u202f", "'\u2019"
 
@@ -33,6 +34,12 @@ class Dialect:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}: give one of them")
         if self.sep is not None and self.sep == self.comment:
             raise ValueError(f"sep and comment are both {self.sep!r}: give one of them")
+
+    def said(self) -> dict[str, Any]:
+        """What users say of a file, by name: not `header`, which a reader found out."""
+        found = asdict(self)
+        del found["header"]
+        return found
 
     def _refuse(self, name: str, mark: str | None) -> None:
         if mark is None:

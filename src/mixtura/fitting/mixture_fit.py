@@ -235,7 +235,8 @@ def refuse_labels(task: Task, solver: str, engine: str) -> None:
 def _without_clumps(search: Search, ground: Ground, task: Task, outcome: Outcome) -> Outcome:
     """The best of an outcome and of climbs that begin without some of a larger mixture."""
     known, K = ground.survey, task.n_components
-    for size in range(K + 1, min(K + MOST, known.sample.n) + 1):
+    # With a component on each row there is nothing to tell apart.
+    for size in range(K + 1, min(K + MOST + 1, known.sample.n)):
         settings: dict[str, Any] = {"engine": task.engine, "known": known, "trim": task.trim}
         larger = prepare(known.source, task.family, size, search.rng, **settings)
         outcome = improved(search, ground, larger, outcome)
