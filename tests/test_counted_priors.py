@@ -220,6 +220,8 @@ def test_laws_without_a_mode_are_refused() -> None:
         Mixture("bernoulli", 2, prior=BetaPrior(2, [0.5, 1, 1])).fit(ONES)
     with pytest.raises(ValueError, match="alpha of DirichletPrior has 2 numbers, and of proba"):
         Mixture("categorical", 2, prior=DirichletPrior([2, 3])).fit(CODES)
+    with pytest.raises(ValueError, match="alpha must be a finite number above 0, or several, got"):
+        DirichletPrior([])
     each = Mixture("categorical", 2, prior=DirichletPrior([2, 2, 2, 2, 2]), random_state=0)
     both = Mixture("categorical", 2, prior=DirichletPrior(2), random_state=0)
     assert each.fit(CODES).score(CODES) == pytest.approx(both.fit(CODES).score(CODES), abs=1e-12)

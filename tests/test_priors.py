@@ -200,6 +200,11 @@ def test_records_refuse_what_is_no_number():
         NormalInverseWishart(shrinkage=-1)
     with pytest.raises(ValueError, match="must be numbers"):
         NormalInverseWishart(scale="wide")
+    with pytest.raises(ValueError, match="dof must be above d - 1, so above 0, got -1"):
+        NormalInverseWishart(dof=-1)
+    for nothing in ([], ()):
+        with pytest.raises(ValueError, match="holds no prior: use None"):
+            GaussianMixture(2, prior=nothing).fit(X)
     constant = np.column_stack([X, np.ones(len(X))])
     with pytest.raises(ValueError, match="no variance of its own"):
         GaussianMixture(2, prior="fraley-raftery").fit(constant)

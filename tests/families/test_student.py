@@ -146,6 +146,14 @@ def test_a_lone_row_is_no_component() -> None:
     assert smallest > 1e-4
 
 
+def test_few_rows_many_times_over_collapse_as_gaussians_do() -> None:
+    """A component that loses all its rows on the way has no degrees of freedom to be moved."""
+    X = np.repeat(np.random.default_rng(1).normal(size=(5, 2)), 20, axis=0)
+    with pytest.warns(mixtura.DegenerateWarning, match="only the penalty keeps it"):
+        found = StudentMixture(2, random_state=0).fit(X)
+    assert found.fit_result_.loglik == pytest.approx(41.639322, abs=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_it_is_an_estimator() -> None:
     checks = check_estimator(StudentMixture(random_state=0), on_fail=None)

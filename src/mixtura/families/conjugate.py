@@ -37,7 +37,7 @@ class NormalInverseWishart:
     Raises
     ------
     ValueError
-        For what are no finite numbers, and a shrinkage below 0.
+        For what are no finite numbers, a shrinkage below 0, and a dof that is not above 0.
     """
 
     mean: tuple[float, ...] | None = None
@@ -56,6 +56,11 @@ class NormalInverseWishart:
             )
         if self.dof is not None and not isinstance(self.dof, float):
             raise ValueError(f"NormalInverseWishart: dof is one number, got {self.dof!r}")
+        if self.dof is not None and self.dof <= 0:
+            raise ValueError(
+                f"NormalInverseWishart: dof must be above d - 1, so above 0, got {self.dof:g}: "
+                "leave it out for d + 2"
+            )
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ def asked_priors(prior: Any) -> tuple[Conjugate, ...]:
     if prior is None:
         return ()
     parts = prior if isinstance(prior, list | tuple) else [prior]
+    if not parts:
+        raise ValueError(f"prior: {prior!r} holds no prior: use None for none, or put one into it")
     found = [_asked(part) for part in parts]
     for part in found:
         if not isinstance(part, Conjugate):

@@ -143,6 +143,8 @@ def _positive(name: str, value: Any) -> Numbers:
         found = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         found = np.array(np.nan)
-    if isinstance(value, bool) or found.ndim > 1 or not (np.isfinite(found) & (found > 0)).all():
+    several = found.ndim == 1 and found.size > 0
+    fit = (found.ndim == 0 or several) and (np.isfinite(found) & (found > 0)).all()
+    if isinstance(value, bool) or not fit:
         raise ValueError(f"{name} must be a finite number above 0, or several, got {value!r}")
     return tuple(found.tolist()) if found.ndim else float(found)

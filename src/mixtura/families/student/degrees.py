@@ -93,7 +93,8 @@ def degrees_chart(nu: Array, weights: Array, *, common: bool, fixed: bool) -> De
     """The chart around nu for components with these shares of the rows (K,)."""
     groups: list[tuple[int, ...]] = []
     if not fixed:
-        free = np.flatnonzero(~at_limit(nu))
+        # Of a component without rows nothing tells the degrees of freedom.
+        free = np.flatnonzero(~at_limit(nu) & (common | (weights > 0)))
         groups = [tuple(free)] if common and len(free) else [(int(k),) for k in free]
     told = nu**2 * (0.25 * polygamma(1, nu / 2) - 0.5 / nu) * weights
     scale = np.sqrt([told[list(own)].sum() for own in groups])
