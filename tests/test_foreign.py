@@ -190,6 +190,9 @@ def test_variances_on_a_line_that_contradict_the_name_are_refused() -> None:
     model = {"modelName": "E", "G": 2, "d": 1, "pro": [0.5, 0.5], "mean": [0, 1]}
     with pytest.raises(ValueError, match="covariances are not of covariance_type='E'"):
         from_mclust(model | {"variance": {"sigmasq": [1, 2]}})
+    two = {"modelName": "V", "G": 2, "d": 1, "pro": [0.5, 0.5], "mean": [0, 4]}
+    with pytest.raises(ValueError, match=r"from_mclust: variance of component 1, .* is -2, and"):
+        from_mclust(two | {"variance": {"sigmasq": [1, -2]}})
 
 
 def test_what_is_no_model_at_all_is_refused(tmp_path: Path) -> None:

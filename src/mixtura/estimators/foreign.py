@@ -154,6 +154,11 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
         )
     sigma = _shaped(matrices, (-1, 1, 1) if one else (G, d, d), "variance")
     form, sigma = structure(name).form, np.broadcast_to(sigma, (G, d, d))
+    for k, j in np.argwhere(np.diagonal(sigma, axis1=1, axis2=2) <= 0):
+        raise ValueError(
+            f"from_mclust: variance of component {k}, column {j} (counted from 0) is "
+            f"{sigma[k, j, j]:g}, and variances are above 0: bring those of a fitted model"
+        )
     parts = [form.restrict(each) for each in sigma]
     _refuse_other(name, sigma, form.dense(parts[0] if form.shared else np.stack(parts), G, d))
     columns = held.get("colnames")
