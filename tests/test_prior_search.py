@@ -53,7 +53,7 @@ def test_cells_are_at_the_mode_and_criteria_of_its_likelihood(tmp_path):
 def test_gaussian_shapes_without_a_prior_are_not_tried(tmp_path):
     X = np.random.default_rng(1).normal(size=(60, 2)) + 8.0 * GROUP[:60, None]
     search = GaussianMixtureSearch(
-        [1, 2], covariance_type=["full", "VEV", "diag"], prior="fraley-raftery", random_state=0
+        [1, 2, 3], covariance_type=["full", "VEV", "diag"], prior="fraley-raftery", random_state=0
     ).fit(X)
     assert set(search.cv_results_["param_covariance_type"]) == {"full", "diag"}
     assert search.effort_ == "thorough"
