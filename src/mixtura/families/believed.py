@@ -68,15 +68,15 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
     if not asked:
         return own
     blocks = isinstance(own, ProductPrior)
-    if not (blocks or isinstance(own, Flat)):
-        if all(isinstance(part, Dirichlet) for part in asked):
-            raise ValueError(
-                "prior: Dirichlet(...) of the weights goes with Gaussian components, and with "
-                "those that need no penalty against collapse, and family "
-                f"{family.name!r} is neither: leave it out"
-            )
+    of_weights = all(isinstance(part, Dirichlet) for part in asked)
+    if not (blocks or isinstance(own, Flat) or of_weights):
         raise ValueError(
             f"prior: components of family {family.name!r} have none that is conjugate: leave it out"
+        )
+    if "weight_rows" not in getattr(own, "__dataclass_fields__", {}):
+        raise ValueError(
+            f"prior: with components of family {family.name!r} the weights have no Dirichlet(...): "
+            "leave it out"
         )
     found: Any = replace(own, asked=True)
     for part in asked:

@@ -40,6 +40,8 @@ class DispersionPrior(Prior, ABC):
     target       (d,) the table's dispersions
     columns      the table's; more rows than these are needed not to be few
     count_scale  rows per unit of weight, at least 1 when weights are not counts
+    weight_rows  alpha - 1 of the weights' Dirichlet law
+    asked        whether such a law was asked for
     """
 
     # Dispersions that are differences of numbers near 1 are nothing but rounding below this.
@@ -49,6 +51,8 @@ class DispersionPrior(Prior, ABC):
     target: Array
     columns: int
     count_scale: float = 1.0
+    weight_rows: float = 0.0
+    asked: bool = False
 
     @classmethod
     def of(cls, survey: Survey, target: Array, family: str) -> Self:

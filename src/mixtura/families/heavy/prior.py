@@ -13,10 +13,15 @@ from mixtura.records import Array, Spike
 
 @dataclass(frozen=True)
 class HeavyPrior(Prior):
-    """`CovariancePrior` of the parameter that is called `matrices`; the others have none."""
+    """`CovariancePrior` of the parameter that is called `matrices`; the others have none.
+
+    Weights have a Dirichlet law, alpha - 1 = `weight_rows`, where one was `asked` for.
+    """
 
     gaussian: CovariancePrior
     matrices: str
+    weight_rows: float = 0.0
+    asked: bool = False
 
     @property
     def count_scale(self) -> float:  # type: ignore[override]

@@ -66,4 +66,4 @@ def residual_prior(
     weight = survey.source.weight
     rows = max(1.0, survey.rows / weight)
     strength = 1.0 / (weight * rows * rows)
-    return ResidualPrior(strength, np.array([whole]), coefficients, rows, law)
+    return ResidualPrior(strength, np.array([whole]), coefficients, rows, of_mean=law)
