@@ -44,16 +44,16 @@ def residual_correlations(genotypes: Genotypes, Q: Array, P: Array) -> Array:
             seen[kind] += known[those].sum(axis=0)
             markers[kind] += np.count_nonzero(those)
     half = np.ones(n) if genotypes.single is None else 1.0 - 0.5 * (genotypes.single == 1)
-    covariances = products / np.maximum(known_pairs, 1.0)
+    common = products / np.maximum(known_pairs, 1.0)
     for kind, copied in enumerate((np.ones(n), half)):
         if markers[kind] > 0:
             fitted = _fitted(copied[:, None] * Q, binomial[kind], seen[kind] / markers[kind])
-            covariances += fitted / markers.sum()
-    variances = np.diag(covariances)
+            common += fitted / markers.sum()
+    variances = np.diag(common)
     # Of who is fitted exactly rounding is left, which correlates with nothing.
     some = variances > _NOTHING * variances.max()
     spread = np.sqrt(np.where(some, variances, 1.0))
-    correlations = np.where(np.outer(some, some), covariances / np.outer(spread, spread), 0.0)
+    correlations = np.where(np.outer(some, some), common / np.outer(spread, spread), 0.0)
     np.fill_diagonal(correlations, 1.0)
     return np.asarray(np.clip(correlations, -1.0, 1.0))
 
