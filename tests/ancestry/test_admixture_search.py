@@ -132,3 +132,11 @@ def test_nothing_left_in_a_fold():
     few = X[10:14, :3]
     with pytest.raises(ValueError, match=r"folds=50 leaves .* there are 12 known ones: take"):
         mixtura.Admixture(1).fit(few).cross_validate(few, 50)
+
+
+def test_more_folds_than_genotypes_are_refused_before_any_fit():
+    begun: list[int] = []
+    X = np.random.default_rng(0).binomial(2, 0.5, (6, 20))
+    with pytest.raises(ValueError, match=r"folds=121 leaves a fold without .* 120 known ones"):
+        mixtura.AdmixtureSearch((2,), folds=121).fit(X, progress=begun.append)
+    assert begun == []

@@ -107,6 +107,25 @@ def test_relatives_and_missing_ancestry_show_in_the_residuals():
     assert poor[alike & ~np.eye(60, dtype=bool)].mean() > 0.03
 
 
+@pytest.mark.parametrize(("n", "M", "K"), [(8, 60, 2), (8, 60, 4), (8, 60, 6), (24, 150, 3)])
+def test_copies_of_one_individual_correlate_by_one(n, M, K):
+    """Few markers and many populations leave little of residuals; nothing is beyond 1."""
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.5, (n, M))
+    X = np.vstack([X, X[:1]])
+    found = mixtura.Admixture(K, random_state=0).fit(X).residual_correlations(X)
+    assert found[0, -1] == pytest.approx(1, abs=1e-3)
+    assert np.abs(found).max() <= 1
+    others = ~np.eye(n + 1, dtype=bool)
+    others[0, -1] = others[-1, 0] = False
+    assert abs(found[others].mean()) < 0.015
+    # Gaps leave nothing beyond either.
+    gaps = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    holey = mixtura.Admixture(K, random_state=0).fit(gaps).residual_correlations(gaps)
+    assert np.abs(holey).max() <= 1
+    assert np.isfinite(holey).all()
+
+
 def test_residuals_of_who_carries_one_copy():
     """All haploid: as an array of ploidy 1. Men among women: nobody correlates where all fits."""
     X, Q, P = balding_nichols(60, 2000, 2, 3, alpha=0.5)

@@ -75,6 +75,8 @@ def test_known_ancestry(file: Path) -> None:
         (("-k", "x"), "--populations x: write numbers"),
         (("--folds", 1), "--folds 1: at least 2, or 0"),
         (("--folds", 100000), "--folds 100000 leaves"),
+        (("--out", "gone/x"), "--out gone/x.2.Q: cannot be written: there is no folder 'gone'"),
+        (("--figure", "gone/x.png"), "--figure gone/x.png: cannot be written: there is no folder"),
         (("--supervised", "no.pop"), "--supervised no.pop: there is no such file"),
         (("--supervised", "short.pop"), "short.pop: there are 1 lines for 30 individuals"),
         (("-k", "3:5", "--supervised", "three.pop"), "--populations 5 leaves nobody for 2 of"),

@@ -185,6 +185,11 @@ def test_directions_loops_and_gaps():
         (np.array([["a", "b"], ["c", "d"]]), {}, "its entries are numbers"),
         (np.ones((1, 1)), {}, "a network of 1 node"),
         (np.array([[0, np.inf], [np.inf, 0]]), {}, "an infinite value between nodes 0 and 1"),
+        (
+            pd.DataFrame({"source": ["b", "a"], "target": ["c", "b"], "x": [np.inf, 1]}),
+            {"weight": "x"},
+            "an infinite value between nodes 'b' and 'c': leave",
+        ),
         (karate(), {"weight": "w"}, "says how a network is read"),
         (karate(), {"observed": np.ones((3, 3))}, "a mask of shape"),
         (karate(), {"observed": np.triu(np.ones((34, 34)))}, "is symmetric"),

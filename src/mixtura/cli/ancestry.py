@@ -12,7 +12,7 @@ from mixtura.cli import options
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import Working, command, note, print_json, print_text
 from mixtura.cli.options import AsJson, Checkpoint, NoFigure, Quiet, Seed
-from mixtura.cli.outputs import checked_figure, drawn, refuse_shared
+from mixtura.cli.outputs import checked_figure, drawn, refuse_shared, refuse_unwritable
 from mixtura.cli.select import parsed
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def ancestry(
     if folds == 1:
         raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
     stem = out or Path(_stem(file))
+    for end in ("Q", "P"):
+        refuse_unwritable("--out", Path(f"{stem}.{numbers[-1]}.{end}"))
     named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
     refuse_checkpoint(checkpoint)

@@ -41,7 +41,7 @@ def checked_outputs(
     model = out or Path(f"{_stem(table)}.model.json")
     if model.suffix.lower() != ".json":
         raise ValueError(f"--out {model}: a model's name ends in .json")
-    _refuse_unwritable("--out", model)
+    refuse_unwritable("--out", model)
     read = {"the table that is read": table}
     refuse_shared(read | {"--out": model, "--figure": picture, "--checkpoint": checkpoint})
     return Outputs(model, picture)
@@ -65,7 +65,7 @@ def refuse_no_figure(target: Path, option: str = "--figure") -> None:
     """ValueError where no figure can be written there."""
     if target.suffix.lower() not in FIGURES:
         raise ValueError(f"{option} {target}: a figure's name ends in .png, .svg or .pdf")
-    _refuse_unwritable(option, target)
+    refuse_unwritable(option, target)
 
 
 def named(outputs: Outputs) -> dict[str, str | None]:
@@ -149,7 +149,8 @@ def _stem(table: Path) -> str:
     return table.name.removesuffix(".gz").rpartition(".")[0] or table.name
 
 
-def _refuse_unwritable(option: str, path: Path) -> None:
+def refuse_unwritable(option: str, path: Path) -> None:
+    """ValueError where nothing can be written there."""
     from mixtura.data.atomic import why_not_writable
 
     reason = why_not_writable(path)

@@ -49,15 +49,12 @@ def cross_validated(
     Of whom a fold leaves nothing is predicted from the mean shares of the others, and a marker of
     which it leaves nothing by a half. ValueError for folds without genotypes.
     """
-    many = int(genotypes.counted().known.sum())
-    parts = [Passes(genotypes, left_out=Fold(i, folds, seed)) for i in range(min(folds, many))]
-    copies = [_copies(passes) for passes in parts] if folds <= many else [0.0]
+    many = refuse_folds(genotypes, folds)
+    parts = [Passes(genotypes, left_out=Fold(i, folds, seed)) for i in range(folds)]
+    copies = [_copies(passes) for passes in parts]
     # Sums of logarithms are exact to rounding only.
     if min(copies) < 1e-6:
-        raise ValueError(
-            f"folds={folds} leaves a fold without any genotype, as there are {many:,} known ones: "
-            "take fewer folds"
-        )
+        raise _too_many(folds, many)
     logliks, clipped = [], 0.0
     solver = replace(solver, tol=max(solver.tol, TOL))
     with single_blas:
@@ -75,6 +72,21 @@ def cross_validated(
     admixture = (_saturated(genotypes) - clipped) * per_genotype
     return CrossValidation(
         -sum(logliks) / total, spread, admixture, tuple(float(error) for error in errors)
+    )
+
+
+def refuse_folds(genotypes: Genotypes, folds: int) -> int:
+    """The number of known genotypes; ValueError for more folds than these, before any work."""
+    many = int(genotypes.counted().known.sum())
+    if folds > many:
+        raise _too_many(folds, many)
+    return many
+
+
+def _too_many(folds: int, many: int) -> ValueError:
+    return ValueError(
+        f"folds={folds} leaves a fold without any genotype, as there are {many:,} known ones: "
+        "take fewer folds"
     )
 
 

@@ -15,7 +15,7 @@ from mixtura.data.genotypes import Genotypes
 from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.clocked import clock_of
 from mixtura.estimators.complaints import warn_caller
-from mixtura.fitting.admixture_folds import CrossValidation
+from mixtura.fitting.admixture_folds import CrossValidation, refuse_folds
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.fitting.journal_file import resumed_seed
 from mixtura.result import Optimum
@@ -120,6 +120,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         first = Admixture(**settings | {"n_populations": numbers[0]})
         first._check()
         genotypes = first._genotypes(X)
+        refuse_folds(genotypes, self.folds)
         self.admixtures_: dict[int, Admixture] = {}
         self.trials_: list[AdmixtureTrial] = []
         told = {} if checkpoint is None else _identity(genotypes, y, settings | {"folds": folds})

@@ -115,7 +115,7 @@ def assembled(
     if n < 2:
         raise NetworkError(f"network: a network of {n} nodes has no pairs: give two nodes or more")
     summed = _summed(pairs, n)
-    _refuse_infinite(summed)
+    _refuse_infinite(summed, names)
     entries = summed.tocoo()
     loops = _without_residues(summed.diagonal(), entries.data)
     apart = (entries.row != entries.col) & (entries.data != 0)
@@ -220,14 +220,14 @@ def _refuse_half_missing(matrix: csr_array) -> None:
         )
 
 
-def _refuse_infinite(matrix: csr_array) -> None:
+def _refuse_infinite(matrix: csr_array, names: AnyArray) -> None:
     bad = np.flatnonzero(np.isinf(matrix.data))
     if len(bad):
         row = int(np.searchsorted(matrix.indptr, bad[0], side="right")) - 1
-        column = int(matrix.indices[bad[0]])
+        one, other = names[[row, int(matrix.indices[bad[0]])]].tolist()
         raise NetworkError(
-            f"network: an infinite value between nodes {row} and {column} (counted from 0): leave "
-            "it out, or store NaN for a pair that was not observed"
+            f"network: an infinite value between nodes {one!r} and {other!r}: leave it out, or "
+            "store NaN for a pair that was not observed"
         )
 
 
