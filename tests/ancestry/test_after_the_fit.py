@@ -36,6 +36,20 @@ def test_new_individuals_are_not_pulled_to_the_middle():
     assert (fitted.predict(X[new]) == Q[new].argmax(axis=1)).mean() > 0.95
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_columns_of_a_frame_in_another_order_are_refused(library):
+    frames = pytest.importorskip(library)
+    X, _, _ = balding_nichols(20, 60, 2, seed=0)
+    frame = frames.DataFrame({f"s{j}": X[:, j] for j in range(60)})
+    fitted = mixtura.Admixture(2, random_state=0).fit(frame)
+    np.testing.assert_array_equal(fitted.Q_, mixtura.Admixture(2, random_state=0).fit(X).Q_)
+    turned = frame[list(frame.columns)[::-1]]
+    for answer in (fitted.transform, fitted.predict, fitted.score):
+        with pytest.raises(ValueError, match="X has s59 where s0 was fitted"):
+            answer(turned)
+    np.testing.assert_array_equal(fitted.transform(X), fitted.transform(frame))
+
+
 def test_gaps_of_those_that_were_fitted_do_not_pull_either():
     """Six in ten of the fitted genotypes are missing: noise as if they were seen gives -0.18."""
     off = []

@@ -118,6 +118,9 @@ def test_a_new_node_goes_where_an_equal_one_is(law, directed):
     new = np.where(np.eye(len(A)), np.nan, A)
     into = np.where(np.eye(len(A)), np.nan, A.T) if directed else None
     np.testing.assert_allclose(model.predict_proba(new, into), model.memberships_, atol=2e-3)
+    if directed:
+        with pytest.raises(ValueError, match="back is of 1 new nodes, and pairs of 2"):
+            model.predict_proba(new[:2], into[:1])
 
 
 def test_a_new_node_of_a_degree_corrected_model():

@@ -169,12 +169,14 @@ class Genotypes:
 def from_dosages(X: Any, ploidy: int = 2) -> Genotypes:
     """Genotypes of an array (n individuals, M markers) of copies of the first allele.
 
-    Missing are NaN, masked or, in integers, -127, -9 and -1. ValueError for other numbers than 0,
+    Missing are NaN, masked or, in integers, -127, -9 and -1. Columns of a frame that are called by
+    text name the markers. ValueError for other numbers than 0,
     ..., ploidy.
     """
     if hasattr(X, "toarray"):
         raise ValueError("X is a sparse matrix, which is not read: give X.toarray()")
     framed = hasattr(X, "to_numpy")
+    columns = list(getattr(X, "columns", ()))
     X = np.ma.filled(X.astype(np.float64), np.nan) if np.ma.isMaskedArray(X) else np.asarray(X)
     if X.ndim == 2 and X.dtype.kind == "O":
         made = "X.to_numpy(dtype=float, na_value=np.nan)" if framed else "X.astype(float)"
@@ -193,7 +195,8 @@ def from_dosages(X: Any, ploidy: int = 2) -> Genotypes:
     step = max(1, _NUMBERS // n)
     for start in range(0, M, step):
         codes[start : start + step] = coded(X[:, start : start + step].T, ploidy, bits, start)
-    return Genotypes(codes, n, ploidy, bits)
+    ids = tuple(columns) if all(isinstance(name, str) for name in columns) else ()
+    return Genotypes(codes, n, ploidy, bits, ids=ids)
 
 
 def coded(dosages: AnyArray, ploidy: int, bits: int, first: int) -> AnyArray:

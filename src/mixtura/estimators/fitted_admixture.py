@@ -81,12 +81,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"X has {genotypes.markers} markers, and {self.n_features_in_} were fitted: give "
                 "these, in their order"
             )
-        if genotypes.ids and self.markers_ and list(genotypes.ids) != self.markers_:
-            j = next(j for j, name in enumerate(self.markers_) if name != genotypes.ids[j])
-            raise ValueError(
-                f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
-                "into one order"
-            )
+        self._refuse_other_markers(genotypes)
         refuse_absent(genotypes)
         # Copies of the second allele, at the frequencies of the second, are as likely as the first.
         P = np.where(turned(genotypes, self.alleles_), 1.0 - self.P_, self.P_)
@@ -251,6 +246,15 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _genotypes(self, X: Any) -> Genotypes:
         return genotypes_of(X, self.ploidy)
 
+    def _refuse_other_markers(self, genotypes: Genotypes) -> None:
+        """ValueError where as many markers have names that say that they are others."""
+        if genotypes.ids and self.markers_ and list(genotypes.ids) != self.markers_:
+            j = next(j for j, name in enumerate(self.markers_) if name != genotypes.ids[j])
+            raise ValueError(
+                f"X has {genotypes.ids[j]} where {self.markers_[j]} was fitted: bring the markers "
+                "into one order"
+            )
+
     def _same(self, X: Any) -> Genotypes:
         """The genotypes that were fitted, as far as their shape and their alleles tell."""
         genotypes = self._genotypes(X)
@@ -260,6 +264,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"the fit {len(self.Q_)} and {self.n_features_in_}: give the genotypes that were "
                 "fitted"
             )
+        self._refuse_other_markers(genotypes)
         if count := np.count_nonzero(turned(genotypes, self.alleles_)):
             raise ValueError(
                 f"X has the alleles of {count:,} markers in the other order than the fit: give the "

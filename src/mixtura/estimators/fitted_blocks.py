@@ -83,7 +83,13 @@ class FittedBlocks:
         if self.sides_ is not None:
             return self._placed_on(int(side), pairs)
         into = None if back is None else new_pairs(back, nodes, law, "back")
-        return self.params_.place(new_pairs(pairs, nodes, law, "pairs"), into, self.memberships_)
+        told = new_pairs(pairs, nodes, law, "pairs")
+        if into is not None and into.edges.shape != told.edges.shape:
+            raise ValueError(
+                f"back is of {into.edges.shape[0]} new nodes, and pairs of {told.edges.shape[0]}: "
+                "give both of the same nodes"
+            )
+        return self.params_.place(told, into, self.memberships_)
 
     def _placed_on(self, side: int, pairs: Any) -> Array:
         """(m, K) memberships of new nodes of one side of a bipartite network."""
