@@ -145,6 +145,8 @@ def test_lines_that_say_more_of_an_edge(tmp_path, delimiter):
         ("3 4 5 {'w': 2}", 'line 3 is "3 4 5'),
         ("3 4 {'w': float64(2)}", "more than plain numbers and text: write the edges with"),
         ("3 4 {'w': 'much'}", "weight='w' is no number on every edge"),
+        ("3 4 {[1]: 2}", "more than plain numbers and text"),
+        (f"3 4 {{'w': 1{'0' * 400}}}", "weight='w' is no number on every edge"),
     ],
 )
 def test_what_is_refused_of_such_lines(tmp_path, line, words):
@@ -216,3 +218,21 @@ def test_a_graph_that_is_directed_is_not_asked_otherwise():
     nx = pytest.importorskip("networkx")
     with pytest.raises(NetworkError, match="the graph says that it is directed"):
         as_network(nx.DiGraph([(0, 1)]), directed=False)
+
+
+def test_an_attribute_may_be_called_as_nodes_are(tmp_path):
+    path = tmp_path / "edges.txt"
+    path.write_text("ann bob {'x1': 5}  # hi\nbob cid {'x1': 2}\n")
+    network = as_network(path, weight="x1")
+    assert network.names.tolist() == ["ann", "bob", "cid"]
+    assert np.triu(network.edges.toarray()).sum() == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"), [("name,name,2\n1,2,3\n2,3,4\n", None), ("a,a,w\n1,2,3\n", "w")]
+)
+def test_two_columns_of_one_name_above_numbers_are_refused(tmp_path, text, weight):
+    path = tmp_path / "edges.csv"
+    path.write_text(text)
+    with pytest.raises(NetworkError, match="two columns are called"):
+        as_network(path, weight=weight)

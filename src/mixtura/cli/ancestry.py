@@ -63,8 +63,9 @@ def ancestry(
     if folds == 1:
         raise ValueError("--folds 1: at least 2, or 0 for no cross-validation")
     stem = out or Path(_stem(file))
-    for end in ("Q", "P"):
-        refuse_unwritable("--out", Path(f"{stem}.{numbers[-1]}.{end}"))
+    for K in numbers:
+        for end in ("Q", "P"):
+            refuse_unwritable("--out", Path(f"{stem}.{K}.{end}"))
     named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
     refuse_checkpoint(checkpoint)

@@ -15,7 +15,7 @@ from mixtura.data.categories import UnmetCategory, coded
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.nulls import as_nan
-from mixtura.data.opening import is_stream
+from mixtura.data.opening import is_stream, refuse_asking
 from mixtura.data.refusal import refuse_given
 from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
@@ -128,6 +128,7 @@ def sequence_parts(
     estimator: Any, read: Callable[[], Iterable[Any]], kind: Family
 ) -> tuple[SequenceParts, Family]:
     """Sequences that a callable gives part by part, and the family for the first part's columns."""
+    refuse_asking(read)
 
     def part(i: int, given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
         try:

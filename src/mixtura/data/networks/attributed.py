@@ -51,8 +51,11 @@ def read_attributed(path: str | Path, dialect: Dialect, weight: str | None) -> p
             known[match[2]] = _dictionary(match[2], path, number)
         ends.append((pair[0], pair[1]))
         said.append(known[match[2]])
+    # An attribute may be called as the nodes are elsewhere.
+    called = ("source", "target") if weight in ("x1", "x2") else ("x1", "x2")
     columns: dict[str, Any] = {
-        f"x{side + 1}": pa.array([pair[side] for pair in ends], pa.string()) for side in (0, 1)
+        name: pa.array([pair[side] for pair in ends], pa.string())
+        for side, name in enumerate(called)
     }
     if weight is not None:
         columns[weight] = _weights(said, weight, path)
@@ -63,7 +66,10 @@ def _numbered(lines: Any, comment: str | None) -> Iterator[tuple[int, str]]:
     """Lines that are neither blank nor comments, stripped, with their numbers."""
     for number, line in enumerate(lines, 1):
         text = line.strip()
-        if text and not text.startswith(comment or "#"):
+        if not _LINE.fullmatch(text):
+            # NetworkX leaves out what stands behind an edge, too.
+            text = text.split(comment or "#", 1)[0].rstrip()
+        if text:
             yield number, text
 
 
@@ -80,11 +86,11 @@ def _nodes(text: str, sep: str | None) -> list[str]:
 def _dictionary(text: str, path: str | Path, number: int) -> dict[str, Any]:
     try:
         found = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise NetworkError(
-            f"{path}: line {number}: {text} holds more than plain numbers and text: write the "
+            f"{path}: line {number}: {text[:80]} holds more than plain numbers and text: write the "
             "edges with networkx.write_weighted_edgelist, whose third column is the weight"
         )
     return found
@@ -100,7 +106,7 @@ def _weights(said: list[dict[str, Any]], weight: str, path: str | Path) -> pa.Ar
         )
     try:
         return pa.array([float(each[weight]) for each in said])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise NetworkError(
             f"{path}: weight={weight!r} is no number on every edge: {error}"
         ) from None

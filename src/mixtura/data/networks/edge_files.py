@@ -48,7 +48,12 @@ def read_edges(
         names = names_in(path, dialect)
     headless = replace(dialect, header=False)
     if names[:1] == names[1:2]:
-        return read_frame(path, headless, nodes)
+        whole = read_frame(path, headless, nodes)
+        if {*(ends or ()), weight} & {*names} or _heads_numbers(whole):
+            raise NetworkError(
+                f"{path}: two columns are called {names[0]!r}: give each a name of its own"
+            )
+        return whole
     frame = read_frame(path, dialect, nodes)
     if {*(ends or ()), weight} & {*names} or _known(list(names)) or not _is_edge(frame):
         return frame
@@ -64,6 +69,12 @@ def _is_edge(frame: pa.Table) -> bool:
         is_numeral(name) or any(pc.any(pc.equal(each, name)).as_py() for each in columns)
         for name in names
     )
+
+
+def _heads_numbers(whole: pa.Table) -> bool:
+    """Whether a word stands above nodes that are all numbers."""
+    first, *rest = whole.columns[0].combine_chunks().cast(pa.string()).to_pylist()
+    return bool(rest) and not is_numeral(first) and all(map(is_numeral, {*rest} - {None}))
 
 
 def _is_worded(frame: pa.Table, whole: pa.Table) -> bool:
