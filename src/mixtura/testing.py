@@ -113,13 +113,16 @@ def check_family(
 
 
 def _takes_one_column(family: Family, X: Array, rng: np.random.Generator) -> bool:
-    """Not that of unit vectors, or of shares of a total: it says so where there is one."""
+    """Not that of unit vectors, or of shares of a total: it refuses a table of one column."""
+    one = _seen(X[:, :1])
+    rows = Rows(one)
     try:
-        _mixture(family, _seen(X[:, :1]), 1, rng)
+        family.settled(Survey(rows, rows), 1)
     except ValueError:
         if X.shape[1] == 1:
             raise
         return False
+    _mixture(family, one, 1, rng)
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from test_known_chains import QUAKES
 
 from mixtura import FitError, GaussianHMM, HiddenMarkov, HiddenMarkovSearch, StillRisingWarning
@@ -95,3 +96,22 @@ def test_a_fold_that_cannot_be_fitted_is_a_flaw():
     assert results["flaw"][1].startswith("fold ")
     assert " of 3 cannot be fitted: X has only 1 distinct" in results["flaw"][1]
     np.testing.assert_array_equal(np.isnan(results["heldout"]), [False, True])
+
+
+def test_a_fold_without_weight_is_a_flaw_and_known_states_go_into_the_others():
+    X = np.random.default_rng(0).poisson(np.tile([2.0, 9.0], 60))[:, None]
+    search = HiddenMarkovSearch(HiddenMarkov("poisson"), [2], criterion="heldout", cv=3)
+    with pytest.raises(FitError, match="no sequence that is left has a weight above 0"):
+        search.fit(X, [40, 40, 40], sample_weight=[1, 0, 0])
+
+    def parts(states):
+        def read():
+            for i in range(0, 120, 20):
+                yield X[i : i + 20], [20], None, states[i : i + 20]
+
+        return read
+
+    # Known the other way round than the counts say: the folds are fitted with them.
+    wrong = np.resize([0, 0, 1, 1], 120)
+    heldout = [clone(search).fit(parts(states)).best_score_ for states in (np.full(120, -1), wrong)]
+    assert heldout[1] < heldout[0] - 0.1

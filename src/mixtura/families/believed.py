@@ -86,7 +86,9 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
             found = replace(found, blocks=_of_blocks(family, own, part))
         else:
             found = _counted(family, part, d)
-    rows = [part.alpha - 1.0 for part in asked if isinstance(part, Dirichlet)]
+    # Weights may be shares, of which a row is less than one.
+    scale = getattr(own, "count_scale", 1.0)
+    rows = [(part.alpha - 1.0) / scale for part in asked if isinstance(part, Dirichlet)]
     return replace(found, weight_rows=float(sum(rows)))
 
 

@@ -210,14 +210,18 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
                 if apart:
                     fold.fit(kept)
                 else:
-                    X, lengths, w = next(kept())
-                    fold.fit(X, lengths, sample_weight=w)
+                    X, lengths, w, states = next(kept(), (None,) * 4)
+                    if X is None:
+                        raise ValueError("no sequence that is left has a weight above 0")
+                    fold.fit(X, lengths, sample_weight=w, states=states)
             except ValueError as error:
                 # The whole table could be fitted: what cannot is what this fold leaves.
                 return np.nan, f"fold {number} of {self.cv} cannot be fitted: {error}"
-            for X, lengths, w in _chosen(model, read, out):
+            for X, lengths, w, _ in _chosen(model, read, out):
                 total += fold.score(X, lengths, sample_weight=w)
                 weight += float((w * lengths).sum())
+        if not weight:
+            return np.nan, "no sequence that is left out has a weight above 0"
         return total / weight, ""
 
     def _folds(self, S: int, seed: int) -> Iterator[tuple[AnyArray, AnyArray]]:
@@ -258,9 +262,9 @@ def _weights(rows: Sequences) -> AnyArray:
 
 def _chosen(
     model: HiddenMarkov, read: Callable[[], Iterator[Sequences]], which: AnyArray
-) -> Iterator[tuple[NamedRows, AnyArray, AnyArray]]:
-    """(rows, lengths, weights) of some sequences, counted through all parts; a part that has none
-    of them, or none that counts, is left out."""
+) -> Iterator[tuple[NamedRows, AnyArray, AnyArray, AnyArray | None]]:
+    """(rows, lengths, weights, known states) of some sequences, counted through all parts; a part
+    that has none of them, or none that counts, is left out."""
     names, first = tuple(model._names()), 0
     for rows in read():
         lengths = np.diff(rows.stops, prepend=0)
@@ -270,4 +274,5 @@ def _chosen(
         if w.any():
             steps = np.isin(np.repeat(np.arange(len(lengths)), lengths), own)
             kinds = model.family_.categories
-            yield NamedRows(rows.X[steps], names, None, categories=kinds), lengths[own], w
+            table = NamedRows(rows.X[steps], names, None, categories=kinds)
+            yield table, lengths[own], w, None if rows.known is None else rows.known[steps]
