@@ -157,15 +157,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         Zucchini, MacDonald & Langrock (2016), section 6.3: forecast pseudo-residuals.
         """
         rows = self._asked(X, lengths, states=states)
-        model, params = self._fitted()
-        if isinstance(model, Driven):
-            raise ValueError("pseudo-residuals are not told of a model with covariates")
         if rows.d != 1:
             beside = ", covariates among them" if rows.beside else ""
             raise ValueError(
                 f"X has {rows.d} columns{beside}, and pseudo-residuals are those of one alone: "
                 "fit a model to it"
             )
+        model, params = self._fitted()
         kind = model.family
         if not isinstance(kind, Tailed):
             raise ValueError(
