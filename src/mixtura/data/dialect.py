@@ -15,7 +15,7 @@ class Dialect:
     sep separates values (" " any run of blanks), decimal is the decimal mark, thousands stands
     between groups of three digits (" " any blank, "'" any apostrophe), and lines that begin with
     comment are left out. ValueError for marks that cannot be these. sheet is that of a spreadsheet,
-    by name or by number from 1. header=False says that the first line of a text file is a row.
+    by name or by number from 1. headless says that the first line of a text file is a row.
     """
 
     sep: str | None = None
@@ -23,7 +23,7 @@ class Dialect:
     thousands: str | None = None
     comment: str | None = None
     sheet: str | int | None = None
-    header: bool | None = None
+    headless: bool = False
 
     def __post_init__(self) -> None:
         if self.sep in ("tab", r"\t"):
@@ -36,9 +36,9 @@ class Dialect:
             raise ValueError(f"sep and comment are both {self.sep!r}: give one of them")
 
     def said(self) -> dict[str, Any]:
-        """What users say of a file, by name: not `header`, which a reader found out."""
+        """What users say of a file, by name: not `headless`, which a reader found out."""
         found = asdict(self)
-        del found["header"]
+        del found["headless"]
         return found
 
     def _refuse(self, name: str, mark: str | None) -> None:

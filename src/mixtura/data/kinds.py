@@ -73,7 +73,8 @@ def _met(code: AnyArray, most: int) -> tuple[AnyArray, AnyArray]:
     for i in range(0, len(code), _FIRST):
         own = code[i : i + _FIRST]
         where[own] = np.arange(i, i + len(own))
-        if where.min() >= 0:
+        # Of more codes than rows of a piece to ask would take longer than to go on.
+        if most <= _FIRST and where.min() >= 0:
             return code, where
     met = where >= 0
     return (np.cumsum(met, dtype=code.dtype) - 1)[code], where[met]

@@ -76,7 +76,7 @@ def sniff(path: str | Path, delimiters: str, dialect: Dialect) -> Layout:
     if names:
         said.append(f"the column names of {path} are those of its last comment line")
         used, rows = 0, [top, *rows]
-    elif dialect.header is not False and not all_numerals(top):
+    elif not dialect.headless and not all_numerals(top):
         names = _with_row_names(top, rows, table[used:], delimiter, spaced)
     else:
         names = [f"x{j + 1}" for j in range(len(top))]

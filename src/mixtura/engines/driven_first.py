@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.engines.chain import ChainSweep
 from mixtura.engines.driven import DrivenSweep
 from mixtura.engines.stays import StaySweep
 from mixtura.models.driven_first import DrivenFirst
@@ -14,7 +15,18 @@ from mixtura.models.stay_recursions import StayRule
 from mixtura.records import AnyArray, Array
 
 
-class DrivenFirstSweep(DrivenSweep):
+class _FirstTold(ChainSweep):
+    """What is foretold of a first step is its own law."""
+
+    model: Any
+
+    def foretold(self, params: Any) -> Array:
+        found = super().foretold(params)
+        found[self.rows.starts] = np.exp(self.model.first_law(self.rows.X, self.rows.stops, params))
+        return found
+
+
+class DrivenFirstSweep(_FirstTold, DrivenSweep):
     """Sum of the E-steps; each sequence's own initial law is in the densities of its first step."""
 
     model: DrivenFirst
@@ -24,13 +36,8 @@ class DrivenFirstSweep(DrivenSweep):
         even, told = self.model.told_first(self.rows.X, ends, params, log_density)
         return even, moves, told, ends
 
-    def foretold(self, params: Any) -> Array:
-        found = super().foretold(params)
-        found[self.rows.starts] = np.exp(self.model.first_law(self.rows.X, self.rows.stops, params))
-        return found
 
-
-class DrivenFirstStaySweep(StaySweep):
+class DrivenFirstStaySweep(_FirstTold, StaySweep):
     """The same where states last by a law of their own."""
 
     model: DrivenFirstStays
@@ -39,8 +46,3 @@ class DrivenFirstStaySweep(StaySweep):
         rule, log_density, ends = super()._asked(params)
         even, told = self.model.told_first(self.rows.X, ends, params, log_density)
         return (even, *rule[1:]), told, ends
-
-    def foretold(self, params: Any) -> Array:
-        found = super().foretold(params)
-        found[self.rows.starts] = np.exp(self.model.first_law(self.rows.X, self.rows.stops, params))
-        return found

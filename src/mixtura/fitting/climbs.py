@@ -38,7 +38,7 @@ class Climbs:
     """What all climbs share, and the tally of what they did.
 
     They end by the `clock` with what they have then; `place` says where the search is, `cut` what
-    it left out.
+    it left out, and `table` is the model in the table's own scale.
     """
 
     model: Model
@@ -56,6 +56,7 @@ class Climbs:
     clock: Clock = NEVER
     place: str = ""
     cut: str = ""
+    table: Model = field(init=False)
 
     def __post_init__(self) -> None:
         self.table = self.model

@@ -178,11 +178,14 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
                     beside = {"sample_weight": weight, "states": states}
                     yield sequences(model, table, ends, model.family_, whole=False, **beside)[0]
 
+            # A table in memory is looked at once, parts anew for every use.
+            held = None if callable(X) else list(read())
+            again = read if held is None else partial(iter, held)
             heldout, failed, joint = np.nan, "", 0.0
-            for rows in read():
+            for rows in again():
                 joint += float(model._paths(rows)[0] @ _weights(rows))
             if self.criterion == "heldout":
-                heldout, failed = self._held_out(model, read, seed, apart=callable(X))
+                heldout, failed = self._held_out(model, again, seed, apart=held is None)
         fit: Any = model.fit_result_
         icl = criteria.bic(joint, fit.n_parameters, fit.weight)
         flaw = flaw_of(fit, fit.floored).replace("component", "state") or failed

@@ -46,7 +46,7 @@ def read_edges(
     if len(names) == 1 and dialect.sep is None and len(names[0].split()) > 1:
         dialect = replace(dialect, sep=" ")
         names = names_in(path, dialect)
-    headless = replace(dialect, header=False)
+    headless = replace(dialect, headless=True)
     if names[:1] == names[1:2]:
         whole = read_frame(path, headless, nodes)
         if {*(ends or ()), weight} & {*names} or _heads_numbers(whole):
