@@ -13,6 +13,7 @@ from scipy.stats import multivariate_normal, norm
 from mixtura import GaussianMixture, GaussianMixtureSearch, Mixture, load, stream
 from mixtura.data.rows import Rows
 from mixtura.estimators.complaints import DegenerateWarning
+from mixtura.families.normal import Normal
 from mixtura.fitting.noise import in_crowds, uniform_of
 from mixtura.models.noise import NOISE, Uniform
 
@@ -214,13 +215,28 @@ def test_the_smaller_box_is_that_of_the_principal_axes_where_columns_correlate()
     z = rng.uniform(-1, 1, (500, 2)) * [10.0, 0.1]
     turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
     table = z @ turn.T
-    found = uniform_of("mclust", Rows(table))
+    found = uniform_of("mclust", Rows(table), Normal())
     centred = table - table.mean(axis=0)
     scores = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
     assert found.log_volume == pytest.approx(np.log(np.ptp(scores, axis=0)).sum(), abs=1e-9)
-    assert uniform_of(True, Rows(table)).log_volume > found.log_volume + 1
+    assert uniform_of(True, Rows(table), Normal()).log_volume > found.log_volume + 1
     drawn = found.draw(4000, np.random.default_rng(0))
     assert np.cov(drawn.T) == pytest.approx(np.cov(table.T), rel=0.2)
+
+
+def test_noise_among_angles_fills_the_circle_wherever_the_angles_begin():
+    rng = np.random.default_rng(0)
+    groups = [rng.vonmises(centre, 20, 300) for centre in (3.0, 0.0)]
+    angles = np.concatenate([*groups, rng.uniform(-np.pi, np.pi, 60)])[:, None]
+    one, turned = (
+        Mixture("vonmises", 2, noise=True, random_state=0).fit(rows)
+        for rows in (angles, angles + 2.0)
+    )
+    noise = one.uniform_noise_
+    assert noise.log_volume == pytest.approx(np.log(2 * np.pi))
+    assert not noise.estimated
+    assert turned.bic(angles + 2.0) == pytest.approx(one.bic(angles), abs=1e-4)
+    assert one.score_samples([[np.pi]]) == pytest.approx(one.score_samples([[-np.pi]]))
 
 
 def test_crowds_are_told_from_clutter():

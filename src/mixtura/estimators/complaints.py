@@ -104,6 +104,8 @@ def _all_noise(share: float, uniform: Uniform) -> str:
     cure = (
         "the columns may depend on each other: leave one out"
         if uniform.estimated
+        else "the rows hardly crowd anywhere: use fewer components, or noise=None"
+        if uniform.whole
         else "that is far less than the rows fill: noise=True takes the volume of the table's box"
     )
     return f"{100 * share:.3g}% of the rows are noise, and {volume}; {cure}"

@@ -318,7 +318,7 @@ def prepare(
         rows, share = cleaned(rows, settled.frames[0](rows.X))
     if noise is not None:
         refuse_noise(settled.family)
-        uniform = uniform_of(noise, known.source)
+        uniform = uniform_of(noise, known.source, settled.family)
         begun = Noisy(settled.family, settled.prior, uniform, share)
     sample = Survey(rows, rows)
 

@@ -38,16 +38,20 @@ def refuse_noise(family: Family) -> None:
         )
 
 
-def uniform_of(asked: Asked, source: Source) -> Uniform:
-    """The noise that is asked for; one or two passes over the rows.
+def uniform_of(asked: Asked, source: Source, family: Family) -> Uniform:
+    """The noise that is asked for; at most two passes over the rows.
 
     True is the box that just holds all rows, whose density no change of a column's unit or origin
     changes beside those of the components (Banfield & Raftery 1993). "mclust" is the smaller of
     that and the box along the principal axes, `hypvol` of Fraley & Raftery (2002), J. American
-    Statistical Association 97: it depends on units. A number is the volume itself.
+    Statistical Association 97: it depends on units. A number is the volume itself. Angles fill
+    the circle, whatever the rows.
     """
     if not isinstance(asked, bool | str):
         return Uniform(float(np.log(asked)))
+    if family.column_kind == "circle":
+        half = (np.pi,) * source.d
+        return Uniform(source.d * np.log(2 * np.pi), tuple(-x for x in half), half, whole=True)
     found = _box(source, None)
     if asked == "mclust":
         if source.reduced(_gaps, operator.or_):

@@ -33,17 +33,19 @@ class Uniform:
     log_volume    log V, V in the product of the columns' units
     lower, upper  the corners of a box, (d,), in the coordinates X @ axes; none where V was given
     axes          (d, d), a column for each axis; none where these are the table's columns
+    whole         whether the box is all that there is, as with angles, whatever the rows
     """
 
     log_volume: Finite
     lower: tuple[Finite, ...] = ()
     upper: tuple[Finite, ...] = ()
     axes: tuple[tuple[Finite, ...], ...] = ()
+    whole: bool = False
 
     @property
     def estimated(self) -> bool:
         """Whether the volume is the table's, and so counts as a parameter, as in mclust."""
-        return bool(self.lower)
+        return bool(self.lower) and not self.whole
 
     def log_density(self, X: AnyArray) -> Array:
         """That of the cells that are there of each row of X (n, d), in the table's columns: (n,).
