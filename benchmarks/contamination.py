@@ -57,7 +57,8 @@ class Cell:
         clean = centres[labels] + np.einsum(
             "nij,nj->ni", shapes[labels], rng.normal(size=(ROWS, self.d))
         )
-        m = round(ROWS * self.share / (1 - self.share))
+        # Never more than the share that `trim` is told.
+        m = int(ROWS * self.share / (1 - self.share) + 1e-9)
         middle, half = clean.mean(axis=0), 2.0 * np.ptp(clean, axis=0)
         if self.kind == "uniform":
             beside = rng.uniform(middle - half, middle + half, (m, self.d))
