@@ -212,8 +212,6 @@ def test_missing_and_constant_covariates_and_longer_forecasts():
         hmm.forecast(X[:300], 2)
     with pytest.raises(NotImplementedError, match="hang on covariates"):
         hmm.sample(5)
-    with pytest.raises(ValueError, match="X has 2 columns, covariates among them, and pseudo"):
-        hmm.pseudo_residuals(X[:300])
 
 
 @pytest.mark.parametrize("solver", ["em", "lbfgs", "newton"])

@@ -252,3 +252,26 @@ def test_a_collapsed_state_is_warned_of() -> None:
     with pytest.warns(mixtura.DegenerateWarning, match="only the penalty keeps .* fewer states"):
         fitted = HiddenMarkov("normal", 3, random_state=0).fit(X)
     assert fitted.fit_result_.floored
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_default_fit_leaves_nothing_that_is_printed(seed):
+    # Of 5,600 steps `tol` alone would leave 0.0056 nats.
+    rng = np.random.default_rng(seed)
+    moves, law = 0.1 + 0.7 * np.eye(3), rng.dirichlet(np.full(5, 2.0), 3)
+    symbols = []
+    for _ in range(800):
+        state = rng.integers(3)
+        for _ in range(7):
+            symbols.append(rng.choice(5, p=law[state]))
+            state = rng.choice(3, p=moves[state])
+    table, lengths = np.array(symbols)[:, None], [7] * 800
+    usual, sure = (
+        HiddenMarkov("categorical", 2, random_state=0, tol=tol).fit(table, lengths).fit_result_
+        for tol in (1e-6, 1e-13)
+    )
+    assert usual.loglik == pytest.approx(sure.loglik, abs=5e-5)
+    assert usual.gap * usual.weight < 5e-5
+    assert usual.solver.endswith("newton)")
+    # One law gives each symbol its share: mixtures of such laws would be starts for nothing.
+    assert not any(start.name.startswith("mixture") for start in usual.starts)

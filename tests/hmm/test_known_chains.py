@@ -87,7 +87,7 @@ def test_self_rated_health(K, loglik, size):
     with gzip.open(REFERENCE / "RLMSlong.csv.gz", "rt") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: (int(row["id"]), int(row["time"])))
     X = np.array([[int(row["value"]) - 1] for row in rows])
-    found = HiddenMarkov("categorical", K, random_state=0, tol=1e-9).fit(X, [7] * 1718)
+    found = HiddenMarkov("categorical", K, random_state=0).fit(X, [7] * 1718)
     assert found.fit_result_.loglik == pytest.approx(loglik, abs=1e-4)
     assert found.fit_result_.n_parameters == size
 

@@ -7,9 +7,11 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import expit, softmax
 
-from mixtura import HiddenMarkov
+from mixtura import Block, HiddenMarkov, Product, Regression
 from mixtura.families.registry import family
+from mixtura.families.regression.responses import RESPONSES
 
 U = np.array([[0.01], [0.4], [1.0], [3.0], [9.0]])
 WHOLE = np.array([[0.0], [1.0], [4.0], [30.0], [90.0]])
@@ -100,5 +102,98 @@ def test_of_counts_the_middle_is_taken():
 
 def test_several_columns_are_refused():
     X = np.random.default_rng(0).normal(size=(20, 2))
-    with pytest.raises(ValueError, match="X has 2 columns, and pseudo-residuals are those of one"):
+    with pytest.raises(ValueError, match="X has 2 columns that states describe"):
         HiddenMarkov("diag", 1).fit(X).pseudo_residuals(X)
+
+
+@pytest.mark.parametrize(
+    ("response", "law"),
+    [
+        ("gaussian", lambda eta, phi, n: stats.norm(eta, phi**0.5)),
+        ("poisson", lambda eta, phi, n: stats.poisson(np.exp(eta))),
+        ("binomial", lambda eta, phi, n: stats.binom(n, expit(eta))),
+        ("gamma", lambda eta, phi, n: stats.gamma(1 / phi, scale=phi * np.exp(eta))),
+    ],
+)
+def test_tails_of_responses_are_those_of_scipy(response, law):
+    y, eta = np.array([[0.0], [1.0], [3.0], [7.0]]), np.array([[-2.0, 1.5]])
+    phi, n = np.array([0.4, 2.0]), np.full((4, 1), 7.0)
+    below, above = RESPONSES[response].tails(y, eta, phi, n)
+    found = law(eta, phi, n)
+    np.testing.assert_allclose(below, found.cdf(y), rtol=1e-12)
+    np.testing.assert_allclose(above, found.sf(y), rtol=1e-12)
+
+
+def by_enumeration(t, first, moves, density, below):
+    """Phi^-1 of P(x_t or less | steps before), over all paths; moves[s] lead from s to s + 1."""
+    ways = under = 0.0
+    for path in product(range(2), repeat=t + 1):
+        p = first[path[0]] * np.prod([moves[s][path[s], path[s + 1]] for s in range(t)])
+        p *= np.prod([density[s, path[s]] for s in range(t)])
+        ways, under = ways + p, under + p * below[t, path[t]]
+    return stats.norm.ppf(under / ways)
+
+
+def simulated(first, intercept, slope, n, rng):
+    c, state = rng.normal(size=n), np.zeros(n, dtype=int)
+    state[0] = rng.choice(2, p=first)
+    for t in range(1, n):
+        state[t] = rng.choice(2, p=softmax(intercept + slope * c[t - 1], axis=1)[state[t - 1]])
+    return c, state
+
+
+INTERCEPT, SLOPE = np.array([[0.0, -2.0], [-1.5, 0.0]]), np.array([[0.0, 2.0], [-1.0, 0.0]])
+
+
+def test_where_moves_and_first_states_hang_on_covariates():
+    rng = np.random.default_rng(4)
+    c, state = simulated([0.3, 0.7], INTERCEPT, SLOPE, 800, rng)
+    X = np.c_[rng.poisson(np.array([20.0, 50.0])[state]), c]
+    lengths = [8] * 100
+    asked = HiddenMarkov("poisson", 2, covariates=[1], initial_covariates=[1], random_state=0)
+    fitted = asked.fit(X, lengths)
+    residuals = fitted.pseudo_residuals(X, lengths)
+    law = stats.poisson(fitted.poisson_rates_.T)
+    for t in (0, 1, 4, 7):
+        x, heat = X[:8, :1], X[:8, 1]
+        slope = fitted.transition_coef_[:, :, 0]
+        logits = fitted.transition_intercept_ + slope * heat[:, None, None]
+        first = softmax(fitted.initial_intercept_ + fitted.initial_coef_[:, 0] * heat[0])
+        middle = law.cdf(x) - 0.5 * law.pmf(x)
+        found = by_enumeration(t, first, softmax(logits, axis=2), law.pmf(x), middle)
+        assert residuals[t] == pytest.approx(found, abs=1e-9)
+    assert stats.kstest(residuals, "norm").pvalue > 0.01
+
+
+@pytest.mark.parametrize("driven", [False, True])
+def test_of_regressions_they_are_given_the_covariates(driven):
+    rng = np.random.default_rng(1)
+    c, state = simulated([0.5, 0.5], INTERCEPT, SLOPE if driven else 0 * SLOPE, 600, rng)
+    z = rng.normal(size=600)
+    lines = np.array([[0.0, 1.0], [3.0, -2.0]])
+    y = lines[state, 0] + lines[state, 1] * z + 0.5 * rng.normal(size=600)
+    X = np.c_[y, z, c] if driven else np.c_[y, z]
+    own = {"covariates": [2]} if driven else {}
+    fitted = HiddenMarkov(Regression("gaussian", target=0), 2, random_state=0, **own).fit(X)
+    assert stats.kstest(fitted.pseudo_residuals(X), "norm").pvalue > 0.01
+    name = "regression_" if driven else ""
+    line = getattr(fitted, f"{name}coefficients_")
+    law = stats.norm(
+        line[:, 0] + line[:, 1] * z[:6, None], getattr(fitted, f"{name}dispersions_") ** 0.5
+    )
+    moves = np.broadcast_to(fitted.transitions_, (6, 2, 2))
+    if driven:
+        logits = fitted.transition_intercept_ + fitted.transition_coef_[:, :, 0] * c[:6, None, None]
+        moves = softmax(logits, axis=2)
+    at = law.pdf(y[:6, None]), law.cdf(y[:6, None])
+    for t in (0, 2, 5):
+        found = by_enumeration(t, fitted.initial_, moves, *at)
+        assert fitted.pseudo_residuals(X[:6])[t] == pytest.approx(found, abs=1e-9)
+
+
+def test_of_several_columns_beside_covariates_they_are_refused():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    kinds = Product([Block("normal", [0]), Block("normal", [1])])
+    fitted = HiddenMarkov(kinds, 1, covariates=[2], random_state=0).fit(X)
+    with pytest.raises(ValueError, match="X has 2 columns that states describe"):
+        fitted.pseudo_residuals(X)

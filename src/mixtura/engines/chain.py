@@ -157,14 +157,14 @@ class ChainSweep(ThreadsSweep):
     def steps(self, params: HiddenMarkovParams) -> Steps | None:
         """What rows are worth at these parameters, where the kernel can sum; else None."""
         kinds = self.rows.kinds
-        if kinds is None:
+        if kinds is None or not len(kinds.rows):
             return None
         try:
-            log_density = self.model.emissions(kinds.rows, params)
+            log_density, looks = self.model.looked(kinds.rows, params)
         except FitError:
             # What is told of a row must name the row.
             return None
-        return KindSteps(kinds, log_density, self.model.family, params.components)
+        return KindSteps(kinds, log_density, looks)
 
     def __call__(self, params: Any) -> Summary:
         found = self._fused(params)

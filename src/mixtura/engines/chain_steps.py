@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from mixtura.data.kinds import Kinds
 from mixtura.engines.native.stretches import Emission, table_emission
-from mixtura.families.base import Family
+from mixtura.families.base import Look
 from mixtura.records import AnyArray, Array, Statistics
 
 
@@ -41,17 +44,18 @@ class TableSteps(Steps):
 class KindSteps(Steps):
     """Rows of which many are equal, of any family: each kind is looked at once.
 
-    log_density (kinds, K) is that of the kinds. As a weight is copies of a row, a row of each kind
-    that weighs what is expected of its state has the sums of all.
+    log_density (kinds, K) is that of the kinds, told by `looks` at some of them each. As a weight
+    is copies of a row, a row of each kind that weighs what is expected of its state has the sums of
+    all.
     """
 
-    def __init__(self, kinds: Kinds, log_density: Array, family: Family, components: Any) -> None:
-        self.kinds, self.log_density = kinds, log_density
-        self.family, self.components = family, components
+    def __init__(self, kinds: Kinds, log_density: Array, looks: Sequence[tuple[Any, Look]]) -> None:
+        self.kinds, self.log_density, self.looks = kinds, log_density, looks
 
     def emission(self) -> tuple[Emission, AnyArray]:
         hits = np.empty(self.log_density.shape)
         return table_emission(self.log_density, self.kinds.code, hits), hits
 
     def statistics(self, sums: list[Any]) -> Statistics:
-        return self.family.statistics(self.kinds.rows, np.sum(sums, axis=0), self.components)
+        hits = np.sum(sums, axis=0)
+        return reduce(operator.add, [look.statistics(hits[where]) for where, look in self.looks])

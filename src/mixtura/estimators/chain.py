@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -21,9 +20,9 @@ from mixtura.engines.choose import chain_sweep
 from mixtura.estimators.chain_errors import standard_errors
 from mixtura.estimators.chain_laws import refuse_impossible
 from mixtura.estimators.document import restore, to_document
+from mixtura.estimators.pseudo_residuals import pseudo_residuals
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.families.base import Family
-from mixtura.families.tails import Tailed
 from mixtura.models.best_paths import best_paths
 from mixtura.models.driven import Driven, DrivenParams
 from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams, begun_in
@@ -149,37 +148,17 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def pseudo_residuals(self, X: Any, lengths: Any = None, *, states: Any = None) -> Array:
         """How far each step lies from what those before it foretell, (n_steps,), in deviations.
 
-        Phi^-1 of P(X_t <= x_t | x_1, ..., x_t-1), for one column: independent and standard normal
-        where the model holds. Of counts the middle between the steps of that law is taken, which is
-        so near enough where counts are not small. A step that nobody saw has none (nan). Of known
-        `states` those of the steps before are taken.
+        Phi^-1 of P(X_t <= x_t | x_1, ..., x_t-1), of the one column that states describe, or of a
+        regression's response: independent and standard normal where the model holds. Covariates
+        are given: those of step t of a regression, those of t - 1 of transitions. Of counts the
+        middle between the steps of that law is taken, which is so near enough where counts are not
+        small. A step that nobody saw has none (nan). Of known `states` those of the steps before
+        are taken.
 
-        Zucchini, MacDonald & Langrock (2016), section 6.3: forecast pseudo-residuals.
+        Zucchini, MacDonald & Langrock (2016), section 6.2.3: forecast pseudo-residuals.
         """
         rows = self._asked(X, lengths, states=states)
-        if rows.d != 1:
-            beside = ", covariates among them" if rows.beside else ""
-            raise ValueError(
-                f"X has {rows.d} columns{beside}, and pseudo-residuals are those of one alone: "
-                "fit a model to it"
-            )
-        model, params = self._fitted()
-        kind = model.family
-        if not isinstance(kind, Tailed):
-            raise ValueError(
-                f"family {kind.name!r} does not tell its distribution function, of which "
-                "pseudo-residuals are made: use another, or write tails(X, params) for your own"
-            )
-        ahead = chain_sweep(model, rows).foretold(params)
-        x, ahead = rows.X[rows.seen], ahead[rows.seen]
-        tails = kind.tails(x, params.components)
-        if kind.measure != "a density":
-            half = 0.5 * np.exp(kind.log_density(x, params.components))
-            tails = tails[0] - half, tails[1] + half
-        below, above = ((ahead * tail).sum(axis=1) for tail in tails)
-        found = np.full(rows.n, np.nan)
-        found[rows.seen] = np.where(below < above, ndtri(below), -ndtri(above))
-        return found
+        return pseudo_residuals(*self._fitted(), rows)
 
     def standard_errors(
         self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None

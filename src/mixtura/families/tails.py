@@ -1,4 +1,4 @@
-"""What a family of one column may tell beside its densities: its distribution function."""
+"""What a family of one column, or of a response, may tell: its distribution function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class Tailed(Protocol):
     """A family, also of one's own, that brings pseudo-residuals."""
 
     def tails(self, X: AnyArray, params: Any) -> tuple[Array, Array]:
-        """P(x <= x_i | k) and P(x > x_i | k), (n, K) each, of rows of one column.
+        """P(x <= x_i | k) and P(x > x_i | k), (n, K) each, of rows of one column; of a
+        regression those of its response given the covariates.
 
         Both, as 1 less a small number loses its digits.
         """

@@ -7,6 +7,7 @@ ahead without the gain of its spikes (`outcome.better`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,15 +23,20 @@ from mixtura.models.base import Model
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Spike
 from mixtura.result import StartReport
+from mixtura.solvers.certificate import LONG, bound_on_gap
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
 from mixtura.solvers.em import em
 from mixtura.solvers.examine import Examiner
+from mixtura.solvers.logbook import still_to_come
+from mixtura.solvers.newton import newton
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.solvers.registry import solver_name
 
 # What is said of an end with a component that only the penalty holds up.
 UPHELD = "a component is held up by the penalty against collapse"
+# Newton steps at most that finish a search: they are quadratic.
+FEW = 4
 
 
 @dataclass
@@ -38,7 +44,8 @@ class Climbs:
     """What all climbs share, and the tally of what they did.
 
     They end by the `clock` with what they have then; `place` says where the search is, `cut` what
-    it left out, and `table` is the model in the table's own scale.
+    it left out, `table` is the model in the table's own scale, and `rest` what may be left to gain
+    in all (nats), as an `Examiner` takes it.
     """
 
     model: Model
@@ -56,6 +63,7 @@ class Climbs:
     clock: Clock = NEVER
     place: str = ""
     cut: str = ""
+    rest: float = math.inf
     table: Model = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +142,7 @@ class Climbs:
                     "returns a Climb, as `Logbook.finish` makes one"
                 )
             model.refuse_inadmissible(climb.params)
-            examiner = Examiner(problem, self.solver, strict)
+            examiner = Examiner(problem, self.solver, strict, self.rest)
             climb, certificate = examiner.examined(climb, lambda climb: self._edge(model, climb))
             remark = sweep.remark(climb.params, climb.summary)
         finally:
@@ -154,6 +162,30 @@ class Climbs:
         worth = self._worth(model, climb) + model.belief(climb.params)
         spurious = self.spurious(climb)
         return Outcome(climb, floored, model.penalised, worth, certificate, remark, spurious)
+
+    def finished(self, outcome: Outcome) -> Outcome:
+        """The end of a search, by Newton's method on to where no more than `rest` is left.
+
+        Only at a maximum, which is in sight, and not over long tables, where a step is dear.
+        """
+        climb, certificate = outcome.climb, outcome.certificate
+        weight, left = climb.summary.weight, self.max_iter - climb.iterations
+        much = bound_on_gap(climb, certificate) * weight > self.rest
+        ready = certificate.verdict == "interior maximum" and self.rows.n <= LONG and not self.late
+        if not (much and ready) or left <= 0:
+            return outcome
+        model = self.model.unpenalised()
+        sweep = self.open_sweep(model, self.rows)
+        start = Problem(model, sweep, climb.params, self.rest / weight, min(left, FEW))
+        try:
+            after = newton(start.replaced(summary=climb.summary, clock=self.clock))
+        except FAILURES:
+            return outcome
+        finally:
+            self.passes += sweep.passes
+        # What is left is below the climb's own tolerance, whether or not it is below this one.
+        after = replace(after, converged=climb.converged, reason=still_to_come(after.gap, self.tol))
+        return replace(outcome, climb=climb.followed(after)) if after.iterations else outcome
 
     def _edge(self, model: Model, climb: Climb) -> str:
         """Why the end of a climb lies at the edge of the parameters; empty where it does not."""

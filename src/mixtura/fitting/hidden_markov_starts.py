@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
+from mixtura.data.kinds import kinds_of
 from mixtura.data.sequences import Sequences
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import allowed_work
@@ -87,6 +88,8 @@ class ChainStarts:
 
     def _mixtures(self) -> Iterator[tuple[str, HiddenMarkovParams]]:
         maker = self.ground.maker
+        if self._saturated():
+            return
         allowed = allowed_work(maker.model, maker.base, self.ground.survey.source)
         race = Race(maker, self.ground.open_sweep, 1e-6, self.rng, allowed, self.clock)
         try:
@@ -100,6 +103,21 @@ class ChainStarts:
                 f"{MIXTURE}({runner.name})",
                 self._with(runner.params.components, runner.params.weights, each),
             )
+
+    def _saturated(self) -> bool:
+        """Whether one law already gives each kind of row its share, as of symbols in one column.
+
+        Without order nothing is left to tell then, and every mixture is as good as any other.
+        """
+        kinds = kinds_of(self.rows.rows().X)
+        if kinds is None or (kinds.code < 0).any():
+            return False
+        w, model = self._weights(), self.ground.model
+        one = self.ground.maker.fewer(1)
+        found = model.first_step(self.rows.rows().X, w, np.ones((len(w), 1)), one).components
+        shares = np.bincount(kinds.code, weights=w) / w.sum()
+        told = model.family.log_density(kinds.rows, found)[:, 0]
+        return bool(np.allclose(told, np.log(np.maximum(shares, TINY)), rtol=0.0, atol=1e-9))
 
     def _segments(self, length: int) -> HiddenMarkovParams:
         piece = _pieces(self.rows.stops, length)[self.rows.seen]

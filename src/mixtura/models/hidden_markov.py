@@ -72,13 +72,13 @@ class HiddenMarkov(Mixture):
 
     def emissions(self, X: AnyArray, params: Any, over: Over = map) -> Array:
         """log p(x_t | k), (n, K): 0 for a step that nobody saw, -inf where there is none."""
-        return self._emitted(X, params, over)[0]
+        return self.looked(X, params, over)[0]
 
     def seen(self, x: Array) -> AnyArray:
         """Which rows are steps that somebody saw, (n,)."""
         return np.asarray(~np.isnan(x).all(axis=1))
 
-    def _emitted(self, X: AnyArray, params: Any, over: Over) -> tuple[Array, list[_Look]]:
+    def looked(self, X: AnyArray, params: Any, over: Over = map) -> tuple[Array, list[_Look]]:
         """(log densities, the family's looks at the rows that were seen, piece by piece)."""
         x = np.asarray(X, dtype=np.float64)
         found = np.zeros((len(x), len(params.initial)))
@@ -110,7 +110,7 @@ class HiddenMarkov(Mixture):
         ends = np.array([len(X)] * bool(len(X)), dtype=np.int64) if ends is None else ends
         starts = ends - np.diff(ends, prepend=0)
         many = None if weight is None else np.ascontiguousarray(weight[starts])
-        log_density, looks = self._emitted(X, params, over)
+        log_density, looks = self.looked(X, params, over)
         log_density = as_known(log_density, known)
         loglik, posterior, moves = recursion(
             log_density, params.initial, params.transitions, ends, many

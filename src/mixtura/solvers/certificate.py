@@ -9,6 +9,7 @@ negative at a saddle, where a step along its eigenvector leads up again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,9 @@ def certify(
         return Certificate("interior maximum", method="exact"), None
     seen = smallest_curvature(here, rng)
     verdict, detail = "interior maximum", ""
-    if seen.smallest >= FLAT and not in_sight(here, seen):
+    if seen.smallest >= FLAT:
+        seen = replace(seen, summit=in_sight(here, seen))
+    if seen.smallest >= FLAT and seen.summit is None:
         verdict, detail = "not converged", SHOULDER
     elif edge:
         verdict, detail = "boundary", edge

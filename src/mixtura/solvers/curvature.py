@@ -43,13 +43,14 @@ class Curvature:
     """The eigenvalues found, smallest first, with their directions as orthonormal columns.
 
     error bounds the distance from the smallest to the nearest true eigenvalue; exact says that
-    every direction was tried.
+    every direction was tried; summit is where Newton's step led, None where nobody looked.
     """
 
     values: Array
     directions: Array
     error: float
     exact: bool
+    summit: Point | None = None
 
     @property
     def smallest(self) -> float:
@@ -102,8 +103,8 @@ def smallest_curvature(
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
 
 
-def in_sight(here: Charted, seen: Curvature) -> bool:
-    """Whether the summit that slope and curvature point to is there; one pass.
+def in_sight(here: Charted, seen: Curvature) -> Point | None:
+    """The summit that slope and curvature point to, None where it is not there; one pass.
 
     On a shoulder the curvature fades as fast as the slope does, so the slope does not end where
     it should. Of the gain that Newton's step promises not a sixteenth may be left after it: in one
@@ -114,9 +115,11 @@ def in_sight(here: Charted, seen: Curvature) -> bool:
     mean = here.centre.value / here.centre.summary.weight
     nothing = NEGLIGIBLE * (1.0 + abs(mean))
     if promised <= NEGLIGIBLE * nothing:
-        return True
+        return here.centre
     there = here.at(step)
-    return there is not None and seen.newton(there.gradient)[1] <= max(LEFT * promised, nothing)
+    if there is None or seen.newton(there.gradient)[1] > max(LEFT * promised, nothing):
+        return None
+    return there
 
 
 def _beginning(centre: Point, rng: np.random.RandomState) -> Array:

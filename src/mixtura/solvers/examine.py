@@ -12,9 +12,10 @@ import numpy as np
 from mixtura.errors import FAILURES
 from mixtura.result import Certificate
 from mixtura.solvers.certificate import bound_on_gap, certify, way_up
-from mixtura.solvers.climb import Climb, objective_at
+from mixtura.solvers.climb import Climb, directional, objective_at
 from mixtura.solvers.convergence import ROUNDING
 from mixtura.solvers.curvature import Curvature
+from mixtura.solvers.logbook import still_to_come
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.supports import EDGE, NEAR
 
@@ -33,12 +34,15 @@ class Examiner:
     """Examines the ends of a problem's climbs by one solver, which goes on where it must.
 
     With `strict` a saddle from which every way up leads to a singularity raises what was met there,
-    one of `errors.FAILURES`; else it is the climb's end.
+    one of `errors.FAILURES`; else it is the climb's end. Where more than `rest` nats may be left in
+    all, whatever `tol` allows of a row, it takes the step to the summit that the curvature points
+    to, at which the examination has looked anyway.
     """
 
     problem: Problem
     solver: Solver
     strict: bool = False
+    rest: float = math.inf
 
     def examined(
         self, climb: Climb, edge: Callable[[Climb], str] = lambda _: ""
@@ -65,6 +69,7 @@ class Examiner:
             if start is not None:
                 further = self._from(climb, start, tol)
                 left += further is not None
+            climb = self._on_top(climb, certificate, seen)
             finer = _finer(climb, certificate, asked)
             if later and further is None and finer < 1.0:
                 tol *= finer
@@ -104,6 +109,26 @@ class Examiner:
             if self.strict:
                 raise
             return None
+
+    def _on_top(self, climb: Climb, certificate: Certificate, seen: Curvature) -> Climb:
+        """The climb with Newton's step behind it, where much is left and that step rises."""
+        model, there, weight = self.problem.model, seen.summit, climb.summary.weight
+        much = bound_on_gap(climb, certificate) * weight > self.rest
+        if not much or there is None or there.value <= climb.objective:
+            return climb
+        gap = max(seen.newton(there.gradient)[1], ROUNDING * (1.0 + abs(there.value) / weight))
+        top = replace(
+            climb,
+            params=there.params,
+            summary=there.summary,
+            logliks=(climb.summary.loglik, there.summary.loglik),
+            objective=there.value,
+            gradient_norm=math.sqrt(directional(model, there.summary, there.params)),
+            gap=gap,
+            reason=still_to_come(gap, self.problem.tol),
+            ran="newton",
+        )
+        return climb.followed(top)
 
     def _judged(self, climb: Climb, certificate: Certificate) -> Climb:
         """The climb with what may be left; not converged where that is too much."""

@@ -106,11 +106,7 @@ class Logbook:
         if abs(self.ascent.gain) <= self.ascent.rounding:
             what = self.what or "log-likelihood"
             return f"converged: the last step changed the {what} by no more than rounding"
-        gain = f"gain of {self.what}" if self.what else "gain"
-        return (
-            f"converged: the estimated {gain} still to come, {self.gap:.2g} per row, is below "
-            f"{self.problem.tol:.2g}"
-        )
+        return still_to_come(self.gap, self.problem.tol, self.what)
 
     def finish(
         self,
@@ -143,3 +139,9 @@ class Logbook:
             ran=ran,
             stationary=stationary,
         )
+
+
+def still_to_come(gap: float, tol: float, what: str = "") -> str:
+    """That a climb has converged, for so little is left to gain."""
+    gain = f"gain of {what}" if what else "gain"
+    return f"converged: the estimated {gain} still to come, {gap:.2g} per row, is below {tol:.2g}"

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import betainc, expit, gammainc, gammaincc, ndtr, pdtr, pdtrc
 
 from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.factorials import log_factorials
@@ -47,6 +47,10 @@ class Response(ABC):
     @abstractmethod
     def begun(self, y: Array, trials: Array) -> Array:
         """A linear predictor near y, from where a regression may begin."""
+
+    @abstractmethod
+    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        """P(a response <= y) and P(one > y)."""
 
     @abstractmethod
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
@@ -87,6 +91,10 @@ class Normal(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return y
 
+    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        z = (y - eta) / np.sqrt(phi)
+        return ndtr(z), ndtr(-z)
+
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return np.asarray(eta + np.sqrt(phi) * rng.standard_normal(eta.shape))
 
@@ -123,6 +131,10 @@ class Count(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5 * max(float(y.mean()), 1e-3))
 
+    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        mean = self.mean(eta, trials)
+        return pdtr(y, mean), pdtrc(y, mean)
+
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return rng.poisson(self.mean(eta, trials))
 
@@ -152,6 +164,12 @@ class Success(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5) - np.log(trials - y + 0.5)
 
+    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        # Abramowitz & Stegun (1964), 26.5.24; with all trials a success nothing lies above.
+        left, every = np.where(y < trials, trials - y, 1.0), y >= trials
+        below = np.where(every, 1.0, betainc(left, y + 1.0, expit(-eta)))
+        return below, np.where(every, 0.0, betainc(y + 1.0, left, expit(eta)))
+
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return rng.binomial(trials.astype(np.int64), expit(eta))
 
@@ -176,6 +194,10 @@ class Positive(Response):
 
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y)
+
+    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        scaled = y / (phi * self.mean(eta, trials))
+        return gammainc(1.0 / phi, scaled), gammaincc(1.0 / phi, scaled)
 
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return np.asarray(rng.gamma(1.0 / phi, phi * self.mean(eta, trials)))
