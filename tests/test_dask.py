@@ -190,18 +190,18 @@ def test_searches(X: np.ndarray) -> None:
 
 
 def test_what_comes_to_the_client_is_the_sample_and_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mixtura.data.dask_source import DaskSource
+    from mixtura.data import dask_source
 
     rows = da.random.default_rng(0).normal(size=(100_000, 4), chunks=(5_000, 4))
     rows = rows + 9.0 * (da.arange(100_000, chunks=5_000) % 2)[:, None]
-    asked, sizes = DaskSource._asked, []
+    asked, sizes = dask_source.computed, []
 
-    def noted(self: DaskSource, task: Any) -> Any:
-        found = asked(self, task)
+    def noted(tasks: list[Any], client: Any) -> Any:
+        found = asked(tasks, client)
         sizes.append(len(pickle.dumps(found)))
         return found
 
-    monkeypatch.setattr(DaskSource, "_asked", noted)
+    monkeypatch.setattr(dask_source, "computed", noted)
     GaussianMixture(2, random_state=0, tol=1e-3).fit(rows)
     sizes.sort()
     # A sample of 20,000 rows of 4 numbers, once; the survey of 20 partitions; sums.

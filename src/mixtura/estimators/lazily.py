@@ -22,7 +22,7 @@ def answered(estimator: Any, X: Any, what: str, width: int, dtype: np.dtype[Any]
 
     Its shape is (n,), or (n, width) where that is not 0; n is NaN where X does not know its own.
     """
-    from mixtura.data.dask_source import delayed
+    from mixtura.data.dask_cluster import delayed
 
     blocks, lengths, found = _blocks(estimator, X)
     told, dtype = delayed(estimator, traverse=False), dtype or found
@@ -33,7 +33,7 @@ def answered(estimator: Any, X: Any, what: str, width: int, dtype: np.dtype[Any]
 def responded(estimator: Any, method: str, X: Any, y: Any = None, width: int = 0) -> Any:
     """A method's answer for each row of a Dask collection and of y beside it, as `answered`."""
     from mixtura.data.dask_blocks import beside
-    from mixtura.data.dask_source import delayed
+    from mixtura.data.dask_cluster import delayed
 
     blocks, lengths, _ = _blocks(estimator, X)
     told = delayed(estimator, traverse=False)
@@ -60,7 +60,8 @@ def _gathered(parts: list[Any], lengths: list[float], width: int, dtype: np.dtyp
 def _blocks(estimator: Any, X: Any) -> tuple[list[Any], list[float], np.dtype[Any]]:
     """The partitions, how many rows each has, and the precision of answers about them."""
     from mixtura.data.dask_blocks import chosen
-    from mixtura.data.dask_source import DaskSource, delayed
+    from mixtura.data.dask_cluster import delayed
+    from mixtura.data.dask_source import DaskSource
 
     if isinstance(X, DaskSource):
         rows = [delayed(_rows)(block) for block in X.blocks]
