@@ -72,7 +72,7 @@ def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
     assert isinstance(source, DaskSource)
     # Its blocks stay on the workers: half of them are lost with one.
     held = {block.key for block in source.blocks}
-    distributed.wait(distributed.futures_of(source.blocks), timeout=20)
+    distributed.wait(distributed.source.blocks, timeout=20)
     assert held <= {key for keys in client.has_what().values() for key in keys}
     source.on_rows = killer = Killer(client, after=8)
     again = GaussianMixture(2, random_state=0).fit(source)

@@ -31,7 +31,7 @@ class Blocks:
 
 
 class Held(Blocks):
-    """Blocks of so many `rows`, each on a worker whose threads get equal shares of them."""
+    """Blocks of so many `rows`, futures: each on a worker whose threads have equal shares."""
 
     def __init__(
         self, client: Any, blocks: Sequence[Any], rows: Sequence[int], workers: dict[str, Any]
@@ -71,7 +71,7 @@ class Held(Blocks):
         wanted = defaultdict(list, {block.key: [self.where[p]] for p, block in blocks.items()})
         if blocks:
             with annotate(workers=wanted.__getitem__, allow_other_workers=True):
-                made = self.client.persist(list(blocks.values()))
+                made = self.client.compute(list(blocks.values()))
             for p, block in zip(blocks, made, strict=True):
                 self.blocks[p] = block
         self.looked = time.monotonic()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import chain
 from pickle import loads
 from typing import Any, NamedTuple, TypeVar
@@ -127,13 +127,13 @@ class DaskSource(Streamed):
         return Held(self.client, blocks, [place.rows for place in self.places], workers)
 
     def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
-        shared, parts = dumps((work, combine)), len(self.places)
+        shared, parts, runs = dumps((work, combine)), len(self.places), self.store.runs()
         small = len(shared) <= CARRIED
+        # Few tasks are sent as they are; many as one graph.
+        few = small and len(runs) <= FAN and isinstance(self.store, Held)
+        task = partial(self.client.submit, _swept, pure=False) if few else delayed(_swept)
         told = shared if small else delayed(shared)
-        level = [
-            delayed(_swept)(told, dumps(self._run(run)), self.blocks[run])
-            for run in self.store.runs()
-        ]
+        level = [task(told, dumps(self._run(run)), self.blocks[run]) for run in runs]
         while len(level) > (FAN if small else 1):
             tens = [level[i : i + FAN] for i in range(0, len(level), FAN)]
             level = [delayed(_combined)(told, parts, ten) for ten in tens]
