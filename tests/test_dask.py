@@ -228,6 +228,10 @@ def test_work_on_parts_knows_where_they_lie(X: np.ndarray) -> None:
     assert Rows(X, w).reduced(lambda part: part.n, lambda *_: 0) == N
 
 
+def counts(X: np.ndarray) -> Any:
+    return mixtura.Mixture("poisson", 2, random_state=0).fit(np.floor(np.abs(X[:200])))
+
+
 REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "text": (
         lambda X: GaussianMixture(2).fit(frame(X).assign(city="Ulm")),
@@ -245,6 +249,36 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "one dimension, asked": (
         lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:, 0]),
         "give rows of numbers",
+    ),
+    "one column, asked": (
+        lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:, :1]),
+        "X has 1 features, but GaussianMixture is expecting 3 features as input",
+    ),
+    "other columns, asked": (
+        lambda X: GaussianMixture(2).fit(frame(X)).score_samples(frame(X)[["a", "b"]]),
+        "X has 2 features, but GaussianMixture is expecting 3",
+    ),
+    "other names, asked": (
+        lambda X: GaussianMixture(2).fit(frame(X)).predict(frame(X).rename(columns={"c": "z"})),
+        "its columns are a, b, z, and the mixture was fitted to a, b, c",
+    ),
+    "no rows, asked": (lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:0]), "no rows"),
+    "infinity, asked": (
+        lambda X: (
+            GaussianMixture(2)
+            .fit(X)
+            .predict(apart(np.where(X[1501] == X, np.inf, X)))[1500:]
+            .compute()
+        ),
+        r"X, partition 2 \(rows and partitions counted from 0\): Input X contains infinity",
+    ),
+    "not counts, asked": (
+        lambda X: counts(X).predict(apart(np.where(X[1501] == X, 0.5, 1.0))).compute(),
+        r"X, partition 2 .*: family='poisson' is for counts .* holds 0.5 in row 101",
+    ),
+    "not counts, scored": (
+        lambda X: counts(X).score(apart(np.where(X[1501] == X, 0.5, 1.0))),
+        "is for counts .* holds 0.5 in row 1501",
     ),
     "a series": (lambda X: GaussianMixture(2).fit(frame(X)["a"]), r"Dask Series: give X\.to_frame"),
     "a series, asked": (

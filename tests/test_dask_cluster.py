@@ -19,6 +19,7 @@ from mixtura import GaussianMixture
 distributed = pytest.importorskip(
     "distributed", reason="distributed is not installed: pip install 'mixtura[dask]'"
 )
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
 # Its heartbeats and sockets end when they end; none of that is ours.
@@ -60,7 +61,10 @@ class Killer:
             os.kill(self.pids[0], signal.SIGKILL)
 
 
-def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
+def test_a_killed_worker_changes_nothing(
+    client: Any, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mixtura.data import dask_held
     from mixtura.data.dask_source import DaskSource
 
     table = da.from_array(X, chunks=CHUNKS)
@@ -70,16 +74,26 @@ def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
     )
     source = mixtura.stream(table)
     assert isinstance(source, DaskSource)
-    # Its blocks stay on the workers: half of them are lost with one.
-    held = {block.key for block in source.blocks}
-    distributed.wait(distributed.source.blocks, timeout=20)
-    assert held <= {key for keys in client.has_what().values() for key in keys}
+    # Its blocks stay on the workers, neighbours together: half of them are lost with one.
+    distributed.wait(source.blocks, timeout=20)
+    who = client.who_has(source.blocks)
+    places = [who[block.key] for block in source.blocks]
+    assert places == [places[0]] * 4 + [places[4]] * 4
+    assert places[0] != places[4]
+    assert source.store.runs() == [slice(0, 4), slice(4, 8)]
+    # It is asked anew before each pass where they are.
+    monkeypatch.setattr(dask_held, "ANEW", 0.0)
     source.on_rows = killer = Killer(client, after=8)
     again = GaussianMixture(2, random_state=0).fit(source)
     assert killer.left < 0
     assert killer.pids[0] not in client.run(os.getpid).values()
     assert again.fit_result_ == whole.fit_result_
     assert np.array_equal(again.covariances_, whole.covariances_)
+    # Nor does it matter that there is a cluster.
+    with dask.config.set(scheduler="threads"), monkeypatch.context() as alone:
+        alone.setattr("mixtura.data.dask_source.active_client", lambda: None)
+        here = GaussianMixture(2, random_state=0).fit(table)
+    assert np.array_equal(here.covariances_, whole.covariances_)
 
 
 def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:
@@ -116,7 +130,7 @@ def test_silence_of_a_scheduler_is_no_lack_of_workers(monkeypatch: pytest.Monkey
         return clock[0], str(raised.value).partition(": ")[2]
 
     monkeypatch.setattr(dask_cluster.time, "monotonic", lambda: clock[0])
-    mute, none, some = None, {}, {'w': {}}
+    mute, none, some = None, {}, {"w": {}}
     lack, silence = "it has had no worker for 60 s", "its scheduler has not answered for 60 s"
     assert ends_at([none] * 4) == (80.0, lack)
     assert ends_at([mute] * 4) == (80.0, silence)

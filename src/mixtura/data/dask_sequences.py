@@ -55,7 +55,7 @@ class DaskSequences(SequencesApart):
         ]
 
     def rows(self) -> Streamed:
-        if not self.parts.unseen:
+        if self.parts.survey.empty < 0:
             return self.steps
         told = self.parts.reader
         blocks = [delayed(_seen)(block) for block in self.parts.blocks]

@@ -97,13 +97,13 @@ class DaskSource(Streamed):
         held = [(block, one) for block, one in both if isinstance(one, Survey)]
         if not held:
             raise ValueError(f"{told.name}: the table has no rows")
+        # What messages call the partitions: of all that there were.
+        self.numbers = [p for p, one in enumerate(found) if one is not None]
         self.places: list[Any] = []
         first, before = 0, 0
         for _, survey in held:
             self.places.append(Place(survey.n, first, before))
             first, before = first + survey.n, before + survey.positive
-        # Whether any row has no value: only steps of sequences may be such.
-        self.unseen = any(one.empty >= 0 for _, one in held)
         self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one in held])
         self.reader = replace(told, pieces=self._pieces)
         return self._stored([block for block, _ in held])
@@ -143,6 +143,10 @@ class DaskSource(Streamed):
             self.on_rows(self.n)
         found: T = root.value
         return found
+
+    def place_of(self, row: int) -> str:
+        p = next(p for p, at in enumerate(self.places) if row < at.first + at.rows)
+        return f"{_named(self.reader.name, self.numbers[p])}: row {row - self.places[p].first}"
 
     def _run(self, run: slice) -> _Run:
         return _Run(run.start, self.places[run], len(self.places), self.reader.name, self.factor)
@@ -185,6 +189,10 @@ class _Run:
             yield Node(0, p, work(place.part(X, _scaled(w, self.factor))))
 
 
+def _named(name: str, p: int) -> str:
+    return f"{name}, partition {p} (rows and partitions counted from 0)"
+
+
 def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
     """What one block holds.
 
@@ -193,15 +201,12 @@ def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
     if not len(block[0]):
         return None
     # Of all partitions a row's number is not known.
-    name = f"{told.name}, partition {p} (rows and partitions counted from 0)"
+    name = _named(told.name, p)
     here = replace(told, pieces=lambda: iter([block]), name=name, first=0)
     try:
-        found = surveyed(here)
+        return surveyed(here)
     except ValueError as error:
         return error
-    if found.empty >= 0 and not told.steps:
-        return ValueError(f"{name}: row {found.empty} has no value in any column: leave it out")
-    return found
 
 
 def _joined(name: str, one: Survey, two: Survey) -> Survey:
@@ -220,6 +225,7 @@ def _joined(name: str, one: Survey, two: Survey) -> Survey:
         one.weighted,
         one.squares + two.squares,
         one.missing | two.missing,
+        one.n + two.empty if one.empty < 0 <= two.empty else one.empty,
     )
 
 
