@@ -190,18 +190,18 @@ def test_searches(X: np.ndarray) -> None:
 
 
 def test_what_comes_to_the_client_is_the_sample_and_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mixtura.data.dask_source import DaskSource
+    from mixtura.data import dask_source
 
     rows = da.random.default_rng(0).normal(size=(100_000, 4), chunks=(5_000, 4))
     rows = rows + 9.0 * (da.arange(100_000, chunks=5_000) % 2)[:, None]
-    asked, sizes = DaskSource._asked, []
+    asked, sizes = dask_source.computed, []
 
-    def noted(self: DaskSource, task: Any) -> Any:
-        found = asked(self, task)
+    def noted(tasks: list[Any], client: Any) -> Any:
+        found = asked(tasks, client)
         sizes.append(len(pickle.dumps(found)))
         return found
 
-    monkeypatch.setattr(DaskSource, "_asked", noted)
+    monkeypatch.setattr(dask_source, "computed", noted)
     GaussianMixture(2, random_state=0, tol=1e-3).fit(rows)
     sizes.sort()
     # A sample of 20,000 rows of 4 numbers, once; the survey of 20 partitions; sums.
@@ -228,6 +228,10 @@ def test_work_on_parts_knows_where_they_lie(X: np.ndarray) -> None:
     assert Rows(X, w).reduced(lambda part: part.n, lambda *_: 0) == N
 
 
+def counts(X: np.ndarray) -> Any:
+    return mixtura.Mixture("poisson", 2, random_state=0).fit(np.floor(np.abs(X[:200])))
+
+
 REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "text": (
         lambda X: GaussianMixture(2).fit(frame(X).assign(city="Ulm")),
@@ -245,6 +249,36 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     "one dimension, asked": (
         lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:, 0]),
         "give rows of numbers",
+    ),
+    "one column, asked": (
+        lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:, :1]),
+        "X has 1 features, but GaussianMixture is expecting 3 features as input",
+    ),
+    "other columns, asked": (
+        lambda X: GaussianMixture(2).fit(frame(X)).score_samples(frame(X)[["a", "b"]]),
+        "X has 2 features, but GaussianMixture is expecting 3",
+    ),
+    "other names, asked": (
+        lambda X: GaussianMixture(2).fit(frame(X)).predict(frame(X).rename(columns={"c": "z"})),
+        "its columns are a, b, z, and the mixture was fitted to a, b, c",
+    ),
+    "no rows, asked": (lambda X: GaussianMixture(2).fit(X).predict(apart(X)[:0]), "no rows"),
+    "infinity, asked": (
+        lambda X: (
+            GaussianMixture(2)
+            .fit(X)
+            .predict(apart(np.where(X[1501] == X, np.inf, X)))[1500:]
+            .compute()
+        ),
+        r"X, partition 2 \(rows and partitions counted from 0\): Input X contains infinity",
+    ),
+    "not counts, asked": (
+        lambda X: counts(X).predict(apart(np.where(X[1501] == X, 0.5, 1.0))).compute(),
+        r"X, partition 2 .*: family='poisson' is for counts .* holds 0.5 in row 101",
+    ),
+    "not counts, scored": (
+        lambda X: counts(X).score(apart(np.where(X[1501] == X, 0.5, 1.0))),
+        "is for counts .* holds 0.5 in row 1501",
     ),
     "a series": (lambda X: GaussianMixture(2).fit(frame(X)["a"]), r"Dask Series: give X\.to_frame"),
     "a series, asked": (

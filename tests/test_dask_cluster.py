@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any
+from concurrent import futures
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from mixtura import GaussianMixture
 distributed = pytest.importorskip(
     "distributed", reason="distributed is not installed: pip install 'mixtura[dask]'"
 )
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
 # Its heartbeats and sockets end when they end; none of that is ours.
@@ -59,7 +61,10 @@ class Killer:
             os.kill(self.pids[0], signal.SIGKILL)
 
 
-def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
+def test_a_killed_worker_changes_nothing(
+    client: Any, X: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mixtura.data import dask_held
     from mixtura.data.dask_source import DaskSource
 
     table = da.from_array(X, chunks=CHUNKS)
@@ -69,59 +74,63 @@ def test_a_killed_worker_changes_nothing(client: Any, X: np.ndarray) -> None:
     )
     source = mixtura.stream(table)
     assert isinstance(source, DaskSource)
-    # Its blocks stay on the workers: half of them are lost with one.
-    held = {block.key for block in source.blocks}
-    distributed.wait(distributed.futures_of(source.blocks), timeout=20)
-    assert held <= {key for keys in client.has_what().values() for key in keys}
+    # Its blocks stay on the workers, neighbours together: half of them are lost with one.
+    distributed.wait(source.blocks, timeout=20)
+    who = client.who_has(source.blocks)
+    places = [who[block.key] for block in source.blocks]
+    assert places == [places[0]] * 4 + [places[4]] * 4
+    assert places[0] != places[4]
+    assert source.store.runs() == [slice(0, 4), slice(4, 8)]
+    # It is asked anew before each pass where they are.
+    monkeypatch.setattr(dask_held, "ANEW", 0.0)
     source.on_rows = killer = Killer(client, after=8)
     again = GaussianMixture(2, random_state=0).fit(source)
     assert killer.left < 0
     assert killer.pids[0] not in client.run(os.getpid).values()
     assert again.fit_result_ == whole.fit_result_
     assert np.array_equal(again.covariances_, whole.covariances_)
+    # Nor does it matter that there is a cluster.
+    with dask.config.set(scheduler="threads"), monkeypatch.context() as alone:
+        alone.setattr("mixtura.data.dask_source.active_client", lambda: None)
+        here = GaussianMixture(2, random_state=0).fit(table)
+    assert np.array_equal(here.covariances_, whole.covariances_)
 
 
 def test_rows_of_a_worker_that_cannot_have_them_end_the_fit() -> None:
-    from mixtura.data.dask_source import waited_for
+    from mixtura.data.dask_cluster import waited_for
 
     class Lost:
         def result(self, timeout: float) -> None:
             raise distributed.KilledWorker("read-7", None, 4)
 
-    class Client:
-        def compute(self, task: Any) -> Lost:
-            return Lost()
-
     with pytest.raises(ConnectionError, match="workers that were given read-7 died, one after"):
-        waited_for(Client(), None)
+        waited_for(None, cast("Any", Lost()))
 
 
 def test_silence_of_a_scheduler_is_no_lack_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mixtura.data import dask_source
+    from mixtura.data import dask_cluster
 
     clock = [0.0]
 
     class Waiting:
-        def result(self, timeout: float) -> None:
-            clock[0] += 20.0
-            raise distributed.TimeoutError
-
-    class Client:
         status = "running"
 
-        def compute(self, task: Any) -> Waiting:
-            return Waiting()
+        def result(self, timeout: float) -> None:
+            clock[0] += 20.0
+            raise futures.TimeoutError
+
+    waiting: Any = Waiting()
 
     def ends_at(replies: list[Any]) -> tuple[float, str]:
         clock[0] = 0.0
         told = iter(replies)
-        monkeypatch.setattr(dask_source, "known_workers", lambda *_: next(told))
+        monkeypatch.setattr(dask_cluster, "known_workers", lambda *_: next(told))
         with pytest.raises(ConnectionError) as raised:
-            dask_source.waited_for(Client(), None)
+            dask_cluster.waited_for(waiting, waiting)
         return clock[0], str(raised.value).partition(": ")[2]
 
-    monkeypatch.setattr(dask_source.time, "monotonic", lambda: clock[0])
-    mute, none, some = None, [], [{}]
+    monkeypatch.setattr(dask_cluster.time, "monotonic", lambda: clock[0])
+    mute, none, some = None, {}, {"w": {}}
     lack, silence = "it has had no worker for 60 s", "its scheduler has not answered for 60 s"
     assert ends_at([none] * 4) == (80.0, lack)
     assert ends_at([mute] * 4) == (80.0, silence)
@@ -143,11 +152,11 @@ class Mute:
 def test_a_cluster_that_does_nothing_is_not_waited_for_for_ever(
     X: np.ndarray, monkeypatch: pytest.MonkeyPatch, mute: bool
 ) -> None:
-    from mixtura.data import dask_source
+    from mixtura.data import dask_cluster
 
     why = "its scheduler has not answered for" if mute else "it has had no worker for"
-    monkeypatch.setattr(dask_source, "PATIENCE", 0.3)
-    monkeypatch.setattr(dask_source, "LOOK", 0.1)
+    monkeypatch.setattr(dask_cluster, "PATIENCE", 0.3)
+    monkeypatch.setattr(dask_cluster, "LOOK", 0.1)
     how: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     with (
         distributed.LocalCluster(**how) as cluster,

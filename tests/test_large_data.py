@@ -153,6 +153,16 @@ def pa_free(X: np.ndarray) -> object:
     return pd.DataFrame(X, columns=NAMES)
 
 
+@pytest.mark.parametrize("method", ["predict", "score"])
+def test_answers_refuse_what_the_family_cannot_have_made(method: str) -> None:
+    rows = np.floor(np.abs(table(40_000)))
+    mixture = mixtura.Mixture("poisson", 2, random_state=0).fit(rows[:500])
+    rows[35_000, 1] = 0.5
+    for told in (rows, lambda: iter(np.array_split(rows, 7))):
+        with pytest.raises(ValueError, match=r"is for counts .* 'x2' holds 0.5 in row 35000:"):
+            getattr(mixture, method)(told)
+
+
 def test_float32_stays_float32(tmp_path: Path) -> None:
     X = table().astype(np.float32)
     np.save(tmp_path / "x.npy", X)

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from mixtura.data.categories import Wanted
 from mixtura.data.columnar import PARQUET_SUFFIXES
-from mixtura.data.dask_source import DaskSource, computed, delayed
+from mixtura.data.dask_cluster import active_client, computed, delayed
+from mixtura.data.dask_source import DaskSource
 from mixtura.data.door import as_numbers, refuse_no_partitions, refuse_unfit, weights_of
 from mixtura.data.files import refuse_unreadable
 from mixtura.data.parts import as_floats, frames, parquet_files
@@ -130,7 +131,7 @@ def beside(
     if not hasattr(type(w), "to_delayed"):
         values = weights_of(w, name)
         if lengths is None or np.isnan(lengths).any():
-            lengths = computed(delayed(list)([delayed(len)(x) for x in rows]))
+            lengths = computed([delayed(len)(x) for x in rows], active_client())
         ends = np.cumsum([0, *lengths]).astype(int)
         if values.shape != (ends[-1],):
             raise ValueError(f"{name} has the shape {values.shape}, expected ({ends[-1]},)")

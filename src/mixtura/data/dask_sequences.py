@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mixtura.data.dask_source import DaskSource, computed, delayed
+from mixtura.data.dask_cluster import active_client, computed, delayed
+from mixtura.data.dask_source import DaskSource
 from mixtura.data.door import refuse_no_partitions
 from mixtura.data.order import Order, column_of, lengths_of, refuse_unknown
 from mixtura.data.sequences import Sequences
@@ -54,7 +55,7 @@ class DaskSequences(SequencesApart):
         ]
 
     def rows(self) -> Streamed:
-        if not self.parts.unseen:
+        if self.parts.survey.empty < 0:
             return self.steps
         told = self.parts.reader
         blocks = [delayed(_seen)(block) for block in self.parts.blocks]
@@ -74,7 +75,7 @@ def in_partitions(X: Any, sequence: str | None, time: str | None) -> tuple[Any, 
         raise ValueError("X must be a data frame, got a Dask array: of it give `lengths`")
     named = refuse_unknown({"sequence": sequence, "time": time}, list(X.columns))
     parts = X[named].to_delayed() if named else X.to_delayed()
-    told = computed(delayed(list)([delayed(_told)(part, sequence, time) for part in parts]))
+    told = computed([delayed(_told)(part, sequence, time) for part in parts], active_client())
     met: dict[Any, int] = {}
     lengths: list[AnyArray] = []
     for p, found in enumerate(told):

@@ -1,22 +1,33 @@
 """A table whose rows lie in the partitions of a Dask collection: work goes to them, sums come back.
 
 One partition is one part. What is made of the parts is combined in a tree of fixed shape over their
-numbers, on the workers, so the answer hangs on how the table is partitioned and on nothing else.
-Tasks hang on their inputs alone: those of a worker that dies are done again elsewhere.
+numbers, so the answer hangs on how the table is partitioned and on nothing else. A task sweeps a
+run of partitions that lie together, and gives what they sum to. Tasks hang on their inputs alone:
+those of a worker that dies are done again elsewhere.
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import chain
+from pickle import loads
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from dask.delayed import delayed as _delayed
+from cloudpickle import dumps
 
+from mixtura.data.dask_cluster import (
+    PATIENCE,
+    active_client,
+    computed,
+    delayed,
+    known_workers,
+    silence,
+)
+from mixtura.data.dask_held import Blocks, Held
+from mixtura.data.dask_tree import Node, grown
 from mixtura.data.rows import Part
 from mixtura.data.source import Source
 from mixtura.data.streamed import Piece, Reader, Streamed, Survey, surveyed
@@ -24,16 +35,14 @@ from mixtura.records import AnyArray, Array
 
 T = TypeVar("T")
 _Looked = Survey | ValueError | None
-# Results that a task of the tree combines.
+# Results that are combined at once, by a task of the tree or at last by the client.
 FAN = 8
+# Work of more bytes is a task of its own, and the client is given one sum.
+CARRIED = 1 << 20
 # Numbers that the client asks for at once, where it needs rows.
 FETCHED = 1 << 20
 # The share of the workers' memory that a table may fill; a larger one is read anew for each pass.
 HELD = 0.5
-# Seconds to wait for a first worker, and how often it is looked whether there is any.
-PATIENCE, LOOK = 60.0, 2.0
-# Tasks are functions of their inputs, named anew: to name them by content would read all of it.
-delayed: Any = _delayed(pure=False)
 
 
 class Place(NamedTuple):
@@ -66,65 +75,86 @@ class DaskSource(Streamed):
         steps: bool = False,
     ) -> None:
         self.on_rows: Callable[[int], None] | None = None
+        self.factor = 1.0
         self.client = active_client()
-        self.blocks = list(blocks)
         told = Reader(lambda: iter(()), name, names, remarks, gaps, steps)
         asked = delayed(told, traverse=False)
-        found = self._asked(
-            delayed(list)([delayed(_looked_at)(b, asked, p) for p, b in enumerate(blocks)])
-        )
-        self._set(told, found)
-        if self.client is not None and self._fits():
-            self.blocks = self.client.persist(self.blocks)
+        looks = [delayed(_looked_at)(b, asked, p) for p, b in enumerate(blocks)]
+        (found,) = computed([delayed(list)(looks)], self.client)
+        self.store = self._set(told, blocks, found)
 
-    def _set(self, told: Reader, found: list[_Looked]) -> None:
-        """Keep the blocks with rows, and what was found in all of them."""
+    @property
+    def blocks(self) -> list[Any]:
+        """The lazy pairs of the partitions that have rows."""
+        return self.store.blocks
+
+    def _set(self, told: Reader, blocks: Sequence[Any], found: list[_Looked]) -> Blocks:
+        """Note what was found in all blocks, and return those with rows."""
         for one in found:
             if isinstance(one, ValueError):
                 raise one
-        both = zip(self.blocks, found, strict=True)
+        both = zip(blocks, found, strict=True)
         held = [(block, one) for block, one in both if isinstance(one, Survey)]
         if not held:
             raise ValueError(f"{told.name}: the table has no rows")
-        self.blocks = [block for block, _ in held]
+        # What messages call the partitions: of all that there were.
+        self.numbers = [p for p, one in enumerate(found) if one is not None]
         self.places: list[Any] = []
         first, before = 0, 0
         for _, survey in held:
             self.places.append(Place(survey.n, first, before))
             first, before = first + survey.n, before + survey.positive
-        # Whether any row has no value: only steps of sequences may be such.
-        self.unseen = any(one.empty >= 0 for _, one in held)
         self.survey = reduce(lambda a, b: _joined(told.name, a, b), [one for _, one in held])
         self.reader = replace(told, pieces=self._pieces)
+        return self._stored([block for block, _ in held])
 
-    def _fits(self) -> bool:
+    def _stored(self, blocks: list[Any]) -> Blocks:
+        """The blocks, which a cluster holds if it has room for them."""
+        if self.client is None:
+            return Blocks(blocks)
+        from distributed import futures_of
+
         workers = known_workers(self.client, PATIENCE)
         if workers is None:
-            raise _silent()
-        limits = [worker["memory_limit"] for worker in workers]
+            raise silence()
+        limits = [worker["memory_limit"] for worker in workers.values()]
         size = self.n * (self.d + 1) * self.dtype.itemsize
+        # What is there already may have to be there twice.
+        size *= 1 + bool(futures_of(blocks))  # type: ignore[no-untyped-call]
         # A limit of 0 is none.
-        return not all(limits) or size <= HELD * sum(limits)
+        if not workers or (all(limits) and size > HELD * sum(limits)):
+            return Blocks(blocks)
+        return Held(self.client, blocks, [place.rows for place in self.places], workers)
 
     def reduced(self, work: Callable[[Source], T], combine: Callable[[T, T], T]) -> T:
-        # As a task of its own a worker is sent it once, not once for each partition.
-        shared, joint = delayed(work, traverse=False), delayed(combine, traverse=False)
-        blocks = zip(self.blocks, self.places, strict=True)
-        level = [
-            delayed(_worked)(shared, block, place, self.reader.name) for block, place in blocks
-        ]
-        while len(level) > 1:
+        shared, parts, runs = dumps((work, combine)), len(self.places), self.store.runs()
+        small = len(shared) <= CARRIED
+        # Few tasks are sent as they are; many as one graph.
+        few = small and len(runs) <= FAN and isinstance(self.store, Held)
+        task = partial(self.client.submit, _swept, pure=False) if few else delayed(_swept)
+        told = shared if small else delayed(shared)
+        level = [task(told, dumps(self._run(run)), self.blocks[run]) for run in runs]
+        while len(level) > (FAN if small else 1):
             tens = [level[i : i + FAN] for i in range(0, len(level), FAN)]
-            level = [delayed(_combined)(joint, ten) for ten in tens]
-        found: T = self._asked(level[0])
+            level = [delayed(_combined)(told, parts, ten) for ten in tens]
+        nodes = chain.from_iterable(computed(level, self.client))
+        (root,) = grown(nodes, combine, parts)
         if self.on_rows is not None:
             self.on_rows(self.n)
+        found: T = root.value
         return found
+
+    def place_of(self, row: int) -> str:
+        p = next(p for p, at in enumerate(self.places) if row < at.first + at.rows)
+        return f"{_named(self.reader.name, self.numbers[p])}: row {row - self.places[p].first}"
+
+    def _run(self, run: slice) -> _Run:
+        return _Run(run.start, self.places[run], len(self.places), self.reader.name, self.factor)
 
     def scaled(self, factor: float) -> DaskSource:
         other = super().scaled(factor)
         assert isinstance(other, DaskSource)
-        other.blocks = [delayed(_scaled)(block, factor) for block in self.blocks]
+        other.factor = self.factor * factor
         other.reader = replace(self.reader, pieces=other._pieces)
         return other
 
@@ -133,81 +163,34 @@ class DaskSource(Streamed):
         step = max(FETCHED // self.d, 1)
         for block, place in zip(self.blocks, self.places, strict=True):
             for start in range(0, place.rows, step):
-                yield self._asked(delayed(_cut)(block, start, start + step))
-
-    def _asked(self, task: Any) -> Any:
-        """The result of a task; ConnectionError where the cluster does not give one."""
-        if self.client is None:
-            return task.compute()
-        return waited_for(self.client, task)
+                task = delayed(_cut)(block, start, start + step, self.factor)
+                yield from computed([task], self.client)
 
 
-def active_client() -> Any:
-    """The client of a cluster, if one is at work in this process, else None."""
-    if "distributed" not in sys.modules:
-        return None
-    from distributed import default_client
+@dataclass(frozen=True)
+class _Run:
+    """Partitions that one task sweeps: the number of the first, and what is known of each."""
 
-    try:
-        return default_client()  # type: ignore[no-untyped-call]
-    except ValueError:
-        return None
+    first: int
+    places: list[Any]
+    parts: int
+    name: str
+    factor: float
 
-
-def waited_for(client: Any, task: Any) -> Any:
-    """The result of a task of a cluster; ConnectionError where it is lost or nobody is there."""
-    from distributed import CancelledError, KilledWorker, TimeoutError
-
-    future = client.compute(task)
-    last, bare, silent = time.monotonic(), 0.0, 0.0
-    while True:
-        try:
-            return future.result(timeout=LOOK)
-        except TimeoutError:
-            if client.status != "running":
-                raise _lost("it no longer answers") from None
-            workers, now = known_workers(client, LOOK, 1), time.monotonic()
-            # While nothing is said, nothing is known of workers.
-            bare = 0.0 if workers else bare + (now - last) * (workers is not None)
-            silent = silent + now - last if workers is None else 0.0
-            last = now
-            if silent > PATIENCE:
-                raise _silent() from None
-            if bare > PATIENCE:
-                raise _lost(f"it has had no worker for {PATIENCE:.0f} s") from None
-        except KilledWorker as error:
-            why = f"the workers that were given {error.task} died, one after the other"
-            raise _lost(f"{why}: a partition may not fit into a worker's memory") from None
-        except CancelledError:
-            raise _lost("it no longer answers") from None
+    def nodes(self, work: Callable[[Source], Any], blocks: list[Piece]) -> Iterator[Node]:
+        """What `work` makes of each, as leaves of the tree."""
+        for p, (block, place) in enumerate(zip(blocks, self.places, strict=True), self.first):
+            X, w = block
+            if len(X) != place.rows:
+                raise ValueError(
+                    f"{self.name}: a partition had {place.rows} rows when it was opened and has "
+                    f"{len(X)} now: the table must stay as it is while it is fitted"
+                )
+            yield Node(0, p, work(place.part(X, _scaled(w, self.factor))))
 
 
-def known_workers(client: Any, seconds: float, at_most: int = -1) -> list[Any] | None:
-    """What the scheduler says of its workers; None where it does not answer in so many seconds.
-
-    A client waits for ever for one that is there and mute: stopped, or behind a dead connection.
-    """
-    from distributed import TimeoutError
-
-    try:
-        found = client.sync(client.scheduler.identity, n_workers=at_most, callback_timeout=seconds)
-    except (TimeoutError, OSError):
-        return None
-    return list(found["workers"].values())
-
-
-def computed(task: Any) -> Any:
-    """The result of a task, of the active cluster where there is one."""
-    client = active_client()
-    return task.compute() if client is None else waited_for(client, task)
-
-
-def _silent() -> ConnectionError:
-    return _lost(f"its scheduler has not answered for {PATIENCE:.0f} s")
-
-
-def _lost(why: str) -> ConnectionError:
-    return ConnectionError(f"the Dask cluster gave no result: {why}")
+def _named(name: str, p: int) -> str:
+    return f"{name}, partition {p} (rows and partitions counted from 0)"
 
 
 def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
@@ -218,15 +201,12 @@ def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
     if not len(block[0]):
         return None
     # Of all partitions a row's number is not known.
-    name = f"{told.name}, partition {p} (rows and partitions counted from 0)"
+    name = _named(told.name, p)
     here = replace(told, pieces=lambda: iter([block]), name=name, first=0)
     try:
-        found = surveyed(here)
+        return surveyed(here)
     except ValueError as error:
         return error
-    if found.empty >= 0 and not told.steps:
-        return ValueError(f"{name}: row {found.empty} has no value in any column: leave it out")
-    return found
 
 
 def _joined(name: str, one: Survey, two: Survey) -> Survey:
@@ -245,28 +225,24 @@ def _joined(name: str, one: Survey, two: Survey) -> Survey:
         one.weighted,
         one.squares + two.squares,
         one.missing | two.missing,
+        one.n + two.empty if one.empty < 0 <= two.empty else one.empty,
     )
 
 
-def _worked(work: Callable[[Source], T], block: Piece, place: Place, name: str) -> T:
+def _swept(shared: bytes, told: bytes, blocks: list[Piece]) -> list[Node]:
+    """What there is to do, of a run of blocks."""
+    (work, combine), run = loads(shared), loads(told)
+    return grown(run.nodes(work, blocks), combine, run.parts)
+
+
+def _combined(shared: bytes, parts: int, runs: list[list[Node]]) -> list[Node]:
+    return grown(chain.from_iterable(runs), loads(shared)[1], parts)
+
+
+def _scaled(w: Array | None, factor: float) -> Array | None:
+    return w if w is None or factor == 1 else w * factor
+
+
+def _cut(block: Piece, start: int, stop: int, factor: float) -> Piece:
     X, w = block
-    if len(X) != place.rows:
-        raise ValueError(
-            f"{name}: a partition had {place.rows} rows when it was opened and has {len(X)} now: "
-            "the table must stay as it is while it is fitted"
-        )
-    return work(place.part(X, w))
-
-
-def _combined(combine: Callable[[T, T], T], parts: list[T]) -> T:
-    return reduce(combine, parts)
-
-
-def _scaled(block: Piece, factor: float) -> Piece:
-    X, w = block
-    return X, None if w is None else w * factor
-
-
-def _cut(block: Piece, start: int, stop: int) -> Piece:
-    X, w = block
-    return X[start:stop], None if w is None else w[start:stop]
+    return X[start:stop], None if w is None else _scaled(w[start:stop], factor)

@@ -143,6 +143,10 @@ class Streamed(Source):
                 "return a fresh iterator each time"
             )
 
+    def place_of(self, row: int) -> str:
+        """What messages call a row, counted from 0."""
+        return f"{self.reader.name}: row {row + self.reader.first}"
+
     def scaled(self, factor: float) -> Streamed:
         """The same table with every weight multiplied by `factor`."""
         pieces = self.reader.pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from copy import copy
+from functools import partial
 from typing import Any
 
 from mixtura.data.source import Source
@@ -22,14 +23,10 @@ class PartsSweep(Sweep):
         self.model, self.opener = model, opener
 
     def __call__(self, params: Any) -> Summary:
-        model, opener = self.model, self.opener
-        # A part's sweep is met once, so there is nothing for it to remember.
-        return self._summed(lambda part: opener(model, part).forgetful()(params))
+        return self._summed(partial(_passed, self.opener, self.model, params))
 
     def folded(self, step: Step) -> Summary:
-        model, opener = self.model, self.opener
-        # Some steps write into themselves what a next pass over the same rows may use.
-        return self._summed(lambda part: opener(model, part).folded(copy(step)))
+        return self._summed(partial(_folded, self.opener, self.model, step))
 
     def _summed(self, work: Any) -> Summary:
         self.passes += 1
@@ -39,3 +36,14 @@ class PartsSweep(Sweep):
     def over(self, rows: Source) -> Sweep:
         opener = self.opener
         return PartsSweep(self.model, rows, opener) if rows.apart else opener(self.model, rows)
+
+
+# Functions of a module, for they are sent out anew in each pass.
+def _passed(opener: Opener, model: Model, params: Any, part: Source) -> Summary:
+    # A part's sweep is met once, so there is nothing for it to remember.
+    return opener(model, part).forgetful()(params)
+
+
+def _folded(opener: Opener, model: Model, step: Step, part: Source) -> Summary:
+    # Some steps write into themselves what a next pass over the same rows may use.
+    return opener(model, part).folded(copy(step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from mixtura.engines.base import RowOutputs
 from mixtura.engines.choose import fill, resolve
 from mixtura.engines.trimming import refuse_gaps
 from mixtura.estimators.robust import trimmed_labels
+from mixtura.families.base import Family
+from mixtura.families.domain import BadRow
 from mixtura.models.mixture import Mixture
 from mixtura.models.noise import NOISE, Noisy
 from mixtura.models.responsibilities import normalise
@@ -37,7 +40,10 @@ def answers(
     shape = (rows.n, len(params.weights)) if wide else (rows.n,)
     out = np.empty(shape, dtype=dtype or rows.dtype)
     trimmed = what == "labels" and "trim_threshold_" in mixture.__dict__
-    for X, _, where, *_ in rows.chunks(rows.n if isinstance(rows, Rows) else ANSWERED_ROWS):
+    here = isinstance(rows, Rows)
+    for X, _, where, *_ in rows.chunks(rows.n if here else ANSWERED_ROWS):
+        if not here:
+            refuse_strangers(fitted.family, X, rows.names, where.start)
         model = replace(fitted, family=fitted.family.filling(X))
         # That of the fit may know no gaps.
         engine = resolve("auto" if model.family.gaps else mixture.engine, model)
@@ -70,15 +76,29 @@ def outlying(model: Mixture, params: Any, X: AnyArray) -> Array:
 def totals(mixture: Any, source: Source) -> tuple[float, float]:
     """The log-likelihood of a table that passes by or lies apart, and its weight."""
 
+    family, names = mixture._fitted()[0].family, source.names
+
     def summed(part: Source) -> tuple[float, float]:
         told, weight = 0.0, 0.0
-        for x, w, *_ in part.chunks(ANSWERED_ROWS):
+        for x, w, where, *_ in part.chunks(ANSWERED_ROWS):
+            refuse_strangers(family, x, names, where.start)
             log_p = answers(mixture, Rows(x), "log_density")
             told += float(log_p.sum(dtype=np.float64) if w is None else w @ log_p)
             weight += float(len(x) if w is None else w.sum())
         return told, weight
 
     return source.reduced(summed, lambda one, two: (one[0] + two[0], one[1] + two[1]))
+
+
+def refuse_strangers(family: Family, X: AnyArray, names: Sequence[str], first: int) -> None:
+    """ValueError where rows, after `first` others, cannot come from the family.
+
+    Those of a table in memory are looked at where it comes in.
+    """
+    try:
+        family.filling(X).refuse(X, names)
+    except BadRow as bad:
+        raise bad.behind(first) from None
 
 
 def refuse_lost(

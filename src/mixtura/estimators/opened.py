@@ -135,9 +135,9 @@ def refuse_scales(source: Streamed, n_components: int, names: list[str]) -> None
     survey = source.survey
     for j in np.flatnonzero(np.isinf(survey.low)):
         raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
-    if survey.empty >= 0:
+    if survey.empty >= 0 and not source.reader.steps:
         raise ValueError(
-            f"{source.reader.name}: row {survey.empty + 1} has no value in any column: leave it out"
+            f"{source.place_of(survey.empty)} has no value in any column: leave it out"
         )
     door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, names)
     if survey.weighted:
@@ -180,15 +180,20 @@ def asked(estimator: Asking, X: Any, gaps: bool, sample_weight: Any = None) -> S
         source = opened(X, None, gaps, [str(name) for name in names])
     else:
         source = opened(X, sample_weight, gaps)
-    if source.d != estimator.n_features_in_:
+    refuse_columns(estimator, source.d, source.reader.names, source.reader.name)
+    return source
+
+
+def refuse_columns(estimator: Asking, d: int, found: Sequence[str] | None, name: str) -> None:
+    """ValueError where a table is not of the columns that were fitted, d of them in these names."""
+    if d != estimator.n_features_in_:
         raise ValueError(
-            f"X has {source.d} features, but {type(estimator).__name__} is expecting "
-            f"{estimator.n_features_in_} features as input"
+            f"X has {d} features, but {type(estimator).__name__} is expecting "
+            f"{estimator.n_features_in_} features as input."
         )
-    found = source.reader.names
+    names = getattr(estimator, "feature_names_in_", None)
     if names is not None and found is not None and list(found) != [str(n) for n in names]:
         raise ValueError(
-            f"{source.reader.name}: its columns are {', '.join(found)}, and the mixture was fitted "
+            f"{name}: its columns are {', '.join(found)}, and the mixture was fitted "
             f"to {', '.join(map(str, names))}: choose them with mixtura.stream(..., columns=...)"
         )
-    return source

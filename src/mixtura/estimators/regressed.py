@@ -121,7 +121,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         elif not hasattr(X, "columns") and X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
+                f"{self.n_features_in_} features as input."
             )
         return with_response(X, y, (*self._names(), response_name(y)), sample_weight)
 
