@@ -13,7 +13,7 @@ from mixtura.engines.choose import open_sweep, resolve
 from mixtura.fitting.mixture_fit import prepare
 from mixtura.records import Array
 from mixtura.solvers.charted import Charted
-from mixtura.solvers.deviations import inverse_roots, variances
+from mixtura.solvers.deviations import inverse_roots, observed, slopes, variances
 
 
 def test_one_gaussian_with_gaps_in_one_column() -> None:
@@ -26,7 +26,7 @@ def test_one_gaussian_with_gaps_in_one_column() -> None:
     lost = 1 - 1 / (rho**2 + (1 - rho**2) / (1 - m))
     np.testing.assert_allclose(found["means"], [[0, lost]], atol=0.01)
     assert found["covariances"][0, 0, 0] == pytest.approx(0, abs=1e-3)
-    assert np.isnan(found["weights"]).all()
+    assert found["weights"] == [0]
 
 
 @pytest.mark.parametrize("kind", ["normal", "poisson"])
@@ -58,8 +58,11 @@ def test_the_information_is_one_less_the_rate_of_em() -> None:
     model = prepare(rows, family, 2, np.random.RandomState(0)).model.unpenalised()
     sweep = open_sweep(resolve("auto", model), model, rows)
     here = Charted.around(model, sweep, params, sweep(params))
-    roots, chart = inverse_roots(here), model.chart(params)
-    assert roots is not None
+    chart = model.chart(params)
+    moves = slopes(chart)
+    seen = observed(here, moves)
+    assert seen is not None
+    roots = inverse_roots(*seen)
 
     def step(free: Array) -> Array:
         at = chart.params(free)
@@ -69,7 +72,7 @@ def test_the_information_is_one_less_the_rate_of_em() -> None:
     rate = np.stack([(step(h * e) - step(-h * e)) / (2 * h) for e in np.eye(chart.size)], axis=1)
     information = np.linalg.inv(roots @ roots.T) / len(X)
     np.testing.assert_allclose(information, np.eye(chart.size) - rate, atol=2e-3)
-    spread = variances(chart, roots, "means")
+    spread = variances(moves["means"], roots)
     assert spread.shape == (2, 2)
     assert (spread > 1 / len(X)).all()
 
@@ -110,6 +113,37 @@ def test_of_a_heywood_case_fewer_factors_are_named() -> None:
     mixture.noise_variance_[0, 3] = 1e-9
     with pytest.raises(ValueError, match="fewer components, or fewer factors"):
         mixture.information_lost(X)
+
+
+def test_where_the_penalty_holds_the_noise_nothing_is_told() -> None:
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(150, 4)) + rng.normal(size=(150, 1)) * [0.1, 0.1, 0.1, 3]
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X = X[~np.isnan(X).all(axis=1)]
+    mixture = GaussianMixture(1, covariance_type="UUU:1", random_state=0).fit(X)
+    assert mixture.fit_result_.penalised
+    with pytest.raises(ValueError, match=r"the penalty .* holds this fit .* or fewer factors"):
+        mixture.information_lost(X)
+
+
+def test_numbers_at_an_edge_are_nan_and_the_others_told() -> None:
+    """A rate of 0, as if it were known; counts that vary as a Poisson's have no finite size."""
+    rng = np.random.default_rng(5)
+    z = rng.integers(0, 2, size=(2000, 1))
+    X = rng.binomial(1000, 0.001 * np.where(z, [2, 2, 0], [12, 12, 5])).astype(float)
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X = X[~np.isnan(X).all(axis=1)]
+    poisson = Mixture("poisson", 2, random_state=0).fit(X)
+    lost = poisson.information_lost(X)
+    at_edge = poisson.rates_ < 1e-9
+    assert at_edge.sum() == 1
+    np.testing.assert_array_equal(np.isnan(lost["rates"]), at_edge)
+    assert "lost to gaps" in poisson.summary()
+    counts = Mixture("negativebinomial", 2, random_state=0).fit(X)
+    assert (counts.sizes_[~at_edge] > 1e6).any()
+    same = counts.information_lost(X)
+    assert np.isnan(same["sizes"]).any()
+    np.testing.assert_allclose(same["means"], lost["rates"], atol=0.03)
 
 
 def test_weights_of_the_fit_are_asked_for_again(tmp_path: Path) -> None:

@@ -149,17 +149,19 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         dict of arrays
             "weights" and the components' parameters, each in its shape: 1 - v / u, with u the
             variance of the estimate and v what it would be without gaps: 0.2 is as much as a
-            fifth of whole rows. By the observed information (Louis 1982, J. Royal Statistical
-            Society B 44) of X, and of X with its cells drawn given the others, 100,000 rows or
-            more in all, so that an entry may be off by some hundredths, and below 0; nan for
-            what does not move. It takes two passes for each free parameter. `summary()` then
-            tells of it.
+            fifth of whole rows. By the observed information of X (Louis 1982, J. Royal Statistical
+            Society B 44) and what the cells hide, drawn given the others, so that an entry may be
+            off by a hundredth. nan is a number that was not estimated, known in advance or at an
+            edge of what is possible, as a rate of 0: the others' shares take it as known; the one
+            weight of one component is 0. It takes a pass for each free parameter and 2,000 looks
+            at few rows. `summary()` then tells of it.
 
         Raises
         ------
         ValueError
             Where nothing is missing, where the fit had weights and none are given, where the
-            log-likelihood is flat, or has no free coordinates.
+            log-likelihood is flat, has no free coordinates, or only the penalty against collapse
+            holds the fit.
         """
         check_is_fitted(self)
         refuse_beyond("information_lost", beyond)

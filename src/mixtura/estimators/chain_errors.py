@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from mixtura.data.sequences import Sequences
 from mixtura.families.design import design
 from mixtura.fitting.mixture_fit import prepare
-from mixtura.inference.information import information_roots
+from mixtura.inference.information import Observed, observed_information
 from mixtura.models.driven import Driven
 from mixtura.models.driven_first import DrivenFirst, first_design
 from mixtura.models.hidden_markov import HiddenMarkov
@@ -42,9 +41,9 @@ def standard_errors(
     if isinstance(model, DrivenFirst):
         model = replace(model, first=first_design(rows, model.first_columns))
     said = "no standard errors", "sequences", "states"
-    chart, roots = information_roots(model, params, rows, said)
+    around = observed_information(model, params, rows, said)
     names = [name for name in params.arrays() if name != "weights"]
-    found = {name: _error(chart, roots, name) for name in names}
+    found = {name: _error(around, name) for name in names}
     if isinstance(model, Driven):
         logits = found.pop("logits")
         del found["transitions"]
@@ -56,6 +55,6 @@ def standard_errors(
     return found
 
 
-def _error(chart: Any, roots: Array, name: str) -> Array:
-    variance = variances(chart, roots, name)
+def _error(around: Observed, name: str) -> Array:
+    variance = variances(around.slopes[name], around.roots)
     return np.where(variance > 0, np.sqrt(variance), np.nan)

@@ -13,7 +13,7 @@ from mixtura.data.refusal import whole
 from mixtura.data.rows import Rows
 from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.known import refuse_told, refuse_unweighted
-from mixtura.inference.information import drawn_around, information_roots
+from mixtura.inference.information import drawn_around, observed_information
 from mixtura.records import AnyArray, Array
 
 Parts = Callable[[Any, Any], dict[str, Array]]
@@ -48,7 +48,8 @@ def likelihood_draws(
     model, params = mixture._fitted()
     model = replace(model, family=model.family.filling(rows.X))
     said = "to_arviz", "rows", "components"
-    found = drawn_around(*information_roots(model, params, rows, said), draws, rng)
+    around = observed_information(model, params, rows, said)
+    found = drawn_around(around.chart, around.roots, draws, rng)
     told = [{"weights": each.weights} | parts(model.family, each.components) for each in found]
     return {name: np.stack([each[name] for each in told]) for name in told[0]}
 

@@ -185,6 +185,10 @@ class Family(Outlying, ABC):
         """The same for such rows as these, of which cells may be missing where it `fills_gaps`."""
         return self
 
+    def meeting(self, X: AnyArray) -> Family:
+        """The same for other rows than it has settled on, such as it might draw."""
+        return self
+
     def filled(self, X: AnyArray, params: Any, k: int) -> Array:
         """The rows, missing cells at their mean under component k given the others, (n, d)."""
         return np.where(np.isnan(X), self.means(params)[k], X)
@@ -222,10 +226,8 @@ class Family(Outlying, ABC):
                 raise bad.at(where.start + int(there[bad.row])) from None
 
     def frame(self, X: AnyArray) -> Array:
-        """Rows as numbers (n, q) without units; unlike columns should count alike.
-
-        Where starts are made. By default columns are standardised, gaps at their means.
-        """
+        """Rows as numbers (n, q) without units, where starts are made: columns should count alike.
+        By default they are standardised, gaps at their means."""
         return standardised(X)
 
     def information(self, params: Any, shares: Array) -> dict[str, Array]:

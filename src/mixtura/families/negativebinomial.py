@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from scipy.special import betainc
 
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
@@ -96,8 +97,12 @@ class NegativeBinomial(Family):
 
     def settled(self, survey: Survey, K: int) -> Settled:
         largest = self.largest or tuple(map(int, largest_codes(survey)))
-        found = replace(self, largest=largest, met=_listed(survey, largest))
+        found = replace(self, largest=largest, met=_listed(survey.source, largest))
         return Family.settled(found, survey, K)
+
+    def meeting(self, X: AnyArray) -> NegativeBinomial:
+        largest = tuple(map(int, np.fmax.reduce(X, axis=0, initial=0.0)))
+        return replace(self, largest=largest, met=_listed(Rows(X), largest))
 
     def log_density(self, X: AnyArray, params: NegativeBinomialParams) -> Array:
         # A row may be beyond the histograms; one far beyond would make the tables longer than X.
@@ -253,7 +258,7 @@ def _furthest(part: Source) -> Array:
     return most
 
 
-def _listed(survey: Survey, largest: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+def _listed(source: Source, largest: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """All counts of the columns whose largest is too large for a whole histogram; one pass."""
     long = [j for j, most in enumerate(largest) if most > LARGEST]
     if not long:
@@ -267,5 +272,5 @@ def _listed(survey: Survey, largest: tuple[int, ...]) -> tuple[tuple[int, ...], 
                 found[j] |= set(np.unique(x[~np.isnan(x)]).astype(np.int64).tolist())
         return found
 
-    found = survey.source.reduced(counts, lambda one, two: {j: one[j] | two[j] for j in long})
+    found = source.reduced(counts, lambda one, two: {j: one[j] | two[j] for j in long})
     return tuple(tuple(sorted(found.get(j, ()))) for j in range(len(largest)))

@@ -297,6 +297,9 @@ class Product(Family):
     def filling(self, X: AnyArray) -> Product:
         return self._of([b.family.filling(X[:, b.columns]) for b in self.blocks])
 
+    def meeting(self, X: AnyArray) -> Product:
+        return self._of([b.family.meeting(X[:, b.columns]) for b in self.blocks])
+
     def whole(self) -> Product:
         return self._of([block.family.whole() for block in self.blocks])
 
