@@ -3,6 +3,9 @@
 Half of each table is fitted and the other half scored. Tables with ties are jittered over the width
 of their grid first: there a spike earns nats that mean nothing. A component is narrow where its
 smallest variance is below 1e-6 of the table's; it is a fault where the fit does not say so.
+
+"climbed on" begins where scikit-learn ends and goes on to the top of the same hill: what a maximum
+of the likelihood costs beside a climb that stops early, with no part of our search in it.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ from rich.table import Table
 from sklearn.datasets import load_iris
 from sklearn.mixture import GaussianMixture as Theirs
 
-from mixtura import EigenvalueRatio, GaussianMixture
+from mixtura import EigenvalueRatio, GaussianMixture, NormalInverseWishart
 from mixtura.records import Array
 
-SEEDS = 10
+SEEDS = 50
 NARROW = 1e-6
 
 
@@ -59,13 +62,33 @@ TABLES: dict[str, Callable[[np.random.Generator], Array]] = {
 GRID = {"counts": 1.0, "rounded": 0.5, "iris": 0.1, "duplicates": 0.1, "zeros": 0.1}
 COMPONENTS = 4
 
-METHODS: dict[str, Callable[[int], Any]] = {
-    "scikit-learn": lambda seed: Theirs(COMPONENTS, random_state=seed),
-    "default": lambda seed: GaussianMixture(COMPONENTS, random_state=seed),
-    "ratio 100": lambda seed: GaussianMixture(
-        COMPONENTS, constraint=EigenvalueRatio(100), random_state=seed
-    ),
-    "reg_covar": lambda seed: GaussianMixture(COMPONENTS, reg_covar=1e-6, random_state=seed),
+
+def _ours(**settings: Any) -> Callable[[Array, int], Any]:
+    return lambda X, seed: GaussianMixture(COMPONENTS, random_state=seed, **settings).fit(X)
+
+
+def _climbed_on(X: Array, seed: int) -> Any:
+    end = Theirs(COMPONENTS, random_state=seed).fit(X)
+    names = ("weights", "means", "precisions")
+    return _ours(**{f"{name}_init": getattr(end, f"{name}_") for name in names})(X, seed)
+
+
+def _wide(X: Array, seed: int) -> Any:
+    """The mode of the prior is the table's covariance, by the diagonal where rows are few."""
+    n, d = X.shape
+    S = np.cov(X.T) if n > d else np.diag(X.var(axis=0))
+    scale = tuple(map(tuple, ((2 * d + 4) * S).tolist()))
+    return _ours(prior=NormalInverseWishart(scale=scale))(X, seed)
+
+
+METHODS: dict[str, Callable[[Array, int], Any]] = {
+    "scikit-learn": lambda X, seed: Theirs(COMPONENTS, random_state=seed).fit(X),
+    "climbed on": _climbed_on,
+    "default": _ours(),
+    "ratio 100": _ours(constraint=EigenvalueRatio(100)),
+    "reg_covar": _ours(reg_covar=1e-6),
+    "fraley-raftery": _ours(prior="fraley-raftery"),
+    "wide prior": _wide,
 }
 
 
@@ -87,7 +110,7 @@ def ended(name: str, method: str, seed: int) -> Ended:
     fitted, left = X[::2], X[1::2]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        mixture = METHODS[method](seed).fit(fitted)
+        mixture = METHODS[method](fitted, seed)
     values = np.linalg.eigvals(np.linalg.solve(np.cov(fitted.T), mixture.covariances_)).real
     narrow = set(np.flatnonzero(values.min(axis=1) < NARROW).tolist())
     fit = getattr(mixture, "fit_result_", None)
@@ -97,13 +120,20 @@ def ended(name: str, method: str, seed: int) -> Ended:
 
 def run(console: Console, seeds: int = SEEDS) -> None:
     """The table of docs/outliers.md."""
-    table = Table("table", *METHODS, title=f"held-out nats per row, over {seeds} seeds; (narrow)")
+    first = next(iter(METHODS))
+    title = f"held-out nats per row, {seeds} seeds: {first}, and what others are above it (± se)"
+    table = Table("table", *METHODS, title=title)
     for name in TABLES:
-        told = []
+        base, cells = np.empty(0), []
         for method in METHODS:
             found = [ended(name, method, seed) for seed in range(seeds)]
-            mean = np.mean([each.heldout for each in found])
+            heldout = np.array([each.heldout for each in found])
+            if method == first:
+                base, told = heldout, f"{heldout.mean():.3f}"
+            else:
+                more = heldout - base
+                told = f"{more.mean():+.3f} ± {more.std(ddof=1) / seeds**0.5:.3f}"
             counts = sum(each.told for each in found), sum(each.untold for each in found)
-            told.append(f"{mean:.3f} ({counts[0]} told, {counts[1]} not)")
-        table.add_row(name, *told)
+            cells.append(f"{told} ({counts[0]} told, {counts[1]} not)" if any(counts) else told)
+        table.add_row(name, *cells)
     console.print(table)

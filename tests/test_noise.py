@@ -252,6 +252,17 @@ def test_a_clean_table_has_hardly_any_noise(seed):
     assert (labels == NOISE).mean() <= 0.01
 
 
+@pytest.mark.filterwarnings("ignore:component")
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_repeated_rows_leave_no_end_below_that_without_noise(seed):
+    rows = np.repeat(np.random.default_rng(seed).normal(size=(5, 2)), 20, axis=0)
+    plain, noisy = (
+        GaussianMixture(2, noise=noise, random_state=0).fit(rows).fit_result_
+        for noise in (None, True)
+    )
+    assert noisy.loglik >= plain.loglik - 1e-3
+
+
 def test_a_search_goes_over_mixtures_beside_noise():
     search = GaussianMixtureSearch(
         [1, 2, 3], covariance_type=["EEE", "VVV"], noise=True, random_state=0

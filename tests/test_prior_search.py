@@ -56,6 +56,7 @@ def test_gaussian_shapes_without_a_prior_are_not_tried(tmp_path):
         [1, 2, 3], covariance_type=["full", "VEV", "diag"], prior="fraley-raftery", random_state=0
     ).fit(X)
     assert set(search.cv_results_["param_covariance_type"]) == {"full", "diag"}
+    assert search.untried_ == ("VEV",)
     assert search.effort_ == "thorough"
     assert search.best_params_["n_components"] == 2
     with pytest.raises(ValueError, match="effort='quick' knows no prior"):
@@ -64,8 +65,9 @@ def test_gaussian_shapes_without_a_prior_are_not_tried(tmp_path):
         GaussianMixtureSearch(covariance_type="VEV", prior="fraley-raftery").fit(X)
     table = tmp_path / "t.csv"
     np.savetxt(table, X, delimiter=",", header="a,b", comments="")
-    asked = ["--prior", "fraley-raftery", "--covariance", "full,diag", "-k", "1,2"]
+    asked = ["--prior", "fraley-raftery", "--covariance", "full,VEV", "-k", "1,2"]
     files = [str(table), "--no-figure", "--out", str(tmp_path / "m.json")]
     said = CliRunner().invoke(app, ["select", *files, *asked])
     assert said.exit_code == 0, said.output
     assert "prior of the best: a covariance's is worth" in said.output
+    assert "not tried, for they have no such prior: VEV" in said.output

@@ -7,9 +7,15 @@ import pytest
 from scipy.sparse import issparse
 from scipy.spatial.distance import mahalanobis
 from scipy.special import gammaln, log_ndtr, logsumexp
-from scipy.stats import chi2, entropy, f, kstest, norm
+from scipy.stats import chi2, entropy, f, invwishart, kstest, norm
 
-from mixtura import ContaminatedMixture, GaussianMixture, Mixture, StudentMixture
+from mixtura import (
+    BayesianGaussianMixture,
+    ContaminatedMixture,
+    GaussianMixture,
+    Mixture,
+    StudentMixture,
+)
 from mixtura.families.beyond import log_t_tail, log_tail
 
 rng = np.random.default_rng(0)
@@ -118,6 +124,21 @@ def test_heavy_tails_score_rows_by_their_own_law(kind, tail, matrices):
     assert kstest(10 ** -found.outlier_scores(drawn), "uniform").pvalue > 0.01
     far = found.outlier_scores(np.array([[1e4, 0, 0], [1e7, 0, 0]]))
     assert far[0] < far[1] < np.inf
+
+
+@pytest.mark.parametrize("form", ["full", "tied", "diag", "spherical"])
+def test_of_a_posterior_by_what_it_predicts(form):
+    """Draws of means and precisions from their law, and a row of each, by SciPy."""
+    rng = np.random.default_rng(4)
+    few = rng.normal([0.0, 3.0], [1.0, 2.0], (12, 2))
+    found = BayesianGaussianMixture(n_components=1, covariance_type=form, random_state=0).fit(few)
+    own = found._fitted()[1].components
+    wishart = invwishart(own.freedom[0], own.form.dense(own.scale, 1, 2)[0])
+    rows = []
+    for cov in wishart.rvs(4000, random_state=5):
+        mean = rng.multivariate_normal(own.means[0], cov / own.mean_precision[0])
+        rows.append(rng.multivariate_normal(mean, cov))
+    assert kstest(10 ** -found.outlier_scores(rows), "uniform").pvalue > 0.01
 
 
 @pytest.mark.parametrize("nu", [0.5, 3.0, 200.0, 1e6])

@@ -75,3 +75,25 @@ def test_a_fit_keeps_them_through_a_file():
     rows = np.random.default_rng(0).normal(size=(40, 2))
     fit = GaussianMixture(1).fit(rows).fit_result_
     assert Fit.from_dict(fit.to_dict()).standings == fit.standings
+
+
+@pytest.mark.parametrize("seed", [0, 1, 18])
+def test_a_race_is_not_won_by_what_the_fit_would_warn_of(seed):
+    # Four components on a cloud and a handful of rows: some few rows always lie on a plane.
+    rng = np.random.default_rng(seed)
+    rows = np.vstack([rng.normal(4 * rng.normal(size=3), 1.0, (n, 3)) for n in (400, 16)])
+    fit = GaussianMixture(4, random_state=seed).fit(rows[rng.permutation(416)][::2]).fit_result_
+    assert {each.verdict for each in fit.standings} == {"regular"}
+
+
+def test_only_what_is_constant_in_the_rows_is_said_to_be():
+    # Beside 1e8 a standard deviation of 1 is nothing, but it is no constant.
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(size=100), np.full(100, 1e8)])
+    rows[:3, 1] = rng.normal(size=3)
+    with pytest.warns(DegenerateWarning) as said:
+        fit = GaussianMixture(2, random_state=0).fit(rows).fit_result_
+    told = " ".join(str(each.message) for each in said)
+    assert "all with x2 = 1e+08" in told
+    assert "x2 = 0" not in told
+    assert sorted(part.constant for part in fit.floored) == [(), ((1, 1e8),)]

@@ -134,10 +134,11 @@ class RowAnswers:
 
         The tail of the squared Mahalanobis distance, averaged over the components a row may be of:
         sum_k P(k | x) P(delta >= delta_k(x) | k). By a component's own law: of a Gaussian
-        chi-squared in d columns (Hotelling 1931), of t d times F of d and nu degrees of freedom,
-        of a contaminated one good_share P(chi2_d >= delta) + (1 - good_share) P(chi2_d >=
-        delta / inflation). Exact, without draws, and free of units. Beside noise that of the
-        components alone. Of a row with missing cells (NaN) by the columns that it has.
+        chi-squared in d columns (Hotelling 1931), of t d times F of d and nu degrees of freedom, of
+        a contaminated one good_share P(chi2_d >= delta) + (1 - good_share) P(chi2_d >= delta /
+        inflation), of a Gaussian posterior that of the t that it predicts. Exact, without draws,
+        and free of units. Beside noise that of the components alone. Of a row with missing cells
+        (NaN) by the columns that it has.
 
         Parameters
         ----------

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from mixtura.data.source import Source
+from mixtura.fitting.constants import met
 from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
@@ -39,7 +41,7 @@ def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[
         starts=tuple(search.reports),
         moves=search.moves,
         sample_rows=rows[1],
-        floored=named(outcome.floored, model, climb.params, climb.summary.weight),
+        floored=named(outcome.floored, model, climb.params, climb.summary.weight, search.rows),
         empty=model.empty(climb.summary, climb.params),
         held=model.held_columns,
         equations=model.equations,
@@ -51,8 +53,16 @@ def account(outcome: Outcome, search: Search, ran: tuple[str, str], rows: tuple[
     )
 
 
-def named(floored: Iterable[Spike], model: Model, params: Any, weight: float) -> tuple[Spike, ...]:
-    """The same with the columns that are constant inside a component."""
+def named(
+    floored: Iterable[Spike],
+    model: Model,
+    params: Any,
+    weight: float,
+    rows: Source | None = None,
+) -> tuple[Spike, ...]:
+    """The same with the columns that are constant inside a component; `rows`, if given, decide."""
     floored = tuple(floored)
-    constant = model.constant(weight, params) if floored else {}
-    return tuple(replace(part, constant=constant.get(part.component, ())) for part in floored)
+    guess = model.constant(weight, params) if floored else {}
+    guess = {part.component: guess.get(part.component, ()) for part in floored}
+    constant = guess if rows is None else met(guess, model, rows, params)
+    return tuple(replace(part, constant=constant[part.component]) for part in floored)

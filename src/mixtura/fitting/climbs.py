@@ -77,11 +77,20 @@ class Climbs:
     def spurious(self, climb: Climb | Part) -> tuple[Spike, ...]:
         """The components of few rows that are narrow for the table, whatever the model's own scale.
 
-        Of a scale as fine as what few rows always make every spike would be a sound component.
+        Those that the fit would warn of, so that a race is not won by what some few rows always
+        make; of a finer scale also what is a spike by the table's, for there every spike would be a
+        sound component.
         """
-        if self.model is self.table:
-            return ()
-        return tuple(self.table.unpenalised().guard(climb.summary, climb.params))
+        summary, params = climb.summary, climb.params
+        found = {
+            each.component: Spike(each.component, each.rows, each.spread or 0.0)
+            for each in self.table.standings(summary, params)
+            if each.verdict == "spurious"
+        }
+        if self.model is not self.table:
+            spikes = self.table.unpenalised().guard(summary, params)
+            found |= {spike.component: spike for spike in spikes}
+        return tuple(found.values())
 
     def climb(self, start: MixtureParams, history: Sequence[float] = ()) -> Outcome:
         """Climb from one start, penalised only if maximum likelihood runs into a singularity."""

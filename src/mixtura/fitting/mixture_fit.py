@@ -35,6 +35,7 @@ from mixtura.fitting.roles import Roles
 from mixtura.fitting.sample import sample_rows
 from mixtura.fitting.search import Search
 from mixtura.fitting.starts import StartMaker
+from mixtura.fitting.without_noise import refilled
 from mixtura.fitting.without_some import MOST, improved
 from mixtura.models.concomitant import Concomitant
 from mixtura.models.fixed import FixedWeights
@@ -130,20 +131,7 @@ def _found(
     if way is not None:
         family, known = way[0], way[2].survey
         rows = known.source
-    ground = prepare(
-        rows,
-        family,
-        K,
-        rng,
-        engine=task.engine,
-        given=task.given,
-        known=known,
-        concomitants=task.concomitants,
-        noise=task.noise,
-        trim=task.trim,
-        fixed=task.fixed,
-        prior=task.prior,
-    )
+    ground = _ground(rows, replace(task, family=family), rng, known)
     solver, climber = resolve_solver(task.solver, ground.model)
     _refuse_together(task, solver, ground.engine if journal is not None else "")
     refuse_prior(task, solver, ground.model.prior.asked)
@@ -172,6 +160,9 @@ def _found(
             outcome = search.climb(ground.maker.base)
         if task.trim and task.begin is None and not (task.given or task.pins or search.late):
             outcome = _without_clumps(search, ground, task, outcome)
+        if task.noise is not None and begins(solver) and not (task.begin or task.given):
+            bare = replace(task, noise=None, n_init=1)
+            outcome = refilled(search, _ground(rows, bare, rng, known), outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)
@@ -183,6 +174,23 @@ def _found(
         fit = replace(fit, starts=tuple(replace(one, loglik=None) for one in fit.starts))
     least = None if kept is None else kept.threshold
     return Found(fit.params, fit, ground.model.family, ground.model, least)
+
+
+def _ground(rows: Source, task: Task, rng: np.random.RandomState, known: Survey) -> Ground:
+    return prepare(
+        rows,
+        task.family,
+        task.n_components,
+        rng,
+        engine=task.engine,
+        given=task.given,
+        known=known,
+        concomitants=task.concomitants,
+        noise=task.noise,
+        trim=task.trim,
+        fixed=task.fixed,
+        prior=task.prior,
+    )
 
 
 def _refuse_together(task: Task, solver: str, journaled_engine: str) -> None:

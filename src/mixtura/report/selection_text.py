@@ -40,7 +40,8 @@ class Selection:
 
     values[i, j] is that of names[i] with components[j]: nan where there is none, and then
     pruned[i, j] says whether it was left out. larger says whether larger is better. noun is what
-    the names are: one of them, and several. prior says what that of the best one is worth.
+    the names are: one of them, and several. prior says what that of the best one is worth; untried
+    which of those asked for were not tried, and why.
     """
 
     criterion: str
@@ -53,6 +54,7 @@ class Selection:
     columns: int
     noun: tuple[str, str] = ("structure", "structures")
     prior: str = ""
+    untried: str = ""
 
     @property
     def label(self) -> str:
@@ -100,6 +102,7 @@ def renderables(selection: Selection, width: int = WIDTH) -> list[RenderableType
         Text(selection.headline, style="bold"),
         Text(f"  {selection.label}"),
         *([Text(f"  prior of the best: {selection.prior}")] if selection.prior else []),
+        *([Text(f"  {selection.untried}")] if selection.untried else []),
     ]
     numbers = range(len(selection.components))
     for first in range(0, len(numbers), across):

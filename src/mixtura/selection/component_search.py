@@ -64,6 +64,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     best_estimator_: IntervalRows
     n_features_in_: int
+    untried_: tuple[str, ...]
     n_components: Any
     criterion: str
     cv: Any
@@ -164,7 +165,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         settings = self._settings(kinds) | {"random_state": seed}
         lanes[0].unfitted(settings)._validate_params()
+        asked = lanes
         lanes = knowing(lanes, settings, rows)
+        self.untried_ = tuple(dict.fromkeys(one.label for one in asked if one not in lanes))
         folds = self._folds(rows, seed)
         grid = [lane._replace(n_components=K) for lane in lanes for K in components]
         fitter = self._fitter(rows, settings, folds, grid)

@@ -109,6 +109,8 @@ class GaussianMixtureSearch(ComponentSearch):
         "quick" or "thorough": which of them ran.
     slope_ : float
         kappa, with criterion="slope".
+    untried_ : tuple of str
+        The covariance types that were not tried, for they know no such prior, bounds or errors.
     n_features_in_ : int
     feature_names_in_ : array of str, when X has column names
 

@@ -37,7 +37,15 @@ def selection(search: ComponentSearch, rows: int) -> Selection:
         columns=search.n_features_in_,
         noun=noun,
         prior=" ".join(told for _, told in prior_notes(getattr(search, "best_estimator_", None))),
+        untried=_untried(search),
     )
+
+
+def _untried(search: ComponentSearch) -> str:
+    if not search.untried_:
+        return ""
+    why = "have no such prior" if search.prior is not None else "know no such bounds or errors"
+    return f"not tried, for they {why}: {', '.join(search.untried_)}"
 
 
 def _lines(results: dict[str, Any]) -> tuple[list[str], tuple[str, str]]:

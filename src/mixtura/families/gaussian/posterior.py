@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, gammaln
 
+from mixtura.families.beyond import log_t_tail
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import LOG_2PI, GaussianParams, GaussianStatistics
@@ -76,17 +77,29 @@ class GaussianPosterior(GaussianParams):
         Source: Bishop (2006), equations 10.81 and 10.82.
         """
         d, form = self.means.shape[1], self.form
-        free = self.freedom + 1.0 - d
-        # Of the scale matrix, as a multiple of the covariance.
-        wider = self.freedom * (1.0 + 1.0 / self.mean_precision) / free
+        free, wider = self._predicted
         norm = gammaln(0.5 * (free + d)) - gammaln(0.5 * free)
         norm += form.half_log_det(self.whiten, d) - 0.5 * d * np.log(free * np.pi * wider)
+        return np.asarray(norm - 0.5 * (free + d) * np.log1p(self._squares(X) / free))
+
+    def log_beyond(self, X: AnyArray) -> Array:
+        """log P(delta >= delta_k(x)), (n, K), delta a squared distance in that t density's scale:
+        d times F of d and v_k + 1 - d degrees of freedom."""
+        return log_t_tail(self._squares(X), self.means.shape[1], self._predicted[0])
+
+    @property
+    def _predicted(self) -> tuple[Array, Array]:
+        """(degrees of freedom; the scale matrix as a multiple of the covariance), each (K,)."""
+        free = self.freedom + 1.0 - self.means.shape[1]
+        return free, self.freedom * (1.0 + 1.0 / self.mean_precision) / free
+
+    def _squares(self, X: AnyArray) -> Array:
+        """(n, K), in units of that scale matrix."""
         out = np.empty((len(X), len(self.means)))
         for k in range(len(self.means)):
-            y = form.residuals(X, self.means, self.whiten, k)
-            far = np.einsum("ij,ij->i", y, y) / (free[k] * wider[k])
-            out[:, k] = norm[k] - 0.5 * (free[k] + d) * np.log1p(far)
-        return out
+            y = self.form.residuals(X, self.means, self.whiten, k)
+            out[:, k] = np.einsum("ij,ij->i", y, y)
+        return np.asarray(out / self._predicted[1])
 
 
 def gaussian_posterior(
@@ -146,7 +159,6 @@ class PosteriorGaussian(Gaussian):
     family's.
     """
 
-    tells_distance = False
     record = GaussianPosterior
     fills_gaps = False
 
@@ -158,3 +170,7 @@ class PosteriorGaussian(Gaussian):
     def predictive(self, X: AnyArray, params: GaussianPosterior) -> Array:
         """log p(x | k, the rows of the fit), (n, K)."""
         return params.predictive(X)
+
+    def log_beyond(self, X: AnyArray, params: Any) -> Array:
+        """By the predictive density: a row is not far out for what few rows leave unknown."""
+        return np.asarray(params.log_beyond(X))
