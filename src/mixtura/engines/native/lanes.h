@@ -11,8 +11,10 @@
 #include "barred.h"
 #include "emission.h"
 
-/* The product of four sums above this, and of one above FAINT, is no small number yet. */
-#define SMALL 1e-30
+/* Forward vectors are brought back to a size of 1 at every so many steps: moves that are not barred
+ * leave them far above what is lost. */
+#define RESCALED 4
+#define LOG_TWO 0x1.62e42fefa39efp-1
 
 struct chain_lanes {
     const struct mixtura_stretches *asked;
@@ -25,14 +27,16 @@ struct chain_lanes {
     /* Of the block at hand, in `blocks`, each of `block` numbers; all of them are there if it `keeps`
      * them. */
     double *b;    /* K columns */
-    double *u;    /* K columns from place -VL on: forward vectors, not yet divided by their sums */
-    double *over; /* 1 / those sums */
+    double *u;    /* K columns from place -VL on: forward vectors, each in a scale of its own */
+    double *over; /* what the step into it took that scale by; of filtered states 1 / its sum */
     double *blocks;
     int64_t block;
     int keeps;
     double *a, *beta; /* K: the forward vector before the next block, the backward one behind */
+    double *ended;    /* K: the forward vector before a piece begins */
     double *added;    /* K: how much of the forward one was added to keep it up */
-    double *loglik;   /* VL: of the pieces that are on */
+    double *loglik;   /* VL: of the pieces that are on, but for scales */
+    double *twos;     /* VL: their scales, in powers of two */
     double *met;      /* K x K x VL */
     /* Of each lane: its first row, steps, pieces from .. to; the piece that begins next, going
      * forward, and the one at hand, going back. */
@@ -41,6 +45,7 @@ struct chain_lanes {
     int64_t due;     /* the next step, either way, at which a piece begins or ends */
     unsigned faint;
     double *enter, *leave; /* VL x K: laws before and behind each lane, where it cuts a sequence */
+    double *exit;          /* VL x K: the law at the end of each lane, as the lane itself found it */
     double *kept;          /* K x VL of each block: the forward vector before it */
     int64_t *kept_piece;   /* VL of each block */
     double *room;          /* two K x K, lines padded */
@@ -93,22 +98,28 @@ static void next_begin(struct chain_lanes *g)
         g->due = LEAST(g->due, begin_of(g, l));
 }
 
-/* What lanes whose pieces begin at step t go on from. */
-static void begin_pieces(struct chain_lanes *g, int64_t t, int again)
+/* What lanes whose pieces begin at step t go on from, and what those are worth that ended with the
+ * forward vectors `ended`; of `again` that is known. */
+static void begin_pieces(struct chain_lanes *g, int64_t t, int again, const double *ended)
 {
     const struct mixtura_stretches *s = g->asked;
     for (int l = 0; l < VL; l++) {
         int64_t p = g->piece[l];
         if (begin_of(g, l) != t)
             continue;
-        double added = 0.0;
-        for (int64_t k = 0; k < g->K; k++)
+        double added = 0.0, sum = 0.0;
+        for (int64_t k = 0; k < g->K; k++) {
             added += g->added[k * VL + l];
-        if (p > g->from[l] && !again) {
-            s->loglik[p - 1] = g->loglik[l];
-            g->faint |= !(added < ADDED);
+            sum += ended[k * VL + l];
         }
-        g->loglik[l] = 0.0;
+        if (p > g->from[l] && !again) {
+            s->loglik[p - 1] = g->loglik[l] + g->twos[l] * LOG_TWO + log(sum);
+            g->faint |= !(added < ADDED * sum) || !(sum > (g->barred ? BARRED_FAINT : FAINT));
+        }
+        for (int64_t k = 0; k < g->K && p == g->to[l]; k++)
+            g->exit[l * g->K + k] = ended[k * VL + l] / sum;
+        /* The law at a cut sums to one. */
+        g->loglik[l] = g->twos[l] = 0.0;
         for (int64_t k = 0; k < g->K && p < g->to[l] && begins_sequence(s, p); k++) {
             g->a[k * VL + l] = s->initial[k];
             g->added[k * VL + l] = 0.0;
@@ -128,75 +139,98 @@ INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int6
             out[j] += in[i] * moves[i * K + j];
 }
 
+INLINE vec lanes_sum(const vec *a, const int64_t K)
+{
+    vec sum = a[0], other = splat(0.0);
+    for (int64_t k = 1; k < K; k++)
+        *(k % 2 ? &other : &sum) += a[k];
+    return sum + other;
+}
+
+/* The power of two that takes positive numbers to 1 .. 2, and the one that they are above, into
+ * `twos`: nothing is rounded by it, and counting needs no logarithm. */
+INLINE vec to_one(vec sum, vec *twos)
+{
+    ivec exponent = (ivec)sum & 0x7ff0000000000000LL;
+    *twos = __builtin_convertvector((exponent >> 52) - 1023, vec);
+    return (vec)(0x7fe0000000000000LL - exponent);
+}
+
 /* u and over of n steps from t0 on, and the log-likelihoods, unless these are known. */
 INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int barred,
                           const int64_t K)
 {
     const double *b = g->e.b, *top = g->e.top, *moves = g->moves;
     const int64_t stride = g->e.stride;
+    const int filtered = !g->asked->back && g->asked->posterior, adding = barred && !again;
     const vec faint = splat(barred ? BARRED_FAINT : FAINT), nothing = splat(0.0);
-    vec a[K], added[K], over = splat(1.0), whole = over, product = over, loglik = load(g->loglik);
+    vec a[K], added[K], loglik = load(g->loglik), twos = load(g->twos);
     for (int64_t k = 0; k < K; k++) {
         a[k] = load(g->a + k * VL);
         added[k] = barred ? load(g->added + k * VL) : nothing;
         store(g->u + k * stride - VL, a[k]);
     }
     for (int64_t t = 0; t < n; t++) {
-        vec ahead[K], more[K], sum = nothing, sum_added = nothing;
+        vec ahead[K], more[K], sum = nothing, scale = splat(1.0), by;
+        int rescaled = barred || t % RESCALED == 0;
         lanes_moved(ahead, a, moves, K);
-        if (barred && !again)
+        if (rescaled) {
+            sum = lanes_sum(a, K);
+            g->faint |= not_below(faint, sum);
+        }
+        if (adding)
             lanes_moved(more, added, moves, K);
-        for (int64_t j = 0; j < K && barred && !again; j++)
-            more[j] += whole * g->raised[j];
+        for (int64_t j = 0; j < K && adding; j++)
+            more[j] += sum * g->raised[j];
         if (t0 + t == g->due) {
             for (int64_t j = 0; j < K; j++) {
-                store(g->a + j * VL, ahead[j] * over);
-                store(g->added + j * VL, barred && !again ? more[j] * over : nothing);
+                store(g->a + j * VL, ahead[j]);
+                store(g->ended + j * VL, a[j]);
+                store(g->added + j * VL, adding ? more[j] : nothing);
             }
-            store(g->loglik, loglik + log_pos(product));
-            begin_pieces(g, t0 + t, again);
+            store(g->loglik, loglik);
+            store(g->twos, twos);
+            begin_pieces(g, t0 + t, again, g->ended);
             loglik = load(g->loglik);
-            product = splat(1.0);
-            over = whole = splat(1.0);
+            twos = load(g->twos);
             for (int64_t j = 0; j < K; j++) {
                 ahead[j] = load(g->a + j * VL);
                 more[j] = barred ? load(g->added + j * VL) : nothing;
             }
+            sum = lanes_sum(ahead, K);
         }
+        if (rescaled) {
+            scale = to_one(sum, &by);
+            twos += by;
+        }
+        if (!filtered)
+            store(g->over + t * VL, scale);
         for (int64_t j = 0; j < K; j++) {
-            vec emitted = load(b + j * stride + t * VL) * over;
+            vec emitted = load(b + j * stride + t * VL);
+            emitted = rescaled ? emitted * scale : emitted;
             a[j] = ahead[j] * emitted;
             if (barred) {
                 vec least = pick((ivec)(ahead[j] > nothing), splat(LOST), nothing);
                 added[j] = again ? nothing
                                  : more[j] * emitted + pick((ivec)(a[j] < least), least, nothing);
                 a[j] = vmax(least, a[j]);
-                sum_added += added[j];
             }
             store(g->u + j * stride + t * VL, a[j]);
-            sum += a[j];
         }
-        g->faint |= not_below(faint, sum);
-        if (barred && !again && !g->asked->back)
-            g->faint |= not_below(sum_added, sum * ADDED);
-        whole = sum;
-        over = 1.0 / sum;
-        store(g->over + t * VL, over);
-        if (again)
-            continue;
-        /* One logarithm for a product of several sums. */
-        if (t % 4 == 0 || not_below(splat(SMALL), sum)) {
-            loglik += log_pos(product);
-            product = splat(1.0);
+        if (filtered) {
+            sum = lanes_sum(a, K);
+            store(g->over + t * VL, 1.0 / sum);
+            if (adding)
+                g->faint |= not_below(lanes_sum(added, K), sum * ADDED);
         }
-        product *= sum;
         loglik += load(top + t * VL);
     }
     for (int64_t k = 0; k < K; k++) {
-        store(g->a + k * VL, a[k] * over);
-        store(g->added + k * VL, barred ? added[k] * over : nothing);
+        store(g->a + k * VL, a[k]);
+        store(g->added + k * VL, barred ? added[k] : nothing);
     }
-    store(g->loglik, loglik + log_pos(product));
+    store(g->loglik, loglik);
+    store(g->twos, twos);
 }
 
 /* Going back: the last step up to t at which the piece at hand ends or begins in some lane. */
@@ -221,12 +255,15 @@ static void end_pieces(struct chain_lanes *g, int64_t t, int64_t i)
         if (p < g->from[l] || s->cuts[p + 1] - 1 - g->first[l] != t)
             continue;
         int whole = ends_sequence(s, p);
-        double scale = 0.0;
-        for (int64_t k = 0; k < K && !whole; k++)
-            scale += g->u[k * stride + i + l] * g->over[i + l] * g->leave[l * K + k];
+        double scale = 0.0, sum = 0.0;
+        for (int64_t k = 0; k < K; k++) {
+            double u = g->u[k * stride + i + l];
+            sum += u;
+            scale += u * (whole ? 1.0 : g->leave[l * K + k]);
+        }
         for (int64_t k = 0; k < K; k++)
-            g->beta[k * VL + l] = whole ? 1.0 : g->leave[l * K + k] / scale;
-        g->faint |= !whole && !(scale > (g->barred ? LOST_AT_CUT / ADDED : FAINT));
+            g->beta[k * VL + l] = (whole ? 1.0 : g->leave[l * K + k]) / scale;
+        g->faint |= !whole && !(scale > sum * (g->barred ? LOST_AT_CUT / ADDED : FAINT));
     }
 }
 
@@ -248,18 +285,20 @@ static void count_begun(struct chain_lanes *g, int64_t t, int64_t i)
     next_end(g, t - 1);
 }
 
-/* p: smoothed states; u: filtered ones; b: b_t beta_t / c_t, of a sequence's first step 0. */
+/* p: smoothed states; b: b_t beta_t, to be met with u of the step before, of a sequence's first
+ * step 0. Backward vectors take the scales of forward ones, so that products of both sum to one. */
 INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const int barred,
                            const int64_t K)
 {
     const double *back = g->back;
     const int64_t stride = g->e.stride;
+    const int even = g->e.even;
     vec beta[K];
     for (int64_t k = 0; k < K; k++)
         beta[k] = load(g->beta + k * VL);
     for (int64_t t = n - 1; t >= 0; t--) {
         int64_t i = t * VL;
-        int event = t0 + t == g->due;
+        int event = t0 + t == g->due, rescaled = barred || t % RESCALED == 0;
         if (event) {
             for (int64_t k = 0; k < K; k++)
                 store(g->beta + k * VL, beta[k]);
@@ -269,21 +308,15 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         }
         vec w[K], over = load(g->over + i), times = load(g->e.times + i);
         for (int64_t k = 0; k < K; k++) {
-            double *u = g->u + k * stride + i, *b = g->e.b + k * stride + i;
-            vec here = load(u) * over;
-            vec behind = beta[k] * over;
+            double *b = g->e.b + k * stride + i;
+            vec behind = rescaled ? beta[k] * over : beta[k];
             w[k] = load(b) * (barred ? -vmax(-behind, splat(-MOST)) : behind);
-            store(u, here);
-            store(g->e.p + k * stride + i, here * beta[k]);
-            store(b, w[k] * times);
+            store(g->e.p + k * stride + i, load(g->u + k * stride + i) * beta[k]);
+            store(b, even ? w[k] : w[k] * times);
         }
         if (event)
             count_begun(g, t0 + t, i);
-        for (int64_t k = 0; k < K; k++)
-            beta[k] = w[0] * back[k];
-        for (int64_t j = 1; j < K; j++)
-            for (int64_t k = 0; k < K; k++)
-                beta[k] += w[j] * back[j * K + k];
+        lanes_moved(beta, w, back, K);
     }
     for (int64_t k = 0; k < K; k++)
         store(g->beta + k * VL, beta[k]);

@@ -35,7 +35,7 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     /* They are worth keeping while they stay near. */
     g->block = (2 * K + 1) * stride + VL;
     g->keeps = s->back && blocks * g->block <= KEPT;
-    int64_t numbers = 2 * K * K + K + 2 * K * (K + VL) + 5 * K * VL + VL + K * K * VL +
+    int64_t numbers = 2 * K * K + K + 2 * K * (K + VL) + 7 * K * VL + 2 * VL + K * K * VL +
                       blocks * (K + 1) * VL + (g->keeps ? blocks : 1) * g->block;
     double *at = malloc((size_t)numbers * sizeof *at);
     g->memory = at;
@@ -48,10 +48,13 @@ static int lanes_open(struct chain_lanes *g, const struct mixtura_stretches *s, 
     g->a = g->room + 2 * K * (K + VL);
     g->added = g->a + K * VL;
     g->beta = g->added + K * VL;
-    g->enter = g->beta + K * VL;
+    g->ended = g->beta + K * VL;
+    g->enter = g->ended + K * VL;
     g->leave = g->enter + K * VL;
-    g->loglik = g->leave + K * VL;
-    g->met = g->loglik + VL;
+    g->exit = g->leave + K * VL;
+    g->loglik = g->exit + K * VL;
+    g->twos = g->loglik + VL;
+    g->met = g->twos + VL;
     g->kept = g->met + K * K * VL;
     g->kept_piece = (int64_t *)(void *)(g->kept + blocks * K * VL);
     g->blocks = g->kept + blocks * (K + 1) * VL;
@@ -153,7 +156,7 @@ INLINE int lanes_pass(struct chain_lanes *g, int64_t lane, const int64_t K)
         if (!s->back && s->posterior)
             put_states(&g->e, g->u, g->over, s->posterior, n, K);
     }
-    begin_pieces(g, T, 0);
+    begin_pieces(g, T, 0, g->a);
     if (g->faint)
         return ROAD_RUN_OUT;
     for (int64_t block = s->back ? blocks - 1 : -1; block >= 0; block--) {
