@@ -202,7 +202,7 @@ def _refuse_beside_several(
     max_seconds: float | None,
     checkpoint: Path | None,
 ) -> None:
-    """ValueError for what is of one fit where several are asked for, or of a clock's beside them."""
+    """ValueError for what is of one fit beside several, and for a clock beside a checkpoint."""
     told = {"known": known, "max-seconds": max_seconds, "checkpoint": checkpoint}
     for name, given in told.items():
         if given is not None and len(numbers) > 1:
@@ -247,9 +247,7 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(
-    chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | None
-) -> None:
+def _fit(chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | None) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 

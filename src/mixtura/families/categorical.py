@@ -195,8 +195,8 @@ class Categorical(Family):
             raise BadRow(
                 f"column {names[j]!r} holds {X[i, j]:g}",
                 int(i),
-                f", and the categories that the fit has met are the codes 0 to {most[j] - 1}: leave "
-                "the row out, or make it a missing value",
+                f", and the categories that the fit has met are the codes 0 to {most[j] - 1}: "
+                "leave the row out, or make it a missing value",
             )
 
     def n_parameters(self, params: CategoricalParams) -> int:
