@@ -43,6 +43,23 @@ def frame(table: Path) -> tuple[pd.DataFrame, np.ndarray]:
     return mixtura.in_sequences(pd.read_csv(table), sequence="walk", time="year")
 
 
+def test_a_checkpoint_changes_nothing_and_goes(fitted: Path, table: Path, folder: Path) -> None:
+    before = mixtura.load(fitted).transitions_
+    asked = ("hmm", table, "-k", 2, "--family", "poisson", *ORDER, "--no-figure", "--quiet")
+    done = run(*asked, "--checkpoint", "run.ckpt")
+    assert done.exit_code == 0, done.output
+    assert names(folder) == ["walks.csv", "walks.model.json"]
+    np.testing.assert_array_equal(mixtura.load(fitted).transitions_, before)
+    for other, said in (
+        (("-k", "1:2"), "--checkpoint run.ckpt is for one number of states"),
+        (("--max-seconds", 9), "--max-seconds cannot be kept with --checkpoint"),
+        (("--out", "run.json", "--checkpoint", "run.json"), "this is --out"),
+    ):
+        done = run(*asked, "--checkpoint", "run.ckpt", *other)
+        assert done.exit_code == 2, done.output
+        assert said in " ".join(done.stderr.split())
+
+
 def test_a_report_a_model_and_a_figure(table: Path, folder: Path) -> None:
     done = run("hmm", table, "-k", 2, "--family", "poisson", *ORDER)
     assert done.exit_code == 0, done.output

@@ -260,3 +260,10 @@ def test_what_is_asked_takes_no_infinity_nor_other_columns():
     # Where only a sum is infinite there are numbers, if hopeless ones.
     with pytest.raises(ValueError, match="no path of positive probability"):
         hmm.predict(np.where(far == np.inf, 1.7e308, np.abs(X) * 1e307))
+
+
+def test_a_symbol_that_the_fit_never_met_is_named():
+    hmm = CategoricalHMM(2, random_state=0).fit(np.tile([0, 1, 2, 0], 10)[:, None])
+    for asked in (hmm.predict, hmm.score):
+        with pytest.raises(ValueError, match=r"holds 5 in row 1, and .* 0 to 2: leave the row out"):
+            asked([[0], [5]])

@@ -22,6 +22,10 @@ CASES = {
         stats.norm(MEANS.T, SPREAD.T**0.5),
     ),
     "tied": ({"means": MEANS, "covariances": SPREAD[1:]}, stats.norm(MEANS.T, 2.0**0.5)),
+    "student": (
+        {"means": MEANS, "scales": SPREAD[:, :, None], "degrees_of_freedom": np.array([2.5, 40.0])},
+        stats.t(np.array([2.5, 40.0]), MEANS.T, SPREAD.T**0.5),
+    ),
     "normal": ({"means": MEANS, "variances": SPREAD}, stats.norm(MEANS.T, SPREAD.T**0.5)),
     "lognormal": (
         {"log_means": MEANS, "log_variances": SPREAD},

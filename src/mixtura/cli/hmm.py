@@ -10,6 +10,7 @@ import typer
 
 from mixtura.cli.chain_data import to_fit
 from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn
+from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.console import (
     Working,
     command,
@@ -24,6 +25,7 @@ from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.fit import components_of, kind_of, spec_of
 from mixtura.cli.options import (
     AsJson,
+    Checkpoint,
     Columns,
     CovarianceAsked,
     Exclude,
@@ -46,6 +48,8 @@ from mixtura.cli.select import parsed
 from mixtura.cli.show import as_document, print_report
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
 
     from mixtura.cli.chain_data import ToFit
@@ -87,6 +91,7 @@ def hmm(
     starts: Starts = 1,
     max_seconds: MaxSeconds = None,
     in_pieces: InPieces = None,
+    checkpoint: Checkpoint = None,
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
@@ -131,14 +136,12 @@ def hmm(
     Rows of a sequence lie together, and a row without any value is a step that nobody saw. A table
     may be larger than memory where --sequence tells sequences apart: it is read in pieces.
     """
-    outputs = checked_outputs(table, out, figure, no_figure)
+    outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
+    refuse_checkpoint(checkpoint)
     numbers = parsed(states, "--states")
-    if known is not None and len(numbers) > 1:
-        raise ValueError(f"--known {known} is for one number of states, and --states is {states}")
-    if max_seconds is not None and len(numbers) > 1:
-        raise ValueError(f"--max-seconds is for one number of states, and --states is {states}")
+    _refuse_beside_several(numbers, states, known, max_seconds, checkpoint)
     made_of = components_of(family, covariance)
-    with Working("reading") as working:
+    with Working("reading") as working, resumable(checkpoint):
         file = OrderedFile(
             table,
             kind_of(made_of),
@@ -166,7 +169,7 @@ def hmm(
             search = _searched(chain, data, numbers, str(criterion), folds, seed)
             chain = search.best_estimator_
         else:
-            _fit(chain, data, max_seconds)
+            _fit(chain, data, max_seconds, checkpoint)
         working.doing = "writing" if outputs.figure is None else "drawing"
 
         def picture() -> Figure:
@@ -190,6 +193,24 @@ def hmm(
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
     leave_if_interrupted(chain.fit_result_)
+
+
+def _refuse_beside_several(
+    numbers: list[int],
+    states: str,
+    known: str | None,
+    max_seconds: float | None,
+    checkpoint: Path | None,
+) -> None:
+    """ValueError for what is of one fit beside several, and for a clock beside a checkpoint."""
+    told = {"known": known, "max-seconds": max_seconds, "checkpoint": checkpoint}
+    for name, given in told.items():
+        if given is not None and len(numbers) > 1:
+            raise ValueError(
+                f"--{name} {given} is for one number of states, and --states is {states}"
+            )
+    if max_seconds is not None and checkpoint is not None:
+        raise ValueError("--max-seconds cannot be kept with --checkpoint: leave one of them out")
 
 
 def _hanging(
@@ -226,7 +247,7 @@ def _unfitted(made_of: dict[str, Any], **settings: Any) -> Any:
     return HiddenMarkov(spec_of(made_of), **settings)
 
 
-def _fit(chain: Any, data: ToFit, max_seconds: float | None) -> None:
+def _fit(chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | None) -> None:
     """Fit it; a climb that did not end is told in the command's own words."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -235,7 +256,7 @@ def _fit(chain: Any, data: ToFit, max_seconds: float | None) -> None:
     with warnings.catch_warnings():
         # Its text is about Python's parameters.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        chain.fit(data.X, **data.beside, max_seconds=max_seconds)
+        chain.fit(data.X, **data.beside, max_seconds=max_seconds, checkpoint=checkpoint)
     fit = chain.fit_result_
     if cut_short(fit):
         note(f"warning: {unfinished(fit)}")

@@ -14,7 +14,7 @@ from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled, at_edge
 from mixtura.families.believed import of_shares
 from mixtura.families.digits import percent
-from mixtura.families.domain import refuse_outside
+from mixtura.families.domain import BadRow, refuse_outside
 from mixtura.families.gaps import shares, totals
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.portrait import Column, Portrait, told
@@ -185,10 +185,19 @@ class Categorical(Family):
         parts = (X[i : i + _NEAR] for i in range(0, len(X), _NEAR))
         if all(_inside(part, most).all() for part in parts):
             return
-        told = f"the codes 0, 1, ... of categories, at most {MOST:,} of them"
-        if self.levels:
-            told = "the codes of categories that the fit has met"
-        refuse_outside(X, names, _inside(X, most), "categorical", told)
+        inside = _inside(X, most)
+        if not self.levels:
+            told = f"the codes 0, 1, ... of categories, at most {MOST:,} of them"
+            refuse_outside(X, names, inside, "categorical", told)
+        unmet = np.argwhere(~inside & ~np.isnan(X))
+        if len(unmet):
+            i, j = unmet[0]
+            raise BadRow(
+                f"column {names[j]!r} holds {X[i, j]:g}",
+                int(i),
+                f", and the categories that the fit has met are the codes 0 to {most[j] - 1}: "
+                "leave the row out, or make it a missing value",
+            )
 
     def n_parameters(self, params: CategoricalParams) -> int:
         """Categories that the whole table never had are none."""

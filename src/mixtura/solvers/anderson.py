@@ -52,7 +52,11 @@ def anderson(problem: Problem) -> Climb:
             # Half f' (I - J)^-1 f, EM nowhere slower than along the slowest step met.
             slowest.append(trail.stretch())
             gap = 0.5 * float(residual @ residual) * max(1.0, *slowest)
-        if leap is not None and leap.value >= point.value and sound(model, leap):
+        if (
+            leap is not None
+            and leap.value >= point.value
+            and sound(model, leap.params, leap.summary)
+        ):
             point, accepted = leap, accepted + 1
         else:
             nxt = here.at(here.chart.coordinates(target))

@@ -9,12 +9,15 @@ that judges a leap is also the next cycle's first, so a cycle costs two passes.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from mixtura.errors import FAILURES
 from mixtura.models.base import Model
-from mixtura.solvers.charted import Charted, Point
+from mixtura.records import Summary
+from mixtura.solvers.charted import evaluated
 from mixtura.solvers.climb import Climb, directional
 from mixtura.solvers.generalised import risen
 from mixtura.solvers.logbook import Logbook
@@ -44,15 +47,17 @@ def squarem(problem: Problem) -> Climb:
             params, summary = first, between
             break
         second = model.m_step(between, first)
-        chart = Charted.around(model, sweep, params, summary)
-        r = chart.chart.coordinates(first)
-        v = chart.chart.coordinates(second) - 2.0 * r
+        chart = model.chart(params)
+        r = chart.coordinates(first)
+        v = chart.coordinates(second) - 2.0 * r
         stretch = float(np.linalg.norm(r) / max(float(np.linalg.norm(v)), 1e-300))
         stretches.append(stretch)
         a = min(max(stretch, 1.0), longest)
-        leap = chart.at(2.0 * a * r + a * a * v) if a > 1.0 else None
-        if leap is not None and leap.value >= book.value and sound(model, leap):
-            params, summary = leap.params, leap.summary
+        made = partial(chart.params, 2.0 * a * r + a * a * v)
+        # No slope is asked for, so the leap is no point of a `Charted`.
+        leap = evaluated(model, sweep, made) if a > 1.0 else None
+        if leap is not None and leap[2] >= book.value and sound(model, *leap[:2]):
+            params, summary = leap[:2]
             if a == longest:
                 longest *= GROWTH
         else:
@@ -69,10 +74,10 @@ def squarem(problem: Problem) -> Climb:
     return book.finish(params, summary, "squarem")
 
 
-def sound(model: Model, leap: Point) -> bool:
+def sound(model: Model, params: Any, summary: Summary) -> bool:
     """Whether no component is collapsing there."""
     try:
-        model.refuse_collapse(leap.summary, leap.params)
+        model.refuse_collapse(summary, params)
     except FAILURES:
         return False
     return True

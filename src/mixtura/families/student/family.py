@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import stdtr
 from scipy.stats import t
 
 from mixtura.families.base import at_edge
@@ -155,6 +156,12 @@ class Student(HeavyTailed):
         with np.errstate(divide="ignore"):
             times = np.where(nu > 2, nu / np.maximum(nu - 2, 0.0), np.inf)
         return np.asarray(times * self.gaussian.variances(params.gaussian))
+
+    def tails(self, X: AnyArray, params: StudentParams) -> tuple[Array, Array]:
+        """P(x <= x_i | k) and P(x > x_i | k), (n, K) each, of rows of one column."""
+        g, nu = params.gaussian, params.degrees_of_freedom
+        z = (X - g.means[:, 0]) / np.sqrt(self.gaussian.variances(g)[:, 0])
+        return stdtr(nu, z), stdtr(nu, -z)
 
     def n_parameters(self, params: StudentParams) -> int:
         of_gaussian = self.gaussian.n_parameters(params.gaussian)
