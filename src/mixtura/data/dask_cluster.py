@@ -57,7 +57,9 @@ def waited_for(client: Any, request: futures.Future[Any]) -> Any:
         except futures.TimeoutError:
             if client.status != "running":
                 raise lost("it no longer answers") from None
-            workers, now = known_workers(client, LOOK, 1), time.monotonic()
+            # One that is busy takes its time to say so.
+            workers = known_workers(client, max(LOOK, min(silent, PATIENCE / 4)), 1)
+            now = time.monotonic()
             # While nothing is said, nothing is known of workers.
             bare = 0.0 if workers else bare + (now - last) * (workers is not None)
             silent = silent + now - last if workers is None else 0.0
