@@ -37,13 +37,20 @@ def computed(tasks: Sequence[Any], client: Any) -> list[Any]:
     """
     if client is None:
         return list(compute(*tasks))  # type: ignore[no-untyped-call]
-    asked = client.gather(client.compute(list(tasks)), asynchronous=True)
+    asked = _gathered(client, client.compute(list(tasks)))
     # As one request, which goes on while it is looked whether anybody is there.
     request = asyncio.run_coroutine_threadsafe(asked, client.loop.asyncio_loop)
     try:
         return list(waited_for(client, request))
     finally:
         request.cancel()
+
+
+async def _gathered(client: Any, results: list[Any]) -> list[Any]:
+    # Given up while it waits, `gather` complains on the screen.
+    for result in results:
+        await result.exception()
+    return list(await client.gather(results))
 
 
 def waited_for(client: Any, request: futures.Future[Any]) -> Any:
