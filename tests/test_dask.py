@@ -327,6 +327,10 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
         lambda X: GaussianMixture(2).fit(apart(X), sample_weight=np.ones(5)),
         r"sample_weight has the shape \(5,\), expected \(3001,\)",
     ),
+    "no weight, scored": (
+        lambda X: GaussianMixture(2).fit(X).score(apart(X), sample_weight=np.zeros(N)),
+        "sample_weight is zero for every row",
+    ),
     "a negative weight": (
         lambda X: GaussianMixture(2).fit(apart(X), sample_weight=-np.ones(N)),
         r"X, partition 0 .*: the weight of row 0 is -1.0",

@@ -44,9 +44,21 @@ def test_workers_of_a_scheduler_fit_a_folder(table: Path, folder: Path) -> None:
     assert (folder / "f.png").exists()
 
 
+def test_a_posterior_of_a_folder(table: Path, folder: Path) -> None:
+    for how in (("--engine", "dask"), ("--in-pieces",)):
+        found = run("fit", table, "--columns", "a,b", "--bayes", *how, "--out", "m.json", "-q")
+        assert found.exit_code == 0, found.stderr
+        assert mixtura.load("m.json").weights_.max() < 0.7
+    # Of it no cell may be missing.
+    pd.DataFrame({"a": [1.0, np.nan], "b": 1.0}).to_parquet(table / "2.parquet")
+    found = run("fit", table, "--columns", "a,b", "--bayes", "--engine", "dask", "--no-figure")
+    assert (found.exit_code, "no value in column 'a'" in found.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--engine", "dask", "--labels", "w"), "table in memory: use --in-memory (not with"),
         (("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers"),
         (("--engine", "dask", "--scheduler", "nowhere"), "no Dask scheduler answers"),
         (("--scheduler", "tcp://127.0.0.1:9"), "is for --engine dask: give both, or neither"),

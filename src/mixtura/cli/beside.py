@@ -62,7 +62,10 @@ class Beside:
             return {}
         if not isinstance(data, Table):
             option = next(iter(self.asked))
-            raise ValueError(f"--{option} needs {path} in memory: use --in-memory, or fewer rows")
+            raise ValueError(
+                f"--{option} needs {path} in memory: use --in-memory (not with --engine dask), or "
+                "fewer rows"
+            )
         column = _of_frame(data.frame)
         return self._placed(data.X, data.names, column, path)
 

@@ -184,7 +184,8 @@ def fit(
             [*(beside_labels(split_names(exclude), labels) or []), *besides.columns] or None,
             in_pieces,
             dialect,
-            [kind_of(made_of)],
+            # Of a posterior cells may not be missing where they may of an estimate.
+            [unfitted(settings)._family() if bayes else kind_of(made_of)],
         )
         if not silent:
             note_remarks(data.remarks)

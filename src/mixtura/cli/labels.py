@@ -48,7 +48,10 @@ def labels_in(
     if bayes:
         raise ValueError("--bayes knows no --labels: leave one of them out")
     if not isinstance(data, Table):
-        raise ValueError(f"--labels needs {path} in memory: use --in-memory, or fewer rows")
+        raise ValueError(
+            f"--labels needs {path} in memory: use --in-memory (not with --engine dask), or "
+            "fewer rows"
+        )
     kind, values = kind_of(data.frame, column), plain(data.frame, column)
     if pa.types.is_floating(kind) and pc.all(pc.equal(values, pc.floor(values))).as_py():
         values = values.cast(pa.int64())

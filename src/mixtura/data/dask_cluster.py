@@ -37,13 +37,20 @@ def computed(tasks: Sequence[Any], client: Any) -> list[Any]:
     """
     if client is None:
         return list(compute(*tasks))  # type: ignore[no-untyped-call]
-    asked = client.gather(client.compute(list(tasks)), asynchronous=True)
+    asked = _gathered(client, client.compute(list(tasks)))
     # As one request, which goes on while it is looked whether anybody is there.
     request = asyncio.run_coroutine_threadsafe(asked, client.loop.asyncio_loop)
     try:
         return list(waited_for(client, request))
     finally:
         request.cancel()
+
+
+async def _gathered(client: Any, results: list[Any]) -> list[Any]:
+    # Given up while it waits, `gather` complains on the screen.
+    for result in results:
+        await result.exception()
+    return list(await client.gather(results))
 
 
 def waited_for(client: Any, request: futures.Future[Any]) -> Any:
@@ -57,7 +64,9 @@ def waited_for(client: Any, request: futures.Future[Any]) -> Any:
         except futures.TimeoutError:
             if client.status != "running":
                 raise lost("it no longer answers") from None
-            workers, now = known_workers(client, LOOK, 1), time.monotonic()
+            # One that is busy takes its time to say so.
+            workers = known_workers(client, max(LOOK, min(silent, PATIENCE / 4)), 1)
+            now = time.monotonic()
             # While nothing is said, nothing is known of workers.
             bare = 0.0 if workers else bare + (now - last) * (workers is not None)
             silent = silent + now - last if workers is None else 0.0

@@ -87,7 +87,10 @@ def totals(mixture: Any, source: Source) -> tuple[float, float]:
             weight += float(len(x) if w is None else w.sum())
         return told, weight
 
-    return source.reduced(summed, lambda one, two: (one[0] + two[0], one[1] + two[1]))
+    told, weight = source.reduced(summed, lambda one, two: (one[0] + two[0], one[1] + two[1]))
+    if not weight > 0:
+        raise ValueError("sample_weight is zero for every row: nothing is left to score")
+    return told, weight
 
 
 def refuse_strangers(family: Family, X: AnyArray, names: Sequence[str], first: int) -> None:
