@@ -218,14 +218,16 @@ def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:
     if not len(block[0]):
         return None
     # Of all partitions a row's number is not known.
-    name = f"{told.name}, partition {p} (rows and partitions counted from 0)"
+    name = f"{told.name}, partition {p} (counted from 0)"
     here = replace(told, pieces=lambda: iter([block]), name=name, first=0)
     try:
         found = surveyed(here)
     except ValueError as error:
         return error
     if found.empty >= 0 and not told.steps:
-        return ValueError(f"{name}: row {found.empty} has no value in any column: leave it out")
+        return ValueError(
+            f"{name}: {here.row(found.empty)} has no value in any column: leave it out"
+        )
     return found
 
 

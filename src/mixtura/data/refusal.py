@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, SupportsInt
 
 
 class TableError(ValueError):
     """A table that cannot be used; the message names the file, the place and the remedy."""
+
+
+def row_at(i: SupportsInt) -> str:
+    """What messages call row i of a table that lies in Python; rows of files are counted from 1."""
+    return f"row {int(i)} (counted from 0)"
 
 
 def refuse_given(what: str, settings: Mapping[str, Any], hint: str = "leave it out") -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.door import column_names
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -273,7 +274,7 @@ def _refuse_endless(cells: Cells, X: AnyArray, there: AnyArray | None, names: li
     if there is None or len(there) != len(X):
         there = np.ones(len(X), dtype=bool)
     rows, columns = (np.isnan(cells.x).all(axis=axis) & gone.any(axis=axis) for axis in (1, 0))
-    where = [f"row {i}" for i in np.flatnonzero(rows & there)]
+    where = [row_at(i) for i in np.flatnonzero(rows & there)]
     where += [f"column {names[j]!r}" for j in np.flatnonzero(columns)]
     if where:
         raise ValueError(
@@ -292,7 +293,7 @@ def placed(
     for i, j in np.argwhere((low == np.inf) | (high == -np.inf)):
         end = "lower=inf" if low[i, j] == np.inf else "upper=-inf"
         raise ValueError(
-            f"lower, upper: row {i}, column {names[j]!r} has {end}, and no number lies beyond: "
+            f"lower, upper: {row_at(i)}, column {names[j]!r} has {end}, and no number lies beyond: "
             "NaN, lower=-inf and upper=inf are no bound"
         )
     x[low == high] = low[low == high]
@@ -311,7 +312,7 @@ def placed(
     first, last = (np.where(whole, np.floor(end), end) for end in (low, high))
     for i, j in np.argwhere(bounded & (last <= first)):
         raise ValueError(
-            f"lower, upper: row {i}, column {names[j]!r} has lower={low[i, j]:g} and "
+            f"lower, upper: {row_at(i)}, column {names[j]!r} has lower={low[i, j]:g} and "
             f"upper={high[i, j]:g}, and no number of family {family.name!r} is above the one and "
             "at most the other"
         )

@@ -137,7 +137,8 @@ def refuse_scales(source: Streamed, n_components: int, names: list[str]) -> None
         raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
     if survey.empty >= 0:
         raise ValueError(
-            f"{source.reader.name}: row {survey.empty + 1} has no value in any column: leave it out"
+            f"{source.reader.name}: {source.reader.row(survey.empty)} has no value in any column: "
+            "leave it out"
         )
     door.refuse_extreme_ranges(survey.low, survey.high, survey.dtype, names)
     if survey.weighted:
