@@ -22,6 +22,7 @@ from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
+from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
@@ -166,8 +167,9 @@ class IntervalRows(ClimbedMixture):
         refuse_error(error)
         if lower is None and upper is None:
             return super().score(X, y, sample_weight)
+        X, own = read(self, X, self.fitted_family(), "lower, upper")
         log_p = self.score_samples(X, lower=lower, upper=upper)
-        total, weight = self._summed(log_p, sample_weight)
+        total, weight = self._summed(log_p, own if sample_weight is None else sample_weight)
         return total / weight
 
     def predict(
@@ -208,6 +210,7 @@ class IntervalRows(ClimbedMixture):
     def _between(self, X: Any, lower: Any, upper: Any, what: str) -> Array:
         """One of `RowOutputs` of rows with intervals."""
         family = self.fitted_family()
+        X, _ = read(self, X, family, "lower, upper")
         X, _ = validated(self, X, [family], reset=False, filling=True)
         names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
         lower, upper = (

@@ -14,6 +14,7 @@ from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.intervals import IntervalRows, placed, refuse_error, refuse_settings, told
+from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import present
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
@@ -126,8 +127,9 @@ class MeasuredRows(IntervalRows):
         """The mean of `score_samples` per unit of weight; without `error`, X is what it says."""
         if error is None:
             return super().score(X, y, sample_weight, lower=lower, upper=upper)
+        X, own = read(self, X, self.fitted_family(), "error")
         found = self.score_samples(X, error, lower=lower, upper=upper)
-        total, weight = self._summed(found, sample_weight)
+        total, weight = self._summed(found, own if sample_weight is None else sample_weight)
         return total / weight
 
     def predict(
@@ -167,7 +169,8 @@ class MeasuredRows(IntervalRows):
     def _of_measured(self, X: Any, error: Any, what: str, *bounds: Any) -> Array:
         """One of `RowOutputs` of rows with errors."""
         refuse_both(*bounds)
-        rows, family = self._asked(X, filling=True), self.fitted_family()
+        family = self.fitted_family()
+        rows = self._asked(read(self, X, family, "error")[0], filling=True)
         refuse_structure(self, family)
         refuse_settings(self, rows, "error")
         assert isinstance(rows, Rows)
