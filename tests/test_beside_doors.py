@@ -40,6 +40,7 @@ def fitted(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.filterwarnings("ignore:X has feature names")
 def test_answers_beside_any_table_are_those_beside_the_array(name: str, tmp_path: Path) -> None:
     mixture, beside = fitted(name), {name: BESIDE[name]}
     for ask in ("predict", "predict_proba", "score_samples", "score"):

@@ -196,7 +196,7 @@ def _codes(texts: pa.Array, categories: tuple[str, ...], name: str, first: int) 
     if lost.any():
         row = int(lost.argmax())
         raise UnmetCategory(
-            f"X: column {name!r} holds {texts[row].as_py()!r} in {row_at(first + row)}, a category "
+            f"X: column {name!r} holds {texts[row].as_py()!r} in {row_at(row, first)}, a category "
             f"that the fit never met ({_listed(categories)})"
         )
     return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))

@@ -51,7 +51,7 @@ class Reader:
 
     def row(self, i: int) -> str:
         """What messages call row i, counted from 0."""
-        return row_at(i) if self.first == 0 else f"row {self.first + i}"
+        return row_at(i, self.first)
 
     def column(self, j: int) -> str:
         """What messages call column j."""
