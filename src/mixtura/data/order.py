@@ -84,8 +84,8 @@ def _starts(ids: AnyArray, first: int, met: dict[Any, int]) -> AnyArray:
         if name in met:
             raise ValueError(
                 f"sequence {name!r} begins in row {met[name]} and again in "
-                f"{row_at(start, first)}, with others between: sort the table by sequence, and by time "
-                "within each"
+                f"{row_at(start, first)}, with others between: sort the table by sequence, "
+                "and by time within each"
             )
         met[name] = first + start
     return starts
