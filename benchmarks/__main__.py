@@ -31,6 +31,7 @@ BENCHMARKS = {
     "howmany": "howmany",
     "guard": "guard",
     "gaps": "gaps",
+    "missing": "missing_at_random",
     "factors": "factors",
     "families": "families",
     "hmm": "hmm",

@@ -122,7 +122,7 @@ def test_what_cannot_be_looked_up_is_refused() -> None:
     fitted = Mixture("categorical", 2, random_state=0).fit(FRAME)
     odd = FRAME[:3].copy()
     odd.loc[1, "eyes"] = "red"
-    with pytest.raises(ValueError, match=r"'eyes' holds 'red' in row 1, a category that the"):
+    with pytest.raises(ValueError, match=r"'eyes' holds 'red' in row 1 .*, a category that the"):
         fitted.predict(odd)
     with pytest.raises(ValueError, match="feature names"):
         fitted.predict(FRAME[["smokes", "eyes", "mother's"]])

@@ -211,7 +211,7 @@ def test_what_is_refused() -> None:
         (
             [2, 3],
             gap,
-            "concomitant 'x3' has a gap in row 7: weights cannot hang",
+            "concomitant 'x3' has a gap in row 7 .*: weights cannot hang",
         ),
         ([2], one, "concomitant column 2 .* holds one value only"),
         ([0, 1, 2, 3], X, "names every column"),
@@ -219,7 +219,9 @@ def test_what_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=told):
             mixtura.Mixture("poisson", 2, concomitants=asked).fit(rows)
-    with pytest.raises(ValueError, match="column 'x2' has nan in row 7: a regression cannot leave"):
+    with pytest.raises(
+        ValueError, match=r"column 'x2' has nan in row 7 .*: a regression cannot leave"
+    ):
         mixtura.MixtureRegression(2, concomitants=[2]).fit(gap[:, 1:], X[:, 0])
     found = mixtura.Mixture("poisson", 2, concomitants=[2, 3], random_state=0).fit(X)
     with pytest.raises(NotImplementedError, match="draw rows for given ones"):

@@ -417,7 +417,7 @@ class Flawed:
     [
         (multivariate_normal(np.zeros(3)), r"shape \(300, 3\), not \(300, 2\)"),
         (norm(0, 1), r"shape \(300,\), not \(300, 2\)"),
-        (Flawed(np.nan), "no finite log-density at 300 rows of X, row 0 the first"),
+        (Flawed(np.nan), "no finite log-density at 300 rows of X, row 0 .* the first"),
         (Flawed(np.inf), "no finite log-density"),
         (Flawed(0.0, where=1.0), "no finite log-density at 300 rows of those it drew"),
         (Flawed(0.0, per_row=2), "600 log-densities for 300 rows"),
@@ -433,7 +433,7 @@ def test_noise_that_does_not_fit_is_refused(noise: Any, message: str) -> None:
 def test_noise_that_cannot_produce_a_row_is_refused() -> None:
     model, X, start = problem(d=1)
     lost = int(np.flatnonzero((X < 0) | (X > 5))[0])
-    with pytest.raises(ValueError, match=f"no finite log-density at .*row {lost} the first"):
+    with pytest.raises(ValueError, match=f"no finite log-density at .*row {lost} .* the first"):
         climbed(model, X, start, noise=uniform(0, 5))
 
 

@@ -118,7 +118,7 @@ def test_whole_weights_are_copies_and_others_refused(two_clear_groups):
     copied = mixtura.bootstrap_lrt(np.repeat(two_clear_groups, w.astype(int), axis=0), **asked)
     assert weighted.rows == copied.rows == 75
     assert weighted.trials[0].statistic == pytest.approx(copied.trials[0].statistic, abs=1e-4)
-    with pytest.raises(ValueError, match=r"row 1 has weight 0\.5: .* only whole numbers"):
+    with pytest.raises(ValueError, match=r"row 1 .* has weight 0\.5: .* only whole numbers"):
         mixtura.bootstrap_lrt(two_clear_groups, sample_weight=np.tile([1, 0.5], 25), **asked)
 
 

@@ -575,7 +575,9 @@ def test_bad_bounds_are_named() -> None:
     few = mixture("exponential")
     with pytest.raises(ValueError, match=r"lower must have the shape of X, \(40, 1\)"):
         few.fit(x, lower=none[:5])
-    with pytest.raises(ValueError, match="row 3, column 'x1' has lower=0 and upper=-1, and no num"):
+    with pytest.raises(
+        ValueError, match=r"row 3 .*, column 'x1' has lower=0 and upper=-1, and no num"
+    ):
         few.fit(x, upper=at)
     both, ends = np.hstack([x, x]), np.hstack([at, at])
     for single, name in ((GaussianMixture(2), "full"), (Mixture("student", 2), "student")):
@@ -592,7 +594,7 @@ def test_bad_bounds_are_named() -> None:
         GaussianMixture(2).fit(x, error=0 * x, lower=at)
     counts = np.array([[0.0], [1.0], [4.0], [5.0]])
     between = np.array([[np.nan], [np.nan], [4.2], [np.nan]])
-    with pytest.raises(ValueError, match=r"row 2, column 'x1' has lower=4.2 and upper=4.8"):
+    with pytest.raises(ValueError, match=r"row 2 .*, column 'x1' has lower=4.2 and upper=4.8"):
         mixture("poisson").fit(counts, lower=between, upper=between + 0.6)
     assert not hasattr(few, "means_")
     assert not hasattr(few, "_bounds")
@@ -628,11 +630,13 @@ def test_infinities_on_the_wrong_side_are_named() -> None:
     low[2], high[3] = np.inf, -np.inf
     found = mixture("normal").fit(x)
     for call in (mixture("normal").fit, found.score_samples, found.predict):
-        with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf, and no number"):
+        with pytest.raises(ValueError, match=r"row 2 .*, column 'x1' has lower=inf, and no number"):
             call(x, lower=low)
-        with pytest.raises(ValueError, match="row 3, column 'x1' has upper=-inf, and no number"):
+        with pytest.raises(
+            ValueError, match=r"row 3 .*, column 'x1' has upper=-inf, and no number"
+        ):
             call(x, upper=high)
-    with pytest.raises(ValueError, match="row 2, column 'x1' has lower=inf"):
+    with pytest.raises(ValueError, match=r"row 2 .*, column 'x1' has lower=inf"):
         mixture("normal").fit(x, lower=low, upper=low)
 
 
@@ -664,7 +668,9 @@ def test_rows_that_bounds_leave_empty_are_named() -> None:
     x = drawn("exponential", 40)
     low = np.full_like(x, np.nan)
     low[5] = -1.0
-    with pytest.raises(ValueError, match="lower, upper: row 5 has only intervals of all numbers"):
+    with pytest.raises(
+        ValueError, match=r"lower, upper: row 5 .* has only intervals of all numbers"
+    ):
         mixture("exponential").fit(x, lower=low)
     both = np.hstack([x, x])
     low = np.hstack([np.full_like(x, np.nan), np.full_like(x, -1.0)])

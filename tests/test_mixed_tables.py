@@ -334,7 +334,7 @@ def test_gaps_in_choices_that_correlate() -> None:
 def test_whatever_takes_a_table_refuses_what_has_no_cell(lost: str) -> None:
     X = np.random.default_rng(0).normal(size=(20, 2))
     X[3 if lost == "row 3" else slice(None), slice(None) if lost == "row 3" else 1] = np.nan
-    told = f"{lost} has no value"
+    told = f"{lost} .*has no value"
     with pytest.raises(ValueError, match=told):
         mixtura.bootstrap_lrt(X, max_components=2, family="auto")
     with pytest.raises(ValueError, match=told):

@@ -365,7 +365,7 @@ def test_chunks_may_miss_cells(kind: str) -> None:
 
 BAD: dict[str, tuple[Callable[[GaussianMixture], Any], str]] = {
     "columns": (lambda gm: gm.partial_fit(np.ones((5, 3))), "3 features, but GaussianMixture"),
-    "nan": (lambda gm: gm.partial_fit([[0.0, 1.0], [np.nan] * 2]), "row 1 has no value in any"),
+    "nan": (lambda gm: gm.partial_fit([[0.0, 1.0], [np.nan] * 2]), r"row 1 .*has no value in any"),
     "infinite": (lambda gm: gm.partial_fit([[0.0, np.inf]]), "infinity"),
     "scale": (lambda gm: gm.partial_fit([[0.0, 1e200]]), "x2 has values of size 1e200"),
     "integers": (lambda gm: gm.partial_fit(np.array([[0, 2**60]])), r"beyond 2\*\*53"),

@@ -103,7 +103,7 @@ def test_rows_without_density_are_as_elsewhere(torch: Any) -> None:
         ours.weights_, ours.means_, ours.covariances_, engine="torch"
     )
     np.testing.assert_allclose(there.score_samples(X), ours.score_samples(X), rtol=1e-12)
-    with pytest.raises(ValueError, match="row 5 lies so far"):
+    with pytest.raises(ValueError, match=r"row 5 .* lies so far"):
         there.predict(X)
     model, params = ours._fitted()
     assert open_sweep("torch", model, Rows(X))(params).loglik == -np.inf

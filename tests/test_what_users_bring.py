@@ -136,7 +136,7 @@ def objects(value: Any) -> np.ndarray:
 
 
 NUMBER = "must be a whole number from {} on, got {}"
-GAP = r"column '?x2'? has no value \(NaN\) in row 3, and every cell is needed here"
+GAP = r"column '?x2'? has no value \(NaN\) in row 3 .*, and every cell is needed here"
 NAMES = pd.DataFrame({"a": ["x"] * 60})
 REFUSED: dict[str, tuple[Callable[[GaussianMixture], Any], str]] = {
     "goodness": (lambda g: mixtura.goodness_of_fit(g, HOLED, draws=1), GAP),

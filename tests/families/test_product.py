@@ -58,7 +58,7 @@ def test_gaps_are_left_out_where_columns_are_independent_and_refused_where_not()
 def test_a_bad_cell_is_named_by_its_row_in_the_table() -> None:
     long = np.ones((40_000, 2))
     long[33_333, 1] = 0.5
-    with pytest.raises(ValueError, match=r"column 'x2' holds 0.5 in row 33333: choose"):
+    with pytest.raises(ValueError, match=r"column 'x2' holds 0.5 in row 33333 .*: choose"):
         fitted("poisson", long, 2)
 
 

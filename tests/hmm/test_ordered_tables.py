@@ -45,7 +45,7 @@ def changed(**columns):
     [
         (changed(t=[0, 2, 1, 0, 1, 0]), "row 2 .* lies before .* row 1 .*: sort the table by"),
         (changed(t=[0, 1, 1, 0, 1, 0]), "row 2 .* is that of row 1 .*: keep one row for each"),
-        (changed(t=[0, np.nan, 1, 0, 1, 0]), "times has no value in row 1: fill it in"),
+        (changed(t=[0, np.nan, 1, 0, 1, 0]), "times has no value in row 1 .*: fill it in"),
         (changed(t=list("012010")), "times holds str .*: give numbers or dates"),
         (changed(t=pd.to_datetime(["2020", "2021", None] * 2)), "times has no value in row 2"),
         (changed(who=[1, 1, 2, 1, 2, 2]), "sequence 1 begins in row 0 and again in row 3, .* sort"),

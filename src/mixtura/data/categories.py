@@ -22,7 +22,7 @@ from mixtura.data.columns import is_text, kind_of, plain
 from mixtura.data.door import column_names
 from mixtura.data.exact import is_na
 from mixtura.data.framed import framed
-from mixtura.data.refusal import TableError
+from mixtura.data.refusal import TableError, row_at
 from mixtura.records import AnyArray, Array, Categories
 
 # The texts of a column of categories, and each once in order; (None, ()) of other columns.
@@ -196,7 +196,7 @@ def _codes(texts: pa.Array, categories: tuple[str, ...], name: str, first: int) 
     if lost.any():
         row = int(lost.argmax())
         raise UnmetCategory(
-            f"X: column {name!r} holds {texts[row].as_py()!r} in row {first + row}, a category "
+            f"X: column {name!r} holds {texts[row].as_py()!r} in {row_at(row, first)}, a category "
             f"that the fit never met ({_listed(categories)})"
         )
     return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))

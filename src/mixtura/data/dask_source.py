@@ -28,6 +28,7 @@ from mixtura.data.dask_cluster import (
 )
 from mixtura.data.dask_held import Blocks, Held
 from mixtura.data.dask_tree import Node, grown
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Part
 from mixtura.data.source import Source
 from mixtura.data.streamed import Piece, Reader, Streamed, Survey, surveyed
@@ -146,7 +147,8 @@ class DaskSource(Streamed):
 
     def place_of(self, row: int) -> str:
         p = next(p for p, at in enumerate(self.places) if row < at.first + at.rows)
-        return f"{_named(self.reader.name, self.numbers[p])}: row {row - self.places[p].first}"
+        own = row_at(row - self.places[p].first)
+        return f"{_named(self.reader.name, self.numbers[p])}: {own}"
 
     def _run(self, run: slice) -> _Run:
         return _Run(run.start, self.places[run], len(self.places), self.reader.name, self.factor)
@@ -190,7 +192,7 @@ class _Run:
 
 
 def _named(name: str, p: int) -> str:
-    return f"{name}, partition {p} (rows and partitions counted from 0)"
+    return f"{name}, partition {p} (counted from 0)"
 
 
 def _looked_at(block: Piece, told: Reader, p: int) -> _Looked:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
+from mixtura.data.refusal import row_at
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
@@ -138,6 +139,14 @@ def row_weights(sample_weight: Any, X: AnyArray) -> Array:
     """
     rows, w = X.reshape(len(X), -1), weights_of(sample_weight)
     given = w if w.ndim else float(w)
+    bad = ~(np.isfinite(w) & (w >= 0))
+    if w.shape == (len(rows),) and bad.any():
+        i = int(np.argmax(bad))
+        # The words are scikit-learn's.
+        told = "Negative values in data passed to `sample_weight`"
+        if not w[i] < 0:
+            told = f"Input sample_weight contains {'NaN' if np.isnan(w[i]) else 'infinity'}"
+        raise ValueError(f"{told}: {row_at(i)} has {w[i]}, and weights are finite and not below 0")
     checked = _check_sample_weight(given, rows, dtype=np.float64, ensure_non_negative=True)
     return np.asarray(checked)
 
@@ -151,8 +160,22 @@ def refuse_gaps(X: AnyArray, names: list[str]) -> None:
         return
     i, j = gaps[0]
     raise ValueError(
-        f"X: column {names[j]!r} has no value (NaN) in row {i}, and every cell is needed here: "
-        "leave such rows out, or fill them in first (`impute` of a mixture that bears gaps)"
+        f"X: column {names[j]!r} has no value (NaN) in {row_at(i)}, and every cell is needed "
+        "here: leave such rows out, or fill them in first (`impute` of a mixture that bears gaps)"
+    )
+
+
+def refuse_infinite(X: AnyArray, names: list[str]) -> None:
+    """ValueError for an infinite cell."""
+    # One sum finds them without a mask of the table; it may overflow where nothing is wrong.
+    with np.errstate(all="ignore"):
+        if np.isfinite(X.sum()) or not np.isinf(X).any():
+            return
+    i, j = np.argwhere(np.isinf(X))[0]
+    raise ValueError(
+        f"Input X contains infinity: column {names[j]!r} has {X[i, j]} in {row_at(i)}: leave the "
+        "row "
+        "out, or write NaN there if the number is missing"
     )
 
 
@@ -181,7 +204,7 @@ def refuse_all_missing(X: AnyArray, names: list[str], where: AnyArray) -> None:
         raise ValueError(f"X: column {names[j]!r} has no value in any row: leave it out")
     for i in np.flatnonzero(missing.all(axis=1)):
         row = where[i] if len(where) else i
-        raise ValueError(f"X: row {row} has no value in any column: leave it out")
+        raise ValueError(f"X: {row_at(row)} has no value in any column: leave it out")
 
 
 def refuse_extreme_ranges(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.data.door import as_numbers, at_hand, column
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.sequences import known_states
 from mixtura.records import AnyArray, Array, Chunk
@@ -146,7 +147,8 @@ def _memberships(given: Array, n: int, K: int) -> Array | None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
-            f"labels: row {row} has memberships {given[row].tolist()}, and these are at least 0 "
+            f"labels: {row_at(row)} has memberships {given[row].tolist()}, and these are at least "
+            "0 "
             "and add up to 1: divide them by their sum, or make all of them NaN where nobody knows"
         )
     with np.errstate(divide="ignore"):

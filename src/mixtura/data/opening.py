@@ -207,7 +207,7 @@ def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
     if path and isinstance(X, np.memmap) and X.flags.c_contiguous:
         mapped = X
         return Reader(lambda: file_pieces(file, mapped, w), name)
-    return Reader(lambda: array_pieces(X, w), name)
+    return Reader(lambda: array_pieces(X, w), name, first=1 if path else 0)
 
 
 def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
@@ -222,7 +222,7 @@ def _of_callable(factory: Callable[[], Iterable[Any]]) -> Reader:
         )
     first = next(iter(begun), None) if isinstance(begun, Iterable) else None
     table = first[0] if isinstance(first, tuple) and len(first) == 2 else first
-    return Reader(lambda: called_pieces(factory), "X", frame_names(table))
+    return Reader(lambda: called_pieces(factory), "X", frame_names(table), first=0)
 
 
 def refuse_asking(factory: Callable[..., Any]) -> None:

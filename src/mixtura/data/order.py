@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import numpy as np
 
+from mixtura.data.refusal import row_at
 from mixtura.records import AnyArray
 
 _KNOWN_TIMES = "iufMm"
@@ -74,17 +75,17 @@ def _starts(ids: AnyArray, first: int, met: dict[Any, int]) -> AnyArray:
     gaps = _missing(ids)
     if gaps.any():
         raise ValueError(
-            f"the column of sequences has no value in row {first + int(np.argmax(gaps))}: fill it "
-            "in, or leave the row out"
+            f"the column of sequences has no value in {row_at(np.argmax(gaps), first)}: "
+            "fill it in, or leave the row out"
         )
     starts = np.concatenate([[0], np.flatnonzero(ids[1:] != ids[:-1]) + 1])
     for start in starts.tolist():
         name = ids[start].item() if hasattr(ids[start], "item") else ids[start]
         if name in met:
             raise ValueError(
-                f"sequence {name!r} begins in row {met[name]} and again in row "
-                f"{first + start}, with others between: sort the table by sequence, and by time "
-                "within each"
+                f"sequence {name!r} begins in row {met[name]} and again in "
+                f"{row_at(start, first)}, with others between: sort the table by sequence, "
+                "and by time within each"
             )
         met[name] = first + start
     return starts
@@ -94,7 +95,7 @@ def _refuse_time(time: AnyArray, starts: AnyArray, first: int) -> None:
     gaps = _missing(time)
     if gaps.any():
         raise ValueError(
-            f"the column of times has no value in row {first + int(np.argmax(gaps))}: fill it in; "
+            f"the column of times has no value in {row_at(np.argmax(gaps), first)}: fill it in; "
             "for a step that nobody saw leave the other cells empty, not its time"
         )
     back = np.flatnonzero(_not_after(time)) + 1
@@ -108,7 +109,7 @@ def _refuse_time(time: AnyArray, starts: AnyArray, first: int) -> None:
             else "sort the table by sequence, and by time within each"
         )
         raise ValueError(
-            f"the time of row {first + row} ({time[row]}) {told} row {first + row - 1} "
+            f"the time of {row_at(row, first)} ({time[row]}) {told} row {first + row - 1} "
             f"({time[row - 1]}) of the same sequence: {remedy}"
         )
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, SupportsInt
 
 
 class TableError(ValueError):
     """A table that cannot be used; the message names the file, the place and the remedy."""
+
+
+def row_at(i: SupportsInt, first: int = 0) -> str:
+    """What messages call row i of a table in Python; in files the number of the `first` is 1."""
+    return f"row {int(i) + first}" + " (counted from 0)" * (first == 0)
 
 
 def refuse_given(what: str, settings: Mapping[str, Any], hint: str = "leave it out") -> None:

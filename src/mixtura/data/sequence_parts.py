@@ -29,7 +29,7 @@ class SequenceParts(SequencesApart):
         self._read, self._complete, self._firsts = read, True, 0.0
         self.lengths: list[AnyArray] = []
         self._known, self._mark = False, hashlib.blake2b()
-        steps = Streamed(Reader(self._looked_at, "X", gaps=True))
+        steps = Streamed(Reader(self._looked_at, "X", gaps=True, first=0))
         steps.reader = replace(
             steps.reader, pieces=lambda: ((part.X, part.sample_weight) for part in self.read())
         )
@@ -72,7 +72,7 @@ class SequenceParts(SequencesApart):
         def pieces() -> Iterator[Piece]:
             return ((seen.X, seen.sample_weight) for seen in (part.rows() for part in self.read()))
 
-        return Streamed(Reader(pieces, "X", gaps=True))
+        return Streamed(Reader(pieces, "X", gaps=True, first=0))
 
     def begins(self) -> Rows:
         X, w, _ = self._picked(self.starts)

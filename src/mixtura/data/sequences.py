@@ -14,6 +14,7 @@ import numpy as np
 from mixtura.data.door import as_numbers, column, weights_of
 from mixtura.data.kinds import Kinds, kinds_of
 from mixtura.data.nulls import as_nan
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array, Chunk
@@ -240,7 +241,7 @@ def known_states(states: Any, n: int, K: int, what: str = "states") -> AnyArray 
     if bad.any():
         row = int(np.argmax(bad))
         raise ValueError(
-            f"{what}: row {row} has {given[row]:g}, and the {what} are the whole numbers 0 to "
+            f"{what}: {row_at(row)} has {given[row]:g}, and the {what} are the whole numbers 0 to "
             f"{K - 1}: give one of these, -1 or NaN where nobody knows"
         )
     found = given.astype(np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.readahead import read_ahead
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import RUN, Source
 from mixtura.records import AnyArray, Array, Chunk
@@ -37,7 +38,7 @@ class Reader:
     names are the columns', None where they have none; name is what messages call the table;
     remarks say what was understood of a file that may have been meant otherwise; gaps whether
     cells may be missing; steps whether rows are steps of sequences, which nobody need have seen;
-    first is the number of the first row in messages.
+    first is the number of the first row in messages: 1 in files.
     """
 
     pieces: Callable[[], Iterator[Piece]]
@@ -47,6 +48,14 @@ class Reader:
     gaps: bool = False
     steps: bool = False
     first: int = 1
+
+    def row(self, i: int) -> str:
+        """What messages call row i, counted from 0."""
+        return row_at(i, self.first)
+
+    def column(self, j: int) -> str:
+        """What messages call column j."""
+        return repr(self.names[j] if self.names else f"x{j + 1}")
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ class Streamed(Source):
 
     def place_of(self, row: int) -> str:
         """What messages call a row, counted from 0."""
-        return f"{self.reader.name}: row {row + self.reader.first}"
+        return f"{self.reader.name}: {self.reader.row(row)}"
 
     def scaled(self, factor: float) -> Streamed:
         """The same table with every weight multiplied by `factor`."""
@@ -194,16 +203,18 @@ def checked(
     reader: Reader, dtype: np.dtype[np.floating], d: int, weighted: bool
 ) -> Iterator[Piece]:
     """The pieces, each of them refused unless it can be fitted and is like the first one."""
-    done = reader.first
+    done = 0
     for x, w in reader.pieces():
         if x.ndim != 2 or x.shape[1] != d:
             raise ValueError(
-                f"{reader.name}: rows from {done} on come as an array of shape {x.shape}, "
+                f"{reader.name}: rows from {reader.first + done} on come as an array of shape "
+                f"{x.shape}, "
                 f"and the first ones had {d} columns: give every chunk the same columns"
             )
         if x.dtype != dtype:
             raise ValueError(
-                f"{reader.name}: rows from {done} on are {x.dtype}, and the first ones were "
+                f"{reader.name}: rows from {reader.first + done} on are {x.dtype}, and the first "
+                "ones were "
                 f"{dtype}: give every chunk the same type"
             )
         if (w is not None) != weighted:
@@ -213,7 +224,7 @@ def checked(
             )
         _refuse_not_finite(reader, x, done)
         if w is not None:
-            _refuse_weights(reader.name, w, len(x), done)
+            _refuse_weights(reader, w, len(x), done)
         done += len(x)
         yield x, w
 
@@ -223,27 +234,31 @@ def _refuse_not_finite(reader: Reader, x: AnyArray, done: int) -> None:
     with np.errstate(all="ignore"):
         if np.isfinite(x.sum()):
             return
-    bad = (np.isinf(x) if reader.gaps else ~np.isfinite(x)).any(axis=1)
-    bad &= ~(reader.steps & np.isnan(x).all(axis=1))
-    rows = np.flatnonzero(bad)
-    if len(rows):
+    bad = np.isinf(x) if reader.gaps else ~np.isfinite(x)
+    bad[reader.steps & np.isnan(x).all(axis=1)] = False
+    if bad.any():
+        i, j = np.argwhere(bad)[0]
         what = "infinity" if reader.gaps else "NaN or infinity"
         mend = "remove such rows or fill them in"
         if reader.steps:
             mend = "fill it in, or make the whole row NaN, a step that nobody saw"
-        raise ValueError(f"{reader.name}: row {done + rows[0]} contains {what}: {mend}")
+        raise ValueError(
+            f"{reader.name}: {reader.row(done + i)} contains {what}, {x[i, j]} in column "
+            f"{reader.column(j)}: {mend}"
+        )
 
 
-def _refuse_weights(name: str, w: Array, rows: int, done: int) -> None:
+def _refuse_weights(reader: Reader, w: Array, rows: int, done: int) -> None:
     if w.shape != (rows,):
         raise ValueError(
-            f"{name}: the weights of rows from {done} on have the shape {w.shape}, not ({rows},)"
+            f"{reader.name}: the weights of rows from {reader.first + done} on have the shape "
+            f"{w.shape}, not ({rows},)"
         )
     bad = np.flatnonzero(~(np.isfinite(w) & (w >= 0)))
     if len(bad):
         raise ValueError(
-            f"{name}: the weight of row {done + bad[0]} is {w[bad[0]]}: weights are finite "
-            "and not negative"
+            f"{reader.name}: the weight of {reader.row(done + bad[0])} is {w[bad[0]]}: weights are "
+            "finite and not negative"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -115,7 +116,8 @@ def refuse_lost(
     lost = lost[~np.isfinite(joint).any(axis=1)]
     if len(lost):
         raise ValueError(
-            f"X: row {first + lost[0]} lies so far from every component that its density is zero "
+            f"X: {row_at(first + lost[0])} lies so far from every component that its density is "
+            "zero "
             "even in logarithms, and nothing tells to which it belongs: check the units of its "
             "columns, or leave it out"
         )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from mixtura.data.refusal import row_at
 from mixtura.data.sequences import Sequences
 from mixtura.estimators.hmm_face import HmmFace
 from mixtura.estimators.hmm_priors import (
@@ -248,7 +249,8 @@ class CategoricalHMM(_Symbols):
             X = rows.X if isinstance(rows, Sequences) else np.zeros((0, 1))
             for i, j in np.argwhere(self._symbols <= X)[:1]:
                 raise ValueError(
-                    f"n_features={self._symbols}: row {i} of X holds {X[i, j]:g}, and symbols are "
+                    f"n_features={self._symbols}: {row_at(i)} of X holds {X[i, j]:g}, and symbols "
+                    "are "
                     f"0 to {self._symbols - 1}: give n_features={np.nanmax(X) + 1:g}, or leave it "
                     "out"
                 )
@@ -299,7 +301,8 @@ class MultinomialHMM(_Symbols):
                 )
             for i in np.flatnonzero(rows.seen & (totals != self.n_trials))[:1]:
                 raise ValueError(
-                    f"n_trials: row {i} of X adds up to {totals[i]:g}: give each row's total, or "
+                    f"n_trials: {row_at(i)} of X adds up to {totals[i]:g}: give each row's total, "
+                    "or "
                     "leave n_trials out"
                 )
         return super()._find(rows, kind, max_seconds)

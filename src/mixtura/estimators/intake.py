@@ -84,14 +84,16 @@ def validated(
         "dtype": [np.float64, np.float32],
         "order": "C",
         "ensure_min_samples": least,
-        "ensure_all_finite": "allow-nan",
+        # The door says where an infinite cell is.
+        "ensure_all_finite": False,
     }
     if not isinstance(X, NamedRows):
         X = as_nan(collected(door.host(X)), gaps)
     rows, found = _numbers(estimator, X, kinds, reset, how)
+    names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
+    door.refuse_infinite(rows, names)
     if not gaps:
-        told = getattr(estimator, "feature_names_in_", None)
-        door.refuse_gaps(rows, door.column_names(told, rows.shape[1]))
+        door.refuse_gaps(rows, names)
     return rows, found
 
 

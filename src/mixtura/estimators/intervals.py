@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from mixtura.data.door import column_names
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.engines.base import RowOutputs
@@ -21,6 +22,7 @@ from mixtura.estimators.beside import asked_beside
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.intake import validated
 from mixtura.estimators.known import refuse_told
+from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
@@ -165,8 +167,9 @@ class IntervalRows(ClimbedMixture):
         refuse_error(error)
         if lower is None and upper is None:
             return super().score(X, y, sample_weight)
+        X, own = read(self, X, self.fitted_family(), "lower, upper")
         log_p = self.score_samples(X, lower=lower, upper=upper)
-        total, weight = self._summed(log_p, sample_weight)
+        total, weight = self._summed(log_p, own if sample_weight is None else sample_weight)
         return total / weight
 
     def predict(
@@ -207,6 +210,7 @@ class IntervalRows(ClimbedMixture):
     def _between(self, X: Any, lower: Any, upper: Any, what: str) -> Array:
         """One of `RowOutputs` of rows with intervals."""
         family = self.fitted_family()
+        X, _ = read(self, X, family, "lower, upper")
         X, _ = validated(self, X, [family], reset=False, filling=True)
         names = column_names(getattr(self, "feature_names_in_", None), X.shape[1])
         lower, upper = (
@@ -273,7 +277,7 @@ def _refuse_endless(cells: Cells, X: AnyArray, there: AnyArray | None, names: li
     if there is None or len(there) != len(X):
         there = np.ones(len(X), dtype=bool)
     rows, columns = (np.isnan(cells.x).all(axis=axis) & gone.any(axis=axis) for axis in (1, 0))
-    where = [f"row {i}" for i in np.flatnonzero(rows & there)]
+    where = [row_at(i) for i in np.flatnonzero(rows & there)]
     where += [f"column {names[j]!r}" for j in np.flatnonzero(columns)]
     if where:
         raise ValueError(
@@ -292,7 +296,7 @@ def placed(
     for i, j in np.argwhere((low == np.inf) | (high == -np.inf)):
         end = "lower=inf" if low[i, j] == np.inf else "upper=-inf"
         raise ValueError(
-            f"lower, upper: row {i}, column {names[j]!r} has {end}, and no number lies beyond: "
+            f"lower, upper: {row_at(i)}, column {names[j]!r} has {end}, and no number lies beyond: "
             "NaN, lower=-inf and upper=inf are no bound"
         )
     x[low == high] = low[low == high]
@@ -311,7 +315,7 @@ def placed(
     first, last = (np.where(whole, np.floor(end), end) for end in (low, high))
     for i, j in np.argwhere(bounded & (last <= first)):
         raise ValueError(
-            f"lower, upper: row {i}, column {names[j]!r} has lower={low[i, j]:g} and "
+            f"lower, upper: {row_at(i)}, column {names[j]!r} has lower={low[i, j]:g} and "
             f"upper={high[i, j]:g}, and no number of family {family.name!r} is above the one and "
             "at most the other"
         )

@@ -122,5 +122,5 @@ def _told(
         return answer()
     except ValueError as error:
         raise ValueError(
-            f"X, partition {p} (rows and partitions counted from 0): {error}"
+            f"X, partition {p} (counted from 0): {error}"
         ) from None

@@ -10,9 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from mixtura.data.door import column_names
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.intervals import IntervalRows, placed, refuse_error, refuse_settings, told
+from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import present
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
@@ -97,7 +99,7 @@ class MeasuredRows(IntervalRows):
             covered = self._beside("error", error, there, absent=0.0)
             if there is not None and len(covered) == len(there) != rows.n:
                 covered = covered[there]
-            wide = with_errors(rows.X, covered)
+            wide = with_errors(rows.X, covered, self._names())
             # Where nothing is in error the moves and kernels of plain rows find more.
             if covered.any():
                 task = replace(task, family=measured(task.family, rows.d))
@@ -125,8 +127,9 @@ class MeasuredRows(IntervalRows):
         """The mean of `score_samples` per unit of weight; without `error`, X is what it says."""
         if error is None:
             return super().score(X, y, sample_weight, lower=lower, upper=upper)
+        X, own = read(self, X, self.fitted_family(), "error")
         found = self.score_samples(X, error, lower=lower, upper=upper)
-        total, weight = self._summed(found, sample_weight)
+        total, weight = self._summed(found, own if sample_weight is None else sample_weight)
         return total / weight
 
     def predict(
@@ -166,15 +169,13 @@ class MeasuredRows(IntervalRows):
     def _of_measured(self, X: Any, error: Any, what: str, *bounds: Any) -> Array:
         """One of `RowOutputs` of rows with errors."""
         refuse_both(*bounds)
-        rows, family = self._asked(X, filling=True), self.fitted_family()
+        family = self.fitted_family()
+        rows = self._asked(read(self, X, family, "error")[0], filling=True)
         refuse_structure(self, family)
         refuse_settings(self, rows, "error")
         assert isinstance(rows, Rows)
         assert isinstance(family, Gaussian)
-        wide = with_errors(
-            rows.X,
-            self._beside("error", error, absent=0.0),
-        )
+        wide = with_errors(rows.X, self._beside("error", error, absent=0.0), self._names())
         return told(self, measured(family, rows.d), wide, what)
 
 
@@ -187,7 +188,8 @@ def widened(mixture: Any, family: Family, rows: Rows) -> tuple[Family, Rows]:
             refuse_error(beside["error"])
         refuse_structure(mixture, family)
         assert isinstance(family, Gaussian)
-        return measured(family, rows.d), replace(rows, X=with_errors(rows.X, beside["error"]))
+        wide = with_errors(rows.X, beside["error"], mixture._names())
+        return measured(family, rows.d), replace(rows, X=wide)
     if not beside:
         return family, rows
     names = column_names(None, rows.d)
@@ -218,7 +220,7 @@ def refuse_structure(mixture: Any, family: Any) -> None:
         )
 
 
-def with_errors(X: AnyArray, error: Array) -> Array:
+def with_errors(X: AnyArray, error: Array, names: list[str]) -> Array:
     """The rows with the variances or covariances of their errors behind; ValueError says why not.
 
     Those of missing cells say nothing, and are 0.
@@ -236,18 +238,19 @@ def with_errors(X: AnyArray, error: Array) -> Array:
     bad = np.argwhere(~np.isfinite(error))
     if len(bad):
         raise ValueError(
-            f"error: row {bad[0, 0]}, column {bad[0, 1]} has {error[tuple(bad[0])]}: what is not "
-            "known at all is a missing cell: write NaN into X there"
+            f"error: {row_at(bad[0, 0])}, column {names[bad[0, 1]]!r} has {error[tuple(bad[0])]}: "
+            "what is not known at all is a missing cell: write NaN into X there"
         )
     if error.ndim == 2:
         for i, j in np.argwhere(error < 0):
             raise ValueError(
-                f"error: row {i}, column {j} has {error[i, j]}: a deviation is not negative"
+                f"error: {row_at(i)}, column {names[j]!r} has {error[i, j]}: a deviation is not "
+                "negative"
             )
         for i, j in np.argwhere(error > _WIDEST):
             raise ValueError(
-                f"error: row {i}, column {j} has {error[i, j]}, whose square is beyond float64: "
-                "what is not known at all is a missing cell: write NaN into X there"
+                f"error: {row_at(i)}, column {names[j]!r} has {error[i, j]}, whose square is "
+                "beyond float64: what is not known at all is a missing cell: write NaN into X there"
             )
         return np.hstack([np.asarray(X, dtype=np.float64), error**2])
     scale = np.abs(error).max(axis=(1, 2))
@@ -255,7 +258,8 @@ def with_errors(X: AnyArray, error: Array) -> Array:
     least = np.linalg.eigvalsh(error).min(axis=1)
     for i in np.flatnonzero((skew > _ROUNDING * scale) | (least < -_ROUNDING * scale)):
         raise ValueError(
-            f"error: the covariance of row {i} is not symmetric and positive (its least eigenvalue "
+            f"error: the covariance of {row_at(i)} is not symmetric and positive (its least "
+            "eigenvalue "
             f"is {least[i]:.3g}): standard deviations have the shape {(n, d)}"
         )
     return np.hstack([np.asarray(X, dtype=np.float64), error.reshape(n, d * d)])

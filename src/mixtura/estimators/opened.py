@@ -12,10 +12,11 @@ import numpy as np
 from mixtura.data import door
 from mixtura.data.categories import Wanted
 from mixtura.data.lazy import collected, is_lazy, within
-from mixtura.data.opening import loaded, stream
+from mixtura.data.opening import is_stream, loaded, stream
+from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.data.streamed import SMALL_BYTES, Streamed
-from mixtura.data.tables import read_table
+from mixtura.data.tables import NamedRows, read_table
 from mixtura.engines.choose import AWAY
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
@@ -78,6 +79,21 @@ def small(X: Any, kinds: Sequence[Family], columns: Sequence[str] | None = None)
     if not any(taken(kinds, names or ["x1"])):
         return X
     return read_table(path, columns=names, wanted=wanted(kinds))
+
+
+def read(estimator: Asking, X: Any, kind: Family, who: str) -> tuple[Any, Array | None]:
+    """(X itself, or the rows of a small table that is read in pieces; the weights these bring).
+
+    For what stands beside rows in memory, `who`; ValueError for a table that memory may not hold.
+    """
+    X = small(X, [kind], getattr(estimator, "feature_names_in_", None))
+    if not is_stream(X):
+        return X, None
+    rows = loaded(asked(estimator, X, may_miss([kind], filling=True)))
+    if not isinstance(rows, Rows):
+        raise ValueError(f"{who}: X is read in pieces, and these are of rows in memory: load it")
+    names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.d)
+    return NamedRows(rows.X, tuple(names), rows.sample_weight), rows.sample_weight
 
 
 def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = None) -> Streamed:

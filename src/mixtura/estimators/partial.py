@@ -39,6 +39,7 @@ from mixtura.data import door
 from mixtura.data.column_moments import Moments
 from mixtura.data.lazy import collected
 from mixtura.data.opening import is_stream
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.engines.choose import open_sweep, resolve
 from mixtura.errors import FAILURES, FitError
@@ -113,7 +114,7 @@ def _chunk(estimator: GaussianFace, X: Any, sample_weight: Any) -> Rows:
     door.refuse_extreme_scales(X, names)
     nothing = np.flatnonzero(np.isnan(X).all(axis=1))
     if len(nothing):
-        raise ValueError(f"X: row {nothing[0]} has no value in any column: leave it out")
+        raise ValueError(f"X: {row_at(nothing[0])} has no value in any column: leave it out")
     if sample_weight is None:
         return Rows(X)
     w = estimator._weights_for(sample_weight, X)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mixtura.data.door import as_numbers, column_names, host, refuse_no_partitions, refuse_unfit
 from mixtura.data.lazy import collected, is_dask
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Streamed
 from mixtura.estimators.answering import answers, totals
@@ -131,7 +132,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         if len(gaps):
             i, j = gaps[0]
             raise ValueError(
-                f"column {self._names()[j]!r} has {rows[i, j]} in row {i}: a regression cannot "
+                f"column {self._names()[j]!r} has {rows[i, j]} in {row_at(i)}: a regression cannot "
                 "leave a covariate, offset or concomitant out, so fill it in or leave the row out"
             )
 

@@ -77,8 +77,8 @@ def sequences(
         refuse_gaps(rows, ends, columns.moves, names)
     known = known_states(states, len(rows), getattr(estimator, estimator._groups))
     table = Sequences(rows, sequence_weights(sample_weight, ends, whole), ends, known, columns.all)
-    if not (reset or math.isfinite(table.total)):
-        check_array(rows, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
+    if not math.isfinite(table.total):
+        door.refuse_infinite(rows, names)
     seen = table.rows()
     if not seen.n:
         raise ValueError("X has no value in any row: give at least one step that was seen")
@@ -211,8 +211,8 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
     how: dict[str, Any] = {
         "dtype": np.float64,
         "order": "C",
-        # Of what is no fit `sequences` looks at the sum of all cells, once.
-        "ensure_all_finite": "allow-nan" if reset else False,
+        # `sequences` looks at the sum of all cells, once, and the door says where one is infinite.
+        "ensure_all_finite": False,
     }
     if not reset and _is_plain(estimator, X):
         return X, kind.categories

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mixtura.data.refusal import row_at
 from mixtura.records import AnyArray
 
 
@@ -14,7 +15,7 @@ class BadRow(ValueError):
 
     def __init__(self, before: str, row: int, after: str) -> None:
         self.before, self.row, self.after = before, row, after
-        super().__init__(f"{before} in row {row}{after}")
+        super().__init__(f"{before} in {row_at(row)}{after}")
 
     def behind(self, rows: int) -> BadRow:
         """The same of a table in which so many rows stand before those looked at."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from mixtura.data.refusal import row_at
 from mixtura.inference.gaussians import Gaussians
 from mixtura.records import AnyArray, Array
 
@@ -60,7 +61,8 @@ class Conditional:
         lost = np.isneginf(joint.max(axis=1))
         if lost.any():
             raise ValueError(
-                f"row {int(np.argmax(lost))} of the given values lies so far from every component "
+                f"{row_at(int(np.argmax(lost)))} of the given values lies so far from every "
+                "component "
                 "that its squared distance leaves float64: check its units"
             )
         odds = np.exp(joint - joint.max(axis=1, keepdims=True))

@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from mixtura.coordinates import AroundLinear, Fields
 from mixtura.data.column_positions import called
+from mixtura.data.refusal import row_at
 from mixtura.data.sequences import starts_of
 from mixtura.families.design import Design, natural, newton, unit_free
 from mixtura.models.concomitant import REACH, logit_information
@@ -248,7 +249,8 @@ def refuse_gaps(
     if gaps.any():
         row, column = np.argwhere(gaps)[0]
         raise ValueError(
-            f"covariates: column {called(columns[column], names)} is missing in row {row}, and the "
+            f"covariates: column {called(columns[column], names)} is missing in {row_at(row)}, and "
+            "the "
             "move to the next step hangs on it: fill it in, or end the sequence there"
         )
 

@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 
 from mixtura.coordinates import AroundLinear, Fields
 from mixtura.data.column_positions import called
+from mixtura.data.refusal import row_at
 from mixtura.data.sequences import Ordered, starts_of
 from mixtura.families.design import Design, design, natural, newton, unit_free
 from mixtura.models.concomitant import logit_information
@@ -232,8 +233,9 @@ def refuse_first_gaps(
     if gaps.any():
         i, column = np.argwhere(gaps)[0]
         raise ValueError(
-            f"initial_covariates: column {called(columns[column], names)} is missing in row "
-            f"{rows[i]}, and the first state of its sequence hangs on it: fill it in, or leave the "
+            f"initial_covariates: column {called(columns[column], names)} is missing in "
+            f"{row_at(rows[i])}, and the first state of its sequence hangs on it: fill it in, or "
+            "leave the "
             "sequence out"
         )
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mixtura.coordinates import Fields
+from mixtura.data.refusal import row_at
 from mixtura.errors import FitError
 from mixtura.models.hidden_markov_params import (
     ChainStatistics,
@@ -255,10 +256,10 @@ def _refuse_impossible(chunk: Chunk, which: AnyArray, log_density: Array) -> Non
     nowhere = np.isneginf(log_density[first : ends[s]]).all(axis=1)
     if nowhere.any():
         row = before + first + int(np.argmax(nowhere))
-        raise FitError(f"row {row} has no density under any state: look at its cells")
+        raise FitError(f"{row_at(row)} has no density under any state: look at its cells")
     told = chunk.known is not None and bool((chunk.known[first : ends[s]] >= 0).any())
     raise FitError(
-        f"the sequence that begins at row {before + first} has no path of positive probability"
+        f"the sequence that begins at {row_at(before + first)} has no path of positive probability"
         f"{' through its known states' * told}: allow more transitions, or first states"
         f"{', or look at states' * told}"
     )

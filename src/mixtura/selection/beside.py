@@ -42,10 +42,10 @@ class BesideX:
             name: beside_rows(name, each, columns, present_rows, 0.0 if name == "error" else np.nan)
             for name, each in self.given.items()
         }
-        if "error" in tables:
-            with_errors(X, tables["error"])
-            return X, tables
         names = column_names(columns, X.shape[1])
+        if "error" in tables:
+            with_errors(X, tables["error"], names)
+            return X, tables
         kinds = [kind.for_table(names, found, X) for kind in kinds]
         ends = np.stack(list(tables.values()))
         some = np.asarray(~np.isnan(ends).all(axis=(0, 1)))

@@ -20,6 +20,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
+from mixtura.data.refusal import row_at
 from mixtura.errors import FitError
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.intake import compared
@@ -273,7 +274,8 @@ def copies(w: Array | None, n: int) -> int:
     if not np.array_equal(w, np.round(w)):
         first = int(np.flatnonzero(w != np.round(w))[0])
         raise ValueError(
-            f"sample_weight: row {first} has weight {w[first]:g}: resamples are whole tables, so "
+            f"sample_weight: {row_at(first)} has weight {w[first]:g}: resamples are whole tables, "
+            "so "
             "only whole numbers (so many copies of a row) can be honoured; leave it out or round it"
         )
     return int(w.sum())

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from mixtura.data.moments import table_moments
+from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.records import AnyArray, Array
 
@@ -83,7 +84,8 @@ def log_density(ask: Callable[..., Any], X: AnyArray, heavy: AnyArray, whose: st
     lost = np.flatnonzero(heavy & ~np.isfinite(found.reshape(len(X))))
     if len(lost):
         raise ValueError(
-            f"noise has no finite log-density at {len(lost)} rows of {whose}, row {lost[0]} the "
+            f"noise has no finite log-density at {len(lost)} rows of {whose}, {row_at(lost[0])} "
+            "the "
             "first: give one that can produce every row"
         )
     return found.reshape(len(X))
