@@ -121,6 +121,4 @@ def _told(
     try:
         return answer()
     except ValueError as error:
-        raise ValueError(
-            f"X, partition {p} (counted from 0): {error}"
-        ) from None
+        raise ValueError(f"X, partition {p} (counted from 0): {error}") from None

@@ -40,16 +40,23 @@ def standings(
 ) -> tuple[Standing, ...]:
     """How sound each component is; `counts` (K,) are rows, `collapsed` those known to have."""
     spread, upheld = prior.spread(params), prior.upheld(params, counts)
-    few = few_rows(prior.width(params))
+    few = {spike.component for spike in doubtful(prior, params, counts)}
     found = []
     for k, rows in enumerate(counts.tolist()):
         least = None if spread is None or np.isnan(spread[k]) else float(spread[k])
-        doubtful = least is not None and least < DOUBTFUL_SPREAD and 1 <= rows < few
-        verdict = "spurious" if doubtful and not prior.common else "regular"
-        if k in collapsed:
-            verdict = "collapsed"
+        verdict = "collapsed" if k in collapsed else "spurious" if k in few else "regular"
         found.append(Standing(k, rows, least, bool(upheld[k]) or k in collapsed, verdict))
     return tuple(found)
+
+
+def doubtful(prior: Prior, params: Any, counts: Array) -> list[Spike]:
+    """The components that may be what some few rows always make; `counts` (K,) are rows."""
+    few = (counts >= 1) & (counts < few_rows(prior.width(params)))
+    # Most looks find none.
+    if prior.common or not few.any():
+        return []
+    spread = prior.spread(params)
+    return [] if spread is None else spikes(few & (spread < DOUBTFUL_SPREAD), counts, spread)
 
 
 def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:

@@ -82,11 +82,7 @@ class Climbs:
         sound component.
         """
         summary, params = climb.summary, climb.params
-        found = {
-            each.component: Spike(each.component, each.rows, each.spread or 0.0)
-            for each in self.table.standings(summary, params)
-            if each.verdict == "spurious"
-        }
+        found = {spike.component: spike for spike in self.table.doubtful(summary, params)}
         if self.model is not self.table:
             spikes = self.table.unpenalised().guard(summary, params)
             found |= {spike.component: spike for spike in spikes}

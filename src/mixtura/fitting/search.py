@@ -237,7 +237,7 @@ class Search(Climbs):
         except FAILURES:
             return None
         higher_up = outcome.climb.summary.loglik > best.climb.summary.loglik
-        sound = not outcome.floored and outcome.worth >= best.worth
+        sound = not outcome.floored and better(outcome, best)
         return (runner, outcome) if higher_up and sound else None
 
     def from_given(self, start: MixtureParams) -> Outcome:

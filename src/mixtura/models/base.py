@@ -145,6 +145,10 @@ class Model(ABC):
         models."""
         return ()
 
+    def doubtful(self, summary: Summary, params: Any) -> list[Spike]:
+        """The components whose standing is "spurious"; none in most models."""
+        return []
+
     def sobered(self, summary: Summary, params: Any, also: Sequence[int] = ()) -> Any:
         """`params` without the gain of narrow components: each gets the width of the others.
 

@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.data.rows import Rows
 from mixtura.errors import FitError
 from mixtura.families.base import Family
-from mixtura.families.collapse import standings
+from mixtura.families.collapse import doubtful, standings
 from mixtura.families.domain import BadRow
 from mixtura.families.endless import Endless
 from mixtura.models.base import Labelled, Respond
@@ -110,6 +110,12 @@ class Mixture(Labelled):
 
     def as_fine_as(self, other: Any) -> Self:
         return replace(self, prior=other.prior)
+
+    def doubtful(self, summary: Summary, params: MixtureParams) -> list[Spike]:
+        counts = np.asarray(self.family.counts(self.own(summary)) * self.prior.count_scale)
+        given = self._given_shapes(len(counts))
+        found = doubtful(self.prior, params.components, counts)
+        return [spike for spike in found if spike.component not in given]
 
     def standings(
         self, summary: Summary, params: MixtureParams, collapsed: Sequence[int] = ()

@@ -56,7 +56,8 @@ class MixtureSearch(ComponentSearch):
     best_estimator_ : Mixture
     best_params_ : dict
         Its family (the label) and n_components.
-    best_score_, best_index_, cv_results_, slope_, n_features_in_, feature_names_in_
+    best_score_, best_index_, cv_results_, slope_, untried_, n_features_in_,
+    feature_names_in_
         As in `GaussianMixtureSearch`; ``param_family`` in place of the structure and the prior.
 
     Examples
