@@ -51,11 +51,11 @@ INLINE void best_steps(struct best_paths *p, int64_t t0, int64_t n, double *trai
     struct chain_lanes *g = &p->g;
     const double *move = p->move, *b = g->e.b;
     const int64_t Kp = ROUND_UP(K, VL);
-    vec best[K];
+    OF_STATES(best);
     for (int64_t k = 0; k < K; k++)
         best[k] = load(p->best + k * VL);
     for (int64_t t = 0; t < n; t++) {
-        vec next[K];
+        OF_STATES(next);
         UNROLL
         for (int64_t j = 0; j < K; j++) {
             vec most = best[0] + move[j];
