@@ -166,6 +166,14 @@ INLINE vec to_one(vec sum, vec *twos)
     return (vec)(0x7fe0000000000000LL - exponent);
 }
 
+/* Asks for where states of step t, t of the block, go: of so many places memory foresees none. */
+INLINE void fetch_states(const struct chain_lanes *g, int64_t t, const int64_t K)
+{
+    for (int l = 0; l < VL; l++)
+        for (int64_t k = 0; k < K; k += 8)
+            __builtin_prefetch(g->asked->posterior + (g->e.first[l] + t) * K + k, 1);
+}
+
 /* u and over of n steps from t0 on, and the log-likelihoods, unless these are known. */
 INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int barred,
                           const int64_t K)
@@ -237,6 +245,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
             store(g->u + j * stride + t * VL, a[j]);
         }
         if (filtered) {
+            fetch_states(g, t, K);
             sum = lanes_sum(a, K);
             store(g->over + t * VL, 1.0 / sum);
             if (adding)
@@ -341,6 +350,8 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         }
         if (event)
             count_begun(g, t0 + t, i);
+        if (g->asked->posterior)
+            fetch_states(g, t, K);
         lanes_moved(beta, w, back, K);
     }
     UNROLL
