@@ -135,9 +135,19 @@ static void begin_pieces(struct chain_lanes *g, int64_t t, int again, const doub
     next_begin(g);
 }
 
-/* out = moves' in: out_j = sum_i in_i moves_ij. */
+/* out = moves' in: out_j = sum_i in_i moves_ij. Unrolled where the compiler knows how far: else twice
+ * over by two dozen would be most of the library. */
 INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int64_t K)
 {
+    if (!__builtin_constant_p(K)) {
+        for (int64_t j = 0; j < K; j++) {
+            vec sum = in[0] * moves[j];
+            for (int64_t i = 1; i < K; i++)
+                sum += in[i] * moves[i * K + j];
+            out[j] = sum;
+        }
+        return;
+    }
     UNROLL
     for (int64_t j = 0; j < K; j++)
         out[j] = in[0] * moves[j];

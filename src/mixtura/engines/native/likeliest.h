@@ -114,26 +114,35 @@ INLINE int64_t paths_begin(struct best_paths *b, int64_t lane, const int64_t K)
     return longest;
 }
 
-/* Lanes z: of each the state from which its best path into z came, at a step with this trail. Pairs
- * are compared, and pairs of these: one after the other each would wait for the one before. */
+/* Lanes z: of each the state from which its best path into z came, at a step with this trail. Of few
+ * states pairs are compared, and pairs of these: one by one each would wait for the one before. */
 INLINE ivec came_from(const double *trail, const double *move, ivec z, const int64_t K)
 {
     const int64_t Kp = ROUND_UP(K, VL);
-    OF_STATES(by);
-    OF_STATES(from);
+    vec by[FEW], first[FEW];
+    if (!__builtin_constant_p(K)) {
+        vec most = load(trail) + looked_up(move, z, K);
+        ivec from = {0};
+        for (int64_t i = 1; i < K; i++) {
+            vec other = load(trail + i * VL) + looked_up(move + i * Kp, z, K);
+            from = pick_more(other, most, i - (ivec){0}, from);
+            most = vmax(most, other);
+        }
+        return from;
+    }
     UNROLL
     for (int64_t i = 0; i < K; i++) {
         by[i] = load(trail + i * VL) + looked_up(move + i * Kp, z, K);
-        from[i] = (vec)(i - (ivec){0});
+        first[i] = (vec)(i - (ivec){0});
     }
     UNROLL
     for (int64_t width = 1; width < K; width *= 2)
         UNROLL
         for (int64_t i = 0; i + width < K; i += 2 * width) {
-            from[i] = (vec)pick_more(by[i + width], by[i], (ivec)from[i + width], (ivec)from[i]);
+            first[i] = (vec)pick_more(by[i + width], by[i], (ivec)first[i + width], (ivec)first[i]);
             by[i] = vmax(by[i], by[i + width]);
         }
-    return (ivec)from[0];
+    return (ivec)first[0];
 }
 
 /* The state from which the best path into z came, of values `stride` places apart. */
