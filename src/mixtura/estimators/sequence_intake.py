@@ -233,23 +233,28 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
 
 
 def _plain(estimator: Any, X: Any) -> AnyArray | None:
-    """X as it comes out of the checks, where it hardly needs them: numbers, the columns of the fit."""
-    own = estimator.__dict__
-    if not (
-        type(X) is np.ndarray
-        and X.dtype.kind in "fiu"
-        and X.ndim == 2
-        and len(X) > 0
-        and X.shape[1] == own.get("n_features_in_")
-        and "feature_names_in_" not in own
-    ):
+    """X as the checks would leave it, where it hardly needs them; else None."""
+    if not _of_the_fit(estimator, X):
         return None
     if X.dtype.kind == "f":
         return X if X.dtype == np.float64 and X.flags.c_contiguous else None
     # As a number without a sign what is negative is large, and goes through the checks.
     told = X if X.dtype.itemsize < 8 else X.view(np.uint64)
-    exact = X.dtype.isnative and (not X.size or told.max() <= EXACT_INTEGER)
+    exact = X.dtype.isnative and told.max() <= EXACT_INTEGER
     return X.astype(np.float64, order="C") if exact else None
+
+
+def _of_the_fit(estimator: Any, X: Any) -> bool:
+    """Whether X is an array of numbers with rows, and with the columns of the fit."""
+    own = estimator.__dict__
+    return (
+        type(X) is np.ndarray
+        and X.dtype.kind in "fiu"
+        and X.ndim == 2
+        and X.size > 0
+        and X.shape[1] == own.get("n_features_in_")
+        and "feature_names_in_" not in own
+    )
 
 
 def _refuse_gaps(X: AnyArray, seen: AnyArray, names: Sequence[str], kind: Family) -> None:
