@@ -57,8 +57,9 @@ def _levels(column: AnyArray) -> tuple[AnyArray, int]:
         # What no int32 can hold, NaN among it, becomes another number.
         with np.errstate(invalid="ignore"):
             own[:] = cells
-        most = max(most, int(own.max()))
-        if own.min() < 0 or most >= _MOST or not (own == cells).all():
+        # As a number without a sign what is negative is large.
+        most = max(most, int(own.view(np.uint32).max()))
+        if most >= _MOST or not (own == cells).all():
             values, found = np.unique(column, return_inverse=True)
             return found.ravel(), len(values)
     return code, most + 1

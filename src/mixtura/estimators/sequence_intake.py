@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from mixtura.data import door
 from mixtura.data.categories import UnmetCategory, coded
-from mixtura.data.exact import refuse_inexact
+from mixtura.data.exact import EXACT_INTEGER, refuse_inexact
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.nulls import as_nan
 from mixtura.data.opening import is_stream, refuse_asking
@@ -214,8 +214,9 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
         # `sequences` looks at the sum of all cells, once, and the door says where one is infinite.
         "ensure_all_finite": False,
     }
-    if not reset and _is_plain(estimator, X):
-        return X, kind.categories
+    plain = None if reset else _plain(estimator, X)
+    if plain is not None:
+        return plain, kind.categories
     if isinstance(X, NamedRows):
         if not reset:
             # Whoever has named rows has chosen the columns.
@@ -231,15 +232,26 @@ def _validated(estimator: Any, X: Any, kind: Family, reset: bool) -> tuple[AnyAr
     return validate_data(estimator, X, reset=reset, **how), codes
 
 
-def _is_plain(estimator: Any, X: Any) -> bool:
-    """Whether X is as it comes out of the checks already: numbers, and the columns of the fit."""
+def _plain(estimator: Any, X: Any) -> AnyArray | None:
+    """X as the checks would leave it, where it hardly needs them; else None."""
+    if not _of_the_fit(estimator, X):
+        return None
+    if X.dtype.kind == "f":
+        return X if X.dtype == np.float64 and X.flags.c_contiguous else None
+    # As a number without a sign what is negative is large, and goes through the checks.
+    told = X if X.dtype.itemsize < 8 else X.view(np.uint64)
+    exact = X.dtype.isnative and told.max() <= EXACT_INTEGER
+    return X.astype(np.float64, order="C") if exact else None
+
+
+def _of_the_fit(estimator: Any, X: Any) -> bool:
+    """Whether X is an array of numbers with rows, and with the columns of the fit."""
     own = estimator.__dict__
     return (
         type(X) is np.ndarray
-        and X.dtype == np.float64
-        and X.flags.c_contiguous
+        and X.dtype.kind in "fiu"
         and X.ndim == 2
-        and len(X) > 0
+        and X.size > 0
         and X.shape[1] == own.get("n_features_in_")
         and "feature_names_in_" not in own
     )

@@ -23,8 +23,11 @@ static int alike(double *M, const double *none, double *law, int barred, int64_t
     const double faint = barred ? BARRED_LINE_FAINT : LINE_FAINT;
     const int64_t Kp = ROUND_UP(K, VL);
     double largest = 0.0;
-    for (int64_t i = 0; i < K * Kp; i++)
-        largest = M[i] > largest ? M[i] : largest;
+    vec most = splat(0.0);
+    for (int64_t i = 0; i < K * Kp; i += VL)
+        most = vmax(load(M + i), most);
+    for (int l = 0; l < VL; l++)
+        largest = most[l] > largest ? most[l] : largest;
     if (!(largest > (barred ? LINE_FAINT : 0.0)))
         return -1;
     for (int64_t i = 0; i < K * Kp; i++)

@@ -72,6 +72,9 @@ static int emission_open(struct emission *e, const struct mixtura_emission *a, i
     }
     while (!a->model && block > 32 && K * block * (int64_t)sizeof(double) > 1 << 16)
         block /= 2;
+    /* What is read and written at each step fits into the nearest cache. */
+    while (!logarithms && !e->w.wide && block > 32 && 3 * K * block * (int64_t)sizeof(double) > 40 << 10)
+        block /= 2;
     e->steps = block / VL;
     e->stride = a->model ? e->w.stride : block + 24;
     int64_t kinds = a->code ? a->kinds + 1 : 0, own = a->model ? 0 : K * e->stride;

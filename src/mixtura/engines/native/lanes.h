@@ -16,6 +16,12 @@
 #define RESCALED 4
 #define LOG_TWO 0x1.62e42fefa39efp-1
 
+/* A vector of each of K states. Of few they are an array of a length of its own, for only such are
+ * kept in registers: one of K is memory, even where the compiler knows K. */
+#define FEW 10
+#define OF_STATES(name)                                                                        \
+    vec name##_few[FEW], name##_many[K <= FEW ? 1 : K], *const name = K <= FEW ? name##_few : name##_many
+
 struct chain_lanes {
     const struct mixtura_stretches *asked;
     struct emission e;
@@ -129,12 +135,25 @@ static void begin_pieces(struct chain_lanes *g, int64_t t, int again, const doub
     next_begin(g);
 }
 
-/* out = moves' in: out_j = sum_i in_i moves_ij. */
+/* out = moves' in: out_j = sum_i in_i moves_ij. Unrolled where the compiler knows how far: else twice
+ * over by two dozen would be most of the library. */
 INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int64_t K)
 {
+    if (!__builtin_constant_p(K)) {
+        for (int64_t j = 0; j < K; j++) {
+            vec sum = in[0] * moves[j];
+            for (int64_t i = 1; i < K; i++)
+                sum += in[i] * moves[i * K + j];
+            out[j] = sum;
+        }
+        return;
+    }
+    UNROLL
     for (int64_t j = 0; j < K; j++)
         out[j] = in[0] * moves[j];
+    UNROLL
     for (int64_t i = 1; i < K; i++)
+        UNROLL
         for (int64_t j = 0; j < K; j++)
             out[j] += in[i] * moves[i * K + j];
 }
@@ -142,6 +161,7 @@ INLINE void lanes_moved(vec *out, const vec *in, const double *moves, const int6
 INLINE vec lanes_sum(const vec *a, const int64_t K)
 {
     vec sum = a[0], other = splat(0.0);
+    UNROLL
     for (int64_t k = 1; k < K; k++)
         *(k % 2 ? &other : &sum) += a[k];
     return sum + other;
@@ -156,6 +176,14 @@ INLINE vec to_one(vec sum, vec *twos)
     return (vec)(0x7fe0000000000000LL - exponent);
 }
 
+/* Asks for where states of step t, t of the block, go: of so many places memory foresees none. */
+INLINE void fetch_states(const struct chain_lanes *g, int64_t t, const int64_t K)
+{
+    for (int l = 0; l < VL; l++)
+        for (int64_t k = 0; k < K; k += 8)
+            __builtin_prefetch(g->asked->posterior + (g->e.first[l] + t) * K + k, 1);
+}
+
 /* u and over of n steps from t0 on, and the log-likelihoods, unless these are known. */
 INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int again, const int barred,
                           const int64_t K)
@@ -164,14 +192,19 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
     const int64_t stride = g->e.stride;
     const int filtered = !g->asked->back && g->asked->posterior, adding = barred && !again;
     const vec faint = splat(barred ? BARRED_FAINT : FAINT), nothing = splat(0.0);
-    vec a[K], added[K], loglik = load(g->loglik), twos = load(g->twos);
+    OF_STATES(a);
+    OF_STATES(added);
+    vec loglik = load(g->loglik), twos = load(g->twos);
+    UNROLL
     for (int64_t k = 0; k < K; k++) {
         a[k] = load(g->a + k * VL);
         added[k] = barred ? load(g->added + k * VL) : nothing;
         store(g->u + k * stride - VL, a[k]);
     }
     for (int64_t t = 0; t < n; t++) {
-        vec ahead[K], more[K], sum = nothing, scale = splat(1.0), by;
+        OF_STATES(ahead);
+        OF_STATES(more);
+        vec sum = nothing, scale = splat(1.0), by;
         int rescaled = barred || t % RESCALED == 0;
         lanes_moved(ahead, a, moves, K);
         if (rescaled) {
@@ -180,9 +213,11 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         }
         if (adding)
             lanes_moved(more, added, moves, K);
+        UNROLL
         for (int64_t j = 0; j < K && adding; j++)
             more[j] += sum * g->raised[j];
         if (t0 + t == g->due) {
+            UNROLL
             for (int64_t j = 0; j < K; j++) {
                 store(g->a + j * VL, ahead[j]);
                 store(g->ended + j * VL, a[j]);
@@ -193,6 +228,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
             begin_pieces(g, t0 + t, again, g->ended);
             loglik = load(g->loglik);
             twos = load(g->twos);
+            UNROLL
             for (int64_t j = 0; j < K; j++) {
                 ahead[j] = load(g->a + j * VL);
                 more[j] = barred ? load(g->added + j * VL) : nothing;
@@ -205,6 +241,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         }
         if (!filtered)
             store(g->over + t * VL, scale);
+        UNROLL
         for (int64_t j = 0; j < K; j++) {
             vec emitted = load(b + j * stride + t * VL);
             emitted = rescaled ? emitted * scale : emitted;
@@ -218,6 +255,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
             store(g->u + j * stride + t * VL, a[j]);
         }
         if (filtered) {
+            fetch_states(g, t, K);
             sum = lanes_sum(a, K);
             store(g->over + t * VL, 1.0 / sum);
             if (adding)
@@ -225,6 +263,7 @@ INLINE void lanes_forward(struct chain_lanes *g, int64_t t0, int64_t n, int agai
         }
         loglik += load(top + t * VL);
     }
+    UNROLL
     for (int64_t k = 0; k < K; k++) {
         store(g->a + k * VL, a[k]);
         store(g->added + k * VL, barred ? added[k] : nothing);
@@ -293,20 +332,25 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
     const double *back = g->back;
     const int64_t stride = g->e.stride;
     const int even = g->e.even;
-    vec beta[K];
+    OF_STATES(beta);
+    UNROLL
     for (int64_t k = 0; k < K; k++)
         beta[k] = load(g->beta + k * VL);
     for (int64_t t = n - 1; t >= 0; t--) {
         int64_t i = t * VL;
         int event = t0 + t == g->due, rescaled = barred || t % RESCALED == 0;
         if (event) {
+            UNROLL
             for (int64_t k = 0; k < K; k++)
                 store(g->beta + k * VL, beta[k]);
             end_pieces(g, t0 + t, i);
+            UNROLL
             for (int64_t k = 0; k < K; k++)
                 beta[k] = load(g->beta + k * VL);
         }
-        vec w[K], over = load(g->over + i), times = load(g->e.times + i);
+        OF_STATES(w);
+        vec over = load(g->over + i), times = load(g->e.times + i);
+        UNROLL
         for (int64_t k = 0; k < K; k++) {
             double *b = g->e.b + k * stride + i;
             vec behind = rescaled ? beta[k] * over : beta[k];
@@ -316,8 +360,11 @@ INLINE void lanes_backward(struct chain_lanes *g, int64_t t0, int64_t n, const i
         }
         if (event)
             count_begun(g, t0 + t, i);
+        if (g->asked->posterior)
+            fetch_states(g, t, K);
         lanes_moved(beta, w, back, K);
     }
+    UNROLL
     for (int64_t k = 0; k < K; k++)
         store(g->beta + k * VL, beta[k]);
 }

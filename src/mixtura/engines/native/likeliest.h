@@ -51,11 +51,11 @@ INLINE void best_steps(struct best_paths *p, int64_t t0, int64_t n, double *trai
     struct chain_lanes *g = &p->g;
     const double *move = p->move, *b = g->e.b;
     const int64_t Kp = ROUND_UP(K, VL);
-    vec best[K];
+    OF_STATES(best);
     for (int64_t k = 0; k < K; k++)
         best[k] = load(p->best + k * VL);
     for (int64_t t = 0; t < n; t++) {
-        vec next[K];
+        OF_STATES(next);
         UNROLL
         for (int64_t j = 0; j < K; j++) {
             vec most = best[0] + move[j];
@@ -114,18 +114,35 @@ INLINE int64_t paths_begin(struct best_paths *b, int64_t lane, const int64_t K)
     return longest;
 }
 
-/* Lanes z: of each the state from which its best path into z came, at a step with this trail. */
+/* Lanes z: of each the state from which its best path into z came, at a step with this trail. Of few
+ * states pairs are compared, and pairs of these: one by one each would wait for the one before. */
 INLINE ivec came_from(const double *trail, const double *move, ivec z, const int64_t K)
 {
     const int64_t Kp = ROUND_UP(K, VL);
-    vec most = load(trail) + looked_up(move, z, K);
-    ivec from = {0};
-    for (int64_t i = 1; i < K; i++) {
-        vec by = load(trail + i * VL) + looked_up(move + i * Kp, z, K);
-        from = pick_more(by, most, i - (ivec){0}, from);
-        most = vmax(most, by);
+    vec by[FEW], first[FEW];
+    if (!__builtin_constant_p(K)) {
+        vec most = load(trail) + looked_up(move, z, K);
+        ivec from = {0};
+        for (int64_t i = 1; i < K; i++) {
+            vec other = load(trail + i * VL) + looked_up(move + i * Kp, z, K);
+            from = pick_more(other, most, i - (ivec){0}, from);
+            most = vmax(most, other);
+        }
+        return from;
     }
-    return from;
+    UNROLL
+    for (int64_t i = 0; i < K; i++) {
+        by[i] = load(trail + i * VL) + looked_up(move + i * Kp, z, K);
+        first[i] = (vec)(i - (ivec){0});
+    }
+    UNROLL
+    for (int64_t width = 1; width < K; width *= 2)
+        UNROLL
+        for (int64_t i = 0; i + width < K; i += 2 * width) {
+            first[i] = (vec)pick_more(by[i + width], by[i], (ivec)first[i + width], (ivec)first[i]);
+            by[i] = vmax(by[i], by[i + width]);
+        }
+    return (ivec)first[0];
 }
 
 /* The state from which the best path into z came, of values `stride` places apart. */
