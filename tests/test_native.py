@@ -243,6 +243,35 @@ def test_offset_keeps_its_digits(form, d):
 
 
 @pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("spread", [0.2, 1.0, 30.0, 1e5])
+def test_near_and_far_means(form, spread):
+    """Rows are summed as they lie, or about the means, by how far these are from each other."""
+    X, weights, means, _, whiten, log_norm = make(form, 700, 5, 6, spread=spread)
+    model = (np.log(weights), means, whiten, log_norm, form)
+    got, want = passes.gaussian_pass(X, None, *model), slow_pass(X, None, *model)
+    # Rows whitened about a common centre are rounded by how far apart the means are.
+    assert_sums(got, want, rtol=1e-12 * max(1.0, spread / 30 if form == "tied" else 1.0))
+
+
+@pytest.mark.parametrize("form", ["diag", "spherical"])
+def test_a_point_away_from_the_origin_keeps_its_digits(form):
+    """Raw squares would say of a component's rows only that they lie at 3.9; a row whose square is
+    no number has no share."""
+    means = np.array([[-3.9] * 3, [3.9] * 3])
+    rng = np.random.default_rng(0)
+    X = np.repeat(means, 200, axis=0) + np.repeat([1.0, 1e-9], 200)[:, None] * rng.normal(
+        size=(400, 3)
+    )
+    whiten = np.ones((2, 3) if form == "diag" else 2)
+    model = (np.log([0.5, 0.5]), means, whiten, np.full(2, -1.5 * LOG_2PI), form)
+    want = slow_pass(X, None, *model)
+    for rows in (X, np.vstack([X, np.full((1, 3), 1e200)])):
+        got = passes.gaussian_pass(rows, None, *model)
+        for g, w in zip(got[1:], want[1:], strict=True):
+            np.testing.assert_allclose(g, w, rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("d", [3, 20])
 def test_rows_of_zero_weight_may_hold_anything(form, d):
     X, weights, means, _, whiten, log_norm = make(form, 400, d, 3)

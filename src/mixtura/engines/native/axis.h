@@ -6,111 +6,152 @@
 
 #include "simd.h"
 
-/* G vectors of rows at a time, so that each mean and scale is broadcast once. */
-INLINE void axis_density_group(const int G, const double *restrict x, int64_t ld, int64_t d,
-                               const double *restrict mean, const double *restrict scale,
-                               double shift, double *restrict log_p, double *restrict best)
+/* How y = scale (x - mean) is worked out: with no scale; as it stands, which is exactly 0 at the
+ * mean; or in one operation, as scale x - offset with offset = scale mean, which is as if the mean
+ * were rounded once more. */
+enum { AXIS_UNIT, AXIS_EXACT, AXIS_FUSED };
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define AXIS_FAST AXIS_FUSED
+#else
+#define AXIS_FAST AXIS_EXACT
+#endif
+
+INLINE vec axis_whitened(const int how, vec x, vec scale, vec offset)
 {
-    vec q[4];
+    return how == AXIS_UNIT    ? x - offset
+           : how == AXIS_EXACT ? (x - offset) * scale
+                               : x * scale - offset;
+}
+
+#define AXIS_ROWS (MANY_REGISTERS ? 4 : 2) /* vectors of rows side by side */
+
+/* Neighbouring components, and where their log densities, shift - half |y|^2, go. */
+struct axis {
+    const double *offset, *scale; /* the mean, or see AXIS_FUSED */
+    const double *shift, *half;
+    double *log_p, *square; /* columns; square, of |y|^2, may be NULL */
+    int64_t stride;
+    double *best; /* raised to log_p */
+};
+
+/* Components k..k+C and G vectors of rows from `at` on: what is read serves C or G times. */
+INLINE void axis_density_tile(const int how, const int C, const int G, const double *restrict x,
+                              int64_t ld, int64_t d, int64_t at, int64_t k,
+                              const struct axis *a)
+{
+    const double *offset = a->offset + k * d, *scale = a->scale + k * d;
+    vec q[2][4];
     UNROLL
-    for (int g = 0; g < G; g++)
-        q[g] = (vec){0};
-    for (int64_t j = 0; j < d; j++) {
-        vec m = splat(mean[j]), s = scale ? splat(scale[j]) : m;
+    for (int c = 0; c < C; c++)
         UNROLL
-        for (int g = 0; g < G; g++) {
-            vec y = load(x + j * ld + g * VL) - m;
-            if (scale)
-                y *= s;
-            q[g] += y * y;
+        for (int g = 0; g < G; g++)
+            q[c][g] = (vec){0};
+    for (int64_t j = 0; j < d; j++) {
+        vec u[4];
+        UNROLL
+        for (int g = 0; g < G; g++)
+            u[g] = load(x + j * ld + at + g * VL);
+        UNROLL
+        for (int c = 0; c < C; c++) {
+            vec o = splat(offset[c * d + j]), s = how == AXIS_UNIT ? o : splat(scale[c * d + j]);
+            UNROLL
+            for (int g = 0; g < G; g++) {
+                vec y = axis_whitened(how, u[g], s, o);
+                q[c][g] += y * y;
+            }
         }
     }
     UNROLL
     for (int g = 0; g < G; g++) {
-        vec p = shift - 0.5 * q[g];
-        store(log_p + g * VL, p);
-        store(best + g * VL, vmax(load(best + g * VL), p));
+        int64_t i = at + g * VL;
+        vec best = load(a->best + i);
+        UNROLL
+        for (int c = 0; c < C; c++) {
+            vec p = a->shift[k + c] - a->half[k + c] * q[c][g];
+            store(a->log_p + (k + c) * a->stride + i, p);
+            if (a->square)
+                store(a->square + (k + c) * a->stride + i, q[c][g]);
+            best = vmax(best, p);
+        }
+        store(a->best + i, best);
     }
 }
 
-INLINE void axis_density_with(const double *x, int64_t ld, int64_t d, const double *mean,
-                              const double *scale, int64_t nv, double shift, double *log_p,
-                              double *best)
+/* All components for G vectors of rows, which stay in the nearest cache meanwhile. */
+INLINE void axis_density_rows(const int how, const int G, int64_t K, const double *x,
+                              int64_t ld, int64_t d, int64_t at, struct axis a)
+{
+    int64_t k = 0;
+    for (; k + 2 <= K; k += 2)
+        axis_density_tile(how, 2, G, x, ld, d, at, k, &a);
+    if (k < K)
+        axis_density_tile(how, 1, G, x, ld, d, at, k, &a);
+}
+
+INLINE void axis_density_as(const int how, int64_t K, const double *x, int64_t ld, int64_t d,
+                            int64_t nv, const struct axis *a)
 {
     int64_t v = 0;
-    for (; v + 4 <= nv; v += 4)
-        axis_density_group(4, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
-                           best + v * VL);
-    for (; v + 2 <= nv; v += 2)
-        axis_density_group(2, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
-                           best + v * VL);
+    for (; v + AXIS_ROWS <= nv; v += AXIS_ROWS)
+        axis_density_rows(how, AXIS_ROWS, K, x, ld, d, v * VL, *a);
     for (; v < nv; v++)
-        axis_density_group(1, x + v * VL, ld, d, mean, scale, shift, log_p + v * VL,
-                           best + v * VL);
+        axis_density_rows(how, 1, K, x, ld, d, v * VL, *a);
 }
 
-static void axis_density(const double *x, int64_t ld, int64_t d, const double *mean,
-                         const double *scale, int64_t nv, double shift, double *log_p,
-                         double *best)
+/* Log densities of K components for nv vectors of rows. */
+static void axis_density(int how, int64_t K, const double *x, int64_t ld, int64_t d, int64_t nv,
+                         const struct axis *a)
 {
-    if (scale)
-        axis_density_with(x, ld, d, mean, scale, nv, shift, log_p, best);
+    if (how == AXIS_UNIT)
+        axis_density_as(AXIS_UNIT, K, x, ld, d, nv, a);
+    else if (how == AXIS_EXACT)
+        axis_density_as(AXIS_EXACT, K, x, ld, d, nv, a);
     else
-        axis_density_with(x, ld, d, mean, 0, nv, shift, log_p, best);
+        axis_density_as(AXIS_FUSED, K, x, ld, d, nv, a);
 }
 
-/* first_j += r y_j and second_j += r y_j^2 with y = scale (x - mean), lane by lane. */
-static void axis_moments(const double *restrict x, int64_t ld, int64_t d,
-                         const double *restrict mean, const double *restrict scale,
-                         const double *restrict r, int64_t nv, double *restrict first,
-                         double *restrict second)
+/* first_j += r y_j and second_j += r y_j^2, lane by lane, for J columns from x on. */
+INLINE void axis_moments_tile(const int J, const double *restrict x, int64_t ld,
+                              const double *restrict mean, const double *restrict scale,
+                              const double *restrict r, int64_t nv, double *restrict first,
+                              double *restrict second)
 {
-    for (int64_t j = 0; j < d; j++) {
-        const double *xj = x + j * ld;
-        vec m = splat(mean[j]), s = splat(scale[j]);
-        vec f0 = load(first + j * VL), f1 = {0};
-        vec g0 = load(second + j * VL), g1 = {0};
-        int64_t v = 0;
-        for (; v + 2 <= nv; v += 2) {
-            vec y0 = (load(xj + v * VL) - m) * s;
-            vec y1 = (load(xj + v * VL + VL) - m) * s;
-            vec u0 = y0 * load(r + v * VL);
-            vec u1 = y1 * load(r + v * VL + VL);
-            f0 += u0;
-            f1 += u1;
-            g0 += u0 * y0;
-            g1 += u1 * y1;
+    vec m[4], s[4], f[4], g[4];
+    UNROLL
+    for (int j = 0; j < J; j++) {
+        m[j] = splat(mean[j]);
+        s[j] = splat(scale[j]);
+        f[j] = load(first + j * VL);
+        g[j] = load(second + j * VL);
+    }
+    for (int64_t v = 0; v < nv * VL; v += VL) {
+        vec t = load(r + v);
+        UNROLL
+        for (int j = 0; j < J; j++) {
+            vec y = (load(x + j * ld + v) - m[j]) * s[j], u = t * y;
+            f[j] += u;
+            g[j] += u * y;
         }
-        if (v < nv) {
-            vec y0 = (load(xj + v * VL) - m) * s;
-            vec u0 = y0 * load(r + v * VL);
-            f0 += u0;
-            g0 += u0 * y0;
-        }
-        store(first + j * VL, f0 + f1);
-        store(second + j * VL, g0 + g1);
+    }
+    UNROLL
+    for (int j = 0; j < J; j++) {
+        store(first + j * VL, f[j]);
+        store(second + j * VL, g[j]);
     }
 }
 
-/* For the tied form, with z the whitened rows and q the plain responsibilities:
- * first_j += w q (z_j - mu_j) and mean deviation bar_j += q (z_j - mu_j). */
-static void axis_share(const double *restrict z, int64_t ld, int64_t d,
-                       const double *restrict mu, const double *restrict q,
-                       const double *restrict weight, int64_t nv, double *restrict first,
-                       double *restrict bar)
+static void axis_moments(const double *x, int64_t ld, int64_t d, const double *mean,
+                         const double *scale, const double *r, int64_t nv, double *first,
+                         double *second)
 {
-    for (int64_t j = 0; j < d; j++) {
-        const double *zj = z + j * ld;
-        double *bj = bar + j * ld;
-        vec m = splat(mu[j]);
-        vec f = load(first + j * VL);
-        for (int64_t v = 0; v < nv; v++) {
-            vec u = (load(zj + v * VL) - m) * load(q + v * VL);
-            f += u * load(weight + v * VL);
-            store(bj + v * VL, load(bj + v * VL) + u);
-        }
-        store(first + j * VL, f);
-    }
+    int64_t j = 0;
+    for (; j + 4 <= d; j += 4)
+        axis_moments_tile(4, x + j * ld, ld, mean + j, scale + j, r, nv, first + j * VL,
+                          second + j * VL);
+    for (; j < d; j++)
+        axis_moments_tile(1, x + j * ld, ld, mean + j, scale + j, r, nv, first + j * VL,
+                          second + j * VL);
 }
 
 #endif

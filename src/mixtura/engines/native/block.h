@@ -4,6 +4,44 @@
 
 #include "work.h"
 
+/* Means about the block's origin may be so many deviations long for sums of rows as they lie to
+ * be as exact as sums about means, but for a few units in the last place; see raw.h. */
+#define RAW_SECOND (sizeof(double) == 4 ? 1.0 : 4.0)
+#define RAW_FIRST (RAW_SECOND * RAW_SECOND)
+/* What part of a mean's squared length second moments must exceed. */
+#define RAW_LOST (sizeof(double) == 4 ? 0x1p-16 : 0x1p-30)
+/* Deviations from here to its inverse have squares that are far from the ends of the range. */
+#define RAW_UNIT (sizeof(double) == 4 ? 1e-12 : 1e-100)
+
+static void prepare_axis(struct work *w)
+{
+    const struct mixtura_model *model = w->model;
+    int64_t K = w->K, d = w->d;
+    int diag = w->form == FORM_DIAG, in_range = 1;
+    for (int64_t k = 0; k < K; k++) {
+        double far = 0.0;
+        for (int64_t j = 0; j < d; j++) {
+            int64_t at = k * d + j;
+            double s = model->whiten[diag ? at : k];
+            double m = model->means[at] - (w->shifted ? w->centre[j] : 0.0);
+            w->scale[at] = s;
+            w->means[at] = m;
+            w->offset[at] = m * s;
+            far = fabs(m * s) > far ? fabs(m * s) : far;
+            in_range &= s >= RAW_UNIT && s <= 1.0 / RAW_UNIT;
+        }
+        w->far[k] = far;
+        w->raw[k] = w->plainly && far <= (diag ? RAW_SECOND : RAW_FIRST);
+    }
+    for (int64_t k = 0; k < K; k++) {
+        w->raw[k] &= in_range;
+        if (!diag && in_range)
+            w->half[k] *= w->scale[k * d] * w->scale[k * d];
+    }
+    w->how = !diag ? (in_range ? AXIS_UNIT : AXIS_EXACT)
+                   : (w->shifted ? AXIS_FAST : AXIS_EXACT);
+}
+
 /* What depends on the parameters but not on rows. Also clears the accumulators.
  * Without weights (rows that report component densities) log weights count as 0. */
 static void prepare(struct work *w, const struct mixtura_model *model, int weighted)
@@ -17,10 +55,13 @@ static void prepare(struct work *w, const struct mixtura_model *model, int weigh
     for (int64_t k = 0; k < K; k++)
         w->cut[k] = EXP_LEAST;
     w->loglik = (vec){0};
+    for (int64_t k = 0; k < K; k++) {
+        w->half[k] = 0.5;
+        w->raw[k] = 0;
+    }
+    w->how = AXIS_UNIT;
     if (w->form == FORM_DIAG || w->form == FORM_SPHERICAL) {
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t j = 0; j < d; j++)
-                w->scale[k * d + j] = model->whiten[w->form == FORM_DIAG ? k * d + j : k];
+        prepare_axis(w);
     } else if (w->form == FORM_TIED) {
         for (int64_t j = 0; j < ld; j++) {
             double sum = 0.0;
@@ -48,6 +89,23 @@ static void prepare(struct work *w, const struct mixtura_model *model, int weigh
     }
 }
 
+/* Log densities of `many` components from k on, for nv vectors of rows; of whitened rows, when
+ * tied. */
+static void axis_components(struct work *w, const double *x, int64_t k, int64_t many,
+                            int64_t nv, double *log_p)
+{
+    int64_t d = w->d, B = w->stride;
+    struct axis a = {(w->how == AXIS_FUSED ? w->offset : w->means) + k * d,
+                     w->scale + k * d,
+                     w->shift + k,
+                     w->half + k,
+                     log_p,
+                     w->form == FORM_SPHERICAL ? w->distance + k * B : 0,
+                     B,
+                     w->best};
+    axis_density(w->how, many, x, B, d, nv, &a);
+}
+
 /* log_p and best, for nv vectors of rows. */
 static void block_density(struct work *w, int64_t nv)
 {
@@ -62,17 +120,9 @@ static void block_density(struct work *w, int64_t nv)
         } else {
             narrow_table[d].product(w->x, B, w->centre, m->whiten, nv, w->z);
         }
-        for (int64_t k = 0; k < K; k++) {
-            fetch_ahead(w, k);
-            axis_density(w->z, B, d, w->means + k * d, 0, nv, w->shift[k],
-                         w->log_p + k * B, w->best);
-        }
+        axis_components(w, w->z, 0, K, nv, w->log_p);
     } else if (w->form != FORM_FULL) {
-        for (int64_t k = 0; k < K; k++) {
-            fetch_ahead(w, k);
-            axis_density(w->x, B, d, m->means + k * d, w->scale + k * d, nv, w->shift[k],
-                         w->log_p + k * B, w->best);
-        }
+        axis_components(w, w->x, 0, K, nv, w->log_p);
     } else if (w->wide) {
         for (int64_t k = 0; k < K; k++) {
             double *log_p = w->log_p + k * B;
@@ -156,6 +206,7 @@ static void block_softmax(struct work *w, int64_t nv)
         double *e = w->log_p + k * w->stride;
         vec cut = splat(w->cut[k]);
         int live = 0;
+        fetch_ahead(w, k);
         for (int64_t v = 0; v < nv * VL; v += VL) {
             vec x = load(e + v) - load(w->best + v);
             if (!not_below(x, cut)) {

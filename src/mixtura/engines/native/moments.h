@@ -2,6 +2,7 @@
 #ifndef MIXTURA_MOMENTS_H
 #define MIXTURA_MOMENTS_H
 
+#include "raw.h"
 #include "screen.h"
 
 /* Responsibilities of component k over the block, into r; adds to its count. Returns
@@ -117,13 +118,10 @@ static void tied_pairs(struct work *w, int64_t nv)
     int64_t K = w->K, d = w->d, B = w->stride, n = nv * VL;
     for (int64_t j = 0; j < d; j++)
         for (int64_t v = 0; v < n; v += VL)
-            store(w->bar + j * B + v, splat(0.0));
-    for (int64_t k = 0; k < K; k++) {
-        if (!responsibilities(w, k, nv))
-            continue;
-        axis_share(w->z, B, d, w->means + k * d, w->log_p + k * B, w->weight, nv,
-                   w->first + k * d * VL, w->bar);
-    }
+            store(w->tmp2 + j * B + v, load(w->z + j * B + v) * load(w->weight + v));
+    int64_t live = raw_shares(w, nv);
+    raw_sums(w, w->tmp2, live, nv);
+    axis_bar(w->z, B, d, w->means, w->log_p, B, w->some, live, nv, w->bar);
     if (w->wide) {
         columns_to_rows(w->bar, B, d, n, w->tmp, w->ld);
         wide_scale(w->tmp, 0, n, w->ld, w->weight, w->tmp, 0);
@@ -147,7 +145,7 @@ static void component_moments(struct work *w, int64_t k, int64_t nv)
     if (!rows)
         return;
     if (w->form == FORM_DIAG || w->form == FORM_SPHERICAL)
-        axis_moments(w->x, w->stride, w->d, w->model->means + k * w->d,
+        axis_moments(w->x, w->stride, w->d, w->means + k * w->d,
                      w->scale + k * w->d, w->r, nv, w->first + k * w->d * VL,
                      w->second + k * w->d * VL);
     else if (w->wide)
@@ -162,8 +160,11 @@ static void block_moments(struct work *w, int64_t nv)
         tied_pairs(w, nv);
         return;
     }
+    if (w->plainly && (w->form == FORM_DIAG || w->form == FORM_SPHERICAL))
+        raw_sums(w, w->x, raw_shares(w, nv), nv);
     for (int64_t k = 0; k < w->K; k++)
-        component_moments(w, k, nv);
+        if (!w->raw[k])
+            component_moments(w, k, nv);
 }
 
 /* Both triangles of one d x d matrix of sums. */
@@ -228,6 +229,7 @@ static void finish(const struct work *w, struct mixtura_moments *out)
                 out->second[k] = total;
         }
     }
+    add_raw(w, out);
 }
 
 #endif

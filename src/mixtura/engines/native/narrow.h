@@ -22,6 +22,11 @@ INLINE void narrow_product(const int D, const double *restrict x, int64_t ld,
                            double *restrict log_p, double *restrict best)
 {
     for (int64_t v = 0; v < nv; v++) {
+#if defined(__AVX512F__)
+        /* Operations spread a number as they read it. Else the compiler spreads all of them
+         * beforehand, more than registers hold, and reads them back: eight times as much. */
+        __asm__ volatile("" : "+r"(whiten), "+r"(mean));
+#endif
         vec c[NARROW_MAX];
         vec q = {0};
         UNROLL

@@ -19,7 +19,29 @@ static void note_best(const struct work *w, int32_t *labels, const int32_t *rows
     }
 }
 
-static void pass_with(struct work *w, const struct mixtura_data *data,
+/* The origin of a block: amid the means of an axis-aligned mixture, where all of them are near it.
+ * Else rows are rounded by how far they are from it, and stay as they are. */
+static void take_origin(struct work *w, const struct mixtura_model *model)
+{
+#ifndef ROWS_ONLY_DOUBLE
+    int64_t d = w->d;
+    int diag = w->form == FORM_DIAG, near = !w->held && (diag || w->form == FORM_SPHERICAL);
+    for (int64_t j = 0; near && j < d; j++) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < w->K; k++)
+            sum += exp(model->log_weights[k]) * (model->means[k * d + j] - model->means[j]);
+        double centre = w->centre[j] = model->means[j] + sum;
+        for (int64_t k = 0; k < w->K; k++) {
+            double whiten = model->whiten[diag ? k * d + j : k];
+            near &= fabs((model->means[k * d + j] - centre) * whiten) <= RAW_FIRST;
+        }
+    }
+    w->shifted = near;
+    w->origin = near ? w->centre : 0;
+#endif
+}
+
+static void pass_once(struct work *w, const struct mixtura_data *data,
                       const struct mixtura_model *model, struct mixtura_moments *out)
 {
     prepare(w, model, 1);
@@ -48,6 +70,17 @@ static void pass_with(struct work *w, const struct mixtura_data *data,
         block_moments(w, nv);
     }
     finish(w, out);
+}
+
+static void pass_with(struct work *w, const struct mixtura_data *data,
+                      const struct mixtura_model *model, struct mixtura_moments *out)
+{
+    take_origin(w, model);
+    w->plainly = 1;
+    pass_once(w, data, model, out);
+    w->plainly = 0;
+    if (!raw_holds(w, out))
+        pass_once(w, data, model, out);
 }
 
 static int pass(const struct mixtura_data *data, const struct mixtura_model *model,
@@ -170,6 +203,7 @@ static int rows(const struct mixtura_data *data, const struct mixtura_model *mod
         return 1;
     w.stored = 0;
     int weighted = !out->component_log_density;
+    take_origin(&w, model);
     prepare(&w, model, weighted);
     for (int64_t i = 0; i < data->n; i += w.block) {
         int64_t n = LEAST(w.block, data->n - i);

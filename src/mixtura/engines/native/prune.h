@@ -53,9 +53,7 @@ static void one_density(struct work *w, const double *x, int64_t k, int64_t nv, 
         narrow_table[d].density_only(x, B, m->means + k * d, m->whiten + k * d * d, nv,
                                      w->shift[k], log_p, w->best);
     else
-        axis_density(x, B, d, (w->form == FORM_TIED ? w->means : m->means) + k * d,
-                     w->form == FORM_TIED ? 0 : w->scale + k * d, nv, w->shift[k], log_p,
-                     w->best);
+        axis_components(w, x, k, 1, nv, log_p);
 }
 
 /* What a pruned pass keeps beside the ordinary scratch. */

@@ -184,6 +184,34 @@ INLINE vec sum_each(const double *p)
 
 /* exp(x) for x <= 0, about 1 ulp; lanes not above cut (>= EXP_LEAST) give 0.
  * NaN stays NaN; -inf gives 0. */
+#if VL == 8
+/* 2^(i/16), less i in the bits that 16 x / ln 2 moves into the exponent: what is left is within
+ * ln 2 / 32 of 0, and its polynomial is Chebyshev's for (exp(r) - 1 - r) / r^2. */
+static const int64_t EXP_ROOTS[16] __attribute__((aligned(64))) = {
+    0x3ff0000000000000, 0x3fefb5586cf9890f, 0x3fef72b83c7d517b, 0x3fef387a6e756238,
+    0x3fef06fe0a31b715, 0x3feedea64c123422, 0x3feebfdad5362a27, 0x3feeab07dd485429,
+    0x3feea09e667f3bcd, 0x3feea11473eb0187, 0x3feeace5422aa0db, 0x3feec49182a3f090,
+    0x3feee89f995ad3ad, 0x3fef199bdd85529c, 0x3fef5818dcfba487, 0x3fefa4afa2a490da,
+};
+
+INLINE vec exp_above(vec x, vec cut)
+{
+    const vec shift = splat(0x1.8p52);
+    vec t = x * 0x1.71547652b82fep+4 + shift; /* low bits of t hold round(16 x / ln 2) */
+    vec n = t - shift;
+    vec r = x - n * 0x1.62e42fefa0000p-5;
+    r = r - n * 0x1.cf79abc9e3b3ap-44;
+    vec r2 = r * r;
+    vec a = r * 0x1.55555554dd075p-3 + 0.5;
+    vec b = r * 0x1.11120b36ff666p-7 + 0x1.55555555192e5p-5;
+    b = r2 * 0x1.6c17bb91efb39p-10 + b;
+    vec p = (r2 * b + a) * r2 + r;
+    __m512i root = _mm512_permutex2var_epi64(_mm512_load_si512(EXP_ROOTS), (__m512i)t,
+                                             _mm512_load_si512(EXP_ROOTS + 8));
+    vec scale = (vec)((uvec)root + ((uvec)t << 48));
+    return (vec)((ivec)(scale * p + scale) & ~(ivec)(x <= cut));
+}
+#else
 INLINE vec exp_above(vec x, vec cut)
 {
     const vec shift = splat(0x1.8p52);
@@ -203,6 +231,7 @@ INLINE vec exp_above(vec x, vec cut)
     ivec bits = (ivec)((uvec)p + ((uvec)t << 52));
     return (vec)(bits & ~(ivec)(x <= cut));
 }
+#endif
 
 /* log(x) for normal positive x, about 1 ulp; log(0) = -inf; NaN stays NaN. */
 INLINE vec log_pos(vec x)

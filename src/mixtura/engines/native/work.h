@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "axis.h"
+#include "axis_sums.h"
 #include "kernels.h"
 #include "narrow.h"
 #include "transpose.h"
@@ -47,6 +48,7 @@ struct work {
     double *r;        /* responsibilities of one component */
     double *r_active; /* the same for the listed rows only */
     int32_t *active;
+    int32_t *some; /* K: those components that sums are taken of side by side */
     double *cut;   /* K: log densities this far below the best do not matter */
     int32_t *live; /* K: whether any in this block does */
 
@@ -58,9 +60,13 @@ struct work {
 
     double *shift;  /* K: log weight + log norm */
     double *packed; /* wide: packed whitening matrices */
-    double *means;  /* wide: padded means. tied: whitened means about the centre */
-    double *centre; /* tied */
+    double *means;  /* wide: padded means. tied: whitened means about the centre. Else about origin */
+    double *centre; /* tied; diag and spherical: an origin */
     double *scale;  /* diag, spherical: K x d */
+    double *offset; /* diag, spherical: K x d; see AXIS_FUSED */
+    double *half;   /* K: what squared lengths in log densities are multiplied by */
+    double *far;    /* diag, spherical: K; the mean's largest distance from origin, in deviations */
+    double *distance; /* spherical: K columns of squared whitened lengths */
 
     double *sums; /* accumulators, from here to sums_end */
     double *count;
@@ -68,6 +74,9 @@ struct work {
     double *second;
     double *pair;
     double *sums_end;
+    double *raw_count; /* sums of rows as they lie in the block; see raw.h */
+    double *raw_first;
+    double *raw_second;
     double *spare; /* sums nobody reads */
     int64_t pair_ld;
     vec loglik;
@@ -77,6 +86,10 @@ struct work {
     int64_t ahead_bytes;
     /* What rows are read relative to, with room for VL numbers behind, or NULL. */
     const mixtura_double *origin;
+    int how;      /* diag, spherical: how rows are whitened; see axis.h */
+    int plainly;  /* rows may be summed as they lie in the block, where that loses no digits */
+    int32_t *raw; /* K: for which components */
+    int shifted;  /* origin is centre, and means are told about 0 */
     int32_t *labels; /* where the likeliest component of each row goes, or NULL */
 };
 
@@ -95,7 +108,7 @@ static void work_carve(struct work *w, char *base, int64_t *used)
     int64_t K = w->K, d = w->d, ld = w->ld, B = w->stride;
     int tied = w->form == FORM_TIED, full = w->form == FORM_FULL;
     int axis = !full && !tied;
-    int64_t cells = at_least(at_least(d, w->wide ? ld : 0), w->wide ? w->pair_ld : 0) * B;
+    int64_t cells = at_least(at_least(d, w->wide ? ld : 0), w->pair_ld) * B;
     w->x = carve(base, used, cells);
     w->z = carve(base, used, tied ? d * B : 0);
     w->bar = carve(base, used, tied ? d * B : 0);
@@ -114,13 +127,19 @@ static void work_carve(struct work *w, char *base, int64_t *used)
     w->r = carve(base, used, B);
     w->r_active = carve(base, used, B);
     w->active = (int32_t *)(void *)carve(base, used, B);
+    w->some = (int32_t *)(void *)carve(base, used, K);
+    w->raw = (int32_t *)(void *)carve(base, used, K);
     w->cut = carve(base, used, K);
     w->live = (int32_t *)(void *)carve(base, used, K);
     w->shift = carve(base, used, K);
     w->packed = carve(base, used, w->wide ? (full ? K : 1) * wide_packed_size(ld) : 0);
-    w->means = carve(base, used, axis ? 0 : K * ld);
-    w->centre = carve(base, used, ld);
+    w->means = carve(base, used, K * ld);
+    w->centre = carve(base, used, ld + VL);
     w->scale = carve(base, used, axis ? K * d : 0);
+    w->offset = carve(base, used, axis ? K * d : 0);
+    w->half = carve(base, used, K);
+    w->far = carve(base, used, K);
+    w->distance = carve(base, used, w->form == FORM_SPHERICAL ? K * B : 0);
     w->sums = carve(base, used, 0);
     w->count = carve(base, used, K * VL);
     w->first = carve(base, used, K * ld * VL);
@@ -132,8 +151,19 @@ static void work_carve(struct work *w, char *base, int64_t *used)
         w->second = carve(base, used, (full ? K : 1) * TRIANGLE(d) * VL);
     int64_t P = w->pair_ld;
     w->pair = carve(base, used, w->pairs ? (K <= NARROW_MAX ? TRIANGLE(K) * VL : P * P) : 0);
+    w->raw_count = carve(base, used, full ? 0 : K * VL);
+    w->raw_first = carve(base, used, full ? 0 : K * d * VL);
+    w->raw_second = carve(base, used, axis ? K * d * VL : 0);
     w->sums_end = carve(base, used, 0);
     w->spare = carve(base, used, NARROW_MAX * VL);
+}
+
+/* Whether a triangle of products of responsibilities costs less than one of columns for each
+ * component. Above NARROW_MAX the former is made of whole squares, of rows that are turned first. */
+static int pairs_pay(int64_t K, int64_t d)
+{
+    int64_t squares = ROUND_UP(K, VL);
+    return (K <= NARROW_MAX ? TRIANGLE(K) : squares * (squares + VL)) < K * TRIANGLE(d);
 }
 
 /* Returns the memory to free, or NULL. Blocks are at most `block` rows when all components
@@ -160,9 +190,14 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
                                  K * w->block * (int64_t)sizeof(double) > 1 << 18))
             w->block /= 2;
     }
-    /* Whitened rows are worth keeping while they stay in cache. */
-    int64_t kept = K * w->ld * w->block * (int64_t)sizeof(double);
-    w->stored = form == FORM_FULL && kept <= (w->wide ? 1 << 22 : 1 << 18);
+    /* Whitened rows are worth keeping while they stay in cache; those of many columns also in
+     * shorter blocks, for to whiten them again costs more. */
+    int shorter = !w->wide && d >= 8;
+    int64_t line = K * w->ld * (int64_t)sizeof(double);
+    int64_t most = w->wide ? 1 << 22 : shorter ? 1 << 19 : 1 << 18;
+    w->stored = form == FORM_FULL && line * (shorter ? 64 : w->block) <= most;
+    while (w->stored && line * w->block > most)
+        w->block /= 2;
     if (w->screen)
         w->block = SCREEN_BLOCK;
     w->stride = at_least(w->block, room) + 24;
@@ -170,7 +205,7 @@ static void *work_open(struct work *w, int64_t K, int64_t d, int64_t form, int64
     if (w->wide)
         w->y_rows = at_least(w->stored ? K * w->stride : w->stride,
                              w->screen ? 4 * w->stride + 2 * TILE_ROWS * K : 0);
-    w->pairs = form == FORM_TIED && (w->wide || (K <= NARROW_MAX && K <= TRIANGLE(d)));
+    w->pairs = form == FORM_TIED && (w->wide || pairs_pay(K, d));
     w->pair_ld = w->pairs && K > NARROW_MAX ? ROUND_UP(K, VL) : 0;
     int64_t used = 0;
     work_carve(w, 0, &used);
@@ -230,7 +265,7 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
     const mixtura_double *xd = (const mixtura_double *)data->x + (single ? 0 : start * d);
     const float *xs = (const float *)data->x + (single ? start * d : 0);
     const mixtura_double *origin = w->origin;
-    const double *fill = w->model->means;
+#define FILL(j) (w->model->means[j] - (w->shifted ? w->centre[j] : 0.0))
 #define VALUE(i, j)                                                                        \
     (single && !about ? (double)xs[(i) * d + (j)] : ABOUT(i, j))
 #define ABOUT(i, j)                                                                        \
@@ -254,18 +289,19 @@ INLINE void read_rows_as(struct work *w, const struct mixtura_data *data, const 
             for (int64_t j = 0; j < d; j++)
                 w->x[i + j * B] = VALUE(i, j);
     }
-#undef VALUE
-#undef ABOUT
     for (int64_t i = n; i < padded; i++)
         for (int64_t j = 0; j < d; j++)
-            w->x[i * row + j * col] = fill[j];
+            w->x[i * row + j * col] = FILL(j);
     for (int64_t i = 0; i < padded; i++)
         w->weight[i] = i < n ? (data->weight ? data->weight[start + i] : 1.0) : 0.0;
     if (data->weight)
         for (int64_t i = 0; i < n; i++)
             if (w->weight[i] == 0.0)
                 for (int64_t j = 0; j < d; j++)
-                    w->x[i * row + j * col] = fill[j];
+                    w->x[i * row + j * col] = FILL(j);
+#undef FILL
+#undef VALUE
+#undef ABOUT
 }
 
 /* Asks for the k-th of K parts of the next block while component k is worked on. A block is read
