@@ -48,7 +48,10 @@ def changed(**columns):
         (changed(t=[0, np.nan, 1, 0, 1, 0]), "times has no value in row 1 .*: fill it in"),
         (changed(t=list("012010")), "times holds str .*: give numbers or dates"),
         (changed(t=pd.to_datetime(["2020", "2021", None] * 2)), "times has no value in row 2"),
-        (changed(who=[1, 1, 2, 1, 2, 2]), "sequence 1 begins in row 0 and again in row 3, .* sort"),
+        (
+            changed(who=[1, 1, 2, 1, 2, 2]),
+            "sequence 1 begins in row 0 and again in row 3 .*, .* sort",
+        ),
         (changed(who=["a", None, "b", "b", "c", "c"]), "sequences has no value in row 1"),
         (changed(who=[1.0, np.nan, 2, 2, 3, 3]), "sequences has no value in row 1"),
         (pd.DataFrame({"x": [1, 2]}), "sequence='who': there is no such column; X has x"),
