@@ -159,7 +159,7 @@ def test_answers_refuse_what_the_family_cannot_have_made(method: str) -> None:
     mixture = mixtura.Mixture("poisson", 2, random_state=0).fit(rows[:500])
     rows[35_000, 1] = 0.5
     for told in (rows, lambda: iter(np.array_split(rows, 7))):
-        with pytest.raises(ValueError, match=r"is for counts .* 'x2' holds 0.5 in row 35000:"):
+        with pytest.raises(ValueError, match=r"for counts .* 'x2' holds 0.5 in row 35000 .*:"):
             getattr(mixture, method)(told)
 
 

@@ -210,4 +210,4 @@ def test_chains_and_regressions_end_by_the_clock(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "the fit stopped at --max-seconds" in done.stderr
     refused = CliRunner().invoke(app, [*asked, "--states", "1:3", "--max-seconds", "1"])
-    assert "--max-seconds is for one number of states" in refused.stderr
+    assert "--max-seconds 1.0 is for one number of states" in refused.stderr

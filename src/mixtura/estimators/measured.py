@@ -188,13 +188,18 @@ def widened(mixture: Any, family: Family, rows: Rows) -> tuple[Family, Rows]:
             refuse_error(beside["error"])
         refuse_structure(mixture, family)
         assert isinstance(family, Gaussian)
-        wide = with_errors(rows.X, beside["error"], mixture._names())
+        wide = with_errors(rows.X, beside["error"], _column_names(mixture, rows.d))
         return measured(family, rows.d), replace(rows, X=wide)
     if not beside:
         return family, rows
-    names = column_names(None, rows.d)
+    names = _column_names(mixture, rows.d)
     cells = placed(rows.X, beside.get("lower"), beside.get("upper"), family, names)
     return censored(family.filling(cells.x)), replace(rows, X=cells.wide)
+
+
+def _column_names(mixture: Any, d: int) -> list[str]:
+    """Of the table, where the mixture has met one."""
+    return column_names(getattr(mixture, "feature_names_in_", None), d)
 
 
 def refuse_both(*bounds: Any) -> None:

@@ -71,7 +71,10 @@ class Descent:
         if not self.stretches:
             # Begun where the slope vanishes; what kind of point that is, the curvature will say.
             book.gap = 0.5 * float(self.last.gradient @ self.last.gradient)
-        if self.tol > 0 and book.gap <= SLACK * max(self.tol, book.ascent.rounding):
+        least = max(self.tol, book.ascent.rounding)
+        if self.tol > 0 and book.gap <= SLACK * least:
+            # What was learnt there of flatness is rounding; the curvature will say.
+            book.gap = min(book.gap, least)
             book.reason = f"converged: no step raises the {self.what} beyond rounding"
         else:
             self.stopped = f"stopped: no step along the gradient raises the {self.what}"
