@@ -437,6 +437,13 @@ def test_noise_that_cannot_produce_a_row_is_refused() -> None:
         climbed(model, X, start, noise=uniform(0, 5))
 
 
+def test_missing_cells_are_refused() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="of which no cell is missing"):
+        mixtura.GaussianMixture(2, solver="nce", random_state=0).fit(X)
+
+
 def test_a_table_without_volume_needs_a_noise_of_its_own() -> None:
     model, X, start = problem()
     X[:, 1] = 1.0

@@ -250,8 +250,7 @@ def refuse_gaps(
         row, column = np.argwhere(gaps)[0]
         raise ValueError(
             f"covariates: column {called(columns[column], names)} is missing in {row_at(row)}, and "
-            "the "
-            "move to the next step hangs on it: fill it in, or end the sequence there"
+            "the move to the next step hangs on it: fill it in, or end the sequence there"
         )
 
 

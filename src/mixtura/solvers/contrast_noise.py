@@ -85,7 +85,6 @@ def log_density(ask: Callable[..., Any], X: AnyArray, heavy: AnyArray, whose: st
     if len(lost):
         raise ValueError(
             f"noise has no finite log-density at {len(lost)} rows of {whose}, {row_at(lost[0])} "
-            "the "
-            "first: give one that can produce every row"
+            "the first: give one that can produce every row"
         )
     return found.reshape(len(X))

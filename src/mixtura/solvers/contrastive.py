@@ -113,7 +113,7 @@ class NoiseContrastive:
     about the criterion. Beside each pass over the rows, which is counted, is one over the noise.
 
     ValueError for noise of another dimension or without a finite log-density at every row, for a
-    ratio or seed out of range, and for a model without free coordinates.
+    ratio or seed out of range, for missing cells, and for a model without free coordinates.
     """
 
     noise: Any = None
@@ -148,6 +148,11 @@ class NoiseContrastive:
     def contrast(self, model: Model, sweep: SweepLike) -> Contrast:
         """The criterion for the rows of a sweep, its noise drawn."""
         rows = in_memory(sweep.rows, self.name)
+        if np.isnan(rows.X).any():
+            raise ValueError(
+                "solver='nce' tells rows from noise of which no cell is missing, and cells of X "
+                "are: use another solver, or fill them in"
+            )
         w = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
         source = default_noise(rows) if self.noise is None else self.noise
         copies = max(float(np.count_nonzero(w)), min(rows.weight, COPIES))
