@@ -49,8 +49,8 @@ def labels_in(
         raise ValueError("--bayes knows no --labels: leave one of them out")
     if not isinstance(data, Table):
         raise ValueError(
-            f"--labels needs {path} in memory: use --in-memory (not with --engine dask), or "
-            "fewer rows"
+            f"--labels needs {path} in memory: use --in-memory (not with --engine dask), or fewer "
+            "rows"
         )
     kind, values = kind_of(data.frame, column), plain(data.frame, column)
     if pa.types.is_floating(kind) and pc.all(pc.equal(values, pc.floor(values))).as_py():

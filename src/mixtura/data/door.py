@@ -174,8 +174,7 @@ def refuse_infinite(X: AnyArray, names: list[str]) -> None:
     i, j = np.argwhere(np.isinf(X))[0]
     raise ValueError(
         f"Input X contains infinity: column {names[j]!r} has {X[i, j]} in {row_at(i)}: leave the "
-        "row "
-        "out, or write NaN there if the number is missing"
+        "row out, or write NaN there if the number is missing"
     )
 
 

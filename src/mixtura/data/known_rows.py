@@ -148,8 +148,8 @@ def _memberships(given: Array, n: int, K: int) -> Array | None:
         row = int(np.argmax(wrong))
         raise ValueError(
             f"labels: {row_at(row)} has memberships {given[row].tolist()}, and these are at least "
-            "0 "
-            "and add up to 1: divide them by their sum, or make all of them NaN where nobody knows"
+            "0 and add up to 1: divide them by their sum, or make all of them NaN where nobody "
+            "knows"
         )
     with np.errstate(divide="ignore"):
         known = np.where(unknown[:, None], 0.0, np.log(given / total[:, None]))

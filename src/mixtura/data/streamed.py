@@ -208,14 +208,12 @@ def checked(
         if x.ndim != 2 or x.shape[1] != d:
             raise ValueError(
                 f"{reader.name}: rows from {reader.first + done} on come as an array of shape "
-                f"{x.shape}, "
-                f"and the first ones had {d} columns: give every chunk the same columns"
+                f"{x.shape}, and the first ones had {d} columns: give every chunk the same columns"
             )
         if x.dtype != dtype:
             raise ValueError(
                 f"{reader.name}: rows from {reader.first + done} on are {x.dtype}, and the first "
-                "ones were "
-                f"{dtype}: give every chunk the same type"
+                f"ones were {dtype}: give every chunk the same type"
             )
         if (w is not None) != weighted:
             raise ValueError(

@@ -117,7 +117,6 @@ def refuse_lost(
     if len(lost):
         raise ValueError(
             f"X: {row_at(first + lost[0])} lies so far from every component that its density is "
-            "zero "
-            "even in logarithms, and nothing tells to which it belongs: check the units of its "
-            "columns, or leave it out"
+            "zero even in logarithms, and nothing tells to which it belongs: check the units of "
+            "its columns, or leave it out"
         )

@@ -250,9 +250,8 @@ class CategoricalHMM(_Symbols):
             for i, j in np.argwhere(self._symbols <= X)[:1]:
                 raise ValueError(
                     f"n_features={self._symbols}: {row_at(i)} of X holds {X[i, j]:g}, and symbols "
-                    "are "
-                    f"0 to {self._symbols - 1}: give n_features={np.nanmax(X) + 1:g}, or leave it "
-                    "out"
+                    f"are 0 to {self._symbols - 1}: give n_features={np.nanmax(X) + 1:g}, or leave "
+                    "it out"
                 )
             assert isinstance(kind, Categorical)
             kind = replace(kind, levels=(int(self._symbols),))
@@ -302,7 +301,6 @@ class MultinomialHMM(_Symbols):
             for i in np.flatnonzero(rows.seen & (totals != self.n_trials))[:1]:
                 raise ValueError(
                     f"n_trials: {row_at(i)} of X adds up to {totals[i]:g}: give each row's total, "
-                    "or "
-                    "leave n_trials out"
+                    "or leave n_trials out"
                 )
         return super()._find(rows, kind, max_seconds)

@@ -264,7 +264,6 @@ def with_errors(X: AnyArray, error: Array, names: list[str]) -> Array:
     for i in np.flatnonzero((skew > _ROUNDING * scale) | (least < -_ROUNDING * scale)):
         raise ValueError(
             f"error: the covariance of {row_at(i)} is not symmetric and positive (its least "
-            "eigenvalue "
-            f"is {least[i]:.3g}): standard deviations have the shape {(n, d)}"
+            f"eigenvalue is {least[i]:.3g}): standard deviations have the shape {(n, d)}"
         )
     return np.hstack([np.asarray(X, dtype=np.float64), error.reshape(n, d * d)])

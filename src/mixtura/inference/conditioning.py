@@ -62,8 +62,7 @@ class Conditional:
         if lost.any():
             raise ValueError(
                 f"{row_at(int(np.argmax(lost)))} of the given values lies so far from every "
-                "component "
-                "that its squared distance leaves float64: check its units"
+                "component that its squared distance leaves float64: check its units"
             )
         odds = np.exp(joint - joint.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -235,8 +235,7 @@ def refuse_first_gaps(
         raise ValueError(
             f"initial_covariates: column {called(columns[column], names)} is missing in "
             f"{row_at(rows[i])}, and the first state of its sequence hangs on it: fill it in, or "
-            "leave the "
-            "sequence out"
+            "leave the sequence out"
         )
 
 

@@ -275,8 +275,8 @@ def copies(w: Array | None, n: int) -> int:
         first = int(np.flatnonzero(w != np.round(w))[0])
         raise ValueError(
             f"sample_weight: {row_at(first)} has weight {w[first]:g}: resamples are whole tables, "
-            "so "
-            "only whole numbers (so many copies of a row) can be honoured; leave it out or round it"
+            "so only whole numbers (so many copies of a row) can be honoured; leave it out or "
+            "round it"
         )
     return int(w.sum())
 
