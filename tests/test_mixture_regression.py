@@ -177,7 +177,9 @@ def test_rows_without_a_response_are_named(fitted: MixtureRegression) -> None:
     y[[3, 7]] = np.nan, np.inf
     income = pd.Series(y, name="income").astype("Float64")
     for ask in (MixtureRegression(2).fit, fitted.score, fitted.predict_proba):
-        with pytest.raises(ValueError, match=r"'income' is missing or infinite in 2 rows \(3, 7\)"):
+        with pytest.raises(
+            ValueError, match=r"'income' is missing or infinite in 2 rows \(3, 7, counted from 0\)"
+        ):
             ask(X, income)
 
 

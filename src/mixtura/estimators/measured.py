@@ -262,8 +262,11 @@ def with_errors(X: AnyArray, error: Array, names: list[str]) -> Array:
     skew = np.abs(error - np.swapaxes(error, 1, 2)).max(axis=(1, 2))
     least = np.linalg.eigvalsh(error).min(axis=1)
     for i in np.flatnonzero((skew > _ROUNDING * scale) | (least < -_ROUNDING * scale)):
+        why = f"its least eigenvalue is {least[i]:.3g}"
+        if skew[i] > _ROUNDING * scale[i]:
+            why = f"cells across its diagonal differ by {skew[i]:.3g}"
         raise ValueError(
-            f"error: the covariance of {row_at(i)} is not symmetric and positive (its least "
-            f"eigenvalue is {least[i]:.3g}): standard deviations have the shape {(n, d)}"
+            f"error: the covariance of {row_at(i)} is not symmetric and positive ({why}): standard "
+            f"deviations have the shape {(n, d)}"
         )
     return np.hstack([np.asarray(X, dtype=np.float64), error.reshape(n, d * d)])

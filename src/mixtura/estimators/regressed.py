@@ -55,8 +55,9 @@ def refuse_missing(y: Any) -> None:
     if len(bad):
         first = ", ".join(map(str, bad[:_SHOWN])) + (", ..." if len(bad) > _SHOWN else "")
         raise ValueError(
-            f"{response_name(y)!r} is missing or infinite in {counted(len(bad), 'row')} ({first}): "
-            "a row without its response tells a regression nothing, so leave it out, of X and y"
+            f"{response_name(y)!r} is missing or infinite in {counted(len(bad), 'row')} ({first}, "
+            "counted from 0): a row without its response tells a regression nothing, so leave it "
+            "out, of X and y"
         )
 
 
