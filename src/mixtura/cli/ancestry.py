@@ -68,10 +68,8 @@ def ancestry(
             refuse_unwritable("--out", Path(f"{stem}.{K}.{end}"))
     named = None if no_figure else Path(f"{stem}.png")
     picture = checked_figure(file, figure or named, no_figure)
-    refuse_checkpoint(checkpoint)
+    refuse_checkpoint(checkpoint, max_seconds)
     refuse_shared({"the file": file, "--figure": picture, "--checkpoint": checkpoint})
-    if checkpoint is not None and max_seconds is not None:
-        raise ValueError("--max-seconds cannot be kept with --checkpoint: leave one of them out")
     with Working("reading") as working, resumable(checkpoint):
         genotypes, labels = _read(file, known, numbers)
         search = _search(numbers, starts, folds, seed)

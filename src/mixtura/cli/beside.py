@@ -11,6 +11,7 @@ import typer
 
 from mixtura.cli.console import split_names
 from mixtura.cli.options import ROWS
+from mixtura.cli.reading import in_memory
 
 if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
@@ -56,18 +57,10 @@ class Beside:
 
     def arrays(self, data: Table | Streamed, path: Path) -> dict[str, Array]:
         """The estimator's arguments; ValueError where the table does not have them."""
-        from mixtura.data.tables import Table
-
         if not self.asked:
             return {}
-        if not isinstance(data, Table):
-            option = next(iter(self.asked))
-            raise ValueError(
-                f"--{option} needs {path} in memory: use --in-memory (not with --engine dask), or "
-                "fewer rows"
-            )
-        column = _of_frame(data.frame)
-        return self._placed(data.X, data.names, column, path)
+        table = in_memory(next(iter(self.asked)), data, path)
+        return self._placed(table.X, table.names, _of_frame(table.frame), path)
 
     def split(self, table: Table, path: Path, first: int) -> tuple[Array, dict[str, Array]]:
         """(the rows of a piece, the arguments of answers about them); in `table` the columns that

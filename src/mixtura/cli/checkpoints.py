@@ -27,9 +27,16 @@ def resumable(checkpoint: Path | None) -> Iterator[None]:
     removed(checkpoint)
 
 
-def refuse_checkpoint(checkpoint: Path | None) -> None:
-    """CheckpointError, before any work, where there cannot be a checkpoint of that name."""
+def refuse_checkpoint(checkpoint: Path | None, max_seconds: float | None = None) -> None:
+    """CheckpointError, before any work, where there cannot be a checkpoint of that name.
+
+    ValueError for a limit of time beside one.
+    """
     if checkpoint is not None:
+        if max_seconds is not None:
+            raise ValueError(
+                "--max-seconds cannot be kept with --checkpoint: leave one of them out"
+            )
         from mixtura.fitting.journal_file import refuse_unwritable
 
         refuse_unwritable(checkpoint)

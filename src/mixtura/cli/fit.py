@@ -143,7 +143,7 @@ def fit(
 ) -> None:
     """Fit a mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
-    refuse_checkpoint(checkpoint)
+    refuse_checkpoint(checkpoint, max_seconds)
     made_of = components_of(family, covariance)
     settings = made_of | {
         "n_components": components,
@@ -162,10 +162,9 @@ def fit(
     settings |= robust
     if solver == "moments" and starts != 1:
         raise ValueError("--solver moments begins nowhere: leave out --starts")
-    if max_seconds is not None and (bayes or checkpoint is not None):
-        other = "bayes" if bayes else "checkpoint"
-        raise ValueError(f"--max-seconds cannot be kept with --{other}: leave one of them out")
     if bayes:
+        if max_seconds is not None:
+            raise ValueError("--max-seconds cannot be kept with --bayes: leave one of them out")
         settings = posterior_settings(settings, weight_prior, concentration)
     else:
         refuse_prior_alone(weight_prior, concentration)

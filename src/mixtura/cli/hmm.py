@@ -137,7 +137,7 @@ def hmm(
     may be larger than memory where --sequence tells sequences apart: it is read in pieces.
     """
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
-    refuse_checkpoint(checkpoint)
+    refuse_checkpoint(checkpoint, max_seconds)
     numbers = parsed(states, "--states")
     _refuse_beside_several(numbers, states, known, max_seconds, checkpoint)
     made_of = components_of(family, covariance)
@@ -202,15 +202,13 @@ def _refuse_beside_several(
     max_seconds: float | None,
     checkpoint: Path | None,
 ) -> None:
-    """ValueError for what is of one fit beside several, and for a clock beside a checkpoint."""
+    """ValueError for what is of one fit beside several."""
     told = {"known": known, "max-seconds": max_seconds, "checkpoint": checkpoint}
     for name, given in told.items():
         if given is not None and len(numbers) > 1:
             raise ValueError(
                 f"--{name} {given} is for one number of states, and --states is {states}"
             )
-    if max_seconds is not None and checkpoint is not None:
-        raise ValueError("--max-seconds cannot be kept with --checkpoint: leave one of them out")
 
 
 def _hanging(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli.options import ROWS
+from mixtura.cli.reading import in_memory
 
 if TYPE_CHECKING:
     from mixtura.data.streamed import Streamed
@@ -41,18 +42,13 @@ def labels_in(
     from mixtura.data.columns import is_number, is_text, kind_of, plain
     from mixtura.data.known_rows import listed_names
     from mixtura.data.numerals import MISSING
-    from mixtura.data.tables import Table
 
     if column is None:
         return None
     if bayes:
         raise ValueError("--bayes knows no --labels: leave one of them out")
-    if not isinstance(data, Table):
-        raise ValueError(
-            f"--labels needs {path} in memory: use --in-memory (not with --engine dask), or fewer "
-            "rows"
-        )
-    kind, values = kind_of(data.frame, column), plain(data.frame, column)
+    frame = in_memory("labels", data, path).frame
+    kind, values = kind_of(frame, column), plain(frame, column)
     if pa.types.is_floating(kind) and pc.all(pc.equal(values, pc.floor(values))).as_py():
         values = values.cast(pa.int64())
     elif not (pa.types.is_integer(kind) or is_text(kind) or pa.types.is_null(kind)):

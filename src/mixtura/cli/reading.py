@@ -53,6 +53,18 @@ def open_table(
     )
 
 
+def in_memory(option: str, data: Table | Streamed, path: Path) -> Table:
+    """The table, for an option that is about rows in memory; ValueError for one in pieces."""
+    from mixtura.data.tables import Table
+
+    if not isinstance(data, Table):
+        raise ValueError(
+            f"--{option} needs {path} in memory: use --in-memory (not with --engine dask), or "
+            "fewer rows"
+        )
+    return data
+
+
 def whole_table(
     path: Path,
     columns: list[str] | None,

@@ -162,7 +162,7 @@ def _found(
             outcome = _without_clumps(search, ground, task, outcome)
         if task.noise is not None and begins(solver) and not (task.begin or task.given):
             bare = replace(task, noise=None, n_init=1)
-            outcome = refilled(search, _ground(rows, bare, rng, known), outcome)
+            outcome = refilled(search, lambda: _ground(rows, bare, rng, known), outcome)
     kept = trimmed(ground, outcome.climb.params)
     counts = rows.positive if kept is None else kept.rows, len(ground.maker.rows.X)
     fit = account(outcome, search, (solver, ground.engine), counts)

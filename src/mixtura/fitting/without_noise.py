@@ -8,18 +8,21 @@ are worth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mixtura.errors import FAILURES
 from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.search import Search
 
 
-def refilled(search: Search, plain: Ground, beside: Outcome) -> Outcome:
+def refilled(search: Search, grounded: Callable[[], Ground], beside: Outcome) -> Outcome:
     """The better of an end beside noise and of the climb from the end without any, where that end
-    has empty components; `plain` is the ground of the same mixture without noise."""
+    has empty components; `grounded` makes the ground of the same mixture without noise."""
     climb = beside.climb
     if search.late or not search.model.empty(climb.summary, climb.params):
         return beside
+    plain = grounded()
     inner = Search(
         plain.model,
         search.rows,
