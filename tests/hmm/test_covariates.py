@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import operator
 import warnings
 from dataclasses import replace
+from functools import reduce
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from sklearn.base import clone
 import mixtura
 from mixtura import Block, HiddenMarkov, Product
 from mixtura.engines.driven import recursion
+from mixtura.engines.threads import ordered_map
 from mixtura.families.design import untold
 from mixtura.families.poisson import Poisson, PoissonParams
 from mixtura.families.priors import Flat
@@ -144,6 +147,27 @@ def test_slopes_are_differences_of_the_log_likelihood():
             ends.append(model.e_step(chunk, replace(params, logits=moved)).loglik)
         numeric = (ends[0] - ends[1]) / 2e-5
         assert slopes[i, j, q] == pytest.approx(0.0 if i == j else numeric, abs=1e-4)
+
+
+def test_a_long_table_is_the_sum_of_short_ones():
+    # Longer than one piece of moves, and shorter ones; in threads and not.
+    model = Driven(Poisson(), Flat(), design=untold([1], 2))
+    logits = np.stack([INTERCEPT, SLOPE], axis=2)
+    laws = np.array([0.4, 0.6]), PoissonParams(np.array([[2.0, 1.0], [8.0, 1.0]]))
+    params = DrivenParams(*laws, np.array([0.5, 0.5]), np.full((2, 2), 0.5), logits)
+    rows = np.tile(X[:1000], (40, 1)) + np.arange(40000)[:, None] * [0.0, 1e-5]
+    ends = np.arange(50, 1001, 50)
+    whole = model.e_step_driven(
+        Chunk(rows, None, ends=np.arange(50, 40001, 50)), params, recursion, ordered_map
+    )
+    each = [
+        model.e_step_driven(Chunk(rows[i : i + 1000], None, ends=ends), params, recursion)
+        for i in range(0, 40000, 1000)
+    ]
+    summed = reduce(operator.add, (one.statistics for one in each))
+    for name in ("moves", "slopes", "information"):
+        one, other = getattr(whole.statistics, name), getattr(summed, name)
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-7)
 
 
 def test_planted_coefficients_are_found_by_name(tmp_path):

@@ -78,7 +78,7 @@ class DrivenSweep(ChainSweep):
             return LocalSweep.folded(self, step)
 
     def _asked(self, params: Any) -> tuple[Array, Array, Array, AnyArray]:
-        moves = self.model.moves(self.rows.X, self.rows.stops, params)
+        moves = self.model.moves(self.rows.X, self.rows.stops, params, ordered_map)
         return params.initial, moves, self.emitted(params), self.rows.stops
 
     def smoothed(self, params: Any) -> tuple[Array, Array]:

@@ -165,12 +165,16 @@ class Concomitant(Mixture):
 
 def logit_information(z: Array, shares: Array, w: Array) -> Array:
     """That of the logits: sum w (diag p - p p') x z z' over rows, p (n, K - 1) the shares."""
-    n, m = len(z), shares.shape[1] * z.shape[1]
-    each = (shares[:, :, None] * z[:, None, :]).reshape(n, m)
-    whole = -(each * w[:, None]).T @ each
-    blocks = whole.reshape(shares.shape[1], z.shape[1], shares.shape[1], z.shape[1])
-    for k in range(shares.shape[1]):
-        blocks[k, :, k, :] += (z * (w * shares[:, k])[:, None]).T @ z
+    K, q = shares.shape[1], z.shape[1]
+    # Rows last, for NumPy is slow along few numbers.
+    each = np.ascontiguousarray(shares.T)[:, None, :] * np.ascontiguousarray(z.T)
+    each = each.reshape(K * q, len(z))
+    weighed = each * w
+    whole = -weighed @ each.T
+    alone = (weighed @ z).reshape(K, q, q)
+    blocks = whole.reshape(K, q, K, q)
+    for k in range(K):
+        blocks[k, :, k, :] += alone[k]
     return np.asarray(whole)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.special import softmax
 
 from mixtura.coordinates import AroundLinear, Fields
 from mixtura.data.column_positions import called
 from mixtura.data.refusal import row_at
 from mixtura.data.sequences import starts_of
-from mixtura.families.design import Design, natural, newton, unit_free
+from mixtura.families.design import Design, newton, unit_free
 from mixtura.models.concomitant import REACH, logit_information
 from mixtura.models.hidden_markov import HiddenMarkov, Over
 from mixtura.models.hidden_markov_params import ChainStatistics, HiddenMarkovParams
@@ -22,6 +23,8 @@ from mixtura.supports import TINY, Real
 
 # Log-ratios begin no lower than at this probability.
 LEAST = 1e-8
+# Probabilities of moves that are worked out at once: so many stay in the cache.
+_PIECE = 1 << 16
 # (initial (K,), moves into each step (n, K, K), log densities (n, K), ends (S,)) ->
 # (log-likelihoods (S,), P(state | whole sequence) (n, K), moves met into each step (n, K, K)).
 DrivenRecursion = Callable[[Array, Array, Array, AnyArray], tuple[Array, Array, Array]]
@@ -105,23 +108,31 @@ class Driven(HiddenMarkov):
     def seen(self, x: Array) -> AnyArray:
         return np.asarray(~np.isnan(np.delete(x, self.columns, axis=1)).all(axis=1))
 
-    def moves(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
+    def moves(self, X: AnyArray, ends: AnyArray, params: Any, over: Over = map) -> Array:
         """P(state | the one before) into each row, (n, K, K); 1 where a sequence begins."""
         K = len(params.initial)
         refuse_gaps(X, ends, self.columns)
-        begins = starts_of(ends)
-        told = np.delete(np.arange(len(X)) + 1, np.asarray(ends) - 1)
-        x = np.asarray(X, dtype=np.float64)[told - 1]
         found = np.empty((len(X), K, K))
-        found[told], found[begins] = softmax(self._logits(x, params), axis=2), 1.0
+        found[starts_of(ends)] = 1.0
+
+        def fill(rows: AnyArray) -> None:
+            x = np.asarray(X[rows - 1], dtype=np.float64)
+            found[rows] = np.moveaxis(self._shares(x, params), 2, 0)
+
+        for _ in over(fill, _pieces(ends, K)):
+            pass
         return found
 
-    def _logits(self, x: Array, params: Any) -> Array:
-        """log P(j | i, c) / P(i | i, c) of rows, (n, K, K); -inf where there is no such move."""
+    def _shares(self, x: Array, params: Any) -> Array:
+        """P(j | i, c) of rows, (K, K, n): the rows last, for NumPy is slow along few states."""
         K = len(params.initial)
-        flat = params.logits.reshape(K * K, -1)
-        found = natural(x, self._design.columns, flat, intercept=True).reshape(-1, K, K)
-        return np.where(self._there(K), found, -np.inf)
+        flat, own = params.logits.reshape(K * K, -1), x[:, list(self.columns)]
+        logits = (flat[:, 1:] @ own.T + flat[:, :1]).reshape(K, K, -1)
+        logits[~self._there(K)] = -np.inf
+        logits -= logits.max(axis=1, keepdims=True)
+        found = np.exp(logits, out=logits)
+        found /= found.sum(axis=1, keepdims=True)
+        return np.asarray(found)
 
     def lasting(self, params: HiddenMarkovParams, stays: Array) -> DrivenParams:
         K = len(params.initial)
@@ -142,29 +153,32 @@ class Driven(HiddenMarkov):
         X = np.asarray(chunk.X, dtype=np.float64)
 
         def along(b: Array, initial: Array, _: Array, ends: AnyArray, weight: Array | None) -> Any:
-            moves = self.moves(X, ends, params)
+            moves = self.moves(X, ends, params, over)
             loglik, posterior, met = recursion(initial, moves, b, ends)
             if weight is not None:
                 met *= np.repeat(weight, np.diff(ends, prepend=0))[:, None, None]
-            return loglik, posterior, self._told(X, ends, moves, met)
+            return loglik, posterior, self._told(X, ends, moves, met, over)
 
         return self.e_step_by(chunk, params, along, over)
 
-    def _told(self, X: Array, ends: AnyArray, moves: Array, met: Array) -> Moves:
+    def _told(
+        self, X: Array, ends: AnyArray, moves: Array, met: Array, over: Over = map
+    ) -> Moves:
         """What the moves met into each step say of the logits at the `moves` that were expected."""
-        K, z = moves.shape[1], self._design.z(X)
-        begun = np.zeros(len(X), dtype=bool)
-        begun[starts_of(ends)] = True
-        rows = np.flatnonzero(~begun)
-        met, moves, z = met[rows], moves[rows], z[rows - 1]
-        slopes, information = [], []
-        for i, reference in enumerate(self._reference(K)):
-            out, shares = met[:, i].sum(axis=1), moves[:, i].copy()
-            apart = met[:, i] - out[:, None] * shares
-            apart[:, reference] = shares[:, reference] = 0.0
-            slopes.append((apart.T @ z).ravel())
-            information.append(logit_information(z, shares, out))
-        return Moves(met.sum(axis=0), np.stack(slopes), np.stack(information))
+        K, nobody = moves.shape[1], np.zeros(0, dtype=np.int64)
+        beside = np.arange(K), self._reference(K)
+
+        def tell(rows: AnyArray) -> Moves:
+            z = self._design.z(X[rows - 1])
+            went, shares = (np.moveaxis(each[rows], 0, 2).copy() for each in (met, moves))
+            out = went.sum(axis=1)
+            apart = went - out[:, None] * shares
+            apart[beside] = shares[beside] = 0.0
+            slopes = (apart.reshape(K * K, -1) @ z).reshape(K, -1)
+            each = [logit_information(z, own.T, w) for own, w in zip(shares, out, strict=True)]
+            return Moves(went.sum(axis=2), slopes, np.stack(each))
+
+        return reduce(operator.add, over(tell, _pieces(ends, K) or [nobody]))
 
     def sums(self, own: Any, first: Array, moves: Any) -> DrivenStatistics:
         told: Moves = moves
@@ -186,7 +200,7 @@ class Driven(HiddenMarkov):
 
     def other_fields(self, params: Any) -> Fields:
         K, design = len(params.initial), self._design
-        shares = softmax(self._logits(design.rows, params), axis=2)
+        shares = self._shares(design.rows, params)
         there, z = self._there(K), design.z(design.rows)
         # A state with one way on has no free number.
         columns = [np.zeros((params.logits.size, 0))]
@@ -194,7 +208,7 @@ class Driven(HiddenMarkov):
             free = np.flatnonzero(there[i] & (np.arange(K) != reference))
             if not len(free):
                 continue
-            own = np.maximum(shares[:, i, free], LEAST)
+            own = np.maximum(shares[i, free], LEAST).T
             told = max(self.left(params)[i], LEAST) * logit_information(z, own, design.shares)
             turned = np.kron(np.eye(len(free)), design.turn) @ unit_free(told)
             whole = np.zeros((K, K, design.size, turned.shape[1]))
@@ -230,6 +244,13 @@ class Driven(HiddenMarkov):
         raise NotImplementedError(
             f"the {hanging} of this model hang on covariates, and it does not say where these lie"
         )
+
+
+def _pieces(ends: AnyArray, K: int) -> list[AnyArray]:
+    """The rows that a move between K states leads into, some at a time."""
+    n, size = int(ends[-1]) if len(ends) else 0, max(256, _PIECE // K**2)
+    into = np.delete(np.arange(n), starts_of(ends))
+    return [into[i : i + size] for i in range(0, len(into), size)]
 
 
 def bounded(step: Array) -> Array:
