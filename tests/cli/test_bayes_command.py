@@ -52,6 +52,14 @@ def test_the_other_commands_take_the_file(posterior: Path) -> None:
     assert len(run("sample", posterior, "-n", 5).output.splitlines()) == 6
 
 
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_scores_are_by_the_t_that_is_predicted(posterior: Path, faithful: np.ndarray) -> None:
+    done = run("predict", posterior, FAITHFUL, "--scores", "--top", 1).output.splitlines()
+    assert done[0] == "eruptions,waiting,label,first_0,p_first_0,entropy,outlier_score"
+    told = [float(line.split(",")[-1]) for line in done[1:]]
+    np.testing.assert_allclose(told, mixtura.load(posterior).outlier_scores(faithful))
+
+
 def test_the_prior_of_the_weights_is_told(folder: Path) -> None:
     asked = ("--weight-prior", "distribution", "--concentration", "0.01", "--covariance", "diag")
     done = run("fit", FAITHFUL, "--bayes", "-k", 4, *asked, "--out", "m.json", "--no-figure")
@@ -74,6 +82,8 @@ def test_counts_have_a_posterior_too(folder: Path) -> None:
     told = json.loads(run("score", "m.json", "counts.csv", "--json").output)
     assert told["log_likelihood"] == pytest.approx(300 * read.score(X, predictive=True))
     assert len(run("predict", "m.json", "counts.csv").output.splitlines()) == 301
+    refused = run("predict", "m.json", "counts.csv", "--scores")
+    assert "family 'poisson', which tells no distance" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def predict(
 
     With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
     a row as unlikely) and, of Gaussian, t and contaminated groups, outlier_score (-log10 of the
-    chance to lie so far out within the group). With --top 3 the probabilities are those of the
+    chance to lie so far out within the group); of a posterior no p_value. With --top 3 the probabilities are those of the
     three likeliest components, which first_0, first_1 and first_2 name and p_first_0, ... give.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
@@ -123,23 +123,29 @@ class _Told:
     """The new columns of a mixture's rows."""
 
     def __init__(self, mixture: Any, scores: bool, top: int | None) -> None:
-        self.mixture, self.scores = mixture, scores
         from mixtura.estimators.known import group_names
 
+        self.mixture, self.scores = mixture, scores
         self.names = group_names(mixture)
         self.K, self.all = int(mixture.n_components), len(mixture.weights_)
         self.top = None if top is None else min(top, self.all)
-        if scores and is_posterior(mixture):
-            raise ValueError("--scores are of one density, and the model is a posterior: use score")
-        self.distance: bool = mixture.fitted_family().tells_distance
-        self.outliers: bool = mixture.fitted_family().tells_outliers
-        self.reference = mixture.predictive_reference() if scores else None
+        family, posterior = mixture.fitted_family(), is_posterior(mixture)
+        self.distance = bool(scores and family.tells_distance)
+        self.outliers: bool = family.tells_outliers
+        if scores and posterior and not self.distance:
+            raise ValueError(
+                f"--scores: the model is a posterior of family {family.name!r}, which tells no "
+                "distance: leave them out, or use mixtura score --per-row"
+            )
+        # A posterior is no one density, that rows could be drawn from.
+        self.reference = mixture.predictive_reference() if scores and not posterior else None
 
     @property
     def width(self) -> int:
         """How many there are."""
         probabilities = self.all if self.top is None else 2 * self.top
-        return 1 + probabilities + self.outliers + self.scores * (2 + self.distance)
+        told = self.scores + self.distance + (self.reference is not None)
+        return 1 + probabilities + self.outliers + told
 
     def __call__(self, X: Array, **beside: Array) -> dict[str, AnyArray]:
         import numpy as np
@@ -167,9 +173,12 @@ class _Told:
             new |= {f"p_first_{i}": shares[:, i] for i in range(self.top)}
         if self.outliers:
             new |= {"p_outlier": self.mixture.outlier_probabilities(X)}
+        if self.scores:
+            new |= {"entropy": entr(p).sum(axis=1)}
         if self.reference is not None:
-            new |= {"entropy": entr(p).sum(axis=1), "p_value": self.reference(X)}
-            new |= {"outlier_score": self.mixture.outlier_scores(X)} if self.distance else {}
+            new |= {"p_value": self.reference(X)}
+        if self.distance:
+            new |= {"outlier_score": self.mixture.outlier_scores(X)}
         return new
 
 
