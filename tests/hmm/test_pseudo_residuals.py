@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit, softmax
+from scipy.special import expit, logsumexp, softmax
 
 from mixtura import Block, HiddenMarkov, Product, Regression
 from mixtura.families.registry import family
@@ -46,9 +46,9 @@ def test_tails_are_those_of_scipy(name):
     arrays, law = CASES[name]
     kind = family(name)
     X = U if kind.measure == "a density" else WHOLE
-    below, above = kind.tails(X, kind.params(arrays))
-    np.testing.assert_allclose(below, law.cdf(X), rtol=1e-9)
-    np.testing.assert_allclose(above, law.sf(X), rtol=1e-9)
+    below, above = kind.log_sides(X, kind.params(arrays))
+    np.testing.assert_allclose(np.exp(below), law.cdf(X), rtol=1e-9)
+    np.testing.assert_allclose(np.exp(above), law.sf(X), rtol=1e-9)
 
 
 def test_families_without_tails_are_refused():
@@ -96,6 +96,61 @@ def test_they_are_normal_where_the_model_holds(chain):
     assert 25 < fitted.pseudo_residuals(far)[5] < 60
 
 
+def summed(law, upper, lower=0):
+    return logsumexp(law.logpmf(np.arange(lower, upper)))
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays", "x", "side", "known"),
+    [
+        ("normal", (2.0, 4.0), 202.0, 1, stats.norm(2.0, 2.0).logsf(202.0)),
+        ("exponential", (3.0,), 6000.0, 1, -2000.0),
+        ("poisson", (5.0,), 400.0, 1, summed(stats.poisson(5.0), 900, 401)),
+        ("poisson", (1e4,), 5000.0, 0, summed(stats.poisson(1e4), 5001)),
+        ("negativebinomial", (9.0, 4.0), 4e3, 1, summed(stats.nbinom(4, 4 / 13), 9000, 4001)),
+        ("negativebinomial", (1e4, 900.0), 700.0, 0, summed(stats.nbinom(900, 9 / 109), 701)),
+        # Of a whole shape a gamma law's tails are a Poisson law's.
+        ("gamma", (40.0, 40.0), 2000.0, 1, summed(stats.poisson(2000.0), 40)),
+        ("gamma", (900.0, 900.0), 150.0, 0, summed(stats.poisson(150.0), 2500, 900)),
+        ("lognormal", (1.0, 0.25), np.exp(30.0), 1, stats.norm(1.0, 0.5).logsf(30.0)),
+    ],
+)
+def test_tails_beyond_float64(name, arrays, x, side, known):
+    kind = family(name)
+    fields = dict(zip(kind.supports(), arrays, strict=True))
+    params = kind.params({key: np.array([[value]]) for key, value in fields.items()})
+    assert known < -745
+    assert kind.log_sides(np.array([[x]]), params)[side][0, 0] == pytest.approx(known, rel=1e-9)
+
+
+def test_tails_of_binomial_responses_beyond_float64():
+    y, n, eta = np.array([[900.0]]), np.full((1, 1), 1000.0), np.array([[-3.0]])
+    found = RESPONSES["binomial"].log_sides(y, eta, np.ones(1), n)[1]
+    known = summed(stats.binom(1000, expit(-3.0)), 1001, 901)
+    assert known < -745
+    assert found[0, 0] == pytest.approx(known, rel=1e-9)
+
+
+def test_however_far_out_they_are_finite_and_in_order(chain):
+    fitted, X = chain
+    far = np.array([-1e6, -1e3, -90.0, 60.0, 90.0, 200.0, 1e3, 1e6])
+    found = []
+    for x in far:
+        moved = X[:10].copy()
+        moved[5] = x
+        found.append(fitted.pseudo_residuals(moved)[5])
+    assert np.isfinite(found).all()
+    assert np.all(np.diff(found) > 0)
+    # Of the widest state alone, but for what its share is worth.
+    widest = np.argmax(fitted.covariances_[:, 0, 0])
+    z = (1e6 - fitted.means_[widest, 0]) / fitted.covariances_[widest, 0, 0] ** 0.5
+    assert found[-1] == pytest.approx(z, rel=1e-6)
+    counts = HiddenMarkov("poisson", 2, random_state=0).fit([[0], [1], [9], [8], [2], [1]] * 20)
+    told = [counts.pseudo_residuals([[1], [n]])[1] for n in (500, 2000, 20000)]
+    assert np.isfinite(told).all()
+    assert 38 < told[0] < told[1] < told[2]
+
+
 def test_of_counts_the_middle_is_taken():
     X = np.random.default_rng(0).poisson(7, 50)[:, None]
     fitted = HiddenMarkov("poisson", 1, random_state=0).fit(X)
@@ -122,10 +177,10 @@ def test_several_columns_are_refused():
 def test_tails_of_responses_are_those_of_scipy(response, law):
     y, eta = np.array([[0.0], [1.0], [3.0], [7.0]]), np.array([[-2.0, 1.5]])
     phi, n = np.array([0.4, 2.0]), np.full((4, 1), 7.0)
-    below, above = RESPONSES[response].tails(y, eta, phi, n)
+    below, above = RESPONSES[response].log_sides(y, eta, phi, n)
     found = law(eta, phi, n)
-    np.testing.assert_allclose(below, found.cdf(y), rtol=1e-12)
-    np.testing.assert_allclose(above, found.sf(y), rtol=1e-12)
+    np.testing.assert_allclose(np.exp(below), found.cdf(y), rtol=1e-12)
+    np.testing.assert_allclose(np.exp(above), found.sf(y), rtol=1e-12)
 
 
 def by_enumeration(t, first, moves, density, below):

@@ -77,8 +77,9 @@ def predict(
 
     With --scores also entropy (of the probabilities, in nats), p_value (how often the mixture draws
     a row as unlikely) and, of Gaussian, t and contaminated groups, outlier_score (-log10 of the
-    chance to lie so far out within the group); of a posterior no p_value. With --top 3 the probabilities are those of the
-    three likeliest components, which first_0, first_1 and first_2 name and p_first_0, ... give.
+    chance to lie so far out within the group); of a posterior no p_value. With
+    --top 3 the probabilities are those of the three likeliest components, which first_0, first_1
+    and first_2 name and p_first_0, ... give.
 
     Of a hidden Markov model: state, the likeliest path of each sequence, and p_0, p_1, ... given
     the whole sequence. With --filter both are of each step given those before it, and it alone.

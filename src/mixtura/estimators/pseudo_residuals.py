@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import logsumexp, ndtri_exp
 
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
@@ -35,16 +35,18 @@ def pseudo_residuals(model: HiddenMarkov, params: HiddenMarkovParams, rows: Sequ
     if not isinstance(kind, Tailed):
         raise ValueError(
             f"family {kind.name!r} does not tell its distribution function, of which "
-            "pseudo-residuals are made: use another, or write tails(X, params) for your own"
+            "pseudo-residuals are made: use another, or write log_sides(X, params) for your own"
         )
     ahead = chain_sweep(model, rows).foretold(params)[seen]
-    tails = kind.tails(x, components)
-    if not kind.measure.startswith("a density"):
-        half = 0.5 * np.exp(kind.log_density(x, components))
-        tails = tails[0] - half, tails[1] + half
-    below, above = ((ahead * tail).sum(axis=1) for tail in tails)
+    tails = kind.log_sides(x, components)
+    with np.errstate(divide="ignore"):
+        if not kind.measure.startswith("a density"):
+            half = kind.log_density(x, components) - np.log(2)
+            middle = tails[0] + np.log1p(-np.exp(np.minimum(half - tails[0], 0.0)))
+            tails = middle, np.logaddexp(tails[1], half)
+        below, above = (logsumexp(np.log(ahead) + tail, axis=1) for tail in tails)
     found = np.full(rows.n, np.nan)
-    found[seen] = np.where(below < above, ndtri(below), -ndtri(above))
+    found[seen] = np.where(below < above, ndtri_exp(below), -ndtri_exp(above))
     return found
 
 

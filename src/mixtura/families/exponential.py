@@ -69,9 +69,10 @@ class Exponential(Family):
     def variances(self, params: ExponentialParams) -> Array:
         return params.means**2
 
-    def tails(self, X: AnyArray, params: ExponentialParams) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: ExponentialParams) -> tuple[Array, Array]:
         lasting = X / params.means[:, 0]
-        return -np.expm1(-lasting), np.exp(-lasting)
+        with np.errstate(divide="ignore"):
+            return np.log(-np.expm1(-lasting)), -lasting
 
     def sample(self, labels: AnyArray, params: ExponentialParams, rng: RandomNumbers) -> Array:
         return np.asarray(rng.exponential(params.means[labels]), dtype=np.float64)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import digamma, gammainc, gammaincc, gammaln, polygamma
+from scipy.special import digamma, gammaln, polygamma
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import cells, observed, shares
+from mixtura.families.log_tails import log_gammainc, log_gammaincc
 from mixtura.families.roots import falling_root
 from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -142,10 +143,10 @@ class Gamma(Family):
     def variances(self, params: GammaParams) -> Array:
         return params.means**2 / params.shapes
 
-    def tails(self, X: AnyArray, params: GammaParams) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: GammaParams) -> tuple[Array, Array]:
         shape = params.shapes[:, 0]
         scaled = X * (shape / params.means[:, 0])
-        return gammainc(shape, scaled), gammaincc(shape, scaled)
+        return log_gammainc(shape, scaled), log_gammaincc(shape, scaled)
 
     def sample(self, labels: AnyArray, params: GammaParams, rng: RandomNumbers) -> Array:
         shapes, means = params.shapes[labels], params.means[labels]

@@ -74,8 +74,8 @@ class LogNormal(Normal):
         tells = separation(weights, params.log_means, params.log_variances)
         return replace(by_column(self, params, weights, names), tells=tells)
 
-    def tails(self, X: AnyArray, params: LogNormalParams) -> tuple[Array, Array]:
-        return super().tails(np.log(X), params)
+    def log_sides(self, X: AnyArray, params: LogNormalParams) -> tuple[Array, Array]:
+        return super().log_sides(np.log(X), params)
 
     def sample(self, labels: AnyArray, params: LogNormalParams, rng: RandomNumbers) -> Array:
         return np.asarray(np.exp(super().sample(labels, params, rng)))

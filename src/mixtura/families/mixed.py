@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from mixtura.coordinates import fields_around
 from mixtura.data.survey import Survey
@@ -280,14 +281,16 @@ class MixtureOf(Family):
         apart = apart - self.means(params)[:, None]
         return np.asarray(np.einsum("km,kmd->kd", params.shares, within + apart**2))
 
-    def tails(self, X: AnyArray, params: MixedParams) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: MixedParams) -> tuple[Array, Array]:
         if not isinstance(self.family, Tailed):
             raise ValueError(
                 f"family {self.family.name!r} does not tell its distribution function: use another"
             )
-        each = [self.family.tails(X, part) for part in params.parts]
+        with np.errstate(divide="ignore"):
+            logs = np.log(params.shares)
+        each = [self.family.log_sides(X, part) for part in params.parts]
         below, above = (
-            np.stack([own[i] @ c for own, c in zip(each, params.shares, strict=True)], axis=1)
+            np.stack([logsumexp(own[i] + c, axis=1) for own, c in zip(each, logs, strict=True)], 1)
             for i in (0, 1)
         )
         return below, above

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import betainc
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
@@ -16,6 +15,7 @@ from mixtura.families.frames import standardised
 from mixtura.families.gaps import shares
 from mixtura.families.intervals import Cells
 from mixtura.families.levels import hits, largest_codes, met, summed
+from mixtura.families.log_tails import log_betainc
 from mixtura.families.sizes import FAR, information, sizes, slope
 from mixtura.families.truncated_negativebinomial import CountsBetween, log_density, written_out
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -229,11 +229,11 @@ class NegativeBinomial(Family):
     def variances(self, params: NegativeBinomialParams) -> Array:
         return params.means * (1.0 + params.means / params.sizes)
 
-    def tails(self, X: AnyArray, params: NegativeBinomialParams) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: NegativeBinomialParams) -> tuple[Array, Array]:
         # Of x + 1 and s failures and successes: Abramowitz & Stegun (1964), 26.5.26.
         means, s = params.means[:, 0], params.sizes[:, 0]
         success = s / (s + means)
-        return betainc(s, X + 1, success), betainc(X + 1, s, means / (s + means))
+        return log_betainc(s, X + 1, success), log_betainc(X + 1, s, means / (s + means))
 
     def sample(self, labels: AnyArray, params: NegativeBinomialParams, rng: RandomNumbers) -> Array:
         means, s = params.means[labels], params.sizes[labels]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
@@ -192,10 +192,10 @@ class Normal(Family):
     def variances(self, params: Any) -> Array:
         return _parts(params)[1]
 
-    def tails(self, X: AnyArray, params: Any) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: Any) -> tuple[Array, Array]:
         means, variances = _parts(params)
         z = (X - means[:, 0]) / np.sqrt(variances[:, 0])
-        return ndtr(z), ndtr(-z)
+        return log_ndtr(z), log_ndtr(-z)
 
     def sample(self, labels: AnyArray, params: Any, rng: RandomNumbers) -> Array:
         means, variances = _parts(params)

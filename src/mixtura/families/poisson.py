@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from scipy.special import pdtr, pdtrc
 
 from mixtura.families.base import Family
 from mixtura.families.believed import GAMMA_RATES
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.large_counts import log_masses
+from mixtura.families.log_tails import log_gammainc, log_gammaincc
 from mixtura.families.truncated_poisson import within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Rate
@@ -53,8 +53,8 @@ class Poisson(Family):
 
     variances = means
 
-    def tails(self, X: AnyArray, params: PoissonParams) -> tuple[Array, Array]:
-        return pdtr(X, params.rates[:, 0]), pdtrc(X, params.rates[:, 0])
+    def log_sides(self, X: AnyArray, params: PoissonParams) -> tuple[Array, Array]:
+        return log_gammaincc(X + 1, params.rates[:, 0]), log_gammainc(X + 1, params.rates[:, 0])
 
     def sample(self, labels: AnyArray, params: PoissonParams, rng: RandomNumbers) -> Array:
         return rng.poisson(params.rates[labels]).astype(np.float64)

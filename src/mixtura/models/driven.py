@@ -161,9 +161,7 @@ class Driven(HiddenMarkov):
 
         return self.e_step_by(chunk, params, along, over)
 
-    def _told(
-        self, X: Array, ends: AnyArray, moves: Array, met: Array, over: Over = map
-    ) -> Moves:
+    def _told(self, X: Array, ends: AnyArray, moves: Array, met: Array, over: Over = map) -> Moves:
         """What the moves met into each step say of the logits at the `moves` that were expected."""
         K, nobody = moves.shape[1], np.zeros(0, dtype=np.int64)
         beside = np.arange(K), self._reference(K)

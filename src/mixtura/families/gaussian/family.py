@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Look, Settled
@@ -293,9 +293,9 @@ class Gaussian(Family):
     def variances(self, params: GaussianParams) -> Array:
         return self.form.variances(params.covariances, *params.means.shape)
 
-    def tails(self, X: AnyArray, params: GaussianParams) -> tuple[Array, Array]:
+    def log_sides(self, X: AnyArray, params: GaussianParams) -> tuple[Array, Array]:
         z = (X - params.means[:, 0]) / np.sqrt(self.variances(params)[:, 0])
-        return ndtr(z), ndtr(-z)
+        return log_ndtr(z), log_ndtr(-z)
 
     def covariances(self, params: GaussianParams, columns: AnyArray) -> Array:
         some = self.form.among(params.covariances, columns)

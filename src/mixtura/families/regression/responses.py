@@ -11,11 +11,12 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import betainc, expit, gammainc, gammaincc, ndtr, pdtr, pdtrc
+from scipy.special import expit, log_ndtr
 
 from mixtura.families.collapse import NUMERIC_SPREAD
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gamma import excess, normaliser, shape_of, told
+from mixtura.families.log_tails import log_betainc, log_gammainc, log_gammaincc
 from mixtura.records import AnyArray, Array, RandomNumbers
 
 # Linear predictors beyond this leave float64 when they are exponentiated.
@@ -49,8 +50,8 @@ class Response(ABC):
         """A linear predictor near y, from where a regression may begin."""
 
     @abstractmethod
-    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
-        """P(a response <= y) and P(one > y)."""
+    def log_sides(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+        """Logarithms of P(a response <= y) and P(one > y)."""
 
     @abstractmethod
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
@@ -91,9 +92,9 @@ class Normal(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return y
 
-    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+    def log_sides(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
         z = (y - eta) / np.sqrt(phi)
-        return ndtr(z), ndtr(-z)
+        return log_ndtr(z), log_ndtr(-z)
 
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return np.asarray(eta + np.sqrt(phi) * rng.standard_normal(eta.shape))
@@ -131,9 +132,9 @@ class Count(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5 * max(float(y.mean()), 1e-3))
 
-    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+    def log_sides(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
         mean = self.mean(eta, trials)
-        return pdtr(y, mean), pdtrc(y, mean)
+        return log_gammaincc(y + 1, mean), log_gammainc(y + 1, mean)
 
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return rng.poisson(self.mean(eta, trials))
@@ -164,11 +165,11 @@ class Success(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y + 0.5) - np.log(trials - y + 0.5)
 
-    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+    def log_sides(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
         # Abramowitz & Stegun (1964), 26.5.24; with all trials a success nothing lies above.
         left, every = np.where(y < trials, trials - y, 1.0), y >= trials
-        below = np.where(every, 1.0, betainc(left, y + 1.0, expit(-eta)))
-        return below, np.where(every, 0.0, betainc(y + 1.0, left, expit(eta)))
+        below = np.where(every, 0.0, log_betainc(left, y + 1.0, expit(-eta)))
+        return below, np.where(every, -np.inf, log_betainc(y + 1.0, left, expit(eta)))
 
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return rng.binomial(trials.astype(np.int64), expit(eta))
@@ -195,9 +196,9 @@ class Positive(Response):
     def begun(self, y: Array, trials: Array) -> Array:
         return np.log(y)
 
-    def tails(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
+    def log_sides(self, y: Array, eta: Array, phi: Array, trials: Array) -> tuple[Array, Array]:
         scaled = y / (phi * self.mean(eta, trials))
-        return gammainc(1.0 / phi, scaled), gammaincc(1.0 / phi, scaled)
+        return log_gammainc(1.0 / phi, scaled), log_gammaincc(1.0 / phi, scaled)
 
     def draw(self, eta: Array, phi: Array, trials: Array, rng: RandomNumbers) -> AnyArray:
         return np.asarray(rng.gamma(1.0 / phi, phi * self.mean(eta, trials)))

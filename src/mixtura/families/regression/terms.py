@@ -118,11 +118,11 @@ class Terms(Family):
         with np.errstate(over="ignore"):
             return self.law.log_density(y[:, None], eta, self.phi(params), trials[:, None])
 
-    def tails(self, X: AnyArray, params: Coefficients) -> tuple[Array, Array]:
-        """P(response <= that of the row | x, k) and P(> | x, k), (n, K) each."""
+    def log_sides(self, X: AnyArray, params: Coefficients) -> tuple[Array, Array]:
+        """Logarithms of P(response <= that of the row | x, k) and P(> | x, k), (n, K) each."""
         y, trials, _ = self.answers(X)
         told = self.predictors(X, params), self.phi(params), trials[:, None]
-        return self.law.tails(y[:, None], *told)
+        return self.law.log_sides(y[:, None], *told)
 
     def seen(self) -> Design:
         """The covariates of the table; ValueError where there was none."""

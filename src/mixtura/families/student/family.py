@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import stdtr
 from scipy.stats import t
 
 from mixtura.families.base import at_edge
@@ -157,11 +156,13 @@ class Student(HeavyTailed):
             times = np.where(nu > 2, nu / np.maximum(nu - 2, 0.0), np.inf)
         return np.asarray(times * self.gaussian.variances(params.gaussian))
 
-    def tails(self, X: AnyArray, params: StudentParams) -> tuple[Array, Array]:
-        """P(x <= x_i | k) and P(x > x_i | k), (n, K) each, of rows of one column."""
+    def log_sides(self, X: AnyArray, params: StudentParams) -> tuple[Array, Array]:
         g, nu = params.gaussian, params.degrees_of_freedom
         z = (X - g.means[:, 0]) / np.sqrt(self.gaussian.variances(g)[:, 0])
-        return stdtr(nu, z), stdtr(nu, -z)
+        # Of one column the squared distance is beyond on two sides.
+        tail = log_t_tail(z**2, 1, nu) - np.log(2)
+        rest = np.log1p(-np.exp(tail))
+        return np.where(z < 0, tail, rest), np.where(z < 0, rest, tail)
 
     def n_parameters(self, params: StudentParams) -> int:
         of_gaussian = self.gaussian.n_parameters(params.gaussian)
