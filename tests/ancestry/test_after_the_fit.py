@@ -50,6 +50,16 @@ def test_columns_of_a_frame_in_another_order_are_refused(library):
     np.testing.assert_array_equal(fitted.transform(X), fitted.transform(frame))
 
 
+def test_shares_are_answered_in_frames_by_the_populations_names():
+    X = balding_nichols(30, 200, 2, seed=1, alpha=0.3)[0]
+    fitted = mixtura.Admixture(2, random_state=0).set_output(transform="pandas").fit(X)
+    plain = mixtura.Admixture(2, random_state=0).fit(X)
+    found = fitted.transform(X)
+    assert list(found.columns) == fitted.populations_
+    np.testing.assert_array_equal(found.to_numpy(), plain.transform(X))
+    np.testing.assert_array_equal(fitted.predict(X), plain.predict(X))
+
+
 def test_gaps_of_those_that_were_fitted_do_not_pull_either():
     """Six in ten of the fitted genotypes are missing: noise as if they were seen gives -0.18."""
     off = []

@@ -26,7 +26,10 @@ TEXT_SUFFIXES: dict[str, str] = {
     ".edges": ",;\t|",
     ".edgelist": ",;\t|",
 }
-KNOWN = ".csv, .tsv, .txt, .dat (also .gz), .parquet, .arrow, .feather, .xlsx or .ods"
+KNOWN = (
+    ".csv, .tsv, .txt, .dat, .edges, .edgelist (all also .gz), .parquet, .arrow, .feather, .xlsx "
+    "or .ods"
+)
 AS_IT_LOOKS = Dialect()
 
 

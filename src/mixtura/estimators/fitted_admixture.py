@@ -74,6 +74,17 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             For other markers or alleles than were fitted, and individuals without any genotype.
         """
+        return self._projected(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> AnyArray:
+        """The names of the populations, columns of `transform`; of the markers none hangs on.
+
+        With them `set_output(transform="pandas")` or `"polars"` answers in frames.
+        """
+        check_is_fitted(self)
+        return np.array(self.populations_, dtype=object)
+
+    def _projected(self, X: Any) -> Array:
         check_is_fitted(self)
         genotypes = self._genotypes(X)
         if genotypes.markers != self.n_features_in_:
@@ -94,7 +105,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : as in `transform`
         """
-        return np.asarray(self.transform(X).argmax(axis=1))
+        return np.asarray(self._projected(X).argmax(axis=1))
 
     def standard_errors(
         self, X: Any, replicates: int = 50, blocks: int = 100, random_state: Any = 0
