@@ -49,6 +49,23 @@ def test_a_folder_is_read_in_pieces(
     assert names(folder) == ["long", "long.model.json", "long.png"]
 
 
+def test_a_folder_is_read_into_memory_where_that_is_asked(long_table: Path, folder: Path) -> None:
+    asked = (long_table, "--exclude", "id", "--no-figure")
+    pieces, memory = run("fit", *asked, "--in-pieces"), run("fit", *asked, "--in-memory")
+    assert memory.exit_code == 0, memory.output
+    assert memory.stdout == pieces.stdout
+    # What stands beside the columns is there too.
+    (folder / "beside").mkdir()
+    x = np.arange(40) % 7 / 7.0
+    pq.write_table(pa.table({"a": x, "top": x + 1.0}), folder / "beside" / "0.parquet")
+    asked_beside = (folder / "beside", "--columns", "a", "--upper", "a=top", "-k", 1)
+    bounded = run("fit", *asked_beside, "--in-memory", "--no-figure")
+    assert bounded.exit_code == 0, bounded.output
+    pq.write_table(pa.table({"a": ["x"], "b": [0.0], "id": [0]}), folder / "long" / "2.parquet")
+    refused = run("fit", *asked, "--in-memory").stderr
+    assert "its files are not parts of one table" in " ".join(refused.split())
+
+
 def test_which_tables_are_long(long_table: Path, folder: Path, monkeypatch: pytest.MonkeyPatch):
     file = long_table / "0.parquet"
     assert reading.is_long(long_table)

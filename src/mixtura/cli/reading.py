@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from mixtura.data.dialect import Dialect
     from mixtura.data.rows import Rows
     from mixtura.data.streamed import Streamed
@@ -36,21 +38,18 @@ def open_table(
     `kinds` are the families that it is for.
     """
     from mixtura.data.opening import stream
-    from mixtura.data.tables import read_table
+    from mixtura.data.tables import read_table, select
     from mixtura.estimators.opened import wanted
 
     held = wanted(kinds)
+    named: Any = {"columns": columns, "weights": weights, "exclude": exclude}
     if in_pieces or (in_pieces is None and is_long(path)):
-        named: Any = {"columns": columns, "weights": weights, "exclude": exclude}
         return stream(path, **named, **dialect.said(), gaps=held.gaps)
-    return read_table(
-        path,
-        columns=columns,
-        weights=weights,
-        exclude=exclude,
-        dialect=dialect,
-        wanted=held,
-    )
+    if path.suffix.lower() == ".npy":
+        return _of_array(path, columns, weights, exclude, held.gaps)
+    if path.is_dir():
+        return select(_of_files(path, dialect), path, **named, wanted=held)
+    return read_table(path, **named, dialect=dialect, wanted=held)
 
 
 def in_memory(option: str, data: Table | Streamed, path: Path) -> Table:
@@ -74,17 +73,42 @@ def whole_table(
     kinds: Sequence[Family],
 ) -> Table:
     """The table in memory, for what goes over it too often to read it each time."""
-    from mixtura.data.opening import stream
     from mixtura.data.tables import Table
-    from mixtura.estimators.opened import may_miss
 
-    if not (path.is_dir() or path.suffix.lower() == ".npy"):
-        found = open_table(path, columns, weights, exclude, False, dialect, kinds)
-        assert isinstance(found, Table)
-        return found
+    found = open_table(path, columns, weights, exclude, False, dialect, kinds)
+    assert isinstance(found, Table)
+    return found
+
+
+def _of_files(folder: Path, dialect: Dialect) -> pa.Table:
+    """All columns of the files of a folder, in the order of their names; TableError where they
+    are not of one table."""
     import pyarrow as pa
 
-    gaps = may_miss(kinds)
+    from mixtura.data.files import read_frame
+    from mixtura.data.parts import parquet_files
+    from mixtura.data.refusal import TableError
+
+    frames = [read_frame(file, dialect) for file in parquet_files(folder)]
+    try:
+        return pa.concat_tables(frames, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise TableError(f"{folder}: its files are not parts of one table: {error}") from None
+
+
+def _of_array(
+    path: Path,
+    columns: list[str] | None,
+    weights: str | None,
+    exclude: list[str] | None,
+    gaps: bool,
+) -> Table:
+    """An array, which is read as a table in pieces is, in memory."""
+    import pyarrow as pa
+
+    from mixtura.data.opening import stream
+    from mixtura.data.tables import Table
+
     source = stream(path, columns=columns, weights=weights, exclude=exclude, gaps=gaps)
     rows = source.loaded()
     names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))
