@@ -487,8 +487,14 @@ def test_sequences_are_those_in_memory(name: str) -> None:
         # Steps that nobody saw.
         rows[5::13] = np.nan
     whole = CHAINS[name]().fit(rows, lengths)
-    found = CHAINS[name]().fit(da.from_array(rows, chunks=(7 * X.shape[1], 1)), lengths)
+    apart_rows = da.from_array(rows, chunks=(7 * X.shape[1], 1))
+    found = CHAINS[name]().fit(apart_rows, lengths)
     same(whole, found)
+    for asked in ("score", "bic"):
+        here, there = (getattr(whole, asked)(x, lengths) for x in (rows, apart_rows))
+        assert there == pytest.approx(here, rel=1e-12)
+    with pytest.raises(ValueError, match="a Dask collection is for fit and score"):
+        found.predict(apart_rows, lengths)
     assert found.fit_result_.engine == "dask"
     np.testing.assert_array_equal(found.predict(rows, lengths), whole.predict(rows, lengths))
 
@@ -522,5 +528,9 @@ def test_sequences_by_a_column_and_a_checkpoint(tmp_path: Path) -> None:
     )
     same(whole, found)
     assert list(found.feature_names_in_) == ["a", "b"]
+    here = found.score(table[["a", "b"]], lengths)
+    assert found.score(rows, lengths) == pytest.approx(here, rel=1e-12)
+    with pytest.raises(ValueError, match="its columns are b, a, and the mixture was"):
+        found.score(rows[["b", "a"]], lengths)
     alone, only = mixtura.in_sequences(apart[["a"]].repartition(npartitions=1))
     assert (list(alone.columns), only.tolist()) == (["a"], [600])

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import column_names
+from mixtura.data.lazy import is_dask
 from mixtura.data.refusal import whole
 from mixtura.data.sequences import Sequences
 from mixtura.engines.choose import chain_sweep
@@ -21,7 +22,7 @@ from mixtura.estimators.chain_errors import standard_errors
 from mixtura.estimators.chain_laws import refuse_impossible
 from mixtura.estimators.document import restore, to_document
 from mixtura.estimators.pseudo_residuals import pseudo_residuals
-from mixtura.estimators.sequence_intake import sequences
+from mixtura.estimators.sequence_intake import sequences, summed_apart
 from mixtura.families.base import Family
 from mixtura.models.best_paths import best_paths
 from mixtura.models.driven import Driven, DrivenParams
@@ -176,11 +177,10 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> float:
         """The log-likelihood of all sequences together (nats), each as often as its weight.
 
-        With known `states` that of steps and these states together.
+        With known `states` that of steps and these states together. A Dask collection whose
+        partitions hold whole sequences, as in `fit`, is scored where it lies.
         """
-        rows = self._asked(X, lengths, sample_weight, states)
-        loglik, w = self._logliks(rows), rows.sample_weight
-        return float(loglik.sum() if w is None else w[rows.starts] @ loglik)
+        return self._total(X, lengths, sample_weight, states)[0]
 
     def score_samples(
         self, X: Any, lengths: Any = None, *, states: Any = None
@@ -191,8 +191,8 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
 
     def bic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:
         """-2 log-likelihood + p log n, n the number of steps; lower is better."""
-        rows = self._asked(X, lengths, states=states)
-        return -2.0 * float(self._logliks(rows).sum()) + self._size() * math.log(rows.n)
+        loglik, n = self._total(X, lengths, None, states)
+        return -2.0 * loglik + self._size() * math.log(n)
 
     def aic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:
         """-2 log-likelihood + 2 p; lower is better."""
@@ -270,6 +270,15 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
             self, X, lengths, self._kind(), sample_weight=sample_weight, states=states
         )[0]
         return rows
+
+    def _total(self, X: Any, lengths: Any, sample_weight: Any, states: Any) -> tuple[float, int]:
+        """(log-likelihood, steps); of sequences in partitions a sum over these."""
+        if is_dask(X):
+            told = {"sample_weight": sample_weight, "states": states}
+            return summed_apart(self, X, lengths, self._kind(), told)
+        rows = self._asked(X, lengths, sample_weight, states)
+        loglik, w = self._logliks(rows), rows.sample_weight
+        return float(loglik.sum() if w is None else w[rows.starts] @ loglik), rows.n
 
     def _for(self, rows: Sequences) -> tuple[Chain, HiddenMarkovParams]:
         """The model of such rows as these, of which cells may be missing, and its parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,14 @@ from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import Columns, columns_of
-from mixtura.estimators.opened import may_miss, missing_row, note_columns, refuse_scales, taken
+from mixtura.estimators.opened import (
+    may_miss,
+    missing_row,
+    note_columns,
+    refuse_columns,
+    refuse_scales,
+    taken,
+)
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.models.driven import refuse_gaps
@@ -31,6 +39,8 @@ from mixtura.records import AnyArray, Categories
 PARTS_HOLD = (
     "its parts hold it, as tables or tuples (table, lengths, sample_weight, states): give it there"
 )
+# What nothing is given beside either.
+APART = "sequences in Dask partitions"
 
 
 def sequences(
@@ -53,12 +63,12 @@ def sequences(
         told = {"sample_weight": sample_weight, "states": states}
         for name in ("covariates", "initial_covariates"):
             told[name] = getattr(estimator, name, None)
-        refuse_given("sequences in Dask partitions", told, "load the table, or leave it out")
+        refuse_given(APART, told, "load the table, or leave it out")
         return _apart(estimator, X, lengths, kind)
     if is_dask(X):
         raise ValueError(
-            "X: a Dask collection is for fit, and answers about states are of sequences in memory: "
-            "ask partition by partition, or give X.compute() where it fits there"
+            "X: a Dask collection is for fit and score, and answers about states are of sequences "
+            "in memory: ask partition by partition, or give X.compute() where it fits there"
         )
     if is_stream(X):
         raise ValueError(
@@ -122,6 +132,29 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
     table = DaskSequences(source, ends_of(lengths, source.n))
     kind = kind.for_table(estimator._names(), (), None)
     return table, kind.filling(missing_row(table.rows()))
+
+
+def summed_apart(
+    estimator: Any, X: Any, lengths: Any, kind: Family, told: dict[str, Any]
+) -> tuple[float, int]:
+    """(log-likelihood, steps) of whole sequences in the partitions of a Dask collection."""
+    from mixtura.data.dask_blocks import of_collection
+    from mixtura.data.dask_sequences import DaskSequences
+
+    refuse_given(APART, told, "load the table, or leave it out")
+    source = of_collection(X, gaps=may_miss([kind]), steps=True)
+    refuse_columns(estimator, source.d, source.reader.names, "X")
+    names = tuple(estimator._names())
+
+    def total(part: Any) -> float:
+        # Of steps that nobody saw the likelihood is 1.
+        if np.isnan(part.X).all():
+            return 0.0
+        rows = NamedRows(part.X, names, None)
+        return float(estimator.score(rows, np.diff(part.stops, prepend=0)))
+
+    table = DaskSequences(source, ends_of(lengths, source.n))
+    return table.reduced(total, operator.add), source.n
 
 
 def sequence_parts(

@@ -176,7 +176,8 @@ class Driven(HiddenMarkov):
             each = [logit_information(z, own.T, w) for own, w in zip(shares, out, strict=True)]
             return Moves(went.sum(axis=2), slopes, np.stack(each))
 
-        return reduce(operator.add, over(tell, _pieces(ends, K) or [nobody]))
+        found: Moves = reduce(operator.add, over(tell, _pieces(ends, K) or [nobody]))
+        return found
 
     def sums(self, own: Any, first: Array, moves: Any) -> DrivenStatistics:
         told: Moves = moves
