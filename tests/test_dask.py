@@ -308,7 +308,7 @@ REFUSED: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
     ),
     "infinity": (
         lambda X: GaussianMixture(2).fit(apart(np.where(X[1501] == X, np.inf, X))),
-        r"X, partition 2 \(counted from 0\): row 101 .* contains infinity",
+        r"X, partition 2 \(counted from 0\): Input X contains infinity: column .* in row 101",
     ),
     "NaN": (
         lambda X: mixtura.stream(apart(np.where(X[1501] == X, np.nan, X))),

@@ -705,3 +705,12 @@ def test_a_rate_on_its_way_to_zero_is_at_the_boundary(bracketed: float) -> None:
     settings = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-9, "fatol": 1e-9}
     best = optimize.minimize(negative, [2, 0.5, -3], method="Nelder-Mead", options=settings)
     assert fit.loglik == pytest.approx(-best.fun, abs=1e-5)
+
+
+def test_an_end_below_all_counts_is_named_alone():
+    X, upper = np.arange(6.0)[:, None], np.full((6, 1), np.nan)
+    upper[2] = -3.0
+    with pytest.raises(ValueError, match=r"row 2 .* has upper=-3, and no number .* is so small"):
+        Mixture("poisson", 2).fit(X, upper=upper)
+    with pytest.raises(ValueError, match="has lower=-9 and upper=-3, and no number"):
+        Mixture("poisson", 2).fit(X, lower=np.where(upper < 0, -9.0, np.nan), upper=upper)

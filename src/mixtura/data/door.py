@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 from mixtura.data.exact import refuse_inexact
 from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
-from mixtura.data.refusal import row_at
+from mixtura.data.refusal import infinite, row_at
 from mixtura.data.source import Source
 from mixtura.records import AnyArray, Array
 
@@ -172,10 +172,7 @@ def refuse_infinite(X: AnyArray, names: list[str]) -> None:
         if np.isfinite(X.sum()) or not np.isinf(X).any():
             return
     i, j = np.argwhere(np.isinf(X))[0]
-    raise ValueError(
-        f"Input X contains infinity: column {names[j]!r} has {X[i, j]} in {row_at(i)}: leave the "
-        "row out, or write NaN there if the number is missing"
-    )
+    raise ValueError(infinite(repr(names[j]), X[i, j], row_at(i)))
 
 
 def refuse_unfit(X: Any, name: str = "X") -> None:

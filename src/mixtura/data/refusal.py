@@ -12,6 +12,14 @@ class TableError(ValueError):
     """A table that cannot be used; the message names the file, the place and the remedy."""
 
 
+def infinite(column: str, value: float, row: str) -> str:
+    """What is said of an infinite cell, wherever its table lies."""
+    return (
+        f"Input X contains infinity: column {column} has {value} in {row}: leave the row out, or "
+        "write NaN there if the number is missing"
+    )
+
+
 def row_at(i: SupportsInt, first: int = 0) -> str:
     """What messages call row i of a table in Python; in files the number of the `first` is 1."""
     return f"row {int(i) + first}" + " (counted from 0)" * (first == 0)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.readahead import read_ahead
-from mixtura.data.refusal import row_at
+from mixtura.data.refusal import infinite, row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import RUN, Source
 from mixtura.records import AnyArray, Array, Chunk
@@ -236,6 +236,9 @@ def _refuse_not_finite(reader: Reader, x: AnyArray, done: int) -> None:
     bad[reader.steps & np.isnan(x).all(axis=1)] = False
     if bad.any():
         i, j = np.argwhere(bad)[0]
+        if reader.gaps and not reader.steps:
+            said = infinite(reader.column(j), x[i, j], reader.row(done + i))
+            raise ValueError(f"{reader.name}: {said}")
         what = "infinity" if reader.gaps else "NaN or infinity"
         mend = "remove such rows or fill them in"
         if reader.steps:

@@ -310,14 +310,17 @@ def placed(
             f"these as blocks of a product; found {who!r}: leave its columns out"
         )
     least, whole, _ = support(family, x.shape[1])
-    low = np.maximum(low, least)
+    given, low = low, np.maximum(low, least)
     # Above -0.01 are all counts, as above -1.
     first, last = (np.where(whole, np.floor(end), end) for end in (low, high))
     for i, j in np.argwhere(bounded & (last <= first)):
+        told, beyond = f"upper={high[i, j]:g}", "so small"
+        if given[i, j] > -np.inf:
+            told = f"lower={given[i, j]:g} and {told}"
+            beyond = "above the one and at most the other"
         raise ValueError(
-            f"lower, upper: {row_at(i)}, column {names[j]!r} has lower={low[i, j]:g} and "
-            f"upper={high[i, j]:g}, and no number of family {family.name!r} is above the one and "
-            "at most the other"
+            f"lower, upper: {row_at(i)}, column {names[j]!r} has {told}, and no number of family "
+            f"{family.name!r} is {beyond}"
         )
     with np.errstate(invalid="ignore"):
         middle = np.where(high == np.inf, np.where(whole, first + 1, low), (low + high) / 2)
