@@ -276,3 +276,12 @@ def test_blocks_of_a_product_have_theirs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(by_name.weights_, listed.weights_)
     with pytest.raises(ValueError, match="no block 'categorical': they are called poisson"):
         BayesianMixture(some, prior={"categorical": DirichletPrior(1.0)}).fit(X[:, :3])
+    for wrong, words in (
+        ({}, "{} holds no prior"),
+        ({"poisson": None}, "holds no prior"),
+        ({1: GammaPrior(3.0, 2.0)}, "1 is no name of a block"),
+        ({"gauss": GammaPrior(3.0, 2.0)}, "no block 'gauss': they are called poisson, bernoulli"),
+    ):
+        for kind in (Mixture, BayesianMixture):
+            with pytest.raises(ValueError, match=words):
+                kind(some, 2, prior=wrong).fit(X[:, :3])

@@ -139,6 +139,21 @@ def test_sequences_left_out_of_parts_are_those_left_out_of_the_table():
     np.testing.assert_allclose(found[1]["heldout"], found[0]["heldout"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("which", [2, 3])
+def test_weights_and_states_that_are_not_those_of_the_first_look_are_refused(which: int):
+    looks = iter(range(99))
+
+    def read():
+        look = next(looks)
+        for part, lengths in pairs():
+            given = [part, lengths, np.ones(len(lengths)), np.full(len(part), -1)]
+            given[which] = given[which] + (1.0 if which == 2 else 1) * (look > 3)
+            yield tuple(given)
+
+    with pytest.raises(ValueError, match=r"part 0 .* has other weights or known states"):
+        HiddenMarkov("poisson", 2, random_state=0).fit(read)
+
+
 def test_what_cannot_be_read_part_by_part_is_refused():
     for name, value in (("lengths", [3]), ("states", [0]), ("sample_weight", [1.0])):
         with pytest.raises(ValueError, match=f"{name} cannot be given for a callable"):

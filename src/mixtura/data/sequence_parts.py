@@ -28,6 +28,7 @@ class SequenceParts(SequencesApart):
     def __init__(self, read: Callable[[], Iterator[Sequences]]) -> None:
         self._read, self._complete, self._firsts = read, True, 0.0
         self.lengths: list[AnyArray] = []
+        self._marks: list[bytes] = []
         self._known, self._mark = False, hashlib.blake2b()
         steps = Streamed(Reader(self._looked_at, "X", gaps=True, first=0))
         steps.reader = replace(
@@ -38,6 +39,7 @@ class SequenceParts(SequencesApart):
     def _looked_at(self) -> Iterator[Piece]:
         """The rows, while it is noted what sequences they are."""
         self.lengths.clear()
+        self._marks.clear()
         self._known, self._mark, self._firsts = False, hashlib.blake2b(), 0.0
         for part in self._read():
             self.lengths.append(np.diff(part.stops, prepend=0))
@@ -45,6 +47,7 @@ class SequenceParts(SequencesApart):
             self._firsts += part.firsts
             self._known |= part.known is not None
             self._mark.update(_known(part).tobytes())
+            self._marks.append(_beside(part))
             yield part.X, part.sample_weight
 
     @property
@@ -62,6 +65,11 @@ class SequenceParts(SequencesApart):
                 raise ValueError(
                     f"X: part {i} (counted from 0) is not there any more, or has other lengths: X "
                     "must return a fresh iterator of the same parts each time it is called"
+                )
+            if _beside(part) != self._marks[i]:
+                raise ValueError(
+                    f"X: part {i} (counted from 0) has other weights or known states than before: "
+                    "X must return a fresh iterator of the same parts each time it is called"
                 )
             yield part
 
@@ -104,3 +112,12 @@ class SequenceParts(SequencesApart):
 def _known(part: Sequences) -> AnyArray:
     """The states (n,) of its steps, -1 where nobody knows."""
     return np.full(part.n, -1) if part.known is None else part.known
+
+
+def _beside(part: Sequences) -> bytes:
+    """A digest of its weights and known states; empty without any."""
+    given = [each for each in (part.sample_weight, part.known) if each is not None]
+    found = hashlib.blake2b(digest_size=16)
+    for each in given:
+        found.update(np.ascontiguousarray(each).data)
+    return found.digest() if given else b""

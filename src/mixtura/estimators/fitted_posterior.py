@@ -11,7 +11,7 @@ from mixtura.estimators import initial
 from mixtura.estimators.document import ARRAYS, Stored, check_matrices
 from mixtura.estimators.exports import Exports
 from mixtura.estimators.hyperparameters import weight_prior
-from mixtura.estimators.posterior_mixture import Numbers, PosteriorMixture
+from mixtura.estimators.posterior_mixture import PosteriorMixture, PosteriorNumbers
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.forms import Form
@@ -41,7 +41,7 @@ BESIDE = (
 
 
 @dataclass(frozen=True)
-class GaussianNumbers(Numbers):
+class GaussianNumbers(PosteriorNumbers):
     """And of Gaussian components."""
 
     mean_precision_prior_: PositiveNumber

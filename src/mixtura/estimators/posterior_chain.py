@@ -24,7 +24,7 @@ _NO_POINT = "a posterior has no {}: compare elbo_, or score on other sequences"
 
 
 @dataclass(frozen=True)
-class Numbers:
+class ChainNumbers:
     """The fitted attributes that are numbers."""
 
     elbo_: float
@@ -75,7 +75,7 @@ class PosteriorChain(ChainEstimator):
 
     def _restore_numbers(self, stored: Stored) -> None:
         """Those of a model file; ValueError where they are none."""
-        numbers: Numbers = read(Numbers, stored.posterior, "posterior")
+        numbers: ChainNumbers = read(ChainNumbers, stored.posterior, "posterior")
         self.elbo_ = numbers.elbo_
 
     def bic(self, X: Any, lengths: Any = None, *, states: Any = None) -> float:

@@ -34,7 +34,7 @@ WORTH, MOST = 0.005, 5
 
 
 @dataclass(frozen=True)
-class Numbers:
+class PosteriorNumbers:
     """The fitted attributes of a posterior that are numbers; of `active_` how many there are."""
 
     elbo_: float
@@ -55,7 +55,7 @@ class PosteriorMixture(ClimbedMixture):
     n_components_: int
     n_components_posterior_: Array | None
     solver = "em"
-    _numbers: ClassVar[type[Numbers]] = Numbers
+    _numbers: ClassVar[type[PosteriorNumbers]] = PosteriorNumbers
     _knows_labels = False
 
     @abstractmethod
@@ -154,7 +154,7 @@ class PosteriorMixture(ClimbedMixture):
 
     def _restore_numbers(self, stored: Stored) -> None:
         """Those of a model file; ValueError where they are none of this mixture's."""
-        numbers: Numbers = read(self._numbers, stored.posterior, "posterior")
+        numbers: PosteriorNumbers = read(self._numbers, stored.posterior, "posterior")
         K, told = self.n_components, numbers.n_components_posterior_
         if not 0 < numbers.active_ <= K:
             raise ValueError(f"posterior: active_ is {numbers.active_}, not of {K} components")

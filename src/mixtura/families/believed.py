@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.bayes.asked import AskedPrior, BetaPrior, DirichletPrior, GammaPrior
+from mixtura.families.bayes.asked import (
+    AskedPrior,
+    BetaPrior,
+    DirichletPrior,
+    GammaPrior,
+    refuse_unknown,
+)
 from mixtura.families.conjugate import BlockPriors, Conjugate, Dirichlet
 from mixtura.families.priors import CHANCES, MEANS, RATES, Counted, Flat, Law
 from mixtura.families.product_parts import ProductPrior
@@ -95,10 +101,7 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
 def _of_blocks(family: Any, own: ProductPrior, asked: BlockPriors) -> tuple[Any, ...]:
     """The blocks' priors, with those asked for."""
     told = dict(zip(asked.names, asked.parts, strict=True))
-    if unknown := set(told) - set(own.names):
-        raise ValueError(
-            f"prior: there is no block {min(unknown)!r}: they are called {', '.join(own.names)}"
-        )
+    refuse_unknown(told, own.names)
     return tuple(
         believed(block.family, prior, (told[name],), len(block.columns)) if name in told else prior
         for name, block, prior in zip(own.names, family.blocks, own.blocks, strict=True)

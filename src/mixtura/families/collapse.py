@@ -40,7 +40,7 @@ def standings(
 ) -> tuple[Standing, ...]:
     """How sound each component is; `counts` (K,) are rows, `collapsed` those known to have."""
     spread, upheld = prior.spread(params), prior.upheld(params, counts)
-    few = {spike.component for spike in doubtful(prior, params, counts)}
+    few = {spike.component for spike in _doubted(_few(prior, params, counts), counts, spread)}
     found = []
     for k, rows in enumerate(counts.tolist()):
         least = None if spread is None or np.isnan(spread[k]) else float(spread[k])
@@ -51,11 +51,18 @@ def standings(
 
 def doubtful(prior: Prior, params: Any, counts: Array) -> list[Spike]:
     """The components that may be what some few rows always make; `counts` (K,) are rows."""
-    few = (counts >= 1) & (counts < few_rows(prior.width(params)))
+    few = _few(prior, params, counts)
     # Most looks find none.
-    if prior.common or not few.any():
-        return []
-    spread = prior.spread(params)
+    return _doubted(few, counts, prior.spread(params)) if few.any() else []
+
+
+def _few(prior: Prior, params: Any, counts: Array) -> NDArray[np.bool_]:
+    """The components of so few rows that they may be a spike."""
+    few = (counts >= 1) & (counts < few_rows(prior.width(params)))
+    return np.zeros_like(few) if prior.common else few
+
+
+def _doubted(few: NDArray[np.bool_], counts: Array, spread: Array | None) -> list[Spike]:
     return [] if spread is None else spikes(few & (spread < DOUBTFUL_SPREAD), counts, spread)
 
 

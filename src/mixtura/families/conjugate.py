@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.bayes.asked import AskedPrior
+from mixtura.families.bayes.asked import AskedPrior, named
 from mixtura.records import Array
 
 FRALEY_RAFTERY = "fraley-raftery"
-Numbers = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+UpToMatrix = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class NormalInverseWishart:
     mean: tuple[float, ...] | None = None
     shrinkage: float = 0.01
     dof: float | None = None
-    scale: Numbers | None = None
+    scale: UpToMatrix | None = None
 
     def __post_init__(self) -> None:
         for name in ("mean", "shrinkage", "dof", "scale"):
@@ -148,14 +148,15 @@ def _asked(part: Any) -> Any:
     """A prior of what stands for one; what stands for none is left as it is."""
     if isinstance(part, str) and part == FRALEY_RAFTERY:
         return NormalInverseWishart()
-    if isinstance(part, Mapping) and part:
-        for name, own in part.items():
+    if isinstance(part, Mapping):
+        told = named(part)
+        for name, own in told.items():
             if not isinstance(own, AskedPrior):
                 raise ValueError(
                     f"prior: {own!r} is no prior of block {name!r}: use mixtura.GammaPrior(...), "
                     "BetaPrior(...) or DirichletPrior(...), and leave blocks without one out"
                 )
-        return BlockPriors(tuple(map(str, part)), tuple(part.values()))
+        return BlockPriors(tuple(told), tuple(told.values()))
     return part
 
 

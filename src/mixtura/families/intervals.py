@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,18 +127,28 @@ class IntervalLook:
 
 def look_at(family: Any, cells: Cells, params: Any) -> Look:
     """What a family that `knows` these intervals makes of the cells."""
-    if hasattr(family, "between"):
-        return family.between(cells, params)  # type: ignore[no-any-return]
+    if isinstance(family, Between):
+        return family.between(cells, params)
     if cells.bounded.any():
         return IntervalLook(family, cells, params)
     return family.look(cells.x, params)  # type: ignore[no-any-return]
 
 
+@runtime_checkable
+class Between(Protocol):
+    """A family, also of one's own, that looks at rows with intervals itself."""
+
+    def knows_intervals(self, d: int) -> bool:
+        """Whether it does of so many columns."""
+
+    def between(self, cells: Cells, params: Any) -> Look:
+        """Its look at rows of which some cells are intervals."""
+
+
 def knows(family: Any, d: int) -> bool:
     """Whether of cells of its d columns only an interval may be known: where it says what is
     `within`, or `knows_intervals` of so many, which are then `between`."""
-    own = getattr(family, "knows_intervals", None)
-    return hasattr(family, "within") if own is None else bool(own(d))
+    return family.knows_intervals(d) if isinstance(family, Between) else hasattr(family, "within")
 
 
 def stranger(family: Any, some: NDArray[np.bool_]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from mixtura.records import Array
 
 # A number, or one for each column (for `DirichletPrior` each share, side by side).
-Numbers = float | tuple[float, ...]
+OneOrMore = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class GammaPrior(AskedPrior):
         For what are no finite numbers above 0.
     """
 
-    shape: Numbers | None = None
-    rate: Numbers | None = None
+    shape: OneOrMore | None = None
+    rate: OneOrMore | None = None
 
     @property
     def before(self) -> tuple[Array, Array]:
@@ -80,8 +81,8 @@ class BetaPrior(AskedPrior):
         For what are no finite numbers above 0.
     """
 
-    a: Numbers = 0.5
-    b: Numbers = 0.5
+    a: OneOrMore = 0.5
+    b: OneOrMore = 0.5
 
     @property
     def before(self) -> tuple[Array, Array]:
@@ -104,7 +105,7 @@ class DirichletPrior(AskedPrior):
         For what are no finite numbers above 0.
     """
 
-    alpha: Numbers = 0.5
+    alpha: OneOrMore = 0.5
 
     @property
     def before(self) -> tuple[Array, Array]:
@@ -116,7 +117,29 @@ KINDS: dict[str, type[AskedPrior]] = {
 }
 
 
-def along(value: Numbers, size: int, name: str) -> Array:
+def named(asked: Mapping[Any, Any]) -> dict[str, Any]:
+    """Priors by the names of blocks; ValueError where there are none, or what names them is none.
+
+    A block with None has the default, as one that is left out.
+    """
+    for name in asked:
+        if not isinstance(name, str):
+            raise ValueError(f"prior: {name!r} is no name of a block: give names as text")
+    found = {str(name): own for name, own in asked.items() if own is not None}
+    if not found:
+        raise ValueError(f"prior: {dict(asked)} holds no prior: use None, or give a block one")
+    return found
+
+
+def refuse_unknown(named: Iterable[str], names: Sequence[str]) -> None:
+    """ValueError where a block is named that the product, whose blocks are `names`, has not."""
+    if unknown := set(named) - set(names):
+        raise ValueError(
+            f"prior: there is no block {min(unknown)!r}: they are called {', '.join(names)}"
+        )
+
+
+def along(value: OneOrMore, size: int, name: str) -> Array:
     """One number for each of `size`; ValueError where there are others."""
     found = np.atleast_1d(np.asarray(value, dtype=np.float64))
     if found.size not in (1, size):
@@ -138,7 +161,7 @@ def _beyond_one(prior: AskedPrior, name: str) -> Array:
     return found
 
 
-def _positive(name: str, value: Any) -> Numbers:
+def _positive(name: str, value: Any) -> OneOrMore:
     try:
         found = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

@@ -12,7 +12,7 @@ import numpy as np
 
 from mixtura.data.survey import Survey
 from mixtura.families.base import Family, Settled
-from mixtura.families.bayes.asked import AskedPrior
+from mixtura.families.bayes.asked import AskedPrior, named, refuse_unknown
 from mixtura.families.bayes.posteriors import Posterior, Told
 from mixtura.families.bayes.prior import ConjugatePrior, JointPrior, PosteriorStatistics
 from mixtura.families.bayes.rules import Rule, rule_of
@@ -229,11 +229,9 @@ def posterior_of(law: Family, asked: Any = None) -> PosteriorOf | PosteriorProdu
         return PosteriorOf(law, asked)
     each = [None] * len(law.blocks) if asked is None else asked
     if isinstance(asked, Mapping):
-        if unknown := set(asked) - set(law.names):
-            raise ValueError(
-                f"prior: there is no block {min(unknown)!r}: they are called {', '.join(law.names)}"
-            )
-        each = [asked.get(name) for name in law.names]
+        told = named(asked)
+        refuse_unknown(asked, law.names)
+        each = [told.get(name) for name in law.names]
     if not isinstance(each, list | tuple) or len(each) != len(law.blocks):
         raise ValueError(
             f"prior: {asked!r} is not one for each of the {len(law.blocks)} blocks of the product: "
