@@ -159,13 +159,16 @@ def test_a_table_that_float32_cannot_hold_is_swept_in_float64() -> None:
 
 
 @pytest.mark.skipif(native.variant() != "v4", reason="in other variants they do not part here")
-def test_precisions_that_part_on_the_way_are_spoken_of() -> None:
+def test_precisions_that_part_on_the_way_are_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
     # Wide at first, in the end a ten-millionth as wide as they are apart: float32 cannot say where
-    # in them a row lies.
+    # in them a row lies, and is not asked but where that is allowed here.
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2, size=(20_000, 1)) + 1e-7 * rng.normal(size=(20_000, 2))
     start = {"weights_init": [0.5, 0.5], "means_init": [[0.3, 0.3], [0.7, 0.7]]}
     start |= {"precisions_init": np.stack([np.eye(2)] * 2)}
+    sharp = GaussianMixture(2, engine="mixed", reg_covar=0.0, **start).fit(X).fit_result_
+    assert sharp.remark == ""
+    monkeypatch.setattr(mixed, "_BLUR", np.inf)
     rough = GaussianMixture(2, engine="mixed", reg_covar=0.0, **start).fit(X).fit_result_
     assert "float32 parts from float64 by" in rough.remark
     assert "remark" in GaussianMixture(2, engine="mixed", reg_covar=0.0, **start).fit(X).summary()
@@ -173,6 +176,21 @@ def test_precisions_that_part_on_the_way_are_spoken_of() -> None:
     assert exact.remark == ""
     # The end is the same: near the top every pass is in float64.
     assert rough.loglik == pytest.approx(exact.loglik, rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::mixtura.DegenerateWarning")
+def test_a_line_in_the_table_ends_where_it_does_in_float64() -> None:
+    # Rows of one value are all rounded alike: what float32 made up for was taken back, as a fall.
+    rng, n = np.random.default_rng(6), 9000
+    clouds = rng.normal(0, 1, (n, 2)), rng.normal(3, 1, (n, 2))
+    line = np.c_[5 + 2e-8 * rng.normal(size=(n, 1)), rng.normal(4, 1, size=(n, 1))]
+    X = np.concatenate([*clouds, line])
+    exact, near = (
+        GaussianMixture(2, engine=engine, random_state=6).fit(X).fit_result_
+        for engine in ("compiled", "mixed")
+    )
+    assert near.loglik == pytest.approx(exact.loglik, abs=0.01)
+    assert [one.outcome for one in near.starts] == [one.outcome for one in exact.starts]
 
 
 def test_precisions_that_agree_are_not_spoken_of() -> None:

@@ -32,8 +32,13 @@ from mixtura.records import Array, Summary
 _TRUSTED = 5e-8
 _LARGE_STEP = 2e-6
 _NEW_CLIMB = 1e-3
+# What float32 may blur a row by, in its component's own standard deviations: rows that share a
+# value are all off by the same, and their log-likelihood by so many times half a square.
+_BLUR = 1e-4
 # What the fit speaks of.
 _WORTH_TELLING = 1e-5
+# Of a number in float32, relative.
+_ROUNDING = 2.0**-24
 # Tables of at most so many numbers are copied into float32 (256 MB), so that a pass reads half the
 # bytes and converts nothing; so many rows at a time.
 _COPIED, _COPIED_ROWS = 1 << 26, 1 << 12
@@ -64,7 +69,7 @@ class MixedSweep(CompiledSweep):
             return self._first(params)
         if not self.trusted:
             return super().__call__(params)
-        single = self._single(params) if self.far else None
+        single = self._single(params) if self.far and self._blur(params) < _BLUR else None
         if single is not None and not self._settled(single.loglik):
             self.last, self.used = single.loglik, True
             self.passes += 1
@@ -85,7 +90,7 @@ class MixedSweep(CompiledSweep):
         return total
 
     def remark(self, params: Any, summary: Summary) -> str:
-        if self.used:
+        if self.used and self._blur(params) < _BLUR:
             self._compared(self._single(params).loglik, summary.loglik)
         if self.apart <= _WORTH_TELLING:
             return ""
@@ -108,6 +113,17 @@ class MixedSweep(CompiledSweep):
     def _gain(self, loglik: float) -> float:
         """Since the last pass, per row and relative."""
         return (loglik - self.last) / (self.total_weight + abs(self.last))
+
+    def _blur(self, params: MixtureParams) -> float:
+        """How far rounding to float32 moves a row at a component's mean, in whitened units."""
+        parts = params.components
+        centre = params.weights @ parts.means if self.near is None else self.near[1]
+        rounding, narrow = np.abs(parts.means - centre) * _ROUNDING, np.abs(parts.whiten)
+        still = np.zeros(parts.means.shape[1])
+        each = [
+            parts.form.residuals(rounding[[k]], still, narrow, k) for k in range(len(parts.means))
+        ]
+        return float(np.max(np.linalg.norm(each, axis=2)))
 
     def _single(self, params: MixtureParams) -> Summary:
         self.single_passes += 1
