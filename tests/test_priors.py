@@ -176,7 +176,7 @@ def test_checkpoints_go_on_to_the_same_end(tmp_path):
         ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "reg_covar=None"),
         ({"prior": Dirichlet(2), "noise": True}, "with noise, trimming"),
         ({"prior": "fraley-raftery", "solver": "lbfgs"}, "EM's steps alone"),
-        ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean has 3 numbers"),
+        ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean must be 2 numbers"),
         ({"prior": NormalInverseWishart(dof=0.5)}, "needs more than 1"),
         ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "positive definite"),
         ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "got the least eigenvalue -1"),

@@ -138,9 +138,14 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
         and family.ratio is None
     ):
         return replace(family, asked=asked)
+    ratio, floor = getattr(family, "ratio", None), getattr(family, "reg_covar", None)
+    found = [f"covariance_type={family.name!r}"]
+    found += [] if floor is None else [f"reg_covar={floor:g}"]
+    found += [] if ratio is None else [f"constraint={ratio!r}"]
     raise ValueError(
         "prior: conjugate priors are for covariance_type 'full', 'tied', 'diag' or 'spherical' "
-        f"with reg_covar=None and constraint=None, and this is {family.name!r}"
+        f"with reg_covar=None and constraint=None, and this is {', '.join(found)}: leave out the "
+        "prior or what is not so"
     )
 
 

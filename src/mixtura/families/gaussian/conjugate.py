@@ -174,7 +174,9 @@ def _wishart(
         )
     mean = moments.mean if asked.mean is None else np.asarray(asked.mean)
     if mean.shape != (d,):
-        raise ValueError(f"prior: mean has {mean.size} numbers, and X has {d} columns")
+        raise ValueError(
+            f"prior: mean must be {d} numbers, one for each column of X, got {asked.mean!r}"
+        )
     rows = prior_rows(form, asked, d, K)
     if asked.scale is None:
         # mclust's `var` has n - 1 for n, and too few rows have no correlations.

@@ -45,7 +45,7 @@ from mixtura.families.gaussian.scatter import (
     within_components,
 )
 from mixtura.families.gaussian.triangular import square, times
-from mixtura.families.gaussian.upheld import at_the_floor, upheld, widened
+from mixtura.families.gaussian.upheld import at_the_floor, smallest, upheld, widened
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -103,6 +103,10 @@ class CovariancePrior(Prior):
     def penalised(self) -> bool:
         return self.strength > 0
 
+    @property
+    def judges(self) -> bool:
+        return self.bounds is None
+
     @cached_property
     def floorless(self) -> bool:
         """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
@@ -115,9 +119,8 @@ class CovariancePrior(Prior):
 
     @cached_property
     def units(self) -> Array:
-        """The matrix (d, d) that makes `reference` the identity."""
-        assert self.reference is not None
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
+        """The matrix (d, d) that makes `scale` the identity, where a form has correlations."""
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.scale)))
 
     def whitened(self, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -208,12 +211,12 @@ class CovariancePrior(Prior):
     def spread(self, params: GaussianParams) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
         K = len(params.means)
-        if self.reference is None:
+        if not np.any(self.scale):
             return np.full(K, np.nan)
         if self.form.correlates:
             values = np.linalg.eigvalsh(square(times(self.units, params.root)))
         else:
-            values = params.covariances / self.form.restrict(self.reference)
+            values = params.covariances / self.scale
         return self._least(values, K)
 
     def _least(self, values: AnyArray, K: int) -> Array:
@@ -225,6 +228,16 @@ class CovariancePrior(Prior):
     def upheld(self, params: GaussianParams, counts: Array) -> AnyArray:
         return upheld(self, params, counts)
 
+    def fallen(self, params: GaussianParams, counts: Array) -> AnyArray:
+        if not np.any(self.absolute) or self.equations:
+            # What is constant in the whole table has nothing but the floor in every component.
+            return np.zeros(len(counts), dtype=bool)
+        # Of the smallest variance what is not the floor, as a share of the table's.
+        own = self.spread(params) * np.maximum(1.0 - self.floor / smallest(params), 0.0)
+        few = self._few(counts, params.means.shape[1]) & (own < SPURIOUS_SPREAD)
+        low = {spike.component for spike in at_the_floor(self, params, counts)}
+        return np.isin(np.arange(len(counts)), list(low)) & (few | (own < THIN_SPREAD))
+
     def width(self, params: GaussianParams) -> int:
         return self.form.columns(params.means.shape[1])
 
@@ -235,6 +248,8 @@ class CovariancePrior(Prior):
         their rows lie on a plane. `stats` tell."""
         if np.any(self.absolute):
             return at_the_floor(self, params, counts)
+        if self.reference is None:
+            return []
         spread = self.spread(params)
         d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
         a = self.strength
