@@ -260,7 +260,7 @@ def test_blocks_of_a_product_have_theirs(tmp_path: Path) -> None:
     assert again.summary() == found.summary()
     for asked, words in (
         ({"poisson2": GammaPrior(3.0, 2.0)}, "no block 'poisson2': they are called poisson, bern"),
-        ({"gamma": GammaPrior(3.0, 2.0)}, "components of family 'gamma' have none"),
+        ({"gamma": GammaPrior(3.0, 2.0)}, "components of family 'gamma' take none"),
         ({"poisson": Dirichlet(2.0)}, "is no prior of block 'poisson': use mixtura.GammaPrior"),
         (GammaPrior(3.0, 2.0), "a product has one for each block: give a dict by their names"),
     ):

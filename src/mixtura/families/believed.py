@@ -71,8 +71,8 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
     of_weights = all(isinstance(part, Dirichlet) for part in asked)
     if not (blocks or isinstance(own, Flat) or of_weights):
         raise ValueError(
-            f"prior: components of family {family.name!r} take none, their weights Dirichlet(...): "
-            "leave the other out, or use 'full', 'tied', 'diag' or 'spherical' components"
+            f"prior: components of family {family.name!r} take none: leave it out; Gaussian ones, "
+            "'full', 'tied', 'diag' or 'spherical', take NormalInverseWishart(...)"
         )
     if "weight_rows" not in getattr(own, "__dataclass_fields__", {}):
         raise ValueError(

@@ -21,7 +21,6 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
-    ROUNDED_SPREAD,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
     few_rows,
@@ -45,7 +44,13 @@ from mixtura.families.gaussian.scatter import (
     within_components,
 )
 from mixtura.families.gaussian.triangular import square, times
-from mixtura.families.gaussian.upheld import at_the_floor, smallest, upheld, widened
+from mixtura.families.gaussian.upheld import (
+    at_the_floor,
+    constant_inside,
+    fallen,
+    upheld,
+    widened,
+)
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -229,14 +234,7 @@ class CovariancePrior(Prior):
         return upheld(self, params, counts)
 
     def fallen(self, params: GaussianParams, counts: Array) -> AnyArray:
-        if not np.any(self.absolute) or self.equations:
-            # What is constant in the whole table has nothing but the floor in every component.
-            return np.zeros(len(counts), dtype=bool)
-        # Of the smallest variance what is not the floor, as a share of the table's.
-        own = self.spread(params) * np.maximum(1.0 - self.floor / smallest(params), 0.0)
-        few = self._few(counts, params.means.shape[1]) & (own < SPURIOUS_SPREAD)
-        low = {spike.component for spike in at_the_floor(self, params, counts)}
-        return np.isin(np.arange(len(counts)), list(low)) & (few | (own < THIN_SPREAD))
+        return fallen(self, params, counts)
 
     def width(self, params: GaussianParams) -> int:
         return self.form.columns(params.means.shape[1])
@@ -288,23 +286,7 @@ class CovariancePrior(Prior):
     def constant(
         self, params: GaussianParams, counts: Array
     ) -> dict[int, tuple[tuple[int, float], ...]]:
-        a, rows, (K, d) = self.strength, counts[:, None], params.means.shape
-        if self.common:
-            a, rows = (a if self.form.shared else K * a), counts.sum(keepdims=True)[None]
-
-        def of_all(matrix: Array) -> Array:
-            return self.form.variances(self.form.repeat(matrix, K), K, d)
-
-        own = self.form.variances(params.covariances, K, d) - of_all(self.held + self.absolute)
-        own = own * (rows + 2 * a) - 2 * a * of_all(self.target)
-        found = own <= THIN_SPREAD * rows * of_all(self.scale)
-        found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
-        rest = np.maximum(own / np.maximum(rows, 1e-100), ROUNDED_SPREAD * of_all(self.scale))
-        means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
-        return {
-            k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
-            for k, columns in enumerate(found)
-        }
+        return constant_inside(self, params, counts)
 
     def _rows(self, counts: Array) -> Array:
         """The rows behind each covariance."""

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.collapse import ORDINARY_SHARE, PENALTY_SHARE, SPURIOUS_SPREAD, spikes
+from mixtura.families.collapse import (
+    ORDINARY_SHARE,
+    PENALTY_SHARE,
+    ROUNDED_SPREAD,
+    SPURIOUS_SPREAD,
+    THIN_SPREAD,
+    few_rows,
+    spikes,
+)
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams
 from mixtura.records import AnyArray, Array, Spike
@@ -63,6 +71,42 @@ def at_the_floor(prior: Any, params: GaussianParams, counts: Array) -> list[Spik
     """The components whose smallest variance is what the prior adds to all."""
     low = (prior.floor > PENALTY_SHARE * smallest(params)) & (counts >= 1)
     return spikes(low, counts, prior.spread(params))
+
+
+def fallen(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
+    """Which components have next to no width but the floor that was asked for, (K,)."""
+    if not np.any(prior.absolute) or prior.equations:
+        # What is constant in the whole table has nothing but the floor in every component.
+        return np.zeros(len(counts), dtype=bool)
+    least = smallest(params)
+    # Of the smallest variance what is not the floor, as a share of the table's.
+    own = prior.spread(params) * np.maximum(1.0 - prior.floor / least, 0.0)
+    few = (counts < few_rows(prior.width(params))) & (not params.form.shared)
+    none = (own < THIN_SPREAD) | few & (own < SPURIOUS_SPREAD)
+    return np.asarray(none & (prior.floor > PENALTY_SHARE * least) & (counts >= 1))
+
+
+def constant_inside(
+    prior: Any, params: GaussianParams, counts: Array
+) -> dict[int, tuple[tuple[int, float], ...]]:
+    """(column, value) of those that do not vary at all inside a component, by component."""
+    a, rows, (K, d) = prior.strength, counts[:, None], params.means.shape
+    if prior.common:
+        a, rows = (a if prior.form.shared else K * a), counts.sum(keepdims=True)[None]
+
+    def of_all(matrix: Array) -> Array:
+        return np.asarray(prior.form.variances(prior.form.repeat(matrix, K), K, d))
+
+    own = prior.form.variances(params.covariances, K, d) - of_all(prior.held + prior.absolute)
+    own = own * (rows + 2 * a) - 2 * a * of_all(prior.target)
+    found = own <= THIN_SPREAD * rows * of_all(prior.scale)
+    found[:, [each.columns[0] for each in prior.equations if len(each.columns) == 1]] = False
+    rest = np.maximum(own / np.maximum(rows, 1e-100), ROUNDED_SPREAD * of_all(prior.scale))
+    means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
+    return {
+        k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
+        for k, columns in enumerate(found)
+    }
 
 
 def smallest(params: GaussianParams) -> Array:
