@@ -184,8 +184,10 @@ def test_what_is_refused():
         goodness_of_fit(mixture, X, sample_weight=np.full(len(X), 0.5))
     with pytest.raises(ValueError, match="mixture: a fitted mixture"):
         goodness_of_fit("gaussian", X)
+    with pytest.raises(ValueError, match="refit must be True or False, got 'no'"):
+        goodness_of_fit(mixture, X, refit="no")
     trimmed = GaussianMixture(2, random_state=0, trim=0.1).fit(X)
-    with pytest.raises(ValueError, match="trimmed"):
+    with pytest.raises(ValueError, match="trimmed .* ask it of a fit with noise=True"):
         goodness_of_fit(trimmed, X)
     given = Mixture("regression", 1, random_state=0).fit(X)
     with pytest.raises(ValueError, match="given others"):

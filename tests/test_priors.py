@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.stats import invwishart, multivariate_normal
 
 import mixtura
-from mixtura import Dirichlet, GaussianMixture, NormalInverseWishart
+from mixtura import Dirichlet, EigenvalueRatio, GaussianMixture, NormalInverseWishart
 from mixtura.data.rows import Rows
 from mixtura.families.registry import family, under_prior
 from mixtura.fitting.mixture_fit import surveyed
@@ -173,7 +173,15 @@ def test_checkpoints_go_on_to_the_same_end(tmp_path):
         ({"prior": [Dirichlet(2), Dirichlet(3)]}, "of one kind"),
         ({"prior": ["raftery"]}, "is no prior"),
         ({"prior": Dirichlet(2), "covariance_type": "VEV"}, "'full', 'tied', 'diag'"),
-        ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "reg_covar=None"),
+        ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "and this is 'full' with reg_covar=1e-06"),
+        (
+            {"prior": Dirichlet(2), "constraint": EigenvalueRatio(3)},
+            r"and this is 'full' with constraint=EigenvalueRatio\(c=3",
+        ),
+        (
+            {"constraint": EigenvalueRatio(3), "reg_covar": 1e-6},
+            "and this is 'full' with reg_covar=1e-06",
+        ),
         ({"prior": Dirichlet(2), "noise": True}, "with noise, trimming"),
         ({"prior": "fraley-raftery", "solver": "lbfgs"}, "EM's steps alone"),
         ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean must be 2 numbers"),
@@ -196,6 +204,8 @@ def test_what_is_refused(settings, said):
 def test_records_refuse_what_is_no_number():
     with pytest.raises(ValueError, match="at least 1"):
         Dirichlet(0.5)
+    with pytest.raises(ValueError, match="scale must be True or False, got 'no'"):
+        EigenvalueRatio(3, scale="no")
     with pytest.raises(ValueError, match="0 or more"):
         NormalInverseWishart(shrinkage=-1)
     with pytest.raises(ValueError, match="must be numbers"):

@@ -138,15 +138,21 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
         and family.ratio is None
     ):
         return replace(family, asked=asked)
-    ratio, floor = getattr(family, "ratio", None), getattr(family, "reg_covar", None)
-    found = [f"covariance_type={family.name!r}"]
-    found += [] if floor is None else [f"reg_covar={floor:g}"]
-    found += [] if ratio is None else [f"constraint={ratio!r}"]
     raise ValueError(
         "prior: conjugate priors are for covariance_type 'full', 'tied', 'diag' or 'spherical' "
-        f"with reg_covar=None and constraint=None, and this is {', '.join(found)}: leave out the "
+        f"with reg_covar=None and constraint=None, and this is {_settings(family)}: leave out the "
         "prior or what is not so"
     )
+
+
+def _settings(family: Any) -> str:
+    """What was asked of the covariances of a Gaussian family, for messages."""
+    asked = {
+        "reg_covar": getattr(family, "reg_covar", None),
+        "constraint": getattr(family, "ratio", None),
+    }
+    given = [f"{name}={value!r}" for name, value in asked.items() if value is not None]
+    return " with ".join([repr(family.name), " and ".join(given)]) if given else repr(family.name)
 
 
 def takes_priors(family: Family) -> bool:
@@ -181,7 +187,7 @@ def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
     if not plain or family.reg_covar is not None:  # type: ignore[attr-defined]
         raise ValueError(
             "constraint: an eigenvalue ratio is for covariance_type 'full', 'tied', 'diag' or "
-            f"'spherical' with reg_covar=None, and this is {family.name!r}"
+            f"'spherical' with reg_covar=None, and this is {_settings(family)}"
         )
     return replace(family, ratio=constraint)  # type: ignore[type-var]
 
