@@ -251,3 +251,22 @@ def test_a_nearly_singular_table_is_climbed_to_the_top(covariance_type):
     )
     assert found.converged_
     assert found.lower_bound_ == pytest.approx(alike.lower_bound_ + 6 * np.log(10), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_a_weight_of_two_is_the_row_twice_under_the_default_scale(name):
+    # Its n - 1 is of what the weights sum to, as if each row stood there so often.
+    rng = np.random.default_rng(4)
+    rows = np.vstack([rng.normal(0, 1, (20, 2)), rng.normal(5, 1, (12, 2))])
+    times = rng.integers(1, 4, 32)
+    mixture = GaussianMixture(2, covariance_type=name, prior="fraley-raftery", random_state=0)
+    weighed = mixture.fit(rows, sample_weight=times).score_samples(rows)
+    np.testing.assert_allclose(
+        mixture.fit(np.repeat(rows, times, axis=0)).score_samples(rows), weighed, rtol=1e-9
+    )
+    # Shares of one in all are weights of one each.
+    once = mixture.fit(rows).score_samples(rows)
+    with pytest.warns(mixtura.LightWeightsWarning):
+        mixture.fit(rows, sample_weight=np.full(32, 1 / 32))
+    shares = mixture.score_samples(rows)
+    np.testing.assert_allclose(shares, once, rtol=1e-9)

@@ -180,7 +180,8 @@ def _wishart(
     rows = prior_rows(form, asked, d, K)
     if asked.scale is None:
         # mclust's `var` has n - 1 for n, and too few rows have no correlations.
-        whole = moments.covariance * (moments.rows / max(moments.rows - 1, 1))
+        n = moments.weight * relative.count_scale
+        whole = moments.covariance * (n / max(n - 1.0, 1.0))
         whole = np.diag(np.diagonal(whole)) if moments.rows <= d else whole
         _refuse_singular(whole, form)
         scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)
