@@ -187,13 +187,21 @@ def test_files_and_reports(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict_proba(COUNTS), found.predict_proba(COUNTS))
     shares = Mixture("multinomial", 2, prior=SHARES, random_state=0).fit(DRAWS)
     assert "each of the probabilities is worth 0.7 hits" in shares.summary()
+    one = Mixture("multinomial", 2, prior=DirichletPrior(2), random_state=0).fit(DRAWS)
+    assert "each of the probabilities is worth 1 hit" in one.summary()
+    assert "1 hits" not in one.summary()
     waits = Mixture("exponential", 2, prior=GammaPrior(4.0, 2.0), random_state=0).fit(TIMES)
     assert "each of the means is worth 3 rows" in waits.summary()
 
 
 REFUSED: list[tuple[Any, AnyArray, str]] = [
     (PoissonMixture(2, prior=BetaPrior(2, 2)), COUNTS, r"BetaPrior\(...\) is no law .* have Gamma"),
-    (Mixture("gamma", 2, prior=GammaPrior(2, 2)), TIMES, "'gamma' have none that is conjugate"),
+    (
+        Mixture("negativebinomial", 2, prior=GammaPrior(2, 2)),
+        COUNTS,
+        "of family 'negativebinomial', which have none: leave it out$",
+    ),
+    (Mixture("gamma", 2, prior=GammaPrior(2, 2)), TIMES, "'gamma' take none"),
     (Mixture("full", 2, prior=GammaPrior(2, 2)), TIMES, "no law of Gaussian components"),
     (GaussianMixture(2, prior=SHARES), TIMES, "no law of Gaussian components"),
     (
@@ -260,7 +268,7 @@ def test_blocks_of_a_product_have_theirs(tmp_path: Path) -> None:
     assert again.summary() == found.summary()
     for asked, words in (
         ({"poisson2": GammaPrior(3.0, 2.0)}, "no block 'poisson2': they are called poisson, bern"),
-        ({"gamma": GammaPrior(3.0, 2.0)}, "components of family 'gamma' have none"),
+        ({"gamma": GammaPrior(3.0, 2.0)}, "components of family 'gamma' take none"),
         ({"poisson": Dirichlet(2.0)}, "is no prior of block 'poisson': use mixtura.GammaPrior"),
         (GammaPrior(3.0, 2.0), "a product has one for each block: give a dict by their names"),
     ):

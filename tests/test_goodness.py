@@ -10,7 +10,15 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2, norm
 
-from mixtura import GaussianMixture, LatentClass, Mixture, PoissonMixture, goodness_of_fit, load
+from mixtura import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    LatentClass,
+    Mixture,
+    PoissonMixture,
+    goodness_of_fit,
+    load,
+)
 from mixtura.inference import goodness
 from mixtura.inference.gaussians import Gaussians
 
@@ -184,9 +192,14 @@ def test_what_is_refused():
         goodness_of_fit(mixture, X, sample_weight=np.full(len(X), 0.5))
     with pytest.raises(ValueError, match="mixture: a fitted mixture"):
         goodness_of_fit("gaussian", X)
+    with pytest.raises(ValueError, match="refit must be True or False, got 'no'"):
+        goodness_of_fit(mixture, X, refit="no")
     trimmed = GaussianMixture(2, random_state=0, trim=0.1).fit(X)
-    with pytest.raises(ValueError, match="trimmed"):
+    with pytest.raises(ValueError, match="trimmed .* ask it of a fit with noise=True"):
         goodness_of_fit(trimmed, X)
+    posterior = BayesianGaussianMixture(n_components=2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="a posterior is no one density"):
+        goodness_of_fit(posterior, X)
     given = Mixture("regression", 1, random_state=0).fit(X)
     with pytest.raises(ValueError, match="given others"):
         goodness_of_fit(given, X)

@@ -339,6 +339,7 @@ REFUSED = [
     (lambda: GaussianMixture(1, noise=0.0).fit(X), "'noise' parameter"),
     (lambda: Mixture("normal", 2, noise=True, concomitants=[0]).fit(X), "concomitants"),
     (lambda: GaussianMixture(1, noise=True, solver="nce").fit(X), "integrates to 1"),
+    (lambda: GaussianMixture(1, noise=True, engine="mixed").fit(X), "'full' beside noise"),
     (lambda: GaussianMixture(1, noise=9.0).fit(X).sample(50), "noise=True"),
     (lambda: GaussianMixtureSearch(noise=True, effort="quick").fit(X), "knows no noise"),
     (lambda: Uniform(0.0).draw(1, np.random.default_rng(0)), "noise=True"),

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.stats import invwishart, multivariate_normal
 
 import mixtura
-from mixtura import Dirichlet, GaussianMixture, NormalInverseWishart
+from mixtura import Dirichlet, EigenvalueRatio, GaussianMixture, NormalInverseWishart
 from mixtura.data.rows import Rows
 from mixtura.families.registry import family, under_prior
 from mixtura.fitting.mixture_fit import surveyed
@@ -173,10 +173,18 @@ def test_checkpoints_go_on_to_the_same_end(tmp_path):
         ({"prior": [Dirichlet(2), Dirichlet(3)]}, "of one kind"),
         ({"prior": ["raftery"]}, "is no prior"),
         ({"prior": Dirichlet(2), "covariance_type": "VEV"}, "'full', 'tied', 'diag'"),
-        ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "reg_covar=None"),
+        ({"prior": Dirichlet(2), "reg_covar": 1e-6}, "and this is 'full' with reg_covar=1e-06"),
+        (
+            {"prior": Dirichlet(2), "constraint": EigenvalueRatio(3)},
+            r"and this is 'full' with constraint=EigenvalueRatio\(c=3",
+        ),
+        (
+            {"constraint": EigenvalueRatio(3), "reg_covar": 1e-6},
+            "and this is 'full' with reg_covar=1e-06",
+        ),
         ({"prior": Dirichlet(2), "noise": True}, "with noise, trimming"),
         ({"prior": "fraley-raftery", "solver": "lbfgs"}, "EM's steps alone"),
-        ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean has 3 numbers"),
+        ({"prior": NormalInverseWishart(mean=[1, 2, 3])}, "mean must be 2 numbers"),
         ({"prior": NormalInverseWishart(dof=0.5)}, "needs more than 1"),
         ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "positive definite"),
         ({"prior": NormalInverseWishart(scale=[[1, 2], [2, 1]])}, "got the least eigenvalue -1"),
@@ -196,6 +204,8 @@ def test_what_is_refused(settings, said):
 def test_records_refuse_what_is_no_number():
     with pytest.raises(ValueError, match="at least 1"):
         Dirichlet(0.5)
+    with pytest.raises(ValueError, match="scale must be True or False, got 'no'"):
+        EigenvalueRatio(3, scale="no")
     with pytest.raises(ValueError, match="0 or more"):
         NormalInverseWishart(shrinkage=-1)
     with pytest.raises(ValueError, match="must be numbers"):
@@ -241,3 +251,22 @@ def test_a_nearly_singular_table_is_climbed_to_the_top(covariance_type):
     )
     assert found.converged_
     assert found.lower_bound_ == pytest.approx(alike.lower_bound_ + 6 * np.log(10), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_a_weight_of_two_is_the_row_twice_under_the_default_scale(name):
+    # Its n - 1 is of what the weights sum to, as if each row stood there so often.
+    rng = np.random.default_rng(4)
+    rows = np.vstack([rng.normal(0, 1, (20, 2)), rng.normal(5, 1, (12, 2))])
+    times = rng.integers(1, 4, 32)
+    mixture = GaussianMixture(2, covariance_type=name, prior="fraley-raftery", random_state=0)
+    weighed = mixture.fit(rows, sample_weight=times).score_samples(rows)
+    np.testing.assert_allclose(
+        mixture.fit(np.repeat(rows, times, axis=0)).score_samples(rows), weighed, rtol=1e-9
+    )
+    # Shares of one in all are weights of one each.
+    once = mixture.fit(rows).score_samples(rows)
+    with pytest.warns(mixtura.LightWeightsWarning):
+        mixture.fit(rows, sample_weight=np.full(32, 1 / 32))
+    shares = mixture.score_samples(rows)
+    np.testing.assert_allclose(shares, once, rtol=1e-9)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
-from mixtura import DegenerateWarning, EigenvalueRatio, GaussianMixture, Mixture
+from mixtura import (
+    BayesianGaussianMixture,
+    Block,
+    ContaminatedMixture,
+    DegenerateWarning,
+    EigenvalueRatio,
+    GaussianMixture,
+    Mixture,
+    Product,
+    StudentMixture,
+)
+from mixtura.records import Array
 from mixtura.result import Fit
 
 
@@ -22,6 +35,39 @@ def test_components_of_a_sound_fit_are_regular():
     for each, cov in zip(found, mixture.covariances_, strict=True):
         least = np.linalg.eigvals(np.linalg.solve(table, cov)).min()
         assert each.spread == pytest.approx(least, rel=0.3)
+
+
+def _collapses_without_penalty(x: Array, mixture: GaussianMixture) -> bool:
+    """Plain EM in one column from where a fit ended, in a few lines of NumPy."""
+    w, m, v = mixture.weights_, mixture.means_.ravel(), mixture.covariances_.ravel()
+    for _ in range(2000):
+        joint = np.log(w) - 0.5 * np.log(2 * np.pi * v) - 0.5 * (x - m) ** 2 / v
+        p = np.exp(joint - joint.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        n = p.sum(axis=0)
+        w, m = n / len(x), (p * x).sum(axis=0) / n
+        v = (p * (x - m) ** 2).sum(axis=0) / n
+        if v.min() < 1e-8 * x.var():
+            return True
+    return False
+
+
+@pytest.mark.parametrize(("seed", "zeros"), [(5, 19), (11, 14), (21, 10), (28, 24), (40, 14)])
+def test_what_collapses_without_the_penalty_is_told(seed, zeros):
+    # The penalty is but 4 to 40 percent of these variances, and yet all that keeps them.
+    rng = np.random.default_rng(1000 + seed)
+    assert rng.integers(4, 40) == zeros
+    rows = np.concatenate([rng.normal(0, 1, 60), np.zeros(zeros), rng.normal(5, 1, 60)])[:, None]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        mixture = GaussianMixture(3, means_init=[[0.3], [0.0], [5.0]]).fit(rows)
+    assert _collapses_without_penalty(rows, mixture)
+    verdicts = [each.verdict for each in mixture.fit_result_.standings]
+    assert sorted(verdicts) == ["collapsed", "regular", "regular"]
+    assert "only the penalty keeps it from collapsing" in str(said[0].message)
+    # A search has a regular end to take.
+    found = GaussianMixture(3, random_state=seed).fit(rows)
+    assert not _collapses_without_penalty(rows, found)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -62,6 +108,107 @@ def test_a_floor_or_a_bound_that_is_active_is_told():
         assert sorted(each.held_up for each in fit.standings) == [False, True]
     plain = GaussianMixture(2, random_state=0).fit(rows).fit_result_
     assert not any(each.held_up for each in plain.standings)
+
+
+TWO = np.vstack(
+    [
+        np.random.default_rng(3).normal(0, 1, (60, 2)),
+        np.random.default_rng(4).normal(5, [1.0, 0.6], (40, 2)),
+    ]
+)
+
+
+def _t_scatter(X: Array) -> Array:
+    """That of a t with 3 degrees of freedom (Kent & Tyler 1991), by iteration."""
+    centre, scatter, d = X.mean(axis=0), np.cov(X.T), X.shape[1]
+    for _ in range(500):
+        far = np.einsum("ij,jk,ik->i", X - centre, np.linalg.inv(scatter), X - centre)
+        u = (3 + d) / (3 + far)
+        centre = u @ X / u.sum()
+        scatter = ((X - centre).T * u) @ (X - centre) / u.sum()
+    return scatter
+
+
+@pytest.mark.parametrize(
+    "mixture",
+    [
+        GaussianMixture(2, reg_covar=1e-9, random_state=0),
+        GaussianMixture(2, constraint=EigenvalueRatio(1e6), random_state=0),
+        GaussianMixture(2, covariance_type="diag", reg_covar=1e-9, random_state=0),
+        GaussianMixture(2, covariance_type="tied", prior="fraley-raftery", random_state=0),
+        StudentMixture(2, degrees_of_freedom=1e9, random_state=0),
+        StudentMixture(2, covariance_type="VVI", random_state=0),
+        ContaminatedMixture(2, random_state=0),
+        Mixture(Product([Block("poisson", [2]), Block("full", [0, 1])]), 2, random_state=0),
+    ],
+    ids=lambda mixture: repr(mixture)[:70],
+)
+def test_whatever_has_a_width_tells_its_share_of_the_table(mixture):
+    counts = np.random.default_rng(5).poisson(3, (100, 1))
+    X = np.hstack([TWO, counts]) if isinstance(mixture, Mixture) else TWO
+    if type(mixture) in (StudentMixture, ContaminatedMixture):
+        X = TWO
+    fit = mixture.fit(X).fit_result_
+    table = _t_scatter(TWO)
+    name = next(
+        name
+        for name in ("gaussian_covariances_", "scales_", "covariances_")
+        if hasattr(mixture, name)
+    )
+    cov = getattr(mixture, name)
+    if cov.ndim == 2 and mixture.covariance_type in ("diag", "VVI"):
+        table, cov = np.diag(TWO.var(axis=0)), [np.diag(each) for each in cov]
+    elif cov.ndim == 2:
+        cov = [cov, cov]
+    for one, matrix in zip(fit.standings, cov, strict=True):
+        least = np.linalg.eigvals(np.linalg.solve(table, matrix)).min()
+        assert one.spread == pytest.approx(least, rel=0.02)
+        assert (one.verdict, one.held_up) == ("regular", False)
+
+
+def test_a_prior_holds_up_what_is_mostly_prior():
+    # A covariance's prior is worth 8 rows here: few beside 60, more than three rows have.
+    X = np.vstack([TWO[:60], [[9.0, 9.0], [9.3, 9.1], [9.1, 8.8]]])
+    fit = GaussianMixture(2, prior="fraley-raftery", random_state=0).fit(X).fit_result_
+    few = [each.rows < 10 for each in fit.standings]
+    assert sorted(few) == [False, True]
+    assert [each.held_up for each in fit.standings] == few
+    posterior = BayesianGaussianMixture(n_components=4, random_state=0).fit(TWO)
+    told = posterior.fit_result_.standings
+    assert [each.held_up for each in told] == [False, False, True, True]
+    assert [each.rows for each in told] == pytest.approx([60, 40, 0, 0], abs=1)
+
+
+def test_a_spike_in_a_block_of_a_product_is_told():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(0, 1, (60, 2))
+    rows[:4] = [1.0, 1.0] + 0.1 * rng.normal(size=(4, 2))
+    hits = np.where(np.arange(60) < 4, 60.0, 1.0)[:, None]
+    kinds = Product([Block("poisson", [0]), Block("full", [1, 2])])
+    with pytest.warns(DegenerateWarning, match="looks spurious"):
+        fit = Mixture(kinds, 2, random_state=0).fit(np.hstack([hits, rows])).fit_result_
+    assert sorted(each.verdict for each in fit.standings) == ["regular", "spurious"]
+
+
+def test_a_floor_is_told_in_shares_of_the_table():
+    # In a thousandfold unit the floor of 4 is nothing of the table's ten millions.
+    rng = np.random.default_rng(0)
+    rows = 1000 * np.concatenate([rng.normal(0, 1, 60), np.full(10, 9.0)])[:, None]
+    share = f"{4.0 / rows.var():.1g}"
+    mixture = GaussianMixture(2, covariance_type="diag", reg_covar=4.0, random_state=0)
+    with pytest.warns(DegenerateWarning, match=f"a smallest variance {share} of the table's"):
+        mixture.fit(rows)
+    assert sorted(each.verdict for each in mixture.fit_result_.standings) == [
+        "collapsed",
+        "regular",
+    ]
+    assert "next to nothing but reg_covar" in " ".join(mixture.summary().split())
+
+
+def test_chunks_tell_too():
+    fit = GaussianMixture(2, random_state=0).partial_fit(TWO).fit_result_
+    assert sum(each.rows for each in fit.standings) == pytest.approx(100)
+    assert all(each.spread > 0.01 for each in fit.standings)
 
 
 def test_families_without_a_width_tell_their_rows():

@@ -232,6 +232,8 @@ def test_tables_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"sample_weight sums to 0\.2"):
         model.fit(X, sample_weight=np.full(20, 0.01))
     assert not hasattr(model, "means_")
+    with pytest.raises(ValueError, match="predictive must be True or False, got 'no'"):
+        model.fit(X).score(X, predictive="no")
 
 
 def test_warm_starts_go_on_and_refuse_other_shapes(iris):

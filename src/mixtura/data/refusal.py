@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, SupportsInt
 
+import numpy as np
+
 
 class TableError(ValueError):
     """A table that cannot be used; the message names the file, the place and the remedy."""
@@ -30,6 +32,13 @@ def refuse_given(what: str, settings: Mapping[str, Any], hint: str = "leave it o
     for name, value in settings.items():
         if value is not None:
             raise ValueError(f"{name} cannot be given for {what}: {hint}")
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False; ValueError for anything else, of which "no" would be true."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:

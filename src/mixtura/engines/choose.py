@@ -17,6 +17,7 @@ from mixtura.engines.known import KnownSweep
 from mixtura.engines.parts import PartsSweep
 from mixtura.models.base import Model
 from mixtura.models.hidden_markov import HiddenMarkov
+from mixtura.models.noise import Noisy
 from mixtura.records import AnyArray
 
 # Those that run every model.
@@ -77,6 +78,8 @@ def _named(model: Model) -> str:
     """What has no kernel: the family, by the name it carries, or else a model of one's own."""
     if getattr(getattr(model, "family", None), "gaps", False):
         return "rows with gaps"
+    if isinstance(model, Noisy):
+        return f"{model.family.name!r} beside noise"
     known = type(model) in {of for of, _ in KERNELS}
     return repr(model.family.name) if known else type(model).__name__  # type: ignore[attr-defined]
 

@@ -78,6 +78,10 @@ def complaints(
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield collapse_told(why, "components"), DegenerateWarning
+    known = {part.component for part in fit.floored}
+    fallen = [each for each in fit.standings if each.verdict == "collapsed"]
+    if fallen := [each for each in fallen if each.component not in known]:
+        yield _at_the_floor(fallen), DegenerateWarning
     spurious = [each for each in fit.standings if each.verdict == "spurious"]
     if spurious:
         yield _spurious(spurious), DegenerateWarning
@@ -116,6 +120,21 @@ def _empty(components: tuple[int, ...]) -> str:
     left = len(each) - LISTED
     more = f"; and {left} more are" if left > 0 else ""
     return "; ".join(each[:LISTED]) + f"{more}. Use fewer components, or another seed"
+
+
+def _at_the_floor(found: list[Standing]) -> str:
+    each = [
+        f"component {one.component} has about {one.rows:.3g} rows and a smallest variance "
+        f"{one.spread:.1g} of the table's"
+        for one in found
+    ]
+    left = len(each) - LISTED
+    more = f"; and {left} more do" if left > 0 else ""
+    return (
+        f"{'; '.join(each[:LISTED])}{more}: next to nothing but reg_covar, which sets its density "
+        "and so the likelihood. Use fewer components, leave out what is constant there, or use "
+        "reg_covar=None"
+    )
 
 
 def _spurious(found: list[Standing]) -> str:

@@ -51,6 +51,7 @@ from mixtura.estimators.known import refuse_beyond
 from mixtura.estimators.stream import Stream, implied, joined, measured, merged, moments_of
 from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.estimators.weighing import COUNTS, LightWeightsWarning
+from mixtura.families.collapse import standings
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.prior import absolute_prior, table_prior
@@ -288,4 +289,7 @@ def _account(
         empty=tuple(int(k) for k in np.flatnonzero(rows < 0.5)),
         held=model.prior.held_columns,
         equations=model.prior.equations,
+        standings=standings(
+            model.prior, params.components, rows, [part.component for part in found]
+        ),
     )

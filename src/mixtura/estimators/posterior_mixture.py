@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
+from mixtura.data.refusal import truth
 from mixtura.data.source import Source
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
@@ -84,7 +85,7 @@ class PosteriorMixture(ClimbedMixture):
         -------
         array of shape (n_samples,), natural logarithm in the inverse units of X
         """
-        if not predictive:
+        if not truth("predictive", predictive):
             return super().score_samples(X)
         check_is_fitted(self)
         (model, params), rows = self._fitted(), self._asked(X)
@@ -100,7 +101,7 @@ class PosteriorMixture(ClimbedMixture):
         self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
     ) -> float:
         """The mean of `score_samples` per row (per unit of weight)."""
-        if not predictive:
+        if not truth("predictive", predictive):
             return super().score(X, y, sample_weight)
         total, weight = self._summed(self.score_samples(X, predictive=True), sample_weight)
         return total / weight

@@ -12,7 +12,6 @@ from mixtura.estimators.noisy import asked_noise
 from mixtura.estimators.robust import trim_of
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import KINDS as OF_LAWS
-from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.conjugate import (
     FRALEY_RAFTERY,
     Conjugate,
@@ -29,7 +28,7 @@ PRIOR_SETTINGS: list[Any] = [
     StrOptions({FRALEY_RAFTERY}),
     NormalInverseWishart,
     Dirichlet,
-    AskedPrior,
+    *OF_LAWS.values(),
     dict,
     list,
     tuple,

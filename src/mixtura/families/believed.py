@@ -48,7 +48,7 @@ class Belief:
         """In words."""
         more, times = self._before(asked)
         if isinstance(asked, DirichletPrior):
-            return f"each of the {self.name} is worth {_span(more)} hits"
+            return f"each of the {self.name} is worth {rows_told(more, 'hit')}"
         return f"each of the {self.name} is worth {rows_told(times)}"
 
     def _before(self, asked: AskedPrior) -> tuple[Array, Array]:
@@ -77,7 +77,8 @@ def believed(family: Any, own: Any, asked: Sequence[Conjugate], d: int) -> Any:
     of_weights = all(isinstance(part, Dirichlet) for part in asked)
     if not (blocks or isinstance(own, Flat) or of_weights):
         raise ValueError(
-            f"prior: components of family {family.name!r} have none that is conjugate: leave it out"
+            f"prior: components of family {family.name!r} take none: leave it out; Gaussian ones, "
+            "'full', 'tied', 'diag' or 'spherical', take NormalInverseWishart(...)"
         )
     if "weight_rows" not in getattr(own, "__dataclass_fields__", {}):
         raise ValueError(
@@ -117,13 +118,14 @@ def _counted(family: Any, part: Conjugate, d: int) -> Counted:
             f"{family.name!r}: give the prior itself"
         )
     if belief is None or not isinstance(part, belief.kind):
-        has = "none" if belief is None else _called(belief)
+        has = _called(belief) if belief is not None else ""
         if names := getattr(family, "names", ()):
             has = f"one for each block: give a dict by their names, {', '.join(names)}"
             raise ValueError(f"prior: {_called(part)} is of one family, and a product has {has}")
+        cure = f"have {has}: leave it out, or use that" if has else "have none: leave it out"
         raise ValueError(
             f"prior: {_called(part)} is no law of components of family {family.name!r}, which "
-            f"have {has}: leave it out, or use that"
+            f"{cure}"
         )
     # Of categories there is one for each of all columns.
     size = sum(getattr(family, "levels", ())) or d
@@ -150,9 +152,9 @@ def _called(what: Belief | Conjugate) -> str:
     return f"{(what.kind if isinstance(what, Belief) else type(what)).__name__}(...)"
 
 
-def rows_told(numbers: Array | float) -> str:
+def rows_told(numbers: Array | float, noun: str = "row") -> str:
     """ "1 row", "2 to 5 rows"."""
-    return f"{_span(np.asarray(numbers))} row{'' if np.all(np.equal(numbers, 1.0)) else 's'}"
+    return f"{_span(np.asarray(numbers))} {noun}{'' if np.all(np.equal(numbers, 1.0)) else 's'}"
 
 
 def _span(numbers: Array) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,19 @@ ORDINARY_SHARE = 0.3
 
 
 def standings(
-    prior: Prior, params: Any, counts: Array, collapsed: Sequence[int]
+    prior: Prior, params: Any, counts: Array, collapsed: Iterable[int]
 ) -> tuple[Standing, ...]:
     """How sound each component is; `counts` (K,) are rows, `collapsed` those known to have."""
-    spread, upheld = prior.spread(params), prior.upheld(params, counts)
-    few = {spike.component for spike in _doubted(_few(prior, params, counts), counts, spread)}
+    parts = prior.parts(params)
+    spreads = [each for each in (part.spread(own) for part, own in parts) if each is not None]
+    spread = np.fmin.reduce([np.full(len(counts), np.nan), *spreads])
+    upheld = np.any([part.upheld(own, counts) for part, own in parts], axis=0)
+    fallen = np.any([part.fallen(own, counts) for part, own in parts], axis=0)
+    collapsed = {*collapsed, *np.flatnonzero(fallen).tolist()}
+    few = {spike.component for spike in doubtful(prior, params, counts)}
     found = []
     for k, rows in enumerate(counts.tolist()):
-        least = None if spread is None or np.isnan(spread[k]) else float(spread[k])
+        least = None if np.isnan(spread[k]) else float(spread[k])
         verdict = "collapsed" if k in collapsed else "spurious" if k in few else "regular"
         found.append(Standing(k, rows, least, bool(upheld[k]) or k in collapsed, verdict))
     return tuple(found)
@@ -51,19 +56,25 @@ def standings(
 
 def doubtful(prior: Prior, params: Any, counts: Array) -> list[Spike]:
     """The components that may be what some few rows always make; `counts` (K,) are rows."""
-    few = _few(prior, params, counts)
-    # Most looks find none.
-    return _doubted(few, counts, prior.spread(params)) if few.any() else []
+    found = []
+    for part, own in prior.parts(params):
+        few = (counts >= 1) & (counts < few_rows(part.width(own)))
+        # Most looks find none.
+        if part.common or not part.judges or not few.any():
+            continue
+        spread = part.spread(own)
+        if spread is not None:
+            found += spikes(few & (spread < DOUBTFUL_SPREAD), counts, spread)
+    return narrowest(found)
 
 
-def _few(prior: Prior, params: Any, counts: Array) -> NDArray[np.bool_]:
-    """The components of so few rows that they may be a spike."""
-    few = (counts >= 1) & (counts < few_rows(prior.width(params)))
-    return np.zeros_like(few) if prior.common else few
-
-
-def _doubted(few: NDArray[np.bool_], counts: Array, spread: Array | None) -> list[Spike]:
-    return [] if spread is None else spikes(few & (spread < DOUBTFUL_SPREAD), counts, spread)
+def narrowest(found: Iterable[Spike]) -> list[Spike]:
+    """Each component once, where it is narrowest."""
+    least: dict[int, Spike] = {}
+    for spike in found:
+        k = spike.component
+        least[k] = min(least.get(k, spike), spike, key=lambda each: each.spread)
+    return [least[k] for k in sorted(least)]
 
 
 def spikes(bad: NDArray[np.bool_], counts: Array, spread: Array) -> list[Spike]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -35,6 +35,11 @@ class Prior:
     @property
     def monotone(self) -> bool:
         """Whether the M-step maximises the log-likelihood plus `log_prior`."""
+        return True
+
+    @property
+    def judges(self) -> bool:
+        """Whether a few rows that lie close together may be a spike: not between bounds."""
         return True
 
     @property
@@ -76,6 +81,14 @@ class Prior:
     def upheld(self, params: Any, counts: Array) -> AnyArray:
         """Which components a floor, a bound, or mostly a penalty keeps from being narrower (K,)."""
         return np.zeros(len(counts), dtype=bool)
+
+    def fallen(self, params: Any, counts: Array) -> AnyArray:
+        """Which components lie on a floor that was asked for, with no width of their own (K,)."""
+        return np.zeros(len(counts), dtype=bool)
+
+    def parts(self, params: Any) -> Sequence[tuple[Prior, Any]]:
+        """What has a width of its own, and the parameters there: the whole, of a product blocks."""
+        return [(self, params)]
 
     def width(self, params: Any) -> int:
         """The columns in which components have a width."""

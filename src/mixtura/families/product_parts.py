@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mixtura.families.base import Look
+from mixtura.families.collapse import narrowest
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, Spike, Statistics
 
@@ -111,15 +112,14 @@ class ProductPrior(Prior):
         for prior, part in zip(self.blocks, params.blocks, strict=True):
             prior.refuse_collapse(part, counts)
 
+    def parts(self, params: ProductParams) -> Sequence[tuple[Prior, Any]]:
+        return list(zip(self.blocks, params.blocks, strict=True))
+
     def narrow(self, params: ProductParams, counts: Array, stats: Any = None) -> list[Spike]:
         known = [None] * len(self.blocks) if stats is None else stats.blocks
         each = zip(self.blocks, params.blocks, known, strict=True)
         found = [spike for prior, part, s in each for spike in prior.narrow(part, counts, s)]
-        # A component is named once, by its narrowest block.
-        return [
-            min((s for s in found if s.component == k), key=lambda spike: spike.spread)
-            for k in sorted({spike.component for spike in found})
-        ]
+        return narrowest(found)
 
     def sobered(self, params: ProductParams, counts: Array, narrow: list[int]) -> ProductParams:
         each = zip(self.blocks, params.blocks, strict=True)

@@ -7,6 +7,8 @@ from numbers import Real
 
 import numpy as np
 
+from mixtura.data.refusal import truth
+
 
 @dataclass(frozen=True)
 class EigenvalueRatio:
@@ -28,7 +30,7 @@ class EigenvalueRatio:
     Raises
     ------
     ValueError
-        For a c that is no number, below 1 or not finite.
+        For a c that is no number, below 1 or not finite, and a scale that is no bool.
     """
 
     c: float = 12.0
@@ -40,3 +42,4 @@ class EigenvalueRatio:
             raise ValueError(
                 f"EigenvalueRatio: c must be a number, at least 1 and finite, got {self.c!r}"
             )
+        truth("EigenvalueRatio: scale", self.scale)

@@ -140,8 +140,19 @@ def under_prior(family: Family, asked: tuple[Conjugate, ...]) -> Family:
         return replace(family, asked=asked)
     raise ValueError(
         "prior: conjugate priors are for covariance_type 'full', 'tied', 'diag' or 'spherical' "
-        f"with reg_covar=None and constraint=None, and this is {family.name!r}"
+        f"with reg_covar=None and constraint=None, and this is {_settings(family)}: leave out the "
+        "prior or what is not so"
     )
+
+
+def _settings(family: Any) -> str:
+    """What was asked of the covariances of a Gaussian family, for messages."""
+    asked = {
+        "reg_covar": getattr(family, "reg_covar", None),
+        "constraint": getattr(family, "ratio", None),
+    }
+    given = [f"{name}={value!r}" for name, value in asked.items() if value is not None]
+    return " with ".join([repr(family.name), " and ".join(given)]) if given else repr(family.name)
 
 
 def takes_priors(family: Family) -> bool:
@@ -176,7 +187,7 @@ def constrained(family: Family, constraint: EigenvalueRatio | None) -> Family:
     if not plain or family.reg_covar is not None:  # type: ignore[attr-defined]
         raise ValueError(
             "constraint: an eigenvalue ratio is for covariance_type 'full', 'tied', 'diag' or "
-            f"'spherical' with reg_covar=None, and this is {family.name!r}"
+            f"'spherical' with reg_covar=None, and this is {_settings(family)}"
         )
     return replace(family, ratio=constraint)  # type: ignore[type-var]
 

@@ -123,7 +123,7 @@ class Climbs:
         """An end from where component k collapses as soon as there is no penalty."""
         climb, model = outcome.climb, self.model
         found = {each.component: each for each in model.standings(climb.summary, climb.params)}
-        if k not in found or not found[k].held_up:
+        if k not in found:
             return outcome
         floored = (Spike(k, found[k].rows, found[k].spread or 0.0),)
         certificate = replace(outcome.certificate, verdict="boundary", detail=UPHELD)

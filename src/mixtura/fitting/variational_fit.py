@@ -279,6 +279,7 @@ class _Finder:
             sample_rows=self.sample.n,
             certificate=Certificate("not examined", detail=self.model.obstacle()),
             bound=True,
+            standings=self.model.standings(summary, params),
             params=params,
             summary=summary,
         )

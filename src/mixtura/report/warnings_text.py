@@ -59,7 +59,14 @@ def warnings(view: MixtureView) -> list[str]:
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
         found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun)))
+    known = {part.component for part in fit.floored}
     for one in fit.standings:
+        if one.verdict == "collapsed" and one.component not in known:
+            found.append(
+                f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "
+                f"{one.spread:.1g} of the table's variance, next to nothing but reg_covar: do not "
+                f"read it as real; fewer {noun}s may do without."
+            )
         if one.verdict == "spurious":
             found.append(
                 f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "

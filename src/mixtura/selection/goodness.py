@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from mixtura.data.refusal import whole
+from mixtura.data.refusal import truth, whole
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.posterior_mixture import PosteriorMixture
@@ -182,7 +182,7 @@ def goodness_of_fit(
     state = mixture.random_state if random_state is None else random_state
     yardstick = Yardstick(int(check_random_state(state).randint(2**31 - 1)))
     fit = getattr(mixture, "fit_result_", None)
-    refit, own = refit and fit is not None, _fitted_to(mixture, rows)
+    refit, own = truth("refit", refit) and fit is not None, _fitted_to(mixture, rows)
     apart = 0 if own or fit is None else round(fit.weight)
     statistic = yardstick.of(mixture, rows)
     if listener is not None:
@@ -226,7 +226,12 @@ def _fitted_to(mixture: Any, rows: Array) -> bool:
 
 def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
     """The rows (n, d) in float64; ValueError where a mixture cannot be compared with them."""
-    if not isinstance(mixture, ClimbedMixture) or isinstance(mixture, PosteriorMixture):
+    if isinstance(mixture, PosteriorMixture):
+        raise ValueError(
+            "goodness_of_fit: a posterior is no one density to draw tables from: ask it of a "
+            "GaussianMixture or Mixture with n_components_ components"
+        )
+    if not isinstance(mixture, ClimbedMixture):
         raise ValueError(
             "mixture: a fitted mixture of a number of components is compared with a table, got "
             f"{type(mixture).__name__}"
@@ -234,7 +239,10 @@ def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
     check_is_fitted(mixture)
     refuse_told("goodness_of_fit", mixture)
     if getattr(mixture, "trim", 0):
-        raise ValueError("goodness_of_fit: a trimmed fit describes only a part of the rows")
+        raise ValueError(
+            "goodness_of_fit: a trimmed fit describes only a part of the rows: ask it of a fit "
+            "with noise=True, or of one without trim"
+        )
     family, names = mixture.fitted_family(), mixture._names()
     if family.conditional or mixture._concomitants():
         raise ValueError(

@@ -139,7 +139,7 @@ class NoisePrior(Prior):
         if self.absolute > 0:
             smallest = np.broadcast_to(params.noise.min(axis=1), counts.shape)
             bad = (self.absolute > PENALTY_SHARE * smallest) & (counts >= 1)
-            return spikes(bad, counts, smallest)
+            return spikes(bad, counts, spread)
         bad = self._too_narrow(params, spread, rows * self.count_scale)
         if a > 0:
             share = 2 * a / ((rows + 2 * a) * spread)

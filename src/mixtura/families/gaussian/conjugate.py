@@ -174,11 +174,14 @@ def _wishart(
         )
     mean = moments.mean if asked.mean is None else np.asarray(asked.mean)
     if mean.shape != (d,):
-        raise ValueError(f"prior: mean has {mean.size} numbers, and X has {d} columns")
+        raise ValueError(
+            f"prior: mean must be {d} numbers, one for each column of X, got {asked.mean!r}"
+        )
     rows = prior_rows(form, asked, d, K)
     if asked.scale is None:
         # mclust's `var` has n - 1 for n, and too few rows have no correlations.
-        whole = moments.covariance * (moments.rows / max(moments.rows - 1, 1))
+        n = moments.weight * relative.count_scale
+        whole = moments.covariance * (n / max(n - 1.0, 1.0))
         whole = np.diag(np.diagonal(whole)) if moments.rows <= d else whole
         _refuse_singular(whole, form)
         scale = (whole if form.correlates else np.trace(whole) / d) / K ** (2 / d)

@@ -21,7 +21,6 @@ from mixtura.errors import Collapse, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
-    ROUNDED_SPREAD,
     SPURIOUS_SPREAD,
     THIN_SPREAD,
     few_rows,
@@ -45,7 +44,13 @@ from mixtura.families.gaussian.scatter import (
     within_components,
 )
 from mixtura.families.gaussian.triangular import square, times
-from mixtura.families.gaussian.upheld import at_the_floor, upheld, widened
+from mixtura.families.gaussian.upheld import (
+    at_the_floor,
+    constant_inside,
+    fallen,
+    upheld,
+    widened,
+)
 from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Equation, Spike
 
@@ -103,6 +108,10 @@ class CovariancePrior(Prior):
     def penalised(self) -> bool:
         return self.strength > 0
 
+    @property
+    def judges(self) -> bool:
+        return self.bounds is None
+
     @cached_property
     def floorless(self) -> bool:
         """Whether nothing is added to a variance: no direction is held, and no `reg_covar`."""
@@ -115,9 +124,8 @@ class CovariancePrior(Prior):
 
     @cached_property
     def units(self) -> Array:
-        """The matrix (d, d) that makes `reference` the identity."""
-        assert self.reference is not None
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.reference)))
+        """The matrix (d, d) that makes `scale` the identity, where a form has correlations."""
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.scale)))
 
     def whitened(self, whiten: Array) -> CovariancePrior:
         """The same with target, held and absolute in each component's whitened units."""
@@ -208,12 +216,12 @@ class CovariancePrior(Prior):
     def spread(self, params: GaussianParams) -> Array:
         """The smallest eigenvalue of S^-1 Sigma_k, S the table's covariance; (K,)."""
         K = len(params.means)
-        if self.reference is None:
+        if not np.any(self.scale):
             return np.full(K, np.nan)
         if self.form.correlates:
             values = np.linalg.eigvalsh(square(times(self.units, params.root)))
         else:
-            values = params.covariances / self.form.restrict(self.reference)
+            values = params.covariances / self.scale
         return self._least(values, K)
 
     def _least(self, values: AnyArray, K: int) -> Array:
@@ -225,6 +233,9 @@ class CovariancePrior(Prior):
     def upheld(self, params: GaussianParams, counts: Array) -> AnyArray:
         return upheld(self, params, counts)
 
+    def fallen(self, params: GaussianParams, counts: Array) -> AnyArray:
+        return fallen(self, params, counts)
+
     def width(self, params: GaussianParams) -> int:
         return self.form.columns(params.means.shape[1])
 
@@ -235,6 +246,8 @@ class CovariancePrior(Prior):
         their rows lie on a plane. `stats` tell."""
         if np.any(self.absolute):
             return at_the_floor(self, params, counts)
+        if self.reference is None:
+            return []
         spread = self.spread(params)
         d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
         a = self.strength
@@ -273,23 +286,7 @@ class CovariancePrior(Prior):
     def constant(
         self, params: GaussianParams, counts: Array
     ) -> dict[int, tuple[tuple[int, float], ...]]:
-        a, rows, (K, d) = self.strength, counts[:, None], params.means.shape
-        if self.common:
-            a, rows = (a if self.form.shared else K * a), counts.sum(keepdims=True)[None]
-
-        def of_all(matrix: Array) -> Array:
-            return self.form.variances(self.form.repeat(matrix, K), K, d)
-
-        own = self.form.variances(params.covariances, K, d) - of_all(self.held + self.absolute)
-        own = own * (rows + 2 * a) - 2 * a * of_all(self.target)
-        found = own <= THIN_SPREAD * rows * of_all(self.scale)
-        found[:, [each.columns[0] for each in self.equations if len(each.columns) == 1]] = False
-        rest = np.maximum(own / np.maximum(rows, 1e-100), ROUNDED_SPREAD * of_all(self.scale))
-        means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
-        return {
-            k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
-            for k, columns in enumerate(found)
-        }
+        return constant_inside(self, params, counts)
 
     def _rows(self, counts: Array) -> Array:
         """The rows behind each covariance."""

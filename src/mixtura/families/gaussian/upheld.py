@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.families.collapse import ORDINARY_SHARE, PENALTY_SHARE, SPURIOUS_SPREAD, spikes
+from mixtura.families.collapse import (
+    ORDINARY_SHARE,
+    PENALTY_SHARE,
+    ROUNDED_SPREAD,
+    SPURIOUS_SPREAD,
+    THIN_SPREAD,
+    few_rows,
+    spikes,
+)
+from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams
 from mixtura.records import AnyArray, Array, Spike
 
@@ -18,24 +27,28 @@ AT = 1e-9
 
 def upheld(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
     """By the penalty or a floor for more than half, or by a bound of eigenvalues; bool (K,)."""
-    K, d = params.means.shape
+    K = len(params.means)
     if prior.bounds is not None:
         values, _ = prior.bounds.spectrum(params.form, params.covariances)
         least = values.min()
         cut = values.max() >= prior.bounds.ratio.c * least * (1 - AT)
         return np.broadcast_to(cut & (values <= least * (1 + AT)).any(axis=1), K).copy()
     if np.any(prior.absolute):
-        if params.form.correlates:
-            values = np.linalg.eigvalsh(params.form.dense(params.covariances, K, d))
-        else:
-            values = params.form.variances(params.covariances, K, d)
-        return np.asarray(prior.floor > MOST * values.min(axis=1))
-    if prior.strength == 0 or prior.reference is None:
+        return np.asarray(prior.floor > MOST * smallest(params))
+    if prior.strength == 0:
         return np.zeros(K, dtype=bool)
     more = 2 * prior.strength
-    rows = counts.sum() if params.form.shared else counts
-    share = more / np.maximum((rows + more) * prior.spread(params), 1e-300)
-    return np.asarray(share > MOST)
+    rows = np.broadcast_to(counts.sum() if params.form.shared else counts, K)
+    parts = params.form.whitened(params.whiten, prior.target)
+    return mostly(parts, params.form, more / (rows + more))
+
+
+def mostly(parts: Array, form: Form, times: Array) -> AnyArray:
+    """Where so often a matrix, in components' whitened units, is most of some variance; (K,)."""
+    K = len(times)
+    values = np.linalg.eigvalsh(parts) if form.correlates else parts
+    most = np.full(K, values.max()) if form.shared else values.reshape(K, -1).max(axis=1)
+    return np.asarray(times * most > MOST)
 
 
 def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
@@ -56,9 +69,51 @@ def widened(prior: Any, params: GaussianParams, counts: Array) -> Array:
 
 def at_the_floor(prior: Any, params: GaussianParams, counts: Array) -> list[Spike]:
     """The components whose smallest variance is what the prior adds to all."""
-    form, shape = prior.form, params.means.shape
+    low = (prior.floor > PENALTY_SHARE * smallest(params)) & (counts >= 1)
+    return spikes(low, counts, prior.spread(params))
+
+
+def fallen(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
+    """Which components have next to no width but the floor that was asked for, (K,)."""
+    if not np.any(prior.absolute) or prior.equations:
+        # What is constant in the whole table has nothing but the floor in every component.
+        return np.zeros(len(counts), dtype=bool)
+    least = smallest(params)
+    # Of the smallest variance what is not the floor, as a share of the table's.
+    own = prior.spread(params) * np.maximum(1.0 - prior.floor / least, 0.0)
+    few = (counts < few_rows(prior.width(params))) & (not params.form.shared)
+    none = (own < THIN_SPREAD) | few & (own < SPURIOUS_SPREAD)
+    return np.asarray(none & (prior.floor > PENALTY_SHARE * least) & (counts >= 1))
+
+
+def constant_inside(
+    prior: Any, params: GaussianParams, counts: Array
+) -> dict[int, tuple[tuple[int, float], ...]]:
+    """(column, value) of those that do not vary at all inside a component, by component."""
+    a, rows, (K, d) = prior.strength, counts[:, None], params.means.shape
+    if prior.common:
+        a, rows = (a if prior.form.shared else K * a), counts.sum(keepdims=True)[None]
+
+    def of_all(matrix: Array) -> Array:
+        return np.asarray(prior.form.variances(prior.form.repeat(matrix, K), K, d))
+
+    own = prior.form.variances(params.covariances, K, d) - of_all(prior.held + prior.absolute)
+    own = own * (rows + 2 * a) - 2 * a * of_all(prior.target)
+    found = own <= THIN_SPREAD * rows * of_all(prior.scale)
+    found[:, [each.columns[0] for each in prior.equations if len(each.columns) == 1]] = False
+    rest = np.maximum(own / np.maximum(rows, 1e-100), ROUNDED_SPREAD * of_all(prior.scale))
+    means = np.where(params.means**2 <= rest, 0.0, params.means)  # But for rounding.
+    return {
+        k: tuple((int(j), float(means[k, j])) for j in np.flatnonzero(columns))
+        for k, columns in enumerate(found)
+    }
+
+
+def smallest(params: GaussianParams) -> Array:
+    """The smallest variance in any direction, (K,)."""
+    form, shape = params.form, params.means.shape
     if form.correlates:
-        smallest = np.linalg.eigvalsh(form.dense(params.covariances, *shape)).min(axis=1)
+        values = np.linalg.eigvalsh(form.dense(params.covariances, *shape))
     else:
-        smallest = form.variances(params.covariances, *shape).min(axis=1)
-    return spikes((prior.floor > PENALTY_SHARE * smallest) & (counts >= 1), counts, smallest)
+        values = form.variances(params.covariances, *shape)
+    return np.asarray(values.min(axis=1))

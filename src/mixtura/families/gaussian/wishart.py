@@ -11,8 +11,9 @@ from scipy.special import digamma, gammaln
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.posterior import GaussianPosterior, gaussian_posterior
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
+from mixtura.families.gaussian.upheld import mostly
 from mixtura.families.priors import Prior
-from mixtura.records import Array
+from mixtura.records import AnyArray, Array
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ class NormalWishart(Prior):
         if self.form.shared:
             return values[0]  # type: ignore[no-any-return]
         return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+    def upheld(self, params: GaussianPosterior, counts: Array) -> AnyArray:
+        parts = self.form.whitened(params.whiten, self.scale)
+        return mostly(parts, self.form, 1.0 / params.freedom)
 
     def log_prior(self, params: GaussianPosterior) -> float:
         """Minus the Kullback-Leibler divergence of the posterior from the prior, every constant in.

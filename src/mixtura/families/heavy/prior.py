@@ -8,7 +8,7 @@ from typing import Any
 from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.heavy.records import HeavyParams, with_gaussian
 from mixtura.families.priors import Prior
-from mixtura.records import Array, Spike
+from mixtura.records import AnyArray, Array, Spike
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class HeavyPrior(Prior):
     @property
     def count_scale(self) -> float:  # type: ignore[override]
         return self.gaussian.count_scale
+
+    @property
+    def common(self) -> bool:  # type: ignore[override]
+        return self.gaussian.common
 
     @property
     def monotone(self) -> bool:
@@ -50,6 +54,15 @@ class HeavyPrior(Prior):
 
     def refuse_collapse(self, params: HeavyParams, counts: Array) -> None:
         self.gaussian.refuse_collapse(params.gaussian, counts)
+
+    def spread(self, params: HeavyParams) -> Array:
+        return self.gaussian.spread(params.gaussian)
+
+    def upheld(self, params: HeavyParams, counts: Array) -> AnyArray:
+        return self.gaussian.upheld(params.gaussian, counts)
+
+    def width(self, params: HeavyParams) -> int:
+        return self.gaussian.width(params.gaussian)
 
     def narrow(self, params: HeavyParams, counts: Array, stats: Any = None) -> list[Spike]:
         own = None if stats is None else stats.weighed
