@@ -151,6 +151,18 @@ def row_weights(sample_weight: Any, X: AnyArray) -> Array:
     return np.asarray(checked)
 
 
+def refuse_no_table(X: Any, name: str = "X") -> None:
+    """ValueError for a frame without columns, and for a column of text without its frame."""
+    shape, kind = getattr(X, "shape", (1, 1)), getattr(getattr(X, "dtype", None), "kind", "O")
+    if not isinstance(X, np.ndarray) and len(shape) == 2 and shape[1] == 0 < shape[0]:
+        raise ValueError(f"{name} has {shape[0]} rows and no columns: give at least one")
+    if len(shape) == 1 and kind in "OUS" and len(X):
+        raise ValueError(
+            f"{name} is one column of {len(X)} cells without a table: give a data frame of it, or "
+            "rows of one cell each, values.reshape(-1, 1)"
+        )
+
+
 def refuse_gaps(X: AnyArray, names: list[str]) -> None:
     """ValueError for a cell without a value, where every one is needed."""
     # A sum is NaN if one of its terms is, and takes no array of its own.

@@ -88,6 +88,7 @@ def validated(
         "ensure_all_finite": False,
     }
     if not isinstance(X, NamedRows):
+        door.refuse_no_table(X)
         X = as_nan(collected(door.host(X)), gaps)
     rows, found = _numbers(estimator, X, kinds, reset, how)
     names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
