@@ -98,4 +98,5 @@ def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...])
         settings[name] = read(hints[name], value, f"{place}.settings.{name}")
     if "equations" in held:
         settings["equations"] = equations
-    return replace(kind, **settings) if settings else kind
+    restored: Family = replace(kind, **settings) if settings else kind
+    return restored
