@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ from mixtura.models.variational import VariationalMixture, VariationalParams
 CONJUGATE = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianGaussianMixture(FittedPosterior):
     """Gaussian mixture by variational Bayes, whose number of components is found.
 
@@ -151,50 +153,27 @@ class BayesianGaussianMixture(FittedPosterior):
     _components = "covariance_type"
     solver = "em"
 
-    def __init__(
-        self,
-        *,
-        n_components: int = 1,
-        covariance_type: str = "full",
-        tol: float = 1e-6,
-        reg_covar: float = 0.0,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        weight_concentration_prior_type: str = PROCESS,
-        weight_concentration_prior: float | None = None,
-        mean_precision_prior: float | None = None,
-        mean_prior: Any = None,
-        degrees_of_freedom_prior: float | None = None,
-        covariance_prior: Any = None,
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        moves: bool = True,
-        weights: str = COUNTS,
-        engine: str = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weight_concentration_prior_type = weight_concentration_prior_type
-        self.weight_concentration_prior = weight_concentration_prior
-        self.mean_precision_prior = mean_precision_prior
-        self.mean_prior = mean_prior
-        self.degrees_of_freedom_prior = degrees_of_freedom_prior
-        self.covariance_prior = covariance_prior
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.moves = moves
-        self.weights = weights
-        self.engine = engine
+    _: KW_ONLY
+    n_components: int = 1
+    covariance_type: str = "full"
+    tol: float = 1e-6
+    reg_covar: float = 0.0
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "kmeans"
+    weight_concentration_prior_type: str = PROCESS
+    weight_concentration_prior: float | None = None
+    mean_precision_prior: float | None = None
+    mean_prior: Any = None
+    degrees_of_freedom_prior: float | None = None
+    covariance_prior: Any = None
+    random_state: Any = None
+    warm_start: bool = False
+    verbose: int = 0
+    verbose_interval: int = 10
+    moves: bool = True
+    weights: str = COUNTS
+    engine: str = "auto"
 
     def _continued(self, d: int) -> VariationalParams:
         K, found = self.n_components, self.means_.shape

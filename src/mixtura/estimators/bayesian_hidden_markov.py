@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -37,6 +38,7 @@ from mixtura.supports import Positive, Simplex
 LAWS = ("initial", "transitions")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     """Hidden states of sequences by variational Bayes, which finds how many there are.
 
@@ -113,32 +115,18 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     _groups = "n_states"
     _restored_components = staticmethod(HiddenMarkov._restored_components)
 
-    def __init__(
-        self,
-        family: Spec,
-        n_states: int = 2,
-        *,
-        prior: Any = None,
-        initial_concentration_prior: Any = None,
-        transitions_concentration_prior: Any = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        engine: str = "auto",
-    ) -> None:
-        self.family = family
-        self.n_states = n_states
-        self.prior = prior
-        self.initial_concentration_prior = initial_concentration_prior
-        self.transitions_concentration_prior = transitions_concentration_prior
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.algorithm = algorithm
-        self.random_state = random_state
-        self.engine = engine
+    family: Spec
+    n_states: int = 2
+    _: KW_ONLY
+    prior: Any = None
+    initial_concentration_prior: Any = None
+    transitions_concentration_prior: Any = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    algorithm: str = "viterbi"
+    random_state: Any = None
+    engine: str = "auto"
 
     def fit(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -37,6 +37,7 @@ from mixtura.supports import Positive, Simplex
 _WEIGHTS = ("weights_", "weight_concentration_")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianMixture(PosteriorComponents, PosteriorMixture):
     """Mixture of counts, categories or durations by variational Bayes, which finds how many.
 
@@ -147,42 +148,23 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     _components = "family"
     _restored_components = staticmethod(Mixture._restored_components)
 
-    def __init__(
-        self,
-        family: Spec,
-        n_components: int = 1,
-        *,
-        prior: Any = None,
-        weight_concentration_prior_type: str = PROCESS,
-        weight_concentration_prior: float | None = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        moves: bool = True,
-        weights: str = COUNTS,
-        engine: str = "auto",
-    ) -> None:
-        self.family = family
-        self.n_components = n_components
-        self.prior = prior
-        self.weight_concentration_prior_type = weight_concentration_prior_type
-        self.weight_concentration_prior = weight_concentration_prior
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.moves = moves
-        self.weights = weights
-        self.engine = engine
+    family: Spec
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
+    weight_concentration_prior_type: str = PROCESS
+    weight_concentration_prior: float | None = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "kmeans"
+    random_state: Any = None
+    warm_start: bool = False
+    verbose: int = 0
+    verbose_interval: int = 10
+    moves: bool = True
+    weights: str = COUNTS
+    engine: str = "auto"
 
     def _family(self) -> PosteriorOf | PosteriorProduct:
         return posterior_of(family(self.family), self.prior)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -56,6 +56,7 @@ class Monitor:
         return len(self.history)
 
 
+@dataclass(eq=False, repr=False)
 class HmmFace(FittedChain):
     """A hidden Markov model under hmmlearn's names.
 
@@ -107,36 +108,20 @@ class HmmFace(FittedChain):
     }
     _components = _groups = "n_components"
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        n_iter: int = 1000,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        params: str = "st",
-        init_params: str = "st",
-        implementation: str = "scaling",
-        n_init: int = 1,
-        solver: Any = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.startprob_prior = startprob_prior
-        self.transmat_prior = transmat_prior
-        self.algorithm = algorithm
-        self.random_state = random_state
-        self.n_iter = n_iter
-        self.tol = tol
-        self.verbose = verbose
-        self.params = params
-        self.init_params = init_params
-        self.implementation = implementation
-        self.n_init = n_init
-        self.solver = solver
+    n_components: int = 1
+    _: KW_ONLY
+    startprob_prior: Any = 1.0
+    transmat_prior: Any = 1.0
+    algorithm: str = "viterbi"
+    random_state: Any = None
+    n_iter: int = 1000
+    tol: float = 1e-4
+    verbose: bool = False
+    params: str = "st"
+    init_params: str = "st"
+    implementation: str = "scaling"
+    n_init: int = 1
+    solver: Any = "auto"
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -57,6 +57,7 @@ class StateTrial:
         }
 
 
+@dataclass(eq=False, repr=False)
 class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     """The best hidden Markov model over numbers of states.
 
@@ -95,22 +96,14 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     {'n_states': 2}
     """
 
-    best_estimator_: HiddenMarkov
+    best_estimator_: HiddenMarkov = field(init=False)
 
-    def __init__(
-        self,
-        estimator: HiddenMarkov,
-        n_states: Any = (1, 2, 3, 4, 5),
-        *,
-        criterion: str = "bic",
-        cv: int = 5,
-        random_state: Any = None,
-    ) -> None:
-        self.estimator = estimator
-        self.n_states = n_states
-        self.criterion = criterion
-        self.cv = cv
-        self.random_state = random_state
+    estimator: HiddenMarkov
+    n_states: Any = (1, 2, 3, 4, 5)
+    _: KW_ONLY
+    criterion: str = "bic"
+    cv: int = 5
+    random_state: Any = None
 
     @at_once()
     def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
