@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,6 +27,7 @@ from mixtura.solvers.settings import check_integer, check_number
 SOLVERS = ("auto", "em")
 
 
+@dataclass(eq=False, repr=False)
 class Admixture(FittedAdmixture):
     """Shares of ancestry: the likelihood of ADMIXTURE, maximised to its top.
 
@@ -84,20 +86,14 @@ class Admixture(FittedAdmixture):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(
-        self,
-        n_populations: int = 2,
-        *,
-        n_init: int = 1,
-        solver: str = "auto",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        ploidy: int = 2,
-        random_state: Any = None,
-    ) -> None:
-        self.n_populations, self.n_init, self.solver = n_populations, n_init, solver
-        self.tol, self.max_iter, self.ploidy = tol, max_iter, ploidy
-        self.random_state = random_state
+    n_populations: int = 2
+    _: KW_ONLY
+    n_init: int = 1
+    solver: str = "auto"
+    tol: float = 1e-6
+    max_iter: int = 1000
+    ploidy: int = 2
+    random_state: Any = None
 
     def fit(
         self,

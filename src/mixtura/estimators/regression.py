@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +30,7 @@ SEARCH = (
 )  # fmt: skip
 
 
+@dataclass(eq=False, repr=False)
 class MixtureRegression(FittedRegression):
     """A mixture of regressions: each component a generalised linear model of y given X.
 
@@ -90,37 +92,26 @@ class MixtureRegression(FittedRegression):
     [-1.0, 2.0]
     """
 
-    def __init__(
-        self,
-        n_components: int = 2,
-        family: str = "gaussian",
-        *,
-        intercept: bool = True,
-        covariates: Any = None,
-        offset: Any = None,
-        trials: Any = None,
-        common: Any = (),
-        common_dispersion: bool = False,
-        concomitants: Any = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        weights: str = COUNTS,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-    ) -> None:
-        self.n_components, self.family, self.intercept = n_components, family, intercept
-        self.covariates, self.offset, self.trials = covariates, offset, trials
-        self.common, self.common_dispersion = common, common_dispersion
-        self.concomitants = concomitants
-        self.tol, self.max_iter = tol, max_iter
-        self.n_init, self.init_params, self.random_state = n_init, init_params, random_state
-        self.verbose, self.verbose_interval = verbose, verbose_interval
-        self.weights, self.solver, self.engine = weights, solver, engine
+    n_components: int = 2
+    family: str = "gaussian"
+    _: KW_ONLY
+    intercept: bool = True
+    covariates: Any = None
+    offset: Any = None
+    trials: Any = None
+    common: Any = ()
+    common_dispersion: bool = False
+    concomitants: Any = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "auto"
+    random_state: Any = None
+    verbose: int = 0
+    verbose_interval: int = 10
+    weights: str = COUNTS
+    solver: str | Solver = "auto"
+    engine: str = "auto"
 
     def fit(
         self,
