@@ -6,6 +6,7 @@ A `Summary` is all that an algorithm ever sees of the data. Summaries add, so wh
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -20,6 +21,9 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
+# What users give where random numbers begin, and where a file's name is asked for.
+Seed = int | np.random.RandomState | None
+StrPath = str | os.PathLike[str]
 # What the codes 0, 1, ... of each column stand for, in order; None for a column of numbers.
 Categories = tuple[tuple[str, ...] | None, ...]
 

@@ -19,7 +19,7 @@ from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.admixture_snapshot import snapshot_identity
 from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.inference.populations import matching
-from mixtura.records import Array
+from mixtura.records import Array, Seed, StrPath
 from mixtura.result import Fit
 from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.settings import check_integer, check_number
@@ -93,14 +93,14 @@ class Admixture(FittedAdmixture):
     tol: float = 1e-6
     max_iter: int = 1000
     ploidy: int = 2
-    random_state: Any = None
+    random_state: Seed = None
 
     def fit(
         self,
         X: Any,
         y: Any = None,
         *,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit to genotypes.
@@ -132,7 +132,7 @@ class Admixture(FittedAdmixture):
         self._check()
         return self._fit_by(clock_of(max_seconds, checkpoint), X, y, checkpoint)
 
-    def _fit_by(self, clock: Clock, X: Any, y: Any, checkpoint: Any) -> Self:
+    def _fit_by(self, clock: Clock, X: Any, y: Any, checkpoint: StrPath | None) -> Self:
         """`fit`, by a clock that may be that of a longer search."""
         genotypes = self._genotypes(X)
         for remark in genotypes.remarks:

@@ -34,7 +34,7 @@ from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
@@ -48,7 +48,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
     """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
 
     engine: str
-    random_state: Any
+    random_state: Seed
     weights: str
     n_features_in_: int
     fit_result_: Fit | None
@@ -102,7 +102,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return self._prepare(X, "labels", dtype=np.dtype(np.int64))
 
     def impute(
-        self, X: Any, draws: int | None = None, random_state: Any = None, **beyond: Any
+        self, X: Any, draws: int | None = None, random_state: Seed = None, **beyond: Any
     ) -> Array:
         """The rows with their missing cells (NaN) filled in; cells that are there stay.
 
@@ -200,7 +200,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         total, _ = self._total(X, sample_weight)
         return -2.0 * total + 2.0 * self._n_parameters()
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """Draw rows from the mixture, in random order.
 
         Parameters
@@ -218,7 +218,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return draw(*self._asked_to_draw(n_samples, random_state))
 
     def sample_chunks(
-        self, n_samples: int, random_state: Any = None
+        self, n_samples: int, random_state: Seed = None
     ) -> Iterator[tuple[Array, AnyArray]]:
         """The rows of `sample`, in chunks: for more of them than memory holds.
 
@@ -231,7 +231,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return drawn(*self._asked_to_draw(n_samples, random_state))
 
     def _asked_to_draw(
-        self, n_samples: int, random_state: Any
+        self, n_samples: int, random_state: Seed
     ) -> tuple[Mixture, int, MixtureParams, np.random.RandomState]:
         check_is_fitted(self)
         # Begun as scikit-learn begins it.

@@ -26,6 +26,7 @@ from mixtura.fitting.fingerprint import model_identity
 from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalTask
 from mixtura.models.variational import VariationalMixture, VariationalParams
+from mixtura.records import Seed
 
 # Structures whose scale matrices are a linear space.
 CONJUGATE = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
@@ -167,7 +168,7 @@ class BayesianGaussianMixture(FittedPosterior):
     mean_prior: Any = None
     degrees_of_freedom_prior: float | None = None
     covariance_prior: Any = None
-    random_state: Any = None
+    random_state: Seed = None
     warm_start: bool = False
     verbose: int = 0
     verbose_interval: int = 10

@@ -30,7 +30,7 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.hidden_markov_task import AskedPosterior, ChainTask
 from mixtura.fitting.mixture_fit import surveyed
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
@@ -125,7 +125,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     max_iter: int = 1000
     n_init: int = 1
     algorithm: str = "viterbi"
-    random_state: Any = None
+    random_state: Seed = None
     engine: str = "auto"
 
     def fit(

@@ -29,7 +29,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
@@ -158,7 +158,7 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     max_iter: int = 1000
     n_init: int = 1
     init_params: str = "kmeans"
-    random_state: Any = None
+    random_state: Seed = None
     warm_start: bool = False
     verbose: int = 0
     verbose_interval: int = 10

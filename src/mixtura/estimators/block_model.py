@@ -31,7 +31,7 @@ from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
 from mixtura.fitting.networks.journal import opened
 from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed, StrPath
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
 from mixtura.solvers.settings import refuse_timed
@@ -138,7 +138,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
     n_init: int | str = "auto"
     max_iter: int = 1000
     tol: float = 1e-8
-    random_state: Any = None
+    random_state: Seed = None
 
     def fit(
         self,
@@ -148,7 +148,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         observed: Any = None,
         weight: str | None = None,
         ends: tuple[str, str] | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit to a network.
@@ -205,7 +205,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         removed(checkpoint)
         return self
 
-    def _fit(self, net: Network, corrected: bool | str, checkpoint: Any, clock: Clock) -> None:
+    def _fit(
+        self, net: Network, corrected: bool | str, checkpoint: StrPath | None, clock: Clock
+    ) -> None:
         free = isinstance(self.n_blocks, str) and self.n_blocks == "auto"
         law = law_of(self.edges, corrected, net)
         refuse_unlike(net, law, corrected, free)

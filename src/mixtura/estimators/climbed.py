@@ -32,7 +32,7 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, StrPath
 from mixtura.solvers.problem import Solver
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
@@ -127,7 +127,7 @@ class ClimbedMixture(MixtureEstimator):
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
         **beyond: Any,
     ) -> AnyArray:
@@ -152,7 +152,7 @@ class ClimbedMixture(MixtureEstimator):
         self,
         table: Table | Streamed,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         max_seconds: float | None = None,
         **beside: Any,
@@ -177,7 +177,7 @@ class ClimbedMixture(MixtureEstimator):
         X: Any,
         sample_weight: Any,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         max_seconds: float | None = None,
     ) -> Source:
@@ -253,7 +253,7 @@ class ClimbedMixture(MixtureEstimator):
         rows: Source,
         family: Family,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Found:
         if listener is None and self.verbose:

@@ -45,7 +45,7 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.schema import read
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
@@ -198,7 +198,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
     means_init: Any = None
     precisions_init: Any = None
     weights: str = COUNTS
-    random_state: Any = None
+    random_state: Seed = None
     warm_start: bool = False
     verbose: int = 0
     verbose_interval: int = 10

@@ -37,6 +37,7 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS
+from mixtura.records import Seed, StrPath
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
 
@@ -177,7 +178,7 @@ class HiddenMarkov(FittedChain):
     covariates: Any = None
     initial_covariates: Any = None
     algorithm: str = "viterbi"
-    random_state: Any = None
+    random_state: Seed = None
     solver: str | Solver = "auto"
     engine: str = "auto"
 
@@ -188,7 +189,7 @@ class HiddenMarkov(FittedChain):
         *,
         sample_weight: Any = None,
         states: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the model to sequences.
@@ -263,7 +264,7 @@ class HiddenMarkov(FittedChain):
         self,
         rows: Ordered,
         kind: Family,
-        checkpoint: Any,
+        checkpoint: StrPath | None,
         max_seconds: float | None,
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)

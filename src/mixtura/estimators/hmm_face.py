@@ -32,7 +32,7 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stationary import stationary_law
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
 
@@ -113,7 +113,7 @@ class HmmFace(FittedChain):
     startprob_prior: Any = 1.0
     transmat_prior: Any = 1.0
     algorithm: str = "viterbi"
-    random_state: Any = None
+    random_state: Seed = None
     n_iter: int = 1000
     tol: float = 1e-4
     verbose: bool = False
@@ -290,7 +290,7 @@ class HmmFace(FittedChain):
         return stationary_law(self._fitted()[1].transitions)
 
     def sample(
-        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
+        self, n_samples: int = 1, random_state: Seed = None, currstate: int | None = None
     ) -> tuple[Array, AnyArray]:
         """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
 

@@ -28,7 +28,7 @@ from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
 from mixtura.families.registry import those
 from mixtura.fitting.journal_file import removed
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, StrPath
 
 # Solvers that look at rows through the E-step alone, and engines that sweep by it.
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
@@ -45,7 +45,7 @@ class IntervalRows(ClimbedMixture):
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
         lower: Any = None,
         upper: Any = None,

@@ -20,7 +20,7 @@ from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
 from mixtura.families.intervals import censored
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, StrPath
 
 # Of the largest variance: covariances may be so far from symmetric and positive.
 _ROUNDING = 1e-10
@@ -38,7 +38,7 @@ class MeasuredRows(IntervalRows):
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
         error: Any = None,
         lower: Any = None,

@@ -31,7 +31,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
@@ -141,7 +141,7 @@ class Mixture(IntervalRows):
     max_iter: int = 1000
     n_init: int | str = 1
     init_params: str = "auto"
-    random_state: Any = None
+    random_state: Seed = None
     warm_start: bool = False
     verbose: int = 0
     verbose_interval: int = 10

@@ -21,7 +21,7 @@ from mixtura.estimators.lazily import responded
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.weighing import weighed
 from mixtura.families.regression.family import Regression
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.digits import counted
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
@@ -64,7 +64,7 @@ def refuse_missing(y: Any) -> None:
 class FittedRegression(BaseEstimator):  # type: ignore[misc]
     """The methods of `MixtureRegression` after the fit."""
 
-    random_state: Any
+    random_state: Seed
     n_features_in_: int
     feature_names_in_: AnyArray
     weights_: Array
@@ -240,7 +240,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         w = self.mixture_._weights_for(sample_weight, log_p)
         return float(w @ log_p), float(w.sum())
 
-    def sample(self, X: Any, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, X: Any, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """A response drawn for each row of X, and the component of each, both (n_samples,).
 
         `random_state` is an int, a RandomState, or None for the estimator's own.

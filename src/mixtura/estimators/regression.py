@@ -20,6 +20,7 @@ from mixtura.estimators.weighing import COUNTS
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
 from mixtura.fitting.journal_file import removed
+from mixtura.records import Seed, StrPath
 from mixtura.solvers.problem import Solver
 from mixtura.store import StoreError, write_document
 
@@ -106,7 +107,7 @@ class MixtureRegression(FittedRegression):
     max_iter: int = 1000
     n_init: int = 1
     init_params: str = "auto"
-    random_state: Any = None
+    random_state: Seed = None
     verbose: int = 0
     verbose_interval: int = 10
     weights: str = COUNTS
@@ -120,7 +121,7 @@ class MixtureRegression(FittedRegression):
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the regressions of y on the columns of X.
@@ -155,7 +156,7 @@ class MixtureRegression(FittedRegression):
         X: Any,
         y: Any,
         sample_weight: Any,
-        checkpoint: Any,
+        checkpoint: StrPath | None,
         labels: Any,
         max_seconds: float | None,
     ) -> Mixture:

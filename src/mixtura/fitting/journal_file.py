@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from mixtura.data.atomic import why_not_writable
 from mixtura.data.locked import HeldElsewhere, open_locked
+from mixtura.records import Seed
 
 _LONGEST_HEADER = 1 << 20
 
@@ -125,7 +126,7 @@ def first_record(path: Any) -> dict[str, Any] | None:
 
 def resumed_seed(
     path: Any,
-    random_state: Any,
+    random_state: Seed,
     drawn: int,
     told: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> int:

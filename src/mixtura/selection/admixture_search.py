@@ -18,6 +18,7 @@ from mixtura.estimators.complaints import warn_caller
 from mixtura.fitting.admixture_folds import CrossValidation, refuse_folds
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.fitting.journal_file import resumed_seed
+from mixtura.records import Seed, StrPath
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
 from mixtura.solvers.clock import Clock
@@ -70,7 +71,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
     tol: float = 1e-6
     max_iter: int = 1000
     ploidy: int = 2
-    random_state: Any = None
+    random_state: Seed = None
 
     def fit(
         self,
@@ -78,7 +79,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         y: Any = None,
         progress: Callable[[int], None] | None = None,
         *,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit each number, cross-validate, and choose.

@@ -23,6 +23,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.estimators.posterior_mixture import PosteriorMixture
+from mixtura.records import Seed
 from mixtura.report.digits import counted
 from mixtura.result import Fit
 from mixtura.solvers.clock import at_once
@@ -184,7 +185,7 @@ def audit(
     *,
     sample_weight: Any = None,
     n_init: int = 10,
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> Audit:
     """Climb from a mixture, and search beside it, on the table that it is said to fit.
 

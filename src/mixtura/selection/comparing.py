@@ -26,6 +26,7 @@ from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.starts import STARTS
 from mixtura.inference.compare import Course, Run
+from mixtura.records import Seed
 from mixtura.report import comparison_text
 from mixtura.report.digits import counted
 from mixtura.solvers.problem import Solver
@@ -100,7 +101,7 @@ def compare_solvers(
     init_params: str = "k-means++",
     tol: float = 1e-10,
     max_iter: int = 10_000,
-    random_state: Any = None,
+    random_state: Seed = None,
     engine: str = "auto",
     listener: ComparisonListener | None = None,
 ) -> Comparison:

@@ -27,7 +27,7 @@ from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, StrPath
 from mixtura.selection.beside import beside_x, knowing, refuse_source
 from mixtura.selection.cell_journal import CellJournal
 from mixtura.selection.grid import enough_for
@@ -74,7 +74,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     weights: str
     prior: Any
     solver: Any
-    random_state: Any
+    random_state: Seed
     verbose: int
 
     def fit(
@@ -84,7 +84,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         listener: GridListener | None = None,
         lower: Any = None,
         upper: Any = None,
@@ -131,7 +131,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self,
         table: Table,
         listener: GridListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         **beside: Any,
     ) -> Self:
@@ -144,7 +144,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         X: Any,
         sample_weight: Any,
         listener: GridListener | None,
-        checkpoint: Any,
+        checkpoint: StrPath | None,
         labels: Any = None,
         given: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
@@ -261,7 +261,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         best = self._best()
         return best.score(X, y, sample_weight, lower=lower, upper=upper, error=error)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """Rows drawn from the best mixture, and their components."""
         return self._best().sample(n_samples, random_state)
 

@@ -15,6 +15,7 @@ from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
 from mixtura.fitting.fingerprint import described
+from mixtura.records import Seed
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.grid import numbers_of
 from mixtura.selection.points import AnyPoint, FamilyPoint
@@ -90,7 +91,7 @@ class MixtureSearch(ComponentSearch):
     engine: str = "auto"
     noise: Any = None
     prior: Any = None
-    random_state: Any = None
+    random_state: Seed = None
     verbose: int = 0
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:

@@ -25,7 +25,7 @@ from mixtura.estimators.known import refuse_told
 from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.inference.goodness import ComponentQQ, component_quantiles
-from mixtura.records import Array
+from mixtura.records import Array, Seed
 from mixtura.report.digits import counted
 from mixtura.selection.howmany import copies
 from mixtura.selection.yardstick import Yardstick, plain_normal
@@ -133,7 +133,7 @@ def goodness_of_fit(
     sample_weight: Any = None,
     draws: int = 99,
     refit: bool = True,
-    random_state: Any = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     listener: BootstrapListener | None = None,
 ) -> GoodnessOfFit:

@@ -14,6 +14,7 @@ from mixtura.families.base import Family
 from mixtura.families.gaussian.family import PLAIN
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.families.registry import family
+from mixtura.records import Seed
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.effort import effort_of
 from mixtura.selection.grid import gridded
@@ -152,7 +153,7 @@ class GaussianMixtureSearch(ComponentSearch):
     prior: Any = None
     trim: float = 0.0
     constraint: EigenvalueRatio | None = None
-    random_state: Any = None
+    random_state: Seed = None
     verbose: int = 0
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:

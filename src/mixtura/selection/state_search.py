@@ -24,7 +24,7 @@ from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.inference import criteria
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed
 from mixtura.selection.component_search import StillRisingWarning
 from mixtura.selection.grid import several
 from mixtura.selection.trial import flaw_of
@@ -103,7 +103,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     _: KW_ONLY
     criterion: str = "bic"
     cv: int = 5
-    random_state: Any = None
+    random_state: Seed = None
 
     @at_once()
     def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
