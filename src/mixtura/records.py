@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mixtura.ranges import Count, Finite
 from mixtura.supports import Support, declared
@@ -21,7 +21,8 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
-# What users give where random numbers begin, and where a file's name is asked for.
+# What users give as weights of rows, where random numbers begin, and as the name of a file.
+Weights = ArrayLike | None
 Seed = int | np.random.RandomState | None
 StrPath = str | os.PathLike[str]
 # What the codes 0, 1, ... of each column stand for, in order; None for a column of numbers.

@@ -14,7 +14,7 @@ from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.refusal import row_at
 from mixtura.data.source import Source
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 
 # Mean weights of at most so much, or as little, leave room for what they multiply.
 HEAVIEST = 1e250
@@ -132,7 +132,7 @@ def weights_of(weights: Any, name: str = "sample_weight") -> Array:
     return as_numbers(weights, name)
 
 
-def row_weights(sample_weight: Any, X: AnyArray) -> Array:
+def row_weights(sample_weight: Weights, X: AnyArray) -> Array:
     """Weights (n,) of the rows of X (n, ...): one for each, or one for all of them.
 
     ValueError for other shapes, and for what is not finite or below 0.

@@ -30,7 +30,7 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.hidden_markov_task import AskedPosterior, ChainTask
 from mixtura.fitting.mixture_fit import surveyed
-from mixtura.records import AnyArray, Seed
+from mixtura.records import AnyArray, Seed, Weights
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
@@ -133,7 +133,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the posterior to sequences.

@@ -29,7 +29,7 @@ from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams, begun_in
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
-from mixtura.records import AnyArray, Array, Seed
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.text import to_text
 from mixtura.report.view import ChainView
 from mixtura.result import Fit
@@ -161,7 +161,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return pseudo_residuals(*self._fitted(), rows)
 
     def standard_errors(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Weights = None, states: Any = None
     ) -> dict[str, Array]:
         """Of "initial", "transitions" and the family's parameters by name, each in its shape.
 
@@ -172,7 +172,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return standard_errors(*self._for(rows), rows)
 
     def score(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Weights = None, states: Any = None
     ) -> float:
         """The log-likelihood of all sequences together (nats), each as often as its weight.
 
@@ -262,7 +262,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
     def _asked(
-        self, X: Any, lengths: Any, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any, sample_weight: Weights = None, states: Any = None
     ) -> Sequences:
         if isinstance(X, Sequences):
             return X

@@ -32,7 +32,7 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Categories, StrPath
+from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
 from mixtura.solvers.problem import Solver
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ClimbedMixture(MixtureEstimator):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -124,7 +124,7 @@ class ClimbedMixture(MixtureEstimator):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -168,14 +168,14 @@ class ClimbedMixture(MixtureEstimator):
             self._fit(table, weights, listener, checkpoint, labels, max_seconds)
         return self
 
-    def _told_of(self, sample_weight: Any) -> AbstractContextManager[None]:
+    def _told_of(self, sample_weight: Weights) -> AbstractContextManager[None]:
         """Holds what is known beside the cells while a fit lasts: here nothing is."""
         return nullcontext()
 
     def _fit(
         self,
         X: Any,
-        sample_weight: Any,
+        sample_weight: Weights,
         listener: FitListener | None = None,
         checkpoint: StrPath | None = None,
         labels: Any = None,

@@ -45,7 +45,7 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Seed
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.schema import read
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
@@ -297,7 +297,9 @@ class GaussianMixture(MeasuredRows, AfterFit):
         found = [factored.scores(params, piece).astype(rows.dtype) for piece, *_ in pieces]
         return np.concatenate(found)
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, **beyond: Any) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any = None, sample_weight: Weights = None, **beyond: Any
+    ) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.
 
         The first call is a `fit` to its chunk, so it has as many rows as that needs; later ones

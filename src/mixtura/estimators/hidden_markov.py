@@ -37,7 +37,7 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS
-from mixtura.records import Seed, StrPath
+from mixtura.records import Seed, StrPath, Weights
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
 
@@ -187,7 +187,7 @@ class HiddenMarkov(FittedChain):
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         states: Any = None,
         checkpoint: StrPath | None = None,
         max_seconds: float | None = None,

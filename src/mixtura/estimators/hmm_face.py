@@ -32,7 +32,7 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stationary import stationary_law
-from mixtura.records import AnyArray, Array, Seed
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
 
@@ -140,7 +140,7 @@ class HmmFace(FittedChain):
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the model to sequences.

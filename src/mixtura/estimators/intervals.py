@@ -28,7 +28,7 @@ from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
 from mixtura.families.registry import those
 from mixtura.fitting.journal_file import removed
-from mixtura.records import AnyArray, Array, Categories, StrPath
+from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
 
 # Solvers that look at rows through the E-step alone, and engines that sweep by it.
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
@@ -42,7 +42,7 @@ class IntervalRows(ClimbedMixture):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -86,7 +86,7 @@ class IntervalRows(ClimbedMixture):
 
     @contextmanager
     def _told_of(
-        self, sample_weight: Any, *, lower: Any = None, upper: Any = None
+        self, sample_weight: Weights, *, lower: Any = None, upper: Any = None
     ) -> Iterator[None]:
         if lower is not None or upper is not None:
             self._bounds: Any = lower, upper, present(sample_weight)
@@ -134,12 +134,12 @@ class IntervalRows(ClimbedMixture):
         columns = getattr(self, "feature_names_in_", None)
         return beside_rows(name, given, columns, there, absent)
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, sample_weight: Weights = None) -> float:
         """Bayesian information criterion; ValueError after a fit to more than X: see `summary`."""
         refuse_told("bic", self)
         return super().bic(X, sample_weight)
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, sample_weight: Weights = None) -> float:
         """Akaike information criterion; ValueError after a fit to more than X: see `summary`."""
         refuse_told("aic", self)
         return super().aic(X, sample_weight)
@@ -157,7 +157,7 @@ class IntervalRows(ClimbedMixture):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         lower: Any = None,
         upper: Any = None,

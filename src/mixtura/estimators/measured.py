@@ -20,7 +20,7 @@ from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
 from mixtura.families.intervals import censored
-from mixtura.records import AnyArray, Array, StrPath
+from mixtura.records import AnyArray, Array, StrPath, Weights
 
 # Of the largest variance: covariances may be so far from symmetric and positive.
 _ROUNDING = 1e-10
@@ -35,7 +35,7 @@ class MeasuredRows(IntervalRows):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -79,7 +79,9 @@ class MeasuredRows(IntervalRows):
             return super().fit(X, y, sample_weight, **known)
 
     @contextmanager
-    def _told_of(self, sample_weight: Any, *, error: Any = None, **bounds: Any) -> Iterator[None]:
+    def _told_of(
+        self, sample_weight: Weights, *, error: Any = None, **bounds: Any
+    ) -> Iterator[None]:
         if error is not None:
             self._error = error, present(sample_weight)
         try:
@@ -118,7 +120,7 @@ class MeasuredRows(IntervalRows):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         error: Any = None,
         lower: Any = None,

@@ -24,7 +24,7 @@ from mixtura.fitting.variational_fit import VariationalFound, VariationalTask, f
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.models.weight_priors import held
 from mixtura.ranges import Count, Positive
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 from mixtura.report.view import MixtureView
 from mixtura.schema import Floats, check_floats, read
 from mixtura.supports import Simplex
@@ -97,7 +97,7 @@ class PosteriorMixture(ClimbedMixture):
         return np.concatenate(found).astype(rows.dtype)
 
     def score(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
+        self, X: Any, y: Any = None, sample_weight: Weights = None, *, predictive: bool = False
     ) -> float:
         """The mean of `score_samples` per row (per unit of weight)."""
         if not predictive:

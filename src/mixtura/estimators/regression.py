@@ -20,7 +20,7 @@ from mixtura.estimators.weighing import COUNTS
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
 from mixtura.fitting.journal_file import removed
-from mixtura.records import Seed, StrPath
+from mixtura.records import Seed, StrPath, Weights
 from mixtura.solvers.problem import Solver
 from mixtura.store import StoreError, write_document
 
@@ -118,7 +118,7 @@ class MixtureRegression(FittedRegression):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -155,7 +155,7 @@ class MixtureRegression(FittedRegression):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any,
+        sample_weight: Weights,
         checkpoint: StrPath | None,
         labels: Any,
         max_seconds: float | None,

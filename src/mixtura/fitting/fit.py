@@ -26,7 +26,7 @@ from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
-from mixtura.records import Params, Seed, StrPath
+from mixtura.records import Params, Seed, StrPath, Weights
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.clock import Clock
 from mixtura.solvers.problem import Solver
@@ -44,7 +44,7 @@ def fit(
     engine: str = "auto",
     tol: float = 1e-6,
     max_iter: int = 1000,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     checkpoint: StrPath | None = None,
     random_state: Seed = None,
 ) -> Fit:

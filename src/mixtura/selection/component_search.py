@@ -27,7 +27,7 @@ from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
-from mixtura.records import AnyArray, Array, Seed, StrPath
+from mixtura.records import AnyArray, Array, Seed, StrPath, Weights
 from mixtura.selection.beside import beside_x, knowing, refuse_source
 from mixtura.selection.cell_journal import CellJournal
 from mixtura.selection.grid import enough_for
@@ -81,7 +81,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
         checkpoint: StrPath | None = None,
@@ -142,7 +142,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _fit(
         self,
         X: Any,
-        sample_weight: Any,
+        sample_weight: Weights,
         listener: GridListener | None,
         checkpoint: StrPath | None,
         labels: Any = None,
@@ -251,7 +251,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         lower: Any = None,
         upper: Any = None,

@@ -34,7 +34,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.inference.montecarlo import Resampling, Trial
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array, Seed
+from mixtura.records import Array, Seed, Weights
 from mixtura.report import howmany_text
 from mixtura.report.digits import counted
 from mixtura.selection.likelihood_ratio import Effort, Pair
@@ -103,7 +103,7 @@ def bootstrap_lrt(
     level: float = 0.05,
     max_resamples: int = 999,
     risk: float = 1e-3,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     init_params: str = "auto",
     n_init: int = 1,
     tol: float = 1e-7,

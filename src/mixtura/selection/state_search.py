@@ -24,7 +24,7 @@ from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.inference import criteria
-from mixtura.records import AnyArray, Seed
+from mixtura.records import AnyArray, Seed, Weights
 from mixtura.selection.component_search import StillRisingWarning
 from mixtura.selection.grid import several
 from mixtura.selection.trial import flaw_of
@@ -106,7 +106,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     random_state: Seed = None
 
     @at_once()
-    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Weights = None) -> Self:
         """Fit every number of states, and choose; parameters as in `HiddenMarkov.fit`.
 
         Raises
@@ -150,7 +150,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"n_states: {numbers[0]} is no number of states: from 1")
         return numbers
 
-    def _tried(self, K: int, seed: int, X: Any, lengths: Any, sample_weight: Any) -> StateTrial:
+    def _tried(self, K: int, seed: int, X: Any, lengths: Any, sample_weight: Weights) -> StateTrial:
         model = clone(self.estimator).set_params(n_states=K, random_state=seed)
         with warnings.catch_warnings():
             # What they say is the flaw of the trial.
