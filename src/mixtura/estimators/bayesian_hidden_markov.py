@@ -141,12 +141,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
         Parameters
         ----------
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
-        lengths : array-like of int, optional
-            Steps of each sequence, in order; default one sequence.
-        sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
-            How often a sequence was seen: equal in all of its rows.
-        max_seconds : float, optional
-            The search ends by then with what it has met, as in `Mixture.fit`.
+        lengths, sample_weight, max_seconds : as in `HiddenMarkov.fit`
 
         Raises
         ------

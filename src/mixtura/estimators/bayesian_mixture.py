@@ -70,8 +70,6 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
 
     Attributes
     ----------
-    weights_ : array of shape (n_components,)
-        E[pi_k].
     <parameter>_ : arrays
         The family's parameters at the posterior's mean, by their names in `Mixture`: `rates_`,
         `probabilities_`, ...; an exponential `means_` is 1 / E[1 / mean].
@@ -88,20 +86,10 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
         are its degrees of freedom.
     prior_gamma_shapes_, prior_gamma_rates_, prior_concentrations_ : arrays of shape (1, ...)
         The same of the prior.
-    weight_concentration_ : array of shape (n_components,), or a tuple of two
-        Of the Dirichlet posterior, or those of the sticks' Beta posteriors.
-    weight_concentration_prior_ : float
-    n_components_ : int
-        Components that hold half a row or more; `held_` are their indices.
-    n_components_posterior_ : array of shape (n_components + 1,), or None
-        P(k components hold rows | the rows) at index k, approximately: by the bounds of the
-        posteriors that moves met; see `docs/bayes.md`. None where no moves were made.
-    active_ : bool array of shape (n_components,)
-        False for those that moves have deleted: they are as the prior has them, no row is theirs.
-    elbo_ : float
-        The bound of the log evidence, in nats and with every constant.
+    weights_, weight_concentration_, weight_concentration_prior_, n_components_, held_, \
+            n_components_posterior_, active_, elbo_ : as in `BayesianGaussianMixture`
     lower_bound_, lower_bounds_ : float and list of float
-        The same per row; at the end and after each step.
+        `elbo_` per row; at the end and after each step.
     family_ : Family
         The family with what it took from the table.
     converged_, n_iter_, n_features_in_, feature_names_in_, fit_result_ : as in `GaussianMixture`

@@ -148,12 +148,7 @@ class HmmFace(FittedChain):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or a list of sequences
-        lengths : array-like of int, optional
-            Rows of each sequence, in order; default one sequence.
-        sample_weight : array-like of shape (n_sequences,) or (n_samples,), optional
-            How often a sequence was seen.
-        max_seconds : float, optional
-            The search ends by then with what it has met, as in `Mixture.fit`.
+        lengths, sample_weight, max_seconds : as in `HiddenMarkov.fit`
 
         Raises
         ------
