@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +37,7 @@ from mixtura.selection.ranking import Ranking, ranked
 from mixtura.selection.rounds import CellLines, Fitter, Rounds
 from mixtura.selection.thorough import Thorough
 from mixtura.selection.trial import Fold, Trial
+from mixtura.solvers.problem import Solver
 from mixtura.version import __version__
 
 if TYPE_CHECKING:
@@ -59,23 +61,35 @@ class StillRisingWarning(UserWarning):
     """The best number of components is the largest one tried."""
 
 
-class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
-    """A search that subclasses give a grid; its settings are theirs."""
-
-    best_estimator_: IntervalRows
-    n_features_in_: int
-    untried_: tuple[str, ...]
+class _OfNumbers:
+    # Where it stands among the arguments of a search is for subclasses to say.
     n_components: Any
-    criterion: str
-    cv: Any
-    refit: bool
-    prune: bool
-    n_jobs: int | None
-    weights: str
-    prior: Any
-    solver: Any
-    random_state: Seed
-    verbose: int
+
+
+@dataclass(eq=False, repr=False)
+class ComponentSearch(_OfNumbers, DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """A search that subclasses give a grid, and settings beside those that all have."""
+
+    best_estimator_: IntervalRows = field(init=False)
+    n_features_in_: int = field(init=False)
+    untried_: tuple[str, ...] = field(init=False)
+    _: KW_ONLY
+    criterion: str = "bic"
+    cv: Any = 5
+    refit: bool = True
+    prune: bool = True
+    n_jobs: int | None = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "auto"
+    weights: str = COUNTS
+    solver: str | Solver = "auto"
+    engine: str = "auto"
+    noise: Any = None
+    prior: Any = None
+    random_state: Seed = None
+    verbose: int = 0
 
     def fit(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,12 @@ import numpy as np
 from mixtura.data import door
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
 from mixtura.fitting.fingerprint import described
-from mixtura.records import Seed
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.grid import numbers_of
 from mixtura.selection.points import AnyPoint, FamilyPoint
-from mixtura.solvers.problem import Solver
 
 
 @dataclass(eq=False, repr=False)
@@ -76,23 +73,6 @@ class MixtureSearch(ComponentSearch):
 
     family: Any
     n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9)
-    _: KW_ONLY
-    criterion: str = "bic"
-    cv: Any = 5
-    refit: bool = True
-    prune: bool = True
-    n_jobs: int | None = None
-    tol: float = 1e-6
-    max_iter: int = 1000
-    n_init: int = 1
-    init_params: str = "auto"
-    weights: str = COUNTS
-    solver: str | Solver = "auto"
-    engine: str = "auto"
-    noise: Any = None
-    prior: Any = None
-    random_state: Seed = None
-    verbose: int = 0
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, labels = numbers_of(self), list(self._families())

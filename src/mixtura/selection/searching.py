@@ -9,12 +9,10 @@ from typing import Any
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import PLAIN
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.families.registry import family
-from mixtura.records import Seed
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.effort import effort_of
 from mixtura.selection.grid import gridded
@@ -22,7 +20,6 @@ from mixtura.selection.points import AnyPoint, Point
 from mixtura.selection.quick import Quick
 from mixtura.selection.rounds import Fitter
 from mixtura.selection.trial import Fold
-from mixtura.solvers.problem import Solver
 
 
 @dataclass(eq=False, repr=False)
@@ -130,31 +127,14 @@ class GaussianMixtureSearch(ComponentSearch):
     """
 
     best_estimator_: GaussianMixture = field(init=False)
-    n_features_in_: int = field(init=False)
 
     n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9)
     _: KW_ONLY
     covariance_type: Any = "all"
     reg_covar: Any = None
-    criterion: str = "bic"
-    cv: Any = 5
     effort: str = "auto"
-    refit: bool = True
-    prune: bool = True
-    n_jobs: int | None = None
-    tol: float = 1e-6
-    max_iter: int = 1000
-    n_init: int = 1
-    init_params: str = "auto"
-    weights: str = COUNTS
-    solver: str | Solver = "auto"
-    engine: str = "auto"
-    noise: Any = None
-    prior: Any = None
     trim: float = 0.0
     constraint: EigenvalueRatio | None = None
-    random_state: Seed = None
-    verbose: int = 0
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)
