@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from mixtura.data.source import Source
 from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
+from mixtura.estimators.hyperparameters import weight_prior
 from mixtura.estimators.mixture import Mixture, attribute
 from mixtura.estimators.posterior_components import PosteriorComponents
 from mixtura.estimators.posterior_mixture import PosteriorMixture
-from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.bayes.family import PosteriorOf, PosteriorProduct, posterior_of
@@ -25,11 +23,10 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import digest_of
 from mixtura.fitting.fingerprint import described, model_identity
 from mixtura.fitting.mixture_fit import Found, surveyed
-from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
+from mixtura.fitting.variational_fit import VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
-from mixtura.records import AnyArray, Seed
+from mixtura.records import AnyArray
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
@@ -116,21 +113,9 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **PosteriorMixture._parameter_constraints,
         "family": [str, Family],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
         "prior": [None, AskedPrior, dict, list, tuple],
-        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
-        "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({ONE, *STARTS})],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "moves": ["boolean"],
-        "weights": [StrOptions(set(MEANINGS))],
         "engine": [StrOptions({"auto", AWAY, *PLAIN})],
     }
     _components = "family"
@@ -140,19 +125,6 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     n_components: int = 1
     _: KW_ONLY
     prior: Any = None
-    weight_concentration_prior_type: str = PROCESS
-    weight_concentration_prior: float | None = None
-    tol: float = 1e-6
-    max_iter: int = 1000
-    n_init: int = 1
-    init_params: str = "kmeans"
-    random_state: Seed = None
-    warm_start: bool = False
-    verbose: int = 0
-    verbose_interval: int = 10
-    moves: bool = True
-    weights: str = COUNTS
-    engine: str = "auto"
 
     def _family(self) -> PosteriorOf | PosteriorProduct:
         return posterior_of(family(self.family), self.prior)
