@@ -20,8 +20,6 @@ from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_pr
 from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.digits import percent
 from mixtura.families.frames import Frame
-from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask, find_posterior
@@ -213,15 +211,8 @@ class PosteriorMixture(ClimbedMixture):
             history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
         )
 
-    def _search(
-        self,
-        rows: Source,
-        task: Any,
-        rng: np.random.RandomState,
-        listener: FitListener | None,
-        journal: Checkpoint | None = None,
-    ) -> Found:
-        return find_posterior(rows, task, rng, listener, journal)
+    def _search(self, rows: Source, task: Any, *others: Any) -> Found:
+        return find_posterior(rows, task, *others)
 
     def _refuse_other_weights(self) -> None:
         """ValueError where the last fit's prior of the weights was of another type."""
