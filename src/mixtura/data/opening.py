@@ -18,7 +18,7 @@ from mixtura.data.lazy import is_dask, is_lazy, lazy_frames
 from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
-from mixtura.records import AnyArray, Array, Weights
+from mixtura.records import AnyArray, Array, StrPath, Weights
 
 
 def is_stream(X: Any) -> bool:
@@ -179,7 +179,7 @@ def refuse_no_table(path: Path) -> None:
         refuse_unreadable(path)
 
 
-def mapped(path: Any) -> AnyArray:
+def mapped(path: StrPath) -> AnyArray:
     """An .npy file as a memory map."""
     try:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
