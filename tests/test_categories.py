@@ -47,6 +47,16 @@ CONTAINERS: dict[str, Any] = {
 }
 
 
+def test_categories_of_pandas_that_arrow_does_not_know() -> None:
+    ages = pd.cut(pd.Series([3.0, 12.0, 7.0, np.nan] * 5), [0, 5, 10, 15])
+    mixed = pd.Categorical([1, "b", 1, 1] * 5, categories=["b", 1])
+    frame = pd.DataFrame({"age": ages, "mixed": mixed})
+    codes, found = coded(frame, lambda names: [True, True])
+    assert found == (("(0, 5]", "(5, 10]", "(10, 15]"), ("b", "1"))
+    np.testing.assert_array_equal(codes["age"][:4], [0, 2, 1, np.nan])
+    np.testing.assert_array_equal(codes["mixed"][:4], [1, 0, 1, 1])
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_categories_are_fitted_as_their_codes_are(name: str) -> None:
     table = CONTAINERS[name]

@@ -16,6 +16,7 @@ from mixtura.errors import LikelihoodFell
 from mixtura.fitting.fit import fit
 from mixtura.fitting.journal_file import CheckpointError
 from mixtura.result import Fit
+from mixtura.testing import check_model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 THETA = 0.6268214980709
@@ -62,6 +63,27 @@ def test_what_a_model_lacks_is_said_in_one_sentence(linkage: dict[str, Any]) -> 
         fit(model, [[125, 18, 20, 34]], start=start, n_init=3)
     with pytest.raises(TypeError, match=r"model must be a mixtura\.Model, got int"):
         fit(3, [[1.0]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "sentence"),
+    [
+        ("e_step", None, r"e_step must return mixtura\.Summary.*returned NoneType"),
+        ("m_step", (0.5,), r"m_step must return the mixtura\.Params.*returned tuple"),
+        ("m_step", "Linkage", "the M-step of Wrong left what is admissible: 'theta'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_what_a_model_of_ones_own_returned_is_named(
+    linkage: dict[str, Any], method: str, answer: Any, sentence: str
+) -> None:
+    given = linkage[answer](np.array(-1.5)) if isinstance(answer, str) else answer
+    Wrong = type("Wrong", (linkage["LinkageModel"],), {method: lambda *_: given})
+    start, rows = linkage["Linkage"](np.array(0.5)), [[125, 18, 20, 34]]
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        fit(Wrong(), rows, start=start)
+    with pytest.raises((TypeError, AssertionError), match="Wrong'>" if answer else "Summary"):
+        check_model(Wrong if answer else Wrong(), rows, start)
 
 
 @pytest.mark.parametrize("solver", ["em", "squarem", "anderson", "lbfgs", "newton", "auto"])

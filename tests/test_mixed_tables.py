@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mixtura import (
     Product,
 )
 from mixtura.families.poisson import Poisson
+from mixtura.families.registry import FAMILIES
 from mixtura.selection.likelihood_ratio import Effort
 
 
@@ -206,8 +208,6 @@ def test_a_family_of_ones_own_has_a_name(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="'own' stands for"):
             mixtura.register_family("own", Poisson)
     finally:
-        from mixtura.families.registry import FAMILIES
-
         del FAMILIES["own"]
 
 
@@ -296,9 +296,21 @@ def test_families_without_a_score_stand_in_products(tmp_path: Path) -> None:
         Mixture("mycounts", random_state=0).fit(X).save(tmp_path / "m.json")
         assert type(mixtura.load(tmp_path / "m.json").family_) is Counts
     finally:
-        from mixtura.families.registry import FAMILIES
-
         del FAMILIES["mycounts"]
+
+
+def test_three_methods_alone_are_saved(tmp_path: Path) -> None:
+    page = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "poisson_family.py"))
+    X = np.random.default_rng(0).poisson(3, size=(60, 2))
+    mixtura.register_family("own", Own := type("Own", (page["Counts"],), {}))
+    try:
+        mixture = Mixture("own", 2, random_state=0).fit(X)
+        mixture.save(tmp_path / "m.json")
+        again = mixtura.load(tmp_path / "m.json")
+        np.testing.assert_array_equal(again.predict_proba(X), mixture.predict_proba(X))
+        assert type(again.family_) is Own
+    finally:
+        del FAMILIES["own"]
 
 
 def test_a_warm_start_is_of_the_same_choices_and_concomitants() -> None:

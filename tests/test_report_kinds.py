@@ -91,6 +91,19 @@ def test_counts_are_shares_of_rows_beside_probabilities() -> None:
     np.testing.assert_allclose(area, 1.0)
 
 
+def test_an_axis_of_counts_is_labelled_at_counts() -> None:
+    figure = drawn(Poisson(), RATES, np.column_stack([np.arange(12), np.arange(12) * 30]))
+    for ax in figure.axes[:2]:
+        np.testing.assert_array_equal(ax.get_xticks(), np.round(ax.get_xticks()))
+
+
+def test_counts_of_a_family_that_tells_no_column_alone() -> None:
+    figure = drawn(type("Own", (Poisson,), {"allows_gaps": False})(), RATES, np.ones((4, 2)))
+    assert heights(figure) == [1.0]
+    assert not figure.axes[0].lines
+    assert not any("lines" in text.get_text() for text in figure.texts)
+
+
 def test_categories_are_shares_of_each_level() -> None:
     shares = np.array([[0.2, 0.8, 0.5, 0.1, 0.4], [0.7, 0.3, 0.1, 0.6, 0.3]])
     X = np.array([[0, 2], [0, 1], [1, 1], [0, np.nan]])

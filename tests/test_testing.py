@@ -50,9 +50,14 @@ class WrongScore(Poisson):
         return {"rates": stats.sums / params.rates - 1.01 * stats.cells}
 
 
+class SlightlyWrongMStep(Poisson):
+    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> PoissonParams:
+        return PoissonParams(super().maximize(stats, params, prior).rates * 1.001)
+
+
 class WrongDraws(Poisson):
     def sample(self, labels: Any, params: PoissonParams, rng: Any) -> Array:
-        return super().sample(labels, params, rng) + 1.0
+        return super().sample(labels, PoissonParams(params.rates * 1.03), rng)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,7 @@ class WrongDraws(Poisson):
     [
         (NotADensity, "add up to 1.01"),
         (WrongMStep, "m_step: an EM step lowers the objective"),
+        (SlightlyWrongMStep, "m_step: where EM stops"),
         (WeightsIgnored, "a weight of 2 is not the row twice"),
         (SumsThatDoNotAdd, "do not add"),
         (WrongScore, "score: along a drawn direction"),

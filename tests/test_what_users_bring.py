@@ -121,6 +121,8 @@ def test_missing_values_of_pandas_among_objects() -> None:
     for held in (objects, pd.DataFrame(objects)):
         np.testing.assert_array_equal(mixture().fit(held).means_, plain.means_)
         np.testing.assert_array_equal(plain.predict(held), plain.predict(HOLED))
+    unknown = plain.predict_proba(pd.DataFrame([[pd.NA, pd.NA]]))
+    np.testing.assert_allclose(unknown, [plain.weights_])
     states = np.array([0, pd.NA] * 30, dtype=object)
     known = HiddenMarkov("normal", 2, random_state=0).fit(X, states=states).fit_result_.loglik
     minus = np.array([0, -1] * 30)
@@ -163,6 +165,12 @@ REFUSED: dict[str, tuple[Callable[[GaussianMixture], Any], str]] = {
     "mapping": (lambda g: g.fit({"a": [1, 2]}), r"its type is dict.*pandas\.DataFrame\(X\)"),
     "mappings": (lambda g: g.predict([{"a": 1}] * 5), r"pandas\.DataFrame\(X\)"),
     "records": (lambda g: g.fit(np.array([(1.0, 2.0)], [("a", float), ("b", float)])), "is no tab"),
+    "twins": (
+        lambda g: g.fit(pd.DataFrame(X, columns=["a", "a"])),
+        "column 'a' 2 times: give each",
+    ),
+    "no columns": (lambda g: g.fit(pd.DataFrame(index=range(3))), "3 rows and no columns"),
+    "a column": (lambda g: g.fit(pd.Series(["a"] * 60)), r"values\.reshape\(-1, 1\)"),
     "set": (lambda g: g.score({1, 2}), "X is no table of rows of numbers"),
     "None": (lambda g: g.fit(None), "X is no table of rows of numbers"),
     "ragged": (lambda g: g.fit([[1, 2], [3]]), "its rows have 1 and 2 values"),

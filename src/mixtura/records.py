@@ -6,13 +6,14 @@ A `Summary` is all that an algorithm ever sees of the data. Summaries add, so wh
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mixtura.ranges import Count, Finite
 from mixtura.supports import Support, declared
@@ -20,6 +21,10 @@ from mixtura.supports import Support, declared
 Array = NDArray[np.float64]
 AnyArray = NDArray[Any]
 RandomNumbers = np.random.RandomState | np.random.Generator
+# What users give as weights of rows, where random numbers begin, and as the name of a file.
+Weights = ArrayLike | None
+Seed = int | np.random.RandomState | None
+StrPath = str | os.PathLike[str]
 # What the codes 0, 1, ... of each column stand for, in order; None for a column of numbers.
 Categories = tuple[tuple[str, ...] | None, ...]
 

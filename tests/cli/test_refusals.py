@@ -85,6 +85,19 @@ def refused(*arguments: object, message: str, code: int = 2) -> None:
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("1,2\n-3,4\n", "t.csv: --family poisson is for counts (0, 1, 2, ...), and column 'a' "
+         "holds -3 in row 2: choose"),
+        ("1,2\n,\n4,4\n", "t.csv: row 2 has no value in any column"),
+    ],
+)  # fmt: skip
+def test_rows_of_a_file_are_counted_from_one(folder: Path, rows: str, message: str) -> None:
+    (folder / "t.csv").write_text(f"a,b\n{rows}")
+    refused("fit", "t.csv", "--family", "poisson", message=message)
+
+
 def test_a_column_the_model_needs_is_named(folder: Path, model: Path) -> None:
     (folder / "t.csv").write_text("eruptions,wait\n1,2\n")
     refused(

@@ -54,6 +54,8 @@ SPOKEN = {
     "weight_concentration_prior": "--concentration",
 }
 _GIVEN = re.compile(rf"(?<![\w'\"])({'|'.join(SPOKEN)})=('?)(\w+(?::\w+)?)\2(?![\w.])")
+_X = re.compile(r"^X(?=: | has )")
+_ROW = re.compile(r"\brow (\d+) \(counted from 0\)")
 stdout = Console()
 stderr = Console(stderr=True)
 
@@ -78,7 +80,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
                 OSError,
                 ValueError,
             ) as error:
-                raise typer.Exit(told(error)) from None
+                raise typer.Exit(told(error, kwargs.get("table"))) from None
 
     return run
 
@@ -93,14 +95,18 @@ def _exit_code(error: Exception) -> int:
     return FIT_FAILED if isinstance(error, failed) else BAD_INPUT
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, table: object) -> str:
     if isinstance(error, MemoryError):
         return f"out of memory: use fewer rows or columns ({error})".replace(" ()", "")
     from mixtura.families.domain import BadRow
 
-    # Rows of tables are counted from 1.
-    said = str(error.behind(1) if isinstance(error, BadRow) else error)
-    said = _GIVEN.sub(lambda given: f"{SPOKEN[given[1]]} {given[3]}", " ".join(said.split()))
+    said = " ".join(str(error).split())
+    if table is not None:
+        # Python calls it X, and counts its rows from 0.
+        name = "standard input" if str(table) == "-" else str(table)
+        said = _X.sub(name, f"X: {said}" if isinstance(error, BadRow) else said)
+        said = _ROW.sub(lambda row: f"row {int(row[1]) + 1}", said)
+    said = _GIVEN.sub(lambda given: f"{SPOKEN[given[1]]} {given[3]}", said)
     return said or type(error).__name__
 
 
@@ -121,9 +127,9 @@ def note(message: str, style: str = "yellow") -> None:
         abandon("stderr")
 
 
-def told(error: Exception) -> int:
-    """Say what went wrong in one line; the exit code."""
-    note(f"error: {_one_line(error)}", style="red")
+def told(error: Exception, table: object = None) -> int:
+    """Say what went wrong, with that table, in one line; the exit code."""
+    note(f"error: {_one_line(error, table)}", style="red")
     return _exit_code(error)
 
 

@@ -150,7 +150,18 @@ def _of_series(column: nw.Series[Any]) -> Texts:
         return _of_objects(column.to_list())
     if kind not in (nw.String, nw.Categorical, nw.Enum, nw.Boolean):
         return None, ()
-    found = column.to_arrow()
+    try:
+        return _of_arrow(column.to_arrow(), column)
+    except pa.ArrowException:
+        # Categories of pandas may be intervals (`cut`), or of several types.
+        told = column.to_native().cat
+        names = [str(category) for category in told.categories]
+        texts = pa.array([None if code < 0 else names[code] for code in told.codes], pa.string())
+        met = {*_sorted(texts)}
+        return texts, tuple(name for name in dict.fromkeys(names) if name in met)
+
+
+def _of_arrow(found: pa.Array | pa.ChunkedArray, column: nw.Series[Any]) -> Texts:
     if isinstance(found, pa.ChunkedArray):
         found = found.combine_chunks()
     if not pa.types.is_dictionary(found.type):
@@ -159,7 +170,7 @@ def _of_series(column: nw.Series[Any]) -> Texts:
     texts, order = (
         part.cast(pa.string()) for part in (found.dictionary_decode(), found.dictionary)
     )
-    if kind == nw.Categorical and not column.implementation.is_pandas_like():
+    if column.dtype == nw.Categorical and not column.implementation.is_pandas_like():
         # It declares none: all tables of a process may share one.
         return texts, _sorted(texts)
     met, order = set(_sorted(texts)), found.dictionary.cast(pa.string()).to_pylist()

@@ -22,7 +22,7 @@ from mixtura.data.parts import as_floats, frames, parquet_files
 from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.streamed import Piece
 from mixtura.data.tables import select
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 
 # Row groups of a Parquet file are read together up to so many numbers.
 _GROUPED = 1 << 22
@@ -33,7 +33,7 @@ def of_collection(
     columns: Sequence[str] | None = None,
     weights: str | None = None,
     exclude: Sequence[str] | None = None,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     gaps: bool = False,
     steps: bool = False,
 ) -> DaskSource:
@@ -47,7 +47,9 @@ def of_collection(
     return DaskSource(blocks, "X", names, gaps, steps=steps)
 
 
-def with_response(X: Any, y: Any, names: Sequence[str], sample_weight: Any = None) -> DaskSource:
+def with_response(
+    X: Any, y: Any, names: Sequence[str], sample_weight: Weights = None
+) -> DaskSource:
     """The rows of X and in a last column their response y, under these names.
 
     y is an array (n,), or a Dask series or array partitioned as X is.
@@ -70,7 +72,7 @@ def _pieces(
     columns: Sequence[str] | None,
     weights: str | None,
     exclude: Sequence[str] | None,
-    sample_weight: Any,
+    sample_weight: Weights,
     y: Any = None,
 ) -> tuple[list[Any], tuple[str, ...] | None]:
     """The partitions as lazy pairs of rows, y their last column if given, and weights; names."""

@@ -14,7 +14,7 @@ from mixtura.data.framed import framed
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.refusal import infinite, row_at
 from mixtura.data.source import Source
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 
 # Mean weights of at most so much, or as little, leave room for what they multiply.
 HEAVIEST = 1e250
@@ -132,7 +132,7 @@ def weights_of(weights: Any, name: str = "sample_weight") -> Array:
     return as_numbers(weights, name)
 
 
-def row_weights(sample_weight: Any, X: AnyArray) -> Array:
+def row_weights(sample_weight: Weights, X: AnyArray) -> Array:
     """Weights (n,) of the rows of X (n, ...): one for each, or one for all of them.
 
     ValueError for other shapes, and for what is not finite or below 0.
@@ -149,6 +149,18 @@ def row_weights(sample_weight: Any, X: AnyArray) -> Array:
         raise ValueError(f"{told}: {row_at(i)} has {w[i]}, and weights are finite and not below 0")
     checked = _check_sample_weight(given, rows, dtype=np.float64, ensure_non_negative=True)
     return np.asarray(checked)
+
+
+def refuse_no_table(X: Any, name: str = "X") -> None:
+    """ValueError for a frame without columns, and for a column of text without its frame."""
+    shape, kind = getattr(X, "shape", (1, 1)), getattr(getattr(X, "dtype", None), "kind", "O")
+    if not isinstance(X, np.ndarray) and len(shape) == 2 and shape[1] == 0 < shape[0]:
+        raise ValueError(f"{name} has {shape[0]} rows and no columns: give at least one")
+    if len(shape) == 1 and kind in "OUS" and len(X):
+        raise ValueError(
+            f"{name} is one column of {len(X)} cells without a table: give a data frame of it, or "
+            "rows of one cell each, values.reshape(-1, 1)"
+        )
 
 
 def refuse_gaps(X: AnyArray, names: list[str]) -> None:

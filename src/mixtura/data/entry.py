@@ -11,9 +11,10 @@ from mixtura.data import door
 from mixtura.data.opening import is_stream, loaded, stream
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
+from mixtura.records import Weights
 
 
-def admitted(data: Any, sample_weight: Any = None, *, gaps: bool = False) -> Source:
+def admitted(data: Any, sample_weight: Weights = None, *, gaps: bool = False) -> Source:
     """The rows of a table, of one column where it has one dimension.
 
     `gaps` says whether missing cells (NaN) may pass. ValueError for what holds no finite numbers,

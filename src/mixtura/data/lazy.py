@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mixtura.data.columnar import piece_rows
+from mixtura.data.framed import known_frame
 
 # Numbers of float64 take so many bytes.
 _BYTES = 8
@@ -36,7 +37,7 @@ def _is_plan(X: Any) -> bool:
     # Dask's frames are plans too, with a way of their own.
     if isinstance(X, np.ndarray) or is_dask(X):
         return False
-    return isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
+    return isinstance(known_frame(X), nw.LazyFrame)
 
 
 def collected(X: Any) -> Any:

@@ -32,7 +32,13 @@ def as_nan(X: Any, gaps: bool) -> Any:
     frame = framed(X)
     if frame is None:
         return X
-    odd = [column for column in frame.iter_columns() if column.dtype == nw.Object]
+    # What holds nothing else pandas takes for text.
+    odd = [
+        column
+        for column in frame.iter_columns()
+        if column.dtype == nw.Object
+        or (column.dtype == nw.String and column.null_count() == len(column))
+    ]
     new = {c.name: _known(c.to_list()) for c in odd if _holds_na(c.to_numpy())}
     series = [nw.new_series(n, v, backend=frame.implementation) for n, v in new.items()]
     return frame.with_columns(*series).to_native() if series else X

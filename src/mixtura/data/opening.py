@@ -18,7 +18,7 @@ from mixtura.data.lazy import is_dask, is_lazy, lazy_frames
 from mixtura.data.refusal import TableError, refuse_given
 from mixtura.data.rows import Rows
 from mixtura.data.streamed import Piece, Reader, Streamed
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, StrPath, Weights
 
 
 def is_stream(X: Any) -> bool:
@@ -37,7 +37,7 @@ def stream(
     columns: list[str] | None = None,
     weights: str | None = None,
     exclude: list[str] | None = None,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     sep: str | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
@@ -179,7 +179,7 @@ def refuse_no_table(path: Path) -> None:
         refuse_unreadable(path)
 
 
-def mapped(path: Any) -> AnyArray:
+def mapped(path: StrPath) -> AnyArray:
     """An .npy file as a memory map."""
     try:
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -191,7 +191,7 @@ def mapped(path: Any) -> AnyArray:
         raise TableError(f"{path}: this is not an .npy file that can be read ({error})") from None
 
 
-def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Any) -> Reader:
+def _of_array(X: AnyArray, name: str, path: bool, sample_weight: Weights) -> Reader:
     from mixtura.data.parts import array_pieces, file_pieces
 
     file, name = name, name if path else "X"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol
 
 from mixtura.data.rows import Rows
@@ -76,7 +77,14 @@ class Sweep(ABC):
         logliks = []
         for _ in range(steps):
             params = model.m_step(summary, params)
+            if not isinstance(params, Params):
+                raise TypeError(
+                    f"m_step must return the mixtura.Params that e_step is given, and returned "
+                    f"{type(params).__name__}"
+                )
             summary = self(params)
+            if not isfinite(summary.loglik):
+                model.refuse_inadmissible(params)
             logliks.append(summary.loglik)
         return params, summary, logliks[:-1]
 

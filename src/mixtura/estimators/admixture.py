@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from mixtura.fitting.admixture_fit import AdmixtureTask, fit_admixture
 from mixtura.fitting.admixture_snapshot import snapshot_identity
 from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.inference.populations import matching
-from mixtura.records import Array
+from mixtura.records import Array, Seed, StrPath
 from mixtura.result import Fit
 from mixtura.solvers.clock import TIMED_OUT, Clock
 from mixtura.solvers.settings import check_integer, check_number
@@ -26,6 +27,7 @@ from mixtura.solvers.settings import check_integer, check_number
 SOLVERS = ("auto", "em")
 
 
+@dataclass(eq=False, repr=False)
 class Admixture(FittedAdmixture):
     """Shares of ancestry: the likelihood of ADMIXTURE, maximised to its top.
 
@@ -84,27 +86,21 @@ class Admixture(FittedAdmixture):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(
-        self,
-        n_populations: int = 2,
-        *,
-        n_init: int = 1,
-        solver: str = "auto",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        ploidy: int = 2,
-        random_state: Any = None,
-    ) -> None:
-        self.n_populations, self.n_init, self.solver = n_populations, n_init, solver
-        self.tol, self.max_iter, self.ploidy = tol, max_iter, ploidy
-        self.random_state = random_state
+    n_populations: int = 2
+    _: KW_ONLY
+    n_init: int = 1
+    solver: str = "auto"
+    tol: float = 1e-6
+    max_iter: int = 1000
+    ploidy: int = 2
+    random_state: Seed = None
 
     def fit(
         self,
         X: Any,
         y: Any = None,
         *,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit to genotypes.
@@ -136,7 +132,7 @@ class Admixture(FittedAdmixture):
         self._check()
         return self._fit_by(clock_of(max_seconds, checkpoint), X, y, checkpoint)
 
-    def _fit_by(self, clock: Clock, X: Any, y: Any, checkpoint: Any) -> Self:
+    def _fit_by(self, clock: Clock, X: Any, y: Any, checkpoint: StrPath | None) -> Self:
         """`fit`, by a clock that may be that of a longer search."""
         genotypes = self._genotypes(X)
         for remark in genotypes.remarks:

@@ -36,7 +36,7 @@ from mixtura.inference.modes import Modes, modes
 from mixtura.inference.regions import intervals, level
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 
 # Rows drawn where there is no closed form: averages of terms between 0 and 1 are then known to
 # 0.0016 or better.
@@ -68,7 +68,7 @@ class HighestDensityRegion:
 class AfterFit(Exports, ABC):
     """Questions to a fitted mixture, for estimators that have its parameters."""
 
-    random_state: Any
+    random_state: Seed
     engine: str
     covariance_type: str | FactorAnalytic
     n_features_in_: int
@@ -217,7 +217,7 @@ class AfterFit(Exports, ABC):
             return modes(self._gaussians())
 
     def highest_density_region(
-        self, coverage: float = 0.95, *, n_samples: int = DRAWS, random_state: Any = None
+        self, coverage: float = 0.95, *, n_samples: int = DRAWS, random_state: Seed = None
     ) -> HighestDensityRegion:
         """The smallest set of rows that holds a share of the mixture.
 
@@ -242,7 +242,7 @@ class AfterFit(Exports, ABC):
         pieces = intervals(mixture, log_level) if self.n_features_in_ == 1 else None
         return HighestDensityRegion(float(coverage), log_level, error, pieces, self)
 
-    def entropy(self, *, n_samples: int = DRAWS, random_state: Any = None) -> Estimate:
+    def entropy(self, *, n_samples: int = DRAWS, random_state: Seed = None) -> Estimate:
         """-E log P(X), in nats: what a row drawn from the mixture tells on average.
 
         Closed for one component; else all but the expected entropy of the responsibilities is, and
@@ -260,7 +260,7 @@ class AfterFit(Exports, ABC):
         kind: Literal["kl", "hellinger", "overlap"] = "kl",
         *,
         n_samples: int = DRAWS,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> Estimate:
         """How far this mixture's density p is from another's, q.
 
@@ -294,7 +294,7 @@ class AfterFit(Exports, ABC):
         kind: Kind = "kl",
         *,
         n_samples: int = DRAWS,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> Estimate:
         """How far the components are from one another, for every pair.
 
@@ -359,7 +359,7 @@ class AfterFit(Exports, ABC):
             )
         return mixture
 
-    def _draws(self, n_samples: int, random_state: Any) -> tuple[int, np.random.RandomState]:
+    def _draws(self, n_samples: int, random_state: Seed) -> tuple[int, np.random.RandomState]:
         seed = self.random_state if random_state is None else random_state
         return whole("n_samples", n_samples, 2), check_random_state(seed)
 

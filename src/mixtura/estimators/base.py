@@ -34,7 +34,7 @@ from mixtura.estimators.weighing import COUNTS, doubt_light, scaled, weighed
 from mixtura.families.base import Family
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.text import to_text
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
@@ -48,13 +48,13 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
     """Methods of a fitted mixture p(x) = sum_k P(k) p(x|k); see `docs/what-the-numbers-mean.md`."""
 
     engine: str
-    random_state: Any
+    random_state: Seed
     weights: str
     n_features_in_: int
     fit_result_: Fit | None
 
     @abstractmethod
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Weights = None) -> Self:
         """Fit to X."""
 
     @abstractmethod
@@ -102,7 +102,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return self._prepare(X, "labels", dtype=np.dtype(np.int64))
 
     def impute(
-        self, X: Any, draws: int | None = None, random_state: Any = None, **beyond: Any
+        self, X: Any, draws: int | None = None, random_state: Seed = None, **beyond: Any
     ) -> Array:
         """The rows with their missing cells (NaN) filled in; cells that are there stay.
 
@@ -132,7 +132,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return imputed(self, self._asked(X, filling=True), draws, seed)
 
     def information_lost(
-        self, X: Any, sample_weight: Any = None, **beyond: Any
+        self, X: Any, sample_weight: Weights = None, **beyond: Any
     ) -> dict[str, Array]:
         """What the missing cells (NaN) of X cost: the share lost of what rows tell, by parameter.
 
@@ -171,7 +171,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             rows = Rows(rows.X, self._weights_for(sample_weight, rows.X))
         return information_lost(self, rows)
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Weights = None) -> float:
         """The mean log-likelihood per row (per unit of weight).
 
         Parameters
@@ -184,7 +184,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         total, weight = self._total(X, sample_weight)
         return total / weight
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, sample_weight: Weights = None) -> float:
         """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
 
         n is the sum of the weights, so a weight of 2 counts as two rows; with weights="importance"
@@ -195,12 +195,12 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
             doubt_light(n, int(np.count_nonzero(sample_weight)))
         return -2.0 * total + self._n_parameters() * math.log(n)
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, sample_weight: Weights = None) -> float:
         """Akaike information criterion, -2 log-likelihood + 2 p; lower is better."""
         total, _ = self._total(X, sample_weight)
         return -2.0 * total + 2.0 * self._n_parameters()
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """Draw rows from the mixture, in random order.
 
         Parameters
@@ -218,7 +218,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return draw(*self._asked_to_draw(n_samples, random_state))
 
     def sample_chunks(
-        self, n_samples: int, random_state: Any = None
+        self, n_samples: int, random_state: Seed = None
     ) -> Iterator[tuple[Array, AnyArray]]:
         """The rows of `sample`, in chunks: for more of them than memory holds.
 
@@ -231,7 +231,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         return drawn(*self._asked_to_draw(n_samples, random_state))
 
     def _asked_to_draw(
-        self, n_samples: int, random_state: Any
+        self, n_samples: int, random_state: Seed
     ) -> tuple[Mixture, int, MixtureParams, np.random.RandomState]:
         check_is_fitted(self)
         # Begun as scikit-learn begins it.
@@ -345,10 +345,10 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         )
         return Rows(X)
 
-    def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array:
+    def _weights_for(self, sample_weight: Weights, X: AnyArray) -> Array:
         return scaled(row_weights(sample_weight, X), self.weights)
 
-    def _total(self, X: Any, sample_weight: Any) -> tuple[float, float]:
+    def _total(self, X: Any, sample_weight: Weights) -> tuple[float, float]:
         family = self.fitted_family()
         X = small(X, [family], getattr(self, "feature_names_in_", None))
         if is_stream(X):
@@ -358,7 +358,7 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
                 return totals(self, X)
         return self._summed(self.score_samples(X), sample_weight)
 
-    def _summed(self, log_p: AnyArray, sample_weight: Any) -> tuple[float, float]:
+    def _summed(self, log_p: AnyArray, sample_weight: Weights) -> tuple[float, float]:
         """The total of rows' log-densities, and of their weights."""
         if sample_weight is None:
             return float(log_p.sum(dtype=np.float64)), float(len(log_p))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from dataclasses import KW_ONLY, dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -11,25 +12,22 @@ from mixtura.data.source import Source
 from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.fitted_posterior import FittedPosterior
 from mixtura.estimators.hyperparameters import (
-    PROCESS,
-    WEIGHT_PRIORS,
     component_prior,
     weight_prior,
 )
-from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.posterior import PosteriorGaussian
 from mixtura.fitting.checkpoint import digest_of
 from mixtura.fitting.fingerprint import model_identity
-from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_fit import ONE, VariationalTask
+from mixtura.fitting.variational_fit import VariationalTask
 from mixtura.models.variational import VariationalMixture, VariationalParams
 
 # Structures whose scale matrices are a linear space.
 CONJUGATE = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianGaussianMixture(FittedPosterior):
     """Gaussian mixture by variational Bayes, whose number of components is found.
 
@@ -127,74 +125,25 @@ class BayesianGaussianMixture(FittedPosterior):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **FittedPosterior._parameter_constraints,
         "covariance_type": [StrOptions(set(CONJUGATE))],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({ONE, *STARTS})],
-        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
-        "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
         "mean_precision_prior": [None, Interval(Real, 0.0, None, closed="neither")],
         "mean_prior": [None, "array-like"],
         "degrees_of_freedom_prior": [None, Interval(Real, 0.0, None, closed="neither")],
         "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "moves": ["boolean"],
-        "weights": [StrOptions(set(MEANINGS))],
         "engine": [StrOptions({"auto", "compiled", "dense", AWAY, *PLAIN})],
     }
     _components = "covariance_type"
-    solver = "em"
 
-    def __init__(
-        self,
-        *,
-        n_components: int = 1,
-        covariance_type: str = "full",
-        tol: float = 1e-6,
-        reg_covar: float = 0.0,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        weight_concentration_prior_type: str = PROCESS,
-        weight_concentration_prior: float | None = None,
-        mean_precision_prior: float | None = None,
-        mean_prior: Any = None,
-        degrees_of_freedom_prior: float | None = None,
-        covariance_prior: Any = None,
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        moves: bool = True,
-        weights: str = COUNTS,
-        engine: str = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weight_concentration_prior_type = weight_concentration_prior_type
-        self.weight_concentration_prior = weight_concentration_prior
-        self.mean_precision_prior = mean_precision_prior
-        self.mean_prior = mean_prior
-        self.degrees_of_freedom_prior = degrees_of_freedom_prior
-        self.covariance_prior = covariance_prior
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.moves = moves
-        self.weights = weights
-        self.engine = engine
+    _: KW_ONLY
+    n_components: int = 1
+    covariance_type: str = "full"
+    reg_covar: float = 0.0
+    mean_precision_prior: float | None = None
+    mean_prior: Any = None
+    degrees_of_freedom_prior: float | None = None
+    covariance_prior: Any = None
 
     def _continued(self, d: int) -> VariationalParams:
         K, found = self.n_components, self.means_.shape

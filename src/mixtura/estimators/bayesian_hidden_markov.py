@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -29,7 +30,7 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.hidden_markov_fit import ChainFound, find_chain
 from mixtura.fitting.hidden_markov_task import AskedPosterior, ChainTask
 from mixtura.fitting.mixture_fit import surveyed
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed, Weights
 from mixtura.schema import Floats, read_arrays
 from mixtura.supports import Positive, Simplex
 
@@ -37,6 +38,7 @@ from mixtura.supports import Positive, Simplex
 LAWS = ("initial", "transitions")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     """Hidden states of sequences by variational Bayes, which finds how many there are.
 
@@ -113,39 +115,25 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     _groups = "n_states"
     _restored_components = staticmethod(HiddenMarkov._restored_components)
 
-    def __init__(
-        self,
-        family: Spec,
-        n_states: int = 2,
-        *,
-        prior: Any = None,
-        initial_concentration_prior: Any = None,
-        transitions_concentration_prior: Any = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        engine: str = "auto",
-    ) -> None:
-        self.family = family
-        self.n_states = n_states
-        self.prior = prior
-        self.initial_concentration_prior = initial_concentration_prior
-        self.transitions_concentration_prior = transitions_concentration_prior
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.algorithm = algorithm
-        self.random_state = random_state
-        self.engine = engine
+    family: Spec
+    n_states: int = 2
+    _: KW_ONLY
+    prior: Any = None
+    initial_concentration_prior: Any = None
+    transitions_concentration_prior: Any = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    algorithm: str = "viterbi"
+    random_state: Seed = None
+    engine: str = "auto"
 
     def fit(
         self,
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the posterior to sequences.
@@ -153,12 +141,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
         Parameters
         ----------
         X : array-like of shape (n_steps, n_features), data frame, or a list of sequences
-        lengths : array-like of int, optional
-            Steps of each sequence, in order; default one sequence.
-        sample_weight : array-like of shape (n_sequences,) or (n_steps,), optional
-            How often a sequence was seen: equal in all of its rows.
-        max_seconds : float, optional
-            The search ends by then with what it has met, as in `Mixture.fit`.
+        lengths, sample_weight, max_seconds : as in `HiddenMarkov.fit`
 
         Raises
         ------

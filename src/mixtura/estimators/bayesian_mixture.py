@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from numbers import Integral, Real
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from mixtura.data.source import Source
 from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import family_document, restored_family
-from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
+from mixtura.estimators.hyperparameters import weight_prior
 from mixtura.estimators.mixture import Mixture, attribute
 from mixtura.estimators.posterior_components import PosteriorComponents
 from mixtura.estimators.posterior_mixture import PosteriorMixture
-from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.base import Family
 from mixtura.families.bayes.asked import AskedPrior
 from mixtura.families.bayes.family import PosteriorOf, PosteriorProduct, posterior_of
@@ -25,8 +23,7 @@ from mixtura.families.registry import Spec, family
 from mixtura.fitting.checkpoint import digest_of
 from mixtura.fitting.fingerprint import described, model_identity
 from mixtura.fitting.mixture_fit import Found, surveyed
-from mixtura.fitting.starts import STARTS
-from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask
+from mixtura.fitting.variational_fit import VariationalFound, VariationalTask
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.records import AnyArray
@@ -37,6 +34,7 @@ from mixtura.supports import Positive, Simplex
 _WEIGHTS = ("weights_", "weight_concentration_")
 
 
+@dataclass(eq=False, repr=False)
 class BayesianMixture(PosteriorComponents, PosteriorMixture):
     """Mixture of counts, categories or durations by variational Bayes, which finds how many.
 
@@ -69,8 +67,6 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
 
     Attributes
     ----------
-    weights_ : array of shape (n_components,)
-        E[pi_k].
     <parameter>_ : arrays
         The family's parameters at the posterior's mean, by their names in `Mixture`: `rates_`,
         `probabilities_`, ...; an exponential `means_` is 1 / E[1 / mean].
@@ -87,20 +83,10 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
         are its degrees of freedom.
     prior_gamma_shapes_, prior_gamma_rates_, prior_concentrations_ : arrays of shape (1, ...)
         The same of the prior.
-    weight_concentration_ : array of shape (n_components,), or a tuple of two
-        Of the Dirichlet posterior, or those of the sticks' Beta posteriors.
-    weight_concentration_prior_ : float
-    n_components_ : int
-        Components that hold half a row or more; `held_` are their indices.
-    n_components_posterior_ : array of shape (n_components + 1,), or None
-        P(k components hold rows | the rows) at index k, approximately: by the bounds of the
-        posteriors that moves met; see `docs/bayes.md`. None where no moves were made.
-    active_ : bool array of shape (n_components,)
-        False for those that moves have deleted: they are as the prior has them, no row is theirs.
-    elbo_ : float
-        The bound of the log evidence, in nats and with every constant.
+    weights_, weight_concentration_, weight_concentration_prior_, n_components_, held_, \
+            n_components_posterior_, active_, elbo_ : as in `BayesianGaussianMixture`
     lower_bound_, lower_bounds_ : float and list of float
-        The same per row; at the end and after each step.
+        `elbo_` per row; at the end and after each step.
     family_ : Family
         The family with what it took from the table.
     converged_, n_iter_, n_features_in_, feature_names_in_, fit_result_ : as in `GaussianMixture`
@@ -127,62 +113,18 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **PosteriorMixture._parameter_constraints,
         "family": [str, Family],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
         "prior": [None, AskedPrior, dict, list, tuple],
-        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
-        "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
-        "init_params": [StrOptions({ONE, *STARTS})],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "moves": ["boolean"],
-        "weights": [StrOptions(set(MEANINGS))],
         "engine": [StrOptions({"auto", AWAY, *PLAIN})],
     }
     _components = "family"
     _restored_components = staticmethod(Mixture._restored_components)
 
-    def __init__(
-        self,
-        family: Spec,
-        n_components: int = 1,
-        *,
-        prior: Any = None,
-        weight_concentration_prior_type: str = PROCESS,
-        weight_concentration_prior: float | None = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "kmeans",
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        moves: bool = True,
-        weights: str = COUNTS,
-        engine: str = "auto",
-    ) -> None:
-        self.family = family
-        self.n_components = n_components
-        self.prior = prior
-        self.weight_concentration_prior_type = weight_concentration_prior_type
-        self.weight_concentration_prior = weight_concentration_prior
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.moves = moves
-        self.weights = weights
-        self.engine = engine
+    family: Spec
+    n_components: int = 1
+    _: KW_ONLY
+    prior: Any = None
 
     def _family(self) -> PosteriorOf | PosteriorProduct:
         return posterior_of(family(self.family), self.prior)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -31,12 +31,13 @@ from mixtura.fitting.networks.block_fit import BlockFound, BlockTask, fit_belief
 from mixtura.fitting.networks.journal import opened
 from mixtura.fitting.networks.search import Clock
 from mixtura.models.block_model import Edges
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed, StrPath
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.clock import INTERRUPTED, TIMED_OUT
 from mixtura.solvers.settings import refuse_timed
 
 
+@dataclass(eq=False, repr=False)
 class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Stochastic block models: how two nodes are joined hangs on the hidden blocks of both.
 
@@ -126,32 +127,18 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self,
-        n_blocks: int | str | tuple[int, int] = 2,
-        *,
-        edges: str = "auto",
-        degree_corrected: bool | str = False,
-        inference: str = "variational",
-        bipartite: bool = False,
-        directed: bool | None = None,
-        max_blocks: int | tuple[int, int] | None = None,
-        n_init: int | str = "auto",
-        max_iter: int = 1000,
-        tol: float = 1e-8,
-        random_state: Any = None,
-    ) -> None:
-        self.n_blocks = n_blocks
-        self.edges = edges
-        self.degree_corrected = degree_corrected
-        self.inference = inference
-        self.bipartite = bipartite
-        self.directed = directed
-        self.max_blocks = max_blocks
-        self.n_init = n_init
-        self.max_iter = max_iter
-        self.tol = tol
-        self.random_state = random_state
+    n_blocks: int | str | tuple[int, int] = 2
+    _: KW_ONLY
+    edges: str = "auto"
+    degree_corrected: bool | str = False
+    inference: str = "variational"
+    bipartite: bool = False
+    directed: bool | None = None
+    max_blocks: int | tuple[int, int] | None = None
+    n_init: int | str = "auto"
+    max_iter: int = 1000
+    tol: float = 1e-8
+    random_state: Seed = None
 
     def fit(
         self,
@@ -161,7 +148,7 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         observed: Any = None,
         weight: str | None = None,
         ends: tuple[str, str] | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit to a network.
@@ -218,7 +205,9 @@ class BlockModel(FittedBlocks, ClusterMixin, BaseEstimator):  # type: ignore[mis
         removed(checkpoint)
         return self
 
-    def _fit(self, net: Network, corrected: bool | str, checkpoint: Any, clock: Clock) -> None:
+    def _fit(
+        self, net: Network, corrected: bool | str, checkpoint: StrPath | None, clock: Clock
+    ) -> None:
         free = isinstance(self.n_blocks, str) and self.n_blocks == "auto"
         law = law_of(self.edges, corrected, net)
         refuse_unlike(net, law, corrected, free)

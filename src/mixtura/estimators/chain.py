@@ -30,7 +30,7 @@ from mixtura.models.driven_first import DrivenFirst, DrivenFirstParams, begun_in
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.semi_markov import SemiMarkov
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.text import to_text
 from mixtura.report.view import ChainView
 from mixtura.result import Fit
@@ -40,7 +40,7 @@ from mixtura.store import write_document
 class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     """States of sequences: decoded, smoothed, filtered, forecast, drawn."""
 
-    random_state: Any
+    random_state: Seed
     algorithm: str
     fit_result_: Fit | None
     n_features_in_: int
@@ -162,7 +162,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return pseudo_residuals(*self._fitted(), rows)
 
     def standard_errors(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Weights = None, states: Any = None
     ) -> dict[str, Array]:
         """Of "initial", "transitions" and the family's parameters by name, each in its shape.
 
@@ -173,7 +173,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return standard_errors(*self._for(rows), rows)
 
     def score(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Weights = None, states: Any = None
     ) -> float:
         """The log-likelihood of all sequences together (nats), each as often as its weight.
 
@@ -198,7 +198,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         """-2 log-likelihood + 2 p; lower is better."""
         return -2.0 * self.score(X, lengths, states=states) + 2.0 * self._size()
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
 
         `random_state` None uses the estimator's own.
@@ -262,7 +262,7 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
         return column_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
     def _asked(
-        self, X: Any, lengths: Any, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any, sample_weight: Weights = None, states: Any = None
     ) -> Sequences:
         if isinstance(X, Sequences):
             return X

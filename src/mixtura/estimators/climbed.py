@@ -32,7 +32,7 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
 from mixtura.solvers.problem import Solver
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class ClimbedMixture(MixtureEstimator):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the mixture to the rows of X.
@@ -124,10 +124,10 @@ class ClimbedMixture(MixtureEstimator):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
         **beyond: Any,
     ) -> AnyArray:
@@ -152,7 +152,7 @@ class ClimbedMixture(MixtureEstimator):
         self,
         table: Table | Streamed,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         max_seconds: float | None = None,
         **beside: Any,
@@ -168,16 +168,16 @@ class ClimbedMixture(MixtureEstimator):
             self._fit(table, weights, listener, checkpoint, labels, max_seconds)
         return self
 
-    def _told_of(self, sample_weight: Any) -> AbstractContextManager[None]:
+    def _told_of(self, sample_weight: Weights) -> AbstractContextManager[None]:
         """Holds what is known beside the cells while a fit lasts: here nothing is."""
         return nullcontext()
 
     def _fit(
         self,
         X: Any,
-        sample_weight: Any,
+        sample_weight: Weights,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         max_seconds: float | None = None,
     ) -> Source:
@@ -253,7 +253,7 @@ class ClimbedMixture(MixtureEstimator):
         rows: Source,
         family: Family,
         listener: FitListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Found:
         if listener is None and self.verbose:

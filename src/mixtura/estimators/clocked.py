@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
+from mixtura.records import StrPath
 from mixtura.result import Fit
 from mixtura.solvers.clock import INTERRUPTED, NEVER, TIMED_OUT, Clock
 from mixtura.solvers.settings import refuse_timed
@@ -14,7 +15,7 @@ from mixtura.solvers.settings import refuse_timed
 Asked = TypeVar("Asked")
 
 
-def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> Asked:
+def timed(task: Asked, max_seconds: float | None, checkpoint: StrPath | None = None) -> Asked:
     """The task with its time; ValueError where no clock can end it."""
     if max_seconds is None:
         return task
@@ -24,7 +25,7 @@ def timed(task: Asked, max_seconds: float | None, checkpoint: object = None) -> 
     return replace(task, max_seconds=float(max_seconds))
 
 
-def clock_of(max_seconds: Any, checkpoint: object) -> Clock:
+def clock_of(max_seconds: float | None, checkpoint: StrPath | None) -> Clock:
     """The time of a search, which begins now; ValueError where no clock can end it."""
     if max_seconds is None:
         return NEVER

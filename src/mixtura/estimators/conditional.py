@@ -13,7 +13,7 @@ from mixtura.data.door import refuse_unfit
 from mixtura.data.framed import framed
 from mixtura.families.equations import settle
 from mixtura.inference.conditioning import Conditional
-from mixtura.records import Array, Equation
+from mixtura.records import Array, Equation, Seed
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ConditionalMixture:
     given: tuple[str, ...]
     asked: tuple[str, ...]
     conditional: Conditional = field(repr=False)
-    random_state: Any = None
+    random_state: Seed = None
     equations: tuple[Equation, ...] = ()
 
     def predict(
@@ -84,7 +84,7 @@ class ConditionalMixture:
             raise ValueError(f"X has {len(rows)} rows and y has {len(answers)}")
         return self.conditional.log_density(rows, answers)
 
-    def sample(self, X: Any, random_state: Any = None) -> Array:
+    def sample(self, X: Any, random_state: Seed = None) -> Array:
         """One draw of the asked columns for each row, array of shape (n_samples, q).
 
         random_state is an int, a RandomState or None for the fitted mixture's own.

@@ -14,7 +14,7 @@ from mixtura.data.rows import Rows
 from mixtura.estimators.beside import refuse_beside
 from mixtura.estimators.known import refuse_told, refuse_unweighted
 from mixtura.inference.information import drawn_around, observed_information
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 
 Parts = Callable[[Any, Any], dict[str, Array]]
 
@@ -34,7 +34,12 @@ def posterior_draws(mixture: Any, draws: int, rng: np.random.RandomState) -> dic
 
 
 def likelihood_draws(
-    mixture: Any, X: Any, sample_weight: Any, draws: int, rng: np.random.RandomState, parts: Parts
+    mixture: Any,
+    X: Any,
+    sample_weight: Weights,
+    draws: int,
+    rng: np.random.RandomState,
+    parts: Parts,
 ) -> dict[str, Array]:
     """The same for a fit at maximum likelihood, from the normal law of its free coordinates."""
     refuse_beside("to_arviz", mixture)
@@ -55,7 +60,7 @@ def likelihood_draws(
 
 
 def asked_draws(
-    mixture: Any, X: Any, sample_weight: Any, draws: int, random_state: Any, parts: Parts
+    mixture: Any, X: Any, sample_weight: Weights, draws: int, random_state: Seed, parts: Parts
 ) -> tuple[dict[str, Array], AnyArray, str]:
     """(draws by name, the components that they are of, from which law); ValueError where none.
 

@@ -17,7 +17,7 @@ from mixtura.estimators.draws import asked_draws
 from mixtura.estimators.scikit_learn import to_sklearn
 from mixtura.exchange.quadratics import Quadratics
 from mixtura.families.gaussian.covariance import structure
-from mixtura.records import Array
+from mixtura.records import Array, Seed, Weights
 
 
 class Exports:
@@ -111,9 +111,9 @@ class Exports:
         self,
         X: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         draws: int = 1000,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> Any:
         """How sure the parameters are: draws of them for ArviZ. Needs `mixtura[arviz]`.
 

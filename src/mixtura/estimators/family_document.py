@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 from mixtura.families.base import Family
@@ -89,13 +89,14 @@ def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...])
         return MixtureOf(_restored(stored.parts, f"{place}.parts", equations), n)
     kind: Any = Given() if stored.name == "given" else family(stored.name)
     hints = get_type_hints(type(kind))
-    allowed = {field.name for field in fields(kind)} - set(_ELSEWHERE)
+    held = {field.name for field in fields(kind)} if is_dataclass(kind) else set()
+    allowed = held - set(_ELSEWHERE)
     settings = {}
     for name, value in stored.settings.items():
         if name not in allowed:
             raise ValueError(f"{place}.settings has an unknown {name!r}")
         settings[name] = read(hints[name], value, f"{place}.settings.{name}")
-    if any(field.name == "equations" for field in fields(kind)):
+    if "equations" in held:
         settings["equations"] = equations
-    restored: Family = replace(kind, **settings)
+    restored: Family = replace(kind, **settings) if settings else kind
     return restored

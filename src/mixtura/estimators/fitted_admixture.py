@@ -22,7 +22,7 @@ from mixtura.fitting.admixture_projection import projected
 from mixtura.inference import criteria
 from mixtura.inference.populations import fst, matching
 from mixtura.inference.residuals import residual_correlations
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.ancestry_text import ancestry_text
 from mixtura.result import Fit
 from mixtura.solvers.clock import NEVER, Clock
@@ -195,7 +195,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._validated(self._same(X), folds, random_state)
 
     def _validated(
-        self, genotypes: Genotypes, folds: int, random_state: Any, clock: Clock = NEVER
+        self, genotypes: Genotypes, folds: int, random_state: Seed, clock: Clock = NEVER
     ) -> CrossValidation:
         seed = int(check_random_state(random_state).randint(2**31 - 1))
         return cross_validated(genotypes, self.Q_, self.P_.T, self._climber(clock), folds, seed)

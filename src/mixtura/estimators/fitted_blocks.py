@@ -18,7 +18,7 @@ from mixtura.fitting.networks.auto import Choice
 from mixtura.models.block_model import BlockParams, Edges, facing, shares
 from mixtura.models.block_sampling import sampled
 from mixtura.models.degree_corrected import CorrectedParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.block_text import BlockView, to_text
 from mixtura.result import Fit
 from mixtura.store import write_document
@@ -48,7 +48,7 @@ class FittedBlocks:
     converged_: bool
     n_iter_: int
     directed: bool | None
-    random_state: Any
+    random_state: Seed
 
     def predict(self, pairs: Any, back: Any = None, *, side: int = 0) -> AnyArray:
         """The block of new nodes; see `predict_proba`.
@@ -132,7 +132,7 @@ class FittedBlocks:
         chances of an edge."""
         return self.params_.means(*self._pairs(source, target), self.memberships_)
 
-    def sample(self, random_state: Any = None) -> tuple[csr_array, AnyArray]:
+    def sample(self, random_state: Seed = None) -> tuple[csr_array, AnyArray]:
         """A network drawn from the model, between the nodes that were fitted in `labels_`: how
         sure these are, `memberships_`, is left out.
 

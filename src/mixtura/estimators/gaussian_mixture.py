@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -44,7 +45,7 @@ from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.schema import read
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import SOLVERS
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 BY_FIT = ("fit_result_", *SCALARS)
 
 
+@dataclass(eq=False, repr=False)
 class GaussianMixture(MeasuredRows, AfterFit):
     """Gaussian mixture, fitted from many short starts, with what was found in `fit_result_`.
 
@@ -157,7 +159,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
            [10.75,  2.25]])
     """
 
-    _stream: Stream | None = None
+    _stream: Stream | None = field(default=None, init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -184,54 +186,29 @@ class GaussianMixture(MeasuredRows, AfterFit):
         "fixed": FIXED_SETTINGS,
     }
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        covariance_type: str | FactorAnalytic = "full",
-        tol: float = 1e-6,
-        reg_covar: float | None = None,
-        max_iter: int = 1000,
-        n_init: int | str = 1,
-        init_params: str = "auto",
-        weights_init: Any = None,
-        means_init: Any = None,
-        precisions_init: Any = None,
-        weights: str = COUNTS,
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-        noise: Any = None,
-        trim: float = 0.0,
-        prior: Any = None,
-        constraint: EigenvalueRatio | None = None,
-        fixed: dict[str, Any] | None = None,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.tol = tol
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.precisions_init = precisions_init
-        self.weights = weights
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.solver = solver
-        self.engine = engine
-        self.noise = noise
-        self.trim = trim
-        self.prior = prior
-        self.constraint = constraint
-        self.fixed = fixed
+    n_components: int = 1
+    _: KW_ONLY
+    covariance_type: str | FactorAnalytic = "full"
+    tol: float = 1e-6
+    reg_covar: float | None = None
+    max_iter: int = 1000
+    n_init: int | str = 1
+    init_params: str = "auto"
+    weights_init: Any = None
+    means_init: Any = None
+    precisions_init: Any = None
+    weights: str = COUNTS
+    random_state: Seed = None
+    warm_start: bool = False
+    verbose: int = 0
+    verbose_interval: int = 10
+    solver: str | Solver = "auto"
+    engine: str = "auto"
+    noise: Any = None
+    trim: float = 0.0
+    prior: Any = None
+    constraint: EigenvalueRatio | None = None
+    fixed: dict[str, Any] | None = None
 
     @classmethod
     def from_parameters(
@@ -320,7 +297,9 @@ class GaussianMixture(MeasuredRows, AfterFit):
         found = [factored.scores(params, piece).astype(rows.dtype) for piece, *_ in pieces]
         return np.concatenate(found)
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, **beyond: Any) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any = None, sample_weight: Weights = None, **beyond: Any
+    ) -> Self:
         """Learn from one chunk of a stream of rows in random order, by online EM.
 
         The first call is a `fit` to its chunk, so it has as many rows as that needs; later ones

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -37,10 +37,12 @@ from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stay_laws import LAWS
+from mixtura.records import Seed, StrPath, Weights
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import CLIMBERS
 
 
+@dataclass(eq=False, repr=False)
 class HiddenMarkov(FittedChain):
     """A hidden Markov model of any family, fitted by Baum-Welch from many starts.
 
@@ -160,55 +162,34 @@ class HiddenMarkov(FittedChain):
     _components = "family"
     _groups = "n_states"
 
-    def __init__(
-        self,
-        family: Spec = "gaussian",
-        n_states: int = 2,
-        *,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int | str = 1,
-        transitions: Any = None,
-        topology: str | None = None,
-        tied_rows: Any = None,
-        first_states: Any = None,
-        initial: str = "free",
-        durations: str | None = None,
-        max_duration: int | None = None,
-        covariates: Any = None,
-        initial_covariates: Any = None,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-    ) -> None:
-        self.family = family
-        self.n_states = n_states
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.transitions = transitions
-        self.topology = topology
-        self.tied_rows = tied_rows
-        self.first_states = first_states
-        self.initial = initial
-        self.durations = durations
-        self.max_duration = max_duration
-        self.covariates = covariates
-        self.initial_covariates = initial_covariates
-        self.algorithm = algorithm
-        self.random_state = random_state
-        self.solver = solver
-        self.engine = engine
+    family: Spec = "gaussian"
+    n_states: int = 2
+    _: KW_ONLY
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int | str = 1
+    transitions: Any = None
+    topology: str | None = None
+    tied_rows: Any = None
+    first_states: Any = None
+    initial: str = "free"
+    durations: str | None = None
+    max_duration: int | None = None
+    covariates: Any = None
+    initial_covariates: Any = None
+    algorithm: str = "viterbi"
+    random_state: Seed = None
+    solver: str | Solver = "auto"
+    engine: str = "auto"
 
     def fit(
         self,
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         states: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the model to sequences.
@@ -283,7 +264,7 @@ class HiddenMarkov(FittedChain):
         self,
         rows: Ordered,
         kind: Family,
-        checkpoint: Any,
+        checkpoint: StrPath | None,
         max_seconds: float | None,
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -32,7 +32,7 @@ from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.models.hidden_markov import HiddenMarkov as Chain
 from mixtura.models.hidden_markov_params import HiddenMarkovParams
 from mixtura.models.stationary import stationary_law
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.solvers.registry import CLIMBERS
 from mixtura.supports import Simplex
 
@@ -56,6 +56,7 @@ class Monitor:
         return len(self.history)
 
 
+@dataclass(eq=False, repr=False)
 class HmmFace(FittedChain):
     """A hidden Markov model under hmmlearn's names.
 
@@ -107,36 +108,20 @@ class HmmFace(FittedChain):
     }
     _components = _groups = "n_components"
 
-    def __init__(
-        self,
-        n_components: int = 1,
-        *,
-        startprob_prior: Any = 1.0,
-        transmat_prior: Any = 1.0,
-        algorithm: str = "viterbi",
-        random_state: Any = None,
-        n_iter: int = 1000,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        params: str = "st",
-        init_params: str = "st",
-        implementation: str = "scaling",
-        n_init: int = 1,
-        solver: Any = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.startprob_prior = startprob_prior
-        self.transmat_prior = transmat_prior
-        self.algorithm = algorithm
-        self.random_state = random_state
-        self.n_iter = n_iter
-        self.tol = tol
-        self.verbose = verbose
-        self.params = params
-        self.init_params = init_params
-        self.implementation = implementation
-        self.n_init = n_init
-        self.solver = solver
+    n_components: int = 1
+    _: KW_ONLY
+    startprob_prior: Any = 1.0
+    transmat_prior: Any = 1.0
+    algorithm: str = "viterbi"
+    random_state: Seed = None
+    n_iter: int = 1000
+    tol: float = 1e-4
+    verbose: bool = False
+    params: str = "st"
+    init_params: str = "st"
+    implementation: str = "scaling"
+    n_init: int = 1
+    solver: Any = "auto"
 
     @staticmethod
     def _restored_components(stored: Any) -> Any:
@@ -155,7 +140,7 @@ class HmmFace(FittedChain):
         X: Any,
         lengths: Any = None,
         *,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the model to sequences.
@@ -163,12 +148,7 @@ class HmmFace(FittedChain):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or a list of sequences
-        lengths : array-like of int, optional
-            Rows of each sequence, in order; default one sequence.
-        sample_weight : array-like of shape (n_sequences,) or (n_samples,), optional
-            How often a sequence was seen.
-        max_seconds : float, optional
-            The search ends by then with what it has met, as in `Mixture.fit`.
+        lengths, sample_weight, max_seconds : as in `HiddenMarkov.fit`
 
         Raises
         ------
@@ -305,7 +285,7 @@ class HmmFace(FittedChain):
         return stationary_law(self._fitted()[1].transitions)
 
     def sample(
-        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
+        self, n_samples: int = 1, random_state: Seed = None, currstate: int | None = None
     ) -> tuple[Array, AnyArray]:
         """One sequence of so many steps, (n_samples, n_features), and its states (n_samples,).
 

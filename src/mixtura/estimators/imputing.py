@@ -13,10 +13,10 @@ from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.answering import answers
 from mixtura.models.noise import Noisy
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 
 
-def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Any) -> Array:
+def imputed(mixture: Any, rows: Source, draws: int | None, random_state: Seed) -> Array:
     """The rows with means, (n, d), or with so many draws, (draws, n, d), in their missing cells."""
     if draws is not None:
         draws = whole("draws", draws)

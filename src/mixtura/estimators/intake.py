@@ -37,7 +37,7 @@ from mixtura.estimators.opened import (
 from mixtura.estimators.weighing import scaled, weighed
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, Weights
 from mixtura.report.digits import counted
 from mixtura.solvers.registry import needs_memory
 
@@ -48,7 +48,7 @@ BesideCells = Callable[[AnyArray, Sequence[Family], Categories], tuple[AnyArray,
 def admitted(
     estimator: Fitting,
     X: Any,
-    sample_weight: Any,
+    sample_weight: Weights,
     kind: Family,
 ) -> tuple[Source, Family]:
     """The rows of a fit, and the family for their table; ValueError where they cannot be fitted."""
@@ -88,6 +88,7 @@ def validated(
         "ensure_all_finite": False,
     }
     if not isinstance(X, NamedRows):
+        door.refuse_no_table(X)
         X = as_nan(collected(door.host(X)), gaps)
     rows, found = _numbers(estimator, X, kinds, reset, how)
     names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
@@ -121,7 +122,7 @@ def _numbers(
 def _in_memory(
     estimator: Fitting,
     X: Any,
-    sample_weight: Any,
+    sample_weight: Weights,
     kind: Family,
 ) -> tuple[Rows, Family]:
     if isinstance(X, Iterator):
@@ -142,7 +143,7 @@ def _in_memory(
 def held(
     estimator: Asking,
     X: Any,
-    sample_weight: Any,
+    sample_weight: Weights,
     kinds: Sequence[Family],
     beside: BesideCells | None = None,
 ) -> tuple[Source, list[Family]]:
@@ -182,7 +183,9 @@ def held(
     return _admitted(rows, 1, told, kinds, found)
 
 
-def compared(X: Any, n_components: int, sample_weight: Any, kind: Family) -> tuple[Rows, Family]:
+def compared(
+    X: Any, n_components: int, sample_weight: Weights, kind: Family
+) -> tuple[Rows, Family]:
     """Rows in memory for several fits, and the family for them; ValueError as a fit."""
     nobody = BaseEstimator()
     X, found = validated(nobody, X, [kind], least=2, filling=True)
@@ -228,7 +231,7 @@ def _admitted(
     return whole, kinds
 
 
-def _weights(X: AnyArray, sample_weight: Any) -> Array | None:
+def _weights(X: AnyArray, sample_weight: Weights) -> Array | None:
     if sample_weight is None:
         return None
     return door.row_weights(sample_weight, X)

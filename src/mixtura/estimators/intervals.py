@@ -28,7 +28,7 @@ from mixtura.families.base import Family
 from mixtura.families.intervals import Cells, censored, knows, stranger, support, unbounded
 from mixtura.families.registry import those
 from mixtura.fitting.journal_file import removed
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
 
 # Solvers that look at rows through the E-step alone, and engines that sweep by it.
 _SOLVERS = ("auto", "em", "squarem", "anderson", "lbfgs", "newton")
@@ -42,10 +42,10 @@ class IntervalRows(ClimbedMixture):
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
         lower: Any = None,
         upper: Any = None,
@@ -55,15 +55,19 @@ class IntervalRows(ClimbedMixture):
 
         Parameters
         ----------
-        X, y, sample_weight, labels, checkpoint, max_seconds : as in `GaussianMixture.fit`
+        X, y, sample_weight, labels, checkpoint, max_seconds : as in `ClimbedMixture.fit`
             `labels` are the components of rows whose component is known, -1 of the others.
         lower, upper : array-like of shape (n_samples, n_features), optional
             In the units of X: of a cell with a bound only lower < x <= upper is known, whatever X
             holds there; NaN, -inf below and inf above are no bound, and a cell with two equal
             bounds is that number. For rows in memory of families with a distribution function,
             whose columns are independent within a component.
-        error : None
-            Errors of measurement are known to `GaussianMixture`, and refused here.
+        error : array-like of shape (n_samples, n_features) or (n_samples, n_features, \
+                n_features), optional
+            In the units of X: standard deviations of the errors of cells, or in their squares the
+            covariance of the errors of each row. The mixture is then of the numbers behind the
+            rows (extreme deconvolution: Bovy, Hogg & Roweis 2011, Annals of Applied Statistics 5).
+            Of `GaussianMixture` with covariances without factors, and rows in memory.
 
         Returns
         -------
@@ -74,19 +78,25 @@ class IntervalRows(ClimbedMixture):
         ValueError
             For input that cannot be fitted, naming what was found; the estimator is left as it was.
         """
-        refuse_error(error)
+        self._refuse_beside(error, lower, upper)
+        if checkpoint is not None and error is not None:
+            raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
         if checkpoint is not None and (lower is not None or upper is not None):
             raise ValueError(
                 "lower, upper: a checkpoint does not keep intervals: leave checkpoint out"
             )
-        with self._told_of(sample_weight, lower=lower, upper=upper):
+        with self._told_of(sample_weight, lower=lower, upper=upper, error=error):
             self._fit(X, sample_weight, None, checkpoint, labels, max_seconds)
         removed(checkpoint)
         return self
 
+    def _refuse_beside(self, error: Any, *bounds: Any) -> None:
+        """ValueError for what is given beside X that these components do not know."""
+        refuse_error(error)
+
     @contextmanager
     def _told_of(
-        self, sample_weight: Any, *, lower: Any = None, upper: Any = None
+        self, sample_weight: Weights, *, lower: Any = None, upper: Any = None, error: Any = None
     ) -> Iterator[None]:
         if lower is not None or upper is not None:
             self._bounds: Any = lower, upper, present(sample_weight)
@@ -134,61 +144,61 @@ class IntervalRows(ClimbedMixture):
         columns = getattr(self, "feature_names_in_", None)
         return beside_rows(name, given, columns, there, absent)
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, sample_weight: Weights = None) -> float:
         """Bayesian information criterion; ValueError after a fit to more than X: see `summary`."""
         refuse_told("bic", self)
         return super().bic(X, sample_weight)
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, sample_weight: Weights = None) -> float:
         """Akaike information criterion; ValueError after a fit to more than X: see `summary`."""
         refuse_told("aic", self)
         return super().aic(X, sample_weight)
 
     def score_samples(
-        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
     ) -> AnyArray:
-        """log p(x) of each row; cells with bounds, as in `fit`, add log-probabilities."""
-        refuse_error(error)
-        if lower is None and upper is None:
+        """log p(x) of each row as it is, with bounds the log-probability; all three as in `fit`."""
+        if error is None and lower is None and upper is None:
             return super().score_samples(X)
-        return self._between(X, lower, upper, "log_density")
+        return self._knowing(X, error, lower, upper, "log_density")
 
     def score(
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
+        error: Any = None,
         lower: Any = None,
         upper: Any = None,
-        error: Any = None,
     ) -> float:
-        """The mean of `score_samples` per unit of weight; without bounds X is what it says."""
-        refuse_error(error)
-        if lower is None and upper is None:
+        """The mean of `score_samples` per unit of weight."""
+        if error is None and lower is None and upper is None:
             return super().score(X, y, sample_weight)
-        X, own = read(self, X, self.fitted_family(), "lower, upper")
-        log_p = self.score_samples(X, lower=lower, upper=upper)
+        self._refuse_beside(error, lower, upper)
+        who = "lower, upper" if error is None else "error"
+        X, own = read(self, X, self.fitted_family(), who)
+        log_p = self.score_samples(X, error, lower=lower, upper=upper)
         total, weight = self._summed(log_p, own if sample_weight is None else sample_weight)
         return total / weight
 
     def predict(
-        self, X: Any, *, lower: Any = None, upper: Any = None, error: Any = None
+        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
     ) -> AnyArray:
-        """The most probable component of each row; `lower` and `upper` as in `fit`."""
-        refuse_error(error)
-        if lower is None and upper is None:
+        """The most probable component of each row; `error`, `lower` and `upper` as in `fit`."""
+        if error is None and lower is None and upper is None:
             return super().predict(X)
-        return np.asarray(self._between(X, lower, upper, "responsibilities").argmax(axis=1))
+        found = self._knowing(X, error, lower, upper, "responsibilities")
+        return np.asarray(found.argmax(axis=1))
 
     def predict_proba(
         self,
         X: Any,
         top: int | None = None,
+        error: Any = None,
         *,
         lower: Any = None,
         upper: Any = None,
-        error: Any = None,
     ) -> Any:
         """P(k | x): the responsibility of each component for each row.
 
@@ -197,15 +207,21 @@ class IntervalRows(ClimbedMixture):
         X : array-like of shape (n_samples, n_features)
         top : int, optional
             Keep only so many of each row, the largest, as a sparse matrix.
-        lower, upper : as in `fit`, optional
+        error, lower, upper : as in `fit`, optional
             Of these rows; not with `top`.
         """
-        refuse_error(error)
-        if lower is None and upper is None:
+        if error is None and lower is None and upper is None:
             return super().predict_proba(X, top)
+        self._refuse_beside(error, lower, upper)
         if top is not None:
-            raise ValueError("lower, upper: with them all responsibilities are told: leave top out")
-        return self._between(X, lower, upper, "responsibilities")
+            who = "lower, upper: with them" if error is None else "error: with it"
+            raise ValueError(f"{who} all responsibilities are worked out: leave top out")
+        return self._knowing(X, error, lower, upper, "responsibilities")
+
+    def _knowing(self, X: Any, error: Any, lower: Any, upper: Any, what: str) -> Array:
+        """One of `RowOutputs` of rows of which more is known."""
+        self._refuse_beside(error, lower, upper)
+        return self._between(X, lower, upper, what)
 
     def _between(self, X: Any, lower: Any, upper: Any, what: str) -> Array:
         """One of `RowOutputs` of rows with intervals."""

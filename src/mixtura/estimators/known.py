@@ -12,11 +12,11 @@ from mixtura.data.known_rows import KnownRows, labels_of
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.models.noise import NOISE
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Weights
 
 
 def labelled(
-    estimator: Any, rows: Source, sample_weight: Any, labels: Any, K: int | None = None
+    estimator: Any, rows: Source, sample_weight: Weights, labels: Any, K: int | None = None
 ) -> tuple[Source, tuple[str, ...]]:
     """(the rows of a fit with what is known of them, the names of the first components).
 
@@ -94,7 +94,7 @@ def refuse_beyond(what: str, beyond: dict[str, Any]) -> None:
         )
 
 
-def refuse_unweighted(what: str, estimator: Any, sample_weight: Any) -> None:
+def refuse_unweighted(what: str, estimator: Any, sample_weight: Weights) -> None:
     """ValueError where the rows of a fit come back without the weights that they had there."""
     fit, weighted = estimator.__dict__.get("fit_result_"), "_weighted" in estimator.__dict__
     if fit is not None and fit.rows > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from mixtura.families.base import Family
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.measured import Measured
 from mixtura.families.intervals import censored
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 
 # Of the largest variance: covariances may be so far from symmetric and positive.
 _ROUNDING = 1e-10
@@ -31,55 +31,14 @@ _WIDEST = 1e150
 class MeasuredRows(IntervalRows):
     """Fits and answers that know the errors of rows; by `IntervalRows` where none are given."""
 
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        *,
-        labels: Any = None,
-        checkpoint: Any = None,
-        max_seconds: float | None = None,
-        error: Any = None,
-        lower: Any = None,
-        upper: Any = None,
-    ) -> Self:
-        """Fit the mixture to the rows of X.
-
-        Parameters
-        ----------
-        X, y, sample_weight, labels, checkpoint, max_seconds
-            As in `Mixture.fit`; missing cells are NaN.
-        error : array-like of shape (n_samples, n_features) or (n_samples, n_features, \
-                n_features), optional
-            In the units of X: standard deviations of the errors of cells, or in their squares the
-            covariance of the errors of each row. The mixture is then of the numbers behind the
-            rows (extreme deconvolution: Bovy, Hogg & Roweis 2011, Annals of Applied Statistics 5).
-            For covariances without factors, and rows in memory.
-        lower, upper : array-like of shape (n_samples, n_features), optional
-            In the units of X: of a cell with a bound only lower < x <= upper is known, as in
-            `Mixture.fit`. For covariance types without correlations and rows in memory.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            For input that cannot be fitted, naming what was found; the estimator is left as it was.
-        """
-        known: dict[str, Any] = {"labels": labels, "max_seconds": max_seconds}
-        known |= {"checkpoint": checkpoint, "lower": lower, "upper": upper}
+    def _refuse_beside(self, error: Any, *bounds: Any) -> None:
         if error is not None:
-            refuse_both(lower, upper)
-            if checkpoint is not None:
-                raise ValueError("error: a checkpoint does not keep errors: leave checkpoint out")
-        with self._told_of(sample_weight, error=error):
-            return super().fit(X, y, sample_weight, **known)
+            refuse_both(*bounds)
 
     @contextmanager
-    def _told_of(self, sample_weight: Any, *, error: Any = None, **bounds: Any) -> Iterator[None]:
+    def _told_of(
+        self, sample_weight: Weights, *, error: Any = None, **bounds: Any
+    ) -> Iterator[None]:
         if error is not None:
             self._error = error, present(sample_weight)
         try:
@@ -106,69 +65,10 @@ class MeasuredRows(IntervalRows):
                 rows = replace(rows, X=wide)
         return super()._search(rows, task, *others)
 
-    def score_samples(
-        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
-    ) -> AnyArray:
-        """log p(x) of each row; `error`, `lower` and `upper` as in `fit`: of the row as it is."""
+    def _knowing(self, X: Any, error: Any, lower: Any, upper: Any, what: str) -> Array:
         if error is None:
-            return super().score_samples(X, lower=lower, upper=upper)
-        return self._of_measured(X, error, "log_density", lower, upper)
-
-    def score(
-        self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        *,
-        error: Any = None,
-        lower: Any = None,
-        upper: Any = None,
-    ) -> float:
-        """The mean of `score_samples` per unit of weight; without `error`, X is what it says."""
-        if error is None:
-            return super().score(X, y, sample_weight, lower=lower, upper=upper)
-        X, own = read(self, X, self.fitted_family(), "error")
-        found = self.score_samples(X, error, lower=lower, upper=upper)
-        total, weight = self._summed(found, own if sample_weight is None else sample_weight)
-        return total / weight
-
-    def predict(
-        self, X: Any, error: Any = None, *, lower: Any = None, upper: Any = None
-    ) -> AnyArray:
-        """The most probable component of each row; `error`, `lower` and `upper` as in `fit`."""
-        if error is None:
-            return super().predict(X, lower=lower, upper=upper)
-        found = self._of_measured(X, error, "responsibilities", lower, upper)
-        return np.asarray(found.argmax(axis=1))
-
-    def predict_proba(
-        self,
-        X: Any,
-        top: int | None = None,
-        error: Any = None,
-        *,
-        lower: Any = None,
-        upper: Any = None,
-    ) -> Any:
-        """P(k | x): the responsibility of each component for each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        top : int, optional
-            Keep only so many of each row, the largest, as a sparse matrix.
-        error, lower, upper : as in `fit`, optional
-            Of these rows; not with `top`.
-        """
-        if error is None:
-            return super().predict_proba(X, top, lower=lower, upper=upper)
-        if top is not None:
-            raise ValueError("error: with it all responsibilities are worked out: leave top out")
-        return self._of_measured(X, error, "responsibilities", lower, upper)
-
-    def _of_measured(self, X: Any, error: Any, what: str, *bounds: Any) -> Array:
-        """One of `RowOutputs` of rows with errors."""
-        refuse_both(*bounds)
+            return super()._knowing(X, error, lower, upper, what)
+        self._refuse_beside(error, lower, upper)
         family = self.fitted_family()
         rows = self._asked(read(self, X, family, "error")[0], filling=True)
         refuse_structure(self, family)

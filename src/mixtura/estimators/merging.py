@@ -12,7 +12,7 @@ from mixtura.data.door import row_weights
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.beside import refuse_beside
 from mixtura.inference.merging import Elbow, Merge, elbow, grouping, merges
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 from mixtura.report import merging_text
 from mixtura.report.digits import counted
 
@@ -105,7 +105,7 @@ class Merging:
         return int(n_groups)
 
 
-def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Any = None) -> Merging:
+def merge_components(mixture: MixtureEstimator, X: Any, sample_weight: Weights = None) -> Merging:
     """Merge components of a fitted mixture by entropy (Baudry et al. 2010).
 
     Parameters

@@ -19,7 +19,7 @@ from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.inference.gaussians import LOG_2PI
 from mixtura.inference.mixing import Highest, highest, highest_rate, joined
-from mixtura.records import Array
+from mixtura.records import Array, Weights
 
 # Nats below which nothing is left to gain.
 NOTHING = 1e-3
@@ -72,7 +72,7 @@ class MixingBound:
         return f"{kind} is higher by more than {self.bound:.4f} nats; {more}"
 
 
-def mixing_bound(mixture: Any, X: Any, sample_weight: Any = None) -> MixingBound:
+def mixing_bound(mixture: Any, X: Any, sample_weight: Weights = None) -> MixingBound:
     """Bound what any other mixing distribution could add to a fitted mixture (Lindsay 1983).
 
     Parameters

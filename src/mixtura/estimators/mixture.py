@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
@@ -42,6 +43,7 @@ from mixtura.supports import Simplex
 CONCOMITANTS = ["concomitant_coef_", "concomitant_intercept_"]
 
 
+@dataclass(eq=False, repr=False)
 class Mixture(IntervalRows):
     """A mixture of components of any family, fitted from many short starts.
 
@@ -132,48 +134,28 @@ class Mixture(IntervalRows):
         "prior": PRIOR_SETTINGS,
     }
 
-    def __init__(
-        self,
-        family: Spec = "gaussian",
-        n_components: int = 1,
-        *,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int | str = 1,
-        init_params: str = "auto",
-        random_state: Any = None,
-        warm_start: bool = False,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        weights: str = COUNTS,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-        concomitants: Any = None,
-        noise: Any = None,
-        fixed: dict[str, Any] | None = None,
-        prior: Any = None,
-    ) -> None:
-        self.family = family
-        self.n_components = n_components
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.random_state = random_state
-        self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
-        self.weights = weights
-        self.solver = solver
-        self.engine = engine
-        self.concomitants = concomitants
-        self.noise = noise
-        self.fixed = fixed
-        self.prior = prior
+    family: Spec = "gaussian"
+    n_components: int = 1
+    _: KW_ONLY
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int | str = 1
+    init_params: str = "auto"
+    random_state: Seed = None
+    warm_start: bool = False
+    verbose: int = 0
+    verbose_interval: int = 10
+    weights: str = COUNTS
+    solver: str | Solver = "auto"
+    engine: str = "auto"
+    concomitants: Any = None
+    noise: Any = None
+    fixed: dict[str, Any] | None = None
+    prior: Any = None
 
     _components = "family"
     # That of the columns that the fitted weights hang on, whatever is asked for since.
-    _design: Design | None = None
+    _design: Design | None = field(default=None, init=False)
 
     @staticmethod
     def _restored_components(stored: Any) -> Spec:

@@ -20,7 +20,7 @@ from mixtura.data.tables import NamedRows, read_table
 from mixtura.engines.choose import AWAY
 from mixtura.estimators.weighing import weighed
 from mixtura.families.base import Family
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, Weights
 from mixtura.solvers.registry import needs_memory
 
 
@@ -41,7 +41,7 @@ class Fitting(Asking, Protocol):
 
     def _names(self) -> list[str]: ...
 
-    def _weights_for(self, sample_weight: Any, X: AnyArray) -> Array: ...
+    def _weights_for(self, sample_weight: Weights, X: AnyArray) -> Array: ...
 
     def _stood_in(self, X: AnyArray, kind: Family, found: Categories) -> AnyArray: ...
 
@@ -96,7 +96,9 @@ def read(estimator: Asking, X: Any, kind: Family, who: str) -> tuple[Any, Array 
     return NamedRows(rows.X, tuple(names), rows.sample_weight), rows.sample_weight
 
 
-def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = None) -> Streamed:
+def opened(
+    X: Any, sample_weight: Weights, gaps: bool, columns: list[str] | None = None
+) -> Streamed:
     """A table opened to be read in pieces; `gaps` says whether cells may be missing."""
     source = stream(X, columns=columns, sample_weight=sample_weight, gaps=gaps)
     if source.reader.gaps and not gaps:
@@ -107,7 +109,9 @@ def opened(X: Any, sample_weight: Any, gaps: bool, columns: list[str] | None = N
     return source
 
 
-def streamed(estimator: Fitting, X: Any, sample_weight: Any, gaps: bool) -> tuple[Source, AnyArray]:
+def streamed(
+    estimator: Fitting, X: Any, sample_weight: Weights, gaps: bool
+) -> tuple[Source, AnyArray]:
     """The rows of a fit, and what is missing in any of them."""
     if estimator.engine == AWAY and isinstance(X, (str, os.PathLike)):
         if sample_weight is not None:
@@ -185,7 +189,7 @@ def refuse_few(estimator: Fitting, n: int) -> None:
         )
 
 
-def asked(estimator: Asking, X: Any, gaps: bool, sample_weight: Any = None) -> Streamed:
+def asked(estimator: Asking, X: Any, gaps: bool, sample_weight: Weights = None) -> Streamed:
     """The rows of a table that is read in pieces, for a fitted estimator.
 
     From a file the columns that were fitted are taken, by name.

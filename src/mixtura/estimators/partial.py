@@ -58,7 +58,7 @@ from mixtura.families.gaussian.prior import absolute_prior, table_prior
 from mixtura.fitting.account import named
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Summary
+from mixtura.records import Summary, Weights
 from mixtura.report.warnings_text import LEARNING
 from mixtura.result import Certificate, Fit
 from mixtura.solvers.online import Pace, Running, batches, enough_rows, present
@@ -72,7 +72,7 @@ GROWN_UP, LEAST, MOST = 20, 2_000, 20_000
 REASON = f"{LEARNING}; its log-likelihood is an estimate"
 
 
-def absorb(estimator: GaussianFace, X: Any, sample_weight: Any, **beyond: Any) -> None:
+def absorb(estimator: GaussianFace, X: Any, sample_weight: Weights, **beyond: Any) -> None:
     """Learn from one chunk; if that raises, the estimator is left as it was."""
     refuse_beyond("partial_fit", beyond)
     if factored.factors_of(estimator) is not None:
@@ -98,7 +98,7 @@ def absorb(estimator: GaussianFace, X: Any, sample_weight: Any, **beyond: Any) -
         _absorbed(estimator, X, sample_weight)
 
 
-def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
+def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Weights) -> None:
     if hasattr(estimator, "weights_"):
         _learn(estimator, _stream(estimator), _chunk(estimator, X, sample_weight))
         return
@@ -107,7 +107,7 @@ def _absorbed(estimator: GaussianFace, X: Any, sample_weight: Any) -> None:
     estimator._stream = _begun(estimator, present(rows))
 
 
-def _chunk(estimator: GaussianFace, X: Any, sample_weight: Any) -> Rows:
+def _chunk(estimator: GaussianFace, X: Any, sample_weight: Weights) -> Rows:
     """The rows of a chunk that carry weight, checked as `fit` checks them."""
     estimator._validate_params()
     X, _ = validated(estimator, X, [estimator._family()], reset=False, filling=True)

@@ -15,7 +15,7 @@ from mixtura.fitting.hidden_markov_fit import ChainFound
 from mixtura.models.state_order import reordered
 from mixtura.models.variational_chain import VariationalChain, VariationalChainParams
 from mixtura.models.weight_priors import HALF
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 from mixtura.report.view import ChainView
 from mixtura.schema import read
 
@@ -87,7 +87,7 @@ class PosteriorChain(ChainEstimator):
         raise AttributeError(_NO_POINT.format("AIC"))
 
     def standard_errors(
-        self, X: Any, lengths: Any = None, *, sample_weight: Any = None, states: Any = None
+        self, X: Any, lengths: Any = None, *, sample_weight: Weights = None, states: Any = None
     ) -> dict[str, Array]:
         """A posterior has a spread of its own: AttributeError."""
         raise AttributeError(

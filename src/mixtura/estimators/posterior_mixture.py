@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import logsumexp
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.refusal import truth
@@ -15,17 +17,17 @@ from mixtura.data.source import Source
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
-from mixtura.estimators.hyperparameters import PROCESS, weight_prior
+from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
+from mixtura.estimators.weighing import COUNTS, MEANINGS
 from mixtura.families.digits import percent
 from mixtura.families.frames import Frame
-from mixtura.fitting.checkpoint import Checkpoint
-from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found
-from mixtura.fitting.variational_fit import VariationalFound, VariationalTask, find_posterior
+from mixtura.fitting.starts import STARTS
+from mixtura.fitting.variational_fit import ONE, VariationalFound, VariationalTask, find_posterior
 from mixtura.models.variational import VariationalMixture, VariationalParams
 from mixtura.models.weight_priors import held
 from mixtura.ranges import Count, Positive
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.view import MixtureView
 from mixtura.schema import Floats, check_floats, read
 from mixtura.supports import Simplex
@@ -44,17 +46,43 @@ class PosteriorNumbers:
     n_components_posterior_: tuple[float, ...] | None
 
 
+@dataclass(eq=False, repr=False)
 class PosteriorMixture(ClimbedMixture):
     """A mixture that is fitted by variational Bayes; subclasses say of which components."""
 
-    n_init: int
-    moves: bool
-    weight_concentration_prior_type: str
-    weight_concentration_prior: float | None
-    weights_: AnyArray
-    weight_concentration_: Any
-    n_components_: int
-    n_components_posterior_: Array | None
+    weights_: AnyArray = field(init=False)
+    weight_concentration_: Any = field(init=False)
+    n_components_: int = field(init=False)
+    n_components_posterior_: Array | None = field(init=False)
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
+        "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions({ONE, *STARTS})],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "moves": ["boolean"],
+        "weights": [StrOptions(set(MEANINGS))],
+    }
+    _: KW_ONLY
+    weight_concentration_prior_type: str = PROCESS
+    weight_concentration_prior: float | None = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "kmeans"
+    random_state: Seed = None
+    warm_start: bool = False
+    verbose: int = 0
+    verbose_interval: int = 10
+    moves: bool = True
+    weights: str = COUNTS
+    engine: str = "auto"
     solver = "em"
     _numbers: ClassVar[type[PosteriorNumbers]] = PosteriorNumbers
     _knows_labels = False
@@ -98,7 +126,7 @@ class PosteriorMixture(ClimbedMixture):
         return np.concatenate(found).astype(rows.dtype)
 
     def score(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, predictive: bool = False
+        self, X: Any, y: Any = None, sample_weight: Weights = None, *, predictive: bool = False
     ) -> float:
         """The mean of `score_samples` per row (per unit of weight)."""
         if not truth("predictive", predictive):
@@ -184,15 +212,8 @@ class PosteriorMixture(ClimbedMixture):
             history=self.fit_result_.trace if self._goes_on() and self.fit_result_ else (),
         )
 
-    def _search(
-        self,
-        rows: Source,
-        task: Any,
-        rng: np.random.RandomState,
-        listener: FitListener | None,
-        journal: Checkpoint | None = None,
-    ) -> Found:
-        return find_posterior(rows, task, rng, listener, journal)
+    def _search(self, rows: Source, task: Any, *others: Any) -> Found:
+        return find_posterior(rows, task, *others)
 
     def _refuse_other_weights(self) -> None:
         """ValueError where the last fit's prior of the weights was of another type."""

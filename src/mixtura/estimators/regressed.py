@@ -21,7 +21,7 @@ from mixtura.estimators.lazily import responded
 from mixtura.estimators.mixture import Mixture
 from mixtura.estimators.weighing import weighed
 from mixtura.families.regression.family import Regression
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.report.digits import counted
 from mixtura.report.view import MixtureView
 from mixtura.result import Fit
@@ -64,7 +64,7 @@ def refuse_missing(y: Any) -> None:
 class FittedRegression(BaseEstimator):  # type: ignore[misc]
     """The methods of `MixtureRegression` after the fit."""
 
-    random_state: Any
+    random_state: Seed
     n_features_in_: int
     feature_names_in_: AnyArray
     weights_: Array
@@ -110,7 +110,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         self._refuse_gaps(rows)
         return np.column_stack([rows, np.asarray(response, dtype=np.float64)])
 
-    def _apart(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = False) -> Streamed:
+    def _apart(self, X: Any, y: Any, sample_weight: Weights, *, reset: bool = False) -> Streamed:
         """The rows of a Dask collection where they lie, with y as the last column."""
         from mixtura.data.dask_blocks import with_response
 
@@ -187,12 +187,12 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         """log p(y | x) of each row under the whole mixture, (n_samples,)."""
         return self._answers("score_samples", X, y)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Weights = None) -> float:
         """The mean log-likelihood of y given x per row (per unit of weight); not R squared."""
         total, weight = self._total(X, y, sample_weight)
         return total / weight
 
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: Any, y: Any, sample_weight: Weights = None) -> float:
         """Bayesian information criterion, -2 log-likelihood + p log n; lower is better.
 
         n is the sum of the weights. ValueError where the fit was given labels.
@@ -201,7 +201,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         total, weight = self._total(X, y, sample_weight)
         return -2.0 * total + self.fit_result_.n_parameters * math.log(weight)
 
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: Any, y: Any, sample_weight: Weights = None) -> float:
         """Akaike information criterion, -2 log-likelihood + 2 p; lower is better.
 
         ValueError where the fit was given labels.
@@ -226,7 +226,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         self._kind(self.mixture_).refuse(table, self.mixture_._names())
         return answers(self.mixture_, Rows(table), **how)
 
-    def _total(self, X: Any, y: Any, sample_weight: Any) -> tuple[float, float]:
+    def _total(self, X: Any, y: Any, sample_weight: Weights) -> tuple[float, float]:
         """(log-likelihood, weight) of these rows."""
         if is_dask(X):
             check_is_fitted(self)
@@ -240,7 +240,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         w = self.mixture_._weights_for(sample_weight, log_p)
         return float(w @ log_p), float(w.sum())
 
-    def sample(self, X: Any, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, X: Any, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """A response drawn for each row of X, and the component of each, both (n_samples,).
 
         `random_state` is an int, a RandomState, or None for the estimator's own.
@@ -261,7 +261,7 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.mixture_.summary()
 
-    def plot(self, X: Any, y: Any, sample_weight: Any = None, title: str | None = None) -> Any:
+    def plot(self, X: Any, y: Any, sample_weight: Weights = None, title: str | None = None) -> Any:
         """The rows and each component's line over the covariate in which these differ most.
 
         Other covariates are at their means. Points have the components' colours, mixed by

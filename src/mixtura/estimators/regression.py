@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from mixtura.estimators.weighing import COUNTS
 from mixtura.families.regression.family import Regression
 from mixtura.families.regression.responses import RESPONSES
 from mixtura.fitting.journal_file import removed
+from mixtura.records import Seed, StrPath, Weights
 from mixtura.solvers.problem import Solver
 from mixtura.store import StoreError, write_document
 
@@ -29,6 +31,7 @@ SEARCH = (
 )  # fmt: skip
 
 
+@dataclass(eq=False, repr=False)
 class MixtureRegression(FittedRegression):
     """A mixture of regressions: each component a generalised linear model of y given X.
 
@@ -90,46 +93,35 @@ class MixtureRegression(FittedRegression):
     [-1.0, 2.0]
     """
 
-    def __init__(
-        self,
-        n_components: int = 2,
-        family: str = "gaussian",
-        *,
-        intercept: bool = True,
-        covariates: Any = None,
-        offset: Any = None,
-        trials: Any = None,
-        common: Any = (),
-        common_dispersion: bool = False,
-        concomitants: Any = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-        verbose_interval: int = 10,
-        weights: str = COUNTS,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-    ) -> None:
-        self.n_components, self.family, self.intercept = n_components, family, intercept
-        self.covariates, self.offset, self.trials = covariates, offset, trials
-        self.common, self.common_dispersion = common, common_dispersion
-        self.concomitants = concomitants
-        self.tol, self.max_iter = tol, max_iter
-        self.n_init, self.init_params, self.random_state = n_init, init_params, random_state
-        self.verbose, self.verbose_interval = verbose, verbose_interval
-        self.weights, self.solver, self.engine = weights, solver, engine
+    n_components: int = 2
+    family: str = "gaussian"
+    _: KW_ONLY
+    intercept: bool = True
+    covariates: Any = None
+    offset: Any = None
+    trials: Any = None
+    common: Any = ()
+    common_dispersion: bool = False
+    concomitants: Any = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "auto"
+    random_state: Seed = None
+    verbose: int = 0
+    verbose_interval: int = 10
+    weights: str = COUNTS
+    solver: str | Solver = "auto"
+    engine: str = "auto"
 
     def fit(
         self,
         X: Any,
         y: Any,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit the regressions of y on the columns of X.
@@ -163,8 +155,8 @@ class MixtureRegression(FittedRegression):
         self,
         X: Any,
         y: Any,
-        sample_weight: Any,
-        checkpoint: Any,
+        sample_weight: Weights,
+        checkpoint: StrPath | None,
         labels: Any,
         max_seconds: float | None,
     ) -> Mixture:

@@ -25,7 +25,7 @@ from mixtura.families.patterns import patterns
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.variational import VariationalMixture
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed
 
 # Rows drawn for p-values: they are known to 0.0016 or better.
 DRAWS = 100_000
@@ -37,7 +37,7 @@ class RowAnswers:
     """Answers row by row of a fitted mixture, whatever the rows come from."""
 
     engine: str
-    random_state: Any
+    random_state: Seed
     n_features_in_: int
 
     @abstractmethod
@@ -188,7 +188,7 @@ class RowAnswers:
         return np.concatenate(found)
 
     def predictive_p_values(
-        self, X: Any, *, n_samples: int = DRAWS, random_state: Any = None
+        self, X: Any, *, n_samples: int = DRAWS, random_state: Seed = None
     ) -> Array:
         """How often a row drawn from the mixture has a density no higher: small ones are outliers.
 
@@ -216,7 +216,7 @@ class RowAnswers:
         return self.predictive_reference(n_samples=n_samples, random_state=random_state)(X)
 
     def predictive_reference(
-        self, *, n_samples: int = DRAWS, random_state: Any = None
+        self, *, n_samples: int = DRAWS, random_state: Seed = None
     ) -> Callable[[Any], Array]:
         """What gives the p-values of any rows from the same draws, for tables in pieces.
 

@@ -33,7 +33,7 @@ from mixtura.estimators.opened import (
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.models.driven import refuse_gaps
-from mixtura.records import AnyArray, Categories
+from mixtura.records import AnyArray, Categories, Weights
 
 # Why nothing is given beside a callable.
 PARTS_HOLD = (
@@ -49,7 +49,7 @@ def sequences(
     lengths: Any,
     kind: Family,
     *,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     states: Any = None,
     reset: bool = False,
     whole: bool = True,

@@ -11,7 +11,7 @@ from mixtura.data.exact import refuse_inexact
 from mixtura.data.framed import framed
 from mixtura.data.lazy import collected
 from mixtura.data.nulls import as_nan
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Weights
 
 
 def table_beside(name: str, given: Any, columns: Any, *, gaps: bool) -> Array:
@@ -51,7 +51,7 @@ def beside_rows(
     return found
 
 
-def present(sample_weight: Any) -> AnyArray | None:
+def present(sample_weight: Weights) -> AnyArray | None:
     """Which rows count, by weights as they were given; None where all do."""
     if sample_weight is None:
         return None

@@ -19,7 +19,7 @@ from mixtura.fitting.admixture_climb import AdmixtureClimb, AdmixtureSolver
 from mixtura.fitting.admixture_snapshot import Snapshot, digest
 from mixtura.fitting.admixture_starts import AdmixtureGround, spread_markers
 from mixtura.models.admixture import AdmixtureParams
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, StrPath
 from mixtura.result import Certificate, Fit, Optimum, StartReport
 from mixtura.solvers.clock import TIMED_OUT
 
@@ -64,7 +64,7 @@ class _Runner:
 
 
 def fit_admixture(
-    genotypes: Genotypes, task: AdmixtureTask, seed: int, checkpoint: Any = None
+    genotypes: Genotypes, task: AdmixtureTask, seed: int, checkpoint: StrPath | None = None
 ) -> tuple[AdmixtureParams, Fit, list[Array]]:
     """Q, P of the highest end, populations by falling size, the account, and the Q of its optima.
 

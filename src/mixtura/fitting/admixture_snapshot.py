@@ -16,7 +16,7 @@ import numpy as np
 from mixtura.data.atomic import atomic
 from mixtura.data.genotypes import Genotypes
 from mixtura.fitting.journal_file import CheckpointError, refuse_unwritable
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, StrPath
 
 # Seconds between two writings: each holds a few copies of P.
 INTERVAL = 30.0
@@ -31,7 +31,7 @@ class Snapshot:
     it is interrupted (`flush`).
     """
 
-    def __init__(self, path: Any, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: StrPath, identity: Mapping[str, Any]) -> None:
         refuse_unwritable(path)
         self.path, self.identity = Path(os.path.realpath(path)), json.dumps(identity)
         self.kept: dict[str, AnyArray] = {}
@@ -103,7 +103,7 @@ def _parts(path: Path, name: str) -> tuple[dict[str, AnyArray], dict[str, Any]]:
     return found, known
 
 
-def snapshot_identity(path: Any) -> dict[str, Any]:
+def snapshot_identity(path: StrPath) -> dict[str, Any]:
     """Which fit the file is of."""
     return _parts(Path(path), str(path))[1]
 

@@ -11,7 +11,6 @@ import hashlib
 import operator
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from mixtura.fitting.journal_file import (
     damaged,
     line_of,
 )
-from mixtura.records import Array, Params, Summary
+from mixtura.records import Array, Params, StrPath, Summary
 from mixtura.store import StoreError, decode_array, encode_array
 from mixtura.version import __version__
 
@@ -42,7 +41,7 @@ class Checkpoint:
     identity says which fit this is: plain JSON values by name.
     """
 
-    def __init__(self, path: str | Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: StrPath, identity: Mapping[str, Any]) -> None:
         asked = dict(identity)
         head = {"format": FORMAT, "version": VERSION, "mixtura": __version__, "identity": asked}
         self.name = str(path)
@@ -91,7 +90,7 @@ class Checkpoint:
         self._written = time.monotonic()
 
 
-def _identity(path: str | Path, head: dict[str, Any] | None) -> dict[str, Any]:
+def _identity(path: StrPath, head: dict[str, Any] | None) -> dict[str, Any]:
     """Which fit it is, by the first record of a checkpoint."""
     if head is None or head.get("format") != FORMAT:
         raise CheckpointError(f"{path}: this is not a mixtura checkpoint: give another name")

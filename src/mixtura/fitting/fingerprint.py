@@ -12,13 +12,13 @@ from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.hidden_markov_task import ChainTask
 from mixtura.fitting.mixture_fit import Task
 from mixtura.models.base import Model
-from mixtura.records import Params
+from mixtura.records import Params, Seed
 from mixtura.solvers.problem import Solver
 from mixtura.solvers.registry import solver_name
 from mixtura.version import __version__
 
 
-def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str, Any]:
+def identity(rows: Source, task: Task, seed: int, random_state: Seed) -> dict[str, Any]:
     """Rows and settings by name, as plain values; one pass over the rows.
 
     `seed` is what came of `random_state`, which is kept to be told.
@@ -51,7 +51,7 @@ def identity(rows: Source, task: Task, seed: int, random_state: Any) -> dict[str
     return _of_fit(rows, own, seed, random_state)
 
 
-def chain_identity(rows: Ordered, task: ChainTask, seed: int, random_state: Any) -> dict[str, Any]:
+def chain_identity(rows: Ordered, task: ChainTask, seed: int, random_state: Seed) -> dict[str, Any]:
     """The same of a fit of a hidden Markov model."""
     laws = {
         "given": digest_of(task.given),
@@ -81,7 +81,7 @@ def chain_identity(rows: Ordered, task: ChainTask, seed: int, random_state: Any)
 
 
 def model_identity(
-    rows: Source, model: Model, start: Params | None, seed: int, random_state: Any, **settings: Any
+    rows: Source, model: Model, start: Params | None, seed: int, random_state: Seed, **settings: Any
 ) -> dict[str, Any]:
     """The same of a fit of any model; `settings` are plain values."""
     own = {
@@ -92,7 +92,7 @@ def model_identity(
     return _of_fit(rows, own, seed, random_state)
 
 
-def _of_fit(rows: Source, own: dict[str, Any], seed: int, random_state: Any) -> dict[str, Any]:
+def _of_fit(rows: Source, own: dict[str, Any], seed: int, random_state: Seed) -> dict[str, Any]:
     return {
         "rows": digest(rows),
         **own,
@@ -102,7 +102,7 @@ def _of_fit(rows: Source, own: dict[str, Any], seed: int, random_state: Any) -> 
     }
 
 
-def _given(random_state: Any) -> int | str | None:
+def _given(random_state: Seed) -> int | str | None:
     """What the user gave, as a plain value."""
     if random_state is None:
         return None

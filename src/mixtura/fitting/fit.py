@@ -26,7 +26,7 @@ from mixtura.fitting.outcome import Outcome, better
 from mixtura.fitting.reported import reported
 from mixtura.fitting.search import Search
 from mixtura.models.base import Model
-from mixtura.records import Params
+from mixtura.records import Params, Seed, StrPath, Weights
 from mixtura.result import Fit, StartReport
 from mixtura.solvers.clock import Clock
 from mixtura.solvers.problem import Solver
@@ -44,9 +44,9 @@ def fit(
     engine: str = "auto",
     tol: float = 1e-6,
     max_iter: int = 1000,
-    sample_weight: Any = None,
-    checkpoint: Any = None,
-    random_state: Any = None,
+    sample_weight: Weights = None,
+    checkpoint: StrPath | None = None,
+    random_state: Seed = None,
 ) -> Fit:
     """Climb to a maximum of a model's likelihood (plus its prior).
 

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from mixtura.data.atomic import why_not_writable
 from mixtura.data.locked import HeldElsewhere, open_locked
+from mixtura.records import Seed, StrPath
 
 _LONGEST_HEADER = 1 << 20
 
@@ -34,7 +35,10 @@ class JournalFile:
     """
 
     def __init__(
-        self, path: Any, head: Mapping[str, Any], accept: Callable[[dict[str, Any] | None], None]
+        self,
+        path: StrPath,
+        head: Mapping[str, Any],
+        accept: Callable[[dict[str, Any] | None], None],
     ) -> None:
         refuse_unwritable(path)
         self.path, self.name = Path(os.path.realpath(path)), str(path)
@@ -97,7 +101,7 @@ class JournalFile:
         return self._file
 
 
-def refuse_unwritable(path: Any) -> None:
+def refuse_unwritable(path: StrPath) -> None:
     """CheckpointError, before any work, where there cannot be a checkpoint of that name."""
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"checkpoint must be the name of a file, got {path!r}")
@@ -106,13 +110,13 @@ def refuse_unwritable(path: Any) -> None:
         raise CheckpointError(f"checkpoint {path}: cannot be written: {reason}")
 
 
-def removed(path: Any) -> None:
+def removed(path: StrPath | None) -> None:
     """The work is done and safe: its checkpoint, if any, goes; a link that leads there stays."""
     if path is not None:
         Path(os.path.realpath(path)).unlink(missing_ok=True)
 
 
-def first_record(path: Any) -> dict[str, Any] | None:
+def first_record(path: StrPath) -> dict[str, Any] | None:
     """The record of the first line of a file; None where there is none, or no file."""
     try:
         with open(path, "rb") as file:
@@ -124,8 +128,8 @@ def first_record(path: Any) -> dict[str, Any] | None:
 
 
 def resumed_seed(
-    path: Any,
-    random_state: Any,
+    path: StrPath,
+    random_state: Seed,
     drawn: int,
     told: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> int:

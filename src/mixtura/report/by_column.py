@@ -50,7 +50,9 @@ def _notes(view: MixtureView, shown: Sequence[tuple[Kind, list[int]]]) -> Iterat
     met = {kind for kind, _ in shown}
     if met & LINES:
         whole = ", dashed that of the whole mixture" if len(view.weights) > 1 else ""
-        yield f"Grey bars: the rows; lines: what each group adds{whole}."
+        told = any(view.column(own[0]).curve for kind, own in shown if kind in LINES)
+        lines = f"; lines: what each group adds{whole}" if told else ""
+        yield f"Grey bars: the rows{lines}."
     if met - LINES:
         yield "Wide grey bars: all rows; coloured ones: within each group."
     if any(len(view.column(own[0]).levels) > kinds.MOST_LEVELS for _, own in shown):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from mixtura.records import Array
 from mixtura.report.palette import colours
@@ -53,6 +53,7 @@ def counts(ax: Axes, view: MixtureView, points: Points, j: int) -> None:
         ax.plot(grid, curves.sum(axis=0), color=INK, lw=1.1, ls=DASHED, zorder=4)
     ax.set_xlim(edges[0] - 0.01 * (high - low), edges[-1] + 0.01 * (high - low))
     ax.set_ylim(0, 1.08 * float(max(heights.max(), curves.sum(axis=0).max())))
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.grid(False, axis="x")
 
 

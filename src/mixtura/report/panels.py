@@ -272,7 +272,9 @@ def curve_grid(column: Column, low: float, high: float) -> Array:
 
 
 def component_curves(view: MixtureView, j: int, grid: Array) -> Array:
-    """Each component's weighted density or probability in column j, (K, len(grid))."""
+    """Each component's weighted density or probability in column j, (K, len(grid)); (0, len(grid))
+    of a family that does not tell it of one column alone."""
     curve = view.portrait.column(j).curve
-    assert curve is not None
+    if curve is None:
+        return np.empty((0, len(grid)))
     return np.asarray(view.weights[:, None] * curve(grid).T)

@@ -168,7 +168,8 @@ def _best(selection: Selection, digits: int) -> Table:
 
 
 def _legend(selection: Selection) -> str:
-    said = ["¹ to ⁵: the best five"]
+    shown = MARKS[: len(selection.order()[:BEST])]
+    said = [f"¹ to {shown[-1]}: the best, in order" if len(shown) > 1 else "¹: the best"]
     if selection.pruned.any():
         said.append(f"{PRUNED} left out: two numbers of groups running were worse")
     if (np.isnan(selection.values) & (selection.pruned == 0)).any():

@@ -147,7 +147,7 @@ def _components(
 
 
 def _caption(view: MixtureView, shown: list[int]) -> RenderableType:
-    text = " ".join(dict.fromkeys(view.column(j).caption for j in shown))
+    text = " ".join(dict.fromkeys(c for j in shown if (c := view.column(j).caption)))
     text = text.replace("group", view.noun)
     hidden = [name for j, name in enumerate(view.names) if j not in shown]
     if hidden:

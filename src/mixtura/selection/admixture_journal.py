@@ -10,6 +10,7 @@ from mixtura.estimators.admixture import Admixture
 from mixtura.estimators.admixture_document import admixture_document
 from mixtura.fitting.admixture_folds import CrossValidation
 from mixtura.fitting.journal_file import JournalFile, damaged, line_of
+from mixtura.records import StrPath
 from mixtura.selection.search_file import search_file
 from mixtura.store import StoreError, decode, encode
 
@@ -21,7 +22,7 @@ class AdmixtureJournal:
     file of its own beside it (`climbing`).
     """
 
-    def __init__(self, path: Any, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: StrPath | None, identity: Mapping[str, Any]) -> None:
         self.path = path
         self.fits: dict[int, Admixture] = {}
         self.errors: dict[int, CrossValidation] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from mixtura.estimators.complaints import warn_caller
 from mixtura.fitting.admixture_folds import CrossValidation, refuse_folds
 from mixtura.fitting.admixture_snapshot import digest
 from mixtura.fitting.journal_file import resumed_seed
+from mixtura.records import Seed, StrPath
 from mixtura.result import Optimum
 from mixtura.selection.admixture_journal import AdmixtureJournal
 from mixtura.solvers.clock import Clock
@@ -37,6 +38,7 @@ class AdmixtureTrial:
     cv: CrossValidation | None
 
 
+@dataclass(eq=False, repr=False)
 class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
     """Admixtures with several numbers of populations, from several races each.
 
@@ -61,21 +63,15 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
     best_estimator_ : Admixture
     """
 
-    def __init__(
-        self,
-        n_populations: Any = (2, 3, 4, 5),
-        *,
-        n_init: int = 5,
-        folds: int = 5,
-        solver: str = "auto",
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        ploidy: int = 2,
-        random_state: Any = None,
-    ) -> None:
-        self.n_populations, self.n_init, self.folds = n_populations, n_init, folds
-        self.solver, self.tol, self.max_iter = solver, tol, max_iter
-        self.ploidy, self.random_state = ploidy, random_state
+    n_populations: Any = (2, 3, 4, 5)
+    _: KW_ONLY
+    n_init: int = 5
+    folds: int = 5
+    solver: str = "auto"
+    tol: float = 1e-6
+    max_iter: int = 1000
+    ploidy: int = 2
+    random_state: Seed = None
 
     def fit(
         self,
@@ -83,7 +79,7 @@ class AdmixtureSearch(BaseEstimator):  # type: ignore[misc]
         y: Any = None,
         progress: Callable[[int], None] | None = None,
         *,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         max_seconds: float | None = None,
     ) -> Self:
         """Fit each number, cross-validate, and choose.

@@ -23,6 +23,7 @@ from mixtura.estimators.gaussian_mixture import GaussianMixture
 from mixtura.estimators.known import refuse_told
 from mixtura.estimators.mixing import MixingBound, boundable, mixing_bound
 from mixtura.estimators.posterior_mixture import PosteriorMixture
+from mixtura.records import Seed, Weights
 from mixtura.report.digits import counted
 from mixtura.result import Fit
 from mixtura.solvers.clock import at_once
@@ -182,9 +183,9 @@ def audit(
     mixture: Any,
     X: Any,
     *,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     n_init: int = 10,
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> Audit:
     """Climb from a mixture, and search beside it, on the table that it is said to fit.
 
@@ -260,7 +261,7 @@ def audit(
     )
 
 
-def _bound(mixture: Any, X: Any, sample_weight: Any) -> MixingBound | None:
+def _bound(mixture: Any, X: Any, sample_weight: Weights) -> MixingBound | None:
     if not boundable(mixture) or mixture.fit_result_.floored:
         return None
     if isinstance(X, Table):
@@ -316,7 +317,7 @@ def _estimator(mixture: Any) -> ClimbedMixture:
     return GaussianMixture.from_parameters(**found)
 
 
-def _fitted(estimator: Any, X: Any, sample_weight: Any) -> Any:
+def _fitted(estimator: Any, X: Any, sample_weight: Weights) -> Any:
     with warnings.catch_warnings():
         # What a fit warns of is what an audit tells.
         warnings.simplefilter("ignore")
@@ -325,7 +326,7 @@ def _fitted(estimator: Any, X: Any, sample_weight: Any) -> Any:
         return estimator.fit(X, sample_weight=sample_weight)
 
 
-def _told(mixture: Any, X: Any, sample_weight: Any) -> tuple[float, float]:
+def _told(mixture: Any, X: Any, sample_weight: Weights) -> tuple[float, float]:
     """(total log-likelihood, sum of the weights)."""
     rows = X.X if isinstance(X, Table) else X
     weights = X.sample_weight if isinstance(X, Table) else sample_weight

@@ -21,7 +21,7 @@ from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
 from mixtura.families.intervals import stranger
 from mixtura.fitting.mixture_fit import Found
-from mixtura.records import AnyArray, Array, Categories
+from mixtura.records import AnyArray, Array, Categories, Weights
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class BesideX:
 
     search: Any
     given: dict[str, Any]
-    sample_weight: Any
+    sample_weight: Weights
 
     def __call__(
         self, X: AnyArray, kinds: Sequence[Family], found: Categories
@@ -60,7 +60,7 @@ class BesideX:
         return np.asarray(cells.x, dtype=X.dtype), tables
 
 
-def beside_x(search: Any, given: Mapping[str, Any], sample_weight: Any) -> BesideX | None:
+def beside_x(search: Any, given: Mapping[str, Any], sample_weight: Weights) -> BesideX | None:
     """What is given, None where nothing is; ValueError for settings that know no such rows."""
     asked = {name: each for name, each in given.items() if each is not None}
     if not asked:

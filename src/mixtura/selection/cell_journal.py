@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from mixtura.estimators.document import restore, to_document
 from mixtura.fitting.journal_file import JournalFile, damaged, line_of
 from mixtura.fitting.mixture_fit import Found
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import StrPath
 from mixtura.selection.points import AnyPoint, Point
 from mixtura.selection.search_file import search_file
 from mixtura.selection.trial import Trial
@@ -35,7 +35,7 @@ class CellJournal:
     """
 
     def __init__(
-        self, path: str | Path | None, identity: Mapping[str, Any], kind: type[AnyPoint] = Point
+        self, path: StrPath | None, identity: Mapping[str, Any], kind: type[AnyPoint] = Point
     ) -> None:
         self.known: dict[Known, Trial] = {}
         self._kind = kind

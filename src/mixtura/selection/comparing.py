@@ -26,6 +26,7 @@ from mixtura.fitting.mixture_fit import prepare
 from mixtura.fitting.prepared import Ground
 from mixtura.fitting.starts import STARTS
 from mixtura.inference.compare import Course, Run
+from mixtura.records import Seed, Weights
 from mixtura.report import comparison_text
 from mixtura.report.digits import counted
 from mixtura.solvers.problem import Solver
@@ -95,12 +96,12 @@ def compare_solvers(
     family: Spec = "gaussian",
     covariance_type: str | FactorAnalytic = "full",
     solvers: Sequence[str | Solver] = CLIMBERS,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     n_starts: int = 3,
     init_params: str = "k-means++",
     tol: float = 1e-10,
     max_iter: int = 10_000,
-    random_state: Any = None,
+    random_state: Seed = None,
     engine: str = "auto",
     listener: ComparisonListener | None = None,
 ) -> Comparison:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,7 +28,7 @@ from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import digest, digest_of
 from mixtura.fitting.fingerprint import described
 from mixtura.fitting.listeners import GridListener
-from mixtura.records import AnyArray, Array
+from mixtura.records import AnyArray, Array, Seed, StrPath, Weights
 from mixtura.selection.beside import beside_x, knowing, refuse_source
 from mixtura.selection.cell_journal import CellJournal
 from mixtura.selection.grid import enough_for
@@ -36,6 +37,7 @@ from mixtura.selection.ranking import Ranking, ranked
 from mixtura.selection.rounds import CellLines, Fitter, Rounds
 from mixtura.selection.thorough import Thorough
 from mixtura.selection.trial import Fold, Trial
+from mixtura.solvers.problem import Solver
 from mixtura.version import __version__
 
 if TYPE_CHECKING:
@@ -59,32 +61,44 @@ class StillRisingWarning(UserWarning):
     """The best number of components is the largest one tried."""
 
 
-class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
-    """A search that subclasses give a grid; its settings are theirs."""
-
-    best_estimator_: IntervalRows
-    n_features_in_: int
-    untried_: tuple[str, ...]
+class _OfNumbers:
+    # Where it stands among the arguments of a search is for subclasses to say.
     n_components: Any
-    criterion: str
-    cv: Any
-    refit: bool
-    prune: bool
-    n_jobs: int | None
-    weights: str
-    prior: Any
-    solver: Any
-    random_state: Any
-    verbose: int
+
+
+@dataclass(eq=False, repr=False)
+class ComponentSearch(_OfNumbers, DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """A search that subclasses give a grid, and settings beside those that all have."""
+
+    best_estimator_: IntervalRows = field(init=False)
+    n_features_in_: int = field(init=False)
+    untried_: tuple[str, ...] = field(init=False)
+    _: KW_ONLY
+    criterion: str = "bic"
+    cv: Any = 5
+    refit: bool = True
+    prune: bool = True
+    n_jobs: int | None = None
+    tol: float = 1e-6
+    max_iter: int = 1000
+    n_init: int = 1
+    init_params: str = "auto"
+    weights: str = COUNTS
+    solver: str | Solver = "auto"
+    engine: str = "auto"
+    noise: Any = None
+    prior: Any = None
+    random_state: Seed = None
+    verbose: int = 0
 
     def fit(
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         labels: Any = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         listener: GridListener | None = None,
         lower: Any = None,
         upper: Any = None,
@@ -131,7 +145,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self,
         table: Table,
         listener: GridListener | None = None,
-        checkpoint: Any = None,
+        checkpoint: StrPath | None = None,
         labels: Any = None,
         **beside: Any,
     ) -> Self:
@@ -142,9 +156,9 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
     def _fit(
         self,
         X: Any,
-        sample_weight: Any,
+        sample_weight: Weights,
         listener: GridListener | None,
-        checkpoint: Any,
+        checkpoint: StrPath | None,
         labels: Any = None,
         given: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
@@ -251,7 +265,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self,
         X: Any,
         y: Any = None,
-        sample_weight: Any = None,
+        sample_weight: Weights = None,
         *,
         lower: Any = None,
         upper: Any = None,
@@ -261,7 +275,7 @@ class ComponentSearch(DensityMixin, BaseEstimator):  # type: ignore[misc]
         best = self._best()
         return best.score(X, y, sample_weight, lower=lower, upper=upper, error=error)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, AnyArray]:
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> tuple[Array, AnyArray]:
         """Rows drawn from the best mixture, and their components."""
         return self._best().sample(n_samples, random_state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,15 @@ import numpy as np
 from mixtura.data import door
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.registry import Spec, family, spec_name
 from mixtura.fitting.fingerprint import described
 from mixtura.selection.component_search import ComponentSearch
 from mixtura.selection.grid import numbers_of
 from mixtura.selection.points import AnyPoint, FamilyPoint
-from mixtura.solvers.problem import Solver
 
 
+@dataclass(eq=False, repr=False)
 class MixtureSearch(ComponentSearch):
     """The best mixture over families and numbers of components.
 
@@ -71,46 +71,8 @@ class MixtureSearch(ComponentSearch):
     {'family': 'poisson', 'n_components': 2}
     """
 
-    def __init__(
-        self,
-        family: Any,
-        n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9),
-        *,
-        criterion: str = "bic",
-        cv: Any = 5,
-        refit: bool = True,
-        prune: bool = True,
-        n_jobs: int | None = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "auto",
-        weights: str = COUNTS,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-        noise: Any = None,
-        prior: Any = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.family = family
-        self.n_components = n_components
-        self.criterion = criterion
-        self.cv = cv
-        self.refit = refit
-        self.prune = prune
-        self.n_jobs = n_jobs
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights = weights
-        self.solver = solver
-        self.engine = engine
-        self.noise = noise
-        self.prior = prior
-        self.random_state = random_state
-        self.verbose = verbose
+    family: Any
+    n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9)
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, labels = numbers_of(self), list(self._families())

@@ -25,7 +25,7 @@ from mixtura.estimators.known import refuse_told
 from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.fitting.listeners import BootstrapListener
 from mixtura.inference.goodness import ComponentQQ, component_quantiles
-from mixtura.records import Array
+from mixtura.records import Array, Seed, Weights
 from mixtura.report.digits import counted
 from mixtura.selection.howmany import copies
 from mixtura.selection.yardstick import Yardstick, plain_normal
@@ -130,10 +130,10 @@ def goodness_of_fit(
     mixture: Any,
     X: Any,
     *,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     draws: int = 99,
     refit: bool = True,
-    random_state: Any = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     listener: BootstrapListener | None = None,
 ) -> GoodnessOfFit:
@@ -224,7 +224,7 @@ def _fitted_to(mixture: Any, rows: Array) -> bool:
     return math.isclose(mixture.score(rows), fit.mean_loglik, rel_tol=slack, abs_tol=slack)
 
 
-def _comparable(mixture: Any, X: Any, sample_weight: Any) -> Array:
+def _comparable(mixture: Any, X: Any, sample_weight: Weights) -> Array:
     """The rows (n, d) in float64; ValueError where a mixture cannot be compared with them."""
     if isinstance(mixture, PosteriorMixture):
         raise ValueError(

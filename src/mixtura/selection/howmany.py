@@ -34,7 +34,7 @@ from mixtura.fitting.starts import STARTS
 from mixtura.inference.montecarlo import Resampling, Trial
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
-from mixtura.records import Array
+from mixtura.records import Array, Seed, Weights
 from mixtura.report import howmany_text
 from mixtura.report.digits import counted
 from mixtura.selection.likelihood_ratio import Effort, Pair
@@ -103,12 +103,12 @@ def bootstrap_lrt(
     level: float = 0.05,
     max_resamples: int = 999,
     risk: float = 1e-3,
-    sample_weight: Any = None,
+    sample_weight: Weights = None,
     init_params: str = "auto",
     n_init: int = 1,
     tol: float = 1e-7,
     max_iter: int = 1000,
-    random_state: Any = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
     listener: BootstrapListener | None = None,
     resume: BootstrapLRT | None = None,
@@ -291,7 +291,7 @@ def _refuse_others(resume: BootstrapLRT, asked: dict[str, Any]) -> None:
 
 
 def _check(
-    settings: dict[str, Any], n_components: int, max_components: int, random_state: Any
+    settings: dict[str, Any], n_components: int, max_components: int, random_state: Seed
 ) -> None:
     at_least_one = [Interval(Integral, 1, None, closed="left")]
     constraints: dict[str, list[Any]] = {

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixtura.fitting.journal_file import CheckpointError, JournalFile
+from mixtura.records import StrPath
 from mixtura.version import __version__
 
 FORMAT, VERSION = "mixtura-search", 1
 
 
-def search_file(path: Any, identity: Mapping[str, Any]) -> JournalFile:
+def search_file(path: StrPath, identity: Mapping[str, Any]) -> JournalFile:
     """The journal; CheckpointError where there is another's."""
     asked = {"version": VERSION, "identity": dict(identity)}
 

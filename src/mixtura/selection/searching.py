@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
 from mixtura.estimators.gaussian_mixture import GaussianMixture
-from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.gaussian.family import PLAIN
 from mixtura.families.ratio import EigenvalueRatio
@@ -20,9 +20,9 @@ from mixtura.selection.points import AnyPoint, Point
 from mixtura.selection.quick import Quick
 from mixtura.selection.rounds import Fitter
 from mixtura.selection.trial import Fold
-from mixtura.solvers.problem import Solver
 
 
+@dataclass(eq=False, repr=False)
 class GaussianMixtureSearch(ComponentSearch):
     """The best Gaussian mixture over numbers of components, structures and priors.
 
@@ -126,57 +126,15 @@ class GaussianMixtureSearch(ComponentSearch):
     -2314.3
     """
 
-    best_estimator_: GaussianMixture
-    n_features_in_: int
+    best_estimator_: GaussianMixture = field(init=False)
 
-    def __init__(
-        self,
-        n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9),
-        *,
-        covariance_type: Any = "all",
-        reg_covar: Any = None,
-        criterion: str = "bic",
-        cv: Any = 5,
-        effort: str = "auto",
-        refit: bool = True,
-        prune: bool = True,
-        n_jobs: int | None = None,
-        tol: float = 1e-6,
-        max_iter: int = 1000,
-        n_init: int = 1,
-        init_params: str = "auto",
-        weights: str = COUNTS,
-        solver: str | Solver = "auto",
-        engine: str = "auto",
-        noise: Any = None,
-        prior: Any = None,
-        trim: float = 0.0,
-        constraint: EigenvalueRatio | None = None,
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.reg_covar = reg_covar
-        self.criterion = criterion
-        self.cv = cv
-        self.effort = effort
-        self.refit = refit
-        self.prune = prune
-        self.n_jobs = n_jobs
-        self.tol = tol
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.init_params = init_params
-        self.weights = weights
-        self.solver = solver
-        self.engine = engine
-        self.noise = noise
-        self.prior = prior
-        self.trim = trim
-        self.constraint = constraint
-        self.random_state = random_state
-        self.verbose = verbose
+    n_components: Any = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+    _: KW_ONLY
+    covariance_type: Any = "all"
+    reg_covar: Any = None
+    effort: str = "auto"
+    trim: float = 0.0
+    constraint: EigenvalueRatio | None = None
 
     def _grid(self, rows: Source, kinds: Sequence[Family]) -> tuple[list[int], list[AnyPoint]]:
         components, lanes = gridded(self, rows.d)

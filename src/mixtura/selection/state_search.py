@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -24,7 +24,7 @@ from mixtura.estimators.complaints import DegenerateWarning
 from mixtura.estimators.hidden_markov import HiddenMarkov
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.inference import criteria
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, Seed, Weights
 from mixtura.selection.component_search import StillRisingWarning
 from mixtura.selection.grid import several
 from mixtura.selection.trial import flaw_of
@@ -57,6 +57,7 @@ class StateTrial:
         }
 
 
+@dataclass(eq=False, repr=False)
 class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     """The best hidden Markov model over numbers of states.
 
@@ -95,25 +96,17 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
     {'n_states': 2}
     """
 
-    best_estimator_: HiddenMarkov
+    best_estimator_: HiddenMarkov = field(init=False)
 
-    def __init__(
-        self,
-        estimator: HiddenMarkov,
-        n_states: Any = (1, 2, 3, 4, 5),
-        *,
-        criterion: str = "bic",
-        cv: int = 5,
-        random_state: Any = None,
-    ) -> None:
-        self.estimator = estimator
-        self.n_states = n_states
-        self.criterion = criterion
-        self.cv = cv
-        self.random_state = random_state
+    estimator: HiddenMarkov
+    n_states: Any = (1, 2, 3, 4, 5)
+    _: KW_ONLY
+    criterion: str = "bic"
+    cv: int = 5
+    random_state: Seed = None
 
     @at_once()
-    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, lengths: Any = None, *, sample_weight: Weights = None) -> Self:
         """Fit every number of states, and choose; parameters as in `HiddenMarkov.fit`.
 
         Raises
@@ -157,7 +150,7 @@ class HiddenMarkovSearch(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"n_states: {numbers[0]} is no number of states: from 1")
         return numbers
 
-    def _tried(self, K: int, seed: int, X: Any, lengths: Any, sample_weight: Any) -> StateTrial:
+    def _tried(self, K: int, seed: int, X: Any, lengths: Any, sample_weight: Weights) -> StateTrial:
         model = clone(self.estimator).set_params(n_states=K, random_state=seed)
         with warnings.catch_warnings():
             # What they say is the flaw of the trial.

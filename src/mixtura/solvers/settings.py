@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from mixtura.models.base import Model
+from mixtura.records import StrPath
 
 # NumPy's random generators take no larger one.
 LARGEST_SEED = 2**32 - 1
@@ -40,7 +41,7 @@ def refuse_obstacle(name: str, model: Model) -> None:
         )
 
 
-def refuse_timed(max_seconds: Any, checkpoint: Any) -> None:
+def refuse_timed(max_seconds: Any, checkpoint: StrPath | None) -> None:
     """ValueError for what is no time, and for a time beside a checkpoint."""
     check_number("max_seconds", max_seconds, "above 0", lambda seconds: 0 < seconds < math.inf)
     if checkpoint is not None:

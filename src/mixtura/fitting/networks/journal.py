@@ -39,7 +39,7 @@ from mixtura.fitting.journal_file import (
 from mixtura.fitting.networks.search import Climber, End
 from mixtura.fitting.networks.sides import Sizes
 from mixtura.models.block_model import BlockParams, Edges
-from mixtura.records import AnyArray
+from mixtura.records import AnyArray, StrPath
 from mixtura.store import StoreError, decode, encode
 from mixtura.version import __version__
 
@@ -70,7 +70,7 @@ class ClimbJournal:
     another's, damaged, or in use.
     """
 
-    def __init__(self, path: Any, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: StrPath, identity: Mapping[str, Any]) -> None:
         self.name = str(path)
         asked = dict(identity)
         head = {"format": FORMAT, "version": VERSION, "mixtura": __version__, "identity": asked}
@@ -215,7 +215,7 @@ class Watched:
 
 
 def opened(
-    path: Any, network: Network, seed: int, settings: Mapping[str, Any]
+    path: StrPath | None, network: Network, seed: int, settings: Mapping[str, Any]
 ) -> AbstractContextManager[ClimbJournal | None]:
     """The journal of a fit to this network, seed and settings (plain values); nothing without a
     path.
