@@ -94,8 +94,8 @@ METHODS: dict[str, Callable[[Array, int], Any]] = {
 
 @dataclass(frozen=True)
 class Ended:
-    """What one method came to on one table: held-out log-likelihood per row, and narrow components
-    that were said to be, or not."""
+    """What one method came to on one table: held-out log-likelihood per row, components that were
+    said to have collapsed, and narrow ones of which nothing was said."""
 
     heldout: float
     told: int
@@ -114,8 +114,10 @@ def ended(name: str, method: str, seed: int) -> Ended:
     values = np.linalg.eigvals(np.linalg.solve(np.cov(fitted.T), mixture.covariances_)).real
     narrow = set(np.flatnonzero(values.min(axis=1) < NARROW).tolist())
     fit = getattr(mixture, "fit_result_", None)
-    said = set() if fit is None else {part.component for part in fit.floored}
-    return Ended(float(mixture.score(left)), len(said), len(narrow - said))
+    verdicts = {} if fit is None else {each.component: each.verdict for each in fit.standings}
+    said = {k for k, verdict in verdicts.items() if verdict != "regular"}
+    collapsed = list(verdicts.values()).count("collapsed")
+    return Ended(float(mixture.score(left)), collapsed, len(narrow - said))
 
 
 def run(console: Console, seeds: int = SEEDS) -> None:

@@ -195,7 +195,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="refit must be True or False, got 'no'"):
         goodness_of_fit(mixture, X, refit="no")
     trimmed = GaussianMixture(2, random_state=0, trim=0.1).fit(X)
-    with pytest.raises(ValueError, match="trimmed .* ask it of a fit with noise=True"):
+    with pytest.raises(ValueError, match=r"trimmed .* ask it of a fit with noise=True"):
         goodness_of_fit(trimmed, X)
     posterior = BayesianGaussianMixture(n_components=2, random_state=0).fit(X)
     with pytest.raises(ValueError, match="a posterior is no one density"):

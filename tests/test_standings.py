@@ -190,10 +190,11 @@ def test_a_spike_in_a_block_of_a_product_is_told():
     assert sorted(each.verdict for each in fit.standings) == ["regular", "spurious"]
 
 
-def test_a_floor_is_told_in_shares_of_the_table():
+@pytest.mark.parametrize("n", [1, 10])
+def test_a_floor_is_told_in_shares_of_the_table(n):
     # In a thousandfold unit the floor of 4 is nothing of the table's ten millions.
     rng = np.random.default_rng(0)
-    rows = 1000 * np.concatenate([rng.normal(0, 1, 60), np.full(10, 9.0)])[:, None]
+    rows = 1000 * np.concatenate([rng.normal(0, 1, 60), np.full(n, 9.0)])[:, None]
     share = f"{4.0 / rows.var():.1g}"
     mixture = GaussianMixture(2, covariance_type="diag", reg_covar=4.0, random_state=0)
     with pytest.warns(DegenerateWarning, match=f"a smallest variance {share} of the table's"):

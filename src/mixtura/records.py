@@ -202,9 +202,9 @@ class Standing:
 
     rows     its expected number of rows, weights counted as rows
     spread   its smallest variance (eigenvalue of the covariance) as a share of the table's there;
-             None where the family has no such thing
-    held_up  whether a penalty, a floor or a bound of eigenvalues is what keeps it from being
-             narrower
+             None where the family has no such thing, and of posteriors
+    held_up  whether a penalty, a prior, a floor or a bound of eigenvalues is what keeps it from
+             being narrower: most of its smallest variance, or all that keeps it from collapsing
     verdict  "regular"; "collapsed": only that keeps it from a singularity of the likelihood;
              "spurious": a few rows that lie close together, as some always do
     """

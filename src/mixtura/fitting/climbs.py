@@ -127,7 +127,8 @@ class Climbs:
             return outcome
         floored = (Spike(k, found[k].rows, found[k].spread or 0.0),)
         certificate = replace(outcome.certificate, verdict="boundary", detail=UPHELD)
-        worth = self._worth(model, climb, [k])
+        # What is mostly the width of its own rows keeps its gain.
+        worth = self._worth(model, climb, [k]) if found[k].held_up else outcome.worth
         return replace(outcome, floored=floored, certificate=certificate, worth=worth)
 
     def _climbed(self, model: Model, start: MixtureParams, history: Sequence[float]) -> Outcome:

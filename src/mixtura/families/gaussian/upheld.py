@@ -83,7 +83,8 @@ def fallen(prior: Any, params: GaussianParams, counts: Array) -> AnyArray:
     own = prior.spread(params) * np.maximum(1.0 - prior.floor / least, 0.0)
     few = (counts < few_rows(prior.width(params))) & (not params.form.shared)
     none = (own < THIN_SPREAD) | few & (own < SPURIOUS_SPREAD)
-    return np.asarray(none & (prior.floor > PENALTY_SHARE * least) & (counts >= 1))
+    # A row by itself counts as one but for rounding; less than half of one is an empty component.
+    return np.asarray(none & (prior.floor > PENALTY_SHARE * least) & (counts >= 0.5))
 
 
 def constant_inside(
