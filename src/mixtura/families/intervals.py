@@ -125,6 +125,22 @@ class IntervalLook:
         return replace(found, **told)  # type: ignore[no-any-return]
 
 
+@runtime_checkable
+class Between(Protocol):
+    """A family, also of one's own, that looks at rows with intervals itself."""
+
+    def between(self, cells: Cells, params: Any) -> Look:
+        """Its look at rows of which some cells are intervals."""
+
+
+@runtime_checkable
+class KnowsIntervals(Between, Protocol):
+    """One that does so of some numbers of columns; a product's blocks are asked each."""
+
+    def knows_intervals(self, d: int) -> bool:
+        """Whether it does of so many."""
+
+
 def look_at(family: Any, cells: Cells, params: Any) -> Look:
     """What a family that `knows` these intervals makes of the cells."""
     if isinstance(family, Between):
@@ -134,21 +150,12 @@ def look_at(family: Any, cells: Cells, params: Any) -> Look:
     return family.look(cells.x, params)  # type: ignore[no-any-return]
 
 
-@runtime_checkable
-class Between(Protocol):
-    """A family, also of one's own, that looks at rows with intervals itself."""
-
-    def knows_intervals(self, d: int) -> bool:
-        """Whether it does of so many columns."""
-
-    def between(self, cells: Cells, params: Any) -> Look:
-        """Its look at rows of which some cells are intervals."""
-
-
 def knows(family: Any, d: int) -> bool:
     """Whether of cells of its d columns only an interval may be known: where it says what is
     `within`, or `knows_intervals` of so many, which are then `between`."""
-    return family.knows_intervals(d) if isinstance(family, Between) else hasattr(family, "within")
+    if isinstance(family, KnowsIntervals):
+        return family.knows_intervals(d)
+    return hasattr(family, "within")
 
 
 def stranger(family: Any, some: NDArray[np.bool_]) -> str:
