@@ -55,6 +55,8 @@ def test_what_a_model_lacks_is_said_in_one_sentence(linkage: dict[str, Any]) -> 
     model, start = linkage["LinkageModel"](), linkage["Linkage"](np.array(0.5))
     with pytest.raises(ValueError, match=r"has no score: write score\(summary, params\)"):
         fit(model, [[125, 18, 20, 34]], start=start, solver="lbfgs")
+    with pytest.raises(NotImplementedError, match=r"no responsibilities.*use solver='em'"):
+        fit(model, [[125, 18, 20, 34]], start=start, solver="hard")
     with pytest.raises(ValueError, match=r"has no start\(source, rng\)"):
         fit(model, [[125, 18, 20, 34]])
     with pytest.raises(ValueError, match="has no kernel for"):

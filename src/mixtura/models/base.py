@@ -280,7 +280,10 @@ class Model(ABC):
         arrays, without the row weights. Where the table is cut matters to it unless its answer
         for a row depends on that row alone. NotImplementedError where there are none to replace.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no responsibilities to replace")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no responsibilities to replace, as 'hard', 'stochastic' "
+            "and 'truncated' do: use solver='em'"
+        )
 
     def sample(self, n: int, params: Any, rng: RandomNumbers) -> tuple[Array, AnyArray]:
         """n rows and what was hidden behind them. Brings simulation and the bootstrap."""
