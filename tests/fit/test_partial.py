@@ -57,9 +57,9 @@ def test_the_kernel_does_what_numpy_does(name: str) -> None:
     sets: list[tuple[int, ...]] = [(0,), (1,), (2,), (3,), (4,), (0, 1), (2, 4)]
     here, there = (Partial(each.maker, resp, each, each.rng) for each in (fused, plain))
     told = np.array([(*parts, -1)[:2] for parts in sets])
-    tries = asked(np.random.RandomState(2), len(sets), 6, here.places)
+    tries = asked(np.random.RandomState(2), np.arange(len(sets)) > 2, 6, here.places)
     assert {*tries[..., 0].ravel()} == {LONGEST, ACROSS, FAR, ANY}
-    refits = Refits(here.shares, here.places, told, tries, 5, 0.02)
+    refits = Refits(here.shares, here.places, told, tries, 3, 5, 0.02)
     quick, slow = fused.refitted(refits), there._refitted(sets, refits)
     assert quick is not None
     assert plain.refitted(refits) is None
@@ -79,8 +79,8 @@ def test_gains_are_bounds_and_add() -> None:
     maker, (params, resp) = race.maker, standing(race, 10, "random")
     look = Partial(maker, resp, race, race.rng)
     sets: list[tuple[int, ...]] = [(0, 1), (2, 3)]
-    tries = asked(np.random.RandomState(2), 2, 4, look.places)
-    found = look._refitted(sets, Refits(look.shares, look.places, np.array(sets), tries, 9, 0.0))
+    tries = asked(np.random.RandomState(2), np.ones(2, dtype=bool), 4, look.places)
+    found = look._refitted(sets, Refits(look.shares, look.places, np.array(sets), tries, 4, 9, 0.0))
     weights, parts = params.weights.copy(), params.components
     means, spread = parts.means.copy(), parts.covariances.copy()
     first = normalise(maker.model.log_joint(maker.rows.X, params))[0].sum()
