@@ -31,7 +31,7 @@ GAIN = 1e-5
 # Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K).
 # Where another start led there too at most so few, K - 2 of few components, and of two none where
 # most did. Without a kernel for partial EM, PLAIN.
-PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
+PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3

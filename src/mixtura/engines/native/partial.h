@@ -53,12 +53,12 @@ static int steps_of(const struct held_rows *h, struct mixtura_em *e, const doubl
     while (steps > 0 && on && !out) {
         e->passes = LEAST(LEG, steps);
         out = em(&h->data, e);
-        double loglik = e->done ? e->logliks[e->done - 1] : NAN;
-        on = !out && e->failed < 0 && isfinite(loglik);
-        *value = on ? loglik : -HUGE_VAL;
-        if (on && e->done > 1)
-            *gain = loglik - e->logliks[e->done - 2];
-        on = on && (e->done < 2 || *gain > AT_REST * h->mass);
+        double before = e->done > 1 ? e->logliks[e->done - 2] : *value;
+        on = !out && e->failed < 0 && e->done > 0 && isfinite(e->logliks[e->done - 1]);
+        *value = on ? e->logliks[e->done - 1] : -HUGE_VAL;
+        *gain = on && isfinite(before) ? *value - before : 0.0;
+        /* Under a penalty it may also fall. */
+        on = on && (!isfinite(before) || fabs(*gain) > AT_REST * h->mass);
         steps -= e->passes;
         e->given = 0;
         e->known = 1;
