@@ -14,6 +14,7 @@ from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.records import gaussian_params
+from mixtura.families.gaussian.scatter import wider
 from mixtura.families.poisson import Poisson
 from mixtura.fitting.budget import LEAST as FLOOR
 from mixtura.fitting.budget import allowed_work, pass_work
@@ -57,9 +58,9 @@ def test_the_kernel_does_what_numpy_does(name: str) -> None:
     sets: list[tuple[int, ...]] = [(0,), (1,), (2,), (3,), (4,), (0, 1), (2, 4)]
     here, there = (Partial(each.maker, resp, each, each.rng) for each in (fused, plain))
     told = np.array([(*parts, -1)[:2] for parts in sets])
-    tries = asked(np.random.RandomState(2), len(sets), 6, here.places)
+    tries = asked(np.random.RandomState(2), np.arange(len(sets)) > 2, 6, here.places)
     assert {*tries[..., 0].ravel()} == {LONGEST, ACROSS, FAR, ANY}
-    refits = Refits(here.shares, here.places, told, tries, 5, 0.02)
+    refits = Refits(here.shares, here.places, told, tries, 3, 7, 0.02)
     quick, slow = fused.refitted(refits), there._refitted(sets, refits)
     assert quick is not None
     assert plain.refitted(refits) is None
@@ -79,8 +80,8 @@ def test_gains_are_bounds_and_add() -> None:
     maker, (params, resp) = race.maker, standing(race, 10, "random")
     look = Partial(maker, resp, race, race.rng)
     sets: list[tuple[int, ...]] = [(0, 1), (2, 3)]
-    tries = asked(np.random.RandomState(2), 2, 4, look.places)
-    found = look._refitted(sets, Refits(look.shares, look.places, np.array(sets), tries, 9, 0.0))
+    tries = asked(np.random.RandomState(2), np.ones(2, dtype=bool), 4, look.places)
+    found = look._refitted(sets, Refits(look.shares, look.places, np.array(sets), tries, 4, 9, 0.0))
     weights, parts = params.weights.copy(), params.components
     means, spread = parts.means.copy(), parts.covariances.copy()
     first = normalise(maker.model.log_joint(maker.rows.X, params))[0].sum()
@@ -109,6 +110,28 @@ def test_rows_are_parted_as_asked() -> None:
     # The seed is the first row, and at least one row more than there are columns goes with it.
     assert first(ANY) == [1, 1, 1, 0]
     assert first(FAR, 0.99) == [0, 1, 1, 1]
+
+
+def test_the_longest_axis_is_tried_once_in_each_frame() -> None:
+    places, known = np.zeros((2, 7, 3)), np.arange(200) % 2 == 0
+    tries = asked(np.random.RandomState(0), ~known, 5, places)
+    kinds, frames = tries[..., 0], tries[..., 1]
+    assert (kinds[~known, :2] == LONGEST).all()
+    assert (frames[~known, :2] == [0, 1]).all()
+    assert {*kinds[known].ravel(), *kinds[~known, 2:].ravel()} == {ACROSS, FAR, ANY}
+    # A single try has nothing to repeat.
+    single = asked(np.random.RandomState(0), known, 1, places)
+    assert {*single[..., 0].ravel()} == {LONGEST, ACROSS, FAR, ANY}
+
+
+@pytest.mark.parametrize("name", ["VVV", "EEE", "VVI", "VII"])
+def test_widths_by_a_root_are_those_of_eigenvalues(name: str) -> None:
+    race = raced(table(d=3), Gaussian(structure(name)), "local")
+    params, _ = standing(race)
+    prior = race.maker.model.prior
+    least = float(prior.spread(params.components).min())
+    assert wider(prior, params.components, 0.999 * least)
+    assert not wider(prior, params.components, 1.001 * least)
 
 
 def test_moves_serve_every_family() -> None:

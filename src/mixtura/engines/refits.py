@@ -21,7 +21,8 @@ class Refits:
     sets    (S, 2) components, int64; the second is -1 in a set of one
     asked   (S, tries, 4 + q) how rows are split: kind, frame, a number uniform on [0, 1), the share
             claimed and a direction
-    steps   EM steps of a try
+    first   EM steps of every try
+    steps   EM steps of the one that promises most then, as if its last gain went on
     least   share of a row below which it is left out
     """
 
@@ -29,6 +30,7 @@ class Refits:
     places: Array
     sets: AnyArray
     asked: Array
+    first: int
     steps: int
     least: float
 

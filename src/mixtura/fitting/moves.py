@@ -31,7 +31,7 @@ GAIN = 1e-5
 # Rounds without gain before a mixture is left alone: so many, more of few components (MOST / K).
 # Where another start led there too at most so few, K - 2 of few components, and of two none where
 # most did. Without a kernel for partial EM, PLAIN.
-PATIENCE, MOST, AGREED, PLAIN = 5, 30, 3, 2
+PATIENCE, MOST, AGREED, PLAIN = 4, 22, 3, 2
 MAJORITY = 0.5
 # Moves tried in a round.
 TRIED = 3
@@ -63,7 +63,7 @@ def improve(
     """
     if len(maker.model.guard(climb.summary, climb.params)) == len(climb.params.weights):
         return climb, 0
-    here, failures, accepted = _standing(maker, climb, runs.worth(maker.rows, climb)), 0, 0
+    here, failures, accepted = _standing(maker, climb, runs, runs.worth(maker.rows, climb)), 0, 0
     proposals, partial = Proposals(), Partial(maker, here.resp, runs, rng)
     failed: list[Move] = []
     patience = _patience(here.resp.shape[1], alike, runs.quick)
@@ -141,7 +141,7 @@ def _tried(
             worth = runs.worth(maker.rows, trial)
     except FAILURES:
         return None
-    return _standing(maker, trial, worth) if worth > here.worth + GAIN else None
+    return _standing(maker, trial, runs, worth) if worth > here.worth + GAIN else None
 
 
 def _pace(climb: Climb) -> float:
@@ -150,9 +150,9 @@ def _pace(climb: Climb) -> float:
     return (last[-1] - last[0]) / climb.summary.weight
 
 
-def _standing(maker: StartMaker, climb: Climb, worth: float) -> Standing:
-    log_joint = maker.model.log_joint(maker.rows.X.astype(np.float64), climb.params)
-    return Standing(climb, worth, log_joint, normalise(log_joint)[1])
+def _standing(maker: StartMaker, climb: Climb, runs: ShortRuns, worth: float) -> Standing:
+    X = maker.rows.X.astype(np.float64, copy=False)
+    return Standing(climb, worth, *runs.answered(X, climb.params))
 
 
 def _disjoint(moves: Iterable[Move]) -> list[Move]:
@@ -168,17 +168,18 @@ def _disjoint(moves: Iterable[Move]) -> list[Move]:
 
 def _moved(here: Standing, partial: Partial, moves: list[Move]) -> Array:
     """The responsibilities (n, K) after moves that touch different components."""
-    joint = here.log_joint.copy()
-    for move in moves:
-        if move.freed is not None and move.heir is None:
-            joint[:, move.freed] = -np.inf
-    resp = normalise(joint)[1]
+    gone = [move.freed for move in moves if move.freed is not None and move.heir is None]
+    resp = here.resp.copy()
+    if gone:
+        joint = here.log_joint.copy()
+        joint[:, gone] = -np.inf
+        resp = normalise(joint)[1]
     for move in moves:
         if move.heir is not None:
             resp[:, move.heir] += resp[:, move.freed]
             resp[:, move.freed] = 0.0
     for move in moves:
-        rows, answers = move.piece.rows, partial.answers(move.piece)
+        rows, answers = partial.held(move.piece.parts), partial.answers(move.piece)
         parts = list(move.piece.parts)
         share = resp[rows][:, parts].sum(axis=1)
         places = parts if move.freed is None else [*parts, move.freed]

@@ -5,27 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura.data.moments import longest_axis
-from mixtura.engines.refits import ACROSS, FAR, LONGEST
-from mixtura.records import Array
+from mixtura.engines.refits import ACROSS, ANY, FAR, LONGEST
+from mixtura.records import AnyArray, Array
 
 # A new group claims one of these shares of the set's rows: those nearest to one of them.
 CLAIMS = (0.5, 0.25, 0.1, 0.03)
 
 
-def asked(rng: np.random.RandomState, sets: int, tries: int, places: Array) -> Array:
-    """What is to be tried, (sets, tries, 4 + q); see `Refits`."""
+def asked(rng: np.random.RandomState, fresh: AnyArray, tries: int, places: Array) -> Array:
+    """What is to be tried, (sets, tries, 4 + q); see `Refits`.
+
+    Of several tries the first of a `fresh` set (sets,) are across its longest axis in each frame.
+    That says nothing new a second time, so all others are drawn at random.
+    """
     frames, _, q = places.shape
-    shape = sets, tries
-    return np.concatenate(
-        [
-            rng.randint(4, size=(*shape, 1)),
-            rng.randint(frames, size=(*shape, 1)),
-            rng.uniform(size=(*shape, 1)),
-            np.array(CLAIMS)[rng.randint(len(CLAIMS), size=(*shape, 1))],
-            rng.standard_normal((*shape, q)),
-        ],
-        axis=2,
-    )
+    shape = len(fresh), tries
+    kind = rng.randint(LONGEST if tries <= frames else ACROSS, ANY + 1, size=shape)
+    frame = rng.randint(frames, size=shape)
+    if tries > frames:
+        kind[fresh, :frames] = LONGEST
+        frame[fresh, :frames] = range(frames)
+    uniform = rng.uniform(size=shape)
+    claim = np.array(CLAIMS)[rng.randint(len(CLAIMS), size=shape)]
+    drawn = np.stack([kind, frame, uniform, claim], axis=2)
+    return np.concatenate([drawn, rng.standard_normal((*shape, q))], axis=2)
 
 
 def parted(Z: Array, mass: Array, asked: Array) -> Array:

@@ -77,7 +77,8 @@ class Proposals:
         return sober
 
     def _look(self, partial: Partial, sets: Sequence[tuple[int, ...]], tries: int) -> None:
-        for parts, look in zip(sets, partial.looks(sets, tries), strict=True):
+        fresh = [parts not in self.pieces for parts in sets]
+        for parts, look in zip(sets, partial.looks(sets, tries, fresh), strict=True):
             known = self.pieces.get(parts)
             if look.piece is not None and (known is None or look.piece.gain > known.gain):
                 self.pieces[parts] = look.piece

@@ -17,7 +17,8 @@ import numpy as np
 
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.engines.base import Sweep
+from mixtura.engines.base import RowOutputs, Sweep
+from mixtura.engines.choose import fill
 from mixtura.engines.refits import Refits, Refitted
 from mixtura.errors import FAILURES
 from mixtura.fitting.budget import CALL, pass_work
@@ -27,6 +28,7 @@ from mixtura.fitting.partial import Part
 from mixtura.fitting.role_moves import exchanged, freely
 from mixtura.fitting.starts import StartMaker
 from mixtura.models.mixture_params import MixtureParams
+from mixtura.models.responsibilities import normalise
 from mixtura.records import Array, Spike, Summary
 from mixtura.solvers.climb import Climb
 from mixtura.solvers.clock import NEVER, Clock
@@ -151,6 +153,26 @@ class Race:
         finally:
             self._count(sweep, params)
 
+    def answered(self, X: Array, params: Any) -> tuple[Array, Array]:
+        """(log pi_k + log p(x_i | k), responsibilities) of rows, each (n, K)."""
+        model = self.maker.model
+        if not self.quick:
+            joint = model.log_joint(X, params)
+            return joint, normalise(joint)[1]
+        joint, resp = np.empty((2, len(X), len(params.weights)))
+        out = RowOutputs(responsibilities=resp, component_log_density=joint)
+        fill("compiled", model, X, params, out)
+        joint += params.log_weights
+        return joint, resp
+
+    def at(self, rows: Rows, params: Any) -> Part:
+        """A mixture on these rows as it is."""
+        sweep = self.open_sweep(self.maker.model, rows)
+        try:
+            return Part(params, sweep(params))
+        finally:
+            self._count(sweep, params)
+
     def fitted(self, rows: Rows, resp: Array, params: MixtureParams, steps: int) -> Part:
         """Just so many EM steps on these rows from given responsibilities."""
         sweep = self.open_sweep(self.maker.model, rows)
@@ -165,7 +187,8 @@ class Race:
         found = sweep.refitted(self.maker.model, units, refits)
         if found is not None:
             tries, sizes = refits.asked.shape[1], (refits.sets >= 0).sum(axis=1)
-            each = 2.0 * (1 + sizes) + 2.0 * tries * (refits.steps + 1)
+            onward = refits.steps - refits.first + 1
+            each = 2.0 * (1 + sizes) + 2.0 * (tries * (refits.first + 1) + onward)
             passes = float(found.held @ each) / refits.shares.size
             self.passes += passes
             self.work += CALL + passes * self._whole

@@ -34,7 +34,7 @@ from mixtura.models.responsibilities import normalise, one_hot
 from mixtura.records import AnyArray, Array, Chunk
 
 # Up to so many products of a row's numbers with centres k-means is our own; see fit.seeding.
-_SMALL = 1 << 15
+_SMALL = 1 << 18
 # At most so many rows tell which group has which role.
 _STEPPED = 1 << 11
 

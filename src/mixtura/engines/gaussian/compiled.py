@@ -25,7 +25,7 @@ from mixtura.engines.gaussian.structured import MOST_COLUMNS
 from mixtura.engines.gaussian.truncating import truncated_pass
 from mixtura.engines.local import added
 from mixtura.engines.refits import Refits, Refitted
-from mixtura.engines.threads import folded_in_pool, ordered_map, single_blas
+from mixtura.engines.threads import folded_in_pool, ordered_map, shared, single_blas
 from mixtura.families.gaussian.covariance import Structure
 from mixtura.families.gaussian.family import Gaussian
 from mixtura.families.gaussian.forms import Name
@@ -53,14 +53,19 @@ _BLOCK = 384
 _SETS = 3
 
 
+def _row_flops(d: int, K: int, form: str) -> int:
+    """What a row takes in a pass."""
+    each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
+    return K * (each + _EXP_FLOPS)
+
+
 @lru_cache
 def chunk_rows(n: int, d: int, K: int, form: str) -> int:
     """Rows per chunk of n rows of d columns, for K components.
 
     That makes one chunk, or an even number of nearly equal ones.
     """
-    each = 2 * d * (d + 3) if form in ("full", "tied") else 8 * d
-    least = _CHUNK_FLOPS / (K * (each + _EXP_FLOPS))
+    least = _CHUNK_FLOPS / _row_flops(d, K, form)
     most = min(_MOST_ROWS, max(_CHUNK_NUMBERS // d, _BLOCK))
     count = n / min(max(n / _CHUNKS, least), most)
     if count <= 1:
@@ -156,6 +161,8 @@ class CompiledSweep(Sweep):
 
         if rows.n <= size:
             return added(map(part, rows.chunks(size)))
+        if rows.n <= _CHUNKS * size and isinstance(rows, Rows):
+            return added(shared(part, list(rows.chunks(size))))
         return added(ordered_map(part, rows.chunks(size)))
 
     def folded(self, step: Step) -> Summary:
@@ -217,7 +224,10 @@ class CompiledSweep(Sweep):
         def fill(sets: slice) -> None:
             gaussian_partial(X, w, start, form.name, m_step, refits, sets, ends)
 
-        deque(ordered_map(fill, chunk_slices(len(refits.sets), _SETS)), maxlen=0)
+        # Nobody is woken for less than a chunk's work.
+        S, tries = refits.asked.shape[:2]
+        flops = self.rows.n * S * tries * refits.first * _row_flops(self.rows.d, 2, form.name)
+        shared(fill, chunk_slices(S, _SETS if flops > _CHUNK_FLOPS else S))
 
         def pair(s: int) -> MixtureParams:
             parts = gaussian_params_from_root(ends.means[s], ends.roots[s], form)

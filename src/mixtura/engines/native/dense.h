@@ -13,26 +13,32 @@ static double *take(double **at, int64_t n)
     return p;
 }
 
-/* Lower Cholesky root of a (d x d); the part above the diagonal of root is zeroed.
+/* Lower Cholesky root of a (d x d), of which the lower triangle is read; the part above the diagonal
+ * of root is zeroed. Worked out as an upper one in its place, so that inner loops are contiguous.
  * Returns 0, or 1 at a pivot that is not positive and finite. */
 static int cholesky(int64_t d, const double *a, double *root)
 {
-    for (int64_t j = 0; j < d; j++) {
-        for (int64_t l = 0; l <= j; l++) {
-            double s = a[j * d + l];
-            for (int64_t c = 0; c < l; c++)
-                s -= root[j * d + c] * root[l * d + c];
-            if (l < j) {
-                root[j * d + l] = s / root[l * d + l];
-            } else {
-                if (!(s > 0.0) || !isfinite(s))
-                    return 1;
-                root[j * d + j] = sqrt(s);
-            }
+    for (int64_t j = 0; j < d; j++)
+        for (int64_t l = j; l < d; l++)
+            root[j * d + l] = a[l * d + j];
+    for (int64_t c = 0; c < d; c++) {
+        double *upper = root + c * d;
+        if (!(upper[c] > 0.0) || !isfinite(upper[c]))
+            return 1;
+        upper[c] = sqrt(upper[c]);
+        for (int64_t l = c + 1; l < d; l++)
+            upper[l] /= upper[c];
+        for (int64_t j = c + 1; j < d; j++) {
+            double *row = root + j * d, by = upper[j];
+            for (int64_t l = j; l < d; l++)
+                row[l] -= by * upper[l];
         }
-        for (int64_t l = j + 1; l < d; l++)
-            root[j * d + l] = 0.0;
     }
+    for (int64_t j = 0; j < d; j++)
+        for (int64_t l = 0; l < j; l++) {
+            root[j * d + l] = root[l * d + j];
+            root[l * d + j] = 0.0;
+        }
     return 0;
 }
 
@@ -50,6 +56,19 @@ static void invert_lower(int64_t d, const double *root, double *inverse)
                 row[l] += s * inverse[c * d + l];
         }
         row[j] = pivot;
+    }
+}
+
+/* out = left right, all lower triangular and whole. */
+static void times_lowers(int64_t d, const double *left, const double *right, double *out)
+{
+    for (int64_t j = 0; j < d; j++) {
+        double *row = out + j * d;
+        for (int64_t l = 0; l < d; l++)
+            row[l] = 0.0;
+        for (int64_t c = 0; c <= j; c++)
+            for (int64_t l = 0; l <= c; l++)
+                row[l] += left[j * d + c] * right[c * d + l];
     }
 }
 
@@ -77,12 +96,21 @@ static void congruence(int64_t d, const double *root, const double *s, double *t
                 row[c] += root[j * d + l] * s[l * d + c];
     }
     for (int64_t j = 0; j < d; j++)
-        for (int64_t l = 0; l <= j; l++) {
-            double sum = 0.0;
-            for (int64_t c = 0; c <= l; c++)
-                sum += tmp[j * d + c] * root[l * d + c];
-            out[j * d + l] = out[l * d + j] = sum;
+        for (int64_t l = 0; l < j; l++) {
+            double swap = tmp[j * d + l];
+            tmp[j * d + l] = tmp[l * d + j];
+            tmp[l * d + j] = swap;
         }
+    for (int64_t j = 0; j < d; j++) {
+        double *row = out + j * d;
+        for (int64_t l = j; l < d; l++)
+            row[l] = 0.0;
+        for (int64_t c = 0; c <= j; c++)
+            for (int64_t l = j; l < d; l++)
+                row[l] += root[j * d + c] * tmp[c * d + l];
+        for (int64_t l = j + 1; l < d; l++)
+            out[l * d + j] = row[l];
+    }
 }
 
 #endif

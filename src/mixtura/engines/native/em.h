@@ -98,13 +98,7 @@ static int step_matrix(const struct mixtura_em *e, int64_t d, double mass, const
     }
     if (cholesky(d, inner, factor))
         return 1;
-    for (int64_t j = 0; j < d; j++)
-        for (int64_t l = 0; l < d; l++) {
-            double sum = 0.0;
-            for (int64_t c = l; c <= j; c++)
-                sum += root[j * d + c] * factor[c * d + l];
-            out[j * d + l] = sum;
-        }
+    times_lowers(d, root, factor, out);
     return 0;
 }
 

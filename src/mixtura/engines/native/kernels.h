@@ -154,7 +154,7 @@ struct mixtura_partial {
     /* n_sets x tries x (4 + q): kind, frame, uniform number, share claimed, direction. */
     const double *asked;
     int64_t tries;
-    int64_t steps; /* EM steps of a try */
+    int64_t first, steps; /* EM steps of every try, and of the one that promises most after those */
     double least;  /* share of a row below which it is left out */
     /* out, n_sets each: rows held, and log-likelihoods of the set as it is, of one component, and of
      * the best pair, -inf where there is none; that pair's parameters. */

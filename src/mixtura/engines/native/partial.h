@@ -11,7 +11,7 @@
 struct held_rows {
     struct mixtura_data data;
     int64_t *which;
-    double *weight, *resp, *order;
+    double *weight, *resp, *order, mass;
     char *x;
 };
 
@@ -22,32 +22,60 @@ static void gather_set(const struct mixtura_data *data, const struct mixtura_par
     size_t size = (size_t)d * (data->single ? 4 : 8);
     const double *one = p->shares + set[0] * n;
     const double *two = set[1] < 0 ? 0 : p->shares + set[1] * n;
+    h->mass = 0.0;
     for (int64_t i = 0; i < n; i++) {
         double share = one[i] + (two ? two[i] : 0.0);
         if (share <= p->least)
             continue;
         memcpy(h->x + (size_t)m * size, (const char *)data->x + (size_t)i * size, size);
         h->weight[m] = share * (data->weight ? data->weight[i] : 1.0);
+        h->mass += h->weight[m];
         h->which[m++] = i;
     }
     h->data = (struct mixtura_data){h->x, h->weight, m, d, data->single};
 }
 
-/* So many steps of K components from h->resp, m x K, in the units of `units`. Returns 1 without
- * memory; the log-likelihood is -inf where a component failed. */
+/* Steps taken at a time, and the gain of one, per unit of weight, below which no further are taken:
+ * where rows are few EM parts them for good after a step or two. */
+enum { LEG = 2 };
+static const double AT_REST = 1e-8;
+
+/* So many steps at most from where e stands, by responsibilities m x K where those are `given`: the
+ * log-likelihood, -inf where a component failed, and what the last step gained. Returns 1 without
+ * memory. */
+static int steps_of(const struct held_rows *h, struct mixtura_em *e, const double *given,
+                    int64_t steps, double *value, double *gain)
+{
+    int out = 0, on = 1;
+    *value = -HUGE_VAL;
+    *gain = 0.0;
+    e->given = given;
+    while (steps > 0 && on && !out) {
+        e->passes = LEAST(LEG, steps);
+        out = em(&h->data, e);
+        double before = e->done > 1 ? e->logliks[e->done - 2] : *value;
+        on = !out && e->failed < 0 && e->done > 0 && isfinite(e->logliks[e->done - 1]);
+        *value = on ? e->logliks[e->done - 1] : -HUGE_VAL;
+        *gain = on && isfinite(before) ? *value - before : 0.0;
+        /* Under a penalty it may also fall. */
+        on = on && (!isfinite(before) || fabs(*gain) > AT_REST * h->mass);
+        steps -= e->passes;
+        e->given = 0;
+        e->known = 1;
+    }
+    e->known = 0;
+    return out;
+}
+
+/* The same of K components from h->resp, in the units of `units`. */
 static int fit_set(const struct held_rows *h, struct mixtura_em *e, const struct aside *units,
-                   int64_t K, int64_t steps, double *value)
+                   int64_t K, int64_t steps, double *value, double *gain)
 {
     e->K = K;
     take_up(e, h->data.d, covariance_size(e->form, K, h->data.d), units);
     for (int64_t k = 0; k < K; k++)
         e->weights[k] = 1.0 / (double)K;
-    e->given = h->resp;
-    e->passes = steps;
-    int out = em(&h->data, e);
-    double loglik = e->done ? e->logliks[e->done - 1] : NAN;
-    *value = e->failed < 0 && isfinite(loglik) ? loglik : -HUGE_VAL;
-    return out;
+    return steps_of(h, e, h->resp, steps, value, gain);
 }
 
 struct ranked {
@@ -55,10 +83,50 @@ struct ranked {
     int64_t row;
 };
 
-static int nearer(const void *a, const void *b)
+static int nearer(const struct ranked *one, const struct ranked *two)
 {
-    const struct ranked *one = a, *two = b;
-    return one->at < two->at ? -1 : one->at > two->at ? 1 : (one->row > two->row) - (one->row < two->row);
+    return one->at < two->at || (one->at == two->at && one->row < two->row);
+}
+
+static void exchange_ranked(struct ranked *one, struct ranked *two)
+{
+    struct ranked kept = *one;
+    *one = *two;
+    *two = kept;
+}
+
+/* How many of m rows are claimed: the nearest `fewest`, and further ones while those before them weigh
+ * less than `claim`. They come first in `order`, which is not sorted otherwise. */
+static int64_t claimed(struct ranked *order, const double *weight, int64_t m, int64_t fewest,
+                       double claim)
+{
+    /* Those before `low` are claimed, those from `high` on are not. */
+    int64_t low = 0, high = m;
+    double before = 0.0;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2, last = high - 1, less = low;
+        if (nearer(order + middle, order + low))
+            exchange_ranked(order + middle, order + low);
+        if (nearer(order + last, order + middle))
+            exchange_ranked(order + last, order + middle);
+        if (nearer(order + middle, order + low))
+            exchange_ranked(order + middle, order + low);
+        exchange_ranked(order + middle, order + last);
+        double mass = 0.0;
+        for (int64_t r = low; r < last; r++)
+            if (nearer(order + r, order + last)) {
+                mass += weight[order[r].row];
+                exchange_ranked(order + r, order + less++);
+            }
+        exchange_ranked(order + less, order + last);
+        if (less < fewest || before + mass < claim) {
+            before += mass + weight[order[less].row];
+            low = less + 1;
+        } else {
+            high = less;
+        }
+    }
+    return low;
 }
 
 /* The row that a number uniform on [0, 1) draws in proportion to mass (m,). */
@@ -134,16 +202,15 @@ static void part_set(const struct mixtura_partial *p, const double *asked, struc
 {
     int64_t m = h->data.n, q = p->q;
     const double *places = p->places + (int64_t)asked[1] * n * q;
-    double *mean = tmp, *axis = mean + q, *z = axis + q, mass = 0.0, upto = 0.0, claim;
+    double *mean = tmp, *axis = mean + q, *z = axis + q;
     struct ranked *order = (struct ranked *)h->order;
     memset(mean, 0, (size_t)q * 8);
     for (int64_t i = 0; i < m; i++) {
-        mass += h->weight[i];
         for (int64_t j = 0; j < q; j++)
             mean[j] += h->weight[i] * places[h->which[i] * q + j];
     }
     for (int64_t j = 0; j < q; j++)
-        mean[j] /= mass;
+        mean[j] /= h->mass;
     int kind = (int)asked[0];
     const double *along = asked + 4;
     if (kind == PART_LONGEST)
@@ -177,14 +244,10 @@ static void part_set(const struct mixtura_partial *p, const double *asked, struc
         }
         order[i] = (struct ranked){far, i};
     }
-    qsort(order, (size_t)m, sizeof *order, nearer);
-    claim = asked[3] * mass;
+    int64_t some = claimed(order, h->weight, m, LEAST(q + 1, m), asked[3] * h->mass);
     for (int64_t r = 0; r < m; r++) {
-        int64_t i = order[r].row;
-        int in = r <= q || upto < claim;
-        upto += h->weight[i];
-        h->resp[2 * i] = in;
-        h->resp[2 * i + 1] = !in;
+        h->resp[2 * order[r].row] = r < some;
+        h->resp[2 * order[r].row + 1] = r >= some;
     }
 }
 
@@ -193,14 +256,42 @@ static int64_t part_room(int64_t q)
     return 4 * q + (q <= AXIS_MOST ? 2 * q * q : 0);
 }
 
+/* The tries of set number s: the first steps of each, and all of the one that promises most then, as if
+ * its last gain went on: slow ones often lead higher. Returns 1 without memory. */
+static int best_try(const struct mixtura_data *data, struct mixtura_partial *p, int64_t s,
+                    const struct aside *units, struct held_rows *h, double *tmp)
+{
+    struct mixtura_em *e = &p->em;
+    int64_t d = data->d, C = covariance_size(e->form, 2, d), left = p->steps - p->first;
+    struct aside best = {p->weights + 2 * s, p->means + 2 * d * s, p->roots + C * s};
+    double *value = p->after + s, reached, gain, most = -HUGE_VAL;
+    for (int64_t t = 0; t < p->tries; t++) {
+        part_set(p, p->asked + (s * p->tries + t) * (4 + p->q), h, data->n, tmp);
+        if (fit_set(h, e, units, 2, p->first, &reached, &gain))
+            return 1;
+        if (reached + (double)left * gain > most) {
+            most = reached + (double)left * gain;
+            *value = reached;
+            lay_aside(e, d, C, &best);
+        }
+    }
+    if (left <= 0 || most == -HUGE_VAL)
+        return 0;
+    take_up(e, d, C, &best);
+    if (steps_of(h, e, 0, left, value, &gain))
+        return 1;
+    lay_aside(e, d, C, &best);
+    return 0;
+}
+
 /* One set, number s. Returns 1 without memory. */
 static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int64_t s,
                  const struct aside *units, struct held_rows *h, double *tmp)
 {
     struct mixtura_em *e = &p->em;
     const int64_t *set = p->sets + 2 * s;
-    int64_t n = data->n, d = data->d, two = set[1] >= 0, C = covariance_size(e->form, 2, d);
-    struct aside best = {p->weights + 2 * s, p->means + 2 * d * s, p->roots + C * s};
+    int64_t n = data->n, two = set[1] >= 0;
+    double gain;
     p->before[s] = p->merged[s] = p->after[s] = -HUGE_VAL;
     gather_set(data, p, set, h);
     int64_t m = h->data.n;
@@ -209,7 +300,7 @@ static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int
         return 0;
     for (int64_t i = 0; i < m; i++)
         h->resp[i] = 1.0;
-    if (fit_set(h, e, units, 1, 1, p->merged + s))
+    if (fit_set(h, e, units, 1, 1, p->merged + s, &gain))
         return 1;
     p->before[s] = p->merged[s];
     if (two) {
@@ -219,20 +310,10 @@ static int refit(const struct mixtura_data *data, struct mixtura_partial *p, int
             h->resp[2 * i] = one / (one + other);
             h->resp[2 * i + 1] = other / (one + other);
         }
-        if (fit_set(h, e, units, 2, 1, p->before + s))
+        if (fit_set(h, e, units, 2, 1, p->before + s, &gain))
             return 1;
     }
-    for (int64_t t = 0; t < p->tries; t++) {
-        double value;
-        part_set(p, p->asked + (s * p->tries + t) * (4 + p->q), h, n, tmp);
-        if (fit_set(h, e, units, 2, p->steps, &value))
-            return 1;
-        if (value > p->after[s]) {
-            p->after[s] = value;
-            lay_aside(e, d, C, &best);
-        }
-    }
-    return 0;
+    return best_try(data, p, s, units, h, tmp);
 }
 
 static int partial(const struct mixtura_data *data, struct mixtura_partial *p)
@@ -245,7 +326,7 @@ static int partial(const struct mixtura_data *data, struct mixtura_partial *p)
         double *at = memory;
         struct aside units = {take(&at, 2), take(&at, 2 * d), take(&at, C)};
         struct held_rows h = {*data, (int64_t *)take(&at, n), take(&at, n),
-                              take(&at, 2 * n), take(&at, 2 * n), x};
+                              take(&at, 2 * n), take(&at, 2 * n), 0.0, x};
         lay_aside(&p->em, d, C, &units);
         for (int64_t s = 0; s < p->n_sets && !out; s++)
             out = refit(data, p, s, &units, &h, at);

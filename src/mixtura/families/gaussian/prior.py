@@ -41,6 +41,7 @@ from mixtura.families.gaussian.scatter import (
     own_spectrum,
     own_spread,
     table_scatter,
+    wider,
     within_components,
 )
 from mixtura.families.gaussian.triangular import square, times
@@ -248,15 +249,13 @@ class CovariancePrior(Prior):
             return at_the_floor(self, params, counts)
         if self.reference is None:
             return []
-        spread = self.spread(params)
         d, rows = params.means.shape[1], np.broadcast_to(self._rows(counts), counts.shape)
         a = self.strength
-        least = max(float(spread.min()), 1e-300)
-        if least >= SPURIOUS_SPREAD and not self.ranked:
-            # Most looks find nothing: wide as all are, the penalty's share is small in each.
-            most = 2 * a / ((float(rows.min()) + 2 * a) * least) if a > 0 else 0.0
-            if most <= PENALTY_SHARE:
-                return []
+        # Most looks find nothing: wide as all are, the penalty's share is small in each.
+        least = 2 * a / ((float(rows.min()) + 2 * a) * PENALTY_SHARE) if a > 0 else 0.0
+        if not self.ranked and wider(self, params, max(SPURIOUS_SPREAD, least)):
+            return []
+        spread = self.spread(params)
         # Far below NUMERIC_SPREAD eigenvalues are rounding, and may be no more than 0.
         spread = np.maximum(spread, 1e-300)
         share = 2 * a / ((rows + 2 * a) * spread) if a > 0 else np.zeros(len(counts))

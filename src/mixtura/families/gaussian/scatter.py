@@ -11,7 +11,7 @@ from mixtura.data.moments import TableMoments
 from mixtura.families.collapse import NUMERIC_SPREAD, ROUNDED_SPREAD
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.records import GaussianParams, GaussianStatistics
-from mixtura.families.gaussian.triangular import within
+from mixtura.families.gaussian.triangular import square, times, within
 from mixtura.records import AnyArray, Array
 
 # Numbers that are meant to be one may be so many of float64's steps apart.
@@ -39,6 +39,20 @@ def within_components(
         return S, np.diagonal(np.linalg.cholesky(S))
     S = np.average(form.variances(own, K, d)[some], axis=0, weights=counts[some])
     return S, np.sqrt(np.atleast_1d(form.restrict(S)))
+
+
+def wider(prior: Any, params: GaussianParams, least: float) -> bool:
+    """Whether every `spread` is at least so much: a root costs less than eigenvalues."""
+    if prior.reference is None:
+        return False
+    if not prior.form.correlates:
+        return bool(prior.spread(params).min() >= least)
+    relative = square(times(prior.units, params.root))
+    try:
+        np.linalg.cholesky(relative - least * np.eye(relative.shape[-1]))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def own_spectrum(prior: Any, own: Array) -> AnyArray:
