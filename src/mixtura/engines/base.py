@@ -94,6 +94,13 @@ class Sweep(ABC):
             start, summary, _ = self.advance(model, start, summary, steps - 1)
         return start, summary
 
+    def information_lost(self, params: Any) -> Array | None:
+        """What labels take of the information at `params`, as `Chart.observed` takes it.
+
+        One pass; None where there is no kernel for it.
+        """
+        return None
+
     def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
         """Partial EM of many sets of components in one call; None where there is no kernel for it.
 

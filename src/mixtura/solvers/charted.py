@@ -72,6 +72,14 @@ class Charted:
             del self.met[next(iter(self.met))]
         return point
 
+    def observed(self) -> Array | None:
+        """The observed information per row at the centre in one pass; None where no sweep tells."""
+        lost = self.sweep.information_lost(self.centre.params)
+        if lost is None:
+            return None
+        summary = self.centre.summary
+        return self.chart.observed(summary, self.centre.params, lost) / summary.weight
+
 
 def evaluated(
     model: Model, sweep: SweepLike, made: Callable[[], Any]

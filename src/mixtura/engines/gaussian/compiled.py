@@ -19,6 +19,7 @@ from mixtura.engines import local
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.gaussian.lost import information_lost
 from mixtura.engines.gaussian.parting import Ends, gaussian_partial
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
@@ -172,6 +173,12 @@ class CompiledSweep(Sweep):
         K, d = step.params.components.means.shape
         known = step.model is self.model and step.keep < K and has_kernel(self.form.name, d)
         return known and isinstance(self.rows, Rows)
+
+    def information_lost(self, params: Any) -> Array | None:
+        if type(self.model) is not Mixture or not self.form.whole:
+            return None
+        self.passes += 1
+        return information_lost(self.rows, params, self.form.name)
 
     def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)

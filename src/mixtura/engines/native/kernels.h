@@ -342,11 +342,24 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
+/* What rows lose with their labels; lost.h says how. */
+struct mixtura_lost {
+    const double *x;      /* n x d */
+    const double *weight; /* n, or NULL */
+    const double *shares; /* n x K: responsibilities, without the weights */
+    const struct mixtura_model *model;
+    int64_t n, d;
+    int64_t q, width; /* numbers that a component hears of a row, and those with room for vectors */
+    double least;     /* a share that is none */
+    double *lost;     /* K x K x q x width, added to where the second component is no later */
+};
+
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
     X(merging, const struct mixtura_merging) \
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
+    X(lost, const struct mixtura_lost) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \
     X(likeliest, struct mixtura_stretches) \
