@@ -7,6 +7,7 @@ again, it comes back to where it was, to the last bit, without reading a row.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,8 +75,14 @@ class Journaled(Sweep):
     def folded(self, step: Step) -> Summary:
         return self.inner.folded(step)
 
-    def information_lost(self, params: Any) -> Array | None:
+    def information_price(self, params: Any) -> float:
+        return self.inner.information_price(params)
+
+    def information_lost(self, params: Any) -> Array:
         return self.inner.information_lost(params)
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        return self.inner.one_thread()
 
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 
@@ -20,10 +20,15 @@ from mixtura.records import Chunk
 _LEAST = 1e-10
 # Numbers of a line of a tile are whole vectors of the widest variant.
 _VECTOR = 8
-# Chunks at most, whose tiles have at most so many numbers together; and rows that a chunk should have.
+# Chunks at most, whose tiles have at most so many numbers together, and rows that one should have.
 _CHUNKS, _NUMBERS, _ROWS = 8, 1 << 23, 1024
 # Numbers at most of responsibilities that are held at a time.
 _SHARES = 1 << 21
+# What tells the price, in multiplications of the pass; measured. A row has a share in so many components; then a number of a tile, a component that a row
+# has a share in, one that it may have a share in, and the call.
+_COMPANY, _TILE, _SHARED, _LOOK, _CALL = 16, 1.25, 250.0, 75.0, 1.25e7
+# And of the matrix of all numbers: each, and each multiplication of its factor.
+_ENTRY, _FACTOR = 20.0, 0.5
 
 
 class _Lost(ctypes.Structure):
@@ -45,6 +50,19 @@ def numbers_told(form: Name, d: int) -> int:
     """What a component hears of a row: a 1, the residual, the slopes in its root's numbers."""
     roots = {"full": d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": d, "spherical": 1}
     return 1 + d + roots[form]
+
+
+def price(rows: Source, K: int, form: Name) -> float:
+    """How many passes `information_lost` and what is made of it are worth; infinite: no memory."""
+    q = numbers_told(form, rows.d)
+    if K * K * q * _padded(q) > _NUMBERS:
+        return inf
+    company = min(K, _COMPANY)
+    tiles = _TILE * 0.5 * company * (company + 1) * q * _padded(q)
+    numbers = K * q
+    matrix = _CALL + _ENTRY * numbers**2 + _FACTOR * numbers**3
+    density = 0.5 * rows.d * (rows.d + 3) + 16
+    return (tiles + _SHARED * company + _LOOK * K + matrix / rows.n) / (K * density)
 
 
 def information_lost(rows: Source, params: MixtureParams, form: Name) -> Array:
