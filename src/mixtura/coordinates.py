@@ -142,7 +142,7 @@ class AroundShares(Around):
     @property
     def basis(self) -> Array:
         """B of a single simplex, a column for each of its free numbers."""
-        (_, basis, alive), = self._parts
+        ((_, basis, alive),) = self._parts
         return np.asarray(basis[:, alive])
 
     def numbers(self, told: Array) -> Array:

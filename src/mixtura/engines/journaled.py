@@ -34,8 +34,8 @@ class Journal(Protocol):
 class Journaled(Sweep):
     """`inner`, its sweeps at parameters journaled.
 
-    Not journaled is what solvers fold by steps of their own, which may do more than add, what labels
-    take of the information, and the steps of small tables inside C: all are repeated.
+    Not journaled is what solvers fold by steps of their own, which may do more than add, what
+    labels take of the information, and the steps of small tables inside C: all are repeated.
     """
 
     def __init__(self, inner: Sweep, model: Model, journal: Journal) -> None:

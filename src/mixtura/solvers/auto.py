@@ -37,8 +37,8 @@ LOOK = 12
 BEND, MOST = 100, 1000
 # With the information in one look the last digits are a few steps, which spare another climb.
 FINER = 1e-3
-# Steps after which the whole information, where it is one look, may lead: by then EM's way is chosen
-# about as well as when the hill is concave.
+# Steps after which the whole information, where it is one look, may lead: EM's way is by then
+# decided about as well as when the hill is concave.
 CHOSEN = 40
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
 STRIDE, SHARE = 20, 0.5
@@ -122,7 +122,7 @@ def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:
 
 
 def whole_price(problem: Problem, climb: Climb) -> float:
-    """How many passes the whole information is worth in one look; infinite where passes are less."""
+    """How many passes the information is worth in one look; infinite where passes cost less."""
     price = problem.sweep.information_price(climb.params)
     return price if price <= problem.model.chart(climb.params).size else math.inf
 

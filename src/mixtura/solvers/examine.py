@@ -36,8 +36,8 @@ class Examiner:
     With `strict` a saddle from which every way up leads to a singularity raises what was met there,
     one of `errors.FAILURES`; else it is the climb's end. Where more than `rest` nats may be left in
     all, whatever `tol` allows of a row, it takes the step to the summit that the curvature points
-    to, at which the examination has looked anyway; also instead of another climb, where it knows the
-    whole curvature of many numbers.
+    to, at which the examination has looked anyway; also instead of another climb, where it knows
+    the whole curvature of many numbers.
     """
 
     problem: Problem

@@ -28,8 +28,8 @@ from mixtura.solvers.problem import Problem
 EDGE = 0.999
 # Charts are renewed at most this often when a climb runs to the edge of one.
 CHARTS = 20
-# Steps between two looks at the whole information, where it is one look at the rows, and where it is
-# many passes.
+# Steps between two looks at the whole information, where it is one look at the rows, and where it
+# is many passes.
 LEG, MANY = 20, 40
 # Added to the information in every direction, so that no step of 1 goes more than twenty of EM's:
 # where the hill is not yet a dome longer ones end at other tops than EM's more often.
@@ -63,9 +63,9 @@ def lbfgs(problem: Problem) -> Climb:
 def sphered(problem: Problem) -> Climb:
     """L-BFGS in axes along which the observed information is 1; see `problem.Solver`.
 
-    Where an engine has the information in one look at the rows it is asked for anew every LEG steps,
-    or as many as it is worth passes; else it costs a pass for each free number, and lasts for MANY.
-    LEAST is added in every direction, and more where the hill rises in one.
+    Where an engine has the information in one look at the rows it is asked for anew every LEG
+    steps, or as many as it is worth passes; else it costs a pass for each free number, and lasts
+    for MANY. LEAST is added in every direction, and more where the hill rises in one.
     """
     here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
     descent = Descent(problem, here)

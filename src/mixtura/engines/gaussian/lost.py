@@ -24,8 +24,9 @@ _VECTOR = 8
 _CHUNKS, _NUMBERS, _ROWS = 8, 1 << 23, 1024
 # Numbers at most of responsibilities that are held at a time.
 _SHARES = 1 << 21
-# What tells the price, in multiplications of the pass; measured. A row has a share in so many components; then a number of a tile, a component that a row
-# has a share in, one that it may have a share in, and the call.
+# What tells the price, in multiplications of the pass; measured. A row has a share in so many
+# components; then a number of a tile, a component that a row has a share in, one that it may have a
+# share in, and the call.
 _COMPANY, _TILE, _SHARED, _LOOK, _CALL = 16, 1.25, 250.0, 75.0, 1.25e7
 # And of the matrix of all numbers: each, and each multiplication of its factor.
 _ENTRY, _FACTOR = 20.0, 0.5

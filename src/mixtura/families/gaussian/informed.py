@@ -1,8 +1,8 @@
 """The information about a Gaussian chart's numbers: the complete data's, and what labels take.
 
-The complete data's is the change of the gradient at fixed sums, which are told anew in the units of
-each point (Oakes 1999, J. Royal Statistical Society B 61): exact away from EM's fixed points too. No
-component's numbers change another's slope, so one step moves a number of every component at once.
+The complete data's is the change of the gradient at fixed sums, which are told anew in the units
+of each point (Oakes 1999, J. Royal Statistical Society B 61): exact also where EM does not stand
+still. No component's numbers change another's slope, so one step moves a number of every one.
 """
 
 from __future__ import annotations
