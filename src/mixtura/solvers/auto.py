@@ -80,7 +80,8 @@ def auto(problem: Problem) -> Climb:
         spent = problem.sweep.passes - before
         if calm and concave(problem, ran):
             return quasi_newton(problem, ran, spent)
-        if ran.iterations >= CHOSEN and spent >= whole_price(problem, ran):
+        inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
+        if inside and spent >= whole_price(problem, ran):
             return quasi_newton(problem, ran, spent)
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
@@ -124,7 +125,8 @@ def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:
 def whole_price(problem: Problem, climb: Climb) -> float:
     """How many passes the information is worth in one look; infinite where passes cost less."""
     price = problem.sweep.information_price(climb.params)
-    return price if price <= problem.model.chart(climb.params).size else math.inf
+    known = price < math.inf and price <= problem.model.chart(climb.params).size
+    return price if known else math.inf
 
 
 def steady(climb: Climb) -> bool:

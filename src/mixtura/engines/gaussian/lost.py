@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from math import ceil, inf
 
 import numpy as np
@@ -20,8 +22,9 @@ from mixtura.records import Chunk
 _LEAST = 1e-10
 # Numbers of a line of a tile are whole vectors of the widest variant.
 _VECTOR = 8
-# Chunks at most, whose tiles have at most so many numbers together, and rows that one should have.
-_CHUNKS, _NUMBERS, _ROWS = 8, 1 << 23, 1024
+# Chunks at most at a time, whose tiles have at most so many numbers together, and rows that one
+# should have and may have.
+_CHUNKS, _NUMBERS, _ROWS, _MOST_ROWS = 8, 1 << 23, 1024, 1 << 16
 # Numbers at most of responsibilities that are held at a time.
 _SHARES = 1 << 21
 # What tells the price, in multiplications of the pass; measured. A row has a share in so many
@@ -74,13 +77,15 @@ def information_lost(rows: Source, params: MixtureParams, form: Name) -> Array:
     none. Source: Louis (1982), J. Royal Statistical Society B 44.
     """
     K, q = len(params.weights), numbers_told(form, rows.d)
-    tiles = K * K * q * _padded(q)
-    count = max(1, min(_CHUNKS, _NUMBERS // tiles, rows.n // _ROWS))
-    parts = ordered_map(
-        lambda chunk: _tiles(chunk, params, form), rows.chunks(ceil(rows.n / count))
-    )
-    total = next(parts)
-    for part in parts:
+    count = max(1, min(_CHUNKS, _NUMBERS // (K * K * q * _padded(q)), rows.n // _ROWS))
+    sums = [np.zeros((K, K, q, _padded(q))) for _ in range(count)]
+    chunks = rows.chunks(min(ceil(rows.n / count), _MOST_ROWS))
+    # However long the table, so many chunks and no more are at hand at a time.
+    while some := list(islice(chunks, count)):
+        work = zip(some, sums, strict=False)
+        deque(ordered_map(lambda each: _add_tiles(*each, params, form), work), maxlen=0)
+    total = sums[0]
+    for part in sums[1:]:
         total += part
     lower = total[..., :q].transpose(0, 2, 1, 3).reshape(K * q, K * q)
     later = np.repeat(np.arange(K), q)
@@ -92,14 +97,13 @@ def _padded(q: int) -> int:
     return ceil(q / _VECTOR) * _VECTOR
 
 
-def _tiles(chunk: Chunk, params: MixtureParams, form: Name) -> Array:
-    """The sums of some rows, (K, K, q, numbers of a line), where the second is no later."""
+def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> None:
+    """Add the sums of some rows to (K, K, q, numbers of a line), where the second is no later."""
     c = params.components
     mixture = params.log_weights, c.means, c.whiten, c.log_norm, form
     d, K = chunk.X.shape[1], len(params.weights)
     model, *_ = model_of(d, *mixture)
     q = numbers_told(form, d)
-    out = np.zeros((K, K, q, _padded(q)))
     for x, w in _pieces(chunk, max(1, _SHARES // K)):
         shares = np.empty((len(x), K))
         gaussian_rows(x, *mixture, responsibilities=shares)
@@ -120,7 +124,6 @@ def _tiles(chunk: Chunk, params: MixtureParams, form: Name) -> Array:
             address(out),
         )
         run(library().mixtura_lost, asked)
-    return out
 
 
 def _pieces(chunk: Chunk, most: int) -> Iterator[tuple[Array, Array | None]]:
