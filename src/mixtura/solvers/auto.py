@@ -9,6 +9,7 @@ knows the whole information keeps to EM's way better, and begins when that is wo
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -57,7 +58,8 @@ def auto(problem: Problem) -> Climb:
        engine has that in one look, when as many passes as it is worth were made.
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
        asked again. After 40 steps `sphered` takes over, wherever that is, where an engine has the
-       whole information in one look at the rows and as many passes as that is worth were made.
+       whole information in one look at the rows and as many passes as that is worth were made;
+       where it runs into a singularity it is not tried again.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
        variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead; where rounding
        stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
@@ -69,7 +71,7 @@ def auto(problem: Problem) -> Climb:
     if model.log_prior(problem.params) != 0:
         # Of several steps at once only the last penalised objective is known, and legs are short.
         problem.sweep.stride = 1
-    before = problem.sweep.passes
+    before, tried = problem.sweep.passes, False
     ran = em(problem.replaced(max_iter=min(FIRST, max_iter)))
     while not (ran.converged or problem.late) and ran.iterations < max_iter:
         left = max_iter - ran.iterations
@@ -81,8 +83,11 @@ def auto(problem: Problem) -> Climb:
         if calm and concave(problem, ran):
             return quasi_newton(problem, ran, spent)
         inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
-        if inside and spent >= whole_price(problem, ran):
-            return quasi_newton(problem, ran, spent)
+        if inside and not tried and spent >= whole_price(problem, ran):
+            tried = True
+            with suppress(FAILURES):
+                ran = informed(problem, ran, left)
+                continue
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
         if not ran.converged and left > 0:
@@ -106,20 +111,27 @@ def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:
     size = problem.model.chart(before.params).size
     price = whole_price(problem, before)
     # The information only where its price would have been spent anyway.
-    first, sharp = max(size, BEND) if size <= MOST else left, problem
+    first = max(size, BEND) if size <= MOST else left
     if price < math.inf:
-        first, sharp = max(0, math.ceil(price) - spent), problem.replaced(tol=problem.tol * FINER)
+        first = max(0, math.ceil(price) - spent)
     first, after = min(left, first), before
     try:
         if first > 0:
             after = leg(problem, lbfgs, before, first)
         left = problem.max_iter - after.iterations
         if not after.converged and after.iterations == before.iterations + first and left > 0:
-            after = leg(sharp, sphered, after, left)
+            after = informed(problem, after, left)
     except FAILURES:
         return leg(problem, squarem, after, left)
     left = problem.max_iter - after.iterations
     return after if after.converged or left <= 0 else leg(problem, em, after, left)
+
+
+def informed(problem: Problem, before: Climb, steps: int) -> Climb:
+    """The climb so far, continued in the axes of the whole information."""
+    if whole_price(problem, before) < math.inf:
+        problem = problem.replaced(tol=problem.tol * FINER)
+    return leg(problem, sphered, before, steps)
 
 
 def whole_price(problem: Problem, climb: Climb) -> float:

@@ -31,8 +31,9 @@ _SHARES = 1 << 21
 # components; then a number of a tile, a component that a row has a share in, one that it may have a
 # share in, and the call.
 _COMPANY, _TILE, _SHARED, _LOOK, _CALL = 16, 1.25, 250.0, 75.0, 1.25e7
-# And of the matrix of all numbers: each, and each multiplication of its factor.
-_ENTRY, _FACTOR = 20.0, 0.5
+# And of the matrix of all numbers: each, and each multiplication of its factors, of which there are
+# a few until one is positive.
+_ENTRY, _FACTOR = 20.0, 1.5
 
 
 class _Lost(ctypes.Structure):
