@@ -105,9 +105,12 @@ def smallest_curvature(
     With `any_rise` the search ends at the first direction found in which it rises.
     """
     size = here.chart.size
-    if size <= min(EXACT, steps) or (not any_rise and here.price <= steps):
+    if size <= min(EXACT, steps):
+        values, vectors = np.linalg.eigh(information(here))
+        return Curvature(values, vectors, 0.0, True)
+    if not any_rise and here.price <= steps:
         with here.sweep.one_thread():
-            values, vectors = _flattest(information(here))
+            values, vectors = _flattest(here.observed())
         return Curvature(values, vectors, 0.0, True)
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
 
