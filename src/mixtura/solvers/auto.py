@@ -85,7 +85,7 @@ def auto(problem: Problem) -> Climb:
         inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
         if inside and not tried and spent >= whole_price(problem, ran):
             tried = True
-            with suppress(FAILURES):
+            with suppress(*FAILURES):
                 ran = informed(problem, ran, left)
                 continue
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))

@@ -342,17 +342,7 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
-/* What rows lose with their labels; lost.h says how. */
-struct mixtura_lost {
-    const double *x;      /* n x d */
-    const double *weight; /* n, or NULL */
-    const double *shares; /* n x K: responsibilities, without the weights */
-    const struct mixtura_model *model;
-    int64_t n, d;
-    int64_t q, width; /* numbers that a component hears of a row, and those with room for vectors */
-    double least;     /* a share that is none */
-    double *lost;     /* K x K x q x width, added to where the second component is no later */
-};
+struct mixtura_lost; /* in lost.h */
 
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \

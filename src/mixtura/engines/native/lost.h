@@ -16,6 +16,18 @@
 #include "kernels.h"
 #include "simd.h"
 
+/* Rows, and where what they lose with their labels goes. */
+struct mixtura_lost {
+    const double *x;      /* n x d */
+    const double *weight; /* n, or NULL */
+    const double *shares; /* n x K: responsibilities, without the weights */
+    const struct mixtura_model *model;
+    int64_t n, d;
+    int64_t q, width; /* numbers that a component hears of a row, and those with room for vectors */
+    double least;     /* a share that is none */
+    double *lost;     /* K x K x q x width, added to where the second component is no later */
+};
+
 enum { LOST_ROWS = 64, LOST_HIGH = 6 };
 
 /* What component k hears of a row x, times `by`: q numbers, those behind them stay 0. */
