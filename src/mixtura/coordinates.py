@@ -139,6 +139,12 @@ class AroundShares(Around):
     def _alive(self) -> NDArray[np.bool_]:
         return np.concatenate([alive for _, _, alive in self._parts], axis=-1)
 
+    @property
+    def basis(self) -> Array:
+        """B of a single simplex, a column for each of its free numbers."""
+        ((_, basis, alive),) = self._parts
+        return np.asarray(basis[:, alive])
+
     def numbers(self, told: Array) -> Array:
         return np.broadcast_to(told, self.centre.shape)[self._alive]
 

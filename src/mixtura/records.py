@@ -253,3 +253,11 @@ class Chart(ABC):
     @abstractmethod
     def radius(self) -> Array:
         """How far each coordinate may go before a chart around a nearer point is called for."""
+
+    def observed(self, summary: Summary, params: Any, lost: Array) -> Array:
+        """The observed information of all rows at the centre, (size, size).
+
+        `params` are those of the centre, with their summary, and `lost` is what a sweep's
+        `information_lost` says of them. Asked of charts only whose sweeps say it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no information in one pass")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Protocol
@@ -101,6 +103,18 @@ class Sweep(ABC):
         if steps > 1:
             start, summary, _ = self.advance(model, start, summary, steps - 1)
         return start, summary
+
+    def information_price(self, params: Any) -> float:
+        """How many passes `information_lost` is worth there; infinite where there is no kernel."""
+        return math.inf
+
+    def information_lost(self, params: Any) -> Array:
+        """What labels take of the information at `params`, as `Chart.observed` takes it."""
+        raise NotImplementedError(f"{type(self).__name__} has no kernel for the information")
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        """Holds BLAS to one thread where its threads would be in the way of those of passes."""
+        return nullcontext()
 
     def refitted(self, model: Labelled, units: Any, refits: Refits) -> Refitted | None:
         """Partial EM of many sets of components in one call; None where there is no kernel for it.

@@ -7,6 +7,7 @@ again, it comes back to where it was, to the last bit, without reading a row.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.models.base import Model
-from mixtura.records import Chunk, Params, Summary
+from mixtura.records import Array, Chunk, Params, Summary
 
 
 class Journal(Protocol):
@@ -33,8 +34,8 @@ class Journal(Protocol):
 class Journaled(Sweep):
     """`inner`, its sweeps at parameters journaled.
 
-    Not journaled is what solvers fold by steps of their own, which may do more than add, and the
-    steps of small tables inside C: both are repeated.
+    Not journaled is what solvers fold by steps of their own, which may do more than add, what
+    labels take of the information, and the steps of small tables inside C: all are repeated.
     """
 
     def __init__(self, inner: Sweep, model: Model, journal: Journal) -> None:
@@ -73,6 +74,15 @@ class Journaled(Sweep):
 
     def folded(self, step: Step) -> Summary:
         return self.inner.folded(step)
+
+    def information_price(self, params: Any) -> float:
+        return self.inner.information_price(params)
+
+    def information_lost(self, params: Any) -> Array:
+        return self.inner.information_lost(params)
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        return self.inner.one_thread()
 
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

@@ -87,6 +87,10 @@ class FreeChart(Chart):
     def gradient(self, summary: Summary, params: MixtureParams) -> Array:
         return np.asarray(self.basis.T @ self.whole.gradient(summary, params))
 
+    def observed(self, summary: Summary, params: MixtureParams, lost: Array) -> Array:
+        whole = self.whole.observed(summary, params, lost)
+        return np.asarray(self.basis.T @ (self.basis.T @ whole).T)
+
 
 def free_chart(whole: Chart, of_components: int, weights_known: bool, basis: Any) -> FreeChart:
     """A mixture's chart, so many of whose numbers are the components', where some are known.

@@ -2,12 +2,14 @@
 
 A quasi-Newton climb from far away is fast, and ends at another optimum than EM about as often as
 not, now higher, now lower. So it is not begun before EM's way is decided: where the log-likelihood
-is concave along every direction that a dozen passes can try, what is left is arithmetic.
+is concave along every direction that a dozen passes can try, what is left is arithmetic. One that
+knows the whole information keeps to EM's way better, and begins when that is worth its price.
 """
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -34,6 +36,11 @@ LOOK = 12
 # L-BFGS has at least so many steps before the whole information is asked for, of at most so many
 # free numbers.
 BEND, MOST = 100, 1000
+# With the information in one look the last digits are a few steps, which spare another climb.
+FINER = 1e-3
+# Steps after which the whole information, where it is one look, may lead: EM's way is by then
+# decided about as well as when the hill is concave.
+CHOSEN = 40
 # SQUAREM steps between two looks: so many, and this share of all steps so far.
 STRIDE, SHARE = 20, 0.5
 
@@ -47,9 +54,12 @@ def auto(problem: Problem) -> Climb:
        more while those ratios say that 25 will do. Where EM converges, nothing else runs.
     2. Where the ratios are steady the curvature is looked at, in at most 12 passes (Lanczos). If
        no direction rises, L-BFGS climbs the rest; along the axes of the whole information
-       (`sphered`) what is left after as many steps as there are free numbers, and 100.
+       (`sphered`) what is left after as many steps as there are free numbers, and 100, or where an
+       engine has that in one look, when as many passes as it is worth were made.
     3. Otherwise SQUAREM takes 20 steps and half as many as were taken so far, EM five, and 2 is
-       asked again.
+       asked again. After 40 steps `sphered` takes over, wherever that is, where an engine has the
+       whole information in one look at the rows and as many passes as that is worth were made;
+       where it runs into a singularity it is not tried again.
     4. At the edge of the parameters (a component with less than a row, or at the floor of its
        variance) and where L-BFGS runs into a singularity, SQUAREM goes on instead; where rounding
        stops its line search, EM. A model without free coordinates (`Model.obstacle`) and `tol=0`,
@@ -61,6 +71,7 @@ def auto(problem: Problem) -> Climb:
     if model.log_prior(problem.params) != 0:
         # Of several steps at once only the last penalised objective is known, and legs are short.
         problem.sweep.stride = 1
+    before, tried = problem.sweep.passes, False
     ran = em(problem.replaced(max_iter=min(FIRST, max_iter)))
     while not (ran.converged or problem.late) and ran.iterations < max_iter:
         left = max_iter - ran.iterations
@@ -68,8 +79,15 @@ def auto(problem: Problem) -> Climb:
         if (ran.iterations < PATIENCE and not calm) or (calm and remaining(ran, tol) <= FEW):
             ran = leg(problem, em, ran, min(BETWEEN, left))
             continue
+        spent = problem.sweep.passes - before
         if calm and concave(problem, ran):
-            return quasi_newton(problem, ran)
+            return quasi_newton(problem, ran, spent)
+        inside = ran.iterations >= CHOSEN and not model.at_edge(ran.summary, ran.params)
+        if inside and not tried and spent >= whole_price(problem, ran):
+            tried = True
+            with suppress(*FAILURES):
+                ran = informed(problem, ran, left)
+                continue
         ran = leg(problem, squarem, ran, min(int(STRIDE + SHARE * ran.iterations), left))
         left = max_iter - ran.iterations
         if not ran.converged and left > 0:
@@ -85,24 +103,42 @@ def leg(problem: Problem, solver: Solver, before: Climb, steps: int) -> Climb:
     return before.followed(solver(problem.onward(before, max_iter=steps, history=history)))
 
 
-def quasi_newton(problem: Problem, before: Climb) -> Climb:
-    """L-BFGS for all steps left where it is safe, else SQUAREM."""
+def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:
+    """L-BFGS for all steps left where it is safe, else SQUAREM; so many passes were made."""
     left = problem.max_iter - before.iterations
     if problem.model.at_edge(before.summary, before.params):
         return leg(problem, squarem, before, left)
     size = problem.model.chart(before.params).size
-    # The information costs as many passes: only where they would have been spent anyway.
-    first = min(left, max(size, BEND)) if size <= MOST else left
-    after = before
+    price = whole_price(problem, before)
+    # The information only where its price would have been spent anyway.
+    first = max(size, BEND) if size <= MOST else left
+    if price < math.inf:
+        first = max(0, math.ceil(price) - spent)
+    first, after = min(left, first), before
     try:
-        after = leg(problem, lbfgs, before, first)
+        if first > 0:
+            after = leg(problem, lbfgs, before, first)
         left = problem.max_iter - after.iterations
         if not after.converged and after.iterations == before.iterations + first and left > 0:
-            after = leg(problem, sphered, after, left)
+            after = informed(problem, after, left)
     except FAILURES:
         return leg(problem, squarem, after, left)
     left = problem.max_iter - after.iterations
     return after if after.converged or left <= 0 else leg(problem, em, after, left)
+
+
+def informed(problem: Problem, before: Climb, steps: int) -> Climb:
+    """The climb so far, continued in the axes of the whole information."""
+    if whole_price(problem, before) < math.inf:
+        problem = problem.replaced(tol=problem.tol * FINER)
+    return leg(problem, sphered, before, steps)
+
+
+def whole_price(problem: Problem, climb: Climb) -> float:
+    """How many passes the information is worth in one look; infinite where passes cost less."""
+    price = problem.sweep.information_price(climb.params)
+    known = price < math.inf and price <= problem.model.chart(climb.params).size
+    return price if known else math.inf
 
 
 def steady(climb: Climb) -> bool:

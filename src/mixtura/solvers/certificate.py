@@ -56,7 +56,8 @@ def certify(
 
     `edge` says why the point lies at the edge of the parameters, empty where it does not. The
     examination costs a pass for each direction tried: all of them where there are at most 16,
-    else at most 30; none at an edge where the last step gained no more than rounding.
+    else at most 30, or one look at the rows that tells of all where that is worth no more; none at
+    an edge where the last step gained no more than rounding.
     """
     if not climb.converged:
         return Certificate("not converged", detail=climb.reason), None

@@ -72,6 +72,17 @@ class Charted:
             del self.met[next(iter(self.met))]
         return point
 
+    @property
+    def price(self) -> float:
+        """How many passes `observed` is worth; infinite where no sweep tells it."""
+        return self.sweep.information_price(self.centre.params)
+
+    def observed(self) -> Array:
+        """The observed information per row at the centre, in one look at the rows."""
+        params, summary = self.centre.params, self.centre.summary
+        lost = self.sweep.information_lost(params)
+        return self.chart.observed(summary, params, lost) / summary.weight
+
 
 def evaluated(
     model: Model, sweep: SweepLike, made: Callable[[], Any]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
@@ -26,6 +27,8 @@ DIFFERENCE = 2e-6
 EXACT = 16
 STEPS = 30
 LEAST_STEPS = 6
+# Of more free numbers than this only so many smallest eigenvalues are worked out.
+MANY = 400
 # A new direction shorter than this is rounding: the space is exhausted.
 NOTHING = 1e-8
 SHARE, CLOSE = 0.1, 1e-5
@@ -79,7 +82,12 @@ def information_times(here: Charted, vector: Array) -> Array:
 
 
 def information(here: Charted) -> Array:
-    """The observed information per row at the chart's centre, (size, size); a pass for each row."""
+    """The observed information per row at the chart's centre, (size, size).
+
+    In one look at the rows where an engine has it and that is cheaper, else a pass for each row.
+    """
+    if here.price <= here.chart.size:
+        return here.observed()
     return symmetric(information_times(here, row) for row in np.eye(here.chart.size))
 
 
@@ -100,7 +108,20 @@ def smallest_curvature(
     if size <= min(EXACT, steps):
         values, vectors = np.linalg.eigh(information(here))
         return Curvature(values, vectors, 0.0, True)
+    if not any_rise and here.price <= steps:
+        with here.sweep.one_thread():
+            values, vectors = _flattest(here.observed())
+        return Curvature(values, vectors, 0.0, True)
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
+
+
+def _flattest(known: Array) -> tuple[Array, Array]:
+    """All eigenvalues and directions of a matrix, smallest first; of a large one the smallest."""
+    if len(known) <= MANY:
+        values, vectors = np.linalg.eigh(known)
+    else:
+        values, vectors = eigh(known, subset_by_index=(0, STEPS - 1), check_finite=False)
+    return values, vectors
 
 
 def in_sight(here: Charted, seen: Curvature) -> Point | None:

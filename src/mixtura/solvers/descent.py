@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 from mixtura.records import Array
 from mixtura.solvers.charted import Charted, Point
@@ -20,28 +21,41 @@ from mixtura.solvers.problem import Problem
 MEMORY = 20
 # An evaluation without a finite density counts as this many nats per row worse than the start.
 NOWHERE = 1e3
+# What is added to an information that is not positive grows by this factor.
+GROWTH = 4.0
 # Where no step leads up, a gap within this factor of the tolerance or of rounding is the top.
 SLACK = 100.0
 
 
 @dataclass(frozen=True)
 class Axes:
-    """Axes of a chart, orthonormal columns, and what one along each of them is divided by."""
+    """Axes of a chart along which a matrix is the identity: its lower Cholesky root."""
 
-    vectors: Array
-    roots: Array
+    root: Array
+
+    @classmethod
+    def of(cls, information: Array, least: float) -> Axes:
+        """Those of the information and `least` in every direction, more where that is not positive.
+
+        Nocedal & Wright (2006), Numerical Optimization, algorithm 3.3; of finite numbers only.
+        """
+        while True:
+            root, failed = dpotrf(information + least * np.eye(len(information)), lower=True)
+            if not failed:
+                return cls(root)
+            least *= GROWTH
 
     def free(self, along: Array) -> Array:
         """The chart's coordinates of numbers along the axes."""
-        return np.asarray(self.vectors @ (along / self.roots))
+        return np.asarray(dtrtrs(self.root, along, lower=True, trans=1)[0])
 
     def along(self, free: Array) -> Array:
         """The way back."""
-        return np.asarray((self.vectors.T @ free) * self.roots)
+        return self.root.T @ free
 
     def slope(self, gradient: Array) -> Array:
         """A gradient in the chart's coordinates, along the axes."""
-        return np.asarray((self.vectors.T @ gradient) / self.roots)
+        return np.asarray(dtrtrs(self.root, gradient, lower=True)[0])
 
 
 class Descent:

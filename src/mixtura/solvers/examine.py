@@ -14,7 +14,7 @@ from mixtura.result import Certificate
 from mixtura.solvers.certificate import bound_on_gap, certify, way_up
 from mixtura.solvers.climb import Climb, directional, objective_at
 from mixtura.solvers.convergence import ROUNDING
-from mixtura.solvers.curvature import Curvature
+from mixtura.solvers.curvature import EXACT, Curvature
 from mixtura.solvers.logbook import still_to_come
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.supports import EDGE, NEAR
@@ -36,7 +36,8 @@ class Examiner:
     With `strict` a saddle from which every way up leads to a singularity raises what was met there,
     one of `errors.FAILURES`; else it is the climb's end. Where more than `rest` nats may be left in
     all, whatever `tol` allows of a row, it takes the step to the summit that the curvature points
-    to, at which the examination has looked anyway.
+    to, at which the examination has looked anyway; also instead of another climb, where it knows
+    the whole curvature of many numbers.
     """
 
     problem: Problem
@@ -113,7 +114,10 @@ class Examiner:
     def _on_top(self, climb: Climb, certificate: Certificate, seen: Curvature) -> Climb:
         """The climb with Newton's step behind it, where much is left and that step rises."""
         model, there, weight = self.problem.model, seen.summit, climb.summary.weight
-        much = bound_on_gap(climb, certificate) * weight > self.rest
+        bound = bound_on_gap(climb, certificate)
+        # With all directions of many at hand that step is another climb's.
+        whole = seen.exact and len(seen.directions) > EXACT
+        much = bound * weight > self.rest or (whole and bound > self.problem.tol)
         if not much or there is None or there.value <= climb.objective:
             return climb
         gap = max(seen.newton(there.gradient)[1], ROUNDING * (1.0 + abs(there.value) / weight))

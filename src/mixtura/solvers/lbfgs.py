@@ -4,13 +4,15 @@ By Fisher's identity the gradient of the observed log-likelihood is that of the 
 one, so each evaluation is the very pass EM makes. In the chart's units the complete-data
 information is the identity: the first direction is EM's step, and the memory learns what EM does
 not know, the information lost with the labels. Where that is slow to learn, `sphered` asks for all
-of it: a pass for each free number.
+of it.
 
 References: Fisher's identity in Dempster, Laird & Rubin (1977), discussion; Liu & Nocedal (1989),
 Mathematical Programming 45; the optimiser is SciPy's L-BFGS-B.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -26,10 +28,12 @@ from mixtura.solvers.problem import Problem
 EDGE = 0.999
 # Charts are renewed at most this often when a climb runs to the edge of one.
 CHARTS = 20
-# Steps between two looks at the whole information.
-LEG = 40
-# No direction is taken for flatter than this, where a step of 1 would go a hundred of EM's.
-FLATTEST = 1e-4
+# Steps between two looks at the whole information, where it is one look at the rows, and where it
+# is many passes.
+LEG, MANY = 20, 40
+# Added to the information in every direction, so that no step of 1 goes more than twenty of EM's:
+# where the hill is not yet a dome longer ones end at other tops than EM's more often.
+LEAST = 0.05
 
 
 def lbfgs(problem: Problem) -> Climb:
@@ -59,32 +63,42 @@ def lbfgs(problem: Problem) -> Climb:
 def sphered(problem: Problem) -> Climb:
     """L-BFGS in axes along which the observed information is 1; see `problem.Solver`.
 
-    The information costs a pass for each free number, and is asked for anew every LEG steps. Where
-    the hill rises along an axis its curvature is taken by its size, which leads away from saddles
-    (Dauphin et al. 2014, Advances in Neural Information Processing Systems 27).
+    Where an engine has the information in one look at the rows it is asked for anew every LEG
+    steps, or as many as it is worth passes; else it costs a pass for each free number, and lasts
+    for MANY. LEAST is added in every direction, and more where the hill rises in one.
     """
     here = Charted.around(problem.model, problem.sweep, problem.params, problem.first())
     descent = Descent(problem, here)
-    while descent.book.left:
-        rows: list[Array] = []
-        for axis in np.eye(here.chart.size):
-            if problem.late:
+    with problem.sweep.one_thread():
+        while descent.book.left:
+            known = _known(problem, here)
+            if known is None:
                 return descent.finished("sphered")
-            rows.append(information_times(here, axis))
-        known = symmetric(rows)
-        if not np.isfinite(known).all():
-            descent.exhausted()
-            break
-        values, vectors = np.linalg.eigh(known)
-        descent.open(here, Axes(vectors, np.sqrt(np.maximum(np.abs(values), FLATTEST))))
-        point = climb_in_chart(descent, here, min(LEG, descent.book.left))
-        if not descent.book.left:
-            break
-        if point.value <= here.centre.value:
-            descent.exhausted()
-            break
-        here = Charted.around(problem.model, problem.sweep, point.params, point.summary)
+            if not np.isfinite(known).all():
+                descent.exhausted()
+                break
+            steps = MANY if here.price > here.chart.size else max(LEG, math.ceil(here.price))
+            descent.open(here, Axes.of(known, LEAST))
+            point = climb_in_chart(descent, here, min(steps, descent.book.left))
+            if not descent.book.left:
+                break
+            if point.value <= here.centre.value:
+                descent.exhausted()
+                break
+            here = Charted.around(problem.model, problem.sweep, point.params, point.summary)
     return descent.finished("sphered")
+
+
+def _known(problem: Problem, here: Charted) -> Array | None:
+    """The observed information per row; None where its passes outlast the time."""
+    if here.price <= here.chart.size:
+        return here.observed()
+    rows: list[Array] = []
+    for axis in np.eye(here.chart.size):
+        if problem.late:
+            return None
+        rows.append(information_times(here, axis))
+    return symmetric(rows)
 
 
 def climb_in_chart(descent: Descent, here: Charted, steps: int) -> Point:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -32,6 +33,12 @@ class SweepLike(Protocol):
     def begun(
         self, model: Labelled, resp: Array, params: Any, steps: int = 1
     ) -> tuple[Params, Summary]: ...
+
+    def information_price(self, params: Any) -> float: ...
+
+    def information_lost(self, params: Any) -> Array: ...
+
+    def one_thread(self) -> AbstractContextManager[Any]: ...
 
     def folded(self, step: Callable[[Chunk], Summary]) -> Summary: ...
 

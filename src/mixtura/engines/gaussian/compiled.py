@@ -6,9 +6,10 @@ more than the arithmetic.
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from mixtura.engines import local
 from mixtura.engines.base import RowOutputs, Step, Sweep, chunk_slices
 from mixtura.engines.gaussian import passes
 from mixtura.engines.gaussian.climbing import MStep, Sums, gaussian_em
+from mixtura.engines.gaussian.lost import information_lost, price
 from mixtura.engines.gaussian.parting import Ends, gaussian_partial
 from mixtura.engines.gaussian.pruning import Pruning, has_kernel, may_prune
 from mixtura.engines.gaussian.structured import MOST_COLUMNS
@@ -70,7 +72,7 @@ def chunk_rows(n: int, d: int, K: int, form: str) -> int:
     count = n / min(max(n / _CHUNKS, least), most)
     if count <= 1:
         return max(n, 1)
-    return ceil(n / (2 * ceil(count / 2)) / _BLOCK) * _BLOCK
+    return math.ceil(n / (2 * math.ceil(count / 2)) / _BLOCK) * _BLOCK
 
 
 def m_step_in_c(structure: Structure, prior: CovariancePrior) -> MStep:
@@ -179,6 +181,17 @@ class CompiledSweep(Sweep):
         K, d = step.params.components.means.shape
         known = step.model is self.model and step.keep < K and has_kernel(self.form.name, d)
         return known and isinstance(self.rows, Rows)
+
+    def information_price(self, params: Any) -> float:
+        whole = type(self.model) is Mixture and self.form.whole
+        return price(self.rows, len(params.weights), self.form.name) if whole else math.inf
+
+    def information_lost(self, params: Any) -> Array:
+        self.passes += 1
+        return information_lost(self.rows, params, self.form.name)
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        return single_blas
 
     def over(self, rows: Source) -> CompiledSweep:
         return type(self)(self.model, rows)

@@ -342,11 +342,14 @@ struct mixtura_shares {
     int64_t n, ld, K;
 };
 
+struct mixtura_lost; /* in lost.h */
+
 /* Kernels that are given one record, and what it is: a new one is a line here. */
 #define MIXTURA_KERNELS(X) \
     X(merging, const struct mixtura_merging) \
     X(draw, const struct mixtura_draw) \
     X(gaps, const struct mixtura_gaps) \
+    X(lost, const struct mixtura_lost) \
     X(chain, const struct mixtura_chain) \
     X(stretches, struct mixtura_stretches) \
     X(likeliest, struct mixtura_stretches) \

@@ -11,6 +11,7 @@
 #include "levels.h"
 #include "likeliest.h"
 #include "longest.h"
+#include "lost.h"
 #include "merging.h"
 #include "partial.h"
 #include "partition.h"

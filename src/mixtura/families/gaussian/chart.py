@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.families.gaussian import informed
 from mixtura.families.gaussian.forms import Form
 from mixtura.families.gaussian.prior import CovariancePrior
 from mixtura.families.gaussian.records import (
@@ -88,6 +89,16 @@ class GaussianChart:
         means = form.pulled(back, stats.first) / self.mean_scale
         roots = form.slope(back, counts, second, d) / self.root_scale
         return np.concatenate([means.ravel(), self._tied(roots.ravel())])
+
+    def complete(
+        self, stats: GaussianStatistics, prior: CovariancePrior, transported: informed.Transported
+    ) -> Array:
+        """What rows of known label would tell in all at the centre, (size, size)."""
+        return informed.complete(self, stats, prior, transported)
+
+    def lost(self, told: Array) -> tuple[Array, Array, Array]:
+        """What labels take of it, and of the counts of components."""
+        return informed.lost(self, told)
 
     def _tied(self, roots: Array) -> Array:
         return roots if self.basis is None else self.basis.T @ roots

@@ -1,0 +1,138 @@
+"""The information that rows lose with their labels, in C: all of it in one look at the rows."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from math import ceil, inf
+
+import numpy as np
+
+from mixtura.data.source import Source
+from mixtura.engines.gaussian.passes import GaussianModel, gaussian_rows, model_of
+from mixtura.engines.native import Array, Double, Int, Pointer, address, checked, library, run
+from mixtura.engines.threads import ordered_map
+from mixtura.families.gaussian.forms import Name
+from mixtura.models.mixture_params import MixtureParams
+from mixtura.records import Chunk
+
+# A share of a row that is none: what is left out is as much smaller than what labelled rows tell.
+_LEAST = 1e-10
+# Numbers of a line of a tile are whole vectors of the widest variant.
+_VECTOR = 8
+# Chunks at most at a time, whose tiles have at most so many numbers together, and rows that one
+# should have and may have.
+_CHUNKS, _NUMBERS, _ROWS, _MOST_ROWS = 8, 1 << 23, 1024, 1 << 16
+# Numbers at most of responsibilities that are held at a time.
+_SHARES = 1 << 21
+# What tells the price, in multiplications of the pass; measured. A row has a share in so many
+# components; then a number of a tile, a component that a row has a share in, one that it may have a
+# share in, and the call.
+_COMPANY, _TILE, _SHARED, _LOOK, _CALL = 16, 1.25, 250.0, 75.0, 1.25e7
+# And of the matrix of all numbers: each, and each multiplication of its factors, of which there are
+# a few until one is positive.
+_ENTRY, _FACTOR = 20.0, 1.5
+
+
+class _Lost(ctypes.Structure):
+    _fields_ = [
+        ("x", Pointer),
+        ("weight", Pointer),
+        ("shares", Pointer),
+        ("model", ctypes.POINTER(GaussianModel)),
+        ("n", Int),
+        ("d", Int),
+        ("q", Int),
+        ("width", Int),
+        ("least", Double),
+        ("lost", Pointer),
+    ]
+
+
+def numbers_told(form: Name, d: int) -> int:
+    """What a component hears of a row: a 1, the residual, the slopes in its root's numbers."""
+    roots = {"full": d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": d, "spherical": 1}
+    return 1 + d + roots[form]
+
+
+def price(rows: Source, K: int, form: Name) -> float:
+    """How many passes `information_lost` and what is made of it are worth; infinite: no memory."""
+    q = numbers_told(form, rows.d)
+    if K * K * q * _padded(q) > _NUMBERS:
+        return inf
+    company = min(K, _COMPANY)
+    tiles = _TILE * 0.5 * company * (company + 1) * q * _padded(q)
+    numbers = K * q
+    matrix = _CALL + _ENTRY * numbers**2 + _FACTOR * numbers**3
+    density = 0.5 * rows.d * (rows.d + 3) + 16
+    return (tiles + _SHARED * company + _LOOK * K + matrix / rows.n) / (K * density)
+
+
+def information_lost(rows: Source, params: MixtureParams, form: Name) -> Array:
+    """sum_i w_i Cov(f | x_i), (K, q, K, q), of what the complete data tell of each component.
+
+    f holds for each component 1, y and the slopes in the free numbers of its root, all times the
+    indicator of the label, with y the row in the component's whitened units. Shares below 1e-10 are
+    none. Source: Louis (1982), J. Royal Statistical Society B 44.
+    """
+    K, q = len(params.weights), numbers_told(form, rows.d)
+    count = max(1, min(_CHUNKS, _NUMBERS // (K * K * q * _padded(q)), rows.n // _ROWS))
+    sums = [np.zeros((K, K, q, _padded(q))) for _ in range(count)]
+    chunks = rows.chunks(min(ceil(rows.n / count), _MOST_ROWS))
+    # However long the table, so many chunks and no more are at hand at a time.
+    while some := list(islice(chunks, count)):
+        work = zip(some, sums, strict=False)
+        deque(ordered_map(lambda each: _add_tiles(*each, params, form), work), maxlen=0)
+    total = sums[0]
+    for part in sums[1:]:
+        total += part
+    lower = total[..., :q].transpose(0, 2, 1, 3).reshape(K * q, K * q)
+    later = np.repeat(np.arange(K), q)
+    # Tiles of a component and a later one are empty.
+    return np.where(later[:, None] >= later, lower, lower.T).reshape(K, q, K, q)
+
+
+def _padded(q: int) -> int:
+    return ceil(q / _VECTOR) * _VECTOR
+
+
+def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> None:
+    """Add the sums of some rows to (K, K, q, numbers of a line), where the second is no later."""
+    c = params.components
+    mixture = params.log_weights, c.means, c.whiten, c.log_norm, form
+    d, K = chunk.X.shape[1], len(params.weights)
+    model, *_ = model_of(d, *mixture)
+    q = numbers_told(form, d)
+    for x, w in _pieces(chunk, max(1, _SHARES // K)):
+        shares = np.empty((len(x), K))
+        gaussian_rows(x, *mixture, responsibilities=shares)
+        # Rows of one component side by side have shares in the same others.
+        order = np.argsort(shares.argmax(axis=1), kind="stable")
+        x, shares, w = x[order], shares[order], None if w is None else w[order]
+        weight = None if w is None else address(w)
+        asked = _Lost(
+            checked("x", x, (len(x), d)),
+            weight,
+            checked("shares", shares, (len(x), K)),
+            ctypes.pointer(model),
+            len(x),
+            d,
+            q,
+            _padded(q),
+            _LEAST,
+            address(out),
+        )
+        run(library().mixtura_lost, asked)
+
+
+def _pieces(chunk: Chunk, most: int) -> Iterator[tuple[Array, Array | None]]:
+    """(rows, weights) of the rows that weigh anything, in float64, so many at a time."""
+    for first in range(0, len(chunk.X), most):
+        x = chunk.X[first : first + most]
+        w = None if chunk.weight is None else chunk.weight[first : first + most]
+        if w is not None:
+            x, w = x[w > 0], w[w > 0]
+        if len(x):
+            yield np.ascontiguousarray(x, dtype=np.float64), w
