@@ -147,6 +147,8 @@ def mixture(name: str, **settings: Any) -> Mixture:
     return Mixture(name, 2, random_state=0, **settings)
 
 
+# Two groups of so few lognormal rows are not found: what is, is said to hang on the penalty.
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 @pytest.mark.parametrize("name", LAWS)
 def test_the_likelihood_is_a_difference_of_distribution_functions(name: str) -> None:
     x = drawn(name, 200)

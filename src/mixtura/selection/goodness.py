@@ -228,8 +228,8 @@ def _comparable(mixture: Any, X: Any, sample_weight: Weights) -> Array:
     """The rows (n, d) in float64; ValueError where a mixture cannot be compared with them."""
     if isinstance(mixture, PosteriorMixture):
         raise ValueError(
-            "goodness_of_fit: a posterior is no one density to draw tables from: ask it of a "
-            "GaussianMixture or Mixture with n_components_ components"
+            f"goodness_of_fit: {type(mixture).__name__} is a posterior, no one density to draw "
+            "tables from: ask it of a GaussianMixture or Mixture with n_components_ components"
         )
     if not isinstance(mixture, ClimbedMixture):
         raise ValueError(
