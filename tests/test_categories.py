@@ -57,6 +57,12 @@ def test_categories_of_pandas_that_arrow_does_not_know() -> None:
     np.testing.assert_array_equal(codes["mixed"][:4], [1, 0, 1, 1])
 
 
+def test_categories_of_one_text_are_refused() -> None:
+    frame = pd.DataFrame({"a": pd.Categorical([1, "1", 2] * 5), "b": ["u", "v", "w"] * 5})
+    with pytest.raises(ValueError, match="column 'a': several of its categories are called '1'"):
+        mixtura.LatentClass(2).fit(frame)
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_categories_are_fitted_as_their_codes_are(name: str) -> None:
     table = CONTAINERS[name]

@@ -16,6 +16,7 @@ from mixtura.models.fixed import FixedWeights
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import Array
+from mixtura.solvers import curvature
 from mixtura.solvers.auto import auto
 from mixtura.solvers.charted import Charted
 from mixtura.solvers.curvature import information_times, smallest_curvature, symmetric
@@ -137,3 +138,14 @@ def test_of_many_numbers_the_smallest_eigenvalues_are_worked_out(
     some = smallest_curvature(here, np.random.RandomState(0))
     assert (len(whole.values), len(some.values)) == (size, 10)
     np.testing.assert_allclose(some.values, whole.values[:10], atol=1e-10)
+
+
+def test_newtons_step_knows_all_directions_where_few_eigenvalues_are_told(monkeypatch) -> None:
+    here = charted("full", groups(3000, 2), 6)
+    rng, gradient = np.random.RandomState(0), here.centre.gradient
+    told = smallest_curvature(here, rng, 500)
+    monkeypatch.setattr(curvature, "MANY", 10)
+    cut = smallest_curvature(here, rng, 500)
+    assert len(cut.values) < len(told.values) == here.chart.size
+    for one, other in zip(cut.newton(gradient), told.newton(gradient), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-12)

@@ -76,6 +76,11 @@ def test_bad_use(folder: Path, model: Path, case: str) -> None:
     assert names(folder) == []
 
 
+def test_a_path_is_no_pattern(folder: Path) -> None:
+    (folder / r"a\data.csv").write_text("x\n1\n1\n1\n")
+    refused("fit", r"a\data.csv", "-k", "2", message=r"a\data.csv", code=2)
+
+
 def refused(*arguments: object, message: str, code: int = 2) -> None:
     done = run(*arguments)
     assert done.exit_code == code, done.output

@@ -104,7 +104,7 @@ def _one_line(error: Exception, table: object) -> str:
     if table is not None:
         # Python calls it X, and counts its rows from 0.
         name = "standard input" if str(table) == "-" else str(table)
-        said = _X.sub(name, f"X: {said}" if isinstance(error, BadRow) else said)
+        said = _X.sub(lambda _: name, f"X: {said}" if isinstance(error, BadRow) else said)
         said = _ROW.sub(lambda row: f"row {int(row[1]) + 1}", said)
     said = _GIVEN.sub(lambda given: f"{SPOKEN[given[1]]} {given[3]}", said)
     return said or type(error).__name__

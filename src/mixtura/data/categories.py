@@ -154,8 +154,15 @@ def _of_series(column: nw.Series[Any]) -> Texts:
         return _of_arrow(column.to_arrow(), column)
     except pa.ArrowException:
         # Categories of pandas may be intervals (`cut`), or of several types.
+        if kind not in (nw.Categorical, nw.Enum):
+            raise
         told = column.to_native().cat
         names = [str(category) for category in told.categories]
+        if twins := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"column {column.name!r}: several of its categories are called {twins[0]!r} as "
+                "text: rename them"
+            ) from None
         texts = pa.array([None if code < 0 else names[code] for code in told.codes], pa.string())
         met = {*_sorted(texts)}
         return texts, tuple(name for name in dict.fromkeys(names) if name in met)

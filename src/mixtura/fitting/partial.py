@@ -185,7 +185,9 @@ class Partial:
         if len(splits) == 1:
             return self._fitted(rows, splits[0], refits.steps)
         promised = [self._promised(rows, split, refits.first, left) for split in splits]
-        return self._fitted(rows, splits[int(np.argmax(promised))], refits.steps)
+        best = splits[int(np.argmax(promised))]
+        # Where it fails on its way, what it had reached counts.
+        return self._fitted(rows, best, refits.steps) or self._fitted(rows, best, refits.first)
 
     def _promised(self, rows: Rows, split: Array, first: int, left: int) -> float:
         """Where so many first steps lead, and those left with the last one's gain."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from mixtura.data.source import Source
 from mixtura.engines.base import Step, Sweep
 from mixtura.models.base import Model
-from mixtura.records import Summary
+from mixtura.records import Array, Summary
 from mixtura.solvers.climb import objective_at
 
 
@@ -77,6 +78,17 @@ class Recorder(Sweep):
         # What such a pass sums is the solver's business and need not be a likelihood.
         self.log.note(lambda: math.nan)
         return summary
+
+    def information_price(self, params: Any) -> float:
+        return self.inner.information_price(params)
+
+    def information_lost(self, params: Any) -> Array:
+        lost = self.inner.information_lost(params)
+        self.log.note(lambda: math.nan)
+        return lost
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        return self.inner.one_thread()
 
     def over(self, rows: Source) -> Sweep:
         return self.inner.over(rows)

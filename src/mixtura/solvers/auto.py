@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from mixtura.solvers.climb import Climb
 from mixtura.solvers.curvature import smallest_curvature
 from mixtura.solvers.em import em
 from mixtura.solvers.lbfgs import lbfgs, sphered
+from mixtura.solvers.logbook import still_to_come
 from mixtura.solvers.problem import Problem, Solver
 from mixtura.solvers.squarem import squarem
 
@@ -129,9 +131,12 @@ def quasi_newton(problem: Problem, before: Climb, spent: int) -> Climb:
 
 def informed(problem: Problem, before: Climb, steps: int) -> Climb:
     """The climb so far, continued in the axes of the whole information."""
-    if whole_price(problem, before) < math.inf:
-        problem = problem.replaced(tol=problem.tol * FINER)
-    return leg(problem, sphered, before, steps)
+    if whole_price(problem, before) == math.inf:
+        return leg(problem, sphered, before, steps)
+    after = leg(problem.replaced(tol=problem.tol * FINER), sphered, before, steps)
+    if not after.gap <= problem.tol:
+        return after
+    return replace(after, converged=True, reason=still_to_come(after.gap, problem.tol))
 
 
 def whole_price(problem: Problem, climb: Climb) -> float:

@@ -46,7 +46,8 @@ class Curvature:
     """The eigenvalues found, smallest first, with their directions as orthonormal columns.
 
     error bounds the distance from the smallest to the nearest true eigenvalue; exact says that
-    every direction was tried; summit is where Newton's step led, None where nobody looked.
+    every direction was tried; summit is where Newton's step led, None where nobody looked; whole is
+    the matrix itself where only the smallest of its eigenvalues are told.
     """
 
     values: Array
@@ -54,6 +55,7 @@ class Curvature:
     error: float
     exact: bool
     summit: Point | None = None
+    whole: Array | None = None
 
     @property
     def smallest(self) -> float:
@@ -67,6 +69,9 @@ class Curvature:
 
     def newton(self, gradient: Array) -> tuple[Array, float]:
         """(the step to where the slope should vanish, the gain per row that it promises)."""
+        if self.whole is not None:
+            step = np.linalg.solve(self.whole, gradient)
+            return step, 0.5 * float(gradient @ step)
         along = self.directions.T @ gradient
         step = along / self.values
         return self.directions @ step, 0.5 * float(along @ step)
@@ -110,8 +115,10 @@ def smallest_curvature(
         return Curvature(values, vectors, 0.0, True)
     if not any_rise and here.price <= steps:
         with here.sweep.one_thread():
-            values, vectors = _flattest(here.observed())
-        return Curvature(values, vectors, 0.0, True)
+            known = here.observed()
+            values, vectors = _flattest(known)
+        whole = known if len(values) < size else None
+        return Curvature(values, vectors, 0.0, True, whole=whole)
     return _lanczos(here, _beginning(here.centre, rng), min(steps, size), any_rise, rng)
 
 

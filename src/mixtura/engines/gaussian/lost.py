@@ -111,7 +111,7 @@ def _add_tiles(chunk: Chunk, out: Array, params: MixtureParams, form: Name) -> N
         # Rows of one component side by side have shares in the same others.
         order = np.argsort(shares.argmax(axis=1), kind="stable")
         x, shares, w = x[order], shares[order], None if w is None else w[order]
-        weight = None if w is None else address(w)
+        weight = None if w is None else checked("weights", w, (len(x),))
         asked = _Lost(
             checked("x", x, (len(x), d)),
             weight,

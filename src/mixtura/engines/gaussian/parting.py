@@ -89,6 +89,8 @@ def gaussian_partial(
     frames, _, q = refits.places.shape
     if told.shape != (S, 2) or told.max(initial=-1) >= len(refits.shares):
         raise ValueError(f"sets must be (S, 2) components below {len(refits.shares)}")
+    if not 1 <= refits.first <= refits.steps:
+        raise ValueError(f"first must be at least 1 and at most {refits.steps} steps")
     call = asked(X, units, form, m_step, refits.steps, None, None)
     partial = _Partial(
         call.em,

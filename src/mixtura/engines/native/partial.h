@@ -278,9 +278,13 @@ static int best_try(const struct mixtura_data *data, struct mixtura_partial *p, 
     if (left <= 0 || most == -HUGE_VAL)
         return 0;
     take_up(e, d, C, &best);
-    if (steps_of(h, e, 0, left, value, &gain))
+    if (steps_of(h, e, 0, left, &reached, &gain))
         return 1;
-    lay_aside(e, d, C, &best);
+    /* Where it fails on its way, what it had reached counts. */
+    if (reached > -HUGE_VAL) {
+        *value = reached;
+        lay_aside(e, d, C, &best);
+    }
     return 0;
 }
 
