@@ -70,7 +70,7 @@ class Curvature:
     def newton(self, gradient: Array) -> tuple[Array, float]:
         """(the step to where the slope should vanish, the gain per row that it promises)."""
         if self.whole is not None:
-            step = np.linalg.solve(self.whole, gradient)
+            step = np.asarray(np.linalg.solve(self.whole, gradient), dtype=np.float64)
             return step, 0.5 * float(gradient @ step)
         along = self.directions.T @ gradient
         step = along / self.values
