@@ -175,6 +175,7 @@ def test_unusual_but_representable_scales(power: int) -> None:
     assert sorted(np.bincount(gm.predict(X))) == [30, 30]
 
 
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 def test_scikit_learns_reg_covar_lets_components_stay_empty() -> None:
     X = np.repeat(GOOD[:2], 5, axis=0)
     with pytest.warns(mixtura.DegenerateWarning, match="is empty"):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
+import mixtura
 from mixtura import GaussianMixture
 from mixtura.data.moments import table_moments
 from mixtura.data.rows import Rows
@@ -291,12 +292,13 @@ def test_a_saddle_below_a_singularity_only_is_told_of_when_asked() -> None:
     assert fit.verdict != "saddle"
 
 
-def test_a_penalised_maximum_says_whose_maximum_it_is() -> None:
+def test_an_end_that_only_the_penalty_holds_is_at_the_edge() -> None:
     X = np.random.RandomState(45).randn(20, 2)
-    fitted = GaussianMixture(3, random_state=45).fit(np.vstack([X, X[:6]]))
+    with pytest.warns(mixtura.DegenerateWarning, match="only the penalty keeps it from collapsing"):
+        fitted = GaussianMixture(3, random_state=45).fit(np.vstack([X, X[:6]]))
     fit = fitted.fit_result_
-    assert (fit.penalised, fit.verdict) == (True, "penalised maximum")
-    assert "with its penalty" in " ".join(fitted.summary().split())
+    assert (fit.penalised, fit.verdict) == (True, "boundary")
+    assert "with the penalty against collapse" in " ".join(fitted.summary().split())
 
 
 @pytest.mark.filterwarnings("ignore:Best performing:sklearn.exceptions.ConvergenceWarning")

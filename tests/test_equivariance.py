@@ -93,6 +93,7 @@ def test_faithful_in_any_units(faithful: np.ndarray, scale: float) -> None:
     assert fit.loglik + 2 * len(faithful) * np.log(scale) == pytest.approx(-1130.264, abs=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 def test_float32_keeps_its_digits() -> None:
     # scikit-learn issue 30382: covariances should be [0.1, 0.1]; raw moments gave 112.
     X = np.array([[9999.0], [0.0]], dtype=np.float32)

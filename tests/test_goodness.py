@@ -198,7 +198,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match=r"trimmed .* ask it of a fit with noise=True"):
         goodness_of_fit(trimmed, X)
     posterior = BayesianGaussianMixture(n_components=2, random_state=0).fit(X)
-    with pytest.raises(ValueError, match="a posterior is no one density"):
+    with pytest.raises(ValueError, match="is a posterior, no one density"):
         goodness_of_fit(posterior, X)
     given = Mixture("regression", 1, random_state=0).fit(X)
     with pytest.raises(ValueError, match="given others"):

@@ -55,6 +55,7 @@ def log_joint(mixture: GaussianMixture, rows: np.ndarray) -> np.ndarray:
     return np.column_stack([w + multivariate_normal(m, c).logpdf(rows) for w, m, c in parts])
 
 
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 def test_the_likelihood_is_the_sum_over_all_labellings():
     rows = np.vstack([X[k == Z][:2] for k in range(3)])
     labels = np.array([0, -1, -1, 1, 2, -1])

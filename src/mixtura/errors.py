@@ -56,6 +56,10 @@ class Coincident(Collapse):
         return (type(self), (self.count,))
 
 
+class Heywood(Collapse):
+    """The noise of a column of factors has run to zero, to where the likelihood has a bound."""
+
+
 class Vanishing(FitError):
     """The noise of a column of factors is on a slow way to zero: a Heywood case."""
 

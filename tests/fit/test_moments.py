@@ -129,6 +129,7 @@ def test_what_it_cannot_answer() -> None:
         Mixture("poisson", 3, init_params="moments").fit(np.arange(20.0)[:, None])
 
 
+@pytest.mark.filterwarnings("ignore::mixtura.estimators.complaints.DegenerateWarning")
 @pytest.mark.parametrize(
     "rows",
     [

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mixtura.data.source import Source
-from mixtura.errors import FAILURES, Collapse, IllDefined, Vanishing
+from mixtura.errors import FAILURES, Collapse, Heywood, IllDefined, Vanishing
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.outcome import Outcome
 from mixtura.fitting.partial import Part
@@ -114,16 +114,18 @@ class Climbs:
         try:
             freed = self._climbed(self.model.unpenalised(), outcome.climb.params, ())
         except (Collapse, IllDefined) as error:
-            return self._held_up(outcome, error.component)
+            return self._held_up(outcome, error)
         except FAILURES:
             return outcome
         return freed if freed.climb.converged else outcome
 
-    def _held_up(self, outcome: Outcome, k: int) -> Outcome:
-        """An end from where component k collapses as soon as there is no penalty."""
-        climb, model = outcome.climb, self.model
+    def _held_up(self, outcome: Outcome, error: Collapse | IllDefined) -> Outcome:
+        """An end from where a component collapses as soon as there is no penalty."""
+        climb, model, k = outcome.climb, self.model, error.component
         found = {each.component: each for each in model.standings(climb.summary, climb.params)}
-        if k not in found:
+        # Where a noise runs to zero nothing is without bound, and the end is that of the penalty.
+        top = outcome.certificate.verdict == "penalised maximum" and not isinstance(error, Heywood)
+        if k not in found or not (top or found[k].held_up):
             return outcome
         floored = (Spike(k, found[k].rows, found[k].spread or 0.0),)
         certificate = replace(outcome.certificate, verdict="boundary", detail=UPHELD)

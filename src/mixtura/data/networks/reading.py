@@ -146,9 +146,12 @@ def frame_of(given: Any, place: str, pass_through: bool = True) -> Any:
     name."""
     try:
         return nw.from_native(collected(given), eager_only=True, pass_through=pass_through)
-    except nw.exceptions.DuplicateError:
-        names = list(given.columns)
-        twice = next(name for name in names if names.count(name) > 1)
+    except ValueError:
+        # Only pandas has frames of twin names.
+        names = [str(name) for name in getattr(given, "columns", ())]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is None:
+            raise
         raise NetworkError(
             f"{place}: two columns are called {twice!r}: give each a name of its own"
         ) from None

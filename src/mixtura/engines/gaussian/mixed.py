@@ -119,7 +119,7 @@ class MixedSweep(CompiledSweep):
         parts = params.components
         centre = params.weights @ parts.means if self.near is None else self.near[1]
         rounding, narrow = np.abs(parts.means - centre) * _ROUNDING, np.abs(parts.whiten)
-        still = np.zeros(parts.means.shape[1])
+        still = np.zeros_like(parts.means)
         each = [
             parts.form.residuals(rounding[[k]], still, narrow, k) for k in range(len(parts.means))
         ]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtura.data.column_moments import ColumnMoments
-from mixtura.errors import Collapse, IllDefined
+from mixtura.errors import Collapse, Heywood, IllDefined
 from mixtura.families.collapse import (
     NUMERIC_SPREAD,
     PENALTY_SHARE,
@@ -124,7 +124,8 @@ class NoisePrior(Prior):
         bad = self._too_narrow(params, spread, rows * self.count_scale)
         if bad.any():
             k = int(np.argmax(bad))
-            raise Collapse(k, float(rows[k]), float(spread[k]))
+            point = self._spiky(spread, rows * self.count_scale)[k]
+            raise (Collapse if point else Heywood)(k, float(rows[k]), float(spread[k]))
 
     def spread(self, params: FactorParams) -> Array:
         """The smallest noise variance of each component, as a share of the table's; (K,)."""
@@ -156,11 +157,14 @@ class NoisePrior(Prior):
         return max(2 * (self.kind.n_factors + 2), 5)
 
     def _too_narrow(self, params: FactorParams, spread: Array, rows: Array) -> NDArray[np.bool_]:
-        few = rows < self._few
-        bad = (spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few)
+        bad = self._spiky(spread, rows)
         if not self.kind.isotropic:
             bad = bad | (params.uniqueness < HEYWOOD).any(axis=1)
         return np.asarray(bad)
+
+    def _spiky(self, spread: Array, rows: Array) -> NDArray[np.bool_]:
+        few = rows < self._few
+        return np.asarray((spread < NUMERIC_SPREAD) | ((spread < SPURIOUS_SPREAD) & few))
 
     def vanishing(
         self, params: FactorParams, counts: Array, *, slowly: bool = False
