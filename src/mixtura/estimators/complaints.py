@@ -16,7 +16,7 @@ from mixtura.families.base import Family
 from mixtura.models.base import Model
 from mixtura.models.noise import Noisy, Uniform
 from mixtura.records import Standing
-from mixtura.report.collapse import Collapse, collapses
+from mixtura.report.collapse import Collapse, at_the_floor, collapses
 from mixtura.result import Fit
 
 # Components that a warning names.
@@ -78,10 +78,8 @@ def complaints(
         yield _empty(fit.empty), DegenerateWarning
     for why in collapses(fit.floored, mixture._family(), names, K, "component"):
         yield collapse_told(why, "components"), DegenerateWarning
-    known = {part.component for part in fit.floored}
-    fallen = [each for each in fit.standings if each.verdict == "collapsed"]
-    if fallen := [each for each in fallen if each.component not in known]:
-        yield _at_the_floor(fallen), DegenerateWarning
+    if fallen := at_the_floor(fit):
+        yield _fallen(fallen), DegenerateWarning
     spurious = [each for each in fit.standings if each.verdict == "spurious"]
     if spurious:
         yield _spurious(spurious), DegenerateWarning
@@ -117,21 +115,23 @@ def _all_noise(share: float, uniform: Uniform) -> str:
 
 def _empty(components: tuple[int, ...]) -> str:
     each = [f"component {k} is empty: it holds less than half a row" for k in components]
+    return f"{_listed(each, 'more are')}. Use fewer components, or another seed"
+
+
+def _listed(each: list[str], rest: str) -> str:
+    """The first of them, and how many `rest`."""
     left = len(each) - LISTED
-    more = f"; and {left} more are" if left > 0 else ""
-    return "; ".join(each[:LISTED]) + f"{more}. Use fewer components, or another seed"
+    return "; ".join(each[:LISTED]) + (f"; and {left} {rest}" if left > 0 else "")
 
 
-def _at_the_floor(found: list[Standing]) -> str:
+def _fallen(found: list[Standing]) -> str:
     each = [
         f"component {one.component} has about {one.rows:.3g} rows and a smallest variance "
         f"{one.spread:.1g} of the table's"
         for one in found
     ]
-    left = len(each) - LISTED
-    more = f"; and {left} more do" if left > 0 else ""
     return (
-        f"{'; '.join(each[:LISTED])}{more}: next to nothing but reg_covar, which sets its density "
+        f"{_listed(each, 'more do')}: next to nothing but reg_covar, which sets its density "
         "and so the likelihood. Use fewer components, leave out what is constant there, or use "
         "reg_covar=None"
     )
@@ -143,19 +143,15 @@ def _spurious(found: list[Standing]) -> str:
         f"variance is {one.spread:.1g} of the table's"
         for one in found
     ]
-    left = len(each) - LISTED
-    more = f"; and {left} more do" if left > 0 else ""
     return (
-        f"{'; '.join(each[:LISTED])}{more}. Some few rows always lie close together: use fewer "
+        f"{_listed(each, 'more do')}. Some few rows always lie close together: use fewer "
         "components, constraint=EigenvalueRatio(...) or more starts"
     )
 
 
 def _endless(each: list[str]) -> str:
-    left = len(each) - LISTED
-    more = f"; and {left} more" if left > 0 else ""
     return (
-        f"{'; '.join(each[:LISTED])}{more}: what is returned is where the climb stopped. Leave the "
+        f"{_listed(each, 'more')}: what is returned is where the climb stopped. Leave the "
         "column out, or use fewer components"
     )
 

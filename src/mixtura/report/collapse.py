@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mixtura.records import Spike
+from mixtura.records import Spike, Standing
 from mixtura.report.view import LONGEST_NAME, shorten
+from mixtura.result import Fit
 
 # Columns named for one component, and values of one column.
 COLUMNS, LISTED = 3, 3
@@ -134,3 +135,11 @@ def _values(part: Spike, names: Sequence[str]) -> str:
     shown = [f"{shorten(names[j], LONGEST_NAME)} = {value:.6g}" for j, value in part.constant]
     left = len(shown) - COLUMNS
     return ", ".join(shown[:COLUMNS]) + (f" and {left} more columns alike" if left > 0 else "")
+
+
+def at_the_floor(fit: Fit) -> list[Standing]:
+    """The components that have next to nothing but a floor that was asked for: of those that have
+    collapsed the ones that no penalty holds up."""
+    known = {part.component for part in fit.floored}
+    fallen = [each for each in fit.standings if each.verdict == "collapsed"]
+    return [each for each in fallen if each.component not in known]

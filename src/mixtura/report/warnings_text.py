@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixtura.families.portrait import Portrait
 from mixtura.records import Spike
-from mixtura.report.collapse import Collapse, collapses
+from mixtura.report.collapse import Collapse, at_the_floor, collapses
 from mixtura.report.view import (
     LONGEST_NAME,
     MOST_LISTED,
@@ -59,9 +59,9 @@ def warnings(view: MixtureView) -> list[str]:
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
         found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun)))
-    known = {part.component for part in fit.floored}
+    fallen = at_the_floor(fit)
     for one in fit.standings:
-        if one.verdict == "collapsed" and one.component not in known:
+        if one in fallen:
             found.append(
                 f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "
                 f"{one.spread:.1g} of the table's variance, next to nothing but reg_covar: do not "
