@@ -88,8 +88,7 @@ def blocks(
     checkpoint: Checkpoint = None,
     max_seconds: MaxSeconds = None,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json."),
+        Path | None, typer.Option(metavar="MODEL.json", help="The model; default EDGES.model.json.")
     ] = None,
     nodes: Annotated[
         Path | None,

@@ -84,11 +84,7 @@ def compare(
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = checked_figure(table, figure, no_figure, ".compare")
     made_of = components_of(family, covariance)
-    settings = made_of | {
-        "random_state": seed,
-        "n_starts": starts,
-        "engine": str(engine),
-    }
+    settings = made_of | {"random_state": seed, "n_starts": starts, "engine": str(engine)}
     # Left out when not given, so that the defaults are the library's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}

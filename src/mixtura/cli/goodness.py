@@ -19,15 +19,7 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.options import (
-    AsJson,
-    Columns,
-    Jobs,
-    ModelFile,
-    Seed,
-    TableFile,
-    Weights,
-)
+from mixtura.cli.options import AsJson, Columns, Jobs, ModelFile, Seed, TableFile, Weights
 from mixtura.cli.outputs import checked_figure, drawn, refuse_overwriting
 from mixtura.cli.rowwise import pieces
 from mixtura.data.dialect import Dialect

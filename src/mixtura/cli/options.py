@@ -206,8 +206,6 @@ CovarianceAsked = Annotated[str | None, SHAPES]
 FamilyName = Annotated[
     str,
     typer.Option(
-        parser=family_name,
-        metavar="NAME",
-        help=f"What a group is made of: {', '.join(FAMILIES)}.",
+        parser=family_name, metavar="NAME", help=f"What a group is made of: {', '.join(FAMILIES)}."
     ),
 ]

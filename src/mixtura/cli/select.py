@@ -72,9 +72,7 @@ def select(
     covariance: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B",
-            show_default="all of mclust's",
-            help="Shapes to try, such as EEE,VVV.",
+            metavar="A,B", show_default="all of mclust's", help="Shapes to try, such as EEE,VVV."
         ),
     ] = None,
     criterion: Annotated[Criterion, typer.Option(help="What is best.")] = Criterion.bic,
@@ -107,8 +105,7 @@ def select(
         typer.Option("--thorough", help="Fit each as `mixtura fit` does: many times the work."),
     ] = False,
     prune: Annotated[
-        bool,
-        typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse."),
+        bool, typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse.")
     ] = True,
     checkpoint: Checkpoint = None,
     out: Annotated[

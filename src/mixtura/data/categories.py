@@ -84,10 +84,7 @@ NUMBERS = Wanted()
 
 
 def coded(
-    X: Any,
-    takes: Callable[[Sequence[str]], Sequence[bool]],
-    known: Categories = (),
-    first: int = 0,
+    X: Any, takes: Callable[[Sequence[str]], Sequence[bool]], known: Categories = (), first: int = 0
 ) -> tuple[Any, Categories]:
     """The table with codes in place of categories, gaps as NaN; and what the codes stand for.
 

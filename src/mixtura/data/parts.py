@@ -21,13 +21,7 @@ from mixtura.data.columns import is_number, is_text, quoted, spelling
 from mixtura.data.delimited import nothing, refuse_ragged, settings
 from mixtura.data.dialect import Dialect
 from mixtura.data.door import refuse_unfit, weights_of
-from mixtura.data.files import (
-    AS_IT_LOOKS,
-    TEXT_SUFFIXES,
-    read_frame,
-    refuse_equal_names,
-    suffix,
-)
+from mixtura.data.files import AS_IT_LOOKS, TEXT_SUFFIXES, read_frame, refuse_equal_names, suffix
 from mixtura.data.framed import framed
 from mixtura.data.layout import Layout, sniff
 from mixtura.data.lines import not_utf8

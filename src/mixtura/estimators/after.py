@@ -290,11 +290,7 @@ class AfterFit(Exports, ABC):
         return measure(mine, theirs, *self._draws(n_samples, random_state))
 
     def component_divergence(
-        self,
-        kind: Kind = "kl",
-        *,
-        n_samples: int = DRAWS,
-        random_state: Seed = None,
+        self, kind: Kind = "kl", *, n_samples: int = DRAWS, random_state: Seed = None
     ) -> Estimate:
         """How far the components are from one another, for every pair.
 

@@ -11,10 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from mixtura.data.source import Source
 from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.fitted_posterior import FittedPosterior
-from mixtura.estimators.hyperparameters import (
-    component_prior,
-    weight_prior,
-)
+from mixtura.estimators.hyperparameters import component_prior, weight_prior
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.posterior import PosteriorGaussian

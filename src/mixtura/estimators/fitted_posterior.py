@@ -15,10 +15,7 @@ from mixtura.estimators.posterior_mixture import PosteriorMixture, PosteriorNumb
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
 from mixtura.families.gaussian.forms import Form
-from mixtura.families.gaussian.posterior import (
-    PosteriorGaussian,
-    gaussian_posterior_from_whiten,
-)
+from mixtura.families.gaussian.posterior import PosteriorGaussian, gaussian_posterior_from_whiten
 from mixtura.families.gaussian.wishart import NormalWishart
 from mixtura.fitting.mixture_fit import Found
 from mixtura.fitting.variational_fit import VariationalFound

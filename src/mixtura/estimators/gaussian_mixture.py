@@ -16,13 +16,7 @@ from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.beside import refuse_beside
-from mixtura.estimators.document import (
-    SCALARS,
-    Stored,
-    check_arrays,
-    check_gaussian,
-    names_of,
-)
+from mixtura.estimators.document import SCALARS, Stored, check_arrays, check_gaussian, names_of
 from mixtura.estimators.factored import CovarianceNames
 from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.inherited import equations_of

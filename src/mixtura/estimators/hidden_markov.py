@@ -16,10 +16,7 @@ from mixtura.data.opening import is_stream
 from mixtura.data.refusal import refuse_given
 from mixtura.data.sequences import Ordered
 from mixtura.engines.choose import PLAIN
-from mixtura.estimators.chain_laws import (
-    TOPOLOGIES,
-    tied_groups,
-)
+from mixtura.estimators.chain_laws import TOPOLOGIES, tied_groups
 from mixtura.estimators.chain_task import chain_task
 from mixtura.estimators.clocked import cut_short, timed
 from mixtura.estimators.family_document import restored_family
@@ -261,11 +258,7 @@ class HiddenMarkov(FittedChain):
         return Beside(asked, given, Given("covariate", hanging))
 
     def _find(
-        self,
-        rows: Ordered,
-        kind: Family,
-        checkpoint: StrPath | None,
-        max_seconds: float | None,
+        self, rows: Ordered, kind: Family, checkpoint: StrPath | None, max_seconds: float | None
     ) -> ChainFound:
         task = timed(chain_task(self, kind, rows), max_seconds, checkpoint)
         seed = check_random_state(self.random_state).randint(2**31 - 1)

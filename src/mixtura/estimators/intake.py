@@ -46,10 +46,7 @@ BesideCells = Callable[[AnyArray, Sequence[Family], Categories], tuple[AnyArray,
 
 
 def admitted(
-    estimator: Fitting,
-    X: Any,
-    sample_weight: Weights,
-    kind: Family,
+    estimator: Fitting, X: Any, sample_weight: Weights, kind: Family
 ) -> tuple[Source, Family]:
     """The rows of a fit, and the family for their table; ValueError where they cannot be fitted."""
     mapped = isinstance(X, np.memmap) and needs_memory(estimator.solver)
@@ -120,10 +117,7 @@ def _numbers(
 
 
 def _in_memory(
-    estimator: Fitting,
-    X: Any,
-    sample_weight: Weights,
-    kind: Family,
+    estimator: Fitting, X: Any, sample_weight: Weights, kind: Family
 ) -> tuple[Rows, Family]:
     if isinstance(X, Iterator):
         raise ValueError(

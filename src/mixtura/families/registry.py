@@ -8,12 +8,7 @@ from typing import Any
 
 from mixtura.families.base import Family
 from mixtura.families.believed import rows_told, told_worth
-from mixtura.families.conjugate import (
-    Conjugate,
-    Dirichlet,
-    NormalInverseWishart,
-    RowsBefore,
-)
+from mixtura.families.conjugate import Conjugate, Dirichlet, NormalInverseWishart, RowsBefore
 from mixtura.families.factor.family import FactorAnalysers
 from mixtura.families.factor.structure import FactorAnalytic, parsed, type_name
 from mixtura.families.gaussian.conjugate import before_rows, prior_rows

@@ -59,7 +59,7 @@ def _verdict(trial: Trial) -> str:
 def _notes(trials: Sequence[Trial], level: float, risk: float) -> list[str]:
     notes = [
         "2 × gain: twice what one more group adds to the log-likelihood. p-value: how often as "
-        "much is gained in tables drawn from the smaller mixture, searched in the same way.",
+        "much is gained in tables drawn from the smaller mixture, searched in the same way."
     ]
     if risk:
         notes.append(

@@ -8,15 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from mixtura.records import Array
 from mixtura.report.palette import colours
-from mixtura.report.panels import (
-    BARS,
-    DASHED,
-    INK,
-    Points,
-    bin_edges,
-    component_curves,
-    densities,
-)
+from mixtura.report.panels import BARS, DASHED, INK, Points, bin_edges, component_curves, densities
 from mixtura.report.view import MixtureView, shorten, wrapped
 
 # Counts over a wider range are drawn in bins, without a dot for each.

@@ -180,12 +180,7 @@ class Audit:
 
 @at_once()
 def audit(
-    mixture: Any,
-    X: Any,
-    *,
-    sample_weight: Weights = None,
-    n_init: int = 10,
-    random_state: Seed = 0,
+    mixture: Any, X: Any, *, sample_weight: Weights = None, n_init: int = 10, random_state: Seed = 0
 ) -> Audit:
     """Climb from a mixture, and search beside it, on the table that it is said to fit.
 

@@ -314,12 +314,7 @@ class ComponentSearch(_OfNumbers, DensityMixin, BaseEstimator):  # type: ignore[
         return self.best_estimator_
 
     def _choose(
-        self,
-        ranking: Ranking,
-        rows: Source,
-        settings: dict[str, Any],
-        largest: int,
-        numbers: int,
+        self, ranking: Ranking, rows: Source, settings: dict[str, Any], largest: int, numbers: int
     ) -> None:
         results, best = ranking.results, ranking.best
         if best is None:

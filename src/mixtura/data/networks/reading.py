@@ -15,12 +15,7 @@ from mixtura.data.files import AS_IT_LOOKS, is_text_file
 from mixtura.data.lazy import collected
 from mixtura.data.networks.edge_files import ends_of, read_edges
 from mixtura.data.networks.graphs import from_igraph, from_networkx
-from mixtura.data.networks.matrices import (
-    between,
-    from_biadjacency,
-    from_matrix,
-    from_pairs,
-)
+from mixtura.data.networks.matrices import between, from_biadjacency, from_matrix, from_pairs
 from mixtura.data.networks.network import Network, NetworkError
 from mixtura.records import AnyArray
 

@@ -137,10 +137,7 @@ class Contaminated(HeavyTailed):
         return "; ".join(each for each in said if each)
 
     def transported(
-        self,
-        stats: ContaminatedStatistics,
-        before: ContaminatedParams,
-        after: ContaminatedParams,
+        self, stats: ContaminatedStatistics, before: ContaminatedParams, after: ContaminatedParams
     ) -> ContaminatedStatistics:
         moved = self.gaussian.transported(stats.weighed, before.gaussian, after.gaussian)
         bad = carried(stats.bad, before.gaussian, after.gaussian)

@@ -9,12 +9,7 @@ import numpy as np
 from scipy.special import betaln, digamma, gammaln
 
 from mixtura.families.gaussian.records import LOG_2PI, gaussian_sums
-from mixtura.families.heavy.records import (
-    HeavyGapsLook,
-    HeavyLook,
-    HeavyParams,
-    HeavyStatistics,
-)
+from mixtura.families.heavy.records import HeavyGapsLook, HeavyLook, HeavyParams, HeavyStatistics
 from mixtura.records import AnyArray, Array, RandomNumbers
 
 
