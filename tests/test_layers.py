@@ -166,7 +166,7 @@ KNOWN = {
                 "families/base.py",
                 "families/portrait.py",
                 "supports.py",
-            ),
+            )
         )
         | {
             # Factors make covariances.
@@ -187,10 +187,7 @@ KNOWN = {
             "data/moments.py",
             "data/survey.py",
             # Commands name covariance structures.
-            *(
-                f"cli/{name}.py"
-                for name in ("compare", "fit", "hmm", "howmany", "options", "select", "show")
-            ),
+            *(f"cli/{name}.py" for name in ("made_of", "select", "show")),
             "solvers/contrast_noise.py",
             # A module of PyTorch tells its covariances.
             "exchange/network.py",
@@ -229,7 +226,7 @@ KNOWN = {
                 "families/registry.py",
                 "families/gaussian/covariance.py",
                 "__init__.py",
-                "cli/options.py",
+                "cli/made_of.py",
             }
         ),
         {"estimators": 8, "selection": 3},

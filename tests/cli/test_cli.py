@@ -15,7 +15,8 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.console import split_names
-from mixtura.cli.options import Covariance, Engine, FitEngine, Solver
+from mixtura.cli.made_of import COVARIANCES
+from mixtura.cli.options import Engine, FitEngine, Solver
 from mixtura.engines.choose import ENGINES, NAMES, OPTIONAL
 from mixtura.engines.kernels import KERNELS
 from mixtura.families.gaussian.covariance import STRUCTURES
@@ -24,7 +25,7 @@ from mixtura.solvers.registry import SOLVERS
 
 
 def test_the_choices_are_the_librarys() -> None:
-    assert set(Covariance) == set(STRUCTURES)
+    assert set(COVARIANCES) == set(STRUCTURES)
     assert set(Solver) == {"auto", *SOLVERS}
     assert set(Engine) == {"auto", *ENGINES, *OPTIONAL}
     assert set(FitEngine) == {"auto", *NAMES}

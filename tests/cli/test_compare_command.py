@@ -12,7 +12,7 @@ from commands import ESCAPE, FAITHFUL, names, run, spawn
 
 import mixtura
 from mixtura.cli.compare import Racing
-from mixtura.cli.console import Working
+from mixtura.cli.working import Working
 from mixtura.fitting.starts import StartMaker
 
 QUICK = ("--starts", 1, "--solver", "em", "--solver", "lbfgs")

@@ -10,10 +10,11 @@ import typer
 
 from mixtura.cli import options
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
-from mixtura.cli.console import Working, command, note, print_json, print_text
+from mixtura.cli.console import command, note, print_json, print_text
 from mixtura.cli.options import AsJson, Checkpoint, NoFigure, Quiet, Seed
 from mixtura.cli.outputs import checked_figure, drawn, refuse_shared, refuse_unwritable
 from mixtura.cli.select import parsed
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,9 +53,7 @@ async def _asked(address: str) -> None:
 
 def apart_table(
     path: Path,
-    columns: list[str] | None,
-    weights: str | None,
-    exclude: list[str] | None,
+    named: Mapping[str, Any],
     in_pieces: bool | None,
     dialect: Dialect,
     kinds: Sequence[Family],
@@ -71,4 +69,4 @@ def apart_table(
         raise ValueError(
             "--engine dask reads Parquet: leave out the options of how text is written"
         )
-    return read_apart(path, columns=columns, weights=weights, exclude=exclude, gaps=may_miss(kinds))
+    return read_apart(path, **named, gaps=may_miss(kinds))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli.console import (
-    Working,
     command,
     load_mixture,
     note_remarks,
@@ -20,6 +19,7 @@ from mixtura.cli.dialect import reads_table
 from mixtura.cli.options import AsJson, Columns, ModelFile, Seed, TableFile, Weights
 from mixtura.cli.outputs import checked_outputs, refuse_overwriting
 from mixtura.cli.rowwise import pieces
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

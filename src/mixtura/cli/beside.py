@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mixtura.cli.console import split_names
+from mixtura.cli.grouped import Grouped
 from mixtura.cli.options import ROWS
 from mixtura.cli.reading import in_memory
 
@@ -18,37 +20,44 @@ if TYPE_CHECKING:
     from mixtura.data.tables import Table
     from mixtura.records import Array
 
-Lower = Annotated[
-    str | None,
-    typer.Option(
-        metavar="X=LOW,...",
-        help="Of column X only LOW < X is known where column LOW has a number.",
-        rich_help_panel=ROWS,
-    ),
-]
-Upper = Annotated[
-    str | None,
-    typer.Option(
-        metavar="X=UP,...",
-        help="Of column X only X <= UP is known where column UP has a number.",
-        rich_help_panel=ROWS,
-    ),
-]
-Error = Annotated[
-    str | None,
-    typer.Option(
-        metavar="X=SD,...",
-        help="Column SD has the standard deviations of the errors of X.",
-        rich_help_panel=ROWS,
-    ),
-]
-
 
 @dataclass(frozen=True)
-class Beside:
-    """asked: of each option that was given, which column stands beside which."""
+class Beside(Grouped):
+    """What is known of cells beside their numbers."""
 
-    asked: dict[str, dict[str, str]]
+    lower: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X=LOW,...",
+            help="Of column X only LOW < X is known where column LOW has a number.",
+            rich_help_panel=ROWS,
+        ),
+    ] = None
+    upper: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X=UP,...",
+            help="Of column X only X <= UP is known where column UP has a number.",
+            rich_help_panel=ROWS,
+        ),
+    ] = None
+    error: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X=SD,...",
+            help="Column SD has the standard deviations of the errors of X.",
+            rich_help_panel=ROWS,
+        ),
+    ] = None
+
+    @cached_property
+    def asked(self) -> dict[str, dict[str, str]]:
+        """Of each option that was given, the column beside each; ValueError for no pairs."""
+        if self.error is not None and (self.lower or self.upper) is not None:
+            other = "lower" if self.lower is not None else "upper"
+            raise ValueError(f"--error knows no --{other}: leave one of them out")
+        given = {"lower": self.lower, "upper": self.upper, "error": self.error}
+        return {name: _pairs(name, text) for name, text in given.items() if text is not None}
 
     @property
     def columns(self) -> list[str]:
@@ -96,14 +105,19 @@ class Beside:
                     "thing: leave it out"
                 )
 
-
-def beside(lower: str | None, upper: str | None, error: str | None) -> Beside:
-    """What was asked for; ValueError for what is no pair of columns."""
-    given = {"lower": lower, "upper": upper, "error": error}
-    if error is not None and (lower or upper) is not None:
-        other = "lower" if lower is not None else "upper"
-        raise ValueError(f"--error knows no --{other}: leave one of them out")
-    return Beside({name: _pairs(name, text) for name, text in given.items() if text is not None})
+    def refuse_others(self, settings: dict[str, Any], **others: Any) -> None:
+        """ValueError where what stands beside cells does not go together with other options."""
+        for option in self.asked:
+            for name, other in others.items():
+                if other:
+                    raise ValueError(
+                        f"--{option} knows no --{name.replace('_', '-')}: leave one out"
+                    )
+            if option == "error" and "family" in settings:
+                raise ValueError(
+                    f"--error is for Gaussian groups, and --family is {settings['family']}: leave "
+                    "one of them out"
+                )
 
 
 def _pairs(option: str, text: str) -> dict[str, str]:
@@ -167,16 +181,3 @@ def _of_frame(frame: Any) -> Callable[[str], Array]:
         return floats(frame, name)
 
     return column
-
-
-def given_beside(settings: dict[str, Any], asked: Beside, **others: Any) -> None:
-    """ValueError where what stands beside cells does not go together with other options."""
-    for option in asked.asked:
-        for name, other in others.items():
-            if other:
-                raise ValueError(f"--{option} knows no --{name.replace('_', '-')}: leave one out")
-        if option == "error" and "family" in settings:
-            raise ValueError(
-                f"--error is for Gaussian groups, and --family is {settings['family']}: leave one "
-                "of them out"
-            )

@@ -11,11 +11,12 @@ import typer
 
 from mixtura.cli import options
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
-from mixtura.cli.console import Working, command, note, print_json, print_text, split_names
+from mixtura.cli.console import command, note, print_json, print_text, split_names
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import interrupted, leave_if_interrupted
 from mixtura.cli.options import AsJson, Checkpoint, MaxSeconds, NoFigure, Quiet, Seed
 from mixtura.cli.outputs import checked_outputs, named, refuse_shared, write_outputs
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -30,12 +30,12 @@ def to_fit(file: OrderedFile, in_pieces: bool | None) -> ToFit:
 
     from mixtura.cli.reading import is_long
 
-    if in_pieces and file.order[0] is None:
+    if in_pieces and file.order.sequence is None:
         raise ValueError(
             "--in-pieces: without --sequence the table is one sequence, which is held in memory: "
             "name the column that tells sequences apart, or leave --in-pieces out"
         )
-    if file.order[0] is None or not (is_long(file.path) if in_pieces is None else in_pieces):
+    if file.order.sequence is None or not (is_long(file.path) if in_pieces is None else in_pieces):
         steps = file.in_memory()
         weights = steps.rows.sample_weight
         beside = {"lengths": steps.lengths, "sample_weight": weights, "states": steps.known}

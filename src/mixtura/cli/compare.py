@@ -8,38 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli import options
+from mixtura.cli.chosen import Chosen
 from mixtura.cli.console import (
     FIT_FAILED,
     WIDEST,
-    Working,
     command,
     note,
     note_remarks,
     print_json,
     print_text,
-    split_names,
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import components_of, kind_of
-from mixtura.cli.options import (
-    ENGINE_AUTO,
-    AsJson,
-    Columns,
-    Components,
-    CovarianceAsked,
-    Engine,
-    Exclude,
-    FamilyName,
-    NoFigure,
-    Quiet,
-    Seed,
-    Solver,
-    TableFile,
-    Weights,
-)
+from mixtura.cli.made_of import MadeOf
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
+from mixtura.cli.working import Working
 from mixtura.homes import CLIMBERS
 
 if TYPE_CHECKING:
@@ -50,20 +34,20 @@ if TYPE_CHECKING:
 @command
 @reads_table
 def compare(
-    table: TableFile,
-    components: Components = 2,
-    family: FamilyName = "gaussian",
-    covariance: CovarianceAsked = None,
-    columns: Columns = None,
-    exclude: Exclude = None,
-    weights: Weights = None,
-    seed: Seed = 0,
+    *,
+    table: options.TableFile,
+    components: options.Components = 2,
+    made_of: MadeOf,
+    columns: Chosen,
+    seed: options.Seed = 0,
     starts: Annotated[int, typer.Option(min=1, metavar="INT", help="How many starts.")] = 3,
     solver: Annotated[
-        list[Solver] | None,
+        list[options.Solver] | None,
         typer.Option(help="Compare this one; may be repeated. Default: all that climb by rule."),
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="What runs over the rows.")] = ENGINE_AUTO,
+    engine: Annotated[
+        options.Engine, typer.Option(help="What runs over the rows.")
+    ] = options.ENGINE_AUTO,
     max_iter: Annotated[
         int | None,
         typer.Option(min=1, metavar="INT", help="At most this many steps each; default 10000."),
@@ -75,24 +59,24 @@ def compare(
         ),
     ] = None,
     figure: Annotated[Path | None, options.figure("The figure; default TABLE.compare.png.")] = None,
-    no_figure: NoFigure = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    *,
+    no_figure: options.NoFigure = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
     dialect: Dialect,
 ) -> None:
     """Climb from the same starts by every solver; print and draw what each one needed."""
     target = checked_figure(table, figure, no_figure, ".compare")
-    made_of = components_of(family, covariance)
-    settings = made_of | {"random_state": seed, "n_starts": starts, "engine": str(engine)}
+    settings = made_of.settings() | {
+        "random_state": seed,
+        "n_starts": starts,
+        "engine": str(engine),
+    }
     # Left out when not given, so that the defaults are the library's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     solvers = [str(each) for each in solver or CLIMBERS]
     with Working("reading", starts * len(solvers)) as working:
-        data = whole_table(
-            table, split_names(columns), weights, split_names(exclude), dialect, [kind_of(made_of)]
-        )
+        data = whole_table(table, columns.named(), dialect, [made_of.kind()])
         if not (quiet or as_json):
             note_remarks(data.remarks)
         if components > len(data.X):

@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line with an exit code, notes, progress, output."""
+"""What the commands share: errors as one line with an exit code, notes, output."""
 
 from __future__ import annotations
 
@@ -7,36 +7,20 @@ import functools
 import json
 import math
 import re
-import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import Any, ParamSpec
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TimeElapsedColumn,
-)
 from rich.text import Text
 
-from mixtura.cli.pace import Pace
 from mixtura.cli.streams import abandon, has_all_signs, writing_stdout
 from mixtura.printable import printable, printable_json
 
-if TYPE_CHECKING:
-    from mixtura.solvers.climb import Climb
-
 OK, FIT_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-# Work shorter than this shows no progress.
-PATIENCE = 1.0
 # Reports are at most this wide, and exactly this wide where there is no terminal.
 WIDEST = 100
 
@@ -225,86 +209,3 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_jsonable(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-class Working:
-    """A progress line on stderr, in a terminal only, once the work has taken PATIENCE seconds.
-
-    A `FitListener`: what it is told is only noted; drawing happens in another thread. Where
-    the terminal is needed for a table it is not `shown`.
-    """
-
-    def __init__(self, doing: str, starts: int = 1, *, shown: bool = True) -> None:
-        self.shown = shown
-        self.starts, self.index, self.doing = starts, 0, doing
-        self.pace: Pace | None = None
-        self._bar = Progress(
-            SpinnerColumn(),
-            _Doing(self),
-            BarColumn(20),
-            TimeElapsedColumn(),
-            console=stderr,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=starts if starts > 1 else None)
-        self._timer = threading.Timer(PATIENCE, self._bar.start)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Working:
-        if self.shown and sys.stderr.isatty():
-            self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        if self._timer.ident is not None:
-            # It may be in the middle of starting the bar.
-            self._timer.join()
-        if self._bar.live.is_started:
-            self._bar.stop()
-
-    def paced(self, rows: int, tol: float | None) -> Callable[[int], None]:
-        """What is to be told of the rows of a long table as they are read; the bar is a pass.
-
-        tol is that of a climb, None where one pass is all; then `rows` may be a guess.
-        """
-        self.pace = pace = Pace(rows, tol)
-
-        def read(done: int) -> None:
-            pace.read(done)
-            self._bar.update(self._task, total=pace.rows, completed=done)
-
-        return read
-
-    def counted(self, done: int, total: int) -> None:
-        """So many of all pieces of work are done."""
-        self._bar.update(self._task, total=total, completed=done)
-
-    def started(self, index: int) -> None:
-        """A start begins."""
-        self.index = index
-        self.doing = "short runs from many starts"
-        if self.pace is None:
-            self._bar.update(self._task, completed=index)
-
-    def stepped(self, iterations: int, gain: float) -> None:
-        """One more EM step was taken."""
-        which = f"start {self.index + 1} of {self.starts}, " if self.starts > 1 else ""
-        self.doing = f"{which}EM step {iterations}, last gain {gain:.1e} per row"
-        if self.pace is not None:
-            self.pace.gained(gain)
-
-    def ended(self, climb: Climb, mean_loglik: float) -> None:
-        """A climb is over."""
-        self.doing = f"{mean_loglik:.4f} log-likelihood per row after {climb.iterations} EM steps"
-
-
-class _Doing(ProgressColumn):
-    def __init__(self, working: Working) -> None:
-        super().__init__()
-        self._working = working
-
-    def render(self, task: Task) -> Text:
-        pace = self._working.pace
-        told = "" if pace is None else pace.text()
-        return Text(f"{self._working.doing} ({told})" if told else self._working.doing)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mixtura.cli.console import alias
+from mixtura.cli.grouped import gathered, groups_among, options_of
 from mixtura.data.dialect import Dialect
 
 
@@ -42,27 +43,33 @@ _LOOKED_AT = 1 << 16
 
 
 def reads_table(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose `dialect` is made of options, and whose `table` may be -, standard input."""
+    """A command whose `table` may be -, standard input, and whose `dialect` is made of options, as
+    its other records of options are (`Grouped`)."""
+    # Resolved here, because Typer would resolve them where this function is.
+    hints = get_type_hints(function, localns={"Dialect": Dialect}, include_extras=True)
+    groups = groups_among(hints)
 
     @functools.wraps(function)
     def run(**given: Any) -> None:
         dialect = Dialect(**{name: given.pop(name, None) for name in _OPTIONS})
+        records = {name: gathered(kind, given) for name, kind in groups.items()}
         with _spooled(given.pop("table")) as table:
-            function(table=table, dialect=dialect, **given)
+            function(table=table, dialect=dialect, **records, **given)
 
-    # Resolved here, because Typer would resolve them where this function is.
-    hints = get_type_hints(function, localns={"Dialect": Dialect}, include_extras=True)
-    own = [
-        each.replace(annotation=hints[each.name])
-        for each in inspect.signature(function).parameters.values()
-        if each.name != "dialect"
-    ]
-    more = [
+    asked: list[inspect.Parameter] = []
+    for each in inspect.signature(function).parameters.values():
+        if each.name in groups:
+            asked += options_of(groups[each.name])
+        elif each.name != "dialect":
+            asked.append(
+                each.replace(annotation=hints[each.name], kind=inspect.Parameter.KEYWORD_ONLY)
+            )
+    asked += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in _OPTIONS.items()
     ]
-    run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in [*own, *more]}
+    run.__signature__ = inspect.Signature(asked)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in asked}
     return run
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.apart import DASK, apart_table, cluster
 from mixtura.cli.bayes import (
     Bayes,
@@ -17,51 +18,19 @@ from mixtura.cli.bayes import (
     refuse_prior_alone,
     responsibilities,
 )
-from mixtura.cli.beside import Error, Lower, Upper, beside, given_beside
+from mixtura.cli.beside import Beside
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
-from mixtura.cli.console import (
-    Working,
-    command,
-    note,
-    note_remarks,
-    print_json,
-    print_text,
-    split_names,
-    stdout,
-)
+from mixtura.cli.chosen import Chosen
+from mixtura.cli.console import command, note, note_remarks, print_json, print_text, stdout
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import leave_if_interrupted, unfinished
-from mixtura.cli.labels import Labels, beside_labels, labels_in
-from mixtura.cli.options import (
-    AUTO,
-    FIT_ENGINE_AUTO,
-    SEARCH,
-    SOLVER_AUTO,
-    AsJson,
-    Checkpoint,
-    Columns,
-    Components,
-    CovarianceAsked,
-    Exclude,
-    FamilyName,
-    FigureOut,
-    FitEngine,
-    Importance,
-    InPieces,
-    MaxSeconds,
-    ModelOut,
-    NoFigure,
-    Quiet,
-    Seed,
-    Solver,
-    Starts,
-    TableFile,
-    Weights,
-)
+from mixtura.cli.labels import Labels, labels_in
+from mixtura.cli.made_of import MadeOf, unfitted
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import open_table, shown_rows
-from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Prior, Trim, robust_settings
+from mixtura.cli.robust import Robust
 from mixtura.cli.show import as_document, print_report
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,83 +38,73 @@ if TYPE_CHECKING:
     from mixtura.data.dialect import Dialect
     from mixtura.data.streamed import Streamed
     from mixtura.data.tables import Table
-    from mixtura.families.base import Family
     from mixtura.records import Array
 
 
 @command
 @reads_table
 def fit(
-    table: TableFile,
-    components: Components = 2,
-    family: FamilyName = "gaussian",
-    covariance: CovarianceAsked = None,
+    *,
+    table: options.TableFile,
+    components: options.Components = 2,
+    made_of: MadeOf,
     bayes: Bayes = False,
     weight_prior: WeightPrior = None,
     concentration: Concentration = None,
-    noise: Noise = False,
-    noise_volume: NoiseVolume = None,
-    trim: Trim = 0.0,
-    eigenvalue_ratio: EigenRatio = None,
-    prior: Prior = None,
-    columns: Columns = None,
-    exclude: Exclude = None,
-    weights: Weights = None,
-    importance: Importance = False,
+    robust: Robust,
+    columns: Chosen,
+    importance: options.Importance = False,
     labels: Labels = None,
-    lower: Lower = None,
-    upper: Upper = None,
-    error: Error = None,
-    seed: Seed = 0,
-    starts: Starts = 1,
+    besides: Beside,
+    seed: options.Seed = 0,
+    starts: options.Starts = 1,
     solver: Annotated[
-        Solver, typer.Option(help="How parameters move.", rich_help_panel=SEARCH)
-    ] = SOLVER_AUTO,
+        options.Solver, typer.Option(help="How parameters move.", rich_help_panel=options.SEARCH)
+    ] = options.SOLVER_AUTO,
     engine: Annotated[
-        FitEngine, typer.Option(help="What runs over the rows.", rich_help_panel=SEARCH)
-    ] = FIT_ENGINE_AUTO,
+        options.FitEngine,
+        typer.Option(help="What runs over the rows.", rich_help_panel=options.SEARCH),
+    ] = options.FIT_ENGINE_AUTO,
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
             help="With --engine dask: the scheduler of a cluster; default this process's threads.",
-            rich_help_panel=SEARCH,
+            rich_help_panel=options.SEARCH,
         ),
     ] = None,
-    in_pieces: InPieces = None,
-    checkpoint: Checkpoint = None,
+    in_pieces: options.InPieces = None,
+    checkpoint: options.Checkpoint = None,
     max_iter: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="INT",
             help="At most this many EM steps; default 1000.",
-            rich_help_panel=SEARCH,
+            rich_help_panel=options.SEARCH,
         ),
     ] = None,
-    max_seconds: MaxSeconds = None,
+    max_seconds: options.MaxSeconds = None,
     tol: Annotated[
         float | None,
         typer.Option(
             min=0.0,
             metavar="FLOAT",
             help="Stop at this remaining gain per row; default 1e-6.",
-            rich_help_panel=SEARCH,
+            rich_help_panel=options.SEARCH,
         ),
     ] = None,
-    out: ModelOut = None,
-    figure: FigureOut = None,
-    no_figure: NoFigure = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    *,
+    out: options.ModelOut = None,
+    figure: options.FigureOut = None,
+    no_figure: options.NoFigure = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
     dialect: Dialect,
 ) -> None:
     """Fit a mixture to a table; print what was found; write the model and a figure."""
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint, max_seconds)
-    made_of = components_of(family, covariance)
-    settings = made_of | {
+    settings = made_of.settings() | {
         "n_components": components,
         "random_state": seed,
         "n_init": starts,
@@ -153,13 +112,12 @@ def fit(
         "solver": str(solver),
         "engine": str(engine),
     }
-    gaussian = "family" not in settings
-    robust = robust_settings(noise, noise_volume, trim, eigenvalue_ratio, gaussian, prior)
-    if bayes and robust:
-        asked = next(iter(robust))
+    cures = robust.settings("family" not in settings)
+    if bayes and cures:
+        asked = next(iter(cures))
         option = "eigenvalue-ratio" if asked == "constraint" else asked
         raise ValueError(f"--bayes knows no --{option}: leave one of them out")
-    settings |= robust
+    settings |= cures
     if solver == "moments" and starts != 1:
         raise ValueError("--solver moments begins nowhere: leave out --starts")
     if bayes:
@@ -168,23 +126,23 @@ def fit(
         settings = posterior_settings(settings, weight_prior, concentration)
     else:
         refuse_prior_alone(weight_prior, concentration)
-    besides = beside(lower, upper, error)
-    given_beside(settings, besides, bayes=bayes, checkpoint=checkpoint, in_pieces=in_pieces)
+    besides.refuse_others(settings, bayes=bayes, checkpoint=checkpoint, in_pieces=in_pieces)
     # Left out when not given, so that the defaults are the estimator's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
     settings |= {} if tol is None else {"tol": tol}
     silent = quiet or as_json
-    with cluster(engine, scheduler), Working("reading", 1 if starts == AUTO else starts) as working:
+    with (
+        cluster(engine, scheduler),
+        Working("reading", 1 if starts == options.AUTO else starts) as working,
+    ):
         opened = apart_table if engine == DASK else open_table
         data = opened(
             table,
-            split_names(columns),
-            weights,
-            [*(beside_labels(split_names(exclude), labels) or []), *besides.columns] or None,
+            columns.named([labels, *besides.columns]),
             in_pieces,
             dialect,
             # Of a posterior cells may not be missing where they may of an estimate.
-            [unfitted(settings)._family() if bayes else kind_of(made_of)],
+            [unfitted(settings)._family() if bayes else made_of.kind()],
         )
         if not silent:
             note_remarks(data.remarks)
@@ -205,42 +163,6 @@ def fit(
         written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
         print_text(f"\n  wrote {' and '.join(written)}")
     leave_if_interrupted(mixture.fit_result_)
-
-
-def components_of(family: str, covariance: str | None) -> dict[str, Any]:
-    """The settings that say what components are; ValueError where a family has no such shape."""
-    if family == "gaussian":
-        return {"covariance_type": covariance or "full"}
-    made_of = {"family": str(family)} | (
-        {} if covariance is None else {"covariance_type": covariance}
-    )
-    spec_of(made_of)
-    return made_of
-
-
-def spec_of(made_of: dict[str, Any]) -> Any:
-    """The family that `components_of` speaks of: its name, or with a structure the family."""
-    from mixtura.families.registry import asked
-
-    return asked(made_of.get("family", "gaussian"), made_of.get("covariance_type", "full"))
-
-
-def kind_of(made_of: dict[str, Any]) -> Family:
-    """The same as an object."""
-    from mixtura.families.registry import family
-
-    return family(spec_of(made_of))
-
-
-def unfitted(settings: dict[str, Any]) -> Any:
-    """The estimator with these settings."""
-    from mixtura import BayesianGaussianMixture, BayesianMixture, GaussianMixture, Mixture
-
-    posterior = "weight_concentration_prior" in settings
-    if "family" not in settings:
-        return (BayesianGaussianMixture if posterior else GaussianMixture)(**settings)
-    rest = {name: value for name, value in settings.items() if name != "covariance_type"}
-    return (BayesianMixture if posterior else Mixture)(**rest | {"family": spec_of(settings)})
 
 
 def _rows(data: Table | Streamed) -> int:

@@ -10,7 +10,6 @@ import typer
 from mixtura.cli import options
 from mixtura.cli.audit import joined
 from mixtura.cli.console import (
-    Working,
     command,
     load_mixture,
     note_remarks,
@@ -19,17 +18,17 @@ from mixtura.cli.console import (
     split_names,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.options import AsJson, Columns, Jobs, ModelFile, Seed, TableFile, Weights
 from mixtura.cli.outputs import checked_figure, drawn, refuse_overwriting
 from mixtura.cli.rowwise import pieces
+from mixtura.cli.working import Working
 from mixtura.data.dialect import Dialect
 
 
 @command
 @reads_table
 def goodness(
-    model: ModelFile,
-    table: TableFile,
+    model: options.ModelFile,
+    table: options.TableFile,
     draws: Annotated[
         int, typer.Option(min=1, metavar="INT", help="Tables drawn from the model.")
     ] = 99,
@@ -40,11 +39,11 @@ def goodness(
         ),
     ] = False,
     figure: Annotated[Path | None, options.figure("Draw each component's quantiles there.")] = None,
-    columns: Columns = None,
-    weights: Weights = None,
-    jobs: Jobs = 1,
-    seed: Seed = 0,
-    as_json: AsJson = False,
+    columns: options.Columns = None,
+    weights: options.Weights = None,
+    jobs: options.Jobs = 1,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
     *,
     dialect: Dialect,
 ) -> None:

@@ -8,44 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mixtura.cli import options
 from mixtura.cli.chain_data import to_fit
-from mixtura.cli.chains import KnownColumn, SequenceColumn, TimeColumn
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
-from mixtura.cli.console import (
-    Working,
-    command,
-    note,
-    note_remarks,
-    print_json,
-    print_text,
-    split_names,
-)
+from mixtura.cli.chosen import Chosen
+from mixtura.cli.console import command, note, note_remarks, print_json, print_text, split_names
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import leave_if_interrupted, unfinished
-from mixtura.cli.fit import components_of, kind_of, spec_of
-from mixtura.cli.options import (
-    AsJson,
-    Checkpoint,
-    Columns,
-    CovarianceAsked,
-    Exclude,
-    FamilyName,
-    FigureOut,
-    Folds,
-    InPieces,
-    MaxSeconds,
-    ModelOut,
-    NoFigure,
-    Quiet,
-    Seed,
-    Starts,
-    TableFile,
-    Weights,
-)
+from mixtura.cli.made_of import MadeOf, spec_of
 from mixtura.cli.ordered_file import OrderedFile
+from mixtura.cli.ordering import Ordering
 from mixtura.cli.outputs import checked_outputs, named, write_outputs
 from mixtura.cli.select import parsed
 from mixtura.cli.show import as_document, print_report
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,26 +48,22 @@ Topology = StrEnum(
 @command
 @reads_table
 def hmm(
-    table: TableFile,
+    *,
+    table: options.TableFile,
     states: Annotated[
         str,
         typer.Option("--states", "-k", metavar="INT|A:B", help="How many; of 1:5 or 2,4 the best."),
     ] = "2",
     criterion: Annotated[Criterion, typer.Option(help="What is best of several.")] = Criterion.bic,
-    folds: Folds = 5,
-    sequence: SequenceColumn = None,
-    time: TimeColumn = None,
-    known: KnownColumn = None,
-    family: FamilyName = "gaussian",
-    covariance: CovarianceAsked = None,
-    columns: Columns = None,
-    exclude: Exclude = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    starts: Starts = 1,
-    max_seconds: MaxSeconds = None,
-    in_pieces: InPieces = None,
-    checkpoint: Checkpoint = None,
+    folds: options.Folds = 5,
+    order: Ordering,
+    made_of: MadeOf,
+    columns: Chosen,
+    seed: options.Seed = 0,
+    starts: options.Starts = 1,
+    max_seconds: options.MaxSeconds = None,
+    in_pieces: options.InPieces = None,
+    checkpoint: options.Checkpoint = None,
     initial: Annotated[
         Initial, typer.Option(help="The law of first states: estimated, or the transitions' own.")
     ] = Initial.free,
@@ -123,12 +95,11 @@ def hmm(
         Topology | None,
         typer.Option(help="Which transitions there are; default all.", show_default=False),
     ] = None,
-    out: ModelOut = None,
-    figure: FigureOut = None,
-    no_figure: NoFigure = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    *,
+    out: options.ModelOut = None,
+    figure: options.FigureOut = None,
+    no_figure: options.NoFigure = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
     dialect: Dialect,
 ) -> None:
     """Fit a hidden Markov model: rows are steps of sequences, in the table's order.
@@ -139,18 +110,18 @@ def hmm(
     outputs = checked_outputs(table, out, figure, no_figure, checkpoint)
     refuse_checkpoint(checkpoint, max_seconds)
     numbers = parsed(states, "--states")
-    _refuse_beside_several(numbers, states, known, max_seconds, checkpoint)
-    made_of = components_of(family, covariance)
+    one = {"known": order.known, "max-seconds": max_seconds, "checkpoint": checkpoint}
+    _refuse_beside_several(numbers, states, one)
     with Working("reading") as working, resumable(checkpoint):
         file = OrderedFile(
             table,
-            kind_of(made_of),
-            (sequence, time),
-            lambda _: split_names(columns),
+            made_of.kind(),
+            order,
+            lambda _: split_names(columns.columns),
             dialect,
-            weights,
-            tuple(split_names(exclude) or ()),
-            (known, numbers[0]),
+            columns.weights,
+            tuple(split_names(columns.exclude) or ()),
+            numbers[0],
         )
         data = to_fit(file, in_pieces)
         if not (quiet or as_json):
@@ -163,7 +134,9 @@ def hmm(
             "max_duration": max_duration,
             **_hanging(data, covariates, initial_covariates),
         }
-        chain = _unfitted(made_of, n_states=numbers[0], n_init=starts, random_state=seed, **asked)
+        chain = _unfitted(
+            made_of.settings(), n_states=numbers[0], n_init=starts, random_state=seed, **asked
+        )
         search = None
         if len(numbers) > 1:
             search = _searched(chain, data, numbers, str(criterion), folds, seed)
@@ -176,7 +149,7 @@ def hmm(
             from mixtura.report.chain_figure import draw_chain
 
             rows, lengths, times, seen = data.shown
-            ticks = None if times is None or time is None else (time, times)
+            ticks = None if times is None or order.time is None else (order.time, times)
             certainty = chain.predict_proba(rows, lengths, states=seen)
             return draw_chain(chain.view(), rows.X, data.lengths, certainty, ticks)
 
@@ -195,16 +168,9 @@ def hmm(
     leave_if_interrupted(chain.fit_result_)
 
 
-def _refuse_beside_several(
-    numbers: list[int],
-    states: str,
-    known: str | None,
-    max_seconds: float | None,
-    checkpoint: Path | None,
-) -> None:
+def _refuse_beside_several(numbers: list[int], states: str, one: dict[str, Any]) -> None:
     """ValueError for what is of one fit beside several."""
-    told = {"known": known, "max-seconds": max_seconds, "checkpoint": checkpoint}
-    for name, given in told.items():
+    for name, given in one.items():
         if given is not None and len(numbers) > 1:
             raise ValueError(
                 f"--{name} {given} is for one number of states, and --states is {states}"

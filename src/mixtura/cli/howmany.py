@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mixtura.cli import options
+from mixtura.cli.chosen import Chosen
 from mixtura.cli.console import (
     INTERRUPTED,
     WIDEST,
-    Working,
     command,
     note,
     note_remarks,
     print_json,
     print_text,
-    split_names,
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.fit import components_of, kind_of, unfitted
-from mixtura.cli.options import (
-    AsJson,
-    Columns,
-    CovarianceAsked,
-    Exclude,
-    FamilyName,
-    Jobs,
-    Seed,
-    TableFile,
-)
+from mixtura.cli.made_of import MadeOf, unfitted
 from mixtura.cli.outputs import checked_figure, drawn
 from mixtura.cli.reading import whole_table
+from mixtura.cli.working import Working
 from mixtura.solvers.clock import at_once
 
 if TYPE_CHECKING:
@@ -42,43 +33,45 @@ if TYPE_CHECKING:
     from mixtura.selection.howmany import BootstrapLRT
 
 
+@dataclass(frozen=True)
+class WholeWeights(Chosen):
+    """Columns of a table whose rows are counted."""
+
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of whole row weights.")
+    ] = None
+
+
 @command
 @reads_table
 def howmany(
-    table: TableFile,
+    *,
+    table: options.TableFile,
     most: Annotated[
         int, typer.Option("--max", min=2, metavar="INT", help="At most so many groups.")
     ] = 9,
     components: Annotated[
         int, typer.Option("--components", "-k", min=1, metavar="INT", help="Test from here on.")
     ] = 1,
-    family: FamilyName = "gaussian",
-    covariance: CovarianceAsked = None,
-    columns: Columns = None,
-    exclude: Exclude = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of whole row weights.")
-    ] = None,
+    made_of: MadeOf,
+    columns: WholeWeights,
     level: Annotated[
         float, typer.Option(min=0.0, max=1.0, metavar="FLOAT", help="Of each test.")
     ] = 0.05,
     resamples: Annotated[
         int, typer.Option(min=1, metavar="INT", help="At most so many for each test.")
     ] = 999,
-    jobs: Jobs = 1,
-    seed: Seed = 0,
+    jobs: options.Jobs = 1,
+    seed: options.Seed = 0,
     figure: Annotated[Path | None, options.figure("Draw the entropy of the merges there.")] = None,
-    as_json: AsJson = False,
-    *,
+    as_json: options.AsJson = False,
     dialect: Dialect,
 ) -> None:
     """Test one more group at a time by bootstrap; then merge what can hardly be told apart."""
-    made_of = components_of(family, covariance)
+    settings = made_of.settings()
     checked_figure(table, figure, no_figure=figure is None)
     with Working("reading", resamples) as working:
-        data = whole_table(
-            table, split_names(columns), weights, split_names(exclude), dialect, [kind_of(made_of)]
-        )
+        data = whole_table(table, columns.named(), dialect, [made_of.kind()])
         if not as_json:
             note_remarks(data.remarks)
         from mixtura import bootstrap_lrt, merge_components
@@ -87,7 +80,7 @@ def howmany(
             data,
             components,
             max_components=most,
-            **made_of,
+            **settings,
             level=level,
             max_resamples=resamples,
             sample_weight=data.sample_weight,
@@ -98,7 +91,9 @@ def howmany(
         merging = None
         if found.ended != "interrupted":
             working.doing = "fitting the mixture chosen"
-            mixture = unfitted(made_of | {"n_components": found.n_components, "random_state": seed})
+            mixture = unfitted(
+                settings | {"n_components": found.n_components, "random_state": seed}
+            )
             with at_once():
                 mixture.fit_table(data)
             merging = merge_components(mixture, data.X, data.sample_weight)

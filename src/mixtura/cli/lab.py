@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from mixtura.cli import options
-from mixtura.cli.console import Working, command, print_json, print_text
+from mixtura.cli.console import command, print_json, print_text
 from mixtura.cli.options import AsJson, Seed
 from mixtura.cli.outputs import drawn, refuse_no_figure
+from mixtura.cli.working import Working
 
 
 @command

@@ -24,11 +24,6 @@ Labels = Annotated[
 ]
 
 
-def beside_labels(exclude: list[str] | None, labels: str | None) -> list[str] | None:
-    """The columns to leave out of the data."""
-    return exclude if labels is None else [*(exclude or []), labels]
-
-
 def labels_in(
     data: Table | Streamed, path: Path, column: str | None, components: int, bayes: bool = False
 ) -> list[str | None] | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mixtura.homes import AWAY, FAMILIES, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
+from mixtura.homes import AWAY, FUSED_ENGINES, PLAIN_ENGINES, SOLVERS
 
 AUTO = "auto"
 # Under what heading of --help options stand; what a model is has the first, without a name.
@@ -46,9 +46,6 @@ TableOut = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(metavar="A,B", help="The columns to use; default all.", rich_help_panel=ROWS),
-]
-Exclude = Annotated[
-    str | None, typer.Option(metavar="A,B", help="Columns to leave out.", rich_help_panel=ROWS)
 ]
 Weights = Annotated[
     str | None,
@@ -140,72 +137,8 @@ def figure(help: str) -> Any:
 
 FigureOut = Annotated[Path | None, figure("The figure; default TABLE.png.")]
 
-# Structures are written out because looking them up would import the whole library.
-# As pairs, because names alone would be written in lower case.
-Covariance = StrEnum(
-    "Covariance",
-    {
-        "full": "full",
-        "tied": "tied",
-        "diag": "diag",
-        "spherical": "spherical",
-        "EII": "EII",
-        "VII": "VII",
-        "EEI": "EEI",
-        "VEI": "VEI",
-        "EVI": "EVI",
-        "VVI": "VVI",
-        "EEE": "EEE",
-        "VEE": "VEE",
-        "EVE": "EVE",
-        "VVE": "VVE",
-        "EEV": "EEV",
-        "VEV": "VEV",
-        "EVV": "EVV",
-        "VVV": "VVV",
-        "E": "E",
-        "V": "V",
-    },
-)
 # From one table, so that a new one is a line there; a type checker wants names written out.
 Solver = StrEnum("Solver", [AUTO, *(name for name in SOLVERS if name != AUTO)])  # type: ignore[misc]
 Engine = StrEnum("Engine", [AUTO, *PLAIN_ENGINES, *FUSED_ENGINES])  # type: ignore[misc]
 FitEngine = StrEnum("FitEngine", [*Engine, AWAY])  # type: ignore[misc]
 SOLVER_AUTO, ENGINE_AUTO, FIT_ENGINE_AUTO = Solver(AUTO), Engine(AUTO), FitEngine(AUTO)
-
-
-def covariance_name(text: str) -> str:
-    """The name of a structure, or of factors such as UUU:10, as it was written."""
-    from mixtura.families.factor.structure import parsed
-
-    try:
-        known = text in set(Covariance) or parsed(text) is not None
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    if not known:
-        names = ", ".join(Covariance)
-        raise typer.BadParameter(f"{text!r} is not one of {names}, or of factors as UUU:10")
-    return text
-
-
-def family_name(text: str) -> str:
-    """The name of a family."""
-    if text not in FAMILIES:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(FAMILIES)}")
-    return text
-
-
-SHAPES: Any = typer.Option(
-    parser=covariance_name,
-    metavar="NAME",
-    show_default="full",
-    help="What shapes groups may have that have covariances: full, tied, diag, spherical, "
-    "mclust's EII to VVV, or, Gaussian ones, UUU:10 for 10 factors and noise.",
-)
-CovarianceAsked = Annotated[str | None, SHAPES]
-FamilyName = Annotated[
-    str,
-    typer.Option(
-        parser=family_name, metavar="NAME", help=f"What a group is made of: {', '.join(FAMILIES)}."
-    ),
-]

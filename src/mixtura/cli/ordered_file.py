@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mixtura.cli.ordering import Ordering
     from mixtura.data.categories import Wanted
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
@@ -31,18 +32,17 @@ class Steps(NamedTuple):
 class OrderedFile:
     """Where steps are, and which.
 
-    `order` names the columns of sequence and time, `known` that of known states and how many
-    states there are, `choose` the columns of data, None for all.
+    `choose` names the columns of data, None for all; known states are below `states`.
     """
 
     path: Path
     kind: Family
-    order: tuple[str | None, str | None]
+    order: Ordering
     choose: Callable[[pa.Table], list[str] | None]
     dialect: Dialect
     weights: str | None = None
     exclude: tuple[str, ...] = ()
-    known: tuple[str | None, int] = (None, 0)
+    states: int = 0
 
     def in_memory(self) -> Steps:
         """All of it."""
@@ -74,15 +74,15 @@ class OrderedFile:
         held = replace(held, known=categories) if categories else held
 
         def choose(head: pa.Table) -> list[str]:
-            for option, name in self._beside.items():
+            for option, name in self.order.asked.items():
                 _cells(head, self.path, option, name)
             table = self._remarked(self._selected(head, self.choose(head), held, None))
             names.extend(table.names)
             remarks.extend(table.remarks)
             return names
 
-        beside = [*self._beside.values(), *([] if self.weights is None else [self.weights])]
-        sequence = self._beside["--sequence"]
+        beside = [*self.order.asked.values(), *([] if self.weights is None else [self.weights])]
+        sequence = self.order.asked["--sequence"]
         asked: Any = {"whole": keep, "as_text": as_text, "dialect": self.dialect, "wanted": held}
         found = pairs(self.path, choose, beside, [sequence], **asked)
         done, met = 0, {}  # type: ignore[var-annotated]
@@ -107,14 +107,6 @@ class OrderedFile:
                 met.update(each or ()) if met is not None else None
         return tuple(None if met is None else tuple(sorted(met)) for met in found)
 
-    @property
-    def _beside(self) -> dict[str, str]:
-        """The columns that order the rows, or tell states, by their options."""
-        options = zip(
-            ("--sequence", "--time", "--known"), (*self.order, self.known[0]), strict=True
-        )
-        return {option: name for option, name in options if name is not None}
-
     def _refuse_folder(self) -> None:
         from mixtura.data.tables import TableError
 
@@ -135,7 +127,7 @@ class OrderedFile:
         from mixtura.data.tables import select
 
         # Of a part only the columns that are looked at are there.
-        left = [*self.exclude, *self._beside.values()] if first is None or not columns else []
+        left = [*self.exclude, *self.order.asked.values()] if first is None or not columns else []
         asked: Any = {"weights": self.weights, "exclude": left, "first": first, "wanted": held}
         return select(frame, self.path, columns=columns, **asked)
 
@@ -150,9 +142,10 @@ class OrderedFile:
         from mixtura.data.order import Order, lengths_of
         from mixtura.data.tables import TableError
 
+        named = ("--sequence", self.order.sequence), ("--time", self.order.time)
         told = [
             None if name is None else _cells(frame, self.path, option, name)
-            for option, name in zip(("--sequence", "--time"), self.order, strict=True)
+            for option, name in named
         ]
         try:
             # Rows of tables are counted from 1.
@@ -166,7 +159,7 @@ class OrderedFile:
 
         from mixtura.data.tables import TableError
 
-        name, K = self.known
+        name, K = self.order.known, self.states
         if name is None:
             return None
         place = f"{self.path}: --known {name}"

@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.bayes import is_posterior
-from mixtura.cli.beside import Error, Lower, Upper, beside
-from mixtura.cli.chains import (
-    KnownColumn,
-    SequenceColumn,
-    TimeColumn,
-    asked_file,
-    asked_steps,
-    is_chain,
-    refuse_order,
-)
-from mixtura.cli.console import Working, command, load_row_model, note_remarks, split_names
+from mixtura.cli.beside import Beside
+from mixtura.cli.chains import asked_file, asked_steps, is_chain
+from mixtura.cli.console import command, load_row_model, note_remarks, split_names
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.options import Columns, ModelFile, Prefix, TableFile, TableOut
+from mixtura.cli.ordering import Ordering
 from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces, put_table
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,23 +41,19 @@ Top = Annotated[
 @command
 @reads_table
 def predict(
+    *,
     model: ModelFile,
     table: TableFile,
     out: TableOut = None,
     columns: Columns = None,
     prefix: Prefix = "",
-    sequence: SequenceColumn = None,
-    time: TimeColumn = None,
-    known: KnownColumn = None,
+    order: Ordering,
     no_look_ahead: Annotated[
         bool, typer.Option("--filter", help="Of states: from the steps so far alone.")
     ] = False,
     scores: Scores = False,
     top: Top = None,
-    lower: Lower = None,
-    upper: Upper = None,
-    error: Error = None,
-    *,
+    besides: Beside,
     dialect: Dialect,
 ) -> None:
     """Append to a table each row's most probable component and the probability of every one.
@@ -94,13 +84,12 @@ def predict(
         refuse_overwriting(out, table, model)
         mixture = load_row_model(model)
         names = split_names(columns)
-        besides = beside(lower, upper, error)
         besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
-            file = asked_file(mixture, table, (sequence, time), names, dialect, known=known)
+            file = asked_file(mixture, table, order, names, dialect)
             put_table(_with_states(mixture, file, no_look_ahead, prefix, out), out)
             return
-        refuse_order(sequence, time, known, model)
+        order.refuse(model)
         if no_look_ahead:
             raise ValueError(
                 f"--filter: {model} holds a mixture, which knows no order of rows: leave it out"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -26,27 +26,24 @@ SHOWN = 20_000
 
 def open_table(
     path: Path,
-    columns: list[str] | None,
-    weights: str | None,
-    exclude: list[str] | None,
+    named: Mapping[str, Any],
     in_pieces: bool | None,
     dialect: Dialect,
     kinds: Sequence[Family],
 ) -> Table | Streamed:
     """The table, in memory or not; `in_pieces=None` goes by the size of the file.
 
-    `kinds` are the families that it is for.
+    `named` are its columns (`Chosen.named`), `kinds` the families that it is for.
     """
     from mixtura.data.opening import stream
     from mixtura.data.tables import read_table, select
     from mixtura.estimators.opened import wanted
 
     held = wanted(kinds)
-    named: Any = {"columns": columns, "weights": weights, "exclude": exclude}
     if in_pieces or (in_pieces is None and is_long(path)):
         return stream(path, **named, **dialect.said(), gaps=held.gaps)
     if path.suffix.lower() == ".npy":
-        return _of_array(path, columns, weights, exclude, held.gaps)
+        return _of_array(path, named, held.gaps)
     if path.is_dir():
         return select(_of_files(path, dialect), path, **named, wanted=held)
     return read_table(path, **named, dialect=dialect, wanted=held)
@@ -65,17 +62,12 @@ def in_memory(option: str, data: Table | Streamed, path: Path) -> Table:
 
 
 def whole_table(
-    path: Path,
-    columns: list[str] | None,
-    weights: str | None,
-    exclude: list[str] | None,
-    dialect: Dialect,
-    kinds: Sequence[Family],
+    path: Path, named: Mapping[str, Any], dialect: Dialect, kinds: Sequence[Family]
 ) -> Table:
     """The table in memory, for what goes over it too often to read it each time."""
     from mixtura.data.tables import Table
 
-    found = open_table(path, columns, weights, exclude, False, dialect, kinds)
+    found = open_table(path, named, False, dialect, kinds)
     assert isinstance(found, Table)
     return found
 
@@ -96,20 +88,14 @@ def _of_files(folder: Path, dialect: Dialect) -> pa.Table:
         raise TableError(f"{folder}: its files are not parts of one table: {error}") from None
 
 
-def _of_array(
-    path: Path,
-    columns: list[str] | None,
-    weights: str | None,
-    exclude: list[str] | None,
-    gaps: bool,
-) -> Table:
+def _of_array(path: Path, named: Mapping[str, Any], gaps: bool) -> Table:
     """An array, which is read as a table in pieces is, in memory."""
     import pyarrow as pa
 
     from mixtura.data.opening import stream
     from mixtura.data.tables import Table
 
-    source = stream(path, columns=columns, weights=weights, exclude=exclude, gaps=gaps)
+    source = stream(path, **named, gaps=gaps)
     rows = source.loaded()
     names = source.reader.names or tuple(f"x{j + 1}" for j in range(source.d))
     frame = pa.table({name: rows.X[:, j] for j, name in enumerate(names)})

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixtura.cli.console import Working
 from mixtura.cli.reading import is_long
 from mixtura.cli.streams import abandon, reason, writing_stdout
+from mixtura.cli.working import Working
 from mixtura.printable import printable_rows
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mixtura.cli.chains import is_chain
-from mixtura.cli.console import Working, command, load_row_model
+from mixtura.cli.console import command, load_row_model
 from mixtura.cli.options import ModelFile, Prefix, TableOut
 from mixtura.cli.outputs import refuse_shared
 from mixtura.cli.rowwise import on_screen, put_table
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli.bayes import is_posterior, log_density
-from mixtura.cli.beside import Beside, Error, Lower, Upper, beside
-from mixtura.cli.chains import (
-    KnownColumn,
-    SequenceColumn,
-    TimeColumn,
-    asked_file,
-    asked_steps,
-    is_chain,
-    refuse_order,
-)
+from mixtura.cli.beside import Beside
+from mixtura.cli.chains import asked_file, asked_steps, is_chain
 from mixtura.cli.console import (
-    Working,
     command,
     load_row_model,
     note_remarks,
@@ -29,8 +20,10 @@ from mixtura.cli.console import (
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.options import AsJson, Columns, ModelFile, Prefix, TableFile, TableOut, Weights
+from mixtura.cli.ordering import Ordering
 from mixtura.cli.outputs import refuse_overwriting
 from mixtura.cli.rowwise import append, on_screen, pieces
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +37,7 @@ if TYPE_CHECKING:
 @command
 @reads_table
 def score(
+    *,
     model: ModelFile,
     table: TableFile,
     per_row: Annotated[
@@ -53,14 +47,9 @@ def score(
     columns: Columns = None,
     weights: Weights = None,
     prefix: Prefix = "",
-    sequence: SequenceColumn = None,
-    time: TimeColumn = None,
-    known: KnownColumn = None,
-    lower: Lower = None,
-    upper: Upper = None,
-    error: Error = None,
+    order: Ordering,
+    besides: Beside,
     as_json: AsJson = False,
-    *,
     dialect: Dialect,
 ) -> None:
     """Print the log-likelihood of a table under a model, with BIC and AIC.
@@ -87,7 +76,6 @@ def score(
         refuse_overwriting(out, table, model)
         mixture = load_row_model(model)
         names = split_names(columns)
-        besides = beside(lower, upper, error)
         besides.refuse_stranger(mixture, model)
         if is_chain(mixture):
             if per_row:
@@ -95,13 +83,12 @@ def score(
                     f"--per-row: {model} is a hidden Markov model, whose rows have no density of "
                     "their own: score whole sequences"
                 )
-            order = sequence, time
-            file = asked_file(mixture, table, order, names, dialect, weights, known)
+            file = asked_file(mixture, table, order, names, dialect, weights)
             if not as_json:
                 note_remarks(remarks(table, dialect))
             _told(_of_chain(mixture, asked_steps(file, keep=False)), weights, as_json)
             return
-        refuse_order(sequence, time, known, model)
+        order.refuse(model)
         how: dict[str, Any] = {"out": out, "whole": per_row, "beside": besides.columns}
         tables = pieces(mixture, table, names, weights, working, dialect, **how)
         if not as_json:

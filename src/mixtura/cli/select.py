@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mixtura.cli import options
-from mixtura.cli.beside import Error, Lower, Upper, beside, given_beside
+from mixtura.cli.beside import Beside
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
+from mixtura.cli.chosen import Chosen
 from mixtura.cli.console import (
     WIDEST,
-    Working,
     command,
     note,
     note_remarks,
@@ -26,23 +26,11 @@ from mixtura.cli.console import (
     stdout,
 )
 from mixtura.cli.dialect import reads_table
-from mixtura.cli.labels import Labels, beside_labels, labels_in
-from mixtura.cli.options import (
-    AsJson,
-    Checkpoint,
-    Columns,
-    Exclude,
-    Folds,
-    Importance,
-    NoFigure,
-    Quiet,
-    Seed,
-    TableFile,
-    Weights,
-)
+from mixtura.cli.labels import Labels, labels_in
 from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
 from mixtura.cli.reading import whole_table
-from mixtura.cli.robust import EigenRatio, Noise, NoiseVolume, Prior, Trim, robust_settings
+from mixtura.cli.robust import Robust
+from mixtura.cli.working import Working
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +46,8 @@ Criterion = StrEnum("Criterion", ["bic", "icl", "aic", "aicc", "heldout", "slope
 @command
 @reads_table
 def select(
-    table: TableFile,
+    *,
+    table: options.TableFile,
     components: Annotated[
         str, typer.Option("--components", "-k", metavar="A:B", help="1:9, or 2,3,5, or both.")
     ] = "1:9",
@@ -76,21 +65,13 @@ def select(
         ),
     ] = None,
     criterion: Annotated[Criterion, typer.Option(help="What is best.")] = Criterion.bic,
-    folds: Folds = 5,
-    noise: Noise = False,
-    noise_volume: NoiseVolume = None,
-    trim: Trim = 0.0,
-    eigenvalue_ratio: EigenRatio = None,
-    prior: Prior = None,
-    columns: Columns = None,
-    exclude: Exclude = None,
+    folds: options.Folds = 5,
+    robust: Robust,
+    columns: Chosen,
+    importance: options.Importance = False,
     labels: Labels = None,
-    lower: Lower = None,
-    upper: Upper = None,
-    error: Error = None,
-    weights: Weights = None,
-    importance: Importance = False,
-    seed: Seed = 0,
+    besides: Beside,
+    seed: options.Seed = 0,
     starts: Annotated[
         int, typer.Option(min=1, metavar="INT", help="Repeat the search within every fit.")
     ] = 1,
@@ -107,16 +88,15 @@ def select(
     prune: Annotated[
         bool, typer.Option("--prune/--no-prune", help="Leave out shapes that only get worse.")
     ] = True,
-    checkpoint: Checkpoint = None,
+    checkpoint: options.Checkpoint = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="MODEL.json", help="The best model; default TABLE.model.json."),
     ] = None,
     figure: Annotated[Path | None, options.figure("The curves; default TABLE.select.png.")] = None,
-    no_figure: NoFigure = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    *,
+    no_figure: options.NoFigure = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
     dialect: Dialect,
 ) -> None:
     """Try numbers of groups and shapes; print and draw the criterion; write the best model."""
@@ -129,8 +109,7 @@ def select(
         raise ValueError(
             f"--thorough is for Gaussian groups, and --family is {family}: leave one of them out"
         )
-    besides = beside(lower, upper, error)
-    given_beside({} if family is None else {"family": family}, besides)
+    besides.refuse_others({} if family is None else {"family": family})
     with Working("reading", 2) as working:
         from mixtura.selection.selecting import selection
 
@@ -146,17 +125,11 @@ def select(
             n_init=starts,
             weights="importance" if importance else "counts",
             random_state=seed,
-            **robust_settings(noise, noise_volume, trim, eigenvalue_ratio, family is None, prior),
+            **robust.settings(family is None),
         )
         kinds = search._kinds()
-        data = whole_table(
-            table,
-            split_names(columns),
-            weights,
-            [*(beside_labels(split_names(exclude), labels) or []), *besides.columns] or None,
-            dialect,
-            kinds,
-        )
+        named_columns = columns.named([labels, *besides.columns])
+        data = whole_table(table, named_columns, dialect, kinds)
         known = labels_in(data, table, labels, max(numbers))
         if not (quiet or as_json):
             note_remarks(data.remarks)
