@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from mixtura.families.believed import BETA
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, UnitInterval
 
@@ -50,7 +51,9 @@ class Bernoulli(Family):
         # Both parts, not their difference: where one is hardly possible its logarithm is large.
         return np.asarray(x @ yes + (seen - x) @ no)
 
-    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> BernoulliParams:
+    def maximize(
+        self, stats: ColumnSums, params: BernoulliParams | None, prior: Prior
+    ) -> BernoulliParams:
         before = np.full_like(stats.sums, 0.5) if params is None else params.probabilities
         found = shares(stats.sums, stats.cells, before)
         # What rounding does to a sum of ones must not pass for a second outcome.

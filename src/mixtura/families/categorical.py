@@ -18,6 +18,7 @@ from mixtura.families.domain import BadRow, refuse_outside
 from mixtura.families.gaps import shares, totals
 from mixtura.families.levels import hits, largest_codes, met, summed
 from mixtura.families.portrait import Column, Portrait, told
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Simplex, Support
 
@@ -129,7 +130,9 @@ class Categorical(Family):
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> CategoricalStatistics:
         return self.look(X, params).statistics(resp)
 
-    def maximize(self, stats: CategoricalStatistics, params: Any, prior: Any) -> CategoricalParams:
+    def maximize(
+        self, stats: CategoricalStatistics, params: CategoricalParams | None, prior: Prior
+    ) -> CategoricalParams:
         support = Simplex(self.levels)
         total = support.spread(support.sums(stats.hits), stats.hits.shape[1])
         even = support.spread(1.0 / np.array(self.levels), stats.hits.shape[1])

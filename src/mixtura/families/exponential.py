@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from mixtura.families.base import Family
 from mixtura.families.believed import GAMMA_MEANS
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import ColumnSums, observed, shares, summed
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import Positive
 
@@ -44,7 +45,9 @@ class Exponential(Family):
         x, seen = observed(X)
         return np.asarray(-(seen @ np.log(params.means).T) - x @ (1.0 / params.means).T)
 
-    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> ExponentialParams:
+    def maximize(
+        self, stats: ColumnSums, params: ExponentialParams | None, prior: Prior
+    ) -> ExponentialParams:
         before = np.ones_like(stats.sums) if params is None else params.means
         return ExponentialParams(shares(stats.sums, stats.cells, before))
 

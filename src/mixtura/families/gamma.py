@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
@@ -14,6 +14,7 @@ from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.frames import standardised
 from mixtura.families.gaps import cells, observed, shares
 from mixtura.families.log_tails import log_gammainc, log_gammaincc
+from mixtura.families.priors import Prior
 from mixtura.families.roots import falling_root
 from mixtura.families.truncated_gamma import gamma_within, log_width
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
@@ -104,12 +105,14 @@ class Gamma(Family):
         inside = logs @ a.T - x @ (a / m).T - logs.sum(axis=1, keepdims=True)
         return np.asarray(inside + seen @ constant.T)
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> GammaStatistics:
+    def statistics(self, X: AnyArray, resp: Array, params: GammaParams | None) -> GammaStatistics:
         x, seen = observed(X)
         logs = np.where(seen > 0, np.log(np.where(seen > 0, x, 1.0)), 0.0)
         return GammaStatistics(resp.sum(axis=0), resp.T @ x, resp.T @ logs, cells(resp, seen))
 
-    def maximize(self, stats: GammaStatistics, params: Any, prior: Any) -> GammaParams:
+    def maximize(
+        self, stats: GammaStatistics, params: GammaParams | None, prior: Prior
+    ) -> GammaParams:
         before = GammaParams(*np.ones((2, *stats.sums.shape))) if params is None else params
         means = shares(stats.sums, stats.cells, before.means)
         excesses = np.maximum(stats.cells * np.log(means) - stats.logs, 0.0)

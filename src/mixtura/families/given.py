@@ -12,6 +12,7 @@ from mixtura.data.column_positions import positions
 from mixtura.families.base import Family
 from mixtura.families.domain import BadRow
 from mixtura.families.portrait import Column, Portrait
+from mixtura.families.priors import Prior
 from mixtura.families.product import Block, Product
 from mixtura.records import AnyArray, Array, Categories, Params, RandomNumbers, Statistics
 
@@ -47,7 +48,7 @@ class NoCoordinates:
         """None."""
         return np.zeros(0)
 
-    def gradient(self, stats: Counts, params: Nothing, prior: Any) -> Array:
+    def gradient(self, stats: Counts, params: Nothing, prior: Prior) -> Array:
         """None."""
         return np.zeros(0)
 
@@ -70,10 +71,10 @@ class Given(Family):
     def log_density(self, X: AnyArray, params: Nothing) -> Array:
         return np.zeros((len(X), 1))
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> Counts:
+    def statistics(self, X: AnyArray, resp: Array, params: Nothing | None) -> Counts:
         return Counts(resp.sum(axis=0))
 
-    def maximize(self, stats: Counts, params: Any, prior: Any) -> Nothing:
+    def maximize(self, stats: Counts, params: Nothing | None, prior: Prior) -> Nothing:
         return Nothing()
 
     def score(self, stats: Counts, params: Nothing) -> dict[str, Array]:

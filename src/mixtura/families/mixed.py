@@ -173,7 +173,7 @@ class MixtureOf(Family):
     def log_density(self, X: AnyArray, params: MixedParams) -> Array:
         return self.look(X, params).log_density
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> MixedStatistics:
+    def statistics(self, X: AnyArray, resp: Array, params: MixedParams | None) -> MixedStatistics:
         if params is not None:
             return self.look(X, params).statistics(resp)
         each = (np.repeat(r[:, None] / self.n, self.n, axis=1) for r in resp.T)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mixtura.families.believed import of_shares
 from mixtura.families.factorials import log_factorials
 from mixtura.families.gaps import ColumnSums, shares, summed
 from mixtura.families.portrait import Portrait, share_portrait
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import TINY, Simplex
 
@@ -68,7 +69,9 @@ class Multinomial(Family):
         logs = np.log(np.maximum(params.probabilities, TINY)).T
         return np.asarray(x @ logs + constant[:, None])
 
-    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> MultinomialParams:
+    def maximize(
+        self, stats: ColumnSums, params: MultinomialParams | None, prior: Prior
+    ) -> MultinomialParams:
         d = stats.sums.shape[1]
         before = np.full_like(stats.sums, 1.0 / d) if params is None else params.probabilities
         total = np.repeat(stats.sums.sum(axis=1, keepdims=True), d, axis=1)

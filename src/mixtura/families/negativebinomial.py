@@ -120,7 +120,9 @@ class NegativeBinomial(Family):
         each = zip(params.means, params.sizes, strict=True)
         return np.stack([np.nansum(log_density(X, m, s), axis=1) for m, s in each], axis=1)
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> NegativeBinomialStatistics:
+    def statistics(
+        self, X: AnyArray, resp: Array, params: NegativeBinomialParams | None
+    ) -> NegativeBinomialStatistics:
         most = np.fmax.reduce(X, axis=0, initial=0.0)
         beyond = np.flatnonzero(most > np.array(self.largest))
         if len(beyond):
@@ -174,7 +176,9 @@ class NegativeBinomial(Family):
         """The sums of rows with bounds, of exact rows and those."""
         return BoundedStatistics(stats.counts, hits, beyond)
 
-    def _columns(self, stats: NegativeBinomialStatistics, params: Any) -> list[tuple[Array, Array]]:
+    def _columns(
+        self, stats: NegativeBinomialStatistics, params: NegativeBinomialParams
+    ) -> list[tuple[Array, Array]]:
         """Each column's histogram (K, its counts), and these counts."""
         ends = np.cumsum(self.levels)[:-1]
         each = np.split(stats.hits, ends, axis=1)

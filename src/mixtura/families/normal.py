@@ -13,6 +13,7 @@ from mixtura.families.base import Family, Settled
 from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.gaps import cells, observed, shares, totals
 from mixtura.families.limits import Limits
+from mixtura.families.priors import Prior
 from mixtura.families.truncated_normal import normal_within
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import TINY, Positive, Real
@@ -121,7 +122,7 @@ class Normal(Family):
             first[k], second[k] = resp[:, k] @ y, resp[:, k] @ (y * y)
         return NormalStatistics(totals(resp), first, second, cells(resp, seen))
 
-    def maximize(self, stats: NormalStatistics, params: Any, prior: Any) -> Any:
+    def maximize(self, stats: NormalStatistics, params: Any, prior: Prior) -> Any:
         zero = np.zeros_like(stats.first)
         means, variances = (zero, zero + 1.0) if params is None else _parts(params)
         shift = shares(stats.first, stats.cells, zero)
@@ -132,7 +133,7 @@ class Normal(Family):
         return new
 
     def within_limits(
-        self, stats: NormalStatistics, params: Any, prior: Any, limits: Limits
+        self, stats: NormalStatistics, params: Any, prior: Prior, limits: Limits
     ) -> Any:
         """The M-step within bounds and ties.
 

@@ -172,7 +172,9 @@ class Product(Family):
     def log_density(self, X: AnyArray, params: ProductParams) -> Array:
         return self.look(X, params).log_density
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> ProductStatistics:
+    def statistics(
+        self, X: AnyArray, resp: Array, params: ProductParams | None
+    ) -> ProductStatistics:
         each = self._each(self._parts(X), self._known(params))
         return ProductStatistics(tuple(f.statistics(x, resp, part) for f, x, part in each))
 
@@ -241,7 +243,9 @@ class Product(Family):
     def rounding(self, params: ProductParams) -> float:
         return float(sum(family.rounding(part) for family, part in self._each(params.blocks)))
 
-    def transported(self, stats: ProductStatistics, before: Any, after: Any) -> ProductStatistics:
+    def transported(
+        self, stats: ProductStatistics, before: ProductParams, after: ProductParams
+    ) -> ProductStatistics:
         each = self._each(stats.blocks, before.blocks, after.blocks)
         return ProductStatistics(tuple(f.transported(s, one, two) for f, s, one, two in each))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import refuse_outside
 from mixtura.families.gaps import cells
 from mixtura.families.portrait import Column, Portrait, told_by_angle
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, RandomNumbers, Statistics
 from mixtura.supports import Angle, Positive
 
@@ -64,12 +65,16 @@ class VonMises(Family):
         constant = kappa + log_bessel(0.0, kappa) + np.log(2 * np.pi)
         return np.asarray(inside - seen @ constant.T)
 
-    def statistics(self, X: AnyArray, resp: Array, params: Any) -> VonMisesStatistics:
+    def statistics(
+        self, X: AnyArray, resp: Array, params: VonMisesParams | None
+    ) -> VonMisesStatistics:
         cosines, sines, seen = _parts(X)
         counts = resp.sum(axis=0)
         return VonMisesStatistics(counts, resp.T @ cosines, resp.T @ sines, cells(resp, seen))
 
-    def maximize(self, stats: VonMisesStatistics, params: Any, prior: Any) -> VonMisesParams:
+    def maximize(
+        self, stats: VonMisesStatistics, params: VonMisesParams | None, prior: Prior
+    ) -> VonMisesParams:
         even = np.zeros_like(stats.cells)
         before = VonMisesParams(even, even + EVEN) if params is None else params
         known = stats.cells > 0

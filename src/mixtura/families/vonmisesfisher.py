@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from scipy.special import gammaln
@@ -17,6 +17,7 @@ from mixtura.families.dispersion import DispersionPrior, pooled
 from mixtura.families.domain import BadRow
 from mixtura.families.gaps import ColumnSums, summed
 from mixtura.families.portrait import Column, Portrait, separation, spread_column
+from mixtura.families.priors import Prior
 from mixtura.records import AnyArray, Array, Params, RandomNumbers
 from mixtura.supports import UNIT, Positive, Sphere
 
@@ -65,7 +66,9 @@ class VonMisesFisher(Family):
         inside = np.asarray(X, dtype=np.float64) @ (kappa[:, None] * params.directions).T
         return np.asarray(inside - kappa - _log_norm(kappa, d))
 
-    def maximize(self, stats: ColumnSums, params: Any, prior: Any) -> VonMisesFisherParams:
+    def maximize(
+        self, stats: ColumnSums, params: VonMisesFisherParams | None, prior: Prior
+    ) -> VonMisesFisherParams:
         K, d = stats.sums.shape
         if params is None:
             params = VonMisesFisherParams(np.tile(np.eye(d)[0], (K, 1)), np.full(K, EVEN))

@@ -204,11 +204,11 @@ class ConcomitantChart(Chart):
         parts = self.components.params(free[self._cut :])
         return ConcomitantParams(self.weights, parts, self.logits.value(free[: self._cut]))
 
-    def coordinates(self, params: Any) -> Array:
+    def coordinates(self, params: ConcomitantParams) -> Array:
         own = self.components.coordinates(params.components)
         return np.concatenate([self.logits.free(params.logits), own])
 
-    def gradient(self, summary: Summary, params: Any) -> Array:
+    def gradient(self, summary: Summary, params: ConcomitantParams) -> Array:
         model = self.model
         own = self.components.gradient(model.own(summary), params.components, model.prior)
         return np.concatenate([self.logits.slope(params.logits, model.slopes(summary)), own])

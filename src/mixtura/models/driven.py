@@ -123,7 +123,7 @@ class Driven(HiddenMarkov):
             pass
         return found
 
-    def _shares(self, x: Array, params: Any) -> Array:
+    def _shares(self, x: Array, params: DrivenParams) -> Array:
         """P(j | i, c) of rows, (K, K, n): the rows last, for NumPy is slow along few states."""
         K = len(params.initial)
         flat, own = params.logits.reshape(K * K, -1), x[:, list(self.columns)]
@@ -147,7 +147,7 @@ class Driven(HiddenMarkov):
         return self.e_step_driven(chunk, params, in_steps)
 
     def e_step_driven(
-        self, chunk: Chunk, params: Any, recursion: DrivenRecursion, over: Over = map
+        self, chunk: Chunk, params: DrivenParams, recursion: DrivenRecursion, over: Over = map
     ) -> Summary:
         """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
         X = np.asarray(chunk.X, dtype=np.float64)

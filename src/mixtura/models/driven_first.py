@@ -106,7 +106,7 @@ class DrivenFirst(Driven):
         given = [*self.columns, *self.first_columns]
         return np.asarray(~np.isnan(np.delete(x, given, axis=1)).all(axis=1))
 
-    def first_law(self, X: AnyArray, ends: AnyArray, params: Any) -> Array:
+    def first_law(self, X: AnyArray, ends: AnyArray, params: DrivenFirstParams) -> Array:
         """log P(first state) of each sequence, (S, K)."""
         K, starts = len(params.initial), starts_of(ends)
         if "initial" in self.held:
@@ -146,7 +146,7 @@ class DrivenFirst(Driven):
         return replace(summary, statistics=self._sums(**own.__dict__, **first))
 
     def _told_of_first(
-        self, chunk: Chunk, ends: AnyArray, params: Any, posterior: Array
+        self, chunk: Chunk, ends: AnyArray, params: DrivenFirstParams, posterior: Array
     ) -> tuple[Array, Array]:
         """What the first states say of their logits: slopes and information."""
         starts = starts_of(ends)

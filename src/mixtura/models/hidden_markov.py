@@ -71,7 +71,7 @@ class HiddenMarkov(Mixture):
         stats = summary.statistics
         return stats.components if isinstance(stats, ChainStatistics) else stats
 
-    def emissions(self, X: AnyArray, params: Any, over: Over = map) -> Array:
+    def emissions(self, X: AnyArray, params: HiddenMarkovParams, over: Over = map) -> Array:
         """log p(x_t | k), (n, K): 0 for a step that nobody saw, -inf where there is none."""
         return self.looked(X, params, over)[0]
 
@@ -79,7 +79,9 @@ class HiddenMarkov(Mixture):
         """Which rows are steps that somebody saw, (n,)."""
         return np.asarray(~np.isnan(x).all(axis=1))
 
-    def looked(self, X: AnyArray, params: Any, over: Over = map) -> tuple[Array, list[_Look]]:
+    def looked(
+        self, X: AnyArray, params: HiddenMarkovParams, over: Over = map
+    ) -> tuple[Array, list[_Look]]:
         """(log densities, the family's looks at the rows that were seen, piece by piece)."""
         x = np.asarray(X, dtype=np.float64)
         found = np.zeros((len(x), len(params.initial)))
@@ -103,7 +105,7 @@ class HiddenMarkov(Mixture):
         return self.e_step_by(chunk, params, in_logarithms)
 
     def e_step_by(
-        self, chunk: Chunk, params: Any, recursion: Recursion, over: Over = map
+        self, chunk: Chunk, params: HiddenMarkovParams, recursion: Recursion, over: Over = map
     ) -> Summary:
         """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
         X, weight, _, ends, known = chunk
@@ -135,7 +137,7 @@ class HiddenMarkov(Mixture):
         """A start whose states were stayed in with these probabilities (K,), before any barring."""
         return params
 
-    def _none(self, X: AnyArray, params: Any) -> Any:
+    def _none(self, X: AnyArray, params: HiddenMarkovParams) -> Any:
         """The family's sums over no rows."""
         nobody = np.zeros((0, len(params.initial)))
         return self.family.statistics(np.asarray(X[:0], np.float64), nobody, params.components)
@@ -184,7 +186,7 @@ class HiddenMarkov(Mixture):
     # What else the chain has that moves.
     others: ClassVar[tuple[str, ...]] = ()
 
-    def other_fields(self, params: Any) -> Fields:
+    def other_fields(self, params: HiddenMarkovParams) -> Fields:
         """Its free numbers around `params`."""
         return Fields({}, {})
 
@@ -210,7 +212,7 @@ class HiddenMarkov(Mixture):
     def belief(self, params: Any) -> float:
         return self.log_prior(params) if self.prior.asked else self._of_laws(params)
 
-    def _of_laws(self, params: Any) -> float:
+    def _of_laws(self, params: HiddenMarkovParams) -> float:
         """The Dirichlet laws' part of the log-prior."""
         found = 0.0
         for rows, shares in (

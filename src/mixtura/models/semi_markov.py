@@ -66,7 +66,7 @@ class SemiMarkov(HiddenMarkov):
         leave = np.ascontiguousarray(self.lengths.leave(params.stays, self.longest))
         return params.initial, params.transitions, leave
 
-    def rules(self, X: AnyArray, ends: AnyArray, params: Any) -> StayRule:
+    def rules(self, X: AnyArray, ends: AnyArray, params: SemiMarkovParams) -> StayRule:
         """The same for rows, where moves hang on these: (n, K, K), into each."""
         return self.rule(params)
 
@@ -83,7 +83,7 @@ class SemiMarkov(HiddenMarkov):
         return self.e_step_in_stays(chunk, params, in_logarithms)
 
     def e_step_in_stays(
-        self, chunk: Chunk, params: Any, recursion: StayRecursion, over: Over = map
+        self, chunk: Chunk, params: SemiMarkovParams, recursion: StayRecursion, over: Over = map
     ) -> Summary:
         """The same, forward and backward by `recursion`, `over` the pieces of a long chunk."""
 

@@ -77,7 +77,7 @@ class VariationalMixture(Mixture):
         """K components that no row has told of."""
         return self.assembled(self.weight_prior.posterior(np.zeros(K)), self.prior.prior(K))
 
-    def extended(self, params: Any, K: int) -> VariationalParams:
+    def extended(self, params: VariationalParams, K: int) -> VariationalParams:
         """The same among K components: those beyond are the prior, and no row may be theirs.
 
         That they are of no other law than the prior costs nothing.
@@ -112,7 +112,7 @@ class VariationalMixture(Mixture):
             self.weight_prior.posterior(counts), components, self.entropy(summary, params)
         )
 
-    def entropy(self, summary: Summary, params: Any) -> float:
+    def entropy(self, summary: Summary, params: VariationalParams) -> float:
         """-sum_ik w_i r_ik log r_ik, from the sums alone: log r is what r has the norm of."""
         stats = self.own(summary)
         counts = self.family.counts(stats)
@@ -123,7 +123,7 @@ class VariationalMixture(Mixture):
         """Minus the divergence of the posterior from the prior."""
         return -float(params.divergence)
 
-    def lower_bound(self, params: Any) -> float:
+    def lower_bound(self, params: VariationalParams) -> float:
         """The bound between M-step and E-step, as scikit-learn counts: without its constants."""
         norms = self.weight_prior.log_norm(params.concentration)
         return float(params.entropy + norms + self.prior.log_norm(params.components))

@@ -17,6 +17,7 @@ from mixtura.families.bayes.posteriors import Posterior, Told
 from mixtura.families.bayes.prior import ConjugatePrior, JointPrior, PosteriorStatistics
 from mixtura.families.bayes.rules import Rule, rule_of
 from mixtura.families.portrait import Kind, Portrait
+from mixtura.families.priors import Prior
 from mixtura.families.product import Block, Product
 from mixtura.families.product_parts import ProductParams
 from mixtura.homes import POSTERIORS
@@ -194,7 +195,7 @@ class PosteriorProduct(Product):
         return JointPrior(self.names, tuple(b.family.prior_at(part) for b, part in each))
 
     def start(  # type: ignore[override]
-        self, X: AnyArray, resp: Array, params: Any, prior: Any
+        self, X: AnyArray, resp: Array, params: Any, prior: Prior
     ) -> None:
         """None: Bayes' rule is as good, and tells of the weights."""
 

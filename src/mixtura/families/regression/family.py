@@ -14,6 +14,7 @@ from mixtura.families.dispersion import DispersionPrior
 from mixtura.families.endless import Endless, undetermined
 from mixtura.families.fields import FieldChart
 from mixtura.families.portrait import Portrait
+from mixtura.families.priors import Prior
 from mixtura.families.regression.chart import coefficient_fields
 from mixtura.families.regression.climbing import climbed
 from mixtura.families.regression.portrait import portrait
@@ -79,7 +80,7 @@ class Regression(Terms):
         return np.asarray(found * (shrink.min() if self.common else shrink))
 
     def maximize(
-        self, stats: RegressionStatistics, params: Coefficients, prior: Any
+        self, stats: RegressionStatistics, params: Coefficients, prior: Prior
     ) -> Coefficients:
         change = self.moved(stats, params)
         coefficients = params.coefficients + change @ self.seen().turn.T
@@ -93,7 +94,7 @@ class Regression(Terms):
         prior.refuse_collapse(new, stats.counts)
         return new
 
-    def _dispersions(self, counts: Array, rest: Array, params: Dispersed, prior: Any) -> Array:
+    def _dispersions(self, counts: Array, rest: Array, params: Dispersed, prior: Prior) -> Array:
         """From half the sums of deviances."""
         assert self.dispersion is not None
         if isinstance(prior, DispersionPrior):
@@ -106,7 +107,7 @@ class Regression(Terms):
         )
         return np.maximum(self.dispersion.of(mean), TINY)
 
-    def start(self, X: AnyArray, resp: Array, params: Any, prior: Any) -> Coefficients:
+    def start(self, X: AnyArray, resp: Array, params: Any, prior: Prior) -> Coefficients:
         x = np.asarray(X, dtype=np.float64)
         return climbed(self, x, resp, params, prior)
 
