@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mixtura.families.portrait import Portrait
 from mixtura.records import Spike
 from mixtura.report.collapse import Collapse, at_the_floor, collapses
@@ -13,6 +15,7 @@ from mixtura.report.view import (
     looks_like_the_top,
     shorten,
 )
+from mixtura.result import Fit
 from mixtura.solvers.clock import INTERRUPTED
 
 # Why no stream of chunks has converged.
@@ -21,12 +24,16 @@ LEARNING = "stopped: partial_fit learns as long as rows come"
 
 def warnings(view: MixtureView) -> list[str]:
     """What to know before believing the numbers, worst first; empty for a sound fit."""
-    fit = view.fit
-    if fit is None:
+    if view.fit is None:
         return []
-    found, simpler, noun = [], view.portrait.simpler, view.noun
+    return [*_of_the_end(view.fit, view), *_of_components(view.fit, view)]
+
+
+def _of_the_end(fit: Fit, view: MixtureView) -> Iterator[str]:
+    """Where the climb ended."""
+    simpler, noun = view.portrait.simpler, view.noun
     if looks_like_the_top(fit):
-        found.append(
+        yield (
             "Stopped by max_iter at what looks like the top, before the estimate of what is left "
             "to gain had come down to tol."
         )
@@ -37,50 +44,49 @@ def warnings(view: MixtureView) -> list[str]:
             remedy = f"{noun.capitalize()}s may still move; give more rows."
         if fit.reason.startswith(INTERRUPTED):
             remedy = "Fit again for the whole search."
-        found.append(f"Not converged: {reason}. {remedy}")
+        yield f"Not converged: {reason}. {remedy}"
     if fit.verdict == "saddle":
-        found.append(
+        yield (
             "Ended at a saddle of the log-likelihood that could not be left: try another seed or "
             "more starts."
         )
     if fit.verdict == "ridge":
-        found.append(
+        yield (
             f"The log-likelihood is flat in some direction: other {noun}s describe the table just "
             f"as well. Fewer {noun}s{f', or {simpler},' if simpler else ''} would be better "
             "determined."
         )
     if view.portrait.excess:
-        found.append(f"{view.portrait.excess}.")
-    K = len(view.weights)
-    found += [
-        _collapsed(why, view.portrait, noun)
-        for why in collapses(fit.floored, view.portrait, view.names, K, noun)
-    ]
+        yield f"{view.portrait.excess}."
+
+
+def _of_components(fit: Fit, view: MixtureView) -> Iterator[str]:
+    """Which components say less than they seem to, and columns that none describes."""
+    K, noun = len(view.weights), view.noun
+    for why in collapses(fit.floored, view.portrait, view.names, K, noun):
+        yield _collapsed(why, view.portrait, noun)
     heywood = [part for part in fit.floored if part.columns]
     if heywood:
-        found.append(view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun)))
+        yield view.portrait.lone.format(columns=_in_groups(heywood, view.names, noun))
     fallen = at_the_floor(fit)
     for one in fit.standings:
         if one in fallen:
-            found.append(
+            yield (
                 f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "
                 f"{one.spread:.1g} of the table's variance, next to nothing but reg_covar: do not "
                 f"read it as real; fewer {noun}s may do without."
             )
         if one.verdict == "spurious":
-            found.append(
+            yield (
                 f"{noun.capitalize()} {one.component} holds {one.rows:.3g} rows within "
                 f"{one.spread:.1g} of the table's variance: some few rows always lie close "
                 f"together. Do not read it as real; fewer {noun}s, or more starts, may do without."
             )
     if fit.empty:
         which = ", ".join(str(k) for k in fit.empty)
-        found.append(
-            f"No rows are left in {noun} {which}: fewer {noun}s describe the table as well."
-        )
+        yield f"No rows are left in {noun} {which}: fewer {noun}s describe the table as well."
     if fit.held:
-        found.append(_held([view.names[j] for j in fit.held], noun))
-    return found
+        yield _held([view.names[j] for j in fit.held], noun)
 
 
 def _collapsed(why: Collapse, portrait: Portrait, noun: str) -> str:
