@@ -12,8 +12,8 @@ from scipy.stats import kstest
 
 import mixtura
 from mixtura.families.registry import family
-from mixtura.selection.howmany import Draw, _seed
 from mixtura.selection.likelihood_ratio import Effort
+from mixtura.selection.resamples import Draw, seed_of
 
 DATA = Path(__file__).parent / "reference" / "data"
 # One start and few steps: what is missed is missed on resamples too.
@@ -40,7 +40,7 @@ def test_under_one_gaussian_p_values_are_uniform():
     spread, weak = [], []
     for table in range(60):
         X = rng.normal(size=(30, 1))
-        pair = effort.pair(X, None, 1, _seed(table, 1, 0))
+        pair = effort.pair(X, None, 1, seed_of(table, 1, 0))
         observed = 2 * (pair.logliks[1] - pair.logliks[0])
         gains = np.array([*Draw(effort, 30, table, 9, None).statistics(pair, 1, ())])
         below, equal = int((gains > observed).sum()), int((gains == observed).sum())
