@@ -19,6 +19,8 @@ from mixtura.cli.working import Working
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mixtura.selection.admixture_search import AdmixtureSearch
+
 
 @command
 def ancestry(
@@ -104,7 +106,7 @@ def ancestry(
         _report(search, genotypes.shape, written)
 
 
-def _warn(search: Any) -> None:
+def _warn(search: AdmixtureSearch) -> None:
     """Of climbs that ended before the top, and what there was no time for."""
     from mixtura.solvers.clock import TIMED_OUT
 
@@ -164,7 +166,7 @@ def _search(numbers: list[int], starts: int, folds: int, seed: int) -> Any:
     return AdmixtureSearch(numbers, n_init=starts, folds=folds, random_state=seed)
 
 
-def _write(search: Any, stem: Path, modes: bool) -> list[str]:
+def _write(search: AdmixtureSearch, stem: Path, modes: bool) -> list[str]:
     """ADMIXTURE's files, two for each number, and the shares of its other ends if asked for."""
     from mixtura.data.ancestry_files import write_frequencies, write_shares
 
@@ -181,7 +183,7 @@ def _write(search: Any, stem: Path, modes: bool) -> list[str]:
     return written
 
 
-def _document(search: Any) -> dict[str, Any]:
+def _document(search: AdmixtureSearch) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -190,7 +192,7 @@ def _document(search: Any) -> dict[str, Any]:
     }
 
 
-def _report(search: Any, shape: tuple[int, int], written: list[str]) -> None:
+def _report(search: AdmixtureSearch, shape: tuple[int, int], written: list[str]) -> None:
     from mixtura.report.ancestry_table import ancestry_table
 
     n, M = shape

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from mixtura.cli.grouped import Grouped
 from mixtura.cli.options import CURES
 
 PriorType = StrEnum("PriorType", ["process", "distribution"])
@@ -15,31 +17,53 @@ PriorType = StrEnum("PriorType", ["process", "distribution"])
 THEIRS = {"process": "dirichlet_process", "distribution": "dirichlet_distribution"}
 SHAPES = ("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 
-Bayes = Annotated[
-    bool,
-    typer.Option(
-        "--bayes",
-        help="Fit a posterior: of at most --components groups as many stay as the table bears.",
-        rich_help_panel=CURES,
-    ),
-]
-WeightPrior = Annotated[
-    PriorType | None,
-    typer.Option(
-        show_default="process",
-        help="With --bayes: the Dirichlet prior of the weights.",
-        rich_help_panel=CURES,
-    ),
-]
-Concentration = Annotated[
-    float | None,
-    typer.Option(
-        metavar="FLOAT",
-        show_default="1 / components",
-        help="With --bayes: that of the weights' prior.",
-        rich_help_panel=CURES,
-    ),
-]
+
+@dataclass(frozen=True)
+class Posterior(Grouped):
+    """Whether a posterior is fitted, and the prior of its weights."""
+
+    bayes: Annotated[
+        bool,
+        typer.Option(
+            "--bayes",
+            help="Fit a posterior: of at most --components groups as many stay as the table bears.",
+            rich_help_panel=CURES,
+        ),
+    ] = False
+    weight_prior: Annotated[
+        PriorType | None,
+        typer.Option(
+            show_default="process",
+            help="With --bayes: the Dirichlet prior of the weights.",
+            rich_help_panel=CURES,
+        ),
+    ] = None
+    concentration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FLOAT",
+            show_default="1 / components",
+            help="With --bayes: that of the weights' prior.",
+            rich_help_panel=CURES,
+        ),
+    ] = None
+
+    def settings(
+        self, settings: dict[str, Any], cures: dict[str, Any], max_seconds: float | None
+    ) -> dict[str, Any]:
+        """The estimator's, with those of robust fits; ValueError where they do not go together."""
+        if not self.bayes:
+            prior = {"--weight-prior": self.weight_prior, "--concentration": self.concentration}
+            for name, value in prior.items():
+                if value is not None:
+                    raise ValueError(f"{name} {value} is for --bayes: add that, or leave it out")
+            return settings | cures
+        for asked in cures:
+            option = "eigenvalue-ratio" if asked == "constraint" else asked
+            raise ValueError(f"--bayes knows no --{option}: leave one of them out")
+        if max_seconds is not None:
+            raise ValueError("--max-seconds cannot be kept with --bayes: leave one of them out")
+        return posterior_settings(settings, self.weight_prior, self.concentration)
 
 
 def posterior_settings(
@@ -68,13 +92,6 @@ def posterior_settings(
     found = {name: value for name, value in settings.items() if name != "solver"}
     found["weight_concentration_prior_type"] = THEIRS[prior or PriorType.process]
     return found | {"weight_concentration_prior": concentration}
-
-
-def refuse_prior_alone(prior: PriorType | None, concentration: float | None) -> None:
-    """ValueError for options of a posterior where none is asked for."""
-    for name, value in (("--weight-prior", prior), ("--concentration", concentration)):
-        if value is not None:
-            raise ValueError(f"{name} {value} is for --bayes: add that, or leave it out")
 
 
 def is_posterior(mixture: Any) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixtura.cli.ordered_file import OrderedFile, Steps
     from mixtura.cli.ordering import Ordering
     from mixtura.data.dialect import Dialect
+    from mixtura.estimators.chain import ChainEstimator
 
 
 def is_chain(mixture: Any) -> bool:
@@ -25,7 +26,7 @@ def is_chain(mixture: Any) -> bool:
 
 
 def asked_file(
-    chain: Any,
+    chain: ChainEstimator,
     path: Path,
     order: Ordering,
     columns: list[str] | None,

@@ -10,14 +10,7 @@ import typer
 
 from mixtura.cli import options
 from mixtura.cli.apart import DASK, apart_table, cluster
-from mixtura.cli.bayes import (
-    Bayes,
-    Concentration,
-    WeightPrior,
-    posterior_settings,
-    refuse_prior_alone,
-    responsibilities,
-)
+from mixtura.cli.bayes import Posterior, responsibilities
 from mixtura.cli.beside import Beside
 from mixtura.cli.checkpoints import refuse_checkpoint, resumable
 from mixtura.cli.chosen import Chosen
@@ -26,7 +19,7 @@ from mixtura.cli.dialect import reads_table
 from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.labels import Labels, labels_in
 from mixtura.cli.made_of import MadeOf, unfitted
-from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs, written
 from mixtura.cli.reading import open_table, shown_rows
 from mixtura.cli.robust import Robust
 from mixtura.cli.show import as_document, print_report
@@ -48,9 +41,7 @@ def fit(
     table: options.TableFile,
     components: options.Components = 2,
     made_of: MadeOf,
-    bayes: Bayes = False,
-    weight_prior: WeightPrior = None,
-    concentration: Concentration = None,
+    posterior: Posterior,
     robust: Robust,
     columns: Chosen,
     importance: options.Importance = False,
@@ -113,19 +104,10 @@ def fit(
         "engine": str(engine),
     }
     cures = robust.settings("family" not in settings)
-    if bayes and cures:
-        asked = next(iter(cures))
-        option = "eigenvalue-ratio" if asked == "constraint" else asked
-        raise ValueError(f"--bayes knows no --{option}: leave one of them out")
-    settings |= cures
     if solver == "moments" and starts != 1:
         raise ValueError("--solver moments begins nowhere: leave out --starts")
-    if bayes:
-        if max_seconds is not None:
-            raise ValueError("--max-seconds cannot be kept with --bayes: leave one of them out")
-        settings = posterior_settings(settings, weight_prior, concentration)
-    else:
-        refuse_prior_alone(weight_prior, concentration)
+    settings = posterior.settings(settings, cures, max_seconds)
+    bayes = posterior.bayes
     besides.refuse_others(settings, bayes=bayes, checkpoint=checkpoint, in_pieces=in_pieces)
     # Left out when not given, so that the defaults are the estimator's.
     settings |= {} if max_iter is None else {"max_iter": max_iter}
@@ -160,8 +142,7 @@ def fit(
         print_json(as_document(mixture) | {"files": named(outputs)})
     elif not quiet:
         print_report(mixture)
-        written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
-        print_text(f"\n  wrote {' and '.join(written)}")
+        print_text(f"\n{written(named(outputs))}")
     leave_if_interrupted(mixture.fit_result_)
 
 

@@ -18,7 +18,7 @@ from mixtura.cli.ending import leave_if_interrupted, unfinished
 from mixtura.cli.made_of import MadeOf, spec_of
 from mixtura.cli.ordered_file import OrderedFile
 from mixtura.cli.ordering import Ordering
-from mixtura.cli.outputs import checked_outputs, named, write_outputs
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs, written
 from mixtura.cli.select import parsed
 from mixtura.cli.show import as_document, print_report
 from mixtura.cli.working import Working
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from mixtura.cli.chain_data import ToFit
     from mixtura.data.dialect import Dialect
+    from mixtura.estimators.hidden_markov import HiddenMarkov
 
 Criterion = StrEnum("Criterion", ["bic", "icl", "heldout"])
 Initial = StrEnum("Initial", ["free", "stationary"])
@@ -144,16 +145,7 @@ def hmm(
         else:
             _fit(chain, data, max_seconds, checkpoint)
         working.doing = "writing" if outputs.figure is None else "drawing"
-
-        def picture() -> Figure:
-            from mixtura.report.chain_figure import draw_chain
-
-            rows, lengths, times, seen = data.shown
-            ticks = None if times is None or order.time is None else (order.time, times)
-            certainty = chain.predict_proba(rows, lengths, states=seen)
-            return draw_chain(chain.view(), rows.X, data.lengths, certainty, ticks)
-
-        outputs = write_outputs(outputs, chain.save, picture)
+        outputs = _write(chain, data, outputs, order.time)
     if as_json:
         tried = {} if search is None else {"search": search.cv_results_}
         print_json(as_document(chain) | tried | {"files": named(outputs)})
@@ -163,8 +155,7 @@ def hmm(
 
             print_text(states_text(search.cv_results_, search.best_index_, str(criterion)))
         print_report(chain)
-        written = [f"{path} ({what})" for what, path in named(outputs).items() if path]
-        print_text(f"\n  wrote {' and '.join(written)}")
+        print_text(f"\n{written(named(outputs))}")
     leave_if_interrupted(chain.fit_result_)
 
 
@@ -228,8 +219,20 @@ def _fit(chain: Any, data: ToFit, max_seconds: float | None, checkpoint: Path | 
         note(f"warning: the fit did not converge in {fit.iterations} EM steps: try more --starts")
 
 
+def _write(chain: HiddenMarkov, data: ToFit, outputs: Outputs, time: str | None) -> Outputs:
+    def picture() -> Figure:
+        from mixtura.report.chain_figure import draw_chain
+
+        rows, lengths, times, seen = data.shown
+        ticks = None if times is None or time is None else (time, times)
+        certainty = chain.predict_proba(rows, lengths, states=seen)
+        return draw_chain(chain.view(), rows.X, data.lengths, certainty, ticks)
+
+    return write_outputs(outputs, chain.save, picture)
+
+
 def _searched(
-    chain: Any, data: ToFit, numbers: list[int], criterion: str, folds: int, seed: int
+    chain: HiddenMarkov, data: ToFit, numbers: list[int], criterion: str, folds: int, seed: int
 ) -> Any:
     """The search over numbers of states; that more may be better is said in the command's words."""
     from mixtura import HiddenMarkovSearch, StillRisingWarning

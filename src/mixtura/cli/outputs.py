@@ -76,6 +76,11 @@ def named(outputs: Outputs) -> dict[str, str | None]:
     }
 
 
+def written(files: Mapping[str, str | None]) -> str:
+    """What a command says of the files that it wrote, the last line of its report."""
+    return f"  wrote {' and '.join(f'{path} ({what})' for what, path in files.items() if path)}"
+
+
 def write_outputs(
     outputs: Outputs, save: Callable[[Path], object], picture: Callable[[], Figure]
 ) -> Outputs:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mixtura.cli.ordered_file import OrderedFile, Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
+    from mixtura.estimators.chain import ChainEstimator
     from mixtura.records import AnyArray, Array
 
 
@@ -173,7 +174,7 @@ class _Told:
 
 
 def _with_states(
-    chain: Any, file: OrderedFile, no_look_ahead: bool, prefix: str, out: Path | None
+    chain: ChainEstimator, file: OrderedFile, no_look_ahead: bool, prefix: str, out: Path | None
 ) -> Iterator[pa.Table]:
     """The table with the new columns of a hidden Markov model, whole sequences at a time."""
     from mixtura.data.tables import append_columns
@@ -188,7 +189,7 @@ def _with_states(
         yield append_columns(steps.rows.frame, added, file.path)
 
 
-def _states(chain: Any, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:
+def _states(chain: ChainEstimator, steps: Steps, no_look_ahead: bool) -> dict[str, AnyArray]:
     """The new columns of a hidden Markov model."""
     asked = steps.rows, steps.lengths
     look = chain.filter if no_look_ahead else chain.predict_proba

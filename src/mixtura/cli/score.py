@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mixtura.cli.ordered_file import Steps
     from mixtura.data.dialect import Dialect
     from mixtura.data.tables import Table
+    from mixtura.estimators.chain import ChainEstimator
     from mixtura.records import AnyArray
 
 
@@ -127,7 +128,7 @@ def _criteria(result: dict[str, float]) -> str:
     )
 
 
-def _of_chain(chain: Any, parts: Iterator[Steps]) -> dict[str, float]:
+def _of_chain(chain: ChainEstimator, parts: Iterator[Steps]) -> dict[str, float]:
     """What is printed of a hidden Markov model: its sequences' log-likelihood, by their weights."""
     total, weight, n = 0.0, 0.0, 0
     for steps in parts:

@@ -27,7 +27,7 @@ from mixtura.cli.console import (
 )
 from mixtura.cli.dialect import reads_table
 from mixtura.cli.labels import Labels, labels_in
-from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs
+from mixtura.cli.outputs import Outputs, checked_outputs, named, write_outputs, written
 from mixtura.cli.reading import whole_table
 from mixtura.cli.robust import Robust
 from mixtura.cli.working import Working
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mixtura.data.dialect import Dialect
+    from mixtura.data.tables import Table
     from mixtura.records import Array
     from mixtura.report.selection_text import Selection
     from mixtura.selection.component_search import ComponentSearch
@@ -148,8 +149,7 @@ def select(
         _print_table(found)
         fitted = int((found.pruned == 0).sum())
         print_text(f"\n  {fitted} of {found.values.size} mixtures fitted in {seconds:.1f} s")
-        written = [f"{path} ({what})" for what, path in files.items() if path]
-        print_text(f"  wrote {' and '.join(written)}")
+        print_text(written(files))
 
 
 def _unfitted(
@@ -206,8 +206,8 @@ def parsed(text: str, option: str = "--components") -> list[int]:
 
 
 def _searched(
-    search: Any,
-    data: Any,
+    search: ComponentSearch,
+    data: Table,
     working: Working,
     checkpoint: Path | None,
     labels: list[str | None] | None,
@@ -227,7 +227,7 @@ def _searched(
             note(f"warning: {' '.join(str(each.message).split())}")
 
 
-def _write(search: Any, found: Selection, outputs: Outputs) -> Outputs:
+def _write(search: ComponentSearch, found: Selection, outputs: Outputs) -> Outputs:
     def picture() -> Figure:
         from mixtura.report.selection import draw
 
@@ -236,7 +236,7 @@ def _write(search: Any, found: Selection, outputs: Outputs) -> Outputs:
     return write_outputs(outputs, search.best_estimator_.save, picture)
 
 
-def _document(search: Any) -> dict[str, Any]:
+def _document(search: ComponentSearch) -> dict[str, Any]:
     """The search as plain values."""
     return {
         "criterion": search.criterion,

@@ -15,6 +15,8 @@ from mixtura.cli.outputs import drawn, refuse_no_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mixtura.estimators.base import MixtureEstimator
+
 
 @command
 def show(
@@ -43,7 +45,7 @@ def show(
         print_report(mixture)
 
 
-def _landscape(mixture: Any) -> Figure:
+def _landscape(mixture: MixtureEstimator) -> Figure:
     from mixtura.report.landscape import draw_landscape
 
     if mixture.fit_result_ is None:
