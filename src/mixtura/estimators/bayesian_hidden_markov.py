@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from mixtura.data.sequences import Ordered, Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.engines.choose import PLAIN
-from mixtura.estimators.clocked import cut_short, timed
+from mixtura.estimators.clocked import timed
+from mixtura.estimators.complaints import warn_unconverged
 from mixtura.estimators.document import Stored
-from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.family_document import family_document, restored_family, restored_spec
 from mixtura.estimators.fitted_chain import FittedChain
-from mixtura.estimators.hidden_markov import HiddenMarkov
-from mixtura.estimators.posterior_chain import PosteriorChain, concentrations
+from mixtura.estimators.posterior_chain import PosteriorChain, concentrations, refuse_apart
 from mixtura.estimators.posterior_components import PosteriorComponents
 from mixtura.estimators.sequence_intake import sequences
 from mixtura.estimators.untouched import untouched_on_failure
@@ -113,7 +111,7 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
     }
     _components = "family"
     _groups = "n_states"
-    _restored_components = staticmethod(HiddenMarkov._restored_components)
+    _restored_components = staticmethod(restored_spec)
 
     family: Spec
     n_states: int = 2
@@ -155,21 +153,11 @@ class BayesianHiddenMarkov(PosteriorComponents, PosteriorChain, FittedChain):
             rows, kind = sequences(self, X, lengths, kind, sample_weight=sample_weight, reset=True)
             found = self._find(rows, kind, max_seconds)
             self._keep(found, rows)
-        if not found.fit.converged:
-            warnings.warn(
-                cut_short(found.fit)
-                or f"the climb did not converge ({found.fit.reason}): raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        warn_unconverged(found.fit)
         return self
 
     def _find(self, rows: Any, kind: Any, max_seconds: float | None) -> ChainFound:
-        if not isinstance(rows, Sequences):
-            raise ValueError(
-                "X: rows lie in Dask partitions, and states are merged on sequences in memory: "
-                "give an array"
-            )
+        refuse_apart(rows)
         K = self.n_states
         # What the default prior takes from a long table hangs on no seed.
         settled = kind.settled(surveyed(rows.rows(), K, np.random.RandomState(0)), K)

@@ -11,9 +11,9 @@ from sklearn.utils._param_validation import StrOptions
 from mixtura.data.source import Source
 from mixtura.engines.choose import AWAY, PLAIN
 from mixtura.estimators.document import Stored
-from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.family_document import family_document, restored_family, restored_spec
 from mixtura.estimators.hyperparameters import weight_prior
-from mixtura.estimators.mixture import Mixture, attribute
+from mixtura.estimators.mixture import attribute
 from mixtura.estimators.posterior_components import PosteriorComponents
 from mixtura.estimators.posterior_mixture import PosteriorMixture
 from mixtura.families.base import Family
@@ -119,7 +119,7 @@ class BayesianMixture(PosteriorComponents, PosteriorMixture):
         "engine": [StrOptions({"auto", AWAY, *PLAIN})],
     }
     _components = "family"
-    _restored_components = staticmethod(Mixture._restored_components)
+    _restored_components = staticmethod(restored_spec)
 
     family: Spec
     n_components: int = 1

@@ -55,6 +55,13 @@ class ChainEstimator(BaseEstimator):  # type: ignore[misc]
     def _kind(self) -> Family:
         """The family of the emissions; NotFittedError where there is none."""
 
+    def _keep_fit(self, fit: Fit) -> None:
+        """Set what a fit says of itself."""
+        self.converged_, self.n_iter_ = fit.converged, fit.iterations
+        self.lower_bound_ = fit.mean_loglik
+        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
+        self.fit_result_ = fit
+
     def decode(
         self, X: Any, lengths: Any = None, algorithm: str | None = None, *, states: Any = None
     ) -> tuple[float, AnyArray]:

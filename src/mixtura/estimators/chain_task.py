@@ -34,16 +34,8 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
             "tell nothing: leave one of them out, or allow more transitions or states"
         )
     tied = tied_groups(asked.tied_rows, K, allowed, asked.initial)
+    refuse_driven(columns, asked.initial, tied, len(rows.stops))
     fixed = asked.initial == "fixed"
-    names = tuple(asked._names())
-    for what, some in (("covariates", columns.moves), ("initial_covariates", columns.first)):
-        if some:
-            refuse_driven(what, asked.initial, tied)
-    if columns.first and len(rows.stops) == 1:
-        raise ValueError(
-            "initial_covariates: X is one sequence, whose one first state tells of no covariate: "
-            "give lengths, or leave initial_covariates out"
-        )
     return ChainTask(
         kind,
         K,
@@ -62,5 +54,5 @@ def chain_task(asked: Any, kind: Family, rows: Ordered) -> ChainTask:
         longest=longest,
         covariates=columns.moves,
         initial_covariates=columns.first,
-        names=names,
+        names=tuple(asked._names()),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Self
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.door import like
 from mixtura.data.source import Source
 from mixtura.data.streamed import Streamed
+from mixtura.engines.choose import NAMES
 from mixtura.estimators.answering import answers
 from mixtura.estimators.base import MixtureEstimator
 from mixtura.estimators.clocked import timed
@@ -25,15 +28,18 @@ from mixtura.estimators.opened import may_miss
 from mixtura.estimators.prior_setting import asked_beliefs
 from mixtura.estimators.robust import hold_trim, trim_of, warn_of_none
 from mixtura.estimators.untouched import untouched_on_failure
+from mixtura.estimators.weighing import MEANINGS
 from mixtura.families.base import Family
 from mixtura.fitting.checkpoint import Checkpoint
 from mixtura.fitting.fingerprint import identity
 from mixtura.fitting.journal_file import removed, resumed_seed
 from mixtura.fitting.listeners import FitListener
 from mixtura.fitting.mixture_fit import Found, Task, find
+from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Categories, StrPath, Weights
 from mixtura.solvers.problem import Solver
+from mixtura.solvers.registry import SOLVERS
 
 if TYPE_CHECKING:
     from mixtura.data.tables import Table
@@ -51,6 +57,20 @@ class ClimbedMixture(MixtureEstimator):
     warm_start: bool
     verbose: int
     verbose_interval: int
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "init_params": [StrOptions({"auto", *STARTS})],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "weights": [StrOptions(set(MEANINGS))],
+        "solver": [StrOptions(set(SOLVERS)), callable],
+        "engine": [StrOptions({"auto", *NAMES})],
+    }
     # Whether the components of some rows may be known.
     _knows_labels = True
 

@@ -38,6 +38,13 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
+def warn_unconverged(fit: Fit) -> None:
+    """Warn of a hidden Markov model's climb that did not converge, or was ended."""
+    if not fit.converged:
+        why = f"the climb did not converge ({fit.reason}): raise max_iter or tol"
+        warn_caller(cut_short(fit) or why, ConvergenceWarning)
+
+
 class Fitted(Protocol):
     """A fitted mixture, as far as warnings speak of it."""
 

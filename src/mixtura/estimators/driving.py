@@ -42,19 +42,23 @@ def columns_of(estimator: Any, names: Sequence[str]) -> Columns:
     return Columns(*found)
 
 
-def refuse_driven(what: str, initial: str, tied: tuple[int, ...]) -> None:
-    """ValueError where settings do not go together with covariates, by their parameter's name."""
-    for name, asked, why in (
-        ("initial='stationary'", initial == "stationary", "no law stays as it is"),
-        ("tied_rows", bool(tied), "rows of transitions cannot be tied then"),
-        (
-            "initial='fixed'",
-            what != "covariates" and initial == "fixed",
-            "first states hang on them",
-        ),
-    ):
-        if asked:
-            raise ValueError(f"{what} with {name}: {why}: leave one of them out")
+def refuse_driven(columns: Columns, initial: str, tied: tuple[int, ...], sequences: int) -> None:
+    """ValueError where settings, or so many sequences, do not go together with covariates."""
+    asked = {"covariates": columns.moves, "initial_covariates": columns.first}
+    for what in (name for name, some in asked.items() if some):
+        held = initial == "fixed" and what == "initial_covariates"
+        for name, met, why in (
+            ("initial='stationary'", initial == "stationary", "no law stays as it is"),
+            ("tied_rows", bool(tied), "rows of transitions cannot be tied then"),
+            ("initial='fixed'", held, "first states hang on them"),
+        ):
+            if met:
+                raise ValueError(f"{what} with {name}: {why}: leave one of them out")
+    if columns.first and sequences == 1:
+        raise ValueError(
+            "initial_covariates: X is one sequence, whose one first state tells of no covariate: "
+            "give lengths, or leave initial_covariates out"
+        )
 
 
 def kept(params: HiddenMarkovParams) -> dict[str, AnyArray]:

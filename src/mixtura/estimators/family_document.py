@@ -9,7 +9,7 @@ from mixtura.families.base import Family
 from mixtura.families.given import Given
 from mixtura.families.mixed import MixtureOf
 from mixtura.families.product import Block, Product
-from mixtura.families.registry import FAMILIES, family
+from mixtura.families.registry import FAMILIES, Spec, family
 from mixtura.records import Equation
 from mixtura.schema import read
 from mixtura.store import StoreError
@@ -72,6 +72,14 @@ def _name(kind: Family) -> str | None:
 def restored_family(document: Any, place: str, equations: tuple[Equation, ...] = ()) -> Family:
     """The family that `family_document` described; ValueError says what is wrong."""
     return _restored(read(StoredFamily, document, place), place, equations)
+
+
+def restored_spec(stored: Any) -> Spec:
+    """The setting `family` of a model file: a name, or what `family_document` described."""
+    if isinstance(stored, str):
+        family(stored)
+        return stored
+    return restored_family(stored, "settings.family")
 
 
 def _restored(stored: StoredFamily, place: str, equations: tuple[Equation, ...]) -> Family:

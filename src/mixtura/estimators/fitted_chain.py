@@ -54,10 +54,7 @@ class FittedChain(ChainEstimator):
         self.__dict__.update(kept(found.model, params) | driving.kept(params))
         for name, array in params.components.arrays().items():
             setattr(self, attribute(name), array)
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
-        self.fit_result_ = fit
+        self._keep_fit(fit)
         if fit.empty:
             states = ", ".join(map(str, fit.empty))
             warnings.warn(

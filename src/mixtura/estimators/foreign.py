@@ -142,6 +142,20 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
     name = OF_ONE.get(name, name)
     if name not in STRUCTURES:
         raise ValueError(f"from_mclust: modelName is {name!r}, which is none of mclust's")
+    shares = _shares(weights, G)
+    sigma = _shaped(matrices, (-1, 1, 1) if one else (G, d, d), "variance")
+    columns = held.get("colnames")
+    return GaussianMixture.from_parameters(
+        shares,
+        _shaped(means, (G, d), "mean"),
+        _covariances(name, np.broadcast_to(sigma, (G, d, d))),
+        covariance_type=name,
+        feature_names=columns if isinstance(columns, list) else None,
+    )
+
+
+def _shares(weights: Any, G: int) -> Array:
+    """The groups' shares; ValueError where there are others, or they are none."""
     if np.size(weights) == G + 1:
         raise ValueError(
             f"from_mclust: pro has {G + 1} parts for G={G} groups, so the last is noise: fit "
@@ -152,23 +166,21 @@ def from_mclust(model: str | Path | Mapping[str, Any]) -> GaussianMixture:
         raise ValueError(
             f"from_mclust: pro must be shares of 0 or more whose sum is 1, got {shares.tolist()}"
         )
-    sigma = _shaped(matrices, (-1, 1, 1) if one else (G, d, d), "variance")
-    form, sigma = structure(name).form, np.broadcast_to(sigma, (G, d, d))
+    return shares
+
+
+def _covariances(name: str, sigma: Array) -> Array:
+    """Matrices (G, d, d) in the shape of a structure; ValueError where they are not of it."""
+    form, (G, d, _) = structure(name).form, sigma.shape
     for k, j in np.argwhere(np.diagonal(sigma, axis1=1, axis2=2) <= 0):
         raise ValueError(
             f"from_mclust: variance of component {k}, column {j} (counted from 0) is "
             f"{sigma[k, j, j]:g}, and variances are above 0: bring those of a fitted model"
         )
     parts = [form.restrict(each) for each in sigma]
-    _refuse_other(name, sigma, form.dense(parts[0] if form.shared else np.stack(parts), G, d))
-    columns = held.get("colnames")
-    return GaussianMixture.from_parameters(
-        shares,
-        _shaped(means, (G, d), "mean"),
-        parts[0] if form.shared else np.stack(parts),
-        covariance_type=name,
-        feature_names=columns if isinstance(columns, list) else None,
-    )
+    found = parts[0] if form.shared else np.stack(parts)
+    _refuse_other(name, sigma, form.dense(found, G, d))
+    return found
 
 
 def _read(model: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:

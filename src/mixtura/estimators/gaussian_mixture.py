@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.rows import Rows
-from mixtura.engines.choose import NAMES
 from mixtura.estimators import factored, initial
 from mixtura.estimators.after import AfterFit
 from mixtura.estimators.answering import ANSWERED_ROWS
@@ -26,7 +25,7 @@ from mixtura.estimators.partial import absorb
 from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family
 from mixtura.estimators.robust import CONSTRAINT_SETTINGS, TRIM_SETTINGS
 from mixtura.estimators.warm_start import continued, given
-from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic
 from mixtura.families.gaussian.covariance import STRUCTURES, structure
@@ -36,13 +35,11 @@ from mixtura.families.gaussian.records import gaussian_params_from_whiten
 from mixtura.families.ratio import EigenvalueRatio
 from mixtura.families.registry import family
 from mixtura.fitting.mixture_fit import Found
-from mixtura.fitting.starts import STARTS
 from mixtura.models.mixture import Mixture
 from mixtura.models.mixture_params import MixtureParams
 from mixtura.records import AnyArray, Array, Seed, Weights
 from mixtura.schema import read
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import SOLVERS
 
 if TYPE_CHECKING:
     from mixtura.estimators.stream import Stream
@@ -156,23 +153,12 @@ class GaussianMixture(MeasuredRows, AfterFit):
     _stream: Stream | None = field(default=None, init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **MeasuredRows._parameter_constraints,
         "covariance_type": [CovarianceNames(set(STRUCTURES))],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "init_params": [StrOptions({"auto", *STARTS})],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
-        "weights": [StrOptions(set(MEANINGS))],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions(set(SOLVERS)), callable],
-        "engine": [StrOptions({"auto", *NAMES})],
         "noise": NOISE_SETTINGS,
         "trim": TRIM_SETTINGS,
         "prior": PRIOR_SETTINGS,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -18,10 +16,12 @@ from mixtura.data.sequences import Ordered
 from mixtura.engines.choose import PLAIN
 from mixtura.estimators.chain_laws import TOPOLOGIES, tied_groups
 from mixtura.estimators.chain_task import chain_task
-from mixtura.estimators.clocked import cut_short, timed
-from mixtura.estimators.family_document import restored_family
+from mixtura.estimators.clocked import timed
+from mixtura.estimators.complaints import warn_unconverged
+from mixtura.estimators.family_document import restored_spec
 from mixtura.estimators.fitted_chain import FittedChain
-from mixtura.estimators.sequence_intake import PARTS_HOLD, sequence_parts, sequences
+from mixtura.estimators.sequence_intake import sequences
+from mixtura.estimators.sequence_parts_intake import PARTS_HOLD, sequence_parts
 from mixtura.estimators.untouched import untouched_on_failure
 from mixtura.families.base import Family
 from mixtura.families.given import Beside, Given
@@ -158,6 +158,7 @@ class HiddenMarkov(FittedChain):
     }
     _components = "family"
     _groups = "n_states"
+    _restored_components = staticmethod(restored_spec)
 
     family: Spec = "gaussian"
     n_states: int = 2
@@ -235,13 +236,7 @@ class HiddenMarkov(FittedChain):
                 )
             found = self._find(rows, kind, checkpoint, max_seconds)
             self._keep(found, rows)
-        if not found.fit.converged:
-            warnings.warn(
-                cut_short(found.fit)
-                or f"the climb did not converge ({found.fit.reason}): raise max_iter or tol",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        warn_unconverged(found.fit)
         removed(checkpoint)
         return self
 
@@ -275,10 +270,3 @@ class HiddenMarkov(FittedChain):
         tied = tied_groups(self.tied_rows, self.n_states, None, self.initial)
         stationary = self.initial == "stationary"
         return replace(model, held=held, stationary=stationary, tied=tied), params
-
-    @staticmethod
-    def _restored_components(stored: Any) -> Spec:
-        if isinstance(stored, str):
-            family(stored)
-            return stored
-        return restored_family(stored, "settings.family")

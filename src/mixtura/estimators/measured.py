@@ -13,7 +13,8 @@ from mixtura.data.door import column_names
 from mixtura.data.refusal import row_at
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.intervals import IntervalRows, placed, refuse_error, refuse_settings, told
+from mixtura.estimators.interval_cells import placed
+from mixtura.estimators.intervals import IntervalRows, refuse_error, refuse_settings, told
 from mixtura.estimators.opened import read
 from mixtura.estimators.tables_beside import present
 from mixtura.families.base import Family

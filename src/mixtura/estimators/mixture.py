@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.column_positions import positions
 from mixtura.data.door import column_names
-from mixtura.engines.choose import NAMES
 from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.document import Stored
-from mixtura.estimators.family_document import family_document, restored_family
+from mixtura.estimators.family_document import family_document, restored_family, restored_spec
 from mixtura.estimators.fixed import FIXED_SETTINGS, fixed_model
 from mixtura.estimators.intervals import IntervalRows
 from mixtura.estimators.noisy import NOISE_SETTINGS, beside_noise, n_weights
 from mixtura.estimators.prior_setting import PRIOR_SETTINGS, asked_family
-from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.estimators.weighing import COUNTS
 from mixtura.families.base import Family
 from mixtura.families.design import Design, untold
 from mixtura.families.given import Beside
 from mixtura.families.priors import Flat
 from mixtura.families.registry import Spec, family
 from mixtura.fitting.mixture_fit import Found
-from mixtura.fitting.starts import STARTS
 from mixtura.models.concomitant import Concomitant, ConcomitantParams
 from mixtura.models.mixture import Mixture as MixtureModel
 from mixtura.models.mixture_params import MixtureParams
@@ -35,7 +32,6 @@ from mixtura.records import AnyArray, Array, Seed
 from mixtura.report.regression_text import weights_text
 from mixtura.schema import Floats, read_arrays
 from mixtura.solvers.problem import Solver
-from mixtura.solvers.registry import SOLVERS
 from mixtura.store import StoreError
 from mixtura.supports import Real as RealNumbers
 from mixtura.supports import Simplex
@@ -115,19 +111,8 @@ class Mixture(IntervalRows):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **IntervalRows._parameter_constraints,
         "family": [str, Family],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "init_params": [StrOptions({"auto", *STARTS})],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
-        "weights": [StrOptions(set(MEANINGS))],
-        "solver": [StrOptions(set(SOLVERS)), callable],
-        "engine": [StrOptions({"auto", *NAMES})],
         "concomitants": [None, str, Integral, "array-like"],
         "noise": NOISE_SETTINGS,
         "fixed": FIXED_SETTINGS,
@@ -154,15 +139,9 @@ class Mixture(IntervalRows):
     prior: Any = None
 
     _components = "family"
+    _restored_components = staticmethod(restored_spec)
     # That of the columns that the fitted weights hang on, whatever is asked for since.
     _design: Design | None = field(default=None, init=False)
-
-    @staticmethod
-    def _restored_components(stored: Any) -> Spec:
-        if isinstance(stored, str):
-            family(stored)
-            return stored
-        return restored_family(stored, "settings.family")
 
     def _stored_arrays(self) -> dict[str, AnyArray]:
         names = [attribute(name) for name in self.family_.supports()]

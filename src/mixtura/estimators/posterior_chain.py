@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mixtura.data.door import as_numbers
+from mixtura.data.sequences import Ordered, Sequences
 from mixtura.estimators.chain import ChainEstimator
 from mixtura.estimators.document import Stored
 from mixtura.fitting.hidden_markov_fit import ChainFound
@@ -67,10 +68,8 @@ class PosteriorChain(ChainEstimator):
         params, fit, model = found.params, found.fit, found.model
         assert isinstance(params, VariationalChainParams)
         assert isinstance(model, VariationalChain)
-        self.weights_, self.elbo_, self.fit_result_ = params.weights, fit.loglik, fit
-        self.converged_, self.n_iter_ = fit.converged, fit.iterations
-        self.lower_bound_ = fit.mean_loglik
-        self.lower_bounds_ = [value / fit.weight for value in fit.trace]
+        self.weights_, self.elbo_ = params.weights, fit.loglik
+        self._keep_fit(fit)
         return model, params
 
     def _restore_numbers(self, stored: Stored) -> None:
@@ -92,6 +91,15 @@ class PosteriorChain(ChainEstimator):
         """A posterior has a spread of its own: AttributeError."""
         raise AttributeError(
             "a posterior has a spread of its own: see the attributes that end in _posterior_"
+        )
+
+
+def refuse_apart(rows: Ordered) -> None:
+    """ValueError for sequences that are not in memory."""
+    if not isinstance(rows, Sequences):
+        raise ValueError(
+            "X: rows lie in Dask partitions, and states are merged on sequences in memory: give an "
+            "array"
         )
 
 

@@ -18,7 +18,7 @@ from mixtura.estimators.answering import ANSWERED_ROWS
 from mixtura.estimators.climbed import ClimbedMixture
 from mixtura.estimators.document import Stored
 from mixtura.estimators.hyperparameters import PROCESS, WEIGHT_PRIORS, weight_prior
-from mixtura.estimators.weighing import COUNTS, MEANINGS
+from mixtura.estimators.weighing import COUNTS
 from mixtura.families.digits import percent
 from mixtura.families.frames import Frame
 from mixtura.fitting.mixture_fit import Found
@@ -55,19 +55,16 @@ class PosteriorMixture(ClimbedMixture):
     n_components_: int = field(init=False)
     n_components_posterior_: Array | None = field(init=False)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **{
+            name: allowed
+            for name, allowed in ClimbedMixture._parameter_constraints.items()
+            if name != "solver"
+        },
         "weight_concentration_prior_type": [StrOptions(set(WEIGHT_PRIORS))],
         "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions({ONE, *STARTS})],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
         "moves": ["boolean"],
-        "weights": [StrOptions(set(MEANINGS))],
     }
     _: KW_ONLY
     weight_concentration_prior_type: str = PROCESS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -12,13 +12,12 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from mixtura.data import door
-from mixtura.data.categories import UnmetCategory, coded
+from mixtura.data.categories import coded
 from mixtura.data.exact import EXACT_INTEGER, refuse_inexact
 from mixtura.data.lazy import collected, is_dask
 from mixtura.data.nulls import as_nan
-from mixtura.data.opening import is_stream, refuse_asking
+from mixtura.data.opening import is_stream
 from mixtura.data.refusal import refuse_given
-from mixtura.data.sequence_parts import SequenceParts
 from mixtura.data.sequences import Ordered, Sequences, ends_of, known_states, sequence_weights
 from mixtura.data.tables import NamedRows
 from mixtura.estimators.driving import Columns, columns_of
@@ -35,10 +34,6 @@ from mixtura.families.domain import BadRow
 from mixtura.models.driven import refuse_gaps
 from mixtura.records import AnyArray, Categories, Weights
 
-# Why nothing is given beside a callable.
-PARTS_HOLD = (
-    "its parts hold it, as tables or tuples (table, lengths, sample_weight, states): give it there"
-)
 # What nothing is given beside either.
 APART = "sequences in Dask partitions"
 
@@ -65,17 +60,7 @@ def sequences(
             told[name] = getattr(estimator, name, None)
         refuse_given(APART, told, "load the table, or leave it out")
         return _apart(estimator, X, lengths, kind)
-    if is_dask(X):
-        raise ValueError(
-            "X: a Dask collection is for fit and score, and answers about states are of sequences "
-            "in memory: ask partition by partition, or give X.compute() where it fits there"
-        )
-    if is_stream(X):
-        raise ValueError(
-            "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
-            "array or the frame; to fit to more than that, give HiddenMarkov.fit a callable that "
-            "returns an iterator of parts"
-        )
+    _refuse_elsewhere(X)
     rows, found = _validated(estimator, X, kind, reset)
     ends = ends_of(lengths, len(rows))
     names = door.column_names(getattr(estimator, "feature_names_in_", None), rows.shape[1])
@@ -100,9 +85,24 @@ def sequences(
     if reset:
         door.refuse_extreme_scales(seen.X, names)
         if whole:
-            _refuse_few(estimator, seen.n)
+            refuse_few(estimator, seen.n)
             kind = here
     return table, kind
+
+
+def _refuse_elsewhere(X: Any) -> None:
+    """ValueError for rows that are not in memory."""
+    if is_dask(X):
+        raise ValueError(
+            "X: a Dask collection is for fit and score, and answers about states are of sequences "
+            "in memory: ask partition by partition, or give X.compute() where it fits there"
+        )
+    if is_stream(X):
+        raise ValueError(
+            "X: a hidden Markov model holds its sequences in memory: load the table, and give the "
+            "array or the frame; to fit to more than that, give HiddenMarkov.fit a callable that "
+            "returns an iterator of parts"
+        )
 
 
 def _first_rows_alone(X: AnyArray, ends: AnyArray, columns: Columns) -> AnyArray:
@@ -128,7 +128,7 @@ def _apart(estimator: Any, X: Any, lengths: Any, kind: Family) -> tuple[Ordered,
         source = of_collection(X.astype(np.float64), gaps=gaps, steps=True)
     note_columns(estimator, source)
     refuse_scales(source, 1, estimator._names())
-    _refuse_few(estimator, source.n)
+    refuse_few(estimator, source.n)
     table = DaskSequences(source, ends_of(lengths, source.n))
     kind = kind.for_table(estimator._names(), (), None)
     return table, kind.filling(missing_row(table.rows()))
@@ -155,64 +155,6 @@ def summed_apart(
 
     table = DaskSequences(source, ends_of(lengths, source.n))
     return table.reduced(total, operator.add), source.n
-
-
-def sequence_parts(
-    estimator: Any, read: Callable[[], Iterable[Any]], kind: Family
-) -> tuple[SequenceParts, Family]:
-    """Sequences that a callable gives part by part, and the family for the first part's columns."""
-    refuse_asking(read)
-
-    def part(i: int, given: Any, kind: Family, reset: bool) -> tuple[Sequences, Family]:
-        try:
-            told = given if isinstance(given, tuple) else (given,)
-            if not 1 <= len(told) <= 4:
-                raise ValueError(
-                    f"got a tuple of {len(told)}: give a table, or (table, lengths), (table, "
-                    "lengths, sample_weight) or (table, lengths, sample_weight, states)"
-                )
-            X, lengths, weight, states = (*told, None, None, None)[:4]
-            if np.shape(X)[:1] == (0,):
-                raise ValueError("it has no rows: leave it out")
-            beside = {"sample_weight": weight, "states": states}
-            return sequences(estimator, X, lengths, kind, reset=reset, whole=False, **beside)
-        except UnmetCategory as error:
-            said = f"{error.met}: let the first part hold every category"
-        except (ValueError, BadRow) as error:
-            said = str(error)
-        raise ValueError(f"X, part {i} (counted from 0): {said}")
-
-    def begun() -> Iterator[Any]:
-        found: Any = read()
-        if hasattr(found, "__array__") and np.ndim(found) <= 2:
-            raise ValueError(
-                "X, called, returned a table: it must return a fresh iterator of such tables, as "
-                "iter([table]), or give the table itself"
-            )
-        if not isinstance(found, Iterable):
-            raise ValueError(
-                f"X, called, returned {type(found).__name__}: it must return a fresh iterator of "
-                "parts each time it is called"
-            )
-        return iter(found)
-
-    first = next(begun(), None)
-    if first is None:
-        raise ValueError("X gave no part: it must return a fresh iterator each time it is called")
-    kind = part(0, first, kind, True)[1]
-    del first
-
-    def fresh() -> Iterator[Sequences]:
-        for i, given in enumerate(begun()):
-            yield part(i, given, kind, False)[0]
-
-    parts = SequenceParts(fresh)
-    if parts.weight == 0:
-        raise ValueError(
-            "sample_weight is 0 in all parts of X: give some sequence a weight above 0"
-        )
-    _refuse_few(estimator, parts.n)
-    return parts, kind.filling(missing_row(parts.rows()))
 
 
 def _joined(X: Any, lengths: Any) -> tuple[Any, Any]:
@@ -314,7 +256,7 @@ def _refuse_rows(kind: Family, table: Sequences, names: Sequence[str]) -> None:
     kind.refuse(table.rows().X, names)
 
 
-def _refuse_few(estimator: Any, n: int) -> None:
+def refuse_few(estimator: Any, n: int) -> None:
     K = getattr(estimator, estimator._groups)
     if n < K:
         steps = f"{n} step{'s' * (n != 1)}"

@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mixtura.data.door import as_numbers
-from mixtura.data.sequences import Ordered, Sequences
+from mixtura.data.sequences import Ordered
 from mixtura.estimators.document import Stored
 from mixtura.estimators.family_document import restored_family
 from mixtura.estimators.hmm_face import HmmFace
 from mixtura.estimators.hmm_priors import GONE, PRIOR, Setting, full_matrices
 from mixtura.estimators.hyperparameters import state_prior
-from mixtura.estimators.posterior_chain import PosteriorChain, concentrations
+from mixtura.estimators.posterior_chain import PosteriorChain, concentrations, refuse_apart
 from mixtura.estimators.signatures import init_like, parameter
 from mixtura.families.base import Family
 from mixtura.families.gaussian.covariance import structure
@@ -158,11 +158,7 @@ class VariationalGaussianHMM(PosteriorChain, HmmFace):
         return full_matrices(self.covariance_type, self.covariances_, *self.means_.shape)
 
     def _find(self, rows: Any, kind: Family, max_seconds: float | None) -> ChainFound:
-        if not isinstance(rows, Sequences):
-            raise ValueError(
-                "X: rows lie in Dask partitions, and states are merged on sequences in memory: "
-                "give an array"
-            )
+        refuse_apart(rows)
         K, d = self.n_components, rows.d
         prior = state_prior(self, rows)
         plain = not self.init_params

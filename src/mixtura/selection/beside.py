@@ -15,7 +15,8 @@ import numpy as np
 from mixtura.data.door import column_names
 from mixtura.data.rows import Rows
 from mixtura.data.source import Source
-from mixtura.estimators.intervals import doubt_unbounded, placed, refuse_settings
+from mixtura.estimators.interval_cells import doubt_unbounded, placed
+from mixtura.estimators.intervals import refuse_settings
 from mixtura.estimators.measured import refuse_both, widened, with_errors
 from mixtura.estimators.tables_beside import beside_rows, present
 from mixtura.families.base import Family
