@@ -62,7 +62,8 @@ if TYPE_CHECKING:
     from mixtura.records import Chunk, Params, Statistics, Summary
     from mixtura.result import Fit
     from mixtura.selection.admixture_search import AdmixtureSearch
-    from mixtura.selection.audit import Audit, audit
+    from mixtura.selection.audit import audit
+    from mixtura.selection.audited import Audit
     from mixtura.selection.comparing import Comparison, compare_solvers
     from mixtura.selection.component_search import StillRisingWarning
     from mixtura.selection.family_search import MixtureSearch
@@ -183,7 +184,7 @@ _HOMES = {
     "DirichletPrior": "mixtura.families.bayes.asked",
     "GammaPrior": "mixtura.families.bayes.asked",
     "Collapse": "mixtura.errors",
-    "Audit": "mixtura.selection.audit",
+    "Audit": "mixtura.selection.audited",
     "audit": "mixtura.selection.audit",
     "Comparison": "mixtura.selection.comparing",
     "DegenerateWarning": "mixtura.estimators.complaints",

@@ -62,43 +62,18 @@ class MixtureEstimator(RowAnswers, DensityMixin, BaseEstimator):  # type: ignore
         """The model and its parameters, from the fitted attributes, in float64."""
 
     def component_log_density(self, X: Any) -> AnyArray:
-        """log P(x | k): the log-density of each row under each component.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_components)
-        """
+        """log P(x | k) of each row under each component, (n_samples, n_components)."""
         return self._prepare(X, "component_log_density", wide=True)
 
     def score_samples(self, X: Any) -> AnyArray:
-        """log P(x): the log-density of each row under the whole mixture.
+        """log P(x): the log-density of each row under the whole mixture, (n_samples,).
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,), natural logarithm of a density in the inverse
-            units of X
+        The natural logarithm of a density in the inverse units of X.
         """
         return self._prepare(X, "log_density")
 
     def predict(self, X: Any) -> AnyArray:
-        """The component with the largest responsibility for each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        integer array of shape (n_samples,)
-        """
+        """The component with the largest responsibility for each row, integers (n_samples,)."""
         return self._prepare(X, "labels", dtype=np.dtype(np.int64))
 
     def impute(

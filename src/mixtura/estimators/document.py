@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from mixtura.estimators.fixed import plain_fixed, restored_fixed
 from mixtura.estimators.known import restore_names, stored_names
 from mixtura.estimators.noisy import n_weights, restore_noise, stored_noise
 from mixtura.estimators.prior_setting import restored_prior, stored_prior
-from mixtura.estimators.robust import restored_constraint, stored_constraint, stored_limits
+from mixtura.estimators.robust import restored_constraint, stored_limits
 from mixtura.estimators.solver_document import restored_solver, solver_document
 from mixtura.families.base import Family
 from mixtura.families.factor.structure import FactorAnalytic
@@ -327,7 +327,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, FactorAnalytic):
         return str(value)
     if isinstance(value, EigenvalueRatio):
-        return stored_constraint(value)
+        return asdict(value)
     if isinstance(value, Family):
         return family_document(value)
     if isinstance(value, dict):

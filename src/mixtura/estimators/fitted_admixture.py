@@ -99,12 +99,7 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return projected(genotypes, self.Q_, np.ascontiguousarray(P.T), self._copies.T)
 
     def predict(self, X: Any) -> AnyArray:
-        """The population with the largest share, of individuals that were not fitted.
-
-        Parameters
-        ----------
-        X : as in `transform`
-        """
+        """The population with the largest share, of individuals as in `transform`."""
         return np.asarray(self._projected(X).argmax(axis=1))
 
     def standard_errors(
@@ -135,22 +130,13 @@ class FittedAdmixture(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """How far the fit leaves individuals alike, (n_individuals, n_individuals); 0 is right.
 
         Of an individual that is fitted exactly nothing is left: its correlations are 0.
-
-        Parameters
-        ----------
-        X : the genotypes that were fitted
+        `X` are the genotypes that were fitted.
         """
         check_is_fitted(self)
         return residual_correlations(self._same(X), self.Q_, self.P_.T)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean log-likelihood per individual at Q_ and P_, of the genotypes that were fitted.
-
-        Parameters
-        ----------
-        X : as in `fit`
-        y : ignored
-        """
+        """The mean log-likelihood per individual at Q_ and P_, of genotypes that were fitted."""
         check_is_fitted(self)
         genotypes = self._same(X)
         return Passes(genotypes).loglik(self.Q_, self.P_.T) / len(self.Q_)

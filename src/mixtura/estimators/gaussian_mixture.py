@@ -250,21 +250,9 @@ class GaussianMixture(MeasuredRows, AfterFit):
     def factors(self, X: Any) -> AnyArray:
         """E[z | x, k]: the factor scores of each row, were it of each component.
 
-        What `sklearn.decomposition.FactorAnalysis.transform` gives for one component.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples, n_components, n_factors); weighed with `predict_proba` it is the
-            mean of the scores whichever the component
-
-        Raises
-        ------
-        ValueError
-            For a mixture without factors: use a `FactorAnalytic` covariance type.
+        (n_samples, n_components, n_factors), for one component what
+        `sklearn.decomposition.FactorAnalysis.transform` gives; weighed with `predict_proba` it is
+        the mean of the scores whichever the component. ValueError for a mixture without factors.
         """
         check_is_fitted(self)
         if factored.factors_of(self) is None:

@@ -144,18 +144,10 @@ class FittedRegression(BaseEstimator):  # type: ignore[misc]
         return np.broadcast_to(shares, (len(table), len(params.weights)))
 
     def predict(self, X: Any) -> Array:
-        """The expected response of the whole mixture, sum_k P(k | x) E(y | x, k).
+        """The expected response of the whole mixture, sum_k P(k | x) E(y | x, k), (n_samples,).
 
-        Between components that are far apart this is a response that none of them gives: see
-        `predict_components`. With `trials` it is the expected number of successes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,), in the response's units
+        In the response's units; with `trials` the expected number of successes. Between components
+        that are far apart this is a response that none of them gives: see `predict_components`.
         """
         if is_dask(X):
             return self._lazily("predict", X, wide=False)

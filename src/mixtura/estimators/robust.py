@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from numbers import Real
 from typing import Any
 
@@ -51,13 +50,8 @@ def stored_limits(estimator: Any) -> dict[str, Any]:
     return {} if threshold is None else {"trim_threshold": threshold}
 
 
-def stored_constraint(constraint: EigenvalueRatio) -> dict[str, Any]:
-    """As plain values."""
-    return asdict(constraint)
-
-
 def restored_constraint(stored: Any) -> EigenvalueRatio | None:
-    """The inverse; ValueError where it is none."""
+    """The constraint in a model file; ValueError where it is none."""
     return None if stored is None else read(EigenvalueRatio, stored, "settings.constraint")
 
 

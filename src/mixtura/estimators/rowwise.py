@@ -89,13 +89,7 @@ class RowAnswers:
     def responsibility_entropy(self, X: Any) -> AnyArray:
         """-sum_k P(k | x) log P(k | x): how much in doubt the component of each row is, in nats.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,), from 0 (no doubt) to log n_components
+        (n_samples,), from 0 (no doubt) to log n_components.
         """
         check_is_fitted(self)
         parts = (answers(self, Rows(x), "responsibilities", wide=True) for x in self._pieces(X))
@@ -104,20 +98,9 @@ class RowAnswers:
     def outlier_probabilities(self, X: Any) -> Array:
         """P(outlier | x): sum_k P(k | x) P(outlier | x, k), of components that tell.
 
-        Where it is above 1/2 `predict` gives -1. Punzo & McNicholas (2016), section 5.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        float64 array of shape (n_samples,)
-
-        Raises
-        ------
-        ValueError
-            For components that tell no outliers: those of `ContaminatedMixture` do.
+        Float64 (n_samples,); where it is above 1/2 `predict` gives -1. Punzo & McNicholas (2016),
+        section 5. ValueError for components that tell no outliers: those of `ContaminatedMixture`
+        do.
         """
         check_is_fitted(self)
         model, params = self._fitted()
@@ -138,21 +121,10 @@ class RowAnswers:
         a contaminated one good_share P(chi2_d >= delta) + (1 - good_share) P(chi2_d >= delta /
         inflation), of a Gaussian posterior that of the t that it predicts. Exact, without draws,
         and free of units. Beside noise that of the components alone. Of a row with missing cells
-        (NaN) by the columns that it has.
+        (NaN) by the columns that it has. Float64 (n_samples,), at least 0; no upper limit.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        float64 array of shape (n_samples,), at least 0; no upper limit
-
-        Raises
-        ------
-        ValueError
-            For components without such a distance: use `predictive_p_values`; for missing cells
-            beside columns that the others tell.
+        ValueError for components without such a distance: use `predictive_p_values`; for missing
+        cells beside columns that the others tell.
         """
         check_is_fitted(self)
         model, params = self._of_components()

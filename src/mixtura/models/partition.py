@@ -77,7 +77,7 @@ def description_length(
     edges = float(network.values().sum())
     blocks = (first, K - first) if first else (K,)
     places = cells(blocks, network.directed)
-    told = _of_edges(network, met) - _between(met, network.directed)
+    told = _of_edges(network) - _between(met, network.directed)
     told += log_choose(places + edges - 1, edges)
     for n, B in zip(network.sides, blocks, strict=True):
         told += log_choose(n - 1, B - 1) + gammaln(n + 1) + math.log(n)
@@ -152,7 +152,7 @@ def _between(met: Array, directed: bool) -> float:
     return float(gammaln(above + 1).sum() + (gammaln(inside + 1) + inside * math.log(2.0)).sum())
 
 
-def _of_edges(network: Network, met: Array) -> float:
+def _of_edges(network: Network) -> float:
     """ln of the orders that parallel edges and loops do not tell apart."""
     loops = 0.0 if network.directed else float(np.nan_to_num(network.loops).sum()) * math.log(2.0)
     return network.log_factorials + loops

@@ -71,7 +71,7 @@ def renderables(view: MixtureView, width: int = WIDTH) -> list[RenderableType]:
     if found:
         parts += ["", *(_warning(text) for text in found)]
     shown, cells = _fitting(view, width)
-    parts += [_components(view, shown, cells), _caption(view, shown)]
+    parts += [_components(view, cells), _caption(view, shown)]
     if isinstance(view, ChainView):
         parts.append(chain_table(view))
     portrait = view.portrait
@@ -130,9 +130,7 @@ def _fitting(view: MixtureView, width: int) -> tuple[list[int], list[tuple[str, 
     return [], []
 
 
-def _components(
-    view: MixtureView, shown: list[int], cells: list[tuple[str, tuple[str, ...]]]
-) -> RenderableType:
+def _components(view: MixtureView, cells: list[tuple[str, tuple[str, ...]]]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column(view.noun, justify="left" if view.called else "right", no_wrap=True)
     table.add_column("weight", justify="right", no_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -195,7 +195,7 @@ class FactorAnalysers(Family):
         excess = self.kind.excess(*means.shape)
         return replace(told, simpler=self.simpler, excess=excess)
 
-    def refuse_inadmissible(self, params: Any) -> None:
+    def refuse_inadmissible(self, params: FactorParams) -> None:
         """Nothing: its M-step refuses what is not positive definite itself."""
 
     def n_parameters(self, params: FactorParams) -> int:

@@ -21,6 +21,7 @@ from mixtura.families.gaussian.records import (
 )
 from mixtura.families.heavy.intervals import ApartLook, Ends
 from mixtura.families.heavy.prior import HeavyPrior
+from mixtura.families.heavy.records import HeavyParams
 from mixtura.families.intervals import Cells
 from mixtura.records import AnyArray, Array, Params
 from mixtura.supports import Real, Support
@@ -146,14 +147,14 @@ class HeavyTailed(Family):
     def whole(self) -> Self:
         return replace(self, gaps=False)
 
-    def filled(self, X: AnyArray, params: Any, k: int) -> Array:
+    def filled(self, X: AnyArray, params: HeavyParams, k: int) -> Array:
         return self.gaussian.filled(X, params.gaussian, k)
 
-    def log_beyond(self, X: AnyArray, params: Any) -> Array:
+    def log_beyond(self, X: AnyArray, params: HeavyParams) -> Array:
         distances = self.look(X, params).distances
         return self.log_tails(distances, int((~np.isnan(X[0])).sum()), params)
 
-    def log_density(self, X: AnyArray, params: Any) -> Array:
+    def log_density(self, X: AnyArray, params: HeavyParams) -> Array:
         return np.asarray(self.look(X, params).log_density)
 
     def statistics(self, X: AnyArray, resp: Array, params: Any) -> Any:
@@ -163,7 +164,7 @@ class HeavyTailed(Family):
         # Columns of one row share its weight: none is independent of the others.
         return d == 1
 
-    def between(self, cells: Cells, params: Any) -> Look:
+    def between(self, cells: Cells, params: HeavyParams) -> Look:
         """The look at cells of which only intervals may be known, where they are one column."""
         told = np.asarray(cells.bounded.any(axis=1))
         if not told.any():
@@ -175,18 +176,18 @@ class HeavyTailed(Family):
     def obstacle(self, prior: HeavyPrior) -> str:
         return self.gaussian.obstacle(prior.gaussian)
 
-    def rounding(self, params: Any) -> float:
+    def rounding(self, params: HeavyParams) -> float:
         return self.gaussian.rounding(params.gaussian)
 
-    def coarseness(self, params: Any) -> float:
+    def coarseness(self, params: HeavyParams) -> float:
         return self.gaussian.coarseness(params.gaussian)
 
-    def means(self, params: Any) -> Array:
+    def means(self, params: HeavyParams) -> Array:
         return np.asarray(params.gaussian.means)
 
-    def covariances(self, params: Any, columns: AnyArray) -> Array:
+    def covariances(self, params: HeavyParams, columns: AnyArray) -> Array:
         """The matrices of these columns: what ellipses are drawn of."""
         return self.gaussian.covariances(params.gaussian, columns)
 
-    def refuse_inadmissible(self, params: Any) -> None:
+    def refuse_inadmissible(self, params: HeavyParams) -> None:
         """Nothing: its M-step refuses what is not positive definite itself."""

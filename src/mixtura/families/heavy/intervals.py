@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixtura.families.base import Look
 from mixtura.families.gaussian.forms import Form
+from mixtura.families.heavy.records import HeavyParams
 from mixtura.records import Array
 
 
@@ -50,7 +51,7 @@ class Ends:
     place: NDArray[np.intp]
 
     @classmethod
-    def of(cls, lower: Array, upper: Array, params: Any) -> Ends:
+    def of(cls, lower: Array, upper: Array, params: HeavyParams) -> Ends:
         """Those of rows with these bounds (n,)."""
         # Pairs as one number each, which are sorted sooner than lines of a table are.
         pairs = np.empty(len(lower), dtype=np.complex128)
