@@ -85,7 +85,7 @@ class GaussianMixture(MeasuredRows, AfterFit):
         Initialisations; the best optimum is kept, failed ones are reported, not fatal. "auto": at
         least 8, until one more is estimated to end higher in at most 1 of 100 cases, or 100.
     init_params : {"auto", "kmeans", "k-means++", "random", "random_from_data", "hierarchical", \
-            "ward", "moments", "exchange", "spheres"}, default "auto"
+            "ward", "moments", "exchange", "spheres", "tied"}, default "auto"
         "auto" races short runs from several starts, moves single components of the best and carries
         it on (scikit-learn: "kmeans"), all in standardised columns of at most 20,000 rows.
     weights_init, means_init, precisions_init : array-like, optional

@@ -86,6 +86,8 @@ class Family(Outlying, ABC):
     # Whether it expects missing cells from others, in rows in memory; whether these are such rows.
     fills_gaps: ClassVar[bool] = False
     gaps: bool = False
+    # Whether its hills may be many and high by noise where rows are few; `fitting.plainer`.
+    follows_noise: bool = False
     # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
