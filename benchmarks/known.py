@@ -81,7 +81,11 @@ def plain(X: Array, K: int) -> Any:
     n, d = X.shape
     if K >= SEVERAL or n >= PLENTY * (K * (d * (d + 3) // 2 + 1) - 1):
         return None
-    return mixtura.GaussianMixture(K, init_params="tied", random_state=0).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = mixtura.GaussianMixture(K, init_params="tied", random_state=0).fit(X)
+    sound = all(each.verdict == "regular" for each in fit.fit_result_.standings)
+    return fit if sound and fit.fit_result_.verdict == "interior maximum" else None
 
 
 def height(X: Array, model: Any, hill: Any) -> float:

@@ -23,7 +23,7 @@ from mixtura.selection.trial import fitted
 @pytest.fixture
 def half(iris: Array) -> Array:
     """75 rows for 44 parameters, whose highest hill is not surely above the plain one."""
-    return iris[np.random.default_rng(0).permutation(150)][::2]
+    return iris[np.random.default_rng(0).permutation(150)][::2].copy()
 
 
 def test_steps_are_those_of_scikit_learns_mixture_with_one_covariance(iris: Array) -> None:
