@@ -105,3 +105,21 @@ def test_who_asks_for_the_highest_end_gets_it(half: Array) -> None:
     plenty = GaussianMixture(3, random_state=0).fit(np.repeat(half, 6, axis=0))
     assert belief.fit_result_.remark == plenty.fit_result_.remark == ""
     assert plenty.fit_result_.met == plenty.fit_result_.landscape[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_large_clean_data_the_default_is_the_plain_maximum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 1.0], [0.0, 5.0, -1.0]])
+    X = centres[rng.integers(3, size=3000)] + rng.normal(size=(3000, 3))
+    ours = GaussianMixture(3, random_state=seed).fit(X)
+    theirs = Theirs(3, means_init=centres, reg_covar=0.0, tol=1e-10, max_iter=1000).fit(X)
+    order = np.linalg.norm(ours.means_[:, None] - theirs.means_, axis=2).argmin(axis=0)
+    variances = np.einsum("kii->ki", theirs.covariances_)
+    held = (3000 * theirs.weights_)[:, None]
+    means = np.abs(ours.means_[order] - theirs.means_) / np.sqrt(variances / held)
+    # That of a variance of normal rows: twice its square by the number of rows.
+    spreads = np.einsum("kii->ki", ours.covariances_[order]) - variances
+    spreads = np.abs(spreads) / (variances * np.sqrt(2 / held))
+    # A tenth of a standard error is the promise; what is left is how far each climbed.
+    assert max(means.max(), spreads.max()) < 0.01

@@ -23,7 +23,6 @@ from mixtura.fitting.starts import StartMaker
 from mixtura.fitting.tied import tied_work
 from mixtura.models.base import Labelled
 from mixtura.models.mixture import Mixture
-from mixtura.models.mixture_params import MixtureParams
 from mixtura.models.responsibilities import normalise
 from mixtura.records import AnyArray, Array
 from mixtura.result import SAME_OPTIMUM, StartReport
@@ -42,7 +41,7 @@ SEVERAL = 6
 SURELY = 1.645
 # EM steps after which two ends are one hill where rows' log-likelihood ratios vary by no more than
 # so many nats: then there is nothing to tell apart (Vuong's first test), and no climb is needed.
-SHORT, ALIKE = 16, 0.05
+SHORT, ALIKE = 10, 0.05
 
 
 def unless_surely_above(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome:
@@ -71,20 +70,16 @@ def _asked(search: Climbs, maker: StartMaker, n: float) -> bool:
 def _plain_end(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome | None:
     """The end of the plain hill; None where it is none, or that of the best."""
     try:
-        start = maker.make(PLAIN, 0, search.rng)
-        short = _short(search, start)
-        if short is not None:
-            start, ends = short.params, (best.climb.params, short.params)
-            if _log_ratios(maker.model, maker.rows, ends).std() < ALIKE:
-                search.reports.append(
-                    reported(PLAIN, short.iterations, short, "dropped", search.model)
-                )
-                return None
-        plain = search.climb(start)
+        short = _short(search, maker)
+        ends = best.climb.params, short.params
+        if _log_ratios(maker.model, maker.rows, ends).std() < ALIKE:
+            search.reports.append(reported(PLAIN, short.iterations, short, "dropped", search.model))
+            return None
+        plain = search.climb(short.params)
     except FAILURES as error:
         search.reports.append(StartReport(PLAIN, 0, None, "failed", str(error)))
         return None
-    steps = plain.climb.iterations + (0 if short is None else short.iterations)
+    steps = plain.climb.iterations + short.iterations
     how = "collapsed" if plain.floored else "kept"
     search.reports.append(reported(PLAIN, steps, plain.climb, how, search.model))
     apart = plain.climb.summary.loglik - best.climb.summary.loglik
@@ -92,16 +87,16 @@ def _plain_end(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome | No
     return plain if regular and abs(apart) >= SAME_OPTIMUM * best.climb.summary.weight else None
 
 
-def _short(search: Climbs, start: MixtureParams) -> Climb | None:
-    """Some EM steps; None where they fail, for the climb to tell."""
-    model = search.model.unpenalised()
-    sweep = search.open_sweep(model, search.rows)
+def _short(search: Climbs, maker: StartMaker) -> Climb:
+    """Some EM steps on the sample from the start, as those of a race."""
+    resp = maker.split(PLAIN, 0, search.rng)
+    sweep = search.open_sweep(maker.model, maker.rows)
+    start, summary = sweep.begun(maker.model, resp, maker.base)
     try:
-        return em(Problem(model, sweep, start, search.tol, SHORT), brief=True)
-    except FAILURES:
-        return None
+        problem = Problem(maker.model, sweep, start, search.tol, SHORT, summary=summary)
+        return em(problem, brief=True)
     finally:
-        search.passes += sweep.passes
+        search.sample_passes += sweep.passes
 
 
 def standard_errors(

@@ -38,7 +38,7 @@ def tied(Z: Array, w: Array, K: int, rng: np.random.RandomState) -> Array:
         resp, height = _climbed(Z, w, total, first.T, SHORT)
         if height > highest + ALIKE:
             best, highest = resp, height
-    return _climbed(Z, w, total, best, STEPS)[0].T
+    return np.ascontiguousarray(_climbed(Z, w, total, best, STEPS)[0].T)
 
 
 def tied_work(n: int, d: int, K: int) -> float:
