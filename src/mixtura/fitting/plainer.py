@@ -125,7 +125,7 @@ def _log_ratios(model: Labelled, rows: Rows, ends: tuple[AnyArray, AnyArray]) ->
 def told(gain: float, above: float) -> str:
     """What the fit says where it leaves an end that is so many nats higher."""
     return (
-        f"another end is {gain:.3g} nats higher, which is {above:.2g} of its standard errors "
-        "(Vuong's test): high by noise, for rows are few for the parameters, so this one is taken, "
-        "where one covariance of all components leads. n_init=2 or more takes the highest"
+        f"another end is {gain:.3g} nats higher, only {above:.2g} of its standard errors (Vuong's "
+        "test): with so few rows that is noise, so this end is taken, to which one covariance of "
+        "all components leads. n_init=2 or more takes the highest"
     )
