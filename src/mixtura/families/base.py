@@ -86,9 +86,9 @@ class Family(Outlying, ABC):
     # Whether it expects missing cells from others, in rows in memory; whether these are such rows.
     fills_gaps: ClassVar[bool] = False
     gaps: bool = False
-    # Whether its hills may be many and high by noise where rows are few; `fitting.plainer`.
+    # Whether its hills may be high by noise where rows are few (`fitting.plainer`), whether all
+    # components share one width, and whether columns vary together within one.
     follows_noise: bool = False
-    # Whether all components share one width, and whether columns vary together within one.
     one_covariance: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
     # Whether it is the density of some columns given others: then rows are drawn `sample_given`.
