@@ -55,7 +55,10 @@ def unless_surely_above(search: Climbs, maker: StartMaker, best: Outcome) -> Out
         return plain
     above = standard_errors(maker.model, maker.rows, (best.climb.params, plain.climb.params), n)
     gain = best.climb.summary.loglik - plain.climb.summary.loglik
-    return best if above >= SURELY else replace(plain, remark=told(gain, above))
+    if above >= SURELY:
+        return best
+    said = told(gain, above)
+    return replace(plain, remark=f"{said}; {plain.remark}" if plain.remark else said)
 
 
 def _asked(search: Climbs, maker: StartMaker, n: float) -> bool:
