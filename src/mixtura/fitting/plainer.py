@@ -75,7 +75,7 @@ def _plain_end(search: Climbs, maker: StartMaker, best: Outcome) -> Outcome | No
     try:
         short = _short(search, maker)
         ends = best.climb.params, short.params
-        if _log_ratios(maker.model, maker.rows, ends).std() < ALIKE:
+        if _log_ratios(maker.model, maker.rows, ends)[1] < ALIKE:
             search.reports.append(reported(PLAIN, short.iterations, short, "dropped", search.model))
             return None
         plain = search.climb(short.params)
@@ -111,18 +111,20 @@ def standard_errors(
     hypotheses, Econometrica 57: the mean of the rows' log-likelihood ratios by their standard
     deviation, times the root of the number of rows `n`. `rows` is a sample of these.
     """
-    ratios = _log_ratios(model, rows, ends)
-    w = np.ones(len(ratios)) if rows.sample_weight is None else rows.sample_weight
-    mean = np.average(ratios, weights=w)
-    deviation = np.sqrt(np.average((ratios - mean) ** 2, weights=w))
-    return float(mean / deviation * np.sqrt(n)) if deviation > 0 else 0.0
+    mean, deviation = _log_ratios(model, rows, ends)
+    return mean / deviation * n**0.5 if deviation > 0 else 0.0
 
 
-def _log_ratios(model: Labelled, rows: Rows, ends: tuple[AnyArray, AnyArray]) -> Array:
-    """log p(x) at the first end less that at the second, of each row."""
+def _log_ratios(
+    model: Labelled, rows: Rows, ends: tuple[AnyArray, AnyArray]
+) -> tuple[float, float]:
+    """Mean and deviation of rows' log p(x) at the first end less that at the second."""
     X = rows.X.astype(np.float64, copy=False)
     one, other = (normalise(model.log_joint(X, end))[0] for end in ends)
-    return np.asarray(one - other)
+    ratios: Array = one - other
+    w = np.ones(len(X)) if rows.sample_weight is None else rows.sample_weight
+    mean = float(np.average(ratios, weights=w))
+    return mean, float(np.average((ratios - mean) ** 2, weights=w)) ** 0.5
 
 
 def told(gain: float, above: float) -> str:
