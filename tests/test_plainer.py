@@ -12,10 +12,13 @@ from sklearn.mixture import GaussianMixture as Theirs
 
 from mixtura import GaussianMixture, NormalInverseWishart
 from mixtura.data.rows import Rows
+from mixtura.families.gaussian.covariance import structure
+from mixtura.families.gaussian.family import Gaussian
 from mixtura.fitting.plainer import SURELY, standard_errors
 from mixtura.fitting.tied import _climbed, tied
 from mixtura.models.responsibilities import one_hot
 from mixtura.records import Array
+from mixtura.selection.likelihood_ratio import Effort
 from mixtura.selection.points import Point
 from mixtura.selection.trial import fitted
 
@@ -100,6 +103,8 @@ def test_who_asks_for_the_highest_end_gets_it(half: Array) -> None:
     settings = {"random_state": 0, "n_init": 1}
     found, _ = fitted(Rows(half), settings, Point("full", 3, None))
     assert found.fit.loglik > taken + 1
+    effort = Effort(Gaussian(structure("full")), "auto", 1, 1e-7, 1000)
+    assert effort.pair(half, None, 3, 0).logliks[0] > taken + 1
     # A prior and copies of the rows settle what is noise otherwise.
     belief = GaussianMixture(3, prior=NormalInverseWishart(), random_state=0).fit(half)
     plenty = GaussianMixture(3, random_state=0).fit(np.repeat(half, 6, axis=0))
